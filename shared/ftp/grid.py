@@ -1,0 +1,54 @@
+"""Grids: how a map is divided into tiles that do not overlap."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shared.errors import ConfigurationError
+from shared.ftp.region import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`rows` x `columns` tiles, numbered row by row from the top left."""
+
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.columns < 1:
+            raise ConfigurationError(f"grid {self}: rows and columns must be at least 1")
+
+    @classmethod
+    def parse(cls, text: str) -> Grid:
+        """Read "3x3" (rows x columns). Raises ConfigurationError."""
+        match = re.fullmatch(r"(\d{1,4})[xX](\d{1,4})", text.strip())
+        if match is None:
+            raise ConfigurationError(f"grid {text!r} is not ROWSxCOLUMNS; write for example 3x3")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}"
+
+    @property
+    def count(self) -> int:
+        return self.rows * self.columns
+
+    def cells(self, height: int, width: int) -> tuple[Region, ...]:
+        """Divide a map of `height` x `width` cells as evenly as whole cells allow.
+
+        Raises ConfigurationError when a tile would be empty.
+        """
+        if self.rows > height or self.columns > width:
+            raise ConfigurationError(
+                f"grid {self} is larger than the map it divides ({height}x{width} cells); "
+                f"choose at most {height}x{width}, or cut the network earlier"
+            )
+        rows = [row * height // self.rows for row in range(self.rows + 1)]
+        columns = [column * width // self.columns for column in range(self.columns + 1)]
+        return tuple(
+            Region(rows[r], columns[c], rows[r + 1], columns[c + 1])
+            for r in range(self.rows)
+            for c in range(self.columns)
+        )

@@ -1,0 +1,49 @@
+"""Half-open boxes of feature maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Rows [top, bottom) and columns [left, right) of a map, in cells of that map."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> Region:
+        return cls(0, 0, height, width)
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def area(self) -> int:
+        return max(0, self.height) * max(0, self.width)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index the (rows, columns) of an array with the region's cells."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def hull(self, other: Region) -> Region:
+        """The smallest region that holds both."""
+        return Region(
+            min(self.top, other.top),
+            min(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+        )
+
+    def clip(self, height: int, width: int) -> Region:
+        """The part that lies on a map of `height` x `width` cells."""
+        return Region(max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width))

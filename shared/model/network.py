@@ -1,0 +1,84 @@
+"""A network as a graph of layers: pure data, no weights, no file format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.errors import CutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Shape = tuple[int, ...]
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operation. `inputs` and `outputs` name tensors; constants (weights) are in `constants` by position.
+
+    `attributes` are those of the ONNX operator, with paddings explicit.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
+    constants: Mapping[int, Shape]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in topological order, one input image, and the shape of every tensor (N, C, H, W; N = 1)."""
+
+    name: str
+    input: str
+    outputs: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    shapes: Mapping[str, Shape]
+
+    @cached_property
+    def producers(self) -> Mapping[str, Layer]:
+        return {tensor: layer for layer in self.layers for tensor in layer.outputs}
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the input, in pixels."""
+        shape = self.shapes[self.input]
+        return shape[2], shape[3]
+
+    def head(self, cut: Iterable[str]) -> tuple[Layer, ...]:
+        """The layers needed to compute the tensors of `cut`, in topological order.
+
+        Raises CutError for an unknown tensor, one that no layer makes, or a cut across which other tensors leak.
+        """
+        cut = tuple(cut)
+        for tensor in cut:
+            if tensor not in self.producers:
+                raise CutError(
+                    f"{self.name} has no layer {tensor!r} to cut behind; "
+                    f"its first layers are {', '.join(name for name, _ in zip(self.producers, range(4), strict=False))}"
+                )
+        wanted, head = set(cut), []
+        for layer in reversed(self.layers):
+            if wanted.intersection(layer.outputs):
+                head.append(layer)
+                wanted.update(layer.inputs)
+        head.reverse()
+        self._refuse_leaks(cut, head)
+        return tuple(head)
+
+    def _refuse_leaks(self, cut: tuple[str, ...], head: list[Layer]) -> None:
+        inside = {tensor for layer in head for tensor in layer.outputs} | {self.input}
+        names = {layer.name for layer in head}
+        used_behind = {tensor for layer in self.layers if layer.name not in names for tensor in layer.inputs}
+        leaks = (used_behind | set(self.outputs)) & inside - set(cut)
+        if leaks:
+            together = ",".join([*cut, *sorted(leaks - {self.input})])
+            raise CutError(
+                f"{self.name}: layers behind the cut {','.join(cut)} also need {', '.join(sorted(leaks))}; "
+                f"cut behind all of them together ({together}) or elsewhere"
+            )
