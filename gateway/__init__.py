@@ -1,0 +1,1 @@
+"""The one place that has the model: plans, matches thieves with victims, merges, finishes, publishes."""

@@ -1,0 +1,62 @@
+"""Models by name or by file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError
+from shared.ftp.cuts import deepest_cut
+from shared.model.loading import describe, load_onnx
+from shared.model.spec import ModelSpec, read_spec
+
+if TYPE_CHECKING:
+    import onnx
+
+    from shared.model.network import Network
+
+MODELS = Path(__file__).parent / "models"
+DEFAULT_MODEL = "nanodet-g"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model and what must be known to use it."""
+
+    spec: ModelSpec
+    proto: onnx.ModelProto
+    network: Network
+
+
+def built_in() -> list[str]:
+    """Names of the models that come with the project."""
+    return sorted(path.parent.name for path in MODELS.glob("*/*.json"))
+
+
+def open_model(name: str) -> Model:
+    """A built-in model by name, or an ONNX file by path with its description (same name, .json) beside it.
+
+    Raises ConfigurationError for an unknown name, ModelError for a file that is no model.
+    """
+    if name in built_in():
+        spec_path = MODELS / name / f"{name}.json"
+        spec, file = read_spec(spec_path), spec_path.parent
+    else:
+        path = Path(name)
+        if path.suffix != ".onnx":
+            raise ConfigurationError(
+                f"unknown model {name!r}: it is neither built in ({', '.join(built_in())}) nor an .onnx file"
+            )
+        described = path.with_suffix(".json")
+        spec = read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
+        file = path.parent
+    proto = load_onnx(file / spec.file)
+    return Model(spec, proto, describe(proto, spec.name))
+
+
+def choose_cut(model: Model, asked: str | None) -> tuple[str, ...]:
+    """The cut that was asked for ("concat_28", or several maps "a,b"), else the model's own, else the deepest."""
+    if asked:
+        return tuple(part.strip() for part in asked.split(",") if part.strip())
+    return model.spec.cut or deepest_cut(model.network)

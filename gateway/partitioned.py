@@ -1,0 +1,114 @@
+"""A model cut and partitioned: the stage and its program for the edges, the tail for the gateway."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.catalogue import Model, choose_cut
+from shared.engine.building import build_program
+from shared.engine.sessions import Network as NetworkSession
+from shared.engine.sessions import TileEngine, normalise
+from shared.ftp.merge import Map, MergedMaps
+from shared.ftp.tiles import Stage, partition
+from shared.model.cutting import head_model, tail_model
+
+if TYPE_CHECKING:
+    from shared.ftp.grid import Grid
+    from shared.letterbox import Pixels
+    from shared.model.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class PartitionedModel:
+    """One model, one cut, one grid."""
+
+    model: Model
+    stage: Stage
+
+    @classmethod
+    def of(cls, model: Model, grid: Grid, cut: str | None = None) -> PartitionedModel:
+        """Raises CutError and ConfigurationError, see shared.ftp.tiles.partition."""
+        return cls(model, partition(model.network, choose_cut(model, cut), grid))
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.model.spec
+
+    @property
+    def map_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes (1, C, H, W) of the maps at the cut."""
+        return [self.model.network.shapes[tensor] for tensor in self.stage.cut]
+
+    @cached_property
+    def program(self) -> bytes:
+        """The stage's program, as edges run it."""
+        head = head_model(self.model.proto, self.model.network, self.stage.cut)
+        return build_program(head, self.stage, self.spec.preprocessing)
+
+    @cached_property
+    def program_sha256(self) -> str:
+        return hashlib.sha256(self.program).hexdigest()
+
+    def tail(self, threads: int) -> NetworkSession | None:
+        """The remaining layers; None when the cut is behind the last one."""
+        if set(self.stage.cut) == set(self.model.network.outputs):
+            return None
+        tail = tail_model(self.model.proto, self.model.network, self.stage.cut)
+        return NetworkSession(tail.SerializeToString(), threads)
+
+
+class TiledHead:
+    """Runs the head tile by tile in this process."""
+
+    def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
+        self._stage = partitioned.stage
+        self._shapes = partitioned.map_shapes
+        self._engine = TileEngine(partitioned.program, threads)
+
+    def run(self, pixels: Pixels) -> list[Map]:
+        """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
+        merged = MergedMaps(self._shapes, self._stage.tiles)
+        for tile in self._stage.tiles:
+            merged.place(tile.index, self._engine.run(pixels[tile.input.slices], tile.pads))
+        return merged.maps
+
+
+class WholeHead:
+    """Runs the head as one big machine does: the reference that tiles are compared with.
+
+    Nothing of the partitioning is in it: the model's own layers, with their own paddings.
+    """
+
+    def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
+        model = partitioned.model
+        self._input = model.network.input
+        self._cut = partitioned.stage.cut
+        self._preprocessing = partitioned.spec.preprocessing
+        head = head_model(model.proto, model.network, self._cut)
+        self._session = NetworkSession(head.SerializeToString(), threads)
+
+    def run(self, pixels: Pixels) -> list[Map]:
+        """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
+        outputs = self._session.run({self._input: normalise(pixels, self._preprocessing)})
+        return [outputs[tensor] for tensor in self._cut]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far tiled maps are from whole ones, in units of the maps."""
+
+    max_abs_diff: float
+    map_std: float
+
+
+def compare(tiled: list[Map], whole: list[Map]) -> Difference:
+    """The largest absolute difference over all maps, and the whole maps' standard deviation."""
+    return Difference(
+        max(float(np.abs(a - b).max()) for a, b in zip(tiled, whole, strict=True)),
+        float(np.concatenate([array.ravel() for array in whole]).std()),
+    )

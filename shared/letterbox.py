@@ -1,0 +1,63 @@
+"""Fitting a picture into the network's input: aspect kept, centred, bars beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from shared.model.spec import Preprocessing
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """Where a picture of `image_height` x `image_width` lies in an input of `height` x `width`, in pixels."""
+
+    image_height: int
+    image_width: int
+    height: int
+    width: int
+
+    @property
+    def scale(self) -> float:
+        """Input pixels per picture pixel."""
+        return min(self.height / self.image_height, self.width / self.image_width)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the scaled picture."""
+        return (
+            max(1, min(self.height, round(self.image_height * self.scale))),
+            max(1, min(self.width, round(self.image_width * self.scale))),
+        )
+
+    @property
+    def offset(self) -> tuple[int, int]:
+        """Rows above and columns left of the scaled picture."""
+        height, width = self.size
+        return (self.height - height) // 2, (self.width - width) // 2
+
+    def apply(self, image: Pixels, preprocessing: Preprocessing) -> Pixels:
+        """Scale `image`, uint8 BGR (H, W, 3), into an input-sized uint8 array (height, width, 3)."""
+        top, left = self.offset
+        height, width = self.size
+        boxed = np.full((self.height, self.width, 3), preprocessing.fill, np.uint8)
+        inner = boxed[top : top + height, left : left + width]
+        inner[:] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        return boxed if preprocessing.channels == "bgr" else np.ascontiguousarray(boxed[:, :, ::-1])
+
+    def to_image(self, boxes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[
+        tuple[int, ...], np.dtype[np.float32]
+    ]:
+        """Boxes (N, 4) as left, top, right, bottom in input pixels, to picture pixels, clipped to the picture."""
+        top, left = self.offset
+        height, width = self.size
+        scale = np.array([self.image_width / width, self.image_height / height] * 2, np.float32)
+        moved = (boxes - np.array([left, top, left, top], np.float32)) * scale
+        limits = np.array([self.image_width, self.image_height] * 2, np.float32)
+        return np.clip(moved, 0, limits).astype(np.float32)
