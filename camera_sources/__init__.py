@@ -1,0 +1,1 @@
+"""Cameras: where frames come from, and the agent that feeds them to an edge."""

@@ -1,0 +1,51 @@
+"""Room for one picture between a camera that will not wait and an edge that may be busy."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.letterbox import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture, uint8 BGR (H, W, 3), its number, and when it was taken (seconds since 1970)."""
+
+    number: int
+    captured_at: float
+    picture: Pixels
+
+
+class Mailbox:
+    """The newest shot wins. Filled by the reader's thread, emptied by the loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._emptied = threading.Event()
+        self._emptied.set()
+        self._shot: Shot | None = None
+
+    def put(self, shot: Shot) -> Shot | None:
+        """Leave a shot; returns the one it replaced, which nobody had time for."""
+        with self._lock:
+            replaced, self._shot = self._shot, shot
+            self._emptied.clear()
+            return replaced
+
+    def take(self) -> Shot | None:
+        """The shot that is there, if any."""
+        with self._lock:
+            shot, self._shot = self._shot, None
+            self._emptied.set()
+            return shot
+
+    def wait_until_empty(self, timeout_s: float) -> bool:
+        """Whether it was empty within the time."""
+        return self._emptied.wait(timeout_s)
+
+    @property
+    def empty(self) -> bool:
+        return self._shot is None

@@ -1,0 +1,43 @@
+"""`deepthings edge`: run one device."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+
+import click
+
+from edge.config import EdgeConfig, default_cache
+from edge.node import EdgeNode
+from shared.addresses import Address, is_loopback
+from shared.cli.options import NAME, gateway_option, listen_option, threads_option, verbose_option
+from shared.service import configure_logging, run_service
+
+
+def default_name() -> str:
+    """This machine's name, as far as a topic can hold it."""
+    return re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().split(".")[0].lower()).strip("-_")[:63] or "edge"
+
+
+@click.command()
+@gateway_option
+@click.option("--name", type=NAME, default=default_name, show_default="the host's name", help="Unique in the cluster.")
+@listen_option
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
+@click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache, show_default="~/.cache/deepthings",
+    help="Where programs from the gateway are kept.",
+)  # fmt: skip
+@threads_option
+@verbose_option
+def command(broker: Address, name: str, host: str, port: int, cache: Path, threads: int, verbose: int) -> None:
+    """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
+    configure_logging(verbose)
+    if not is_loopback(host):
+        click.echo(
+            f"Warning: listening on {host}; this release has no credentials yet, so anyone who reaches this address "
+            "can take tiles of your frames.", err=True,
+        )  # fmt: skip
+    config = EdgeConfig(name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads)
+    run_service(lambda stop: EdgeNode(config).run(stop))

@@ -1,0 +1,77 @@
+"""The programs of stages: fetched from the gateway once, kept on disk by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from shared.errors import ModelError, ProtocolError
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Absent, Program, ProgramRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.addresses import Address
+    from shared.messages import ProgramRef
+
+log = logging.getLogger(__name__)
+
+KEPT_PROGRAMS = 8
+"""Programs kept on disk, the newest; a cluster goes back and forth between a few plans at most."""
+
+
+class ProgramCache:
+    """A folder of programs named by their SHA-256."""
+
+    def __init__(self, folder: Path, traffic: Traffic) -> None:
+        self._folder = folder
+        self._traffic = traffic
+
+    async def get(self, program: ProgramRef, gateway: Address) -> Path:
+        """The program's file, fetched from `gateway` when it is not here, or not whole.
+
+        Raises PeerLostError, PeerTimeoutError, ProtocolError; ModelError when it cannot be written.
+        """
+        path = self._folder / f"{program.sha256}.onnx"
+        if self._holds(path, program):
+            log.info("program %s is in the cache", program.sha256[:12])
+            return path
+        data = await self._fetch(program, gateway)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(f".{os.getpid()}.part")
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+            self._forget_old()
+        except OSError as error:
+            raise ModelError(
+                f"program cache {self._folder} cannot be written: {error.strerror}; name another with --cache"
+            ) from error
+        log.info("program %s fetched from %s, %.1f MB", program.sha256[:12], gateway, len(data) / 1e6)
+        return path
+
+    @staticmethod
+    def _holds(path: Path, program: ProgramRef) -> bool:
+        try:
+            return hashlib.sha256(path.read_bytes()).hexdigest() == program.sha256
+        except OSError:
+            return False
+
+    async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
+        connection = await Connection.open(gateway, self._traffic)
+        try:
+            await connection.send(ProgramRequest(sha256=program.sha256))
+            header, payload = await connection.expect(Program, Absent)
+        finally:
+            connection.close()
+        if isinstance(header, Absent) or hashlib.sha256(payload).hexdigest() != program.sha256:
+            raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
+        return memoryview(payload)
+
+    def _forget_old(self) -> None:
+        programs = sorted(self._folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in programs[KEPT_PROGRAMS:]:
+            path.unlink(missing_ok=True)

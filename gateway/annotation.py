@@ -1,0 +1,61 @@
+"""Drawing what was seen into a picture."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from typing import TYPE_CHECKING
+
+import cv2
+
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from shared.letterbox import Pixels
+    from shared.messages import DetectedObject
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def annotate(picture: Pixels, objects: Iterable[DetectedObject]) -> Pixels:
+    """A copy of `picture`, uint8 BGR (H, W, 3), with boxes, labels and scores."""
+    drawn = picture.copy()
+    size = max(picture.shape[:2])
+    thickness, scale = max(1, round(size / 400)), max(0.4, size / 1500)
+    for found in objects:
+        left, top, right, bottom = (round(value) for value in found.box)
+        colour = _colour(found.label)
+        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
+        text = f"{found.label} {found.score:.2f}"
+        (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
+        base = max(top, height + below)
+        cv2.rectangle(drawn, (left, base - height - below), (left + width, base), colour, cv2.FILLED)
+        cv2.putText(drawn, text, (left, base - below // 2), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return drawn
+
+
+def write_picture(path: Path, picture: Pixels) -> None:
+    """Write PNG or JPEG by the name's ending, whole or not at all. Raises SourceError."""
+    try:
+        done, data = cv2.imencode(path.suffix, picture)
+    except cv2.error:
+        done = False
+    if not done:
+        raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.part")
+        unfinished.write_bytes(data.tobytes())
+        unfinished.replace(path)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _colour(label: str) -> tuple[int, int, int]:
+    """A bright colour that is always the same for a label, BGR."""
+    hue = (zlib.crc32(label.encode()) % 360) / 360
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65, 1.0)
+    return round(blue * 255), round(green * 255), round(red * 255)

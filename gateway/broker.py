@@ -1,0 +1,108 @@
+"""The gateway's own Mosquitto: found, configured, started, watched, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from shared.addresses import LOOPBACK, Address, is_wildcard
+from shared.errors import BrokerError, ListenError
+from shared.processes import dying_with_parent, stop_process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 5.0
+SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+"""Where Debian and others put Mosquitto, which is not on everybody's PATH."""
+
+
+def find_mosquitto() -> str:
+    """The path of the executable. Raises BrokerError saying how to get it."""
+    path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{SYSTEM_FOLDERS}")
+    if path is None:
+        raise BrokerError(
+            "Mosquitto is not installed: run 'sudo apt install mosquitto', or name a broker with --broker HOST:PORT"
+        )
+    return path
+
+
+def own_broker_address(listen: Address) -> Address:
+    """How the gateway itself reaches a broker that listens there."""
+    return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
+
+
+@contextlib.asynccontextmanager
+async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a Mosquitto on `listen` for as long as the context lasts.
+
+    Raises ListenError when the port is in use, BrokerError when Mosquitto is missing or does not start.
+    """
+    mosquitto = find_mosquitto()
+    _refuse_used(listen)
+    with tempfile.TemporaryDirectory(prefix="deepthings-") as folder:
+        template = files("mosquitto").joinpath("mosquitto.conf").read_text()
+        configuration = Path(folder) / "mosquitto.conf"
+        configuration.write_text(Template(template).substitute(port=listen.port, host=listen.host))
+        process = await asyncio.create_subprocess_exec(
+            *dying_with_parent(), mosquitto, "-c", str(configuration),
+            stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        words = asyncio.create_task(_relay(process.stderr))
+        try:
+            await _wait_until_up(process, own_broker_address(listen), words)
+            log.info("Mosquitto listens on %s", listen)
+            yield process
+        finally:
+            await stop_process(process, STOP_TIMEOUT_S)
+            await words
+
+
+def _refuse_used(listen: Address) -> None:
+    with socket.socket(listen.family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            raise ListenError(
+                f"cannot listen on {listen}: {error.strerror or error}; is another broker running there? "
+                f"Use it with --broker {own_broker_address(listen)}, or choose another --port"
+            ) from error
+
+
+async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, words: asyncio.Task[str]) -> None:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while process.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection(address.host, address.port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                    continue
+                writer.close()
+                return
+    except TimeoutError:
+        raise BrokerError(f"Mosquitto did not listen on {address} within {START_TIMEOUT_S:.0f} s") from None
+    raise BrokerError(f"Mosquitto ended at once (exit code {process.returncode}): {await words}")
+
+
+async def _relay(stream: asyncio.StreamReader) -> str:
+    """Log what Mosquitto says; returns its last line."""
+    last = "it said nothing"
+    while line := await stream.readline():
+        last = line.decode(errors="replace").strip()
+        log.warning("mosquitto: %s", last)
+    return last

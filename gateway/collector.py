@@ -1,0 +1,127 @@
+"""Assembling frames from results of tiles, pure: results in, finished and given-up frames out.
+
+Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from shared.frames import FrameInfo, Outcome
+from shared.ftp.merge import Map, MergedMaps, result_shapes
+from shared.messages import TileCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ftp.tiles import Stage
+
+REMEMBERED_FRAMES = 1024
+"""Finished frames that late results are recognised by; a lease ends within far fewer frames."""
+
+
+class Receipt(Enum):
+    """What a result was good for."""
+
+    PLACED = auto()
+    COMPLETED = auto()
+    DUPLICATE = auto()
+    LATE = auto()
+    FULL = auto()
+
+
+@dataclass(slots=True)
+class Assembly:
+    """A frame whose tiles are coming in."""
+
+    info: FrameInfo
+    owner: str
+    merged: MergedMaps
+    opened_at: float
+    completed_at: float = 0.0
+    duplicates: int = 0
+    tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+
+    def tile_counts(self) -> dict[str, TileCounts]:
+        """Tiles by node."""
+        return {node: TileCounts(own=own, stolen=stolen) for node, (own, stolen) in sorted(self.tiles.items())}
+
+
+class Collector:
+    """Up to `capacity` frames at once, each in maps that are allocated once and used again."""
+
+    def __init__(self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float) -> None:
+        self._free = [MergedMaps(shapes, stage.tiles) for _ in range(capacity)]
+        self._stage = stage
+        self._shapes = shapes
+        self._deadline_s = deadline_s
+        self._open: OrderedDict[str, Assembly] = OrderedDict()
+        self._finished: OrderedDict[str, None] = OrderedDict()
+
+    def open(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
+        """The frame's assembly, begun if need be; None when it is finished already or there is no room."""
+        if info.frame in self._finished:
+            return None
+        assembly = self._open.get(info.frame)
+        if assembly is None and self._free:
+            merged = self._free.pop()
+            merged.reset()
+            assembly = self._open[info.frame] = Assembly(info, owner, merged, now)
+        return assembly
+
+    def result_shapes(self, tile: int) -> list[tuple[int, ...]] | None:
+        """The shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
+        return result_shapes(self._shapes, self._stage.tiles[tile]) if tile < len(self._stage.tiles) else None
+
+    def finished(self, frame: str) -> bool:
+        """Whether the frame was published or given up a short while ago."""
+        return frame in self._finished
+
+    def place(
+        self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float
+    ) -> Receipt:
+        """Merge one result. Raises ValueError when its shapes do not fit the plan."""
+        late = info.frame in self._finished
+        assembly = self.open(info, owner, now)
+        if assembly is None:
+            return Receipt.LATE if late else Receipt.FULL
+        if not assembly.merged.place(tile, arrays):
+            assembly.duplicates += 1
+            return Receipt.DUPLICATE
+        assembly.tiles[worker][0 if worker == owner else 1] += 1
+        if not assembly.merged.complete:
+            return Receipt.PLACED
+        assembly.completed_at = now
+        return Receipt.COMPLETED
+
+    def get(self, frame: str) -> Assembly:
+        """The assembly of an open frame. Raises KeyError."""
+        return self._open[frame]
+
+    def close(self, frame: str) -> None:
+        """The frame is published or given up: its maps are free for another."""
+        assembly = self._open.pop(frame, None)
+        if assembly is not None:
+            self._free.append(assembly.merged)
+        self._finished[frame] = None
+        while len(self._finished) > REMEMBERED_FRAMES:
+            self._finished.popitem(last=False)
+
+    def overdue(self, now: float) -> list[tuple[Assembly, Outcome]]:
+        """Frames that are still incomplete past their deadline; the caller closes them."""
+        return [
+            (assembly, Outcome.DEADLINE)
+            for assembly in self._open.values()
+            if not assembly.merged.complete and assembly.opened_at + self._deadline_s <= now
+        ]
+
+    def orphaned(self, owner: str) -> list[tuple[Assembly, Outcome]]:
+        """Incomplete frames of an owner that is gone; the caller closes them."""
+        return [
+            (assembly, Outcome.OWNER_LOST)
+            for assembly in self._open.values()
+            if not assembly.merged.complete and assembly.owner == owner
+        ]

@@ -1,0 +1,58 @@
+"""`deepthings detect`: pictures in, objects out, in one process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from camera_sources.picture_folder import read_picture
+from gateway.annotation import annotate, write_picture
+from gateway.catalogue import open_model
+from gateway.commands.options import cut_option, grid_option, model_option
+from gateway.detection import Detector
+from gateway.partitioned import PartitionedModel, TiledHead
+from shared.cli.options import json_option, threads_option
+from shared.errors import ConfigurationError
+from shared.ftp.grid import Grid
+from shared.letterbox import Letterbox
+from shared.messages import DetectedObject
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@model_option
+@grid_option
+@cut_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write the annotated picture; for several, a folder.")
+@threads_option
+@json_option
+def command(
+    images: tuple[Path, ...], model: str, grid: Grid, cut: str | None, out: Path | None, threads: int, as_json: bool
+) -> None:
+    """Detect objects in IMAGE..., tile by tile, as a cluster would."""
+    partitioned = PartitionedModel.of(open_model(model), grid, cut)
+    head, detector = TiledHead(partitioned, threads), Detector(partitioned, threads)
+    if out is not None and len(images) > 1 and out.suffix:
+        raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
+    for path in images:
+        picture = read_picture(path)
+        letterbox = Letterbox(picture.shape[0], picture.shape[1], *partitioned.model.network.input_size)
+        maps = head.run(letterbox.apply(picture, partitioned.spec.preprocessing))
+        objects = detector.detect(maps, letterbox).objects
+        if as_json:
+            print(json.dumps({"image": str(path), "objects": [found.model_dump() for found in objects]}))
+        else:
+            print(f"{path}: {_sentence(objects)}")
+        if out is not None:
+            write_picture(out if out.suffix else out / f"{path.stem}.png", annotate(picture, objects))
+
+
+def _sentence(objects: tuple[DetectedObject, ...]) -> str:
+    return ", ".join(f"{found.label} {found.score:.2f} at {_place(found)}" for found in objects) or "nothing found"
+
+
+def _place(found: DetectedObject) -> str:
+    left, top, right, bottom = found.box
+    return f"({left:.0f}, {top:.0f})-({right:.0f}, {bottom:.0f})"

@@ -1,0 +1,58 @@
+"""`deepthings verify`: are the tiles exact?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from camera_sources.picture_folder import read_picture
+from camera_sources.source import FOOTAGE, open_source
+from gateway.catalogue import open_model
+from gateway.commands.options import cut_option, grid_option, model_option
+from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
+from shared.cli.options import json_option, threads_option
+from shared.errors import DeepThingsError
+from shared.ftp.grid import Grid
+from shared.letterbox import Letterbox
+
+TOLERANCE = 1e-4
+"""Largest difference allowed, in standard deviations of the map: kernels may sum in another order."""
+
+
+@click.command()
+@model_option
+@grid_option
+@cut_option
+@click.option("--image", type=click.Path(path_type=Path), help="A picture, instead of the first frame of the footage.")
+@threads_option
+@json_option
+def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads: int, as_json: bool) -> None:
+    """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
+    partitioned = PartitionedModel.of(open_model(model), grid, cut)
+    picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
+    letterbox = Letterbox(picture.shape[0], picture.shape[1], *partitioned.model.network.input_size)
+    pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
+    difference = compare(TiledHead(partitioned, threads).run(pixels), WholeHead(partitioned, threads).run(pixels))
+    stage = partitioned.stage
+    report = {
+        "model": partitioned.spec.name,
+        "grid": str(grid),
+        "cut": list(stage.cut),
+        "fused_layers": len(stage.layers),
+        "tiles": len(stage.tiles),
+        "max_abs_diff": difference.max_abs_diff,
+        "map_std": difference.map_std,
+    }
+    if as_json:
+        print(json.dumps(report))
+    else:
+        print(
+            f"{partitioned.spec.name}, {len(stage.layers)} layers up to {', '.join(stage.cut)} in {grid} tiles: "
+            f"largest difference {difference.max_abs_diff:.3g} (the map's standard deviation is {difference.map_std:.3g})"
+        )
+    if not difference.max_abs_diff <= TOLERANCE * difference.map_std:
+        raise DeepThingsError(
+            f"the tiles are not exact: they differ by {difference.max_abs_diff:.3g}; please report this with the model"
+        )

@@ -1,0 +1,132 @@
+"""What happens to a frame whose tiles are all there: tail, decoding, publication, proof."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from gateway.detection import Detector, Findings
+from gateway.proofs import PictureFolder, Verifier, fetch_picture
+from shared import topics
+from shared.errors import DeepThingsError, PeerLostError
+from shared.frames import Outcome
+from shared.letterbox import Letterbox
+from shared.messages import FrameDetections, Latency, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.collector import Assembly
+    from gateway.config import GatewayConfig
+    from gateway.partitioned import PartitionedModel
+    from shared.addresses import Address
+    from shared.bus import Bus
+    from shared.letterbox import Pixels
+    from shared.wire.connection import Traffic
+
+log = logging.getLogger(__name__)
+
+
+class Finisher:
+    """Takes complete frames one after the other; the heavy part runs in a thread of its own."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        partitioned: PartitionedModel,
+        bus: Bus,
+        traffic: Traffic,
+        address_of: Callable[[str], Address | None],
+    ) -> None:
+        self._partitioned = partitioned
+        self._bus = bus
+        self._traffic = traffic
+        self._address_of = address_of
+        self._detector = Detector(partitioned, config.threads)
+        self._verifier = Verifier(partitioned, config.verify_every, config.threads)
+        self._pictures = PictureFolder(config.pictures)
+        self._thread = ThreadPoolExecutor(1, "tail")
+        self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # never more than the collector has frames
+
+    def finish(self, assembly: Assembly) -> None:
+        """The frame's turn will come."""
+        self._complete.put_nowait(assembly)
+
+    async def run(self, done: Callable[[Assembly, Outcome], None]) -> None:
+        """Finish frames until cancelled; `done` is told each frame's outcome."""
+        while True:
+            assembly = await self._complete.get()
+            outcome = Outcome.FAILED
+            try:
+                await self._finish(assembly)
+                outcome = Outcome.PUBLISHED
+            except DeepThingsError as error:
+                log.warning("%s: %s", assembly.info.frame, error)
+            except Exception:  # one frame's failure must not end the others
+                log.exception("%s could not be finished", assembly.info.frame)
+            done(assembly, outcome)
+
+    async def _finish(self, assembly: Assembly) -> None:
+        info = assembly.info
+        letterbox = Letterbox(info.height, info.width, *self._partitioned.model.network.input_size)
+        findings = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._detector.detect, assembly.merged.maps, letterbox
+        )
+        detections = self._detections(assembly, findings)
+        await self._bus.publish(topics.DETECTIONS, detections, info.camera)
+        log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
+        try:
+            await self._prove(assembly, detections)
+        except DeepThingsError as error:
+            log.warning("%s is published, but not proven: %s", info.frame, error)
+
+    def _detections(self, assembly: Assembly, findings: Findings) -> FrameDetections:
+        info, now = assembly.info, time.time()
+        waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - findings.decode_ms
+        return FrameDetections(
+            camera=info.camera,
+            frame=info.frame,
+            number=info.number,
+            captured_at=info.captured_at,
+            published_at=now,
+            latency_ms=Latency(
+                total=round((now - info.captured_at) * 1e3, 1),
+                transfer=round(info.transfer_ms, 1),
+                prepare=round(info.prepare_ms, 1),
+                tiles=round((assembly.completed_at - assembly.opened_at) * 1e3, 1),
+                tail=round(waited_ms, 1),
+                decode=round(findings.decode_ms, 1),
+            ),
+            model=self._partitioned.spec.name,
+            grid=str(self._partitioned.stage.grid),
+            image=(info.width, info.height),
+            objects=findings.objects,
+            nodes=assembly.tile_counts(),
+            duplicates=assembly.duplicates,
+        )
+
+    async def _prove(self, assembly: Assembly, detections: FrameDetections) -> None:
+        info = assembly.info
+        wants_verification, wants_picture = self._verifier.wants_next(), self._pictures.wants(info.camera)
+        if not (wants_verification or wants_picture):
+            return
+        picture = await self._picture(assembly)
+        if wants_verification:
+            difference = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._verifier.verify, picture, assembly.merged.maps
+            )
+            message = Verification(
+                frame=info.frame, max_abs_diff=difference.max_abs_diff, map_std=difference.map_std
+            )
+            await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
+        if wants_picture:
+            await asyncio.to_thread(self._pictures.write, info.camera, picture, detections.objects)
+
+    async def _picture(self, assembly: Assembly) -> Pixels:
+        address = self._address_of(assembly.owner)
+        if address is None:
+            raise PeerLostError(f"its owner {assembly.owner} is gone")
+        return await fetch_picture(address, assembly.info.frame, self._traffic)

@@ -1,0 +1,81 @@
+"""The edges that the gateway knows, pure: presence and figures in, the public list out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.addresses import Address
+from shared.messages import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
+from shared.wire.codec import PROTOCOL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNOWN_NODES_CAP = 1000
+"""Names remembered, present or not; a client that invents names without end is not listed further."""
+
+
+@dataclass(slots=True)
+class _Member:
+    state: NodeState
+    stats: NodeStats | None = None
+
+
+@dataclass(slots=True)
+class Membership:
+    """Who is there, and who was refused."""
+
+    _members: dict[str, _Member] = field(default_factory=dict)
+
+    def on_state(self, node: NodeState) -> None:
+        """An edge came, went, or speaks another protocol."""
+        member = self._members.get(node.node)
+        if member is None:
+            if len(self._members) < KNOWN_NODES_CAP:
+                self._members[node.node] = _Member(node)
+        else:
+            member.state = node
+
+    def on_stats(self, stats: NodeStats) -> None:
+        member = self._members.get(stats.node)
+        if member is not None:
+            member.stats = stats
+
+    def address(self, node: str) -> Address | None:
+        """Where an admitted edge listens; None for all others."""
+        member = self._members.get(node)
+        if member is None or self.refusal(member.state) or member.state.state is not State.ONLINE:
+            return None
+        return Address(member.state.host, member.state.port)
+
+    @staticmethod
+    def refusal(node: NodeState) -> str:
+        """Why this edge cannot take part; empty when it can."""
+        if node.state is State.ONLINE and node.protocol != PROTOCOL:
+            return (
+                f"it speaks version {node.protocol} of the protocol, the gateway version {PROTOCOL}: "
+                "install the same release of deepthings on both"
+            )
+        return ""
+
+    def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
+        """The public list."""
+        return Nodes(
+            nodes={name: self._report(member) for name, member in sorted(self._members.items())},
+            gateway_bytes=dict(gateway_bytes),
+        )
+
+    def _report(self, member: _Member) -> NodeReport:
+        node, stats, reason = member.state, member.stats, self.refusal(member.state)
+        online = node.state is State.ONLINE
+        return NodeReport(
+            state=State.REFUSED if reason else node.state,
+            address=str(Address(node.host, node.port)) if online else "",
+            version=node.version,
+            epoch=stats.epoch if stats and online else 0,
+            tiles=stats.tiles if stats else TileCounts(),
+            bytes=stats.bytes if stats else {},
+            cameras=stats.cameras if stats and online else (),
+            reason=reason,
+        )

@@ -1,0 +1,84 @@
+"""Looking over the cluster's shoulder: a frame's picture from its owner, compared and drawn."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from gateway.annotation import annotate, write_picture
+from gateway.partitioned import Difference, PartitionedModel, WholeHead, compare
+from shared.errors import PeerLostError, ProtocolError
+from shared.letterbox import Letterbox
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Absent, Picture, PictureRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.addresses import Address
+    from shared.ftp.merge import Map
+    from shared.letterbox import Pixels
+    from shared.messages import DetectedObject
+
+log = logging.getLogger(__name__)
+
+PICTURE_EVERY_S = 1.0
+"""How often a camera's annotated picture is written at most."""
+
+
+class Verifier:
+    """Compares merged maps with the unpartitioned network, every so many frames."""
+
+    def __init__(self, partitioned: PartitionedModel, every: int, threads: int) -> None:
+        self._every = every
+        self._frames = 0
+        self._size = partitioned.model.network.input_size
+        self._preprocessing = partitioned.spec.preprocessing
+        self._whole = WholeHead(partitioned, threads) if every else None
+
+    def wants_next(self) -> bool:
+        """Whether it is this frame's turn."""
+        self._frames += 1
+        return self._whole is not None and (self._frames - 1) % self._every == 0
+
+    def verify(self, picture: Pixels, maps: list[Map]) -> Difference:
+        """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
+        assert self._whole is not None
+        letterbox = Letterbox(picture.shape[0], picture.shape[1], *self._size)
+        return compare(maps, self._whole.run(letterbox.apply(picture, self._preprocessing)))
+
+
+class PictureFolder:
+    """The newest annotated picture of each camera, CAMERA.png."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._written: dict[str, float] = {}
+
+    def wants(self, camera: str) -> bool:
+        due = self._written.get(camera, 0.0) + PICTURE_EVERY_S <= time.monotonic()
+        return self._folder is not None and due
+
+    def write(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
+        """Raises SourceError when the folder cannot be written."""
+        assert self._folder is not None
+        self._written[camera] = time.monotonic()
+        write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
+
+
+async def fetch_picture(owner: Address, frame: str, traffic: Traffic) -> Pixels:
+    """A frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
+    connection = await Connection.open(owner, traffic)
+    try:
+        await connection.send(PictureRequest(frame=frame))
+        header, payload = await connection.expect(Picture, Absent)
+    finally:
+        connection.close()
+    if isinstance(header, Absent):
+        raise PeerLostError(f"{owner} has no picture of {frame}: {header.reason}")
+    assert isinstance(header, Picture)
+    info = header.info
+    if payload.size != info.height * info.width * 3:
+        raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {info.width}x{info.height} pixels")
+    return payload.reshape(info.height, info.width, 3)

@@ -1,0 +1,41 @@
+"""Results of tiles as they come from the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from shared.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ftp.merge import Map
+    from shared.wire.connection import Payload
+    from shared.wire.headers import Result
+
+Shape = tuple[int, ...]
+
+
+def split_result(result: Result, payload: Payload, expected: Sequence[Shape] | None) -> list[Map]:
+    """The maps in a result's payload, float32 (1, C, h, w) each, without copying.
+
+    `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
+    Raises ProtocolError when the result is not of the plan.
+    """
+    if expected is None or list(result.shapes) != list(expected):
+        raise ProtocolError(
+            f"{result.worker} sent tile {result.tile} with shapes {list(result.shapes)}; the plan has {expected}"
+        )
+    sizes = [int(np.prod(shape)) for shape in expected]
+    if payload.size != 4 * sum(sizes):
+        raise ProtocolError(
+            f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {4 * sum(sizes)}"
+        )
+    values = payload.view(np.float32)
+    starts = np.cumsum([0, *sizes])
+    return [
+        cast("Map", values[start : start + size].reshape(shape))
+        for start, size, shape in zip(starts, sizes, expected, strict=False)
+    ]

@@ -1,0 +1,24 @@
+"""How long to wait before trying again."""
+
+from __future__ import annotations
+
+import random
+
+
+class Backoff:
+    """Exponential, with full jitter, so that a cluster that lost its gateway does not return in step."""
+
+    def __init__(self, first_s: float = 0.2, longest_s: float = 15.0) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._failures = 0
+
+    def next_s(self) -> float:
+        """Seconds to wait after one more failure."""
+        limit = min(self._longest_s, self._first_s * 2**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        return limit * (0.5 + random.random() / 2)  # noqa: S311  (nothing secret)
+
+    def reset(self) -> None:
+        """Call after a success."""
+        self._failures = 0

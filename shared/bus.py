@@ -1,0 +1,200 @@
+"""The small things' plane: typed messages over MQTT 5, connected again for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from pydantic import ValidationError
+
+from shared.backoff import Backoff
+from shared.errors import BrokerError
+from shared.topics import M, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from shared.addresses import Address
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 10
+"""The broker sends the will of a client that vanished without a word after 1.5 times this."""
+
+LARGEST_MESSAGE_BYTES = 1_000_000
+"""Below the broker's max_packet_size (mosquitto/mosquitto.conf): a larger one would be refused for ever."""
+
+QUEUED_MESSAGES_CAP = 2000
+"""Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
+
+SESSION_TAKEN_OVER = 142
+NOT_AUTHORIZED = frozenset({4, 5, 134, 135})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing(Generic[M]):
+    """A message and where it goes."""
+
+    topic: Topic[M]
+    message: M
+    name: str = ""
+
+
+class Bus:
+    """One client of the broker. Handlers run one after the other on the loop and must not block.
+
+    `birth` is awaited after each connection, when the subscriptions stand; `will` is what the broker says when the
+    connection breaks, and what `run` publishes itself when it ends.
+    """
+
+    def __init__(
+        self,
+        broker: Address,
+        client_id: str,
+        *,
+        will: Outgoing[Any] | None = None,
+        birth: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.broker = broker
+        self.connected = asyncio.Event()
+        self.sent_bytes = 0
+        self._client_id = client_id
+        self._will = will
+        self._birth = birth
+        self._handlers: list[tuple[Topic[Any], str, Callable[[str, Any], Awaitable[None] | None]]] = []
+        self._client: aiomqtt.Client | None = None
+        self._outbox: set[asyncio.Task[None]] = set()
+
+    def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
+        """Call `handler(name, message)` for each message; `+` is for every name. Call before `run`."""
+        self._handlers.append((topic, topic.at(name), handler))
+
+    async def publish(self, topic: Topic[M], message: M, name: str = "") -> None:
+        """Publish, and wait until the broker has it (QoS 1). Raises BrokerError when there is no connection."""
+        payload = message.model_dump_json().encode()
+        if len(payload) > LARGEST_MESSAGE_BYTES:
+            raise BrokerError(f"a message of {len(payload)} bytes is too large for {topic.at(name)}")
+        await self._publish(topic, payload, name)
+
+    def post(self, topic: Topic[M], message: M, name: str = "") -> None:
+        """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
+        task = asyncio.create_task(self._post(topic, message, name))
+        self._outbox.add(task)
+        task.add_done_callback(self._outbox.discard)
+
+    async def clear(self, topic: Topic[M], name: str = "") -> None:
+        """Remove the retained message of a topic."""
+        await self._publish(topic, b"", name)
+
+    async def run(self) -> None:
+        """Stay connected until cancelled, then say goodbye.
+
+        Raises BrokerError where trying again cannot help: refused, or another client has our name.
+        """
+        backoff = Backoff()
+        while True:
+            try:
+                async with self._session() as client:
+                    backoff.reset()
+                    async for message in client.messages:
+                        await self._dispatch(message)
+            except aiomqtt.MqttError as error:
+                self._refuse_hopeless(error)
+                delay_s = backoff.next_s()
+                log.warning("broker %s: %s; trying again in %.1f s", self.broker, error, delay_s)
+                await asyncio.sleep(delay_s)
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiomqtt.Client]:
+        will = self._will
+        client = aiomqtt.Client(
+            self.broker.host,
+            self.broker.port,
+            identifier=self._client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            keepalive=KEEPALIVE_S,
+            will=will and aiomqtt.Will(
+                will.topic.at(will.name), will.message.model_dump_json(), will.topic.qos, will.topic.retain
+            ),
+            max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
+            max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        async with client:
+            self._client = client
+            try:
+                for topic, where, _ in self._handlers:
+                    await client.subscribe(where, qos=topic.qos)
+                if self._birth is not None:
+                    await self._birth()
+                self.connected.set()
+                log.info("connected to broker %s", self.broker)
+                yield client
+            except asyncio.CancelledError:
+                if will is not None:
+                    with contextlib.suppress(BrokerError):
+                        await self.publish(will.topic, will.message, will.name)
+                raise
+            finally:
+                self._client = None
+                self.connected.clear()
+
+    async def _publish(self, topic: Topic[Any], payload: bytes, name: str) -> None:
+        if self._client is None:
+            raise BrokerError(f"not connected to the broker at {self.broker}")
+        properties = Properties(PacketTypes.PUBLISH)
+        if topic.expiry_s is not None:
+            properties.MessageExpiryInterval = topic.expiry_s
+        where = topic.at(name)
+        try:
+            await self._client.publish(where, payload, topic.qos, topic.retain, properties)
+        except aiomqtt.MqttError as error:
+            raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
+        self.sent_bytes += len(where) + len(payload)
+
+    async def _post(self, topic: Topic[Any], message: Any, name: str) -> None:  # noqa: ANN401
+        try:
+            await self.publish(topic, message, name)
+        except BrokerError as error:
+            log.debug("%s", error)
+
+    async def _dispatch(self, message: aiomqtt.Message) -> None:
+        for topic, where, handler in self._handlers:
+            if not message.topic.matches(where):
+                continue
+            if not isinstance(message.payload, bytes) or not message.payload:
+                continue  # a retained message was cleared
+            try:
+                parsed = topic.message.model_validate_json(message.payload)
+            except ValidationError as error:
+                log.warning("%s: message ignored: %s", message.topic, _first_line(error))
+                continue
+            name = str(message.topic).split("/")[-1 if topic.path.endswith("}") else -2]
+            result = handler(name, parsed)
+            if result is not None:
+                await result
+
+    def _refuse_hopeless(self, error: aiomqtt.MqttError) -> None:
+        code = getattr(error, "rc", None)
+        number = getattr(code, "value", code)
+        if number == SESSION_TAKEN_OVER:
+            raise BrokerError(
+                f"another client connected to {self.broker} as {self._client_id!r}; give each node its own --name"
+            ) from error
+        if number in NOT_AUTHORIZED:
+            raise BrokerError(
+                f"broker {self.broker} refuses us: {error}; allow this client there, or start the gateway "
+                "without --broker to use its own"
+            ) from error
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

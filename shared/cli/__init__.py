@@ -1,0 +1,65 @@
+"""The command line: one console script, each subcommand loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from shared.errors import DeepThingsError
+from shared.service import release
+
+COMMANDS = {
+    "demo": ("gateway.commands.demo", "gateway", "Watch a cluster on this machine detect pedestrians in real footage."),
+    "gateway": ("gateway.commands.serve", "gateway", "Run the gateway: broker, plan, merge, detections."),
+    "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
+    "camera": ("camera_sources.command", "cameras", "Feed a video or a folder of pictures to an edge."),
+    "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
+    "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
+    "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
+}
+"""Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""
+
+
+class LazyGroup(click.Group):
+    """Knows its subcommands by name; imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, extra, _ = COMMANDS[cmd_name]
+        try:
+            command: click.Command = importlib.import_module(module).command
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"'{cmd_name}' needs {error.name}, which is not installed: pip install 'deepthings[{extra}]'"
+            ) from error
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(release(), prog_name="deepthings")
+def cli() -> None:
+    """Object detection for your cameras, computed together by the small devices that you already have."""
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except DeepThingsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

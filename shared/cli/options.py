@@ -1,0 +1,60 @@
+"""Options that several subcommands share, and the kinds of their values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.addresses import LOOPBACK, Address
+from shared.errors import ConfigurationError
+from shared.frames import NAME_PATTERN
+from shared.ftp.grid import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_BROKER_PORT = 1883
+
+
+class Parsed(click.ParamType):
+    """A value read by a function that raises ConfigurationError."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+def parse_name(text: str) -> str:
+    """A name of a camera or a node. Raises ConfigurationError."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise ConfigurationError(f"name {text!r}: write lower-case letters, digits, - and _, at most 63 of them")
+    return text
+
+
+NAME = Parsed("NAME", parse_name)
+GRID = Parsed("RxC", Grid.parse)
+ADDRESS = Parsed("HOST:PORT", Address.parse)
+BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, DEFAULT_BROKER_PORT))
+
+gateway_option = click.option(
+    "--gateway", "broker", type=BROKER, default=f"{LOOPBACK}:{DEFAULT_BROKER_PORT}", help="The gateway's MQTT broker."
+)
+listen_option = click.option(
+    "--listen", "host", default=LOOPBACK, metavar="HOST",
+    help="Address to listen on. Beyond loopback, everyone on that network can connect: this release has no credentials.",
+)  # fmt: skip
+threads_option = click.option(
+    "--threads", type=click.IntRange(1, 64), default=1, help="Threads that compute."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+verbose_option = click.option("-v", "--verbose", count=True, help="Log every tile; twice: the libraries too.")

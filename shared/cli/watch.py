@@ -1,0 +1,66 @@
+"""`deepthings watch`: follow the detections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from datetime import datetime
+
+import click
+
+from shared import topics
+from shared.addresses import Address
+from shared.bus import Bus
+from shared.cli.options import NAME, gateway_option, json_option, verbose_option
+from shared.messages import BridgeState, FrameDetections, State
+from shared.service import configure_logging, run_service, run_until
+
+
+@click.command()
+@gateway_option
+@click.option("--camera", type=NAME, help="Only this camera.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
+@json_option
+@verbose_option
+def command(broker: Address, camera: str | None, frames: int, as_json: bool, verbose: int) -> None:
+    """Print one line for each frame that a running cluster publishes."""
+    configure_logging(verbose)
+    run_service(lambda stop: _watch(stop, broker, camera, frames, as_json))
+
+
+async def _watch(stop: asyncio.Event, broker: Address, camera: str | None, frames: int, as_json: bool) -> None:
+    bus = Bus(broker, f"deepthings-watch-{os.getpid()}")
+    seen = 0
+
+    def on_detections(_: str, detections: FrameDetections) -> None:
+        nonlocal seen
+        if stop.is_set():
+            return
+        click.echo(detections.model_dump_json() if as_json else line_of(detections))
+        seen += 1
+        if seen == frames:
+            stop.set()
+
+    def on_state(_: str, bridge: BridgeState) -> None:
+        if bridge.state is State.OFFLINE:
+            click.echo(f"the gateway at {broker} is offline", err=True)
+
+    bus.on(topics.DETECTIONS, on_detections, camera or "+")
+    bus.on(topics.BRIDGE_STATE, on_state)
+    await run_until(stop, bus.run())
+
+
+def line_of(detections: FrameDetections) -> str:
+    """One frame for people: when, where, what, how long it took, who computed it."""
+    counts = Counter(found.label for found in detections.objects)
+    objects = ", ".join(f"{count} {label}" for label, count in counts.most_common()) or "nothing"
+    nodes = ", ".join(
+        f"{node} {tiles.own + tiles.stolen}" + (f" ({tiles.stolen} stolen)" if tiles.stolen else "")
+        for node, tiles in detections.nodes.items()
+    )
+    clock = datetime.fromtimestamp(detections.captured_at).astimezone().strftime("%H:%M:%S")
+    return (
+        f"{clock} {detections.camera} #{detections.number}: {objects} "
+        f"| {detections.latency_ms.total:.0f} ms | tiles: {nodes}"
+    )

@@ -1,0 +1,60 @@
+"""What is said about a frame wherever it goes: which one it is, when it was taken, and what became of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Names of cameras and nodes: a part of a topic, so lower-case letters, digits, - and _."""
+
+
+class FrameInfo(BaseModel):
+    """One frame of one camera. `frame` is unique among all frames of all cameras."""
+
+    model_config = ConfigDict(frozen=True)
+
+    frame: str = Field(max_length=128)
+    camera: str = Field(pattern=NAME_PATTERN)
+    number: int = Field(ge=0, description="counts the camera's captured frames from 0")
+    captured_at: float = Field(description="seconds since 1970, by the camera agent's clock")
+    height: int = Field(ge=1, le=16384)
+    width: int = Field(ge=1, le=16384)
+    transfer_ms: float = Field(default=0.0, description="from capture to the owner")
+    prepare_ms: float = Field(default=0.0, description="letterbox and slicing at the owner")
+
+
+class Outcome(StrEnum):
+    """What became of a captured frame: published, or dropped for one of the other reasons."""
+
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    NO_EDGE = "no_edge"
+    NO_PLAN = "no_plan"
+    NO_ANSWER = "no_answer"
+    DEADLINE = "deadline"
+    OVERLOAD = "overload"
+    OWNER_LOST = "owner_lost"
+    REPLANNED = "replanned"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class FrameCounts(BaseModel):
+    """A camera's account: captured = published + sum of dropped + those still under way."""
+
+    captured: int = 0
+    published: int = 0
+    dropped: dict[Outcome, int] = Field(default_factory=dict)
+
+    def count(self, outcome: Outcome) -> None:
+        """Enter the end of one frame."""
+        if outcome is Outcome.PUBLISHED:
+            self.published += 1
+        else:
+            self.dropped[outcome] = self.dropped.get(outcome, 0) + 1
+
+    @property
+    def under_way(self) -> int:
+        return self.captured - self.published - sum(self.dropped.values())

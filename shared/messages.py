@@ -1,0 +1,223 @@
+"""Payloads of the MQTT topics, as pydantic models. Unknown fields are ignored, known ones are checked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.frames import NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.model.spec import Preprocessing
+from shared.wire.headers import SHA256_PATTERN
+
+Box = tuple[float, float, float, float]
+
+
+class Message(BaseModel):
+    """Base of all MQTT payloads."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class State(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    REFUSED = "refused"
+
+
+# Public: deepthings/detections, deepthings/cameras, deepthings/bridge
+
+
+class TileCounts(Message):
+    """Tiles that a node computed: of its own frames, and stolen from others."""
+
+    own: int = 0
+    stolen: int = 0
+
+
+class DetectedObject(Message):
+    """One object: boxes are left, top, right, bottom, in pixels of the picture and as parts of its size."""
+
+    label: str
+    score: float
+    box: Box
+    box_rel: Box
+
+
+class Latency(Message):
+    """Milliseconds from capture to publication, in all and by stage. Across hosts, as exact as their clocks."""
+
+    total: float
+    transfer: float = Field(description="camera to owner")
+    prepare: float = Field(description="letterbox and slicing at the owner")
+    tiles: float = Field(description="from the announcement until the last tile is merged")
+    tail: float = Field(description="waiting for and running the remaining layers")
+    decode: float = Field(description="decoding and suppression")
+
+
+class FrameDetections(Message):
+    """Everything seen in one frame."""
+
+    camera: str
+    frame: str
+    number: int
+    captured_at: float = Field(description="seconds since 1970")
+    published_at: float = Field(description="seconds since 1970")
+    latency_ms: Latency
+    model: str
+    grid: str
+    image: tuple[int, int] = Field(description="width, height in pixels")
+    objects: tuple[DetectedObject, ...]
+    nodes: dict[str, TileCounts] = Field(description="which node computed how many tiles")
+    duplicates: int = Field(default=0, description="tiles computed a second time after a lease ended")
+
+
+class BridgeState(Message):
+    """Whether the gateway is there."""
+
+    state: State
+    protocol: int
+    version: str = ""
+
+
+class NodeReport(Message):
+    """What the gateway knows of one edge."""
+
+    state: State
+    address: str
+    version: str
+    epoch: int = Field(default=0, description="the plan that it is ready for, 0 for none")
+    tiles: TileCounts = TileCounts()
+    bytes: dict[str, int] = Field(default_factory=dict, description="received by TCP by kind of message, and sent by MQTT")
+    cameras: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Nodes(Message):
+    """All edges by name, and the gateway's own bytes."""
+
+    nodes: dict[str, NodeReport]
+    gateway_bytes: dict[str, int] = Field(default_factory=dict)
+
+
+class CameraStats(Message):
+    """A camera's account, as its agent keeps it."""
+
+    camera: str = Field(pattern=NAME_PATTERN)
+    node: str
+    counts: FrameCounts
+    ended: bool = False
+
+
+class Verification(Message):
+    """One frame of the running cluster compared with the unpartitioned network."""
+
+    frame: str
+    max_abs_diff: float = Field(description="largest difference of the merged maps, in units of the map")
+    map_std: float = Field(description="standard deviation of the unpartitioned maps")
+
+
+# Cluster: deepthings/cluster
+
+
+class NodeState(Message):
+    """An edge presents itself; its will says `offline`."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    state: State
+    protocol: int
+    version: str = ""
+    host: str = ""
+    port: int = 0
+
+
+class NodeStats(Message):
+    """What an edge has done since it started."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    epoch: int = 0
+    tiles: TileCounts
+    bytes: dict[str, int]
+    cameras: tuple[str, ...] = ()
+    final: bool = False
+
+
+class TilePlan(Message):
+    """One tile: (top, left, bottom, right) of the input, and its pads by edge of the stage."""
+
+    input: tuple[int, int, int, int]
+    outputs: tuple[tuple[int, int, int, int], ...]
+    pads: tuple[tuple[int, int, int, int], ...]
+
+
+class ProgramRef(Message):
+    """A program by content."""
+
+    sha256: str = Field(pattern=SHA256_PATTERN)
+    bytes: int
+
+
+class StagePlan(Message):
+    """Fused layers executed tile by tile; all tiles are run by one program."""
+
+    layers: int
+    grid: str
+    program: ProgramRef
+    tiles: tuple[TilePlan, ...] = Field(min_length=1)
+
+
+class PlanMessage(Message):
+    """What the cluster computes, and how. Immutable; a new epoch replaces it."""
+
+    epoch: int
+    model: str
+    input: tuple[int, int] = Field(description="height, width of the network's input")
+    preprocessing: Preprocessing
+    cut: tuple[str, ...]
+    stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=1)
+    gateway_host: str = Field(description="data plane of the gateway; empty: the host of the broker")
+    gateway_port: int
+    lease_s: float
+    deadline_s: float
+
+
+class TaskAnnouncement(Message):
+    """An owner has so many tasks waiting in its queue now."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    epoch: int
+    waiting: int = Field(ge=0)
+    opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
+
+
+class StealRequest(Message):
+    """An idle edge asks for work; the gateway parks the request until there is some."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    epoch: int
+    missed: str | None = Field(default=None, description="the victim of the last grant, where nothing was left")
+
+
+class Grant(Message):
+    """The gateway's answer: take a task from this victim."""
+
+    epoch: int
+    victim: str
+    host: str
+    port: int
+
+
+class TileDone(Message):
+    """The gateway has the result of one tile."""
+
+    frame: str
+    tile: int
+    worker: str
+    compute_ms: float
+
+
+class FrameDone(Message):
+    """The gateway is finished with a frame."""
+
+    frame: str
+    outcome: Outcome

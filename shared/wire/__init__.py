@@ -1,0 +1,1 @@
+"""The data plane: bulk tensors over direct TCP, framed, capped and validated."""

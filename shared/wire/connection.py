@@ -1,0 +1,175 @@
+"""One data-plane connection: whole messages in both directions, or none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import numpy as np
+
+from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
+from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
+from shared.wire.headers import HEADERS, Header, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shared.addresses import Address
+
+MESSAGE_TIMEOUT_S = 30.0
+"""A message that has begun must end within this time: the largest, over 50 Mbit/s, takes half of it."""
+
+CONNECT_TIMEOUT_S = 5.0
+"""On a local network a host that has not answered by then is not there."""
+
+Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+H = TypeVar("H", bound=Header)
+
+
+class Traffic(Counter[str]):
+    """Bytes received on the data plane, by kind of message."""
+
+
+class Connection:
+    """Sends and receives whole messages; a failure in the middle of one closes it for good."""
+
+    def __init__(self, sock: socket.socket, peer: str, traffic: Traffic) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.peer = peer
+        self._socket = sock
+        self._traffic = traffic
+        self._sending = asyncio.Lock()
+        self._users = 0
+        self._closing = False
+
+    @classmethod
+    async def open(cls, address: Address, traffic: Traffic) -> Self:
+        """Raises PeerLostError or PeerTimeoutError, naming the address."""
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
+            return cls(sock, str(address), traffic)
+        except TimeoutError as error:
+            sock.close()
+            raise PeerTimeoutError(f"{address} does not answer") from error
+        except OSError as error:
+            sock.close()
+            raise PeerLostError(f"{address} cannot be reached: {error.strerror or error}") from error
+        except BaseException:
+            sock.close()
+            raise
+
+    @property
+    def local_host(self) -> str:
+        """The address by which the peer sees us."""
+        return str(self._socket.getsockname()[0])
+
+    @property
+    def closed(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        """End the connection; whoever waits in `send` or `receive` is woken. Safe to call again."""
+        if not self._closing:
+            self._closing = True
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        if self._users == 0:  # closing the descriptor under a waiting coroutine would leave it waiting for ever
+            self._socket.close()
+
+    async def send(self, header: Header, payload: Iterable[memoryview] = ()) -> None:
+        """Send one message whose payload is these buffers, one after the other.
+
+        Raises PeerLostError or PeerTimeoutError, with the connection closed.
+        """
+        buffers = [part.cast("B") for part in payload]
+        encoded = header.encode()
+        prefix = encode_prefix(header.kind, len(encoded), sum(part.nbytes for part in buffers))
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            with self._whole_or_closed("stopped reading"):
+                async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+                    await loop.sock_sendall(self._socket, prefix + encoded)
+                    for part in buffers:
+                        await loop.sock_sendall(self._socket, part)
+
+    async def receive(self) -> tuple[Header, Payload]:
+        """Wait for the next message; its payload, uint8 (bytes,), is received straight into its array.
+
+        Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
+        """
+        with self._whole_or_closed("stopped in the middle of a message"):
+            prefix = bytearray(PREFIX_BYTES)
+            await self._receive_into(memoryview(prefix)[:1])
+            async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+                await self._receive_into(memoryview(prefix)[1:])
+                header, payload = await self._receive_rest(decode_prefix(prefix))
+        if isinstance(header, Refused):
+            self.close()
+            raise ProtocolError(f"{self.peer} refuses: {header.reason}")
+        return header, payload
+
+    @contextlib.contextmanager
+    def _whole_or_closed(self, when_late: str) -> Iterator[None]:
+        """Any failure closes the connection: the stream has no way back to the start of a message."""
+        if self._closing:
+            raise PeerLostError(f"the connection to {self.peer} is closed")
+        self._users += 1
+        try:
+            yield
+        except TimeoutError as error:
+            self.close()
+            raise PeerTimeoutError(f"{self.peer} {when_late}") from error
+        except OSError as error:
+            self.close()
+            raise PeerLostError(f"{self.peer} went away") from error
+        except ProtocolError as error:
+            self._refuse(str(error))
+            raise
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._users -= 1
+            if self._closing:
+                self.close()
+
+    def _refuse(self, reason: str) -> None:
+        """Say why, as far as the socket takes it without waiting, and close."""
+        encoded = Refused(reason=reason).encode()
+        with contextlib.suppress(OSError):
+            self._socket.send(encode_prefix(Refused.kind, len(encoded), 0) + encoded)
+        self.close()
+
+    async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
+        """Wait for a message of one of `kinds`; raises ProtocolError, with the connection closed, for another."""
+        header, payload = await self.receive()
+        if not isinstance(header, kinds):
+            self.close()
+            expected = " or ".join(kind.kind.name for kind in kinds)
+            raise ProtocolError(f"{self.peer} sent {header.kind.name} where {expected} was due")
+        return header, payload
+
+    async def _receive_rest(self, prefix: Prefix) -> tuple[Header, Payload]:
+        encoded = bytearray(prefix.header_bytes)
+        await self._receive_into(memoryview(encoded))
+        header = HEADERS[prefix.kind].decode(encoded)
+        payload = np.empty(prefix.payload_bytes, np.uint8)
+        await self._receive_into(memoryview(payload))
+        self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
+        return header, payload
+
+    async def _receive_into(self, buffer: memoryview) -> None:
+        loop = asyncio.get_running_loop()
+        while buffer:
+            count = await loop.sock_recv_into(self._socket, buffer)
+            if count == 0:
+                raise ConnectionResetError
+            buffer = buffer[count:]

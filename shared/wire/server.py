@@ -1,0 +1,104 @@
+"""Listening on the data plane: each connection has its own fault boundary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from shared.addresses import Address
+from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Header, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.wire.connection import Payload
+
+log = logging.getLogger(__name__)
+
+CONNECTION_CAP = 256
+"""Connections at once; a cluster of 60 nodes and as many cameras needs fewer."""
+
+FIRST_MESSAGE_TIMEOUT_S = 30.0
+"""A connection that has said nothing by then is closed, so that silent strangers do not fill the cap."""
+
+
+class DataServer:
+    """Accepts connections and hands each, with its first message, to `serve`.
+
+    A peer that fails loses its own connection and nothing else.
+    """
+
+    def __init__(
+        self, serve: Callable[[Connection, Header, Payload], Awaitable[None]], listen: Address, traffic: Traffic
+    ) -> None:
+        """Listen at once; port 0 takes a free one. Raises ListenError."""
+        self._serve = serve
+        self._traffic = traffic
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._socket = socket.socket(listen.family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((listen.host, listen.port))
+            self._socket.listen(64)
+        except OSError as error:
+            self._socket.close()
+            raise ListenError(
+                f"cannot listen on {listen}: {error.strerror or error}; "
+                "choose another address or port, or stop what uses it"
+            ) from error
+
+    @property
+    def address(self) -> Address:
+        return Address(*self._socket.getsockname()[:2])
+
+    async def run(self) -> None:
+        """Accept until cancelled; then close every connection."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                sock, name = await loop.sock_accept(self._socket)
+                if len(self._sessions) >= CONNECTION_CAP:
+                    log.warning("%s:%s is one connection too many (%s are open); closed", *name[:2], CONNECTION_CAP)
+                    sock.close()
+                    continue
+                connection = Connection(sock, f"{name[0]}:{name[1]}", self._traffic)
+                session = asyncio.create_task(self._guard(connection))
+                self._sessions.add(session)
+                session.add_done_callback(self._sessions.discard)
+        finally:
+            self._socket.close()
+            for session in self._sessions:
+                session.cancel()
+            await asyncio.gather(*self._sessions, return_exceptions=True)
+
+    async def _guard(self, connection: Connection) -> None:
+        """The fault boundary of one peer."""
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
+                header, payload = await connection.receive()
+            await self._serve(connection, header, payload)
+        except ProtocolError as error:
+            log.warning("connection from %s rejected: %s", connection.peer, error)
+        except PeerLostError as error:
+            log.debug("%s", error)
+        except TimeoutError:
+            log.warning("connection from %s said nothing; closed", connection.peer)
+        except DeepThingsError as error:
+            log.warning("connection from %s: %s", connection.peer, error)
+        except Exception:  # a mistake of ours in one conversation must not end the others
+            log.exception("connection from %s failed", connection.peer)
+        finally:
+            connection.close()
+
+
+async def refuse(connection: Connection, reason: str) -> None:
+    """Tell the peer why, then close."""
+    with contextlib.suppress(DeepThingsError):
+        await connection.send(Refused(reason=reason))
+    connection.close()
