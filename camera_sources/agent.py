@@ -51,6 +51,7 @@ class CameraAgent:
         self._credit = 0
         self._connection: Connection | None = None
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()
         self._ended = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -129,7 +130,7 @@ class CameraAgent:
                     height=shot.picture.shape[0],
                     width=shot.picture.shape[1],
                 )
-                await connection.send(Frame(info=info), [memoryview(shot.picture)])
+                await connection.send(Frame(info=info), [shot.picture.data])
 
     async def _send_reports(self, connection: Connection) -> None:
         while True:
@@ -144,6 +145,7 @@ class CameraAgent:
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 self._under_way.discard(header.number)
                 self.counts.count(header.outcome)
+                self._settled.set()
             self._changed.set()
 
     def _disconnected(self) -> None:
@@ -153,6 +155,7 @@ class CameraAgent:
         self._under_way.clear()
         self._connection = None
         self._changed.set()
+        self._settled.set()
 
     async def _until_finished(self) -> None:
         """The source has ended and every frame has its outcome, or has had long enough."""
@@ -164,7 +167,8 @@ class CameraAgent:
         try:
             async with asyncio.timeout(timeout_s):
                 while self._under_way or not self._reader.mailbox.empty:
-                    await asyncio.sleep(0.02)
+                    self._settled.clear()
+                    await self._settled.wait()
         except TimeoutError:
             log.info("camera %s: %s frames had no end", self._config.camera, self.counts.under_way)
 

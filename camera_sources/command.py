@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from camera_sources.agent import AgentConfig, CameraAgent
 from camera_sources.reader import Reader
 from camera_sources.source import open_source
-from shared.addresses import Address
 from shared.cli.options import ADDRESS, NAME, verbose_option
 from shared.service import configure_logging, run_service
+
+if TYPE_CHECKING:
+    from shared.addresses import Address
 
 
 @click.command()
@@ -22,7 +26,14 @@ from shared.service import configure_logging, run_service
 @click.option("--every-frame", is_flag=True, help="Wait for the cluster instead of the clock: no frame is superseded.")
 @verbose_option
 def command(
-    source: str, name: str, edge: Address, loop: bool, fps: float | None, frames: int, every_frame: bool, verbose: int
+    source: str,
+    name: str,
+    edge: Address,
+    loop: bool,
+    fps: float | None,
+    frames: int,
+    every_frame: bool,
+    verbose: int,
 ) -> None:
     """Play a source in real time. The newest frame wins; every frame that nobody had time for is counted."""
     configure_logging(verbose)

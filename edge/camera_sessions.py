@@ -95,7 +95,11 @@ class CameraSessions:
         session = CameraSession(hello.camera, connection, self._credit)
         older = self._sessions.get(hello.camera)
         if older is not None:
-            log.warning("camera %s connected again from %s; the older connection is closed", hello.camera, connection.peer)
+            log.warning(
+                "camera %s connected again from %s; the older connection is closed",
+                hello.camera,
+                connection.peer,
+            )
             older.close()
         self._sessions[hello.camera] = session
         log.info("camera %s connected from %s", hello.camera, connection.peer)
@@ -117,7 +121,9 @@ class CameraSessions:
     async def _on_frame(self, session: CameraSession, header: Frame, payload: Payload) -> None:
         info = header.info
         if info.camera != session.camera or payload.size != info.height * info.width * 3:
-            raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not fit what it says of itself")
+            raise ProtocolError(
+                f"a frame of {info.camera} with {payload.size} bytes does not fit what it says of itself"
+            )
         arrived = max(0.0, time.time() - info.captured_at)
         picture: Pixels = payload.reshape(info.height, info.width, 3)
         await self._owner.accept(

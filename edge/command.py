@@ -26,8 +26,8 @@ def default_name() -> str:
 @listen_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
 @click.option(
-    "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache, show_default="~/.cache/deepthings",
-    help="Where programs from the gateway are kept.",
+    "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache,
+    show_default="~/.cache/deepthings", help="Where programs from the gateway are kept.",
 )  # fmt: skip
 @threads_option
 @verbose_option

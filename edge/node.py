@@ -131,7 +131,12 @@ class EdgeNode:
         listen = self._server.address if online else Address("", 0)
         host = address_towards(self._config.broker) if online and is_wildcard(listen.host) else listen.host
         return NodeState(
-            node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=host, port=listen.port
+            node=self._config.name,
+            state=state,
+            protocol=PROTOCOL,
+            version=release(),
+            host=host,
+            port=listen.port,
         )
 
     def _stats(self, *, final: bool = False) -> NodeStats:
@@ -150,7 +155,11 @@ class EdgeNode:
         while True:
             await asyncio.sleep(STATS_S)
             stats = self._stats()
-            if told is None or (stats.epoch, stats.tiles, stats.cameras) != (told.epoch, told.tiles, told.cameras):
+            if told is None or (stats.epoch, stats.tiles, stats.cameras) != (
+                told.epoch,
+                told.tiles,
+                told.cameras,
+            ):
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
                 told = stats
 
@@ -207,7 +216,7 @@ class EdgeNode:
             else:
                 header, pixels = lent
                 try:
-                    await connection.send(header, [memoryview(pixels)])
+                    await connection.send(header, [pixels.data])
                 except DeepThingsError:
                     self._owner.put_back(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
                     raise
@@ -220,7 +229,7 @@ class EdgeNode:
             if owned is None:
                 await connection.send(Absent(reason="that frame is finished"))
             else:
-                await connection.send(Picture(info=owned.info), [memoryview(owned.picture)])
+                await connection.send(Picture(info=owned.info), [owned.picture.data])
             with contextlib.suppress(PeerLostError):
                 request, _ = await connection.expect(PictureRequest)
                 continue

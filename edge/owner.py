@@ -163,9 +163,7 @@ class Owner:
 
     def _announce(self, opened: FrameInfo | None = None) -> None:
         assert self._work is not None
-        message = TaskAnnouncement(
-            node=self._node, epoch=self._work.epoch, waiting=self.queue.waiting, opened=opened
-        )
+        message = TaskAnnouncement(node=self._node, epoch=self._work.epoch, waiting=self.queue.waiting, opened=opened)
         self._bus.post(topics.TASKS, message, self._node)
 
     def _finish(self, frame: str, outcome: Outcome) -> None:

@@ -67,9 +67,9 @@ class ProgramCache:
             header, payload = await connection.expect(Program, Absent)
         finally:
             connection.close()
-        if isinstance(header, Absent) or hashlib.sha256(payload).hexdigest() != program.sha256:
+        if isinstance(header, Absent) or hashlib.sha256(payload.data).hexdigest() != program.sha256:
             raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
-        return memoryview(payload)
+        return payload.data
 
     def _forget_old(self) -> None:
         programs = sorted(self._folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True)

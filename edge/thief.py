@@ -124,7 +124,11 @@ class Thief:
             return False
         assert isinstance(header, Tile)
         shape = (header.height, header.width, 3)
-        if header.tile >= work.tile_count or shape[:2] != _size(work, header.tile) or payload.size != shape[0] * shape[1] * 3:
+        if (
+            header.tile >= work.tile_count
+            or shape[:2] != _size(work, header.tile)
+            or payload.size != shape[0] * shape[1] * 3
+        ):
             connection.close()
             raise ProtocolError(f"{grant.victim} sent a tile that is not of the plan")
         self._stolen.append(StolenTile(header, payload.reshape(shape), time.monotonic() + header.lease_s))

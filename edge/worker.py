@@ -28,7 +28,7 @@ UNSENT_RESULTS_CAP = 4
 
 
 class ResultSender:
-    """Sends results to the gateway while the worker goes on. A result that cannot be sent is dropped: its lease ends."""
+    """Sends results to the gateway while the worker goes on. One that cannot be sent is dropped: its lease ends."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
@@ -51,7 +51,7 @@ class ResultSender:
                             connection.close()
                         connection = await Connection.open(gateway, self._traffic)
                         connected_to = gateway
-                    await connection.send(header, [memoryview(array) for array in maps])
+                    await connection.send(header, [array.data for array in maps])
                 except DeepThingsError as error:
                     log.warning("result of %s tile %s not delivered: %s", header.info.frame, header.tile, error)
         finally:

@@ -31,9 +31,9 @@ def annotate(picture: Pixels, objects: Iterable[DetectedObject]) -> Pixels:
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
         text = f"{found.label} {found.score:.2f}"
         (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
-        base = max(top, height + below)
-        cv2.rectangle(drawn, (left, base - height - below), (left + width, base), colour, cv2.FILLED)
-        cv2.putText(drawn, text, (left, base - below // 2), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+        base, start = max(top, height + below), max(0, min(left, picture.shape[1] - width))
+        cv2.rectangle(drawn, (start, base - height - below), (start + width, base), colour, cv2.FILLED)
+        cv2.putText(drawn, text, (start, base - below // 2), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
     return drawn
 
 

@@ -80,9 +80,7 @@ class Collector:
         """Whether the frame was published or given up a short while ago."""
         return frame in self._finished
 
-    def place(
-        self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float
-    ) -> Receipt:
+    def place(self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float) -> Receipt:
         """Merge one result. Raises ValueError when its shapes do not fit the plan."""
         late = info.frame in self._finished
         assembly = self.open(info, owner, now)

@@ -62,10 +62,13 @@ class Detector:
                     score=round(float(candidates.scores[number]), 4),
                     box=(left, top, right, bottom),
                     box_rel=(
-                        round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
+                        round(left / width, 5),
+                        round(top / height, 5),
+                        round(right / width, 5),
+                        round(bottom / height, 5),
                     ),
                 )
-            )  # fmt: skip
+            )
         return tuple(objects)
 
     def _label(self, number: int) -> str:

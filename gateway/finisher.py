@@ -118,9 +118,7 @@ class Finisher:
             difference = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._verifier.verify, picture, assembly.merged.maps
             )
-            message = Verification(
-                frame=info.frame, max_abs_diff=difference.max_abs_diff, map_std=difference.map_std
-            )
+            message = Verification(frame=info.frame, max_abs_diff=difference.max_abs_diff, map_std=difference.map_std)
             await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
         if wants_picture:
             await asyncio.to_thread(self._pictures.write, info.camera, picture, detections.objects)

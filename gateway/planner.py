@@ -46,7 +46,9 @@ def write_plan(
                 program=program,
                 tiles=tuple(
                     TilePlan(
-                        input=_box(tile.input), outputs=tuple(_box(region) for region in tile.outputs), pads=tile.pads
+                        input=_box(tile.input),
+                        outputs=tuple(_box(region) for region in tile.outputs),
+                        pads=tile.pads,
                     )
                     for tile in stage.tiles
                 ),

@@ -23,8 +23,18 @@ from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ProtocolError
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
-    BridgeState, FrameDone, Grant, Nodes, NodeState, NodeStats, PlanMessage, ProgramRef, State, StealRequest,
-    TaskAnnouncement, TileDone,
+    BridgeState,
+    FrameDone,
+    Grant,
+    Nodes,
+    NodeState,
+    NodeStats,
+    PlanMessage,
+    ProgramRef,
+    State,
+    StealRequest,
+    TaskAnnouncement,
+    TileDone,
 )  # fmt: skip
 from shared.service import release, run_until
 from shared.wire.codec import PROTOCOL
@@ -56,7 +66,10 @@ class Gateway:
         self._members = Membership()
         self._coordinator = Coordinator()
         self._collector = Collector(
-            self._partitioned.stage, self._partitioned.map_shapes, config.frames_at_once, config.terms.deadline_s
+            self._partitioned.stage,
+            self._partitioned.map_shapes,
+            config.frames_at_once,
+            config.terms.deadline_s,
         )
         self._server = DataServer(self._serve, Address(config.host, config.data_port), self._traffic)
         self._plan = self._write_plan()
@@ -66,9 +79,7 @@ class Gateway:
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             birth=self._birth,
         )
-        self._finisher = Finisher(
-            config, self._partitioned, self._bus, self._traffic, self._members.address
-        )
+        self._finisher = Finisher(config, self._partitioned, self._bus, self._traffic, self._members.address)
         self._nodes_changed = asyncio.Event()
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)
@@ -83,7 +94,12 @@ class Gateway:
                 "frames and read what the cameras see", self._config.host,
             )  # fmt: skip
         async with contextlib.AsyncExitStack() as stack:
-            parts = [self._server.run(), self._watch_deadlines(), self._report_nodes(), self._finisher.run(self._done)]
+            parts = [
+                self._server.run(),
+                self._watch_deadlines(),
+                self._report_nodes(),
+                self._finisher.run(self._done),
+            ]
             if self._config.broker is None:
                 broker = await stack.enter_async_context(own_broker(Address(self._config.host, self._config.port)))
                 parts.append(self._watch_broker(broker))
@@ -195,9 +211,7 @@ class Gateway:
         if result.epoch != self._plan.epoch or known is None:
             return
         arrays = split_result(result, payload, self._collector.result_shapes(result.tile))
-        receipt = self._collector.place(
-            result.info, result.owner, result.worker, result.tile, arrays, time.monotonic()
-        )
+        receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
             return

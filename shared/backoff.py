@@ -15,7 +15,7 @@ class Backoff:
 
     def next_s(self) -> float:
         """Seconds to wait after one more failure."""
-        limit = min(self._longest_s, self._first_s * 2**self._failures)
+        limit = min(self._longest_s, self._first_s * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)
         return limit * (0.5 + random.random() / 2)  # noqa: S311  (nothing secret)
 

@@ -105,7 +105,7 @@ class Bus:
                     backoff.reset()
                     async for message in client.messages:
                         await self._dispatch(message)
-            except aiomqtt.MqttError as error:
+            except (aiomqtt.MqttError, BrokerError) as error:
                 self._refuse_hopeless(error)
                 delay_s = backoff.next_s()
                 log.warning("broker %s: %s; trying again in %.1f s", self.broker, error, delay_s)
@@ -113,16 +113,13 @@ class Bus:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[aiomqtt.Client]:
-        will = self._will
         client = aiomqtt.Client(
             self.broker.host,
             self.broker.port,
             identifier=self._client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             keepalive=KEEPALIVE_S,
-            will=will and aiomqtt.Will(
-                will.topic.at(will.name), will.message.model_dump_json(), will.topic.qos, will.topic.retain
-            ),
+            will=_will(self._will),
             max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
             max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -138,9 +135,9 @@ class Bus:
                 log.info("connected to broker %s", self.broker)
                 yield client
             except asyncio.CancelledError:
-                if will is not None:
+                if self._will is not None:
                     with contextlib.suppress(BrokerError):
-                        await self.publish(will.topic, will.message, will.name)
+                        await self.publish(self._will.topic, self._will.message, self._will.name)
                 raise
             finally:
                 self._client = None
@@ -149,7 +146,7 @@ class Bus:
     async def _publish(self, topic: Topic[Any], payload: bytes, name: str) -> None:
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if topic.expiry_s is not None:
             properties.MessageExpiryInterval = topic.expiry_s
         where = topic.at(name)
@@ -181,7 +178,7 @@ class Bus:
             if result is not None:
                 await result
 
-    def _refuse_hopeless(self, error: aiomqtt.MqttError) -> None:
+    def _refuse_hopeless(self, error: Exception) -> None:
         code = getattr(error, "rc", None)
         number = getattr(code, "value", code)
         if number == SESSION_TAKEN_OVER:
@@ -193,6 +190,12 @@ class Bus:
                 f"broker {self.broker} refuses us: {error}; allow this client there, or start the gateway "
                 "without --broker to use its own"
             ) from error
+
+
+def _will(will: Outgoing[Any] | None) -> aiomqtt.Will | None:
+    if will is None:
+        return None
+    return aiomqtt.Will(will.topic.at(will.name), will.message.model_dump_json(), will.topic.qos, will.topic.retain)
 
 
 def _first_line(error: ValidationError) -> str:

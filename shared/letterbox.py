@@ -51,13 +51,13 @@ class Letterbox:
         inner[:] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         return boxed if preprocessing.channels == "bgr" else np.ascontiguousarray(boxed[:, :, ::-1])
 
-    def to_image(self, boxes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[
-        tuple[int, ...], np.dtype[np.float32]
-    ]:
+    def to_image(
+        self, boxes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         """Boxes (N, 4) as left, top, right, bottom in input pixels, to picture pixels, clipped to the picture."""
         top, left = self.offset
         height, width = self.size
         scale = np.array([self.image_width / width, self.image_height / height] * 2, np.float32)
         moved = (boxes - np.array([left, top, left, top], np.float32)) * scale
         limits = np.array([self.image_width, self.image_height] * 2, np.float32)
-        return np.clip(moved, 0, limits).astype(np.float32)
+        return np.asarray(np.clip(moved, 0, limits), np.float32)

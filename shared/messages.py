@@ -88,7 +88,9 @@ class NodeReport(Message):
     version: str
     epoch: int = Field(default=0, description="the plan that it is ready for, 0 for none")
     tiles: TileCounts = TileCounts()
-    bytes: dict[str, int] = Field(default_factory=dict, description="received by TCP by kind of message, and sent by MQTT")
+    bytes: dict[str, int] = Field(
+        default_factory=dict, description="received by TCP by kind of message, and sent by MQTT"
+    )
     cameras: tuple[str, ...] = ()
     reason: str = ""
 

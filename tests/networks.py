@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-YOLOV2_FIRST_16 = (
-    (32, 3), "max", (64, 3), "max", (128, 3), (64, 1), (128, 3), "max",
-    (256, 3), (128, 1), (256, 3), "max", (512, 3), (256, 1), (512, 3), (256, 1),
+YOLOV2_FIRST_16: tuple[tuple[int, int] | None, ...] = (
+    (32, 3), None, (64, 3), None, (128, 3), (64, 1), (128, 3), None,
+    (256, 3), (128, 1), (256, 3), None, (512, 3), (256, 1), (512, 3), (256, 1),
 )  # fmt: skip
 """Filters and kernel size of the layers 0-15 of YOLOv2, the ones that the paper fuses."""
 
@@ -20,7 +20,7 @@ def yolov2_first_16(size: int, seed: int = 1) -> onnx.ModelProto:
     tensor, channels = "image", 3
     for number, layer in enumerate(YOLOV2_FIRST_16):
         name = f"layer_{number:02d}"
-        if layer == "max":
+        if layer is None:
             nodes.append(helper.make_node("MaxPool", [tensor], [name], name, kernel_shape=[2, 2], strides=[2, 2]))
         else:
             filters, kernel = layer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +16,11 @@ from gateway.detection import Detector
 from gateway.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
 from shared.errors import ConfigurationError
-from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
-from shared.messages import DetectedObject
+
+if TYPE_CHECKING:
+    from shared.ftp.grid import Grid
+    from shared.messages import DetectedObject
 
 
 @click.command()
@@ -29,7 +32,13 @@ from shared.messages import DetectedObject
 @threads_option
 @json_option
 def command(
-    images: tuple[Path, ...], model: str, grid: Grid, cut: str | None, out: Path | None, threads: int, as_json: bool
+    images: tuple[Path, ...],
+    model: str,
+    grid: Grid,
+    cut: str | None,
+    out: Path | None,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Detect objects in IMAGE..., tile by tile, as a cluster would."""
     partitioned = PartitionedModel.of(open_model(model), grid, cut)

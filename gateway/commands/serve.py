@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,12 +11,18 @@ from gateway.commands.options import cut_option, grid_option, model_option
 from gateway.config import GatewayConfig
 from gateway.planner import Terms
 from gateway.service import Gateway
-from shared.addresses import Address
 from shared.cli.options import (
-    BROKER, DEFAULT_BROKER_PORT, listen_option, threads_option, verbose_option,
+    BROKER,
+    DEFAULT_BROKER_PORT,
+    listen_option,
+    threads_option,
+    verbose_option,
 )  # fmt: skip
-from shared.ftp.grid import Grid
 from shared.service import configure_logging, run_service
+
+if TYPE_CHECKING:
+    from shared.addresses import Address
+    from shared.ftp.grid import Grid
 
 
 @click.command()
@@ -23,12 +30,32 @@ from shared.service import configure_logging, run_service
 @grid_option
 @cut_option
 @listen_option
-@click.option("--port", type=click.IntRange(1, 65535), default=DEFAULT_BROKER_PORT, help="Port of the gateway's own broker.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_BROKER_PORT,
+    help="Port of the gateway's own broker.",
+)
 @click.option("--data-port", type=click.IntRange(0, 65535), default=0, help="Port for results; 0: any free one.")
 @click.option("--broker", type=BROKER, help="Use this broker instead of starting one.")
-@click.option("--lease", type=click.FloatRange(0.1, 60), default=1.0, help="Seconds a stolen tile may stay away, at least.")
-@click.option("--deadline", type=click.FloatRange(0.5, 600), default=10.0, help="Seconds after which a frame is dropped.")
-@click.option("--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network.")
+@click.option(
+    "--lease",
+    type=click.FloatRange(0.1, 60),
+    default=1.0,
+    help="Seconds a stolen tile may stay away, at least.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(0.5, 600),
+    default=10.0,
+    help="Seconds after which a frame is dropped.",
+)
+@click.option(
+    "--verify-every",
+    type=click.IntRange(0),
+    default=0,
+    help="Compare every Nth frame with the whole network.",
+)
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @threads_option
 @verbose_option

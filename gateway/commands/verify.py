@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,8 +15,10 @@ from gateway.commands.options import cut_option, grid_option, model_option
 from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
 from shared.cli.options import json_option, threads_option
 from shared.errors import DeepThingsError
-from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
+
+if TYPE_CHECKING:
+    from shared.ftp.grid import Grid
 
 TOLERANCE = 1e-4
 """Largest difference allowed, in standard deviations of the map: kernels may sum in another order."""
@@ -50,7 +53,7 @@ def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads
     else:
         print(
             f"{partitioned.spec.name}, {len(stage.layers)} layers up to {', '.join(stage.cut)} in {grid} tiles: "
-            f"largest difference {difference.max_abs_diff:.3g} (the map's standard deviation is {difference.map_std:.3g})"
+            f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
     if not difference.max_abs_diff <= TOLERANCE * difference.map_std:
         raise DeepThingsError(

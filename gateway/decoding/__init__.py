@@ -11,13 +11,13 @@ from gateway.decoding import nanodet
 from shared.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from shared.ftp.merge import Map
     from shared.model.spec import ModelSpec
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-Decoder = "Callable[[Mapping[str, Map], tuple[int, int], float], tuple[Array, Array]]"
+
 
 DECODERS = {"nanodet": nanodet.decode}
 

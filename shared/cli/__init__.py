@@ -11,7 +11,11 @@ from shared.errors import DeepThingsError
 from shared.service import release
 
 COMMANDS = {
-    "demo": ("gateway.commands.demo", "gateway", "Watch a cluster on this machine detect pedestrians in real footage."),
+    "demo": (
+        "gateway.commands.demo",
+        "gateway",
+        "Watch a cluster on this machine detect pedestrians in real footage.",
+    ),
     "gateway": ("gateway.commands.serve", "gateway", "Run the gateway: broker, plan, merge, detections."),
     "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
     "camera": ("camera_sources.command", "cameras", "Feed a video or a folder of pictures to an edge."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_BROKER_PORT = 1883
 
 
-class Parsed(click.ParamType):
+class Parsed(click.ParamType[object]):
     """A value read by a function that raises ConfigurationError."""
 
     def __init__(self, name: str, parse: Callable[[str], object]) -> None:
@@ -47,14 +47,16 @@ ADDRESS = Parsed("HOST:PORT", Address.parse)
 BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, DEFAULT_BROKER_PORT))
 
 gateway_option = click.option(
-    "--gateway", "broker", type=BROKER, default=f"{LOOPBACK}:{DEFAULT_BROKER_PORT}", help="The gateway's MQTT broker."
+    "--gateway",
+    "broker",
+    type=BROKER,
+    default=f"{LOOPBACK}:{DEFAULT_BROKER_PORT}",
+    help="The gateway's MQTT broker.",
 )
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
-    help="Address to listen on. Beyond loopback, everyone on that network can connect: this release has no credentials.",
+    help="Address to listen on. Beyond loopback everyone there can connect: this release has no credentials.",
 )  # fmt: skip
-threads_option = click.option(
-    "--threads", type=click.IntRange(1, 64), default=1, help="Threads that compute."
-)
+threads_option = click.option("--threads", type=click.IntRange(1, 64), default=1, help="Threads that compute.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option("-v", "--verbose", count=True, help="Log every tile; twice: the libraries too.")

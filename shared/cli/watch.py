@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections import Counter
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from shared import topics
-from shared.addresses import Address
 from shared.bus import Bus
 from shared.cli.options import NAME, gateway_option, json_option, verbose_option
 from shared.messages import BridgeState, FrameDetections, State
 from shared.service import configure_logging, run_service, run_until
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from shared.addresses import Address
 
 
 @click.command()

@@ -16,7 +16,7 @@ def deepest_cut(network: Network) -> tuple[str, ...]:
 
     Raises CutError, with the reason of the first layer, when there is none.
     """
-    consumers = {tensor: 0 for tensor in network.shapes}
+    consumers = dict.fromkeys(network.shapes, 0)
     for tensor in (*(tensor for layer in network.layers for tensor in layer.inputs), *network.outputs):
         consumers[tensor] = consumers.get(tensor, 0) + 1
     alive = {network.input: consumers.get(network.input, 0)}

@@ -16,9 +16,7 @@ Map = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 def result_shapes(maps: Sequence[tuple[int, ...]], tile: Tile) -> list[tuple[int, ...]]:
     """Shapes (1, C, h, w) of the arrays that a tile brings, one for each of the maps (1, C, H, W) at the cut."""
-    return [
-        (1, shape[1], region.height, region.width) for shape, region in zip(maps, tile.outputs, strict=True)
-    ]
+    return [(1, shape[1], region.height, region.width) for shape, region in zip(maps, tile.outputs, strict=True)]
 
 
 class MergedMaps:

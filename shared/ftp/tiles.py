@@ -67,9 +67,7 @@ def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
         refuse_untileable(layer, network.shapes)
     coarsest = min((network.shapes[tensor] for tensor in cut), key=lambda shape: shape[2] * shape[3])
     cells = grid.cells(coarsest[2], coarsest[3])
-    outputs = [
-        tuple(_scaled(cell, coarsest[2:], network.shapes[tensor][2:]) for tensor in cut) for cell in cells
-    ]
+    outputs = [tuple(_scaled(cell, coarsest[2:], network.shapes[tensor][2:]) for tensor in cut) for cell in cells]
     propagated = [_propagate(network, layers, dict(zip(cut, regions, strict=True))) for regions in outputs]
     edges = tuple(edge for edge in propagated[0][1] if any(pads[edge] != NO_PADS for _, pads in propagated))
     return Stage(
@@ -127,4 +125,9 @@ def _propagate(
 
 def _pads(box: Region, region: Region) -> Pads:
     """How `region` (which may reach over the border) is made from the computed `box`."""
-    return (box.top - region.top, box.left - region.left, region.bottom - box.bottom, region.right - box.right)
+    return (
+        box.top - region.top,
+        box.left - region.left,
+        region.bottom - box.bottom,
+        region.right - box.right,
+    )

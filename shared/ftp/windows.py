@@ -20,8 +20,21 @@ SLIDING = frozenset({"Conv", "MaxPool"})
 """Layers that slide a kernel over the map."""
 
 POINTWISE = frozenset(
-    {"Add", "Concat", "Div", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Mul", "Relu", "Sigmoid", "Sub", "Tanh"}
-)  # fmt: skip
+    [
+        "Add",
+        "Concat",
+        "Div",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "LeakyRelu",
+        "Mul",
+        "Relu",
+        "Sigmoid",
+        "Sub",
+        "Tanh",
+    ]
+)
 """Layers whose output cell depends on the same cell of their inputs only."""
 
 BORDER_VALUE = {"Conv": 0.0, "MaxPool": float("-inf")}
@@ -44,7 +57,9 @@ def demand(layer: Layer, output: Region) -> Region:
     )
 
 
-def sliding_geometry(layer: Layer) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def sliding_geometry(
+    layer: Layer,
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Kernel, stride and dilation as (rows, columns), and padding as (top, left, bottom, right)."""
     attributes = layer.attributes
     return (

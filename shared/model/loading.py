@@ -52,15 +52,13 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
             remaining.append(node)
             continue
         inputs = {name: constants[name] for name in node.input if name}
-        values = ReferenceEvaluator(node).run(None, inputs)  # type: ignore[arg-type]
-        constants.update(zip(node.output, (np.asarray(value) for value in values), strict=True))  # type: ignore[arg-type]
+        values = ReferenceEvaluator(node).run(None, inputs)
+        constants.update(zip(node.output, (np.asarray(value) for value in values), strict=True))
     used = {name for node in remaining for name in node.input} | {output.name for output in graph.output}
     del graph.node[:], graph.initializer[:]
     graph.node.extend(remaining)
     graph.initializer.extend(
-        numpy_helper.from_array(np.ascontiguousarray(value), name)
-        for name, value in constants.items()
-        if name in used
+        numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items() if name in used
     )
     return folded
 
@@ -69,9 +67,7 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
     """The layers of a loaded model, as pure data. Raises ModelError when it has no single image input."""
     graph = model.graph
     constants = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    shapes = {
-        value.name: _shape(value, name) for value in (*graph.input, *graph.value_info, *graph.output)
-    }
+    shapes = {value.name: _shape(value, name) for value in (*graph.input, *graph.value_info, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in constants]
     if len(inputs) != 1 or len(shapes[inputs[0]]) != 4:
         raise ModelError(
@@ -90,20 +86,14 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
 def _shape(value: onnx.ValueInfoProto, name: str) -> Shape:
     dimensions = value.type.tensor_type.shape.dim
     if any(not dimension.HasField("dim_value") for dimension in dimensions):
-        raise ModelError(
-            f"{name}: the size of {value.name} is not fixed; export the model with a fixed input size"
-        )
+        raise ModelError(f"{name}: the size of {value.name} is not fixed; export the model with a fixed input size")
     return tuple(dimension.dim_value for dimension in dimensions)
 
 
-def _layer(
-    node: onnx.NodeProto, index: int, constants: Mapping[str, Shape], shapes: Mapping[str, Shape]
-) -> Layer:
+def _layer(node: onnx.NodeProto, index: int, constants: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> Layer:
     inputs = tuple(tensor for tensor in node.input if tensor and tensor not in constants)
     attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
-    layer_constants = {
-        position: constants[tensor] for position, tensor in enumerate(node.input) if tensor in constants
-    }
+    layer_constants = {position: constants[tensor] for position, tensor in enumerate(node.input) if tensor in constants}
     if node.op_type in {"Conv", "MaxPool"}:
         attributes = _explicit_sliding(node, attributes, layer_constants, shapes)
     return Layer(

@@ -162,7 +162,7 @@ class Connection:
         await self._receive_into(memoryview(encoded))
         header = HEADERS[prefix.kind].decode(encoded)
         payload = np.empty(prefix.payload_bytes, np.uint8)
-        await self._receive_into(memoryview(payload))
+        await self._receive_into(payload.data)
         self._traffic[prefix.kind.name.lower()] += PREFIX_BYTES + prefix.header_bytes + prefix.payload_bytes
         return header, payload
 

@@ -34,7 +34,10 @@ class DataServer:
     """
 
     def __init__(
-        self, serve: Callable[[Connection, Header, Payload], Awaitable[None]], listen: Address, traffic: Traffic
+        self,
+        serve: Callable[[Connection, Header, Payload], Awaitable[None]],
+        listen: Address,
+        traffic: Traffic,
     ) -> None:
         """Listen at once; port 0 takes a free one. Raises ListenError."""
         self._serve = serve

@@ -1,0 +1,104 @@
+"""Starting and stopping the processes of a cluster on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.addresses import LOOPBACK, Address
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.processes import dying_with_parent, stop_process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STOP_TIMEOUT_S = 10.0
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+class ChildError(DeepThingsError):
+    """A process of the cluster failed; the message is its own last line."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process, and the file that holds what it said."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+    async def wait(self) -> None:
+        """Until it has ended. Raises ChildError when it failed."""
+        code = await self.process.wait()
+        if code:
+            raise ChildError(self._last_words(), code if code == ConfigurationError.exit_code else 1)
+
+    def _last_words(self) -> str:
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+        last = errors[-1] if errors else lines[-1] if lines else "it said nothing"
+        return f"{self.name} ended: {last}"
+
+
+class LocalCluster:
+    """The children of one demo; a context that leaves none behind."""
+
+    def __init__(self, port: int, logs: Path) -> None:
+        self.broker = Address(LOOPBACK, port)
+        self._logs = logs
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> LocalCluster:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for child in reversed(self._children):
+            await self.stop(child)
+
+    async def start(self, name: str, *arguments: str) -> Child:
+        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name."""
+        log = self._logs / f"{name}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *dying_with_parent(), str(Path(sysconfig.get_path("scripts")) / "deepthings"), *arguments,
+                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        child = Child(name, process, log)
+        self._children.append(child)
+        return child
+
+    async def stop(self, child: Child) -> None:
+        await stop_process(child.process, STOP_TIMEOUT_S)
+
+    async def until(self, condition: asyncio.Event, children: Sequence[Child], timeout_s: float, what: str) -> None:
+        """Wait for `condition`; raises ChildError when a child ends before, or time runs out."""
+        waiting = asyncio.create_task(condition.wait())
+        endings = [asyncio.create_task(child.wait()) for child in children]
+        try:
+            done, _ = await asyncio.wait([waiting, *endings], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            for ending in done - {waiting}:
+                ending.result()
+            if waiting not in done:
+                raise ChildError(f"{what} did not happen within {timeout_s:.0f} s; see the logs in {self._logs}", 1)
+        finally:
+            for task in (waiting, *endings):
+                task.cancel()
+            with contextlib.suppress(ChildError):
+                await asyncio.gather(waiting, *endings, return_exceptions=True)
