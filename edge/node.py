@@ -23,7 +23,7 @@ from shared.engine.sessions import TileEngine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
 from shared.frames import Outcome
 from shared.messages import BridgeState, NodeState, NodeStats, PlanMessage, State, TileCounts
-from shared.service import release, run_until
+from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.headers import Absent, Camera, Header, Picture, PictureRequest, Take
@@ -50,23 +50,21 @@ class EdgeNode:
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
             birth=self._birth,
         )
-        results = ResultSender(self._traffic)
-        self._results = results
-        self._worker = Worker(config.name, results)
-        self._owner = Owner(config.name, self._bus, self._worker.wake)
+        self._results = ResultSender(self._traffic)
+        self._worker = Worker(config.name, self._results)
         self._thief = Thief(config.name, self._bus, self._traffic, self._worker.wake)
+        self._owner = Owner(config.name, self._bus, self._on_own_work)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._programs = ProgramCache(config.cache, self._traffic)
-        self._plans: asyncio.Queue[PlanMessage] = asyncio.Queue()
+        self._newest_plan: PlanMessage | None = None
+        self._plan_came = asyncio.Event()
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
         log.info("edge %s listens on %s", self._config.name, self._server.address)
-        bus = asyncio.create_task(self._bus.run())
-        parts = (
-            self._until_done(bus),
+        await run_together(
             self._server.run(),
             self._follow_plans(),
             self._owner.run(),
@@ -75,16 +73,8 @@ class EdgeNode:
             self._results.run(),
             self._report_stats(),
             self._say_goodbye(stop),
+            self._bus.run(),
         )
-        try:
-            await run_until(asyncio.Event(), *parts)
-        finally:
-            bus.cancel()
-            await asyncio.gather(bus, return_exceptions=True)
-
-    @staticmethod
-    async def _until_done(bus: asyncio.Task[None]) -> None:
-        await asyncio.shield(bus)
 
     async def _say_goodbye(self, stop: asyncio.Event) -> None:
         """While everything still runs: frames that will not be finished are reported, and the last figures."""
@@ -99,7 +89,7 @@ class EdgeNode:
     def _listen_to_the_bus(self) -> None:
         name = self._config.name
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
-        self._bus.on(topics.PLAN, lambda _, plan: self._plans.put_nowait(plan))
+        self._bus.on(topics.PLAN, self._on_plan)
         self._bus.on(topics.GRANTS, lambda _, grant: self._thief.on_grant(grant), name)
         self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
@@ -112,6 +102,11 @@ class EdgeNode:
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
         self._owner.announce_again()
+        self._thief.forget_request()
+        self._worker.wake()
+
+    def _on_own_work(self) -> None:
+        """The gateway, told of our own tasks, has taken our request for others' off its list."""
         self._thief.forget_request()
         self._worker.wake()
 
@@ -165,19 +160,25 @@ class EdgeNode:
 
     # the plan
 
+    def _on_plan(self, _: str, plan: PlanMessage) -> None:
+        self._newest_plan = plan
+        self._plan_came.set()
+
     async def _follow_plans(self) -> None:
-        """Adopt each plan of the gateway; keep trying to fetch its program until a newer plan comes."""
+        """Adopt the gateway's newest plan; keep trying to fetch its program."""
+        backoff = Backoff()
         while True:
-            plan = await self._plans.get()
-            backoff = Backoff()
-            while self._plans.empty():
-                try:
-                    await self._adopt(plan)
-                    break
-                except DeepThingsError as error:
-                    delay_s = backoff.next_s()
-                    log.warning("plan %s cannot be followed: %s; trying again in %.1f s", plan.epoch, error, delay_s)
-                    await asyncio.sleep(delay_s)
+            await self._plan_came.wait()
+            self._plan_came.clear()
+            assert self._newest_plan is not None
+            try:
+                await self._adopt(self._newest_plan)
+                backoff.reset()
+            except DeepThingsError as error:
+                delay_s = backoff.next_s()
+                log.warning("the plan cannot be followed: %s; trying again in %.1f s", error, delay_s)
+                await asyncio.sleep(delay_s)
+                self._plan_came.set()
 
     async def _adopt(self, plan: PlanMessage) -> None:
         if self._worker.work is not None and self._worker.work.epoch == plan.epoch:

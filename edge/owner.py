@@ -45,12 +45,15 @@ class OwnedFrame:
 
 
 class Owner:
-    """Frames that cameras gave to this edge, from acceptance until the gateway is finished with them."""
+    """Frames that cameras gave to this edge, from acceptance until the gateway is finished with them.
 
-    def __init__(self, node: str, bus: Bus, wake_worker: Callable[[], None]) -> None:
+    `has_work` is called after each announcement of tasks.
+    """
+
+    def __init__(self, node: str, bus: Bus, has_work: Callable[[], None]) -> None:
         self._node = node
         self._bus = bus
-        self._wake_worker = wake_worker
+        self._has_work = has_work
         self._work: Work | None = None
         self._frames: dict[str, OwnedFrame] = {}
         self._preparing = ThreadPoolExecutor(1, "prepare")
@@ -86,7 +89,6 @@ class Owner:
         self._frames[info.frame] = OwnedFrame(info, picture, pixels, now, finished)
         self.queue.add_frame(info.frame, range(work.tile_count))
         self._announce(opened=info)
-        self._wake_worker()
 
     def announce_again(self) -> None:
         """The gateway may have forgotten: say how many tasks wait."""
@@ -159,12 +161,12 @@ class Owner:
             log.info("%s tile %s will run again: %s", task.frame, task.tile, reason)
         if tasks:
             self._announce()
-            self._wake_worker()
 
     def _announce(self, opened: FrameInfo | None = None) -> None:
         assert self._work is not None
         message = TaskAnnouncement(node=self._node, epoch=self._work.epoch, waiting=self.queue.waiting, opened=opened)
         self._bus.post(topics.TASKS, message, self._node)
+        self._has_work()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:
         owned = self._frames.pop(frame, None)

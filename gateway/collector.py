@@ -108,6 +108,10 @@ class Collector:
         while len(self._finished) > REMEMBERED_FRAMES:
             self._finished.popitem(last=False)
 
+    def assemblies(self) -> list[Assembly]:
+        """All open frames, oldest first."""
+        return list(self._open.values())
+
     def overdue(self, now: float) -> list[tuple[Assembly, Outcome]]:
         """Frames that are still incomplete past their deadline; the caller closes them."""
         return [

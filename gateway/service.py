@@ -36,7 +36,7 @@ from shared.messages import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
-from shared.service import release, run_until
+from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.headers import Absent, Header, Program, ProgramRequest, Result
@@ -109,7 +109,15 @@ class Gateway:
                 self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._broker,
                 self._server.address,
             )  # fmt: skip
-            await run_until(stop, *parts, self._bus.run())
+            await run_together(*parts, self._say_goodbye(stop), self._bus.run())
+
+    async def _say_goodbye(self, stop: asyncio.Event) -> None:
+        """While everything still runs: owners hear that their frames will not be finished."""
+        await stop.wait()
+        for assembly in self._collector.assemblies():
+            done = FrameDone(frame=assembly.info.frame, outcome=Outcome.STOPPED)
+            with contextlib.suppress(BrokerError):
+                await self._bus.publish(topics.OUTCOMES, done, assembly.owner)
 
     async def _watch_broker(self, broker: asyncio.subprocess.Process) -> None:
         code = await broker.wait()

@@ -34,6 +34,9 @@ LARGEST_MESSAGE_BYTES = 1_000_000
 QUEUED_MESSAGES_CAP = 2000
 """Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
 
+OUTBOX_CAP = 500
+"""Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
+
 SESSION_TAKEN_OVER = 142
 NOT_AUTHORIZED = frozenset({4, 5, 134, 135})
 
@@ -85,6 +88,9 @@ class Bus:
 
     def post(self, topic: Topic[M], message: M, name: str = "") -> None:
         """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
+        if len(self._outbox) >= OUTBOX_CAP:
+            log.warning("%s not published: %s messages wait for the broker", topic.at(name), OUTBOX_CAP)
+            return
         task = asyncio.create_task(self._post(topic, message, name))
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
@@ -124,6 +130,7 @@ class Bus:
             max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
+        client.pending_calls_threshold = OUTBOX_CAP
         async with client:
             self._client = client
             try:
@@ -183,7 +190,8 @@ class Bus:
         number = getattr(code, "value", code)
         if number == SESSION_TAKEN_OVER:
             raise BrokerError(
-                f"another client connected to {self.broker} as {self._client_id!r}; give each node its own --name"
+                f"another client connected to broker {self.broker} as {self._client_id!r}: "
+                "there can be one gateway only, and each edge needs its own --name"
             ) from error
         if number in NOT_AUTHORIZED:
             raise BrokerError(

@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of cameras and nodes: a part of a topic, so lower-case letters, digits, - and _."""
 
+FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
+"""Names of frames: camera, start of its agent, number."""
+
 
 class FrameInfo(BaseModel):
     """One frame of one camera. `frame` is unique among all frames of all cameras."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    frame: str = Field(max_length=128)
+    frame: str = Field(pattern=FRAME_PATTERN)
     camera: str = Field(pattern=NAME_PATTERN)
     number: int = Field(ge=0, description="counts the camera's captured frames from 0")
     captured_at: float = Field(description="seconds since 1970, by the camera agent's clock")
@@ -44,8 +47,8 @@ class Outcome(StrEnum):
 class FrameCounts(BaseModel):
     """A camera's account: captured = published + sum of dropped + those still under way."""
 
-    captured: int = 0
-    published: int = 0
+    captured: int = Field(default=0, ge=0)
+    published: int = Field(default=0, ge=0)
     dropped: dict[Outcome, int] = Field(default_factory=dict)
 
     def count(self, outcome: Outcome) -> None:

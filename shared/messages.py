@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 class Message(BaseModel):
     """Base of all MQTT payloads."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class State(StrEnum):

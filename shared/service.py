@@ -42,18 +42,17 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     asyncio.run(guarded())
 
 
-async def run_until(stop: asyncio.Event, *services: Coroutine[Any, Any, None]) -> None:
-    """Run `services` together until `stop` is set or one of them ends or fails; then cancel them in order.
+async def run_together(*services: Coroutine[Any, Any, Any]) -> None:
+    """Run `services` together until one of them ends or fails; then cancel the others, in order.
 
     The first failure is raised again.
     """
-    waiting = asyncio.create_task(stop.wait())
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(service) for service in services]
+    tasks = [asyncio.create_task(service) for service in services]
     try:
-        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = [task for task in tasks if task.done()]
-        for task in [waiting, *tasks]:
+        for task in tasks:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
     for task in ended:

@@ -13,7 +13,7 @@ from shared import topics
 from shared.bus import Bus
 from shared.cli.options import NAME, gateway_option, json_option, verbose_option
 from shared.messages import BridgeState, FrameDetections, State
-from shared.service import configure_logging, run_service, run_until
+from shared.service import configure_logging, run_service, run_together
 
 if TYPE_CHECKING:
     import asyncio
@@ -52,7 +52,7 @@ async def _watch(stop: asyncio.Event, broker: Address, camera: str | None, frame
 
     bus.on(topics.DETECTIONS, on_detections, camera or "+")
     bus.on(topics.BRIDGE_STATE, on_state)
-    await run_until(stop, bus.run())
+    await run_together(stop.wait(), bus.run())
 
 
 def line_of(detections: FrameDetections) -> str:

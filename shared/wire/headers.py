@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.frames import NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -16,7 +16,7 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 class Header(BaseModel):
     """Base of all headers."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     kind: ClassVar[Kind]
 
@@ -122,7 +122,7 @@ class PictureRequest(Header):
     """Gateway to owner: send me the picture of this frame. Answered by Picture or Absent."""
 
     kind = Kind.PICTURE_REQUEST
-    frame: str = Field(max_length=128)
+    frame: str = Field(pattern=FRAME_PATTERN)
 
 
 class Picture(Header):

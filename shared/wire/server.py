@@ -88,6 +88,7 @@ class DataServer:
             await self._serve(connection, header, payload)
         except ProtocolError as error:
             log.warning("connection from %s rejected: %s", connection.peer, error)
+            await refuse(connection, str(error))
         except PeerLostError as error:
             log.debug("%s", error)
         except TimeoutError:
