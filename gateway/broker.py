@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import pwd
 import shutil
 import socket
 import tempfile
@@ -25,13 +26,14 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+MOSQUITTO = "mosquitto"
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Where Debian and others put Mosquitto, which is not on everybody's PATH."""
 
 
 def find_mosquitto() -> str:
     """The path of the executable. Raises BrokerError saying how to get it."""
-    path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:{SYSTEM_FOLDERS}")
+    path = shutil.which(MOSQUITTO, path=f"{os.environ.get('PATH', '')}:{SYSTEM_FOLDERS}")
     if path is None:
         raise BrokerError(
             "Mosquitto is not installed: run 'sudo apt install mosquitto', or name a broker with --broker HOST:PORT"
@@ -53,11 +55,12 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
     mosquitto = find_mosquitto()
     _refuse_used(listen)
     with tempfile.TemporaryDirectory(prefix="deepthings-") as folder:
-        template = files("mosquitto").joinpath("mosquitto.conf").read_text()
+        template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
         configuration = Path(folder) / "mosquitto.conf"
         configuration.write_text(Template(template).substitute(port=listen.port, host=listen.host))
+        Path(folder).chmod(0o755)
         process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(), mosquitto, "-c", str(configuration),
+            *dying_with_parent(_user_of_mosquitto()), mosquitto, "-c", str(configuration),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert process.stderr is not None
@@ -69,6 +72,16 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
         finally:
             await stop_process(process, STOP_TIMEOUT_S)
             await words
+
+
+def _user_of_mosquitto() -> str | None:
+    """The user that Mosquitto changes to when root starts it."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(MOSQUITTO).pw_name
+    except KeyError:
+        return None
 
 
 def _refuse_used(listen: Address) -> None:

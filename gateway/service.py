@@ -94,22 +94,24 @@ class Gateway:
                 "frames and read what the cameras see", self._config.host,
             )  # fmt: skip
         async with contextlib.AsyncExitStack() as stack:
-            parts = [
-                self._server.run(),
-                self._watch_deadlines(),
-                self._report_nodes(),
-                self._finisher.run(self._done),
-            ]
+            broker = None
             if self._config.broker is None:
                 broker = await stack.enter_async_context(own_broker(Address(self._config.host, self._config.port)))
-                parts.append(self._watch_broker(broker))
             stage = self._partitioned.stage
             log.info(
                 "gateway: %s cut behind %s, %s layers in %s tiles; broker %s, data plane %s",
                 self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._broker,
                 self._server.address,
             )  # fmt: skip
-            await run_together(*parts, self._say_goodbye(stop), self._bus.run())
+            await run_together(
+                self._server.run(),
+                self._watch_deadlines(),
+                self._report_nodes(),
+                self._finisher.run(self._done),
+                self._watch_broker(broker),
+                self._say_goodbye(stop),
+                self._bus.run(),
+            )
 
     async def _say_goodbye(self, stop: asyncio.Event) -> None:
         """While everything still runs: owners hear that their frames will not be finished."""
@@ -119,7 +121,12 @@ class Gateway:
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.OUTCOMES, done, assembly.owner)
 
-    async def _watch_broker(self, broker: asyncio.subprocess.Process) -> None:
+    @staticmethod
+    async def _watch_broker(broker: asyncio.subprocess.Process | None) -> None:
+        """Raise BrokerError when our own broker ends; one that is not ours has its own keeper."""
+        if broker is None:
+            await asyncio.Event().wait()
+            return
         code = await broker.wait()
         raise BrokerError(f"the gateway's Mosquitto ended unexpectedly (exit code {code})")
 

@@ -6,10 +6,16 @@ import asyncio
 import shutil
 
 
-def dying_with_parent() -> list[str]:
-    """What to put before a command so that it ends when its parent is killed (Linux; elsewhere nothing)."""
+def dying_with_parent(user: str | None = None) -> list[str]:
+    """What to put before a command so that it ends when its parent is killed (Linux; elsewhere nothing).
+
+    A program that changes its user itself loses that promise: name the `user`, and it starts as that one.
+    """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    if setpriv is None:
+        return []
+    change = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+    return [setpriv, *change, "--pdeathsig", "TERM", "--"]
 
 
 async def stop_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:

@@ -1,0 +1,156 @@
+"""Real clusters for tests: processes, a broker, and a witness that subscribes to everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from camera_sources.source import FOOTAGE
+from gateway.demo.cluster import Child, LocalCluster, free_port
+from shared import topics
+from shared.addresses import Address
+from shared.bus import Bus
+from shared.messages import (
+    BridgeState,
+    CameraStats,
+    FrameDetections,
+    Grant,
+    NodeReport,
+    Nodes,
+    PlanMessage,
+    State,
+    Verification,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from shared.topics import Topic
+
+
+class Witness:
+    """Remembers what was said on the bus, and waits for what should be said."""
+
+    def __init__(self, broker: Address) -> None:
+        self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}")
+        self.bridge: list[BridgeState] = []
+        self.plan: PlanMessage | None = None
+        self.nodes: dict[str, NodeReport] = {}
+        self.detections: list[FrameDetections] = []
+        self.stats: dict[str, CameraStats] = {}
+        self.verifications: list[Verification] = []
+        self.grants: dict[str, list[Grant]] = defaultdict(list)
+        self._said = asyncio.Event()
+        self._hear(topics.BRIDGE_STATE, lambda _, message: self.bridge.append(message))
+        self._hear(topics.PLAN, lambda _, message: setattr(self, "plan", message))
+        self._hear(topics.BRIDGE_NODES, self._on_nodes)
+        self._hear(topics.DETECTIONS, lambda _, message: self.detections.append(message))
+        self._hear(topics.CAMERA_STATS, self.stats.__setitem__)
+        self._hear(topics.BRIDGE_VERIFICATION, lambda _, message: self.verifications.append(message))
+        self._hear(topics.GRANTS, lambda name, message: self.grants[name].append(message))
+
+    def _hear(self, topic: Topic[Any], remember: Callable[[str, Any], None]) -> None:
+        def heard(name: str, message: Any) -> None:
+            remember(name, message)
+            self._said.set()
+
+        self.bus.on(topic, heard)
+
+    def _on_nodes(self, _: str, message: Nodes) -> None:
+        self.nodes = dict(message.nodes)
+
+    async def until(self, what: str, condition: Callable[[], object], timeout_s: float = 45) -> None:
+        """Wait until `condition()` holds; it is looked at whenever something was said."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self._said.clear()
+                    await self._said.wait()
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen; nodes: {self.nodes}, stats: {self.stats}") from None
+
+    def tiles(self, node: str) -> tuple[int, int]:
+        """Own and stolen tiles of a node in all frames published so far."""
+        counted = [frame.nodes[node] for frame in self.detections if node in frame.nodes]
+        return sum(tiles.own for tiles in counted), sum(tiles.stolen for tiles in counted)
+
+    def ready(self, *edges: str) -> bool:
+        """Whether these edges follow the current plan."""
+        assert self.plan is None or self.plan.epoch
+        epoch = self.plan.epoch if self.plan else -1
+        return all(edge in self.nodes and self.nodes[edge].epoch == epoch for edge in edges)
+
+    def ended(self, camera: str) -> bool:
+        """Whether the camera's account is closed and every published frame has been seen here."""
+        stats = self.stats.get(camera)
+        seen = sum(1 for frame in self.detections if frame.camera == camera)
+        return stats is not None and stats.ended and seen >= stats.counts.published
+
+
+class Cluster:
+    """A gateway, edges and cameras as processes on loopback."""
+
+    def __init__(self, processes: LocalCluster, folder: Path) -> None:
+        self.processes = processes
+        self.folder = folder
+        self.broker = processes.broker
+        self.witness = Witness(processes.broker)
+        self.edges: dict[str, Child] = {}
+        self.gateway: Child | None = None
+
+    async def start_gateway(self, *options: str) -> Child:
+        self.gateway = await self.processes.start("gateway", "gateway", "--port", str(self.broker.port), "-v", *options)
+        return self.gateway
+
+    async def start_edge(self, name: str, *options: str) -> Child:
+        self.edges[name] = await self.processes.start(
+            name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.folder / "cache"), "-v",
+            *options,
+        )  # fmt: skip
+        return self.edges[name]
+
+    async def start_camera(self, name: str, edge: str, *options: str, source: str = str(FOOTAGE)) -> Child:
+        return await self.processes.start(
+            name, "camera", "--source", source, "--name", name, "--edge", self.witness.nodes[edge].address, *options
+        )
+
+    async def edges_ready(self, *edges: str) -> None:
+        await self.witness.until(f"{edges} following the plan", lambda: self.witness.ready(*edges))
+
+    def log(self, name: str) -> str:
+        return (self.folder / "logs" / f"{name}.log").read_text()
+
+    @staticmethod
+    def signal(child: Child, number: signal.Signals) -> None:
+        child.process.send_signal(number)
+
+
+@contextlib.asynccontextmanager
+async def running_cluster(folder: Path, edges: int, *gateway_options: str) -> AsyncIterator[Cluster]:
+    """A gateway and so many edges (`edge-1`, ...) that follow its plan."""
+    async with LocalCluster(free_port(), folder / "logs") as processes:
+        cluster = Cluster(processes, folder)
+        await cluster.start_gateway(*gateway_options)
+        watching = asyncio.create_task(cluster.witness.bus.run())
+        try:
+            await cluster.witness.until(
+                "the gateway's start", lambda: any(state.state is State.ONLINE for state in cluster.witness.bridge)
+            )
+            names = [f"edge-{number}" for number in range(1, edges + 1)]
+            for name in names:
+                await cluster.start_edge(name)
+            await cluster.edges_ready(*names)
+            yield cluster
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def address_of(cluster: Cluster, edge: str) -> Address:
+    """Where an edge listens for tiles and cameras."""
+    return Address.parse(cluster.witness.nodes[edge].address)
