@@ -55,10 +55,7 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
     mosquitto = find_mosquitto()
     _refuse_used(listen)
     with tempfile.TemporaryDirectory(prefix="deepthings-") as folder:
-        template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
-        configuration = Path(folder) / "mosquitto.conf"
-        configuration.write_text(Template(template).substitute(port=listen.port, host=listen.host))
-        Path(folder).chmod(0o755)
+        configuration = _write_configuration(Path(folder), listen)
         process = await asyncio.create_subprocess_exec(
             *dying_with_parent(_user_of_mosquitto()), mosquitto, "-c", str(configuration),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
@@ -72,6 +69,15 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
         finally:
             await stop_process(process, STOP_TIMEOUT_S)
             await words
+
+
+def _write_configuration(folder: Path, listen: Address) -> Path:
+    """Fill in the template, where the user of Mosquitto can read it."""
+    template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(Template(template).substitute(port=listen.port, host=listen.host))
+    folder.chmod(0o755)
+    return configuration
 
 
 def _user_of_mosquitto() -> str | None:

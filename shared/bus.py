@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -37,7 +38,11 @@ QUEUED_MESSAGES_CAP = 2000
 OUTBOX_CAP = 500
 """Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
 
-SESSION_TAKEN_OVER = 142
+SHORT_SESSION_S = 3.0
+SHORT_SESSIONS_CAP = 5
+"""So many connections in a row that end as soon as they stand: another client has our name, and each ends the other.
+(The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
+
 NOT_AUTHORIZED = frozenset({4, 5, 134, 135})
 
 
@@ -104,17 +109,30 @@ class Bus:
 
         Raises BrokerError where trying again cannot help: refused, or another client has our name.
         """
-        backoff = Backoff()
+        backoff, short_sessions = Backoff(), 0
         while True:
+            began = None
             try:
                 async with self._session() as client:
-                    backoff.reset()
+                    began = time.monotonic()
                     async for message in client.messages:
                         await self._dispatch(message)
             except (aiomqtt.MqttError, BrokerError) as error:
-                self._refuse_hopeless(error)
+                reason = error.__cause__ or error
+                self._refuse_hopeless(reason)
+                if began is not None:
+                    short = time.monotonic() - began < SHORT_SESSION_S
+                    short_sessions = short_sessions + 1 if short else 0
+                    if not short:
+                        backoff.reset()
+                if short_sessions == SHORT_SESSIONS_CAP:
+                    raise BrokerError(
+                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another client is "
+                        f"connected as {self._client_id!r}; there can be one gateway only, and each edge needs its own "
+                        "--name"
+                    ) from error
                 delay_s = backoff.next_s()
-                log.warning("broker %s: %s; trying again in %.1f s", self.broker, error, delay_s)
+                log.warning("broker %s: %s; trying again in %.1f s", self.broker, reason, delay_s)
                 await asyncio.sleep(delay_s)
 
     @contextlib.asynccontextmanager
@@ -185,14 +203,9 @@ class Bus:
             if result is not None:
                 await result
 
-    def _refuse_hopeless(self, error: Exception) -> None:
+    def _refuse_hopeless(self, error: BaseException) -> None:
         code = getattr(error, "rc", None)
         number = getattr(code, "value", code)
-        if number == SESSION_TAKEN_OVER:
-            raise BrokerError(
-                f"another client connected to broker {self.broker} as {self._client_id!r}: "
-                "there can be one gateway only, and each edge needs its own --name"
-            ) from error
         if number in NOT_AUTHORIZED:
             raise BrokerError(
                 f"broker {self.broker} refuses us: {error}; allow this client there, or start the gateway "

@@ -131,9 +131,11 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def running_cluster(folder: Path, edges: int, *gateway_options: str) -> AsyncIterator[Cluster]:
-    """A gateway and so many edges (`edge-1`, ...) that follow its plan."""
-    async with LocalCluster(free_port(), folder / "logs") as processes:
+async def running_cluster(
+    folder: Path, edges: int, *gateway_options: str, broker: Address | None = None
+) -> AsyncIterator[Cluster]:
+    """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already."""
+    async with LocalCluster(broker.port if broker else free_port(), folder / "logs") as processes:
         cluster = Cluster(processes, folder)
         await cluster.start_gateway(*gateway_options)
         watching = asyncio.create_task(cluster.witness.bus.run())

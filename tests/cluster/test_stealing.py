@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from tests.harness import running_cluster
@@ -65,7 +66,5 @@ async def test_a_frame_of_real_time_is_superseded_rather_than_late_when_the_clus
 
 
 def write_gradient(path):
-    import cv2
-
     ramp = np.linspace(0, 255, 320, dtype=np.uint8)
     cv2.imwrite(str(path), np.dstack([np.tile(ramp, (240, 1))] * 3))

@@ -1,0 +1,215 @@
+"""The commands, as a user types them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import cv2
+import numpy as np
+import pytest
+
+from camera_sources.source import FOOTAGE
+from gateway.demo.cluster import free_port
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.bus import Bus
+from tests.commands import DEEPTHINGS, run
+from tests.harness import running_cluster
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "campus.png"
+    capture = cv2.VideoCapture(str(FOOTAGE))
+    cv2.imwrite(str(path), capture.read()[1])
+    return path
+
+
+async def test_the_demo_shows_three_edges_sharing_real_footage_exactly(tmp_path):
+    """What the project promises, in one run: see also the README."""
+    port = free_port()
+    bus, seen = Bus(Address(LOOPBACK, port), "subscriber"), []
+    bus.on(topics.DETECTIONS, lambda _, detections: seen.append(detections))
+    subscriber = asyncio.create_task(bus.run())
+    demo = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "demo", "--headless", "--frames", "40", "--edges", "3", "--json", "--port", str(port),
+        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(demo.communicate(), 110)
+    subscriber.cancel()
+    await asyncio.gather(subscriber, return_exceptions=True)
+    assert demo.returncode == 0, err.decode()
+    summary = json.loads(out.decode().splitlines()[-1])
+
+    assert summary["frames_captured"] == 40
+    assert summary["frames_captured"] == summary["frames_published"] + sum(summary["frames_dropped"].values())
+    assert summary["frames_published"] > 0
+    assert summary["max_abs_diff"] <= 1e-5
+    assert summary["objects"]["person"] >= 4
+    tiles = summary["tiles"]
+    assert set(tiles) == {"edge-1", "edge-2", "edge-3"}
+    assert sum(tile["own"] + tile["stolen"] for tile in tiles.values()) == 9 * summary["frames_published"]
+    assert tiles["edge-1"]["own"] > 0
+    assert tiles["edge-2"]["own"] == tiles["edge-3"]["own"] == 0
+    assert tiles["edge-2"]["stolen"] > 0
+    assert tiles["edge-3"]["stolen"] > 0
+    stages = summary["latency_ms"]["stages"]
+    assert set(stages) == {"transfer", "prepare", "tiles", "tail", "decode"}
+    assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"]
+    sent = summary["bytes"]["tcp"]
+    assert sent["frame"] > 768 * 576 * 3 * summary["frames_published"]
+    assert sent["result"] > 128 * 52 * 52 * 4 * summary["frames_published"]
+    assert min(summary["bytes"]["mqtt"].values()) > 0
+    assert summary["frames_published"] == summary["detections_seen"] == len(seen)
+    assert f"mosquitto_sub -p {port}" in " ".join(err.decode().split())
+    annotated = cv2.imread(str(tmp_path / "demo-output" / "campus.png"))
+    assert annotated.shape == (576, 768, 3)
+
+
+def test_detect_finds_people_whatever_the_grid_and_draws_them(picture, tmp_path):
+    answers = [
+        run("detect", str(picture), "--grid", grid, "--json", "--out", str(tmp_path / f"{grid}.png"))
+        for grid in ("1x1", "3x3")
+    ]
+    whole, tiled = (json.loads(answer.stdout) for answer in answers)
+    assert whole == tiled
+    assert sum(found["label"] == "person" for found in whole["objects"]) >= 4
+    drawn = cv2.imread(str(tmp_path / "3x3.png"))
+    changed = np.abs(drawn.astype(int) - cv2.imread(str(picture))).max(axis=2) > 0
+    left, top, _right, bottom = (int(value) for value in whole["objects"][0]["box"])
+    assert changed[top + 20 : bottom - 2, left].all()
+    assert 0.001 < changed.mean() < 0.2
+    words = run("detect", str(picture)).stdout
+    assert words.startswith(f"{picture}: person 0.")
+
+
+def test_detect_writes_several_pictures_into_a_folder(picture, tmp_path):
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), np.zeros((40, 900, 3), np.uint8))
+    done = run("detect", str(picture), str(other), "--out", str(tmp_path / "drawn"))
+    assert done.returncode == 0, done.stderr
+    assert f"{other}: nothing found" in done.stdout
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"campus.png", "other.png"}
+
+
+@pytest.mark.parametrize("grid", ["1x2", "3x3", "5x5"])
+def test_verify_proves_the_tiles_exact(grid):
+    done = run("verify", "--grid", grid, "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["max_abs_diff"] <= 1e-5
+    assert report["map_std"] > 0.05
+    assert report["model"] == "nanodet-g"
+    assert report["tiles"] == int(grid[0]) * int(grid[2])
+
+
+async def test_watch_follows_the_detections_in_words_and_in_json(tmp_path):
+    async with running_cluster(tmp_path, 2) as cluster:
+        await cluster.start_camera("front", "edge-1", "--loop")
+        broker = str(cluster.broker)
+        words = await asyncio.to_thread(run, "watch", "--gateway", broker, "--frames", "2")
+        lines = await asyncio.to_thread(
+            run, "watch", "--gateway", broker, "--frames", "3", "--json", "--camera", "front"
+        )
+    assert words.returncode == lines.returncode == 0
+    assert all(
+        " front #" in line and "person" in line and "tiles: edge-1" in line for line in words.stdout.splitlines()
+    )
+    frames = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert [frame["camera"] for frame in frames] == ["front"] * 3
+    assert frames[0]["number"] < frames[1]["number"] < frames[2]["number"]
+
+
+def bad_inputs(folder):
+    """Command, exit code, and words that the one line of the error must have."""
+    text = folder / "notes.txt"
+    text.write_text("no picture, no video, no model")
+    text.with_suffix(".onnx").write_text("no model")
+    text.with_suffix(".mp4").write_bytes(FOOTAGE.read_bytes()[:3000])
+    text.with_suffix(".png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    (folder / "empty").mkdir()
+    camera = ("camera", "--name", "front", "--edge", "127.0.0.1:9", "--source")
+    return [
+        (("detect", "nowhere.png"), 1, "nowhere.png does not exist"),
+        (("detect", str(text)), 1, "broken, or no picture"),
+        (("detect", str(text.with_suffix(".png"))), 1, "broken, or no picture"),
+        (("detect", str(text.with_suffix(".png")), "--model", "yolov99"), 2, "unknown model 'yolov99'"),
+        (("verify", "--model", str(folder / "nothing.onnx")), 1, "cannot be read: No such file"),
+        (("verify", "--model", str(text.with_suffix(".onnx"))), 1, "is not a"),
+        (("verify", "--grid", "53x1"), 2, "larger than the map it divides (52x52 cells); choose at most 52x52"),
+        (("verify", "--grid", "3by3"), 2, "write for example 3x3"),
+        (("verify", "--grid", "0x3"), 2, "at least 1"),
+        (("verify", "--cut", "conv_99"), 1, "has no layer 'conv_99'"),
+        (("verify", "--cut", "concat_44"), 1, "cut behind all of them together (concat_44,concat_28"),
+        (("verify", "--cut", "scores_8"), 1, "cut"),
+        (("demo", "--source", "nowhere.mp4"), 1, "nowhere.mp4 does not exist"),
+        (("demo", "--source", str(text.with_suffix(".mp4"))), 1, "broken, or no video"),
+        (("demo", "--source", "rtsp://camera/1"), 2, "not supported by this release"),
+        (("demo", "--headless", "--grid", "99x99"), 2, "larger than the map"),
+        (("demo", "--headless", "--model", "yolov99"), 2, "unknown model"),
+        ((*camera, str(text)), 1, "broken, or no video"),
+        ((*camera, str(folder / "empty")), 1, "holds no pictures"),
+        (("camera", "--name", "Front Door", "--edge", "127.0.0.1:9", "--source", "."), 2, "lower-case letters"),
+        (("camera", "--name", "front", "--edge", "nowhere", "--source", "."), 2, "is not HOST:PORT"),
+        (("edge", "--gateway", "127.0.0.1:99999"), 2, "is not HOST:PORT"),
+        (("edge", "--name", "Edge/1"), 2, "lower-case letters"),
+        (("edge", "--listen", "192.0.2.1"), 1, "cannot listen on 192.0.2.1"),
+        (("gateway", "--model", "yolov99"), 2, "unknown model"),
+        (("frobnicate",), 2, "No such command"),
+    ]
+
+
+def test_bad_input_is_one_line_that_says_what_to_do(tmp_path):
+    for arguments, code, words in bad_inputs(tmp_path):
+        done = run(*arguments, timeout_s=30, cwd=tmp_path)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        assert done.returncode == code, (arguments, done.stderr)
+        assert len(errors) == 1, (arguments, done.stderr)
+        assert words in errors[0], (arguments, errors[0])
+        assert "Traceback" not in done.stderr, (arguments, done.stderr)
+
+
+def test_a_used_port_and_a_missing_mosquitto_are_errors_of_gateway_and_demo(tmp_path):
+    with socket.socket() as held:
+        held.bind((LOOPBACK, 0))
+        port = str(held.getsockname()[1])
+        for command in (("gateway",), ("demo", "--headless")):
+            done = run(*command, "--port", port, timeout_s=30, cwd=tmp_path)
+            assert done.returncode == 1
+            assert "choose another --port" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+async def test_an_edge_that_has_no_gateway_goes_on_trying_and_stops_when_told():
+    edge = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "edge", "--gateway", f"{LOOPBACK}:{free_port()}", "--name", "lonely",
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert edge.stderr is not None
+    said = ""
+    async with asyncio.timeout(30):
+        while said.count("trying again") < 2:
+            said += (await edge.stderr.readline()).decode()
+        edge.terminate()
+        assert await edge.wait() == 0
+        await edge.stderr.read()
+    assert "Connection refused" in said
+
+
+@pytest.mark.parametrize("command", [("gateway", "--broker"), ("edge", "--gateway")])
+async def test_another_address_than_loopback_says_plainly_that_there_are_no_credentials(command):
+    service = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, *command, f"{LOOPBACK}:{free_port()}", "--listen", "0.0.0.0",  # noqa: S104  (that is the point)
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert service.stderr is not None
+    said = ""
+    async with asyncio.timeout(30):
+        while "trying again" not in said:
+            said += (await service.stderr.readline()).decode()
+        service.terminate()
+        assert await service.wait() == 0
+        await service.stderr.read()
+    assert "no credentials yet" in said

@@ -1,0 +1,218 @@
+"""The data plane on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+
+import numpy as np
+import pytest
+
+from shared.addresses import LOOPBACK, Address
+from shared.errors import ListenError, PeerLostError, PeerTimeoutError, ProtocolError, VersionError
+from shared.frames import FrameInfo
+from shared.wire import connection as connection_module
+from shared.wire.codec import MAGIC, PROTOCOL, Kind, encode_prefix
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Absent, Frame, Ready, Take
+from shared.wire.server import DataServer
+
+INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=480, width=640)
+
+
+@contextlib.asynccontextmanager
+async def serving(serve):
+    """A server that runs `serve`, and its traffic."""
+    traffic = Traffic()
+    server = DataServer(serve, Address(LOOPBACK, 0), traffic)
+    running = asyncio.create_task(server.run())
+    try:
+        yield server.address, traffic
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def echo(connection, header, payload):
+    while True:
+        await connection.send(header, [payload.data] if payload.size else [])
+        header, payload = await connection.receive()
+
+
+async def healthy(address):
+    """Whether the server still answers."""
+    peer = await Connection.open(address, Traffic())
+    await peer.send(Ready())
+    header, _ = await peer.receive()
+    peer.close()
+    return isinstance(header, Ready)
+
+
+async def raw(address, *data):
+    """Send bytes that are no message, and return what comes back until the connection is closed."""
+    reader, writer = await asyncio.open_connection(*address)
+    for part in data:
+        writer.write(part)
+    with contextlib.suppress(ConnectionError):
+        await writer.drain()
+        answer = await reader.read()
+        writer.close()
+        return answer
+    writer.close()
+    return b""
+
+
+async def test_a_picture_crosses_whole_and_is_counted():
+    picture = np.random.default_rng(1).integers(0, 256, 480 * 640 * 3, np.uint8)
+    async with serving(echo) as (address, traffic):
+        peer = await Connection.open(address, Traffic())
+        await peer.send(Frame(info=INFO), [picture.data])
+        header, payload = await peer.expect(Frame)
+        peer.close()
+    assert header == Frame(info=INFO)
+    assert np.array_equal(payload, picture)
+    assert traffic["frame"] > picture.size
+
+
+async def test_messages_in_both_directions_at_once_do_not_mix():
+    async with serving(echo) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        pictures = [np.full(480 * 640 * 3, value, np.uint8) for value in range(10)]
+        async with asyncio.TaskGroup() as sending:
+            for picture in pictures:
+                sending.create_task(peer.send(Frame(info=INFO), [picture.data]))
+            received = [(await peer.expect(Frame))[1] for _ in pictures]
+        peer.close()
+    assert sorted(int(payload[0]) for payload in received) == list(range(10))
+    assert all((payload == payload[0]).all() for payload in received)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: camera\r\n\r\n",
+        b"\x00" * 64,
+        b"\xff" * 4096,
+        MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.FRAME, 0, 2**31, 10),
+        MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.FRAME, 0, 10, 2**63),
+        MAGIC + struct.pack("!BBHIQ", PROTOCOL, 99, 0, 10, 10),
+        encode_prefix(Kind.TAKE, 5, 0) + b"{{{{{",
+        encode_prefix(Kind.TAKE, 2, 0) + b"{}",
+    ],
+)
+async def test_garbage_is_rejected_and_the_server_stays_healthy(garbage, caplog):
+    async with serving(echo) as (address, traffic):
+        answer = await asyncio.wait_for(raw(address, garbage), 10)
+        assert await healthy(address)
+    assert answer == b"" or answer.startswith(MAGIC)
+    assert sum(traffic.values()) == traffic["ready"]
+    assert "rejected" in caplog.text
+
+
+async def test_a_peer_of_another_version_is_told_which_versions_met(caplog):
+    async with serving(echo) as (address, _):
+        await raw(address, MAGIC + struct.pack("!BBHIQ", 99, Kind.TAKE, 0, 0, 0))
+    assert f"it speaks version 99 of the protocol, this side version {PROTOCOL}" in caplog.text
+
+    async def other_version(reader, writer):
+        await reader.read(20)
+        writer.write(MAGIC + struct.pack("!BBHIQ", 99, Kind.READY, 0, 0, 0))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(other_version, LOOPBACK, 0)
+    peer = await Connection.open(Address(*server.sockets[0].getsockname()), Traffic())
+    await peer.send(Ready())
+    with pytest.raises(VersionError, match="install the same release"):
+        await peer.receive()
+    server.close()
+    assert peer.closed
+
+
+async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypatch):
+    monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.2)
+
+    async def half(connection, _header, _payload):
+        await asyncio.get_running_loop().sock_sendall(connection._socket, encode_prefix(Kind.ABSENT, 100, 0) + b"{")
+        await connection.receive()
+
+    async with serving(half) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        await peer.send(Ready())
+        with pytest.raises(PeerTimeoutError, match="middle of a message"):
+            await peer.receive()
+    assert peer.closed
+
+
+async def test_a_peer_that_never_reads_is_given_up(monkeypatch):
+    monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.3)
+    forever = asyncio.Event()
+
+    async def deaf(_connection, _header, _payload):
+        await forever.wait()
+
+    async with serving(deaf) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        await peer.send(Ready())
+        picture = np.zeros(64 * 1024 * 1024, np.uint8)
+        with pytest.raises(PeerTimeoutError, match="stopped reading"):
+            await peer.send(Frame(info=INFO), [picture.data])
+        forever.set()
+    assert peer.closed
+
+
+async def test_a_connection_that_says_nothing_does_not_stay_for_ever(monkeypatch, caplog):
+    monkeypatch.setattr("shared.wire.server.FIRST_MESSAGE_TIMEOUT_S", 0.2)
+    async with serving(echo) as (address, _):
+        assert await asyncio.wait_for(raw(address), 10) == b""
+        assert await healthy(address)
+    assert "said nothing" in caplog.text
+
+
+async def test_one_connection_too_many_is_closed_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr("shared.wire.server.CONNECTION_CAP", 2)
+    async with serving(echo) as (address, _):
+        first, second = [await Connection.open(address, Traffic()) for _ in range(2)]
+        for peer in (first, second):
+            await peer.send(Ready())
+            await peer.receive()
+        third = await Connection.open(address, Traffic())
+        with pytest.raises(PeerLostError):
+            await third.receive()
+        await first.send(Ready())
+        assert isinstance((await first.receive())[0], Ready)
+        for peer in (first, second, third):
+            peer.close()
+
+
+async def test_closing_wakes_whoever_waits_to_receive():
+    async with serving(echo) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        waiting = asyncio.create_task(peer.receive())
+        await asyncio.sleep(0)
+        peer.close()
+        with pytest.raises(PeerLostError):
+            await asyncio.wait_for(waiting, 5)
+        with pytest.raises(PeerLostError, match="is closed"):
+            await peer.send(Ready())
+
+
+async def test_a_message_of_the_wrong_kind_ends_the_conversation():
+    async with serving(echo) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        await peer.send(Take(thief="edge-1", epoch=1))
+        with pytest.raises(ProtocolError, match="sent TAKE where ABSENT was due"):
+            await peer.expect(Absent)
+    assert peer.closed
+
+
+async def test_nobody_there_and_a_used_port_say_so():
+    with socket.socket() as held:
+        held.bind((LOOPBACK, 0))
+        address = Address(*held.getsockname())
+        with pytest.raises(PeerLostError, match=f"{address} cannot be reached"):
+            await Connection.open(address, Traffic())
+        with pytest.raises(ListenError, match="choose another address or port"):
+            DataServer(echo, address, Traffic())

@@ -1,0 +1,166 @@
+"""Strangers at the doors of a running cluster: rejected, while the cluster goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+
+import numpy as np
+import pytest
+
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.bus import Bus
+from shared.errors import ProtocolError
+from shared.frames import FrameInfo
+from shared.messages import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
+from shared.wire.codec import MAGIC, PROTOCOL, Kind
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Camera, Frame, PictureRequest, ProgramRequest, Ready, Result, Take
+from tests.harness import address_of, running_cluster
+
+INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=8, width=8)
+
+GARBAGE = [
+    b"GET / HTTP/1.1\r\n\r\n",
+    os.urandom(4096),
+    MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.RESULT, 0, 2**32 - 1, 2**64 - 1),
+    MAGIC + struct.pack("!BBHIQ", 99, Kind.RESULT, 0, 0, 0),
+    MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.RESULT, 0, 500, 500),
+]
+
+
+async def throw(address, garbage):
+    """Send it, and go away in the middle."""
+    _, writer = await asyncio.open_connection(*address)
+    with contextlib.suppress(ConnectionError):
+        writer.write(garbage)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+def data_address(cluster):
+    return Address(cluster.witness.plan.gateway_host, cluster.witness.plan.gateway_port)
+
+
+async def test_garbage_on_every_port_harms_nobody(tmp_path):
+    async with running_cluster(tmp_path, 2, "--verify-every", "1") as cluster:
+        doors = [cluster.broker, data_address(cluster), address_of(cluster, "edge-1"), address_of(cluster, "edge-2")]
+        await cluster.start_camera("front", "edge-1", "--frames", "20", "--every-frame")
+        for garbage in GARBAGE:
+            await asyncio.gather(*(throw(door, garbage) for door in doors))
+        await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"))
+        counts = cluster.witness.stats["front"].counts
+        logs = {name: cluster.log(name) for name in ("gateway", "edge-1", "edge-2")}
+    assert (counts.published, counts.dropped) == (20, {})
+    assert max(verification.max_abs_diff for verification in cluster.witness.verifications) <= 1e-5
+    for name, log in logs.items():
+        assert "rejected: not a DeepThings peer" in log, name
+        assert "rejected: it speaks version 99" in log, name
+        assert "Traceback" not in log, name
+
+
+async def test_well_formed_lies_are_rejected_or_ignored(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        epoch = cluster.witness.plan.epoch
+        gateway, edge = data_address(cluster), address_of(cluster, "edge-1")
+        lies = [
+            (gateway, Take(thief="edge-1", epoch=epoch), b""),
+            (gateway, Camera(camera="front"), b""),
+            (edge, ProgramRequest(sha256="0" * 64), b""),
+            (edge, result(epoch, tile=0), bytes(16)),
+            (gateway, result(epoch, tile=10**9), bytes(16)),
+            (gateway, result(epoch, tile=0, shapes=((1, 1, 1, 1),)), bytes(4)),
+            (gateway, result(epoch, tile=0), bytes(16)),
+        ]
+        for address, header, payload in lies:
+            peer = await Connection.open(address, Traffic())
+            await peer.send(header, [memoryview(payload)] if payload else [])
+            with pytest.raises(ProtocolError, match="refuses"):
+                await asyncio.wait_for(peer.receive(), 10)
+        for address, header, kind in [
+            (gateway, ProgramRequest(sha256="0" * 64), Kind.ABSENT),
+            (edge, PictureRequest(frame="front-1"), Kind.ABSENT),
+            (edge, Take(thief="stranger", epoch=epoch), Kind.ABSENT),
+            (edge, Take(thief="stranger", epoch=epoch - 1), Kind.ABSENT),
+        ]:
+            peer = await Connection.open(address, Traffic())
+            await peer.send(header)
+            assert (await asyncio.wait_for(peer.receive(), 10))[0].kind is kind
+            peer.close()
+        await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")
+        await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"))
+        assert cluster.witness.stats["front"].counts.published == 3
+
+
+def result(epoch, tile, shapes=((1, 2, 2, 1),)):
+    return Result(info=INFO, epoch=epoch, owner="edge-1", worker="edge-1", tile=tile, shapes=shapes, compute_ms=1.0)
+
+
+async def test_a_camera_whose_pictures_do_not_fit_their_size_is_rejected(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        peer = await Connection.open(address_of(cluster, "edge-1"), Traffic())
+        await peer.send(Camera(camera="front"))
+        await peer.expect(Ready)
+        await peer.expect(Ready)
+        await peer.send(Frame(info=INFO), [np.zeros(7, np.uint8).data])
+        with pytest.raises(ProtocolError, match="does not fit what it says of itself"):
+            await asyncio.wait_for(peer.receive(), 10)
+
+
+async def test_an_edge_of_another_protocol_version_is_refused_and_gets_no_work(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        stranger = Bus(cluster.broker, "stranger")
+        running = asyncio.create_task(stranger.run())
+        await stranger.connected.wait()
+        node = NodeState(node="future", state=State.ONLINE, protocol=99, version="9.9", host=LOOPBACK, port=9)
+        await stranger.publish(topics.NODE_STATE, node, "future")
+        await stranger.publish(topics.STEAL, StealRequest(node="future", epoch=witness.plan.epoch), "future")
+        await stranger.publish(
+            topics.TASKS, TaskAnnouncement(node="future", epoch=witness.plan.epoch, waiting=5), "future"
+        )
+        await witness.until("the refusal", lambda: "future" in witness.nodes)
+        await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")
+        await witness.until("the camera's end", lambda: witness.ended("front"))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert witness.nodes["future"].state is State.REFUSED
+        assert "install the same release" in witness.nodes["future"].reason
+        assert witness.grants["future"] == []
+        assert witness.stats["front"].counts.published == 3
+
+
+async def test_an_edge_that_meets_a_gateway_of_another_version_ends_with_one_line(tmp_path):
+    async with running_cluster(tmp_path, 0) as cluster:
+        assert cluster.gateway is not None
+        impostor = Bus(cluster.broker, "impostor")
+        running = asyncio.create_task(impostor.run())
+        await impostor.connected.wait()
+        await impostor.publish(topics.BRIDGE_STATE, BridgeState(state=State.ONLINE, protocol=99, version="9.9"))
+        edge = await cluster.start_edge("edge-1")
+        code = await asyncio.wait_for(edge.process.wait(), 20)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        errors = [line for line in cluster.log("edge-1").splitlines() if line.startswith("Error: ")]
+    assert code == 1
+    assert len(errors) == 1
+    assert "(release 9.9) speaks version 99 of the protocol" in errors[0]
+    assert "install the same release of deepthings on both" in errors[0]
+
+
+async def test_everything_listens_on_loopback_unless_told_otherwise(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        ports = [cluster.broker.port, data_address(cluster).port, address_of(cluster, "edge-1").port]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            outside = probe.getsockname()[0]
+        if outside.startswith("127."):
+            pytest.skip("this machine has no address but loopback")
+        for port in ports:
+            with pytest.raises(OSError, match=r"refused|Connect call failed"):
+                await asyncio.open_connection(outside, port)

@@ -1,0 +1,101 @@
+"""Starting and stopping: signals, wills, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import psutil
+import pytest
+
+from gateway.broker import own_broker
+from gateway.demo.cluster import free_port
+from shared.addresses import LOOPBACK, Address
+from shared.messages import State
+from tests.harness import running_cluster
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stopped_cluster_says_goodbye_and_leaves_no_process(tmp_path, number):
+    async with running_cluster(tmp_path, 2) as cluster:
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--loop")
+        await witness.until("the first frames", lambda: len(witness.detections) >= 3)
+        assert cluster.gateway is not None
+        children = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        assert [child.name() for child in children] == ["mosquitto"]
+        for child in (camera, *cluster.edges.values()):
+            cluster.signal(child, number)
+            assert await asyncio.wait_for(child.process.wait(), 20) == 0, cluster.log(child.name)
+        await witness.until("the account", lambda: witness.stats["front"].ended)
+        await witness.until(
+            "both goodbyes", lambda: all(node.state is State.OFFLINE for node in witness.nodes.values())
+        )
+        cluster.signal(cluster.gateway, number)
+        await witness.until("the gateway's goodbye", lambda: witness.bridge[-1].state is State.OFFLINE)
+        assert await asyncio.wait_for(cluster.gateway.process.wait(), 20) == 0
+        assert not any(child.is_running() for child in children)
+        counts = witness.stats["front"].counts
+    assert counts.under_way == 0
+    for name in ("gateway", "edge-1", "edge-2", "front"):
+        assert "Traceback" not in cluster.log(name)
+        assert "Warning:" not in cluster.log(name)
+
+
+async def test_an_edge_that_stops_in_mid_frame_tells_its_camera(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--loop")
+        await witness.until("the first frames", lambda: len(witness.detections) >= 3)
+        cluster.signal(cluster.edges["edge-1"], signal.SIGTERM)
+        assert await asyncio.wait_for(cluster.edges["edge-1"].process.wait(), 20) == 0
+        cluster.signal(camera, signal.SIGTERM)
+        assert await asyncio.wait_for(camera.process.wait(), 20) == 0
+        assert "trying again" in cluster.log("front")
+
+
+async def test_a_given_broker_serves_as_well_and_says_the_will_of_a_killed_gateway(tmp_path):
+    broker = Address(LOOPBACK, free_port())
+    async with own_broker(broker), running_cluster(tmp_path, 1, "--broker", str(broker), broker=broker) as cluster:
+        witness = cluster.witness
+        await cluster.start_camera("front", "edge-1", "--frames", "5", "--every-frame")
+        await witness.until("the camera's end", lambda: witness.ended("front"))
+        assert witness.stats["front"].counts.published == 5
+        assert psutil.Process(cluster.gateway.process.pid).children() == []
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
+
+
+async def test_of_two_gateways_on_one_broker_one_ends_with_a_reason(tmp_path):
+    async with running_cluster(tmp_path, 0) as cluster:
+        assert cluster.gateway is not None
+        second = await cluster.processes.start("second", "gateway", "--broker", str(cluster.broker))
+        both = [asyncio.create_task(child.process.wait()) for child in (cluster.gateway, second)]
+        await asyncio.wait_for(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED), 60)
+        for task in both:
+            task.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
+        assert "there can be one gateway only" in cluster.log("gateway") + cluster.log("second")
+
+
+async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
+    async with running_cluster(tmp_path, 0) as cluster:
+        assert cluster.gateway is not None
+        (broker,) = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await cluster.gateway.process.wait()
+        assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
+
+
+async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        assert "fetched from" in cluster.log("edge-1")
+        (kept,) = (tmp_path / "cache").iterdir()
+        assert kept.name == f"{cluster.witness.plan.stages[0].program.sha256}.onnx"
+        await cluster.start_edge("edge-2")
+        await cluster.edges_ready("edge-2")
+        assert "is in the cache" in cluster.log("edge-2")
+        kept.write_bytes(kept.read_bytes()[:-1])
+        await cluster.start_edge("edge-3")
+        await cluster.edges_ready("edge-3")
+        assert "fetched from" in cluster.log("edge-3")
