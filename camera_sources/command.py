@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from camera_sources.agent import AgentConfig, CameraAgent
+from camera_sources.opening import open_source
 from camera_sources.reader import Reader
-from camera_sources.source import open_source
 from shared.cli.options import ADDRESS, NAME, verbose_option
 from shared.service import configure_logging, run_service
 

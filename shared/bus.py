@@ -43,7 +43,7 @@ SHORT_SESSIONS_CAP = 5
 """So many connections in a row that end as soon as they stand: another client has our name, and each ends the other.
 (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
 
-NOT_AUTHORIZED = frozenset({4, 5, 134, 135})
+NOT_AUTHORIZED = frozenset({134, 135})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +198,13 @@ class Bus:
             except ValidationError as error:
                 log.warning("%s: message ignored: %s", message.topic, _first_line(error))
                 continue
-            name = str(message.topic).split("/")[-1 if topic.path.endswith("}") else -2]
-            result = handler(name, parsed)
+            result = handler(topic.name_in(str(message.topic)), parsed)
             if result is not None:
                 await result
 
     def _refuse_hopeless(self, error: BaseException) -> None:
-        code = getattr(error, "rc", None)
-        number = getattr(code, "value", code)
-        if number in NOT_AUTHORIZED:
+        code = getattr(error, "rc", None)  # a ReasonCode of the broker's, or a number of paho-mqtt's own
+        if getattr(code, "value", None) in NOT_AUTHORIZED:
             raise BrokerError(
                 f"broker {self.broker} refuses us: {error}; allow this client there, or start the gateway "
                 "without --broker to use its own"

@@ -34,6 +34,11 @@ class Topic(Generic[M]):
         head, brace, tail = self.path.partition("{")
         return f"{PREFIX}/{head}{name}{tail.partition('}')[2]}" if brace else f"{PREFIX}/{self.path}"
 
+    def name_in(self, where: str) -> str:
+        """The name in a full topic; empty for a topic without one."""
+        level = self.at("+").split("/").index("+") if "{" in self.path else None
+        return "" if level is None else where.split("/")[level]
+
     @property
     def filter(self) -> str:
         """A subscription to the topic for every name."""

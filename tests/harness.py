@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
+import socket
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,19 @@ from shared.messages import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from shared.topics import Topic
+
+
+def cut_off(bus: Bus) -> None:
+    """End a bus's connection without a goodbye, as when the power fails: the broker says its will."""
+    assert bus._client is not None
+    connection = bus._client._client.socket()
+    assert isinstance(connection, socket.socket)
+    connection.shutdown(socket.SHUT_RDWR)
 
 
 class Witness:
@@ -39,7 +48,7 @@ class Witness:
     def __init__(self, broker: Address) -> None:
         self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}")
         self.bridge: list[BridgeState] = []
-        self.plan: PlanMessage | None = None
+        self.plans: list[PlanMessage] = []
         self.nodes: dict[str, NodeReport] = {}
         self.detections: list[FrameDetections] = []
         self.stats: dict[str, CameraStats] = {}
@@ -47,7 +56,7 @@ class Witness:
         self.grants: dict[str, list[Grant]] = defaultdict(list)
         self._said = asyncio.Event()
         self._hear(topics.BRIDGE_STATE, lambda _, message: self.bridge.append(message))
-        self._hear(topics.PLAN, lambda _, message: setattr(self, "plan", message))
+        self._hear(topics.PLAN, lambda _, message: self.plans.append(message))
         self._hear(topics.BRIDGE_NODES, self._on_nodes)
         self._hear(topics.DETECTIONS, lambda _, message: self.detections.append(message))
         self._hear(topics.CAMERA_STATS, self.stats.__setitem__)
@@ -74,6 +83,11 @@ class Witness:
         except TimeoutError:
             raise AssertionError(f"{what} did not happen; nodes: {self.nodes}, stats: {self.stats}") from None
 
+    @property
+    def plan(self) -> PlanMessage:
+        """The current plan."""
+        return self.plans[-1]
+
     def tiles(self, node: str) -> tuple[int, int]:
         """Own and stolen tiles of a node in all frames published so far."""
         counted = [frame.nodes[node] for frame in self.detections if node in frame.nodes]
@@ -81,9 +95,9 @@ class Witness:
 
     def ready(self, *edges: str) -> bool:
         """Whether these edges follow the current plan."""
-        assert self.plan is None or self.plan.epoch
-        epoch = self.plan.epoch if self.plan else -1
-        return all(edge in self.nodes and self.nodes[edge].epoch == epoch for edge in edges)
+        return bool(self.plans) and all(
+            edge in self.nodes and self.nodes[edge].epoch == self.plan.epoch for edge in edges
+        )
 
     def ended(self, camera: str) -> bool:
         """Whether the camera's account is closed and every published frame has been seen here."""
@@ -101,11 +115,17 @@ class Cluster:
         self.broker = processes.broker
         self.witness = Witness(processes.broker)
         self.edges: dict[str, Child] = {}
-        self.gateway: Child | None = None
+        self._gateway: Child | None = None
+
+    @property
+    def gateway(self) -> Child:
+        assert self._gateway is not None
+        return self._gateway
 
     async def start_gateway(self, *options: str) -> Child:
-        self.gateway = await self.processes.start("gateway", "gateway", "--port", str(self.broker.port), "-v", *options)
-        return self.gateway
+        port = str(self.broker.port)
+        self._gateway = await self.processes.start("gateway", "gateway", "--port", port, "-v", *options)
+        return self._gateway
 
     async def start_edge(self, name: str, *options: str) -> Child:
         self.edges[name] = await self.processes.start(

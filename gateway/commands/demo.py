@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from camera_sources.source import FOOTAGE, open_source
+from camera_sources.opening import open_source
+from camera_sources.source import FOOTAGE
 from gateway.commands.options import grid_option, model_option
 from gateway.demo.run import CAMERA, DemoConfig, run_demo
 from shared.cli.options import json_option

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
-from camera_sources.source import FOOTAGE, open_source
+from camera_sources.source import FOOTAGE
 from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option
 from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare

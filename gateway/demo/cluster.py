@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sysconfig
 from dataclasses import dataclass
@@ -87,18 +86,22 @@ class LocalCluster:
     async def stop(self, child: Child) -> None:
         await stop_process(child.process, STOP_TIMEOUT_S)
 
-    async def until(self, condition: asyncio.Event, children: Sequence[Child], timeout_s: float, what: str) -> None:
+    async def until(
+        self, condition: asyncio.Event, children: Sequence[Child], what: str, timeout_s: float | None
+    ) -> None:
         """Wait for `condition`; raises ChildError when a child ends before, or time runs out."""
         waiting = asyncio.create_task(condition.wait())
-        endings = [asyncio.create_task(child.wait()) for child in children]
+        endings = {asyncio.create_task(child.wait()): child for child in children}
         try:
             done, _ = await asyncio.wait([waiting, *endings], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            for ending in done - {waiting}:
-                ending.result()
-            if waiting not in done:
-                raise ChildError(f"{what} did not happen within {timeout_s:.0f} s; see the logs in {self._logs}", 1)
+            if waiting in done:
+                return
+            for ending, child in endings.items():
+                if ending in done:
+                    ending.result()
+                    raise ChildError(f"{child.name} ended before {what}; see its log in {self._logs}", 1)
+            raise ChildError(f"{what} did not come within {timeout_s:.0f} s; see the logs in {self._logs}", 1)
         finally:
             for task in (waiting, *endings):
                 task.cancel()
-            with contextlib.suppress(ChildError):
-                await asyncio.gather(waiting, *endings, return_exceptions=True)
+            await asyncio.gather(waiting, *endings, return_exceptions=True)

@@ -15,7 +15,7 @@ from rich.live import Live
 
 from gateway.broker import find_mosquitto
 from gateway.catalogue import DEFAULT_MODEL
-from gateway.demo.cluster import Child, ChildError, LocalCluster, free_port
+from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render
 from shared.bus import Bus
@@ -45,100 +45,103 @@ class DemoConfig:
 
 
 async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
-    """Start a gateway, edges and a camera; watch them; stop them; return the summary.
+    """Start a gateway, edges and a camera; watch them until the camera ends or `stop`; return the summary.
 
     Raises ChildError when a part fails, BrokerError without Mosquitto.
     """
     find_mosquitto()
     port = config.port or free_port()
-    edges = tuple(f"edge-{number}" for number in range(1, config.edges + 1))
-    console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="deepthings-demo-") as caches:
         async with LocalCluster(port, config.out / "logs") as cluster:
-            bus = Bus(cluster.broker, f"deepthings-demo-{os.getpid()}")
-            observer = Observer(bus, CAMERA, edges)
-            gateway = await cluster.start(
-                "gateway", "gateway", "--port", str(port), "--grid", str(config.grid), "--model", config.model,
-                "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
-            )  # fmt: skip
-            watching = asyncio.create_task(bus.run())
+            demo = Demo(config, cluster, Path(caches))
+            watching = asyncio.create_task(demo.bus.run())
             try:
-                await cluster.until(observer.gateway_online, [gateway], START_TIMEOUT_S, "the gateway's start")
-                running = [gateway]
-                for edge in edges:
-                    cache = str(Path(caches) / edge)
-                    running.append(
-                        await cluster.start(
-                            edge, "edge", "--gateway", str(cluster.broker), "--name", edge, "--cache", cache
-                        )
-                    )
-                await cluster.until(observer.edges_ready, running, START_TIMEOUT_S, "the edges' start")
-                hint = f"mosquitto_sub -p {port} -t 'deepthings/detections/#'"
-                console.print(f"Broker on {cluster.broker}. Watch it too: [bold]{hint}[/bold]", highlight=False)
-                await _show(config, cluster, observer, running, stop, console, hint)
-                for child in running[1:]:
-                    await cluster.stop(child)
-                await cluster.until(observer.edges_gone, [gateway], END_TIMEOUT_S, "the edges' goodbye")
+                await demo.run(stop)
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
-    return observer.summary()
+    return demo.observer.summary()
 
 
-async def _show(
-    config: DemoConfig,
-    cluster: LocalCluster,
-    observer: Observer,
-    running: list[Child],
-    stop: asyncio.Event,
-    console: Console,
-    hint: str,
-) -> None:
-    """Let the camera run to its end, or to ours, with the table on the terminal."""
-    owner = observer.nodes.nodes["edge-1"].address
-    camera = await cluster.start(
-        "camera", "camera", "--source", config.source, "--name", CAMERA, "--edge", owner, "--loop",
-        "--frames", str(config.frames),
-    )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        if not config.headless:
-            table = stack.enter_context(Live(console=console, refresh_per_second=4))
-            refreshing = asyncio.create_task(_refresh(table, observer, hint))
-            stack.callback(refreshing.cancel)
-        ending = asyncio.create_task(_end_of(camera, stop, cluster))
+class Demo:
+    """One demo in a cluster that is stopped by whoever made it."""
+
+    def __init__(self, config: DemoConfig, cluster: LocalCluster, caches: Path) -> None:
+        self._config = config
+        self._cluster = cluster
+        self._caches = caches
+        self._edges = tuple(f"edge-{number}" for number in range(1, config.edges + 1))
+        self._console = Console(stderr=True)
+        self._hint = (
+            f"deepthings watch --gateway {cluster.broker}\n"
+            f"mosquitto_sub -p {cluster.broker.port} -t 'deepthings/detections/#'"
+        )
+        self.bus = Bus(cluster.broker, f"deepthings-demo-{os.getpid()}")
+        self.observer = Observer(self.bus, CAMERA, self._edges)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """From the gateway's start to the edges' goodbye."""
+        gateway = await self._start_gateway()
+        edges = await self._start_edges(gateway)
+        self._console.print(f"Follow it in another terminal:\n{self._hint}", soft_wrap=True, highlight=False)
+        with self._live_table():
+            await self._show_camera([gateway, *edges], stop)
+        for edge in edges:
+            await self._cluster.stop(edge)
+        await self._cluster.until(self.observer.edges_gone, [gateway], "the edges' goodbye", END_TIMEOUT_S)
+
+    async def _start_gateway(self) -> Child:
+        config = self._config
+        gateway = await self._cluster.start(
+            "gateway", "gateway", "--port", str(self._cluster.broker.port), "--grid", str(config.grid), "--model",
+            config.model, "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
+        )  # fmt: skip
+        await self._cluster.until(self.observer.gateway_online, [gateway], "the gateway's start", START_TIMEOUT_S)
+        return gateway
+
+    async def _start_edges(self, gateway: Child) -> list[Child]:
+        broker, edges = str(self._cluster.broker), []
+        for name in self._edges:
+            cache = str(self._caches / name)
+            edges.append(await self._cluster.start(name, "edge", "--gateway", broker, "--name", name, "--cache", cache))
+        await self._cluster.until(self.observer.edges_ready, [gateway, *edges], "the edges' start", START_TIMEOUT_S)
+        return edges
+
+    async def _show_camera(self, running: list[Child], stop: asyncio.Event) -> None:
+        """Let the camera run to its end, or to ours, and wait for its last frames."""
+        owner = self.observer.nodes.nodes[self._edges[0]].address
+        camera = await self._cluster.start(
+            "camera", "camera", "--source", self._config.source, "--name", CAMERA, "--edge", owner, "--loop",
+            "--frames", str(self._config.frames),
+        )  # fmt: skip
+        over = asyncio.Event()
+        ending = asyncio.create_task(self._end(camera, stop, over))
         try:
-            await _first(ending, [asyncio.create_task(child.wait()) for child in running])
+            await self._cluster.until(over, running, "the camera's end", None)
         finally:
             ending.cancel()
-        await cluster.until(observer.all_seen, running, END_TIMEOUT_S, "the last detections' arrival")
-        if not config.headless:
-            table.update(render(observer, hint))
+            await asyncio.gather(ending, return_exceptions=True)
+        await camera.wait()
+        await self._cluster.until(self.observer.all_seen, running, "the last detections' arrival", END_TIMEOUT_S)
 
+    async def _end(self, camera: Child, stop: asyncio.Event, over: asyncio.Event) -> None:
+        """Say when the camera has ended; end it when we are told to stop."""
+        tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(camera.process.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await self._cluster.stop(camera)
+            over.set()
+        finally:
+            for task in tasks:
+                task.cancel()
 
-async def _end_of(camera: Child, stop: asyncio.Event, cluster: LocalCluster) -> None:
-    interrupted = asyncio.create_task(stop.wait())
-    ended = asyncio.create_task(camera.wait())
-    await asyncio.wait([interrupted, ended], return_when=asyncio.FIRST_COMPLETED)
-    interrupted.cancel()
-    if not ended.done():
-        await cluster.stop(camera)
-    await ended
+    @contextlib.contextmanager
+    def _live_table(self) -> Any:  # noqa: ANN401  (a context without a value)
+        if self._config.headless:
+            yield
+            return
+        with Live(console=self._console, refresh_per_second=4, get_renderable=self._table):
+            yield
 
-
-async def _first(ending: asyncio.Task[None], failures: list[asyncio.Task[None]]) -> None:
-    """Until `ending`; raises when one of the others ends before."""
-    try:
-        done, _ = await asyncio.wait([ending, *failures], return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        if ending not in done:
-            raise ChildError("a part of the cluster ended before its time; see the logs", 1)
-    finally:
-        for task in failures:
-            task.cancel()
-
-
-async def _refresh(table: Live, observer: Observer, hint: str) -> None:
-    while True:
-        table.update(render(observer, hint))
-        await asyncio.sleep(0.25)
+    def _table(self) -> Any:  # noqa: ANN401  (whatever rich can render)
+        return render(self.observer, self._hint)

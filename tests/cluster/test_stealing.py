@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from shared.frames import Outcome
 from tests.harness import running_cluster
 
 
@@ -42,8 +43,8 @@ async def test_owners_of_cameras_steal_from_each_other_and_frames_do_not_mix(tmp
         write_gradient(pictures / "gradient.png")
         await cluster.start_camera("front", "edge-1", "--frames", "15", "--every-frame")
         await cluster.start_camera("yard", "edge-2", "--frames", "15", "--every-frame", "--loop", source=str(pictures))
-        for camera in ("front", "yard"):
-            await cluster.witness.until(f"the end of {camera}", lambda camera=camera: cluster.witness.ended(camera))
+        await cluster.witness.until("the end of front", lambda: cluster.witness.ended("front"))
+        await cluster.witness.until("the end of yard", lambda: cluster.witness.ended("yard"))
         await cluster.witness.until("verification", lambda: len(cluster.witness.verifications) == 30)
         detections = cluster.witness.detections
     assert {frame.image for frame in detections if frame.camera == "front"} == {(768, 576)}
@@ -59,8 +60,8 @@ async def test_a_frame_of_real_time_is_superseded_rather_than_late_when_the_clus
         await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"))
         counts = cluster.witness.stats["front"].counts
     assert counts.captured == 60
-    assert counts.dropped["superseded"] > 0
-    assert set(counts.dropped) == {"superseded"}
+    assert set(counts.dropped) == {Outcome.SUPERSEDED}
+    assert counts.dropped[Outcome.SUPERSEDED] > 0
     assert counts.under_way == 0
     assert counts.published == len({frame.number for frame in cluster.witness.detections})
 

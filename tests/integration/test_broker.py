@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import Any
 
 import aiomqtt
 import pytest
@@ -17,6 +18,7 @@ from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ListenError
 from shared.messages import BridgeState, FrameDone, NodeState, State, TileDone
+from tests.harness import cut_off
 
 ONLINE = BridgeState(state=State.ONLINE, protocol=1)
 OFFLINE = BridgeState(state=State.OFFLINE, protocol=1)
@@ -43,7 +45,7 @@ async def connected(bus):
 
 def hearing(bus, topic):
     """A queue of all messages of a topic."""
-    heard = asyncio.Queue()
+    heard: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
     bus.on(topic, lambda name, message: heard.put_nowait((name, message)))
     return heard
 
@@ -135,7 +137,7 @@ async def test_the_will_is_said_for_those_who_vanish_and_those_who_leave(broker)
                 await bus.publish(topics.BRIDGE_STATE, ONLINE)
                 assert (await asyncio.wait_for(heard.get(), 5))[1] == ONLINE
                 if vanish:
-                    bus._client._client.socket().shutdown(socket.SHUT_RDWR)
+                    cut_off(bus)
                     assert (await asyncio.wait_for(heard.get(), 5))[1] == OFFLINE
                     await asyncio.wait_for(bus.connected.wait(), 10)
             assert (await asyncio.wait_for(heard.get(), 5))[1] == OFFLINE
@@ -147,7 +149,7 @@ async def test_the_will_is_said_for_those_who_vanish_and_those_who_leave(broker)
 
 async def test_the_bus_comes_back_with_its_subscriptions_and_birth_when_the_broker_does():
     address = Address(LOOPBACK, free_port())
-    births = asyncio.Queue()
+    births: asyncio.Queue[None] = asyncio.Queue()
 
     async def birth():
         births.put_nowait(None)

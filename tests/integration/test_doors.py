@@ -137,7 +137,6 @@ async def test_an_edge_of_another_protocol_version_is_refused_and_gets_no_work(t
 
 async def test_an_edge_that_meets_a_gateway_of_another_version_ends_with_one_line(tmp_path):
     async with running_cluster(tmp_path, 0) as cluster:
-        assert cluster.gateway is not None
         impostor = Bus(cluster.broker, "impostor")
         running = asyncio.create_task(impostor.run())
         await impostor.connected.wait()

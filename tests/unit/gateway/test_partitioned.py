@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from gateway.catalogue import MODELS, Model
+from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
+from shared.errors import ConfigurationError, CutError
+from shared.ftp.grid import Grid
+from shared.model.loading import describe
+from shared.model.spec import ModelSpec, Preprocessing
+from tests.networks import yolov2_first_16
+
+GRIDS = [Grid(rows, columns) for rows in range(1, 7) for columns in range(1, 7)]
+
+TOLERANCE = 1e-5
+"""In units of the maps."""
+
+RELATIVE_TOLERANCE = 1e-4
+"""In standard deviations of a map, for maps of small values."""
+
+
+def run_whole(proto, tensors, pixels, preprocessing):
+    """The reference: onnxruntime runs the model as it is, and nothing of the project takes part."""
+    model = onnx.ModelProto()
+    model.CopyFrom(proto)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(tensor) for tensor in tensors)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    image = (pixels.astype(np.float32) - np.float32(preprocessing.mean)) / np.float32(preprocessing.std)
+    return session.run(tensors, {session.get_inputs()[0].name: np.ascontiguousarray(image.transpose(2, 0, 1)[None])})
+
+
+def assert_exact(model, grid, cut, pixels, whole):
+    tiled = TiledHead(PartitionedModel.of(model, grid, cut), threads=1).run(pixels)
+    for made, expected in zip(tiled, whole, strict=True):
+        assert made.shape == expected.shape
+        assert expected.std() > 1e-3, "a map without values proves nothing"
+        assert np.abs(made - expected).max() <= min(TOLERANCE, RELATIVE_TOLERANCE * expected.std())
+
+
+@pytest.fixture(scope="module")
+def whole_street(nanodet, street):
+    """The built-in model's map at its cut, from the file as it is in the repository."""
+    proto = onnx.load(MODELS / "nanodet-g" / "nanodet-g.onnx")
+    return run_whole(proto, list(nanodet.spec.cut), street, nanodet.spec.preprocessing)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_the_built_in_model_in_tiles_equals_the_whole(nanodet, street, whole_street, grid):
+    assert_exact(nanodet, grid, None, street, whole_street)
+
+
+@pytest.mark.parametrize("grid", [Grid(1, 1), Grid(2, 3), Grid(3, 3), Grid(6, 6)], ids=str)
+def test_the_built_in_model_cut_behind_maps_of_three_strides_equals_the_whole(nanodet, street, grid):
+    cut = ["concat_28", "concat_44", "concat_65"]
+    whole = run_whole(nanodet.proto, cut, street, nanodet.spec.preprocessing)
+    assert [array.shape[2] for array in whole] == [52, 26, 13]
+    assert_exact(nanodet, grid, ",".join(cut), street, whole)
+
+
+@pytest.fixture(scope="module", params=[416, 608], ids=["416", "608"])
+def yolov2(request):
+    """YOLOv2's first 16 layers, random pixels, and the unpartitioned result: once for each size."""
+    size = request.param
+    proto = yolov2_first_16(size)
+    spec = ModelSpec(name="yolov2", file="", preprocessing=Preprocessing())
+    pixels = np.random.default_rng(size).integers(0, 256, (size, size, 3), np.uint8)
+    model = Model(spec, proto, describe(proto, spec.name))
+    return model, pixels, run_whole(proto, ["layer_15"], pixels, spec.preprocessing)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_the_layers_that_the_paper_fuses_in_tiles_equal_the_whole(yolov2, grid):
+    model, pixels, whole = yolov2
+    assert_exact(model, grid, "layer_15", pixels, whole)
+
+
+def test_the_whole_head_is_the_unpartitioned_model(nanodet, street, whole_street):
+    made = WholeHead(PartitionedModel.of(nanodet, Grid(3, 3)), threads=1).run(street)
+    np.testing.assert_allclose(made[0], whole_street[0], rtol=0, atol=TOLERANCE)
+
+
+def test_comparing_finds_the_largest_difference_of_all_maps():
+    whole = [np.zeros((1, 1, 2, 2), np.float32), np.full((1, 1, 1, 4), 2, np.float32)]
+    tiled = [array.copy() for array in whole]
+    tiled[1][0, 0, 0, 3] = -1
+    difference = compare(tiled, whole)
+    assert (difference.max_abs_diff, difference.map_std) == (3, 1)
+
+
+def test_comparing_maps_with_themselves_finds_nothing(whole_street):
+    assert compare(whole_street, whole_street).max_abs_diff == 0
+
+
+def test_a_map_that_is_no_number_is_not_taken_for_equal():
+    whole = [np.zeros((1, 1, 2, 2), np.float32)]
+    assert not compare([np.full((1, 1, 2, 2), np.nan, np.float32)], whole).max_abs_diff <= TOLERANCE
+
+
+def test_a_program_is_named_by_its_hash(nanodet):
+    partitioned = PartitionedModel.of(nanodet, Grid(2, 2))
+    assert partitioned.program_sha256 == hashlib.sha256(partitioned.program).hexdigest()
+
+
+def test_the_tail_turns_the_maps_at_the_cut_into_the_models_outputs(nanodet, street):
+    partitioned = PartitionedModel.of(nanodet, Grid(2, 2))
+    outputs = partitioned.tail(threads=1).run(
+        dict(zip(partitioned.stage.cut, TiledHead(partitioned, 1).run(street), strict=True))
+    )
+    names = list(nanodet.network.outputs)
+    whole = run_whole(nanodet.proto, names, street, nanodet.spec.preprocessing)
+    for name, expected in zip(names, whole, strict=True):
+        np.testing.assert_allclose(outputs[name], expected, rtol=1e-4, atol=TOLERANCE)
+
+
+def test_a_cut_behind_the_last_layer_leaves_no_tail():
+    proto = yolov2_first_16(64)
+    model = Model(ModelSpec(name="small", file=""), proto, describe(proto, "small"))
+    assert PartitionedModel.of(model, Grid(2, 2), "layer_15").tail(threads=1) is None
+
+
+def test_map_shapes_are_those_of_the_maps_at_the_cut(nanodet):
+    assert PartitionedModel.of(nanodet, Grid(2, 2)).map_shapes == [(1, 128, 52, 52)]
+
+
+@pytest.mark.parametrize(
+    ("grid", "cut", "error"),
+    [(Grid(53, 1), None, ConfigurationError), (Grid(1, 1), "nowhere", CutError), (Grid(1, 1), "resize_67", CutError)],
+)
+def test_what_cannot_be_partitioned_is_refused(nanodet, grid, cut, error):
+    with pytest.raises(error):
+        PartitionedModel.of(nanodet, grid, cut)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ConfigurationError
+from shared.ftp.grid import Grid
+from shared.ftp.region import Region
+
+
+@st.composite
+def grids_and_sizes(draw):
+    rows, columns = draw(st.integers(1, 9)), draw(st.integers(1, 9))
+    return Grid(rows, columns), draw(st.integers(rows, 40)), draw(st.integers(columns, 40))
+
+
+@pytest.mark.parametrize("text", ["3x5", "3X5", " 3x5 "])
+def test_text_is_read_as_rows_by_columns(text):
+    assert Grid.parse(text) == Grid(rows=3, columns=5)
+
+
+@given(st.integers(1, 9999), st.integers(1, 9999))
+def test_a_grid_reads_what_it_writes(rows, columns):
+    assert Grid.parse(str(Grid(rows, columns))) == Grid(rows, columns)
+
+
+@pytest.mark.parametrize("text", ["", "3", "x3", "3x", "3x3x3", "3,3", "-1x2", "3 x 3", "1.5x2", "axb", "99999x1"])
+def test_text_that_is_no_grid_is_refused_with_an_example(text):
+    with pytest.raises(ConfigurationError, match="write for example 3x3"):
+        Grid.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0x3", "3x0", "0x0"])
+def test_a_grid_without_tiles_is_refused(text):
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        Grid.parse(text)
+
+
+def test_tiles_are_numbered_row_by_row():
+    assert Grid(2, 2).cells(4, 6) == (
+        Region(0, 0, 2, 3), Region(0, 3, 2, 6), Region(2, 0, 4, 3), Region(2, 3, 4, 6),
+    )  # fmt: skip
+
+
+@given(grids_and_sizes())
+def test_the_cells_of_a_grid_cover_the_map_exactly_once(case):
+    grid, height, width = case
+    covered = Counter(
+        (row, column)
+        for cell in grid.cells(height, width)
+        for row in range(cell.top, cell.bottom)
+        for column in range(cell.left, cell.right)
+    )
+    assert covered == dict.fromkeys(((row, column) for row in range(height) for column in range(width)), 1)
+
+
+@given(grids_and_sizes())
+def test_a_grid_has_a_cell_for_each_tile_and_none_is_empty(case):
+    grid, height, width = case
+    cells = grid.cells(height, width)
+    assert len(cells) == grid.count == grid.rows * grid.columns
+    assert min(cell.area for cell in cells) > 0
+
+
+@given(grids_and_sizes())
+def test_cells_differ_by_one_row_and_one_column_at_most(case):
+    cells = case[0].cells(*case[1:])
+    assert max(cell.height for cell in cells) - min(cell.height for cell in cells) <= 1
+    assert max(cell.width for cell in cells) - min(cell.width for cell in cells) <= 1
+
+
+@pytest.mark.parametrize("grid", [Grid(5, 1), Grid(1, 7)])
+def test_a_grid_with_empty_tiles_is_refused_with_the_largest_that_fits(grid):
+    with pytest.raises(ConfigurationError, match="at most 4x6"):
+        grid.cells(4, 6)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.ftp.region import Region
+
+coordinates = st.integers(-20, 20)
+
+
+@st.composite
+def regions(draw):
+    top, left = draw(coordinates), draw(coordinates)
+    return Region(top, left, top + draw(st.integers(1, 20)), left + draw(st.integers(1, 20)))
+
+
+def cells(region):
+    return {(row, column) for row in range(region.top, region.bottom) for column in range(region.left, region.right)}
+
+
+def test_a_whole_map_is_a_region_from_zero():
+    assert Region.whole(3, 5) == Region(0, 0, 3, 5)
+
+
+def test_slices_pick_the_cells_of_rows_and_columns():
+    array = np.arange(20).reshape(4, 5)
+    assert array[Region(1, 2, 3, 5).slices].tolist() == [[7, 8, 9], [12, 13, 14]]
+
+
+@pytest.mark.parametrize(("region", "area"), [(Region(1, 2, 3, 5), 6), (Region(3, 0, 1, 5), 0), (Region(0, 3, 5, 3), 0)])
+def test_area_counts_cells_and_is_never_negative(region, area):
+    assert region.area == area
+
+
+@given(regions())
+def test_area_is_the_number_of_cells(region):
+    assert region.area == len(cells(region)) == region.height * region.width
+
+
+@given(regions(), regions())
+def test_a_hull_is_the_smallest_region_that_holds_both(one, other):
+    both = cells(one) | cells(other)
+    hull = one.hull(other)
+    assert both <= cells(hull)
+    assert hull.top == min(row for row, _ in both)
+    assert hull.left == min(column for _, column in both)
+    assert hull.bottom == max(row for row, _ in both) + 1
+    assert hull.right == max(column for _, column in both) + 1
+
+
+@given(regions(), regions())
+def test_a_hull_has_no_order(one, other):
+    assert one.hull(other) == other.hull(one)
+
+
+@given(regions(), st.integers(1, 20), st.integers(1, 20))
+def test_clipping_keeps_the_cells_that_lie_on_the_map(region, height, width):
+    on_the_map = cells(region) & cells(Region.whole(height, width))
+    if on_the_map:
+        assert cells(region.clip(height, width)) == on_the_map
