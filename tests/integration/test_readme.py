@@ -1,0 +1,185 @@
+"""Every command in the documentation is executed here, as it stands there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.broker import own_broker
+from gateway.demo.cluster import free_port
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.frames import Outcome
+from shared.messages import FrameDetections
+from shared.topics import Topic
+from tests.commands import DEEPTHINGS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
+SERVICES = {"gateway": "connected to broker", "edge": "tiles (3x3)", "camera": "feeds edge"}
+"""Subcommands that run until they are stopped, and what they say when they work."""
+
+
+def commands(document, language="sh"):
+    """The lines of a document's blocks, without comments."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
+    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+ALL = [line for document in DOCUMENTS for line in commands(document)]
+
+
+@pytest.fixture
+def ports():
+    """What stands for the ports of the documents, which may be in use here."""
+    return {"1883": str(free_port()), "7701": str(free_port())}
+
+
+def words_of(line, ports):
+    for port, free in ports.items():
+        line = re.sub(rf"\b{port}\b", free, line)
+    words = shlex.split(line)
+    return [DEEPTHINGS, *words[1:]] if words[0] == "deepthings" else words
+
+
+@contextlib.asynccontextmanager
+async def running(words, expected):
+    """A service from when it says what is expected until the end of the context, when it must stop cleanly."""
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    said = ""
+    try:
+        async with asyncio.timeout(30):
+            while expected not in said:
+                line = (await process.stderr.readline()).decode()
+                assert line, f"{words} ended: {said}"
+                said += line
+        draining = asyncio.create_task(process.stderr.read())
+        yield
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0, said + (await draining).decode()
+            await draining
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def test_this_file_knows_every_command_of_the_documents():
+    unknown = [line for line in ALL if kind_of(line) is None]
+    assert not unknown
+    assert len(ALL) >= 10
+
+
+def kind_of(line):
+    first, second = (*line.split(), "")[:2]
+    if first == "deepthings" and second in {*SERVICES, "watch", "detect", "verify"}:
+        return second
+    return first if first in {"scripts/demo", "scripts/test", "mosquitto_sub"} else None
+
+
+async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
+    """Gateway, edges and camera as the README starts them, and both ways to watch."""
+    lines = [line for line in commands(ROOT / "README.md") if "0.0.0.0" not in line]  # noqa: S104
+    async with contextlib.AsyncExitStack() as stack:
+        for line in lines:
+            if kind_of(line) in SERVICES:
+                await stack.enter_async_context(running(words_of(line, ports), SERVICES[kind_of(line)]))
+        for line in lines:
+            if kind_of(line) == "watch":
+                assert "campus #" in await first_line([*words_of(line, ports), "--frames", "1"])
+            if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
+                said = await first_line([*words_of(line, ports), "-C", "1"])
+                assert FrameDetections.model_validate_json(said).camera == "campus"
+
+
+async def first_line(words):
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    return out.decode().splitlines()[0]
+
+
+async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
+    lines = [line for line in commands(ROOT / "README.md") if "0.0.0.0" in line]  # noqa: S104
+    assert [kind_of(line) for line in lines] == ["gateway", "edge"]
+    async with contextlib.AsyncExitStack() as stack:
+        for line in lines:
+            await stack.enter_async_context(running(words_of(line, ports), SERVICES[kind_of(line)]))
+
+
+async def test_a_broker_that_runs_already_can_be_used(ports):
+    (line,) = commands(ROOT / "mosquitto" / "README.md")
+    async with own_broker(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
+        pass
+
+
+@pytest.mark.parametrize("line", [line for line in ALL if kind_of(line) in {"detect", "verify"}])
+def test_the_commands_without_a_cluster_work(line, tmp_path):
+    words = [DEEPTHINGS, *shlex.split(line.replace("tests/photos", str(ROOT / "tests/photos")))[1:]]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "person" in done.stdout or "largest difference 0" in done.stdout
+    for word in words:
+        if word.endswith(".png"):
+            assert (tmp_path / word).stat().st_size > 10_000
+
+
+def test_the_demo_script_works_from_anywhere(tmp_path):
+    done = subprocess.run(
+        [ROOT / "scripts" / "demo", "--headless", "--frames", "5", "--edges", "2", "--json"],
+        capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["frames_captured"] == 5
+
+
+def test_the_scripts_of_the_documents_are_there_to_be_run():
+    for name in ("scripts/demo", "scripts/test", "scripts/setup", "scripts/check", ".ci/run"):
+        assert os.access(ROOT / name, os.X_OK), name
+    assert "scripts/test" in (ROOT / ".ci/run").read_text()
+    assert "scripts/check" in (ROOT / "scripts/test").read_text()
+
+
+def test_the_detections_of_the_readme_are_what_the_model_says():
+    (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    detections = FrameDetections.model_validate_json(example, extra="forbid")
+    assert json.loads(example) == json.loads(detections.model_dump_json())
+
+
+def test_the_table_of_topics_is_complete_and_true():
+    rows = re.findall(r"^\| `(.+?)` \| (\w+) \|(.*)$", (ROOT / "docs" / "topics.md").read_text(), re.MULTILINE)
+    documented = {
+        (path, message, int(cells[-4]), cells[-3] == "yes")
+        for path, message, rest in rows
+        for cells in [[cell.strip() for cell in rest.split("|")]]
+    }
+    known = {
+        (re.sub(r"{(\w+)}", r"<\1>", topic.path), topic.message.__name__, topic.qos, topic.retain)
+        for topic in vars(topics).values()
+        if isinstance(topic, Topic)
+    }
+    assert documented == known
+
+
+def test_every_reason_for_a_drop_is_explained():
+    text = (ROOT / "docs" / "topics.md").read_text()
+    reasons = set(re.findall(r"^\| `(\w+)` \| [a-z]", text, re.MULTILINE))
+    assert reasons == {str(outcome) for outcome in Outcome} - {"published"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_link_of_a_document_is_broken(document):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
