@@ -45,7 +45,10 @@ class PictureFolder(Source):
             raise SourceError(f"none of the pictures in {self._folder} can be read")
 
     def _paths(self) -> list[Path]:
-        return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
+        except OSError as error:
+            raise SourceError(f"folder {self._folder} cannot be read: {error.strerror}") from error
 
 
 def read_picture(path: Path) -> Pixels:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from camera_sources.mailbox import Mailbox, Shot
-from shared.errors import DeepThingsError
+from shared.errors import DeepThingsError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +62,8 @@ class Reader:
             self._read()
         except DeepThingsError as error:
             self.error = error
+        except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
+            self.error = SourceError(f"the source failed: {error}")
         finally:
             self._on_end()
 
@@ -77,8 +78,12 @@ class Reader:
                 return
 
     def _pictures(self) -> Iterator[Pixels]:
-        for _ in itertools.count() if self._loop else range(1):
-            yield from self._source.pictures()
+        again = True
+        while again and not self._stop.is_set():
+            again = False
+            for picture in self._source.pictures():
+                yield picture
+                again = self._loop
 
     def _wait_for_turn(self, due: float) -> bool:
         """Until the picture is due; False when it is time to stop."""

@@ -7,13 +7,16 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.letterbox import Pixels
 
-# FFmpeg would write about every broken file to the terminal; errors here say it in one line.
+# OpenCV and FFmpeg would write about every broken file to the terminal; errors here say it in one line.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 FOOTAGE = Path(__file__).parent / "footage" / "vtest-clip.mp4"
 """The clip that comes with the project."""

@@ -13,10 +13,10 @@ from edge.owner import Owner
 from edge.programs import ProgramCache
 from edge.task_queue import Task
 from edge.thief import Thief
-from edge.work import Work, gateway_address
+from edge.work import Work
 from edge.worker import ResultSender, Worker
 from shared import topics
-from shared.addresses import Address, address_towards, is_wildcard
+from shared.addresses import Address, advertised
 from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.sessions import TileEngine
@@ -123,15 +123,9 @@ class EdgeNode:
 
     def _state(self, state: State) -> NodeState:
         online = state is State.ONLINE
-        listen = self._server.address if online else Address("", 0)
-        host = address_towards(self._config.broker) if online and is_wildcard(listen.host) else listen.host
+        where = advertised(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
-            node=self._config.name,
-            state=state,
-            protocol=PROTOCOL,
-            version=release(),
-            host=host,
-            port=listen.port,
+            node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=where.host, port=where.port
         )
 
     def _stats(self, *, final: bool = False) -> NodeStats:
@@ -184,7 +178,7 @@ class EdgeNode:
         if self._worker.work is not None and self._worker.work.epoch == plan.epoch:
             self._resume()
             return
-        gateway = gateway_address(plan, self._config.broker)
+        gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         program = await self._programs.get(plan.stages[0].program, gateway)
         engine = await asyncio.to_thread(TileEngine, program, self._config.threads)
         work = Work(plan, engine, gateway)

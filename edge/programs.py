@@ -45,7 +45,7 @@ class ProgramCache:
             unfinished = path.with_suffix(f".{os.getpid()}.part")
             unfinished.write_bytes(data)
             unfinished.replace(path)
-            self._forget_old()
+            self._forget_old(path)
         except OSError as error:
             raise ModelError(
                 f"program cache {self._folder} cannot be written: {error.strerror}; name another with --cache"
@@ -71,7 +71,8 @@ class ProgramCache:
             raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
         return payload.data
 
-    def _forget_old(self) -> None:
-        programs = sorted(self._folder.glob("*.onnx"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in programs[KEPT_PROGRAMS:]:
+    def _forget_old(self, newest: Path) -> None:
+        """Whatever the clock says, `newest` stays: a Pi without a network does not know the time."""
+        others = [path for path in self._folder.glob("*.onnx") if path != newest]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_PROGRAMS - 1 :]:
             path.unlink(missing_ok=True)

@@ -94,6 +94,7 @@ class TaskQueue:
         """The gateway has this tile, whoever computed it."""
         self._recent_s.append(compute_s)
         self._leases.pop(task, None)
+        self._running.discard(task)
         if task in self._waiting:
             self._waiting.remove(task)
 

@@ -117,7 +117,7 @@ class Thief:
         work = self._work
         if work is None or grant.epoch != work.epoch:
             return True
-        connection = await self._connection(Address(grant.host, grant.port))
+        connection = await self._connection(Address(grant.host, grant.port).seen_from(self._bus.broker))
         await connection.send(Take(thief=self._node, epoch=work.epoch))
         header, payload = await connection.expect(Tile, Absent)
         if isinstance(header, Absent):

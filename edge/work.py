@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address
 from shared.ftp.region import Region
 
 if TYPE_CHECKING:
+    from shared.addresses import Address
     from shared.engine.sessions import TileEngine
     from shared.ftp.tiles import Pads
     from shared.messages import PlanMessage
@@ -36,8 +36,3 @@ class Work:
 
     def pads(self, tile: int) -> tuple[Pads, ...]:
         return self.plan.stages[0].tiles[tile].pads
-
-
-def gateway_address(plan: PlanMessage, broker: Address) -> Address:
-    """The data plane of the gateway; it is where the broker is when the plan names no host."""
-    return Address(plan.gateway_host or broker.host, plan.gateway_port)

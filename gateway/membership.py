@@ -24,8 +24,9 @@ class _Member:
 
 @dataclass(slots=True)
 class Membership:
-    """Who is there, and who was refused."""
+    """Who is there, and who was refused. `broker` is the gateway's way to the broker."""
 
+    broker: Address
     _members: dict[str, _Member] = field(default_factory=dict)
 
     def on_state(self, node: NodeState) -> None:
@@ -42,12 +43,17 @@ class Membership:
         if member is not None:
             member.stats = stats
 
-    def address(self, node: str) -> Address | None:
-        """Where an admitted edge listens; None for all others."""
+    def online(self, node: str) -> NodeState | None:
+        """An admitted edge, as it presented itself; None for all others."""
         member = self._members.get(node)
         if member is None or self.refusal(member.state) or member.state.state is not State.ONLINE:
             return None
-        return Address(member.state.host, member.state.port)
+        return member.state
+
+    def address(self, node: str) -> Address | None:
+        """Where the gateway reaches an admitted edge; None for all others."""
+        state = self.online(node)
+        return Address(state.host, state.port).seen_from(self.broker) if state else None
 
     @staticmethod
     def refusal(node: NodeState) -> str:
@@ -71,7 +77,7 @@ class Membership:
         online = node.state is State.ONLINE
         return NodeReport(
             state=State.REFUSED if reason else node.state,
-            address=str(Address(node.host, node.port)) if online else "",
+            address=str(Address(node.host, node.port).seen_from(self.broker)) if online else "",
             version=node.version,
             epoch=stats.epoch if stats and online else 0,
             tiles=stats.tiles if stats else TileCounts(),

@@ -18,7 +18,7 @@ from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
 from gateway.results import split_result
 from shared import topics
-from shared.addresses import Address, address_towards, is_loopback, is_wildcard
+from shared.addresses import Address, advertised, is_loopback
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ProtocolError
 from shared.frames import FrameInfo, Outcome
@@ -63,7 +63,7 @@ class Gateway:
         self._partitioned = PartitionedModel.of(open_model(config.model), config.grid, config.cut)
         self._broker = config.broker or own_broker_address(Address(config.host, config.port))
         self._traffic = Traffic()
-        self._members = Membership()
+        self._members = Membership(self._broker)
         self._coordinator = Coordinator()
         self._collector = Collector(
             self._partitioned.stage,
@@ -140,16 +140,9 @@ class Gateway:
             self._partitioned.stage,
             ProgramRef(sha256=self._partitioned.program_sha256, bytes=len(program)),
             epoch=time.time_ns() // 1_000_000,
-            gateway=self._advertised(),
+            gateway=advertised(self._server.address, self._broker),
             terms=self._config.terms,
         )
-
-    def _advertised(self) -> Address:
-        """Where edges reach the data plane: with our own broker, the host by which they reach that."""
-        listen = self._server.address
-        if not is_wildcard(listen.host):
-            return listen
-        return Address("" if self._config.broker is None else address_towards(self._broker), listen.port)
 
     # the bus
 
@@ -181,21 +174,21 @@ class Gateway:
         self._nodes_changed.set()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
-        if announcement.epoch != self._plan.epoch or self._members.address(announcement.node) is None:
+        if announcement.epoch != self._plan.epoch or self._members.online(announcement.node) is None:
             return
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
         self._grant(self._coordinator.announce(announcement.node, announcement.waiting))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
-        if request.epoch == self._plan.epoch and self._members.address(request.node) is not None:
+        if request.epoch == self._plan.epoch and self._members.online(request.node) is not None:
             self._grant(self._coordinator.request(request.node, request.missed))
 
     def _grant(self, matches: list[Match]) -> None:
         for match in matches:
-            address = self._members.address(match.victim)
-            if address is not None:
-                grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=address.host, port=address.port)
+            victim = self._members.online(match.victim)
+            if victim is not None:
+                grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
                 self._bus.post(topics.GRANTS, grant, match.thief)
 
     async def _report_nodes(self) -> None:
@@ -222,7 +215,7 @@ class Gateway:
             self._tell_outcome(info.frame, owner, Outcome.OVERLOAD)
 
     def _on_result(self, result: Result, payload: Payload) -> None:
-        known = self._members.address(result.worker) and self._members.address(result.owner)
+        known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
         arrays = split_result(result, payload, self._collector.result_shapes(result.tile))

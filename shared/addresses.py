@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import NamedTuple
 
@@ -20,11 +21,10 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, text: str, default_port: int | None = None) -> Address:
         """Read "host:port", "[v6]:port", or "host" when there is a default port. Raises ConfigurationError."""
-        host, colon, port = text.rpartition(":")
-        if not colon or (host.count(":") and not host.startswith("[")):
-            host, port = text, "" if default_port is None else str(default_port)
-        host = host.strip("[]")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        match = re.fullmatch(r"(\[(?P<v6>[^\]]+)\]|(?P<host>[^:\s/\[\]]+))(:(?P<port>[0-9]{1,5}))?", text.strip())
+        host = (match["v6"] or match["host"]) if match else text if _is_ipv6(text) else ""
+        port = match["port"] if match and match["port"] else default_port
+        if not host or port is None or not 0 < int(port) < 65536 or (match and match["v6"] and not _is_ipv6(host)):
             raise ConfigurationError(f"address {text!r} is not HOST:PORT; write for example 192.168.1.10:1883")
         return cls(host, int(port))
 
@@ -32,8 +32,19 @@ class Address(NamedTuple):
     def family(self) -> socket.AddressFamily:
         return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
+    def seen_from(self, broker: Address) -> Address:
+        """The address as a client of `broker` reaches it: an empty host means the broker's."""
+        return Address(self.host or broker.host, self.port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -52,11 +63,18 @@ def is_wildcard(host: str) -> bool:
         return False
 
 
-def address_towards(peer: Address) -> str:
-    """The address of this machine by which `peer` sees it, found without sending anything."""
-    with socket.socket(peer.family, socket.SOCK_DGRAM) as probe:
+def advertised(listen: Address, broker: Address) -> Address:
+    """What to tell others of a listening address: who listens everywhere is where the broker sees it.
+
+    Beside the broker itself that would be loopback, which means another machine to everybody else: then the host stays
+    empty, which stands for the broker's.
+    """
+    if not is_wildcard(listen.host):
+        return listen
+    with socket.socket(broker.family, socket.SOCK_DGRAM) as probe:  # finds the route, sends nothing
         try:
-            probe.connect((peer.host, peer.port))
+            probe.connect((broker.host, broker.port))
         except OSError:
-            return LOOPBACK
-        return str(probe.getsockname()[0])
+            return Address("", listen.port)
+        host = str(probe.getsockname()[0])
+    return Address("" if is_loopback(host) else host, listen.port)

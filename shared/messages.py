@@ -129,7 +129,7 @@ class NodeState(Message):
     state: State
     protocol: int
     version: str = ""
-    host: str = ""
+    host: str = Field(default="", description="where it listens; empty: the host of the broker")
     port: int = 0
 
 
@@ -205,7 +205,7 @@ class Grant(Message):
 
     epoch: int
     victim: str
-    host: str
+    host: str = Field(description="empty: the host of the broker")
     port: int
 
 

@@ -32,7 +32,7 @@ def deepest_cut(network: Network) -> tuple[str, ...]:
             alive[tensor] -= 1
             if not alive[tensor]:
                 del alive[tensor]
-        alive.update({tensor: consumers[tensor] for tensor in layer.outputs})
+        alive.update({tensor: consumers[tensor] for tensor in layer.outputs if consumers.get(tensor)})
         if len(alive) == 1:
             deepest = (next(iter(alive)),)
     if deepest is None:

@@ -45,5 +45,6 @@ class Region:
         )
 
     def clip(self, height: int, width: int) -> Region:
-        """The part that lies on a map of `height` x `width` cells."""
-        return Region(max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width))
+        """The part that lies on a map of `height` x `width` cells; where none does, the nearest cell."""
+        top, left = min(max(self.top, 0), height - 1), min(max(self.left, 0), width - 1)
+        return Region(top, left, max(min(self.bottom, height), top + 1), max(min(self.right, width), left + 1))

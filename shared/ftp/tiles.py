@@ -58,16 +58,17 @@ class Stage:
 def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     """Fuse the layers before `cut` and divide them into the tiles of `grid`.
 
-    The grid divides the coarsest map at the cut; finer ones are divided at the same places.
+    The grid divides the coarsest map at the cut; finer ones are divided at the same places, axis by axis.
     Raises CutError for a layer that cannot be tiled, ConfigurationError for a grid with empty tiles.
     Source: paper, section III-A, algorithm 1, extended to graphs with branches.
     """
     layers = network.head(cut)
     for layer in layers:
         refuse_untileable(layer, network.shapes)
-    coarsest = min((network.shapes[tensor] for tensor in cut), key=lambda shape: shape[2] * shape[3])
-    cells = grid.cells(coarsest[2], coarsest[3])
-    outputs = [tuple(_scaled(cell, coarsest[2:], network.shapes[tensor][2:]) for tensor in cut) for cell in cells]
+    sizes = [network.shapes[tensor][2:] for tensor in cut]
+    coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
+    cells = grid.cells(*coarsest)
+    outputs = [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in cells]
     propagated = [_propagate(network, layers, dict(zip(cut, regions, strict=True))) for regions in outputs]
     edges = tuple(edge for edge in propagated[0][1] if any(pads[edge] != NO_PADS for _, pads in propagated))
     return Stage(

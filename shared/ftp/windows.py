@@ -12,7 +12,7 @@ from shared.errors import CutError
 from shared.ftp.region import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shared.model.network import Layer, Shape
 
@@ -72,20 +72,26 @@ def sliding_geometry(
 
 def refuse_untileable(layer: Layer, shapes: Mapping[str, Shape]) -> None:
     """Raise CutError, naming the layer, when it needs more of its inputs than a region of each."""
-    reason = _untileable(layer, shapes)
-    if reason:
-        raise CutError(f"layer {layer.name} ({layer.op}) {reason}; cut the network before it")
+    objection = next(_objections(layer, shapes), None)
+    if objection:
+        raise CutError(f"layer {layer.name} ({layer.op}) {objection}; cut the network before it")
 
 
-def _untileable(layer: Layer, shapes: Mapping[str, Shape]) -> str | None:
+def _objections(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator[str]:
     if layer.op not in SLIDING | POINTWISE:
-        return "cannot be computed tile by tile"
+        yield "cannot be computed tile by tile"
+    if len(layer.outputs) != 1:
+        yield "makes several maps"
     if any(len(shapes.get(tensor, ())) != 4 for tensor in (*layer.inputs, *layer.outputs)):
-        return "does not work on feature maps (1, C, H, W)"
+        yield "does not work on feature maps (1, C, H, W)"
+    if layer.op in SLIDING and len(layer.inputs) != 1:
+        yield "has weights that are computed from the picture"
     if layer.op == "MaxPool" and layer.attributes.get("ceil_mode", 0):
-        return "rounds its size up (ceil_mode), which is not tiled yet"
+        yield "rounds its size up (ceil_mode), which is not tiled yet"
     if layer.op == "Concat" and layer.attributes.get("axis") not in {1, -3}:
-        return "does not join channels (axis 1)"
-    if layer.op in POINTWISE and any(size != 1 for shape in layer.constants.values() for size in shape[-2:]):
-        return "has a constant that differs from cell to cell"
-    return None
+        yield "does not join channels (axis 1)"
+    if layer.op in POINTWISE:
+        if any(shapes[tensor][2:] != shapes[layer.outputs[0]][2:] for tensor in layer.inputs):
+            yield "spreads a smaller map over a larger one"
+        if any(size != 1 for shape in layer.constants.values() for size in shape[-2:]):
+            yield "has a constant that differs from cell to cell"

@@ -36,7 +36,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"model {path} cannot be read: {error.strerror or error}") from error
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {str(error).splitlines()[0]}") from error
 
 
@@ -69,9 +69,10 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
     constants = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     shapes = {value.name: _shape(value, name) for value in (*graph.input, *graph.value_info, *graph.output)}
     inputs = [value.name for value in graph.input if value.name not in constants]
-    if len(inputs) != 1 or len(shapes[inputs[0]]) != 4:
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+    if len(inputs) != 1 or not _is_picture(shapes[inputs[0]]) or types[inputs[0]] != onnx.TensorProto.FLOAT:
         raise ModelError(
-            f"{name} must have one image input (1, C, H, W); it has "
+            f"{name} must have one image input, float32 (1, 3, H, W); it has "
             + ", ".join(f"{tensor} {shapes[tensor]}" for tensor in inputs)
         )
     return Network(
@@ -81,6 +82,10 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
         layers=tuple(_layer(node, index, constants, shapes) for index, node in enumerate(graph.node)),
         shapes=shapes,
     )
+
+
+def _is_picture(shape: Shape) -> bool:
+    return len(shape) == 4 and shape[:2] == (1, 3)
 
 
 def _shape(value: onnx.ValueInfoProto, name: str) -> Shape:
@@ -122,7 +127,7 @@ def _explicit_sliding(
     shapes: Mapping[str, Shape],
 ) -> dict[str, Attribute]:
     """Kernel, strides, dilations and pads spelled out, whatever `auto_pad` says."""
-    kernel = attributes.get("kernel_shape") or constants[1][2:]
+    kernel = attributes.get("kernel_shape") or (constants.get(1) or shapes[node.input[1]])[2:]
     assert isinstance(kernel, tuple)
     rank = len(kernel)
     strides = attributes.get("strides", (1,) * rank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 
 from shared.errors import ConfigurationError
 
@@ -18,18 +18,18 @@ class Preprocessing(BaseModel):
     `fill` is the pixel value of the bars beside a letterboxed picture.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     channels: Literal["bgr", "rgb"] = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (255.0, 255.0, 255.0)
     fill: int = Field(default=0, ge=0, le=255)
 
 
 class ModelSpec(BaseModel):
     """One model: its ONNX file (beside the spec), its preparation, its decoder, where to cut it by default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: str
     file: str
@@ -44,7 +44,7 @@ class ModelSpec(BaseModel):
 def read_spec(path: Path) -> ModelSpec:
     """Read a spec in JSON. Raises ConfigurationError with the place of the first mistake."""
     try:
-        return ModelSpec.model_validate_json(path.read_bytes())
+        return ModelSpec.model_validate_json(path.read_bytes(), extra="forbid")
     except OSError as error:
         raise ConfigurationError(f"model description {path} cannot be read: {error.strerror}") from error
     except ValidationError as error:

@@ -7,7 +7,8 @@ import socket
 import pytest
 from hypothesis import HealthCheck, settings
 
-from camera_sources.source import FOOTAGE, open_source
+from camera_sources.opening import open_source
+from camera_sources.source import FOOTAGE
 from gateway.catalogue import DEFAULT_MODEL, open_model
 from shared.letterbox import Letterbox
 
