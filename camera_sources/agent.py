@@ -47,6 +47,7 @@ class CameraAgent:
         self._config = config
         self._reader = reader
         self._session = f"{time.time_ns() // 1_000_000:x}"
+        self._backoff = Backoff()
         self._under_way: set[int] = set()
         self._credit = 0
         self._connection: Connection | None = None
@@ -69,11 +70,11 @@ class CameraAgent:
             self._reader.stop()
             for task in (finished, stopping):
                 task.cancel()
+            await asyncio.to_thread(self._reader.join, STOP_S)
             await self._drain(STOP_S if stop.is_set() else 0.0)
             await self._last_report()
             feeding.cancel()
             await asyncio.gather(feeding, finished, stopping, return_exceptions=True)
-            await asyncio.to_thread(self._reader.join, 2.0)
         if feeding.done() and not feeding.cancelled():
             feeding.result()
         if self._reader.error is not None:
@@ -87,17 +88,13 @@ class CameraAgent:
 
     async def _feed(self) -> None:
         """Connect, and again whenever the connection is lost."""
-        backoff = Backoff()
         while True:
             try:
                 await self._converse()
             except (PeerLostError, PeerTimeoutError) as error:
-                delay_s = backoff.next_s()
+                delay_s = self._backoff.next_s()
                 log.warning("camera %s: edge %s; trying again in %.1f s", self._config.camera, error, delay_s)
-                self._disconnected()
                 await asyncio.sleep(delay_s)
-            finally:
-                self._disconnected()
 
     async def _converse(self) -> None:
         """One connection: both directions at once, until one of them fails."""
@@ -114,6 +111,7 @@ class CameraAgent:
             raise group.exceptions[0] from group
         finally:
             connection.close()
+            self._disconnected()
 
     async def _send_frames(self, connection: Connection) -> None:
         while True:
@@ -142,6 +140,7 @@ class CameraAgent:
             header, _ = await connection.expect(Ready, FrameOutcome)
             if isinstance(header, Ready):
                 self._credit += 1
+                self._backoff.reset()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 self._under_way.discard(header.number)
                 self.counts.count(header.outcome)

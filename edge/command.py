@@ -10,8 +10,8 @@ import click
 
 from edge.config import EdgeConfig, default_cache
 from edge.node import EdgeNode
-from shared.addresses import Address, is_loopback
-from shared.cli.options import NAME, gateway_option, listen_option, threads_option, verbose_option
+from shared.addresses import Address
+from shared.cli.options import NAME, gateway_option, listen_option, threads_option, verbose_option, warn_of_open_door
 from shared.service import configure_logging, run_service
 
 
@@ -34,10 +34,6 @@ def default_name() -> str:
 def command(broker: Address, name: str, host: str, port: int, cache: Path, threads: int, verbose: int) -> None:
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
-    if not is_loopback(host):
-        click.echo(
-            f"Warning: listening on {host}; this release has no credentials yet, so anyone who reaches this address "
-            "can take tiles of your frames.", err=True,
-        )  # fmt: skip
+    warn_of_open_door(host)
     config = EdgeConfig(name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads)
     run_service(lambda stop: EdgeNode(config).run(stop))

@@ -18,7 +18,7 @@ from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
 from gateway.results import split_result
 from shared import topics
-from shared.addresses import Address, advertised, is_loopback
+from shared.addresses import Address, advertised
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ProtocolError
 from shared.frames import FrameInfo, Outcome
@@ -88,11 +88,6 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
-        if not is_loopback(self._config.host):
-            log.warning(
-                "listening on %s: this release has no credentials yet, so anyone who reaches this address can send "
-                "frames and read what the cameras see", self._config.host,
-            )  # fmt: skip
         async with contextlib.AsyncExitStack() as stack:
             broker = None
             if self._config.broker is None:

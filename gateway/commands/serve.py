@@ -17,7 +17,8 @@ from shared.cli.options import (
     listen_option,
     threads_option,
     verbose_option,
-)  # fmt: skip
+    warn_of_open_door,
+)
 from shared.service import configure_logging, run_service
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
     configure_logging(verbose)
+    warn_of_open_door(host)
     config = GatewayConfig(
         model=model, grid=grid, cut=cut, host=host, port=port, data_port=data_port, broker=broker, threads=threads,
         terms=Terms(lease_s=lease, deadline_s=deadline), verify_every=verify_every, pictures=pictures,

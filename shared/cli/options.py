@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.addresses import LOOPBACK, Address
+from shared.addresses import LOOPBACK, Address, is_loopback
 from shared.errors import ConfigurationError
 from shared.frames import NAME_PATTERN
 from shared.ftp.grid import Grid
@@ -45,6 +45,17 @@ NAME = Parsed("NAME", parse_name)
 GRID = Parsed("RxC", Grid.parse)
 ADDRESS = Parsed("HOST:PORT", Address.parse)
 BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, DEFAULT_BROKER_PORT))
+
+
+def warn_of_open_door(host: str) -> None:
+    """Say plainly what it means to listen beyond loopback."""
+    if not is_loopback(host):
+        click.echo(
+            f"Warning: listening on {host}: this release has no credentials yet, so anyone who reaches this address "
+            "can send frames, take tiles and read what your cameras see. Use it only on a network that you trust.",
+            err=True,
+        )
+
 
 gateway_option = click.option(
     "--gateway",
