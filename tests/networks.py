@@ -45,7 +45,7 @@ class Builder:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
-    def conv(self, source, filters, kernel, *, name=None, bias=True, group=1, **attributes) -> str:
+    def conv(self, source, filters, kernel, *, name: str | None = None, bias=True, group=1, **attributes) -> str:
         """A convolution with a square or (rows, columns) kernel and He-scaled weights."""
         name = name or f"conv_{len(self._nodes)}"
         height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
@@ -59,11 +59,12 @@ class Builder:
             "Conv", source, name=name, constants=constants, kernel_shape=[height, width], group=group, **attributes
         )
 
-    def layer(self, op, *sources, name=None, constants=None, **attributes) -> str:
+    def layer(self, op, *sources: str, name: str | None = None, constants=None, **attributes) -> str:
         """Any other layer; `constants` (by name) are inputs behind the sources."""
         name = name or f"{op.lower()}_{len(self._nodes)}"
         constants = constants or {}
-        self._weights += [numpy_helper.from_array(np.float32(value), key) for key, value in constants.items()]
+        for key, value in constants.items():
+            self._weights.append(numpy_helper.from_array(np.asarray(value, np.float32), key))
         self._nodes.append(helper.make_node(op, [*sources, *constants], [name], name, **attributes))
         channels = [self._channels[source] for source in sources]
         self._channels.setdefault(name, sum(channels) if op == "Concat" else channels[0])

@@ -27,15 +27,19 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     Raises ModelError: no such file, not ONNX, or shapes that are not fixed.
     """
     try:
-        if path.stat().st_size > LARGEST_MODEL_BYTES:
-            raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-        return onnx.shape_inference.infer_shapes(fold_constants(model), strict_mode=True, data_prop=True)
+        size = path.stat().st_size
+        model = onnx.load(path) if size <= LARGEST_MODEL_BYTES else None
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {error.strerror or error}") from error
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
+    if model is None:
+        raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
+    if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
+        raise ModelError(f"{path} is not a valid ONNX model: it has names that are not UTF-8")
+    try:
+        onnx.checker.check_model(model)
+        return onnx.shape_inference.infer_shapes(fold_constants(model), strict_mode=True, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {str(error).splitlines()[0]}") from error
 

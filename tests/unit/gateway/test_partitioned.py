@@ -109,9 +109,9 @@ def test_a_program_is_named_by_its_hash(nanodet):
 
 def test_the_tail_turns_the_maps_at_the_cut_into_the_models_outputs(nanodet, street):
     partitioned = PartitionedModel.of(nanodet, Grid(2, 2))
-    outputs = partitioned.tail(threads=1).run(
-        dict(zip(partitioned.stage.cut, TiledHead(partitioned, 1).run(street), strict=True))
-    )
+    tail = partitioned.tail(threads=1)
+    assert tail is not None
+    outputs = tail.run(dict(zip(partitioned.stage.cut, TiledHead(partitioned, 1).run(street), strict=True)))
     names = list(nanodet.network.outputs)
     whole = run_whole(nanodet.proto, names, street, nanodet.spec.preprocessing)
     for name, expected in zip(names, whole, strict=True):

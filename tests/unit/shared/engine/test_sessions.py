@@ -93,7 +93,8 @@ def test_a_network_gives_its_outputs_by_name():
 def test_normalising_subtracts_the_mean_and_divides_by_the_deviation_of_each_channel():
     pixels = np.array([[[10, 20, 30], [40, 50, 60]]], np.uint8)
     made = normalise(pixels, Preprocessing(mean=(10, 10, 10), std=(10, 20, 5)))
-    assert (made.shape, made.dtype) == ((1, 3, 1, 2), np.float32)
+    assert made.dtype == np.float32
+    assert made.shape == (1, 3, 1, 2)
     assert made[0, :, 0].tolist() == [[0, 3], [0.5, 2], [4, 10]]
 
 

@@ -60,7 +60,6 @@ def test_the_built_in_model_is_cut_as_deep_as_one_map_allows(nanodet):
     assert deepest_cut(nanodet.network) == nanodet.spec.cut
 
 
-@pytest.mark.xfail(reason="shared/ftp/cuts.py: a map that nothing uses counts as alive for ever")
 def test_a_layer_that_nothing_uses_does_not_hinder_a_cut():
     build = Builder(8, 8)
     build.conv("image", 4, 3, name="unused")

@@ -127,7 +127,6 @@ def test_finer_maps_at_the_cut_are_divided_where_the_coarsest_is():
     ]  # fmt: skip
 
 
-@pytest.mark.xfail(reason="shared/ftp/tiles.py: the map with the fewest cells may have more rows than another")
 def test_maps_at_the_cut_are_divided_by_the_fewest_rows_and_columns_of_all():
     build = Builder(12, 12)
     flat = build.conv("image", 2, 3, name="flat", strides=[4, 1], **same(3))
@@ -139,7 +138,6 @@ def test_maps_at_the_cut_are_divided_by_the_fewest_rows_and_columns_of_all():
         partition(network, [flat, small], Grid(6, 1))
 
 
-@pytest.mark.xfail(reason="shared/ftp/region.py: the box of a region beside the map is empty or negative")
 @pytest.mark.parametrize("padding", [1, 3])
 def test_a_tile_that_lies_in_the_padding_still_reads_a_cell_of_the_map(padding):
     build = Builder(8, 8)
@@ -221,7 +219,6 @@ def test_a_cut_behind_no_layer_is_refused_with_names_that_exist(tensor):
         partition(network, [tensor], Grid(1, 1))
 
 
-@pytest.mark.xfail(reason="shared/ftp/tiles.py: `(output,) = layer.outputs` is a ValueError")
 def test_a_layer_with_two_outputs_is_refused_by_name():
     pool = helper.make_node("MaxPool", ["image"], ["pooled", "places"], "pool", kernel_shape=[2, 2])
     network = describe(model_of([pool], [], {"image": (1, 3, 8, 8)}, {"pooled": None}), "test")

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from camera_sources.reader import Reader
+from camera_sources.source import Source
+from shared.errors import SourceError
+
+
+class Brightening(Source):
+    """So many pictures, whose pixels are their number; then, if asked, an error."""
+
+    fps = 1000.0
+
+    def __init__(self, count, error=None):
+        self.count = count
+        self.error = error
+        self.begun = 0
+
+    def pictures(self):
+        self.begun += 1
+        for number in range(self.count):
+            yield np.full((2, 2, 3), number, np.uint8)
+        if self.error is not None:
+            raise self.error
+
+
+class Listener:
+    """Hears a reader: every superseded shot, and the end. Takes each shot at once if `takes`."""
+
+    def __init__(self, reader, *, takes=True):
+        self.reader = reader
+        self.shots = []
+        self.superseded = []
+        self.ended = threading.Event()
+        self.takes = takes
+
+    def on_shot(self, superseded):
+        assert not self.ended.is_set()
+        if superseded is not None:
+            self.superseded.append(superseded)
+        if self.takes:
+            self.shots.append(self.reader.mailbox.take())
+
+    def listen(self):
+        """Until the end."""
+        self.reader.start(self.on_shot, self.ended.set)
+        assert self.ended.wait(60)
+        self.reader.join(60)
+        return self
+
+
+def numbers(shots):
+    return [shot.number for shot in shots]
+
+
+def test_pictures_are_numbered_from_zero_and_stamped_in_order():
+    heard = Listener(Reader(Brightening(5))).listen()
+    assert numbers(heard.shots) == [0, 1, 2, 3, 4]
+    assert [shot.picture[0, 0, 0] for shot in heard.shots] == [0, 1, 2, 3, 4]
+    stamps = [shot.captured_at for shot in heard.shots]
+    assert stamps == sorted(stamps)
+    assert heard.reader.captured == 5
+
+
+def test_a_reader_ends_after_so_many_frames():
+    heard = Listener(Reader(Brightening(50), frames=3)).listen()
+    assert numbers(heard.shots) == [0, 1, 2]
+    assert heard.reader.captured == 3
+
+
+def test_a_reader_with_fewer_pictures_than_frames_ends_with_the_source():
+    assert numbers(Listener(Reader(Brightening(2), frames=9)).listen().shots) == [0, 1]
+
+
+def test_a_loop_begins_again_and_goes_on_counting():
+    source = Brightening(2)
+    heard = Listener(Reader(source, loop=True, frames=5)).listen()
+    assert numbers(heard.shots) == [0, 1, 2, 3, 4]
+    assert [shot.picture[0, 0, 0] for shot in heard.shots] == [0, 1, 0, 1, 0]
+    assert source.begun == 3
+
+
+def test_pictures_that_nobody_takes_are_superseded_by_newer_ones():
+    heard = Listener(Reader(Brightening(4)), takes=False).listen()
+    assert numbers(heard.superseded) == [0, 1, 2]
+    assert heard.reader.mailbox.take().number == 3
+
+
+def test_every_frame_waits_for_the_mailbox_and_supersedes_nothing():
+    reader = Reader(Brightening(5), every_frame=True)
+    came = threading.Semaphore(0)
+    ended = threading.Event()
+    superseded = []
+
+    def on_shot(older):
+        superseded.append(older)
+        came.release()
+
+    reader.start(on_shot, ended.set)
+    for number in range(5):
+        assert came.acquire(timeout=60)
+        assert reader.captured == number + 1
+        taken = reader.mailbox.take()
+        assert taken is not None
+        assert taken.number == number
+    assert ended.wait(60)
+    assert superseded == [None] * 5
+
+
+def test_an_error_of_the_source_ends_the_reader_and_is_kept():
+    error = SourceError("the cable is out")
+    heard = Listener(Reader(Brightening(2, error))).listen()
+    assert numbers(heard.shots) == [0, 1]
+    assert heard.reader.error is error
+
+
+def test_a_source_that_ends_well_leaves_no_error():
+    assert Listener(Reader(Brightening(2))).listen().reader.error is None
+
+
+@pytest.mark.parametrize("every_frame", [True, False])
+def test_a_reader_that_is_stopped_ends(every_frame):
+    reader = Reader(Brightening(3), loop=True, fps=0.01, every_frame=every_frame)
+    came, ended = threading.Event(), threading.Event()
+    reader.start(lambda _: came.set(), ended.set)
+    assert came.wait(60)
+    reader.stop()
+    assert ended.wait(60)
+    reader.join(60)
+    assert reader.captured == 1
+    assert reader.error is None
+
+
+def test_a_reader_stopped_before_its_start_captures_nothing():
+    reader = Reader(Brightening(3))
+    reader.stop()
+    assert Listener(reader).listen().shots == []
+
+
+def test_a_loop_over_nothing_asks_only_so_often():
+    class Empty(Source):
+        fps = 1000.0
+        asked = 0
+
+        def pictures(self):
+            self.asked += 1
+            if self.asked > 1000:
+                raise SourceError("asked a thousand times")
+            yield from ()
+
+    reader = Reader(Empty(), loop=True)
+    Listener(reader).listen()
+    assert "thousand" not in str(reader.error)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_failure_that_nobody_foresaw_is_no_end_of_the_source():
+    reader = Reader(Brightening(2, OSError("stale file handle")))
+    Listener(reader).listen()
+    assert reader.error is not None

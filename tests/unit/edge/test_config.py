@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge.config import EdgeConfig, default_cache
+from shared.addresses import Address, is_loopback
+
+
+def test_programs_are_kept_in_the_users_cache(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert default_cache() == Path("/somewhere/deepthings/programs")
+
+
+def test_programs_are_kept_below_home_when_nothing_else_is_said(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/pi")
+    assert default_cache() == Path("/home/pi/.cache/deepthings/programs")
+
+
+def test_an_edge_listens_on_loopback_unless_told_otherwise():
+    assert is_loopback(EdgeConfig("pi-1", Address("gateway", 1883)).listen.host)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from gateway.catalogue import DEFAULT_MODEL, MODELS, built_in, choose_cut, open_model
+from shared.errors import ConfigurationError, CutError, ModelError
+from tests.networks import Builder
+
+
+def write(folder, description=None):
+    """A small model of one convolution and a pooling over the whole map, with or without a description."""
+    build = Builder(16, 16)
+    conv = build.conv("image", 4, 3, name="conv")
+    pooled = build.layer("GlobalAveragePool", conv, name="pooled")
+    path = folder / "mine.onnx"
+    path.write_bytes(build.model(pooled).SerializeToString())
+    if description is not None:
+        path.with_suffix(".json").write_text(json.dumps(description))
+    return path
+
+
+def test_the_default_model_is_built_in():
+    assert DEFAULT_MODEL in built_in()
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_every_built_in_model_can_be_opened(name):
+    model = open_model(name)
+    assert model.spec.name == model.network.name == name
+    assert model.spec.labels
+
+
+@pytest.mark.parametrize("name", built_in())
+def test_every_built_in_model_is_the_file_whose_origin_is_told(name):
+    told = (MODELS / name / "PROVENANCE.md").read_text()
+    content = (MODELS / name / open_model(name).spec.file).read_bytes()
+    row = re.search(rf"`{name}\.onnx` \(([\d ]+) bytes\) \| `([0-9a-f]{{64}})`", told)
+    assert row is not None
+    assert int(row[1].replace(" ", "")) == len(content)
+    assert row[2] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_without_description_is_named_after_itself(tmp_path):
+    model = open_model(str(write(tmp_path)))
+    assert (model.spec.name, model.network.name, model.spec.decoder) == ("mine", "mine", None)
+
+
+def test_a_description_beside_the_file_is_read(tmp_path):
+    path = write(tmp_path, {"name": "cats", "file": "mine.onnx", "labels": ["cat"]})
+    assert open_model(str(path)).spec.labels == ("cat",)
+
+
+def test_a_mistake_in_the_description_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"mine\.json, colour"):
+        open_model(str(write(tmp_path, {"name": "cats", "file": "mine.onnx", "colour": "red"})))
+
+
+@pytest.mark.parametrize("name", ["yolo", "model.pt", "nanodet-g.json", ""])
+def test_an_unknown_name_is_refused_with_those_that_exist(name):
+    with pytest.raises(ConfigurationError, match=rf"unknown model {name!r}.*nanodet-g"):
+        open_model(name)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"missing\.onnx cannot be read"):
+        open_model(str(tmp_path / "missing.onnx"))
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "text.onnx"
+    path.write_text("no model")
+    with pytest.raises(ModelError, match="is not an ONNX model"):
+        open_model(str(path))
+
+
+def test_the_cut_that_was_asked_for_wins(nanodet):
+    assert choose_cut(nanodet, "conv_01") == ("conv_01",)
+
+
+@pytest.mark.parametrize("asked", ["conv_01,concat_28", " conv_01 , concat_28 ", "conv_01,,concat_28,"])
+def test_several_maps_are_separated_by_commas(nanodet, asked):
+    assert choose_cut(nanodet, asked) == ("conv_01", "concat_28")
+
+
+@pytest.mark.parametrize("asked", [None, ""])
+def test_the_models_own_cut_is_the_default(nanodet, asked):
+    assert choose_cut(nanodet, asked) == nanodet.spec.cut
+
+
+def test_a_model_without_a_cut_is_cut_as_deep_as_possible(tmp_path):
+    assert choose_cut(open_model(str(write(tmp_path))), None) == ("conv",)
+
+
+def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
+    build = Builder(16, 16)
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(build.model(build.layer("GlobalAveragePool", "image", name="pooled")).SerializeToString())
+    with pytest.raises(CutError, match="pooled"):
+        choose_cut(open_model(str(path)), None)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.membership import KNOWN_NODES_CAP, Membership
+from shared.addresses import Address
+from shared.messages import NodeState, NodeStats, State, TileCounts
+from shared.wire.codec import PROTOCOL
+
+
+def online(name="pi-1", protocol=PROTOCOL, host="10.0.0.1", port=4000):
+    return NodeState(node=name, state=State.ONLINE, protocol=protocol, version="1.0", host=host, port=port)
+
+
+def offline(name="pi-1"):
+    return NodeState(node=name, state=State.OFFLINE, protocol=PROTOCOL, version="1.0")
+
+
+def stats(name="pi-1"):
+    return NodeStats(node=name, epoch=7, tiles=TileCounts(own=3, stolen=2), bytes={"mqtt": 9}, cameras=("door",))
+
+
+@pytest.fixture
+def members():
+    membership = Membership(Address("10.0.0.99", 1883))
+    membership.on_state(online())
+    return membership
+
+
+def test_an_edge_that_came_has_an_address(members):
+    assert members.address("pi-1") == Address("10.0.0.1", 4000)
+
+
+def test_an_edge_that_listens_beside_the_broker_is_reached_there(members):
+    members.on_state(online("pi-2", host=""))
+    assert members.address("pi-2") == Address("10.0.0.99", 4000)
+    assert members.report({}).nodes["pi-2"].address == "10.0.0.99:4000"
+
+
+def test_an_edge_is_told_to_others_as_it_presented_itself(members):
+    presented = online("pi-2", host="")
+    members.on_state(presented)
+    assert members.online("pi-2") == presented
+
+
+def test_an_edge_that_nobody_heard_of_has_none(members):
+    assert members.address("pi-2") is None
+    assert members.online("pi-2") is None
+
+
+def test_an_edge_that_went_has_none(members):
+    members.on_state(offline())
+    assert members.address("pi-1") is None
+    assert members.online("pi-1") is None
+
+
+def test_an_edge_that_moved_has_its_new_address(members):
+    members.on_state(online(host="10.0.0.2"))
+    assert members.address("pi-1") == Address("10.0.0.2", 4000)
+
+
+def test_an_edge_of_another_protocol_is_refused_with_what_to_do(members):
+    stranger = online("pi-2", protocol=PROTOCOL + 1)
+    members.on_state(stranger)
+    assert members.address("pi-2") is None
+    assert "install the same release" in members.refusal(stranger)
+    report = members.report({}).nodes["pi-2"]
+    assert report.state is State.REFUSED
+    assert f"version {PROTOCOL + 1}" in report.reason
+
+
+def test_an_edge_that_was_updated_is_admitted(members):
+    members.on_state(online("pi-2", protocol=PROTOCOL + 1))
+    members.on_state(online("pi-2"))
+    assert members.address("pi-2") is not None
+    assert members.report({}).nodes["pi-2"].reason == ""
+
+
+def test_a_refused_edge_that_went_is_offline(members):
+    gone = NodeState(node="pi-2", state=State.OFFLINE, protocol=PROTOCOL + 1)
+    members.on_state(gone)
+    assert members.report({}).nodes["pi-2"].state is State.OFFLINE
+
+
+def test_the_list_says_what_an_edge_has_done(members):
+    members.on_stats(stats())
+    report = members.report({}).nodes["pi-1"]
+    assert (report.state, report.address, report.epoch) == (State.ONLINE, "10.0.0.1:4000", 7)
+    assert (report.tiles, report.bytes, report.cameras) == (TileCounts(own=3, stolen=2), {"mqtt": 9}, ("door",))
+
+
+def test_an_edge_that_went_keeps_its_figures_and_loses_its_present(members):
+    members.on_stats(stats())
+    members.on_state(offline())
+    report = members.report({}).nodes["pi-1"]
+    assert report.tiles == TileCounts(own=3, stolen=2)
+    assert (report.state, report.address, report.epoch, report.cameras) == (State.OFFLINE, "", 0, ())
+
+
+def test_figures_of_an_edge_that_never_came_are_ignored(members):
+    members.on_stats(stats("pi-2"))
+    assert set(members.report({}).nodes) == {"pi-1"}
+
+
+def test_the_list_is_in_the_order_of_names_with_the_gateways_bytes(members):
+    members.on_state(online("a"))
+    report = members.report({"mqtt": 5})
+    assert list(report.nodes) == ["a", "pi-1"]
+    assert report.gateway_bytes == {"mqtt": 5}
+
+
+def test_names_without_end_are_not_remembered(members):
+    for number in range(KNOWN_NODES_CAP + 5):
+        members.on_state(online(f"invented-{number}"))
+    assert len(members.report({}).nodes) == KNOWN_NODES_CAP
+    assert members.address("pi-1") is not None
+
+
+def test_a_known_edge_can_still_go_when_no_more_are_remembered(members):
+    for number in range(KNOWN_NODES_CAP):
+        members.on_state(online(f"invented-{number}"))
+    members.on_state(offline())
+    assert members.address("pi-1") is None

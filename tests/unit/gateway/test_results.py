@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gateway.results import split_result
+from shared.errors import ProtocolError
+from shared.frames import FrameInfo
+from shared.wire.headers import Result
+
+SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
+INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, width=8)
+
+
+def result_of(shapes=SHAPES):
+    return Result(info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, compute_ms=1.0)
+
+
+def payload_of(*arrays):
+    return np.frombuffer(b"".join(array.tobytes() for array in arrays), np.uint8)
+
+
+def test_a_payload_is_split_into_the_maps_that_were_sent():
+    sent = [np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in SHAPES]
+    for made, expected in zip(split_result(result_of(), payload_of(*sent), SHAPES), sent, strict=True):
+        np.testing.assert_array_equal(made, expected)
+
+
+def test_the_maps_are_not_copied():
+    payload = np.zeros(4 * (24 + 10), np.uint8)
+    assert all(np.shares_memory(made, payload) for made in split_result(result_of(), payload, SHAPES))
+
+
+@pytest.mark.parametrize("change", [-4, -1, 1, 4, -136])
+def test_a_payload_of_another_length_is_refused_with_both(change):
+    with pytest.raises(ProtocolError, match=rf"b sent tile 3 with {136 + change} bytes instead of 136"):
+        split_result(result_of(), np.zeros(136 + change, np.uint8), SHAPES)
+
+
+@pytest.mark.parametrize("shapes", [SHAPES[:1], SHAPES[::-1], (), ((1, 2, 4, 3), SHAPES[1]), (*SHAPES, (1, 1, 1, 1))])
+def test_shapes_that_are_not_of_the_plan_are_refused(shapes):
+    size = 4 * sum(int(np.prod(shape)) for shape in shapes)
+    with pytest.raises(ProtocolError, match=r"b sent tile 3 with shapes .*; the plan has"):
+        split_result(result_of(shapes), np.zeros(size, np.uint8), SHAPES)
+
+
+def test_a_tile_that_the_plan_does_not_have_is_refused():
+    with pytest.raises(ProtocolError, match="tile 3"):
+        split_result(result_of(), np.zeros(136, np.uint8), None)
+
+
+def test_negative_sizes_do_not_cancel_out():
+    shapes = ((1, 2, -3, -4), SHAPES[1])
+    with pytest.raises(ProtocolError):
+        split_result(result_of(shapes), np.zeros(136, np.uint8), SHAPES)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from gateway.catalogue import MODELS
+from shared.engine.sessions import Network, normalise
+from shared.errors import CutError
+from shared.model.cutting import head_model, tail_model
+from shared.model.loading import describe
+from tests.networks import Builder
+
+
+@pytest.mark.parametrize(
+    "cut", [("concat_28",), ("concat_28", "concat_44", "concat_65"), ("leakyrelu_02",), ("conv_01",)], ids=len
+)
+def test_head_and_tail_together_are_the_whole_model(nanodet, street, cut):
+    image = {"image": normalise(street, nanodet.spec.preprocessing)}
+    head = Network(head_model(nanodet.proto, nanodet.network, cut).SerializeToString())
+    tail = Network(tail_model(nanodet.proto, nanodet.network, cut).SerializeToString())
+    whole = Network(MODELS / "nanodet-g" / "nanodet-g.onnx").run(image)
+    made = tail.run(head.run(image))
+    assert set(made) == set(whole) == set(nanodet.network.outputs)
+    for name, expected in whole.items():
+        np.testing.assert_allclose(made[name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_head_and_tail_share_no_layer_and_leave_none_out(nanodet):
+    parts = [part(nanodet.proto, nanodet.network, ("concat_28",)) for part in (head_model, tail_model)]
+    made = [{tensor for node in part.graph.node for tensor in node.output} for part in parts]
+    assert not made[0] & made[1]
+    assert made[0] | made[1] == set(nanodet.network.producers)
+
+
+def test_a_head_has_the_weights_of_its_layers_only(nanodet):
+    head = head_model(nanodet.proto, nanodet.network, ("leakyrelu_02",))
+    assert [node.name for node in head.graph.node] == ["conv_01", "leakyrelu_02"]
+    assert len(head.graph.initializer) == 2
+
+
+def test_a_head_makes_the_maps_in_the_order_of_the_cut(nanodet):
+    head = head_model(nanodet.proto, nanodet.network, ("concat_44", "concat_28"))
+    assert [value.name for value in head.graph.output] == ["concat_44", "concat_28"]
+
+
+@pytest.mark.parametrize("part", [head_model, tail_model])
+def test_a_cut_across_a_branch_is_refused(part):
+    build = Builder(8, 8)
+    left = build.layer("Relu", "image", name="left")
+    right = build.layer("Sigmoid", left, name="right")
+    model = build.model(build.layer("Add", left, right))
+    with pytest.raises(CutError, match="also need left"):
+        part(model, describe(model, "test"), (right,))
+
+
+def test_a_head_is_a_valid_model(nanodet):
+    onnx.checker.check_model(head_model(nanodet.proto, nanodet.network, ("concat_28",)), full_check=True)

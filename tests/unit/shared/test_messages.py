@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.messages import (
+    CameraStats,
+    FrameDetections,
+    FrameDone,
+    Grant,
+    Message,
+    NodeState,
+    PlanMessage,
+    State,
+    StealRequest,
+    TaskAnnouncement,
+    TileDone,
+)  # fmt: skip
+
+PLAN: dict[str, Any] = {
+    "epoch": 3,
+    "model": "nanodet-g",
+    "input": [416, 416],
+    "preprocessing": {"mean": [1, 2, 3], "std": [4, 5, 6]},
+    "cut": ["concat_28"],
+    "stages": [
+        {
+            "layers": 28,
+            "grid": "1x1",
+            "program": {"sha256": "0" * 64, "bytes": 9},
+            "tiles": [{"input": [0, 0, 416, 416], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]]}],
+        }
+    ],
+    "gateway_host": "",
+    "gateway_port": 4000,
+    "lease_s": 1.0,
+    "deadline_s": 10.0,
+}
+
+VALID: list[tuple[type[Message], dict[str, Any]]] = [
+    (NodeState, {"node": "pi-1", "state": "online", "protocol": 1, "version": "1", "host": "10.0.0.1", "port": 4000}),
+    (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "opened": None}),
+    (StealRequest, {"node": "pi-1", "epoch": 3, "missed": "pi-2"}),
+    (Grant, {"epoch": 3, "victim": "pi-1", "host": "10.0.0.1", "port": 4000}),
+    (TileDone, {"frame": "f", "tile": 2, "worker": "pi-1", "compute_ms": 12.5}),
+    (FrameDone, {"frame": "f", "outcome": "published"}),
+    (PlanMessage, PLAN),
+    (
+        CameraStats,
+        {"camera": "door", "node": "pi-1", "counts": {"captured": 3, "published": 1, "dropped": {"deadline": 1}}},
+    ),
+]
+kinds = pytest.mark.parametrize(("kind", "payload"), VALID, ids=[kind.__name__ for kind, _ in VALID])
+
+
+@kinds
+def test_a_message_survives_json(kind, payload):
+    message = kind.model_validate_json(json.dumps(payload))
+    assert kind.model_validate_json(message.model_dump_json()) == message
+
+
+@kinds
+def test_an_unknown_field_is_ignored(kind, payload):
+    later = json.dumps({**payload, "invented_later": {"deep": [1, 2]}})
+    assert kind.model_validate_json(later) == kind.model_validate_json(json.dumps(payload))
+
+
+@kinds
+def test_a_message_without_its_first_field_is_refused(kind, payload):
+    first = next(iter(payload))
+    with pytest.raises(ValidationError, match=first):
+        kind.model_validate_json(json.dumps({name: value for name, value in payload.items() if name != first}))
+
+
+@kinds
+@pytest.mark.parametrize("text", ["", "null", "[]", "7", '"online"', "{", "\x00"])
+def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
+    with pytest.raises(ValidationError):
+        kind.model_validate_json(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (NodeState, {"node": "PI 1"}),
+        (NodeState, {"node": "a/b"}),
+        (NodeState, {"state": "asleep"}),
+        (NodeState, {"protocol": "one"}),
+        (TaskAnnouncement, {"waiting": -1}),
+        (TaskAnnouncement, {"waiting": "many"}),
+        (TaskAnnouncement, {"opened": {"frame": "f"}}),
+        (StealRequest, {"epoch": None}),
+        (Grant, {"port": "http"}),
+        (TileDone, {"tile": 1.5}),
+        (TileDone, {"compute_ms": "fast"}),
+        (FrameDone, {"outcome": "eaten"}),
+        (PlanMessage, {"stages": []}),
+        (PlanMessage, {"stages": PLAN["stages"] * 2}),
+        (PlanMessage, {"input": [416]}),
+        (PlanMessage, {"preprocessing": {"channels": "grey"}}),
+        (CameraStats, {"counts": {"captured": -1}}),
+        (CameraStats, {"counts": {"dropped": {"unheard_of": 1}}}),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_refused(kind, change):
+    payload = dict(VALID)[kind]
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        kind.model_validate_json(json.dumps({**payload, **change}))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_a_time_that_is_no_number_is_refused(value):
+    with pytest.raises(ValidationError, match="finite number"):
+        TileDone.model_validate_json(f'{{"frame": "f", "tile": 0, "worker": "w", "compute_ms": {value}}}')
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "../" + "0" * 61])
+def test_a_program_is_named_by_a_hash_and_nothing_else(sha256):
+    plan = json.loads(json.dumps(PLAN))
+    plan["stages"][0]["program"]["sha256"] = sha256
+    with pytest.raises(ValidationError, match="sha256"):
+        PlanMessage.model_validate(plan)
+
+
+def test_an_unknown_field_inside_a_plan_is_ignored():
+    plan = {**PLAN, "preprocessing": {**PLAN["preprocessing"], "invented_later": 1}}
+    assert PlanMessage.model_validate(plan) == PlanMessage.model_validate(PLAN)
+
+
+def test_messages_cannot_be_changed():
+    message = NodeState(node="pi-1", state=State.ONLINE, protocol=1)
+    with pytest.raises(ValidationError, match="frozen"):
+        message.node = "pi-2"  # type: ignore[misc, unused-ignore]
+
+
+def test_detections_are_readable_by_people():
+    payload = {
+        "camera": "door", "frame": "f", "number": 0, "captured_at": 1.0, "published_at": 2.0,
+        "latency_ms": {"total": 1, "transfer": 1, "prepare": 1, "tiles": 1, "tail": 1, "decode": 1},
+        "model": "m", "grid": "3x3", "image": [768, 576], "nodes": {"pi-1": {"own": 9, "stolen": 0}}, "duplicates": 0,
+        "objects": [{"label": "person", "score": 0.5, "box": [1, 2, 3, 4], "box_rel": [0.1, 0.2, 0.3, 0.4]}],
+    }  # fmt: skip
+    assert json.loads(FrameDetections.model_validate(payload).model_dump_json()) == payload

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import ProtocolError
+from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.wire import headers
+from shared.wire.codec import HEADER_CAP_BYTES, Kind
+from shared.wire.headers import HEADERS, Result, Take
+
+names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
+frames = st.from_regex(FRAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
+hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
+seconds = st.floats(0, 1e9)
+epochs = st.integers(0, 2**53)
+pixels = st.integers(1, 16384)
+tiles = st.integers(0, 9999)
+
+infos = st.builds(
+    FrameInfo, frame=frames, camera=names, number=epochs, captured_at=seconds, height=pixels, width=pixels,
+    transfer_ms=seconds, prepare_ms=seconds,
+)  # fmt: skip
+counts = st.builds(
+    FrameCounts, captured=epochs, published=epochs, dropped=st.dictionaries(st.sampled_from(Outcome), epochs)
+)
+shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
+
+VALID = {
+    Kind.CAMERA: st.builds(headers.Camera, camera=names),
+    Kind.FRAME: st.builds(headers.Frame, info=infos),
+    Kind.READY: st.builds(headers.Ready),
+    Kind.OUTCOME: st.builds(headers.FrameOutcome, number=epochs, outcome=st.sampled_from(Outcome)),
+    Kind.REPORT: st.builds(headers.Report, counts=counts, ended=st.booleans()),
+    Kind.TAKE: st.builds(headers.Take, thief=names, epoch=epochs),
+    Kind.TILE: st.builds(
+        headers.Tile, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels, lease_s=seconds
+    ),
+    Kind.RESULT: st.builds(
+        headers.Result, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
+        compute_ms=seconds,
+    ),
+    Kind.PROGRAM_REQUEST: st.builds(headers.ProgramRequest, sha256=hashes),
+    Kind.PROGRAM: st.builds(headers.Program, sha256=hashes),
+    Kind.PICTURE_REQUEST: st.builds(headers.PictureRequest, frame=frames),
+    Kind.PICTURE: st.builds(headers.Picture, info=infos),
+    Kind.ABSENT: st.builds(headers.Absent, reason=st.text(max_size=50)),
+    Kind.REFUSED: st.builds(headers.Refused, reason=st.text(max_size=50)),
+}  # fmt: skip
+
+TILE: dict[str, Any] = {
+    "info": {"frame": "door-1-7", "camera": "door", "number": 7, "captured_at": 1.5, "height": 576, "width": 768},
+    "epoch": 3, "owner": "pi-1", "tile": 4, "height": 150, "width": 150, "lease_s": 1.0,
+}  # fmt: skip
+
+
+def test_every_kind_of_message_has_a_header():
+    assert set(HEADERS) == set(Kind) == set(VALID)
+
+
+@given(st.sampled_from(Kind).flatmap(VALID.__getitem__))
+def test_a_header_survives_the_wire_within_its_cap(header):
+    data = header.encode()
+    assert HEADERS[header.kind].decode(data) == header
+    assert len(data) <= HEADER_CAP_BYTES
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"\x00" * 8, b'{"a": NaN}', b"7"])
+def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
+    if kind in {Kind.READY, Kind.ABSENT} and data.startswith(b'{"a"'):
+        assert HEADERS[kind].decode(data) == HEADERS[kind]()  # they need no field
+        return
+    with pytest.raises(ProtocolError, match=kind.name):
+        HEADERS[kind].decode(data)
+
+
+@given(st.sampled_from(Kind), st.binary(max_size=200))
+def test_garbage_never_raises_anything_else(kind, data):
+    try:
+        HEADERS[kind].decode(data)
+    except ProtocolError:
+        return
+
+
+@pytest.mark.parametrize("data", [b"[" * 60_000, b'{"epoch":' * 7000, b'{"epoch": ' + b"9" * 60_000])
+def test_headers_made_to_exhaust_the_parser_are_refused(data):
+    with pytest.raises(ProtocolError, match="TAKE"):
+        Take.decode(data)
+
+
+def test_an_unknown_field_is_ignored():
+    assert Take.decode(b'{"thief": "pi-1", "epoch": 3, "invented_later": [1]}') == Take(thief="pi-1", epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"tile": -1}, "tile"),
+        ({"tile": "first"}, "tile"),
+        ({"height": 0}, "height"),
+        ({"width": 16385}, "width"),
+        ({"owner": "../etc"}, "owner"),
+        ({"owner": "pi/1"}, "owner"),
+        ({"owner": "pi-1\n"}, "owner"),
+        ({"info": {**TILE["info"], "camera": "+"}}, "info.camera"),
+        ({"info": {**TILE["info"], "frame": "x" * 200}}, "info.frame"),
+        ({"info": None}, "info"),
+    ],
+)
+def test_a_field_that_cannot_be_is_refused_by_name(change, place):
+    with pytest.raises(ProtocolError, match=rf"TILE: {place}: "):
+        headers.Tile.decode(json.dumps({**TILE, **change}).encode())
+
+
+def test_a_lease_that_is_no_number_is_refused():
+    with pytest.raises(ProtocolError, match="lease_s"):
+        headers.Tile.decode(json.dumps({**TILE, "lease_s": float("inf")}).encode())
+
+
+@pytest.mark.parametrize("shape", [[[1, 2, 3]], [[1, 2, 3, 4, 5]], [[1, 2, 3, "x"]], [[1, 1, 1, 1]] * 65])
+def test_a_result_of_other_shapes_is_refused(shape):
+    header = {**TILE, "worker": "pi-2", "shapes": shape, "compute_ms": 1.0}
+    with pytest.raises(ProtocolError, match="RESULT: shapes"):
+        Result.decode(json.dumps(header).encode())
