@@ -33,6 +33,8 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"model {path} cannot be read: {error.strerror or error}") from error
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
+    except onnx.checker.ValidationError as error:  # weights in a file of their own that is not there
+        raise ModelError(f"model {path} is not complete: {str(error).splitlines()[0]}") from error
     if model is None:
         raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
     if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
