@@ -34,7 +34,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
     except onnx.checker.ValidationError as error:  # weights in a file of their own that is not there
-        raise ModelError(f"model {path} is not complete: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"model {path} is not complete: {_first_line(error)}") from error
     if model is None:
         raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
     if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
@@ -43,7 +43,11 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
         return onnx.shape_inference.infer_shapes(fold_constants(model), strict_mode=True, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        raise ModelError(f"{path} is not a valid ONNX model: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
