@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from camera_sources.source import FOOTAGE
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
-from shared.addresses import Address
+from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from shared.messages import (
     BridgeState,
@@ -155,7 +155,7 @@ async def running_cluster(
     folder: Path, edges: int, *gateway_options: str, broker: Address | None = None
 ) -> AsyncIterator[Cluster]:
     """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already."""
-    async with LocalCluster(broker.port if broker else free_port(), folder / "logs") as processes:
+    async with LocalCluster(broker or Address(LOOPBACK, free_port()), folder / "logs") as processes:
         cluster = Cluster(processes, folder)
         await cluster.start_gateway(*gateway_options)
         watching = asyncio.create_task(cluster.witness.bus.run())

@@ -58,8 +58,8 @@ class Child:
 class LocalCluster:
     """The children of one demo; a context that leaves none behind."""
 
-    def __init__(self, port: int, logs: Path) -> None:
-        self.broker = Address(LOOPBACK, port)
+    def __init__(self, broker: Address, logs: Path) -> None:
+        self.broker = broker
         self._logs = logs
         self._children: list[Child] = []
 
@@ -71,12 +71,15 @@ class LocalCluster:
         for child in reversed(self._children):
             await self.stop(child)
 
-    async def start(self, name: str, *arguments: str) -> Child:
-        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name."""
+    async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> Child:
+        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name.
+
+        `host` is put before the command; "ip netns exec NAME" makes it another host.
+        """
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *dying_with_parent(), str(Path(sysconfig.get_path("scripts")) / "deepthings"), *arguments,
+                *host, *dying_with_parent(), str(Path(sysconfig.get_path("scripts")) / "deepthings"), *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         child = Child(name, process, log)

@@ -18,6 +18,7 @@ from gateway.catalogue import DEFAULT_MODEL
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render
+from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
     Raises ChildError when a part fails, BrokerError without Mosquitto.
     """
     find_mosquitto()
-    port = config.port or free_port()
+    broker = Address(LOOPBACK, config.port or free_port())
     with tempfile.TemporaryDirectory(prefix="deepthings-demo-") as caches:
-        async with LocalCluster(port, config.out / "logs") as cluster:
+        async with LocalCluster(broker, config.out / "logs") as cluster:
             demo = Demo(config, cluster, Path(caches))
             watching = asyncio.create_task(demo.bus.run())
             try:

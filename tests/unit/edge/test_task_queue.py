@@ -288,7 +288,7 @@ class TaskLife(RuleBasedStateMachine):
             if place != "done":
                 self.move(task, "waiting")
 
-    @rule(seconds=st.floats(0, 3))
+    @rule(seconds=st.floats(0, 6))
     def time_passes(self, seconds):
         self.now += seconds
         for task in self.queue.expire(self.now):
@@ -323,5 +323,5 @@ class TaskLife(RuleBasedStateMachine):
         assert self.queue.waiting == len(waiting)
 
 
-TaskLife.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TaskLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestTaskLife = TaskLife.TestCase

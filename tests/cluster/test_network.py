@@ -1,0 +1,84 @@
+"""A cluster whose devices are hosts of their own: network namespaces on one bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from camera_sources.source import FOOTAGE
+from gateway.demo.cluster import LocalCluster
+from shared.addresses import Address
+from tests.harness import Witness
+
+BROKER = Address("10.77.3.1", 1883)
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def hosts():
+    """Commands that run another command on host 1, 2 or 3; host N has the address 10.77.3.N."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("making network namespaces needs root and iproute2")
+    own = f"dt{os.getpid() % 100000}"
+    names = [f"{own}-{number}" for number in (1, 2, 3)]
+    try:
+        try:
+            ip("link", "add", own, "type", "bridge")
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"network namespaces are not to be had here: {error.stderr.decode().strip()}")
+        ip("address", "add", "10.77.3.254/24", "dev", own)
+        ip("link", "set", own, "up")
+        for number, name in enumerate(names, 1):
+            ip("netns", "add", name)
+            ip("link", "add", f"{own}v{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("link", "set", f"{own}v{number}", "master", own, "up")
+            ip("-n", name, "address", "add", f"10.77.3.{number}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        yield [("ip", "netns", "exec", name) for name in names]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "delete", own], check=False, capture_output=True)
+
+
+async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tmp_path, hosts):
+    """The edge beside the gateway reaches the broker on loopback; thieves elsewhere must find it all the same."""
+    first, second, third = hosts
+    cache = str(tmp_path / "cache")
+    listen = ("--listen", "0.0.0.0", "--cache", cache)  # noqa: S104  (hosts that only this test reaches)
+    async with LocalCluster(BROKER, tmp_path / "logs") as cluster:
+        witness = Witness(BROKER)
+        await cluster.start("gateway", "gateway", *listen[:2], "--verify-every", "1", host=first)
+        watching = asyncio.create_task(witness.bus.run())
+        try:
+            await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)
+            await cluster.start("shed", "edge", "--name", "shed", "--gateway", BROKER.host, *listen, host=second)
+            await cluster.start("attic", "edge", "--name", "attic", "--gateway", BROKER.host, *listen, host=third)
+            await witness.until("three edges", lambda: witness.ready("beside", "shed", "attic"))
+            for camera, edge, host in (("front", "beside", first), ("yard", "shed", second)):
+                port = Address.parse(witness.nodes[edge].address).port
+                await cluster.start(
+                    camera, "camera", "--name", camera, "--source", str(FOOTAGE), "--edge", f"127.0.0.1:{port}",
+                    "--frames", "20", "--every-frame", host=host,
+                )  # fmt: skip
+            await witness.until("the end of front", lambda: witness.ended("front"))
+            await witness.until("the end of yard", lambda: witness.ended("yard"))
+            await witness.until("verification", lambda: len(witness.verifications) == 40)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    robbed = {
+        (frame.camera, node) for frame in witness.detections for node, tiles in frame.nodes.items() if tiles.stolen
+    }
+    assert ("front", "attic") in robbed
+    assert ("yard", "attic") in robbed
+    assert [witness.stats[camera].counts.published for camera in ("front", "yard")] == [20, 20]
+    assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
