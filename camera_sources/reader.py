@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from camera_sources.mailbox import Mailbox, Shot
 from shared.errors import DeepThingsError, SourceError
+from shared.frames import LONGEST_SIDE
+from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +74,7 @@ class Reader:
         for number, picture in enumerate(self._pictures()):
             if self._stop.is_set() or not self._wait_for_turn(begun + number * self._interval_s):
                 return
+            _refuse_too_large(picture)
             self.captured = number + 1
             self._on_shot(self.mailbox.put(Shot(number, time.time(), picture)))
             if number + 1 == self._frames:
@@ -93,3 +96,12 @@ class Reader:
                     return False
             return not self._stop.is_set()
         return not self._stop.wait(max(0.0, due - time.monotonic()))
+
+
+def _refuse_too_large(picture: Pixels) -> None:
+    height, width = picture.shape[:2]
+    if max(height, width) > LONGEST_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
+        raise SourceError(
+            f"a picture of {width}x{height} pixels is too large: at most {LONGEST_SIDE} a side, and "
+            f"{PAYLOAD_CAP_BYTES[Kind.FRAME] // MIB} MiB in all; make the pictures smaller"
+        )

@@ -58,5 +58,8 @@ def open_model(name: str) -> Model:
 def choose_cut(model: Model, asked: str | None) -> tuple[str, ...]:
     """The cut that was asked for ("concat_28", or several maps "a,b"), else the model's own, else the deepest."""
     if asked:
-        return tuple(part.strip() for part in asked.split(",") if part.strip())
+        cut = tuple(part.strip() for part in asked.split(",") if part.strip())
+        if not cut:
+            raise ConfigurationError(f"cut {asked!r} names no layer; write for example concat_28, or several as a,b")
+        return cut
     return model.spec.cut or deepest_cut(model.network)

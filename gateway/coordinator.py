@@ -21,13 +21,14 @@ class Match:
 class Coordinator:
     """Knows how many tasks wait at each owner, as far as it was told, and who asks for work.
 
+    Owners take turns: the one that was granted from longest ago is the next victim.
+
     The count is an estimate: owners work on their queue too. A thief that finds nothing says so with its next
     request, and the owner is not granted again until it announces.
     """
 
     _waiting: dict[str, int] = field(default_factory=dict)
     _parked: dict[str, None] = field(default_factory=dict)
-    _next_turn: int = 0
 
     def announce(self, owner: str, waiting: int) -> list[Match]:
         """`owner` has so many tasks waiting now; while it has its own, it asks for none."""
@@ -56,19 +57,9 @@ class Coordinator:
     def _match(self) -> list[Match]:
         matches = []
         for thief in list(self._parked):
-            victim = self._next_victim(thief)
+            victim = next((owner for owner, waiting in self._waiting.items() if waiting and owner != thief), None)
             if victim is not None:
                 del self._parked[thief]
-                self._waiting[victim] -= 1
+                self._waiting[victim] = self._waiting.pop(victim) - 1  # its next turn is after all others'
                 matches.append(Match(thief, victim))
         return matches
-
-    def _next_victim(self, thief: str) -> str | None:
-        """Round robin over the owners with tasks, in the order in which they were first heard of."""
-        owners = list(self._waiting)
-        for step in range(len(owners)):
-            turn = (self._next_turn + step) % len(owners)
-            if self._waiting[owners[turn]] > 0 and owners[turn] != thief:
-                self._next_turn = turn + 1
-                return owners[turn]
-        return None

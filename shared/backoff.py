@@ -6,7 +6,7 @@ import random
 
 
 class Backoff:
-    """Exponential, with full jitter, so that a cluster that lost its gateway does not return in step."""
+    """Exponential, half of it random, so that a cluster that lost its gateway does not return in step."""
 
     def __init__(self, first_s: float = 0.2, longest_s: float = 15.0) -> None:
         self._first_s = first_s

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of cameras and nodes: a part of a topic, so lower-case letters, digits, - and _."""
 
+LONGEST_SIDE = 16384
+"""Pixels; no camera has more, and a picture of that size squared is over the data plane's cap."""
+
 FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
 """Names of frames: camera, start of its agent, number."""
 
@@ -22,8 +25,8 @@ class FrameInfo(BaseModel):
     camera: str = Field(pattern=NAME_PATTERN)
     number: int = Field(ge=0, description="counts the camera's captured frames from 0")
     captured_at: float = Field(description="seconds since 1970, by the camera agent's clock")
-    height: int = Field(ge=1, le=16384)
-    width: int = Field(ge=1, le=16384)
+    height: int = Field(ge=1, le=LONGEST_SIDE)
+    width: int = Field(ge=1, le=LONGEST_SIDE)
     transfer_ms: float = Field(default=0.0, description="from capture to the owner")
     prepare_ms: float = Field(default=0.0, description="letterbox and slicing at the owner")
 

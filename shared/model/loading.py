@@ -62,7 +62,11 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
             remaining.append(node)
             continue
         inputs = {name: constants[name] for name in node.input if name}
-        values = ReferenceEvaluator(node).run(None, inputs)
+        try:
+            values = ReferenceEvaluator(node).run(None, inputs)
+        except NotImplementedError:  # an operator of somebody's own stays as it is
+            remaining.append(node)
+            continue
         constants.update(zip(node.output, (np.asarray(value) for value in values), strict=True))
     used = {name for node in remaining for name in node.input} | {output.name for output in graph.output}
     del graph.node[:], graph.initializer[:]
@@ -147,6 +151,11 @@ def _explicit_sliding(
     assert isinstance(dilations, tuple)
     auto = attributes.get("auto_pad", "NOTSET")
     if auto in {"SAME_UPPER", "SAME_LOWER"}:
+        if any(dilation != 1 for dilation in dilations):
+            raise ModelError(
+                f"layer {node.name or node.output[0]} has auto_pad {auto} and dilations {dilations}, which runtimes "
+                "read differently; export it with explicit pads"
+            )
         before, after = [], []
         sizes = zip(shapes[node.input[0]][2:], kernel, strides, dilations, strict=True)
         for size, length, stride, dilation in sizes:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.frames import FRAME_PATTERN, LONGEST_SIDE, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -86,8 +86,8 @@ class Tile(Header):
     epoch: int
     owner: str = Field(pattern=NAME_PATTERN)
     tile: int = Field(ge=0)
-    height: int = Field(ge=1, le=16384)
-    width: int = Field(ge=1, le=16384)
+    height: int = Field(ge=1, le=LONGEST_SIDE)
+    width: int = Field(ge=1, le=LONGEST_SIDE)
     lease_s: float
 
 

@@ -162,3 +162,16 @@ def test_a_failure_that_nobody_foresaw_is_no_end_of_the_source():
     reader = Reader(Brightening(2, OSError("stale file handle")))
     Listener(reader).listen()
     assert reader.error is not None
+
+
+def test_a_picture_too_large_for_the_data_plane_ends_the_source_with_its_size():
+    class Poster(Source):
+        fps = 1000.0
+
+        def pictures(self):
+            yield np.zeros((1, 16385, 3), np.uint8)
+
+    reader = Reader(Poster())
+    Listener(reader).listen()
+    assert "16385x1 pixels is too large: at most 16384 a side" in str(reader.error)
+    assert reader.captured == 0

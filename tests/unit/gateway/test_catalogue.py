@@ -101,3 +101,8 @@ def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
     path.write_bytes(build.model(build.layer("GlobalAveragePool", "image", name="pooled")).SerializeToString())
     with pytest.raises(CutError, match="pooled"):
         choose_cut(open_model(str(path)), None)
+
+
+def test_a_cut_that_names_no_layer_is_refused_with_an_example():
+    with pytest.raises(ConfigurationError, match="names no layer; write for example concat_28"):
+        choose_cut(open_model("nanodet-g"), " , ")

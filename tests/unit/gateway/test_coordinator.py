@@ -226,3 +226,13 @@ class Matching(RuleBasedStateMachine):
 
 Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestMatching = Matching.TestCase
+
+
+def test_a_lost_owner_takes_nobodys_turn_with_it():
+    coordinator = Coordinator()
+    for owner in ("a", "b", "c"):
+        coordinator.announce(owner, 5)
+    assert coordinator.request("x") == [Match("x", "a")]
+    coordinator.node_lost("a")
+    assert coordinator.request("y") == [Match("y", "b")]
+    assert coordinator.request("z") == [Match("z", "c")]

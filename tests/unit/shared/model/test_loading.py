@@ -267,3 +267,28 @@ def test_a_file_whose_weights_are_lost_is_refused(small, tmp_path):
     (tmp_path / "weights.bin").unlink()
     with pytest.raises(ModelError, match=r"weights\.bin"):
         load_onnx(path)
+
+
+def test_a_constant_behind_an_operator_of_somebody_is_left_as_it_is():
+    nodes = [
+        helper.make_node("Frobnicate", ["seed"], ["made"], "frobnicate", domain="somebody"),
+        helper.make_node("Add", ["image", "made"], ["sum"], "sum"),
+    ]
+    value = numpy_helper.from_array(np.zeros(1, np.float32), "seed")
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 8, 8))],
+        [helper.make_tensor_value_info("sum", TensorProto.FLOAT, (1, 3, 8, 8))],
+        [value],
+    )
+    folded = fold_constants(helper.make_model(graph))
+    assert [node.op_type for node in folded.graph.node] == ["Frobnicate", "Add"]
+    assert [tensor.name for tensor in folded.graph.initializer] == ["seed"]
+
+
+def test_automatic_padding_of_a_dilated_kernel_is_refused_by_name():
+    build = Builder(8, 8)
+    build.conv("image", 2, 3, name="wide", auto_pad="SAME_UPPER", dilations=[2, 2])
+    with pytest.raises(ModelError, match=r"layer wide .*export it with explicit pads"):
+        build.network("wide")
