@@ -82,7 +82,7 @@ class EdgeNode:
         self._owner.give_up(Outcome.STOPPED)
         await self._cameras.close()
         with contextlib.suppress(BrokerError):
-            await self._bus.publish(topics.NODE_STATS, self._stats(final=True), self._config.name)
+            await self._bus.publish(topics.NODE_STATS, self._stats(), self._config.name)
 
     # the bus
 
@@ -128,7 +128,7 @@ class EdgeNode:
             node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=where.host, port=where.port
         )
 
-    def _stats(self, *, final: bool = False) -> NodeStats:
+    def _stats(self) -> NodeStats:
         received = Counter({f"tcp_{kind}": count for kind, count in self._traffic.items()})
         return NodeStats(
             node=self._config.name,
@@ -136,7 +136,6 @@ class EdgeNode:
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes},
             cameras=self._cameras.cameras,
-            final=final,
         )
 
     async def _report_stats(self) -> None:

@@ -63,7 +63,7 @@ class Owner:
         """A new plan: what was begun under the old one is dropped."""
         self.give_up(Outcome.REPLANNED)
         self._work = work
-        self.queue = TaskQueue(self._node, work.plan.lease_s)
+        self.queue = TaskQueue(self._node, work.plan.lease_s, longest_s=work.plan.deadline_s / 2)
 
     def give_up(self, outcome: Outcome) -> None:
         """Finish all frames with this outcome."""

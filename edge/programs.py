@@ -63,8 +63,7 @@ class ProgramCache:
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
         connection = await Connection.open(gateway, self._traffic)
         try:
-            await connection.send(ProgramRequest(sha256=program.sha256))
-            header, payload = await connection.expect(Program, Absent)
+            header, payload = await connection.ask(ProgramRequest(sha256=program.sha256), Program, Absent)
         finally:
             connection.close()
         if isinstance(header, Absent) or hashlib.sha256(payload.data).hexdigest() != program.sha256:

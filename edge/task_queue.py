@@ -6,6 +6,7 @@ Time is monotonic seconds, given by the caller.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -36,10 +37,15 @@ class _Lease:
 
 @dataclass(slots=True)
 class TaskQueue:
-    """Tasks of the frames that this edge owns. `lease_s` is the shortest lease."""
+    """Tasks of the frames that this edge owns.
+
+    `lease_s` is the shortest lease. One that grows with the tiles' times ends by `longest_s`, so that a frame still has
+    time left: a node that was frozen reports hours for a tile.
+    """
 
     node: str
     lease_s: float
+    longest_s: float = math.inf
     _waiting: deque[Task] = field(default_factory=deque)
     _running: set[Task] = field(default_factory=set)
     _leases: dict[Task, _Lease] = field(default_factory=dict)
@@ -53,7 +59,7 @@ class TaskQueue:
     @property
     def current_lease_s(self) -> float:
         """How long a task may stay away: longer where tiles are seen to take longer."""
-        return max(self.lease_s, LEASE_FACTOR * max(self._recent_s, default=0.0))
+        return max(self.lease_s, min(self.longest_s, LEASE_FACTOR * max(self._recent_s, default=0.0)))
 
     def add_frame(self, frame: str, tiles: Iterable[int]) -> None:
         """A frame's tiles wait in this order, behind those of earlier frames."""

@@ -118,8 +118,7 @@ class Thief:
         if work is None or grant.epoch != work.epoch:
             return True
         connection = await self._connection(Address(grant.host, grant.port).seen_from(self._bus.broker))
-        await connection.send(Take(thief=self._node, epoch=work.epoch))
-        header, payload = await connection.expect(Tile, Absent)
+        header, payload = await connection.ask(Take(thief=self._node, epoch=work.epoch), Tile, Absent)
         if isinstance(header, Absent):
             return False
         assert isinstance(header, Tile)

@@ -82,6 +82,8 @@ class Finisher:
             await self._prove(assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not proven: %s", info.frame, error)
+        except Exception:  # published it is, whatever happens to its proof
+            log.exception("%s is published, but not proven", info.frame)
 
     def _detections(self, assembly: Assembly, findings: Findings) -> FrameDetections:
         info, now = assembly.info, time.time()

@@ -71,8 +71,7 @@ async def fetch_picture(owner: Address, frame: str, traffic: Traffic) -> Pixels:
     """A frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
     connection = await Connection.open(owner, traffic)
     try:
-        await connection.send(PictureRequest(frame=frame))
-        header, payload = await connection.expect(Picture, Absent)
+        header, payload = await connection.ask(PictureRequest(frame=frame), Picture, Absent)
     finally:
         connection.close()
     if isinstance(header, Absent):

@@ -141,7 +141,6 @@ class NodeStats(Message):
     tiles: TileCounts
     bytes: dict[str, int]
     cameras: tuple[str, ...] = ()
-    final: bool = False
 
 
 class TilePlan(Message):

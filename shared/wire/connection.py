@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from shared.addresses import Address
 
 MESSAGE_TIMEOUT_S = 30.0
-"""A message that has begun must end within this time: the largest, over 50 Mbit/s, takes half of it."""
+"""A message that has begun must end within this time: a picture of 95 MiB (8K), over 50 Mbit/s, takes half of it."""
+
+ANSWER_TIMEOUT_S = 5.0
+"""A question is answered from memory; a peer that has not begun to by then is frozen, or has lost its power."""
+
+SILENT_PEER_S = 20
+"""A host that acknowledges nothing for so long is gone: without it, a cut cable is noticed after hours."""
 
 CONNECT_TIMEOUT_S = 5.0
 """On a local network a host that has not answered by then is not there."""
@@ -39,7 +45,7 @@ class Connection:
     def __init__(self, sock: socket.socket, peer: str, traffic: Traffic) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        _notice_silence(sock)
         self.peer = peer
         self._socket = sock
         self._traffic = traffic
@@ -65,11 +71,6 @@ class Connection:
         except BaseException:
             sock.close()
             raise
-
-    @property
-    def local_host(self) -> str:
-        """The address by which the peer sees us."""
-        return str(self._socket.getsockname()[0])
 
     @property
     def closed(self) -> bool:
@@ -100,14 +101,17 @@ class Connection:
                     for part in buffers:
                         await loop.sock_sendall(self._socket, part)
 
-    async def receive(self) -> tuple[Header, Payload]:
+    async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
         """Wait for the next message; its payload, uint8 (bytes,), is received straight into its array.
+
+        Without `begin_within_s` it may begin whenever the peer likes.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
-        with self._whole_or_closed("stopped in the middle of a message"):
+        with self._whole_or_closed("does not answer, or stopped in the middle of a message"):
             prefix = bytearray(PREFIX_BYTES)
-            await self._receive_into(memoryview(prefix)[:1])
+            async with asyncio.timeout(begin_within_s):
+                await self._receive_into(memoryview(prefix)[:1])
             async with asyncio.timeout(MESSAGE_TIMEOUT_S):
                 await self._receive_into(memoryview(prefix)[1:])
                 header, payload = await self._receive_rest(decode_prefix(prefix))
@@ -148,9 +152,20 @@ class Connection:
             self._socket.send(encode_prefix(Refused.kind, len(encoded), 0) + encoded)
         self.close()
 
+    async def ask(self, question: Header, *kinds: type[H]) -> tuple[H, Payload]:
+        """Send a question and wait for its answer, which must begin soon and be of one of `kinds`.
+
+        Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
+        """
+        await self.send(question)
+        return self._checked(await self.receive(ANSWER_TIMEOUT_S), kinds)
+
     async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
         """Wait for a message of one of `kinds`; raises ProtocolError, with the connection closed, for another."""
-        header, payload = await self.receive()
+        return self._checked(await self.receive(), kinds)
+
+    def _checked(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
+        header, payload = received
         if not isinstance(header, kinds):
             self.close()
             expected = " or ".join(kind.kind.name for kind in kinds)
@@ -173,3 +188,12 @@ class Connection:
             if count == 0:
                 raise ConnectionResetError
             buffer = buffer[count:]
+
+
+def _notice_silence(sock: socket.socket) -> None:
+    """Have the kernel end a connection whose host has gone without a word, whether it was idle or not."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_S // 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_PEER_S // 4)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_S * 1000)

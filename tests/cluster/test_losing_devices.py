@@ -121,6 +121,22 @@ async def test_a_frozen_edge_costs_no_frame_and_its_late_results_change_nothing(
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+async def test_a_frozen_owner_holds_up_neither_its_thieves_nor_the_proof_of_frames(tmp_path):
+    async with running_cluster(tmp_path, 3, "--verify-every", "1", "--deadline", "5") as cluster:
+        witness = cluster.witness
+        await cluster.start_camera("front", "edge-1", "--loop")
+        await cluster.start_camera("yard", "edge-2", "--loop")
+        await witness.until("frames of both", lambda: {"front", "yard"} <= {f.camera for f in witness.detections})
+        await witness.until("stealing by edge-3", lambda: witness.tiles("edge-3")[1] >= 5)
+        cluster.signal(cluster.edges["edge-1"], signal.SIGSTOP)
+        frozen_at = len(witness.detections)
+        await witness.until(
+            "tiles of the other stolen by edge-3",
+            lambda: sum("edge-3" in f.nodes for f in witness.detections[frozen_at + 5 :] if f.camera == "yard") >= 20,
+        )
+        cluster.signal(cluster.edges["edge-1"], signal.SIGCONT)
+
+
 async def test_an_edge_that_comes_later_gets_work(tmp_path):
     async with running_cluster(tmp_path, 1) as cluster:
         witness = cluster.witness

@@ -146,6 +146,21 @@ async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypa
     assert peer.closed
 
 
+async def test_a_peer_that_does_not_answer_a_question_is_given_up(monkeypatch):
+    monkeypatch.setattr(connection_module, "ANSWER_TIMEOUT_S", 0.2)
+    forever = asyncio.Event()
+
+    async def frozen(_connection, _header, _payload):
+        await forever.wait()
+
+    async with serving(frozen) as (address, _):
+        peer = await Connection.open(address, Traffic())
+        with pytest.raises(PeerTimeoutError, match="does not answer"):
+            await asyncio.wait_for(peer.ask(Take(thief="edge-1", epoch=1), Absent), 10)
+        forever.set()
+    assert peer.closed
+
+
 async def test_a_peer_that_never_reads_is_given_up(monkeypatch):
     monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.3)
     forever = asyncio.Event()

@@ -325,3 +325,12 @@ class TaskLife(RuleBasedStateMachine):
 
 TaskLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestTaskLife = TaskLife.TestCase
+
+
+def test_a_tile_of_a_frozen_node_does_not_stretch_leases_past_the_frame():
+    queue = TaskQueue("me", 1.0, longest_s=5.0)
+    queue.add_frame("f", [0, 1])
+    queue.done(Task("f", 0), 3600.0)
+    queue.lend("thief", 0.0)
+    assert queue.expire(4.9) == []
+    assert queue.expire(5.0) == [Task("f", 1)]
