@@ -78,6 +78,7 @@ class Bus:
         self._birth = birth
         self._handlers: list[tuple[Topic[Any], str, Callable[[str, Any], Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
+        self._reached_at: float | None = None
         self._outbox: set[asyncio.Task[None]] = set()
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
@@ -100,10 +101,6 @@ class Bus:
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
 
-    async def clear(self, topic: Topic[M], name: str = "") -> None:
-        """Remove the retained message of a topic."""
-        await self._publish(topic, b"", name)
-
     async def run(self) -> None:
         """Stay connected until cancelled, then say goodbye.
 
@@ -111,7 +108,7 @@ class Bus:
         """
         backoff, short_sessions = Backoff(), 0
         while True:
-            began = None
+            began = self._reached_at = None
             try:
                 async with self._session() as client:
                     began = time.monotonic()
@@ -120,8 +117,8 @@ class Bus:
             except (aiomqtt.MqttError, BrokerError) as error:
                 reason = error.__cause__ or error
                 self._refuse_hopeless(reason)
-                if began is not None:
-                    short = time.monotonic() - began < SHORT_SESSION_S
+                if self._reached_at is not None:  # one that ends before it stands is short, however long that took
+                    short = began is None or time.monotonic() - began < SHORT_SESSION_S
                     short_sessions = short_sessions + 1 if short else 0
                     if not short:
                         backoff.reset()
@@ -150,7 +147,7 @@ class Bus:
         )
         client.pending_calls_threshold = OUTBOX_CAP
         async with client:
-            self._client = client
+            self._client, self._reached_at = client, time.monotonic()
             try:
                 for topic, where, _ in self._handlers:
                     await client.subscribe(where, qos=topic.qos)

@@ -39,11 +39,6 @@ class Topic(Generic[M]):
         level = self.at("+").split("/").index("+") if "{" in self.path else None
         return "" if level is None else where.split("/")[level]
 
-    @property
-    def filter(self) -> str:
-        """A subscription to the topic for every name."""
-        return self.at("+")
-
 
 # public
 DETECTIONS = Topic("detections/{camera}/frame", messages.FrameDetections, qos=0)

@@ -25,21 +25,21 @@ def test_a_name_takes_its_place_in_the_topic(topic, name, full):
 
 
 def test_a_filter_is_for_every_name():
-    assert topics.DETECTIONS.filter == "deepthings/detections/+/frame"
-    assert topics.GRANTS.filter == "deepthings/cluster/grants/+"
+    assert topics.DETECTIONS.at("+") == "deepthings/detections/+/frame"
+    assert topics.GRANTS.at("+") == "deepthings/cluster/grants/+"
 
 
 def test_a_filter_of_a_topic_without_a_name_is_the_topic():
-    assert topics.PLAN.filter == topics.PLAN.at() == "deepthings/cluster/plan"
+    assert topics.PLAN.at("+") == topics.PLAN.at() == "deepthings/cluster/plan"
 
 
 def test_no_two_topics_are_the_same():
     assert len(TOPICS) == 13
-    assert len({topic.filter for topic in TOPICS.values()}) == len(TOPICS)
+    assert len({topic.at("+") for topic in TOPICS.values()}) == len(TOPICS)
 
 
 def test_no_name_makes_one_topic_look_like_another():
-    levels = [topic.filter.split("/") for topic in TOPICS.values()]
+    levels = [topic.at("+").split("/") for topic in TOPICS.values()]
     for number, one in enumerate(levels):
         for other in levels[number + 1 :]:
             alike = len(one) == len(other) and all(
@@ -49,8 +49,8 @@ def test_no_name_makes_one_topic_look_like_another():
 
 
 def test_all_topics_lie_below_the_prefix_and_are_public_or_of_the_cluster():
-    second = {topic.filter.split("/")[1] for topic in TOPICS.values()}
-    assert {topic.filter.split("/")[0] for topic in TOPICS.values()} == {"deepthings"}
+    second = {topic.at("+").split("/")[1] for topic in TOPICS.values()}
+    assert {topic.at("+").split("/")[0] for topic in TOPICS.values()} == {"deepthings"}
     assert second == {"detections", "cameras", "bridge", "cluster"}
 
 
