@@ -19,7 +19,7 @@ from shared import topics
 from shared.addresses import Address, advertised
 from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
-from shared.engine.sessions import TileEngine
+from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
 from shared.frames import Outcome
 from shared.messages import BridgeState, NodeState, NodeStats, PlanMessage, State, TileCounts
@@ -179,7 +179,9 @@ class EdgeNode:
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         program = await self._programs.get(plan.stages[0].program, gateway)
-        engine = await asyncio.to_thread(TileEngine, program, self._config.threads)
+        engine = await asyncio.to_thread(
+            open_engine, program, Work.kinds(plan), self._config.cache, self._config.threads
+        )
         work = Work(plan, engine, gateway)
         self._owner.adopt(work)
         self._thief.adopt(work)

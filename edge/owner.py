@@ -77,7 +77,7 @@ class Owner:
             finished(Outcome.NO_PLAN)
             return
         begun = time.monotonic()
-        letterbox = Letterbox(info.height, info.width, *work.plan.input)
+        letterbox = Letterbox.of((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.engine.opening import TileKinds
 from shared.ftp.region import Region
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class Work:
     @property
     def tile_count(self) -> int:
         return len(self.plan.stages[0].tiles)
+
+    @staticmethod
+    def kinds(plan: PlanMessage) -> TileKinds:
+        """The kinds of tile that the plan's engine must run."""
+        stage = plan.stages[0]
+        tiles = ((tile.pads, (tile.input[2] - tile.input[0], tile.input[3] - tile.input[1])) for tile in stage.tiles)
+        return TileKinds.of(tiles, stage.working_bytes)
 
     def region(self, tile: int) -> Region:
         """What tile `tile` needs of the letterboxed frame."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.decoding.recognition import family_of, named_decoder, output_shapes, recognise
 from shared.errors import ConfigurationError
 from shared.ftp.cuts import deepest_cut
-from shared.model.loading import describe, load_onnx
-from shared.model.spec import ModelSpec, read_spec
+from shared.model.loading import describe, load_onnx, plain_model
+from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing, read_spec
 
 if TYPE_CHECKING:
     import onnx
@@ -22,9 +23,10 @@ DEFAULT_MODEL = "nanodet-g"
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model and what must be known to use it."""
+    """A loaded model and what must be known to use it: the file as it was, and the same in plain form."""
 
-    spec: ModelSpec
+    spec: CompleteSpec
+    original: onnx.ModelProto
     proto: onnx.ModelProto
     network: Network
 
@@ -37,7 +39,7 @@ def built_in() -> list[str]:
 def open_model(name: str) -> Model:
     """A built-in model by name, or an ONNX file by path with its description (same name, .json) beside it.
 
-    Raises ConfigurationError for an unknown name, ModelError for a file that is no model.
+    Raises ConfigurationError for an unknown name, ModelError for a file that is no model, or not the one described.
     """
     if name in built_in():
         spec_path = MODELS / name / f"{name}.json"
@@ -51,8 +53,24 @@ def open_model(name: str) -> Model:
         described = path.with_suffix(".json")
         spec = read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
         file = path.parent
-    proto = load_onnx(file / spec.file)
-    return Model(spec, proto, describe(proto, spec.name))
+    original = load_onnx(file / spec.file)
+    proto = plain_model(original, spec.name, spec.input)
+    network = describe(proto, spec.name)
+    return Model(complete(spec, network), original, proto, network)
+
+
+def complete(spec: ModelSpec, network: Network) -> CompleteSpec:
+    """Add to a description what it leaves to be recognised by the network's outputs, as far as they can be.
+
+    Raises ModelError when it names a decoder that does not fit them.
+    """
+    find = recognise if named_decoder(spec) is None else family_of
+    family = find(output_shapes(network), network.input_size, spec)
+    usual = Preprocessing() if family is None else family.preprocessing
+    said = dict(spec)
+    said["decoder"] = None if family is None else family.name
+    said["preprocessing"] = spec.preprocessing or usual
+    return CompleteSpec(**said)
 
 
 def choose_cut(model: Model, asked: str | None) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from gateway.decoding import Candidates, decode
-from shared.errors import ModelError
+from gateway.decoding.recognition import family_of, output_shapes
 from shared.messages import DetectedObject
 
 if TYPE_CHECKING:
@@ -17,8 +19,13 @@ if TYPE_CHECKING:
     from shared.ftp.merge import Map
     from shared.letterbox import Letterbox
 
+log = logging.getLogger(__name__)
+
 OBJECTS_CAP = 300
 """Objects in one frame: more is a broken model, not a crowd."""
+
+CANDIDATES_CAP = 3000
+"""Candidates that are compared with each other, the best ones: time grows with their square, and a crowd has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +38,34 @@ class Findings:
 
 
 class Detector:
-    """Everything behind the cut. Not safe for several threads at once."""
+    """Everything behind the cut. Not safe for several threads at once.
+
+    Raises ModelError when it is made and no decoder fits the network's outputs.
+    """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
         self._spec = partitioned.spec
         self._cut = partitioned.stage.cut
         self._input_size = partitioned.model.network.input_size
+        self._broken_seen = False
+        family_of(output_shapes(partitioned.model.network), self._input_size, self._spec)
         self._tail = partitioned.tail(threads)
 
     def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
-        """`letterbox` tells where the picture lies in the input. Raises ModelError when no decoder fits."""
+        """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input."""
         begun = time.monotonic()
         outputs = dict(zip(self._cut, maps, strict=True))
         if self._tail is not None:
             outputs = self._tail.run(outputs)
         decoding = time.monotonic()
         candidates = decode(outputs, self._input_size, self._spec)
+        if candidates.broken and not self._broken_seen:
+            self._broken_seen = True
+            log.warning(
+                "model %s: %s of its candidates are dropped, as their boxes or scores are impossible; is it described "
+                "rightly? (told once)",
+                self._spec.name, candidates.broken,
+            )  # fmt: skip
         objects = self._objects(candidates, suppress(candidates, self._spec.iou_threshold), letterbox)
         return Findings(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
 
@@ -72,25 +91,21 @@ class Detector:
         return tuple(objects)
 
     def _label(self, number: int) -> str:
-        if not self._spec.labels:
-            return str(number)
-        if number >= len(self._spec.labels):
-            raise ModelError(
-                f"model {self._spec.name} found class {number}, but its description has {len(self._spec.labels)} labels"
-            )
-        return self._spec.labels[number]
+        return self._spec.labels[number] if self._spec.labels else str(number)
 
 
 def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
-    """Non-maximum suppression, each class by itself: which candidates stay, best first."""
+    """Non-maximum suppression, each class by itself: which of the best candidates stay, best first."""
     if not len(candidates.scores):
         return []
-    left, top, right, bottom = candidates.boxes.T
+    best = np.argsort(-candidates.scores, kind="stable")[:CANDIDATES_CAP]
+    # OpenCV keeps classes apart by moving their boxes, which works when none lies left of or above 0.
+    left, top, right, bottom = (candidates.boxes[best] - candidates.boxes[best].min()).T
     kept = cv2.dnn.NMSBoxesBatched(
         list(zip(left.tolist(), top.tolist(), (right - left).tolist(), (bottom - top).tolist(), strict=True)),
-        candidates.scores.tolist(),
-        candidates.classes.tolist(),
+        candidates.scores[best].tolist(),
+        candidates.classes[best].tolist(),
         0.0,
         iou_threshold,
     )
-    return sorted((int(number) for number in kept), key=lambda number: -candidates.scores[number])[:OBJECTS_CAP]
+    return [int(best[number]) for number in sorted(kept)][:OBJECTS_CAP]

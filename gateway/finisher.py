@@ -71,7 +71,10 @@ class Finisher:
 
     async def _finish(self, assembly: Assembly) -> None:
         info = assembly.info
-        letterbox = Letterbox(info.height, info.width, *self._partitioned.model.network.input_size)
+        partitioned = self._partitioned
+        letterbox = Letterbox.of(
+            (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
+        )
         findings = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._detector.detect, assembly.merged.maps, letterbox
         )

@@ -11,16 +11,18 @@ import numpy as np
 
 from gateway.catalogue import Model, choose_cut
 from shared.engine.building import build_program
+from shared.engine.opening import TileKinds
 from shared.engine.sessions import Network as NetworkSession
-from shared.engine.sessions import TileEngine, normalise
+from shared.engine.sessions import PaddingEngine, TileEngine, normalise
+from shared.ftp.costs import working_bytes
 from shared.ftp.merge import Map, MergedMaps
 from shared.ftp.tiles import Stage, partition
-from shared.model.cutting import head_model, tail_model
+from shared.model.cutting import head_model, tail_model, with_outputs
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
     from shared.letterbox import Pixels
-    from shared.model.spec import ModelSpec
+    from shared.model.spec import CompleteSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class PartitionedModel:
         return cls(model, partition(model.network, choose_cut(model, cut), grid))
 
     @property
-    def spec(self) -> ModelSpec:
+    def spec(self) -> CompleteSpec:
         return self.model.spec
 
     @property
@@ -49,6 +51,12 @@ class PartitionedModel:
         """The stage's program, as edges run it."""
         head = head_model(self.model.proto, self.model.network, self.stage.cut)
         return build_program(head, self.stage, self.spec.preprocessing)
+
+    @property
+    def kinds(self) -> TileKinds:
+        """The kinds of tile that an engine for the stage must run."""
+        tiles = ((tile.pads, (tile.input.height, tile.input.width)) for tile in self.stage.tiles)
+        return TileKinds.of(tiles, working_bytes(self.model.network, self.stage))
 
     @cached_property
     def program_sha256(self) -> str:
@@ -63,12 +71,12 @@ class PartitionedModel:
 
 
 class TiledHead:
-    """Runs the head tile by tile in this process."""
+    """Runs the head tile by tile in this process, with an engine of its own unless it is given one."""
 
-    def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
+    def __init__(self, partitioned: PartitionedModel, threads: int, engine: TileEngine | None = None) -> None:
         self._stage = partitioned.stage
         self._shapes = partitioned.map_shapes
-        self._engine = TileEngine(partitioned.program, threads)
+        self._engine = engine or PaddingEngine(partitioned.program, threads)
 
     def run(self, pixels: Pixels) -> list[Map]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
@@ -81,7 +89,7 @@ class TiledHead:
 class WholeHead:
     """Runs the head as one big machine does: the reference that tiles are compared with.
 
-    Nothing of the partitioning is in it: the model's own layers, with their own paddings.
+    Nothing of the partitioning is in it: the layers of the user's own file, in its own form.
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
@@ -89,8 +97,9 @@ class WholeHead:
         self._input = model.network.input
         self._cut = partitioned.stage.cut
         self._preprocessing = partitioned.spec.preprocessing
-        head = head_model(model.proto, model.network, self._cut)
-        self._session = NetworkSession(head.SerializeToString(), threads)
+        made = {name for node in model.original.graph.node for name in node.output}
+        source = model.original if made.issuperset(self._cut) else model.proto
+        self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
 
     def run(self, pixels: Pixels) -> list[Map]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.ftp.costs import working_bytes
 from shared.messages import PlanMessage, ProgramRef, StagePlan, TilePlan
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def write_plan(
                 layers=len(stage.layers),
                 grid=str(stage.grid),
                 program=program,
+                working_bytes=working_bytes(network, stage),
                 tiles=tuple(
                     TilePlan(
                         input=_box(tile.input),

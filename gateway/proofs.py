@@ -45,7 +45,7 @@ class Verifier:
     def verify(self, picture: Pixels, maps: list[Map]) -> Difference:
         """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
         assert self._whole is not None
-        letterbox = Letterbox(picture.shape[0], picture.shape[1], *self._size)
+        letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
         return compare(maps, self._whole.run(letterbox.apply(picture, self._preprocessing)))
 
 

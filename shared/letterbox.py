@@ -1,9 +1,9 @@
-"""Fitting a picture into the network's input: aspect kept, centred, bars beside it."""
+"""Fitting a picture into the network's input: aspect kept, bars beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
 
 import cv2
 import numpy as np
@@ -22,6 +22,12 @@ class Letterbox:
     image_width: int
     height: int
     width: int
+    align: Literal["centre", "top-left"] = "centre"
+
+    @classmethod
+    def of(cls, picture: tuple[int, ...], input_size: tuple[int, int], preprocessing: Preprocessing) -> Self:
+        """For a picture of this shape, (H, W) or (H, W, 3), in an input of this height and width."""
+        return cls(picture[0], picture[1], *input_size, preprocessing.align)
 
     @property
     def scale(self) -> float:
@@ -39,6 +45,8 @@ class Letterbox:
     @property
     def offset(self) -> tuple[int, int]:
         """Rows above and columns left of the scaled picture."""
+        if self.align == "top-left":
+            return 0, 0
         height, width = self.size
         return (self.height - height) // 2, (self.width - width) // 2
 

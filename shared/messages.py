@@ -164,6 +164,7 @@ class StagePlan(Message):
     layers: int
     grid: str
     program: ProgramRef
+    working_bytes: int = Field(gt=0, description="input and output of the largest layer of the largest tile")
     tiles: tuple[TilePlan, ...] = Field(min_length=1)
 
 

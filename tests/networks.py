@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from shared.model.loading import describe
+from shared.model.plain import plain_form
 
 if TYPE_CHECKING:
     from shared.model.network import Network
@@ -41,38 +42,59 @@ class Builder:
     def __init__(self, height: int, width: int, channels: int = 3, seed: int = 1) -> None:
         self._random = np.random.default_rng(seed)
         self._input = (1, channels, height, width)
-        self._channels = {"image": channels}
+        self._channels = {"image": channels, "": 0}
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
-    def conv(self, source, filters, kernel, *, name: str | None = None, bias=True, group=1, **attributes) -> str:
-        """A convolution with a square or (rows, columns) kernel and He-scaled weights."""
+    @property
+    def count(self) -> int:
+        """Constants and layers so far: a number for the next name."""
+        return len(self._weights) + len(self._nodes)
+
+    def constant(self, name: str, value) -> str:
+        """A constant that layers can name among their sources."""
+        self._weights.append(numpy_helper.from_array(np.asarray(value), name))
+        self._channels[name] = 0
+        return name
+
+    def conv(
+        self, source, filters, kernel, *, name: str | None = None, bias=True, group=1, op="Conv", **attributes
+    ) -> str:
+        """A convolution (or a transposed one) with a square or (rows, columns) kernel and He-scaled weights."""
         name = name or f"conv_{len(self._nodes)}"
         height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         shape = (filters, self._channels[source] // group, height, width)
+        if op == "ConvTranspose":
+            shape = (self._channels[source], filters // group, height, width)
         scale = np.sqrt(2 / (shape[1] * height * width))
         constants = {f"{name}.weight": self._random.standard_normal(shape) * scale}
         if bias:
             constants[f"{name}.bias"] = self._random.standard_normal(filters) * 0.1
         self._channels[name] = filters
         return self.layer(
-            "Conv", source, name=name, constants=constants, kernel_shape=[height, width], group=group, **attributes
+            op, source, name=name, constants=constants, kernel_shape=[height, width], group=group, **attributes
         )
 
-    def layer(self, op, *sources: str, name: str | None = None, constants=None, **attributes) -> str:
-        """Any other layer; `constants` (by name) are inputs behind the sources."""
+    def layer(self, op, *sources: str, name: str | None = None, constants=None, channels=0, **attributes) -> str:
+        """Any other layer; `constants` (by name) are inputs behind the sources, `channels` those of the output."""
         name = name or f"{op.lower()}_{len(self._nodes)}"
         constants = constants or {}
         for key, value in constants.items():
-            self._weights.append(numpy_helper.from_array(np.asarray(value, np.float32), key))
+            array = np.asarray(value)
+            kind = np.float32 if array.dtype == np.float64 else array.dtype
+            self._weights.append(numpy_helper.from_array(array.astype(kind), key))
         self._nodes.append(helper.make_node(op, [*sources, *constants], [name], name, **attributes))
-        channels = [self._channels[source] for source in sources]
-        self._channels.setdefault(name, sum(channels) if op == "Concat" else channels[0])
+        known = [self._channels[source] for source in sources]
+        self._channels.setdefault(name, channels or (sum(known) if op == "Concat" else known[0]))
         return name
 
     def model(self, *outputs: str) -> onnx.ModelProto:
-        """The model with these outputs, checked."""
+        """The model with these outputs, checked, in plain form."""
         return model_of(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
+
+    def original(self, *outputs: str) -> onnx.ModelProto:
+        """The model with these outputs as an exporter would write it."""
+        return written(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
 
     def network(self, *outputs: str) -> Network:
         """The model with these outputs, as pure data."""
@@ -80,7 +102,14 @@ class Builder:
 
 
 def model_of(nodes, weights, inputs, outputs) -> onnx.ModelProto:
-    """A checked model of float32 tensors with known shapes; those of outputs may be left to be inferred (None)."""
+    """A checked model in plain form, of float32 tensors with known shapes; those of outputs may be left out (None)."""
+    plain = plain_form(written(nodes, weights, inputs, outputs))
+    onnx.checker.check_model(plain, full_check=True)
+    return plain
+
+
+def written(nodes, weights, inputs, outputs) -> onnx.ModelProto:
+    """A model of float32 tensors with known shapes, as an exporter would write it."""
     graph = helper.make_graph(
         nodes,
         "test",
@@ -90,6 +119,4 @@ def model_of(nodes, weights, inputs, outputs) -> onnx.ModelProto:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
     model.ir_version = 10
-    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    onnx.checker.check_model(inferred, full_check=True)
-    return inferred
+    return model

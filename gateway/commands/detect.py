@@ -47,7 +47,7 @@ def command(
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
     for path in images:
         picture = read_picture(path)
-        letterbox = Letterbox(picture.shape[0], picture.shape[1], *partitioned.model.network.input_size)
+        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
         maps = head.run(letterbox.apply(picture, partitioned.spec.preprocessing))
         objects = detector.detect(maps, letterbox).objects
         if as_json:

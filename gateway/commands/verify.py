@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option
 from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
 from shared.cli.options import json_option, threads_option
+from shared.engine.opening import open_engine
 from shared.errors import DeepThingsError
 from shared.letterbox import Letterbox
 
@@ -36,9 +38,14 @@ def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
     partitioned = PartitionedModel.of(open_model(model), grid, cut)
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
-    letterbox = Letterbox(picture.shape[0], picture.shape[1], *partitioned.model.network.input_size)
+    letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
-    difference = compare(TiledHead(partitioned, threads).run(pixels), WholeHead(partitioned, threads).run(pixels))
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program.onnx"
+        program.write_bytes(partitioned.program)
+        engine = open_engine(program, partitioned.kinds, Path(folder), threads)
+        tiled = TiledHead(partitioned, threads, engine).run(pixels)
+    difference = compare(tiled, WholeHead(partitioned, threads).run(pixels))
     stage = partitioned.stage
     report = {
         "model": partitioned.spec.name,
@@ -46,6 +53,7 @@ def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads
         "cut": list(stage.cut),
         "fused_layers": len(stage.layers),
         "tiles": len(stage.tiles),
+        "engine": engine.name,
         "max_abs_diff": difference.max_abs_diff,
         "map_std": difference.map_std,
     }

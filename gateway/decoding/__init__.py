@@ -1,4 +1,4 @@
-"""From a network's outputs to boxes and scores. A decoder is named in the model's description."""
+"""From a network's outputs to boxes and scores, by the decoder of its family."""
 
 from __future__ import annotations
 
@@ -7,39 +7,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.decoding import nanodet
-from shared.errors import ModelError
+from gateway.decoding.recognition import family_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gateway.decoding.family import Array
     from shared.ftp.merge import Map
     from shared.model.spec import ModelSpec
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+LARGEST_PX = 1e6
+"""How far from the origin a box may reach: no network sees so far, and boxes up to there compare exactly enough."""
 
-
-DECODERS = {"nanodet": nanodet.decode}
+HIGHEST_SCORE = 1.001
+"""A score is a probability; what is above 1 by more than rounding in half precision is something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Boxes (N, 4) as left, top, right, bottom in input pixels, float32; scores (N,) and class numbers (N,)."""
+    """Boxes (N, 4) as left, top, right, bottom in input pixels, float32; scores (N,) and class numbers (N,).
+
+    `broken` is how many more there were that are none: not finite, without an area, or with impossible scores.
+    """
 
     boxes: Array
     scores: Array
     classes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    broken: int = 0
 
 
 def decode(outputs: Mapping[str, Map], input_size: tuple[int, int], spec: ModelSpec) -> Candidates:
-    """Everything above the score threshold. Raises ModelError when the model names no decoder that is known."""
-    decoder = DECODERS.get(spec.decoder or "")
-    if decoder is None:
-        found = ", ".join(f"{name} {list(value.shape)}" for name, value in outputs.items())
-        raise ModelError(
-            f"model {spec.name}: decoder {spec.decoder!r} is unknown (known: {', '.join(DECODERS)}); "
-            f"name one in its description, for these outputs: {found}"
-        )
-    boxes, scores = decoder(outputs, input_size)
-    cells, classes = np.nonzero(scores >= spec.score_threshold)
-    return Candidates(boxes[cells], scores[cells, classes], classes)
+    """Everything that reaches the score threshold. Raises ModelError when no decoder fits, see family_of."""
+    shapes = {name: value.shape for name, value in outputs.items()}
+    family = family_of(shapes, input_size, spec)
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is dropped below
+        boxes, table = family.decode(outputs, input_size, spec)
+        sizes = boxes[:, 2:] - boxes[:, :2]
+    whole = (np.abs(boxes).max(axis=1) <= LARGEST_PX) & (sizes.min(axis=1) > 0)
+    cells, classes = np.nonzero(~(table < spec.score_threshold))
+    scores = table[cells, classes]
+    sound = whole[cells] & (scores <= HIGHEST_SCORE)
+    cells, classes, scores = cells[sound], classes[sound], np.minimum(scores[sound], 1)
+    return Candidates(boxes[cells], scores, classes, broken=len(sound) - len(scores))

@@ -1,7 +1,7 @@
 """Building the program of a stage: its layers as one ONNX model that computes any of its tiles.
 
 Every padding becomes a Pad node whose amounts are an input of the run: a border where the tile touches the edge of
-the map (positive), a crop where another consumer needed more of it (negative). So one session, with one copy of the
+the map (positive), a crop where another consumer needed more of it (negative). So one model, with one copy of the
 weights, serves tiles of every kind.
 """
 
@@ -13,20 +13,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.ftp.windows import BORDER_VALUE
+from shared.ftp.operators import SLIDING, border_value, cell_constants, slices
+from shared.model.loading import constants_of
+from shared.model.plain import OPSET, known_shapes, opset
 
 if TYPE_CHECKING:
-    from shared.ftp.tiles import Edge, Stage
+    from shared.ftp.tiles import Stage
+    from shared.model.network import Layer, Shape
     from shared.model.spec import Preprocessing
-
-OPSET = 21
-"""Pad takes its axes as an input since 18; 21 is what onnxruntime 1.20 and everything later runs."""
 
 PIXELS = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
 PADS = "pads"
-"""Program input: int64 (edges, 4), the tile's pads in the stage's edge order."""
+"""Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""
 
 
 def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocessing) -> bytes:
@@ -34,105 +34,179 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
 
     The program's outputs are the maps at the cut, in order, float32 (1, C, h, w).
     """
-    source = onnx.version_converter.convert_version(head, OPSET) if _opset(head) < OPSET else head
-    initializers = {tensor.name: tensor for tensor in source.graph.initializer}
-    nodes = _preparation(stage.input, preprocessing, initializers)
-    edge_of = {(edge.layer, edge.position): number for number, edge in enumerate(stage.edges)}
-    if stage.edges:
-        initializers |= {tensor.name: tensor for tensor in _pad_constants()}
-    for layer, node in zip(stage.layers, _in_order(source, stage), strict=True):
-        activations = [at for at, name in enumerate(node.input) if name and name not in initializers]
-        node.name = layer.name
-        for position, at in enumerate(activations):
-            number = edge_of.get((layer.name, position))
-            if number is not None:
-                nodes += _pad(stage.edges[number], number, layer.op, initializers)
-                node.input[at] = _padded(number)
-        _drop_padding(node)
-        nodes.append(node)
-    outputs = []
-    for position, tensor in enumerate(stage.cut):
-        number = edge_of.get((None, position))
-        if number is not None:
-            nodes += _pad(stage.edges[number], number, "", initializers)
-        outputs.append(tensor if number is None else _padded(number))
-    used = {name for node in nodes for name in node.input}
+    program = _Program(head, stage)
+    program.prepare(preprocessing)
+    for layer in stage.layers:
+        program.add(layer)
+    outputs = [program.read(tensor, None) for tensor in stage.cut]
     graph = helper.make_graph(
-        nodes,
+        program.nodes,
         "stage",
         _inputs(stage),
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, None]) for name in outputs],
-        [tensor for name, tensor in initializers.items() if name in used],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, program.shapes[tensor][1], None, None])
+            for name, tensor in zip(outputs, stage.cut, strict=True)
+        ],
+        program.used_constants(),
     )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", max(OPSET, _opset(source)))], producer_name="deepthings"
+        graph, opset_imports=[helper.make_opsetid("", max(OPSET, opset(head)))], producer_name="deepthings"
     )
     model.ir_version = 10
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _opset(model: onnx.ModelProto) -> int:
-    return int(next(entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}))
-
-
 def _inputs(stage: Stage) -> list[onnx.ValueInfoProto]:
-    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, None, None, 3])
-    pads = helper.make_tensor_value_info(PADS, TensorProto.INT64, [len(stage.edges), 4])
+    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, "height", "width", 3])
+    pads = helper.make_tensor_value_info(PADS, TensorProto.INT64, [len(stage.edges), 8])
     return [pixels, pads] if stage.edges else [pixels]
 
 
-def _in_order(source: onnx.ModelProto, stage: Stage) -> list[onnx.NodeProto]:
-    """Copies of the stage's nodes; they are known by what they make, as a node need not have a name."""
-    made_by = {name: node for node in source.graph.node for name in node.output}
-    nodes = []
-    for layer in stage.layers:
+class _Program:
+    """The nodes and constants of a program in the making."""
+
+    def __init__(self, head: onnx.ModelProto, stage: Stage) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.shapes: dict[str, Shape] = known_shapes(head)
+        self._stage = stage
+        self._constants: dict[str, onnx.TensorProto] = {tensor.name: tensor for tensor in head.graph.initializer}
+        self._made_by = {name: node for node in head.graph.node for name in node.output}
+        self._constant_names = set(constants_of(head))
+        self._types = {value.name: value.type.tensor_type.elem_type for value in head.graph.value_info}
+        self._edges = {(edge.tensor, edge.layer): number for number, edge in enumerate(stage.edges)}
+        self._placed: set[str] = set()
+
+    def prepare(self, preprocessing: Preprocessing) -> None:
+        """From uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
+        for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
+            self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(1, 3, 1, 1))
+        self.nodes += [
+            helper.make_node("Transpose", [PIXELS], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
+            helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
+            helper.make_node("Sub", ["prepare.float", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
+            helper.make_node("Div", ["prepare.centred", "prepare.std"], [self._stage.input], "prepare.normalised"),
+        ]
+
+    def add(self, layer: Layer) -> None:
+        """The layer, with whatever is padded or cropped on its way in, and cropped on its way out."""
         node = onnx.NodeProto()
-        node.CopyFrom(made_by[layer.outputs[0]])
-        nodes.append(node)
-    return nodes
+        node.CopyFrom(self._made_by[layer.outputs[0]])
+        node.name = layer.name
+        cells = cell_constants(layer)
+        for at, name in enumerate(node.input):
+            if name in cells:
+                self._four_dimensions(name)
+            if name in cells or name in layer.inputs:
+                node.input[at] = self.read(name, layer)
+            elif name:
+                self._place_constant(name)
+        self._relative(node, layer)
+        self.nodes.append(node)
+        crop = self._edges.get((layer.outputs[0], layer.name))
+        if crop is not None:
+            node.output[0] = f"{layer.outputs[0]}.uncropped"
+            self._pad(node.output[0], layer.outputs[0], crop, 0.0, self._type(layer.outputs[0]))
+
+    def read(self, tensor: str, layer: Layer | None) -> str:
+        """The name under which `layer` (None: the result) reads `tensor`, padded or cropped as its edge says."""
+        number = self._edges.get((tensor, layer.name if layer else None))
+        if number is None:
+            return tensor
+        made = f"edge_{number:03d}"
+        if made in self._placed:  # a layer may read a map twice
+            return made
+        self._placed.add(made)
+        border = border_value(layer) if layer else 0.0
+        producer = self._made_by.get(tensor)
+        if producer is None or producer.op_type != "DequantizeLinear" or not self._is_scalar(producer.input[1]):
+            self._pad(tensor, made, number, border, self._type(tensor))
+            return made
+        # Between DequantizeLinear and the layer nothing may stand, or the layer is not computed in integers.
+        source, rest = producer.input[0], list(producer.input)[1:]
+        dequantize = onnx.NodeProto()
+        dequantize.CopyFrom(producer)
+        dequantize.name, dequantize.input[0], dequantize.output[0] = f"{made}.float", f"{made}.quantised", made
+        zero = rest[1] if len(rest) > 1 and rest[1] else None
+        self._pad(source, f"{made}.quantised", number, border, self._type(source), zero if border == 0 else None)
+        self.nodes.append(dequantize)
+        return made
+
+    def used_constants(self) -> list[onnx.TensorProto]:
+        used = {name for node in self.nodes for name in node.input}
+        return [tensor for name, tensor in self._constants.items() if name in used]
+
+    def _pad(self, source: str, made: str, number: int, border: float, kind: int, zero: str | None = None) -> None:
+        """Take row `number` of the pads and apply it to `source`."""
+        row, amounts = f"edge_{number:03d}.row", f"edge_{number:03d}.pads"
+        self._constant(row, np.array(number, np.int64))
+        border_name = zero or self._border(border, kind)
+        self.nodes += [
+            helper.make_node("Gather", [PADS, row], [amounts], amounts, axis=0),
+            helper.make_node("Pad", [source, amounts, border_name], [made], f"edge_{number:03d}.pad"),
+        ]
+
+    def _border(self, border: float, kind: int) -> str:
+        dtype = helper.tensor_dtype_to_np_dtype(kind)
+        lowest = border == float("-inf")
+        value = np.iinfo(dtype).min if lowest and np.issubdtype(dtype, np.integer) else border
+        name = f"pad.{dtype.name}.{'lowest' if lowest else border}"
+        self._constant(name, np.array(value).astype(dtype))
+        return name
+
+    def _type(self, tensor: str) -> int:
+        if tensor in self._constants:
+            return int(self._constants[tensor].data_type)
+        return int(self._types.get(tensor, TensorProto.FLOAT))
+
+    def _is_scalar(self, constant: str) -> bool:
+        return constant in self._constants and np.prod(self._constants[constant].dims, initial=1) == 1
+
+    def _constant(self, name: str, value: np.ndarray) -> None:
+        self._constants[name] = numpy_helper.from_array(value, name)
+
+    def _four_dimensions(self, name: str) -> None:
+        value = numpy_helper.to_array(self._constants[name])
+        self._constant(name, value.reshape((1,) * (4 - value.ndim) + value.shape))
+
+    def _place_constant(self, name: str) -> None:
+        """The nodes that make a constant of constants, such as a quantised weight, once."""
+        if name in self._constants or name in self._placed or name not in self._constant_names:
+            return
+        node = self._made_by[name]
+        self._placed.update(node.output)
+        for source in node.input:
+            self._place_constant(source)
+        self.nodes.append(node)
+
+    def _relative(self, node: onnx.NodeProto, layer: Layer) -> None:
+        """Geometry in terms of the tile: its edges have done what depends on its place on the map."""
+        if layer.op in SLIDING:
+            _drop(node, "pads", "auto_pad", "output_shape", "output_padding")
+        if layer.op == "Pad":
+            node.CopyFrom(helper.make_node("Identity", [node.input[0]], list(node.output), node.name))
+        if layer.op == "Slice":
+            self._slice(node, layer)
+        if layer.op == "Resize":
+            del node.input[3:]
+
+    def _slice(self, node: onnx.NodeProto, layer: Layer) -> None:
+        """Rows and columns begin where the tile begins; channels as they were."""
+        placed = slices(layer, self.shapes[layer.inputs[0]])
+        starts = [0 if axis in {2, 3} else start for axis, (start, _) in placed.items()]
+        given = layer.attributes["ends"]
+        assert isinstance(given, tuple)
+        ends = [np.iinfo(np.int64).max if axis in {2, 3} else end for axis, end in zip(placed, given, strict=True)]
+        rows = {"starts": starts, "ends": ends, "axes": list(placed), "steps": [step for _, step in placed.values()]}
+        source = node.input[0]
+        del node.input[:]
+        node.input.append(source)
+        for role, values in rows.items():
+            name = f"{layer.name}.{role}"
+            self._constant(name, np.array(values, np.int64))
+            node.input.append(name)
 
 
-def _preparation(
-    tensor: str, preprocessing: Preprocessing, initializers: dict[str, onnx.TensorProto]
-) -> list[onnx.NodeProto]:
-    """From uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
-    for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
-        array = np.array(values, np.float32).reshape(1, 3, 1, 1)
-        initializers[f"prepare.{name}"] = numpy_helper.from_array(array, f"prepare.{name}")
-    return [
-        helper.make_node("Transpose", [PIXELS], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
-        helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["prepare.float", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
-        helper.make_node("Div", ["prepare.centred", "prepare.std"], [tensor], "prepare.normalised"),
-    ]
-
-
-def _pad_constants() -> list[onnx.TensorProto]:
-    return [
-        numpy_helper.from_array(np.array([2, 3], np.int64), "pad.axes"),
-        numpy_helper.from_array(np.array(0.0, np.float32), "pad.zero"),
-        numpy_helper.from_array(np.array(-np.inf, np.float32), "pad.lowest"),
-    ]
-
-
-def _padded(number: int) -> str:
-    return f"edge_{number:03d}"
-
-
-def _pad(edge: Edge, number: int, op: str, initializers: dict[str, onnx.TensorProto]) -> list[onnx.NodeProto]:
-    """Take row `number` of the pads and apply it to the edge's map."""
-    row, amounts = f"{_padded(number)}.row", f"{_padded(number)}.pads"
-    initializers[row] = numpy_helper.from_array(np.array(number, np.int64), row)
-    border = "pad.lowest" if BORDER_VALUE.get(op, 0.0) < 0 else "pad.zero"
-    return [
-        helper.make_node("Gather", [PADS, row], [amounts], amounts, axis=0),
-        helper.make_node("Pad", [edge.tensor, amounts, border, "pad.axes"], [_padded(number)], _padded(number)),
-    ]
-
-
-def _drop_padding(node: onnx.NodeProto) -> None:
-    """The Pad before the layer does it all."""
-    kept = [attribute for attribute in node.attribute if attribute.name not in {"pads", "auto_pad"}]
-    if len(kept) != len(node.attribute):
-        del node.attribute[:]
-        node.attribute.extend(kept)
+def _drop(node: onnx.NodeProto, *names: str) -> None:
+    kept = [attribute for attribute in node.attribute if attribute.name not in names]
+    del node.attribute[:]
+    node.attribute.extend(kept)

@@ -1,40 +1,193 @@
-"""Where a network can be cut."""
+"""Where a network can be cut, what each cut means, and which one pays."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from shared.errors import CutError
-from shared.ftp.windows import refuse_untileable
+import numpy as np
+
+from shared.errors import ConfigurationError, CutError
+from shared.ftp.costs import macs_of, macs_per_cell, map_bytes
+from shared.ftp.operators import SLIDING, demand, refuse_untileable
+from shared.ftp.region import Region
+from shared.ftp.tiles import Propagation, divide
 
 if TYPE_CHECKING:
-    from shared.model.network import Network
+    from collections.abc import Sequence
+
+    from shared.ftp.grid import Grid
+    from shared.model.network import Layer, Network
+
+CROSSING_CAP = 4
+"""Maps that may cross a cut that is proposed; a pyramid has three or four, more is the middle of a block."""
+
+DEVICES = 3
+"""Edges that a default cut is chosen for, together with a gateway no faster than one of them."""
 
 
-def deepest_cut(network: Network) -> tuple[str, ...]:
-    """The deepest single map behind which the network can be cut so that all before it can be tiled.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One place to cut: the maps that cross, and the layers before."""
+
+    maps: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CutCost:
+    """What a cut costs at a grid. Multiply-accumulate operations, bytes, pixels.
+
+    `head_macs` are those of the layers before the cut on the whole frame, `tiled_macs` those of all tiles together.
+    """
+
+    maps: tuple[str, ...]
+    layers: int
+    crossing_bytes: int
+    head_macs: int
+    tail_macs: int
+    tiled_macs: int
+    largest_tile_macs: int
+    receptive_field: tuple[int, int]
+
+    def frame_macs(self, devices: int = DEVICES) -> float:
+        """The longest chain of work when so many equal devices share the tiles and one more runs the tail."""
+        return max(self.tiled_macs / devices, self.largest_tile_macs) + self.tail_macs
+
+
+def tileable_layers(network: Network) -> tuple[Layer, ...]:
+    """The layers that can be computed tile by tile, with all that come before them."""
+    known = {network.input}
+    layers = []
+    for layer in network.layers:
+        try:
+            refuse_untileable(layer, network.shapes)
+        except CutError:
+            continue
+        if known.issuperset(layer.inputs):
+            known.update(layer.outputs)
+            layers.append(layer)
+    return tuple(layers)
+
+
+def possible_cuts(network: Network) -> list[Cut]:
+    """Every cut behind which all can be tiled, from the first layer to the deepest.
 
     Raises CutError, with the reason of the first layer, when there is none.
     """
-    consumers = dict.fromkeys(network.shapes, 0)
-    for tensor in (*(tensor for layer in network.layers for tensor in layer.inputs), *network.outputs):
-        consumers[tensor] = consumers.get(tensor, 0) + 1
-    alive = {network.input: consumers.get(network.input, 0)}
-    deepest: tuple[str, ...] | None = None
-    refusal = CutError(f"{network.name} has no layers")
+    tileable = tileable_layers(network)
+    uses: dict[str, int] = {}
+    for tensors in (*(layer.inputs for layer in network.layers), network.outputs):
+        for tensor in set(tensors):
+            uses[tensor] = uses.get(tensor, 0) + 1
+    alive = {network.input: uses.get(network.input, 0)}
+    cuts: list[Cut] = []
+    for count, layer in enumerate(tileable, 1):
+        for tensor in set(layer.inputs):
+            alive[tensor] -= 1
+            if not alive[tensor]:
+                del alive[tensor]
+        alive.update({tensor: uses[tensor] for tensor in layer.outputs if uses.get(tensor)})
+        maps = tuple(alive)
+        floats = all(network.types.get(tensor, "float32") == "float32" for tensor in maps)
+        if floats and network.input not in alive and 0 < len(maps) <= CROSSING_CAP:
+            cuts.append(Cut(maps, tileable[:count]))
+    if not cuts:
+        raise CutError(f"{network.name} cannot be tiled: {_first_refusal(network)}")
+    return cuts
+
+
+def _first_refusal(network: Network) -> str:
     for layer in network.layers:
         try:
             refuse_untileable(layer, network.shapes)
         except CutError as error:
-            refusal = error
-            break
-        for tensor in layer.inputs:
-            alive[tensor] -= 1
-            if not alive[tensor]:
-                del alive[tensor]
-        alive.update({tensor: consumers[tensor] for tensor in layer.outputs if consumers.get(tensor)})
-        if len(alive) == 1:
-            deepest = (next(iter(alive)),)
-    if deepest is None:
-        raise CutError(f"{network.name} cannot be tiled: {refusal}")
-    return deepest
+            return str(error)
+    return "its input is used to the end" if network.layers else f"{network.name} has no layers"
+
+
+def deepest_cut(network: Network) -> tuple[str, ...]:
+    """The deepest cut with the fewest maps. Raises CutError when there is none."""
+    cuts = possible_cuts(network)
+    fewest = min(len(cut.maps) for cut in cuts)
+    return next(cut.maps for cut in reversed(cuts) if len(cut.maps) == fewest)
+
+
+def best_cut(network: Network, grid: Grid) -> tuple[str, ...]:
+    """The cut whose longest chain of work is the shortest, see CutCost.frame_macs. Raises CutError."""
+    costs = cut_costs(network, grid)
+    if not costs:
+        raise CutError(f"{network.name} has no map of {grid} cells or more to cut behind; choose a smaller grid")
+    return min(costs, key=lambda cost: (cost.frame_macs(), cost.crossing_bytes)).maps
+
+
+def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
+    """What each cut costs that has maps large enough for the grid.
+
+    Of cuts between which next to nothing is computed, the one with the fewest bytes crossing.
+    """
+    total = macs_of(network, network.layers)
+    cuts = possible_cuts(network)
+    groups: dict[int, Cut] = {}
+    for cut in cuts:
+        heavy = macs_of(network, [layer for layer in cut.layers if layer.op in SLIDING])
+        held = groups.get(heavy)
+        if held is None or crossing_bytes(network, cut.maps) <= crossing_bytes(network, held.maps):
+            groups[heavy] = cut
+    propagation = Propagation(network, cuts[-1].layers)
+    costs = []
+    for cut in groups.values():
+        try:
+            costs.append(_cut_cost(network, cut, grid, total, propagation))
+        except ConfigurationError:  # a map smaller than the grid
+            continue
+    return costs
+
+
+def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
+    """Bytes of the maps at a cut."""
+    return sum(map_bytes(network, name, Region.whole(*network.shapes[name][2:])) for name in maps)
+
+
+def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagation: Propagation) -> CutCost:
+    """Rows and columns do not depend on each other, so a grid's first row and first column tell all of it."""
+    outputs = divide([network.shapes[name][2:] for name in cut.maps], grid)
+    count = len(cut.layers)
+    row_boxes, column_boxes = (
+        [propagation.regions(dict(zip(cut.maps, outputs[index], strict=True)), count).boxes for index in indexes]
+        for indexes in (range(0, grid.count, grid.columns), range(grid.columns))
+    )
+    per_cell = np.array([macs_per_cell(layer, network.shapes) for layer in cut.layers])
+    names = [layer.outputs[0] for layer in cut.layers]
+    rows = np.array([[boxes[name].height for name in names] for boxes in row_boxes])
+    columns = np.array([[boxes[name].width for name in names] for boxes in column_boxes])
+    tiles = np.einsum("l,rl,cl->rc", per_cell, rows, columns)
+    head = macs_of(network, cut.layers)
+    return CutCost(
+        maps=cut.maps,
+        layers=count,
+        crossing_bytes=crossing_bytes(network, cut.maps),
+        head_macs=head,
+        tail_macs=total_macs - head,
+        tiled_macs=round(tiles.sum()),
+        largest_tile_macs=round(tiles.max()),
+        receptive_field=receptive_field(network, cut.layers, cut.maps),
+    )
+
+
+def receptive_field(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> tuple[int, int]:
+    """Height and width, in pixels, of what one cell in the middle of the maps sees of the picture."""
+    regions = {tensor: _middle(network.shapes[tensor][2:]) for tensor in maps}
+    for layer in reversed(layers):
+        seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
+        if seen:
+            needed = demand(layer, reduce(Region.hull, seen), network.shapes)
+            for tensor in layer.inputs:
+                regions[tensor] = regions.get(tensor, needed).hull(needed)
+    field = regions[network.input]
+    return field.height, field.width
+
+
+def _middle(size: Sequence[int]) -> Region:
+    return Region(size[0] // 2, size[1] // 2, size[0] // 2 + 1, size[1] // 2 + 1)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from shared.ftp.operators import SPREADING, axes_of, cell_constants, refuse_untileable
 from shared.ftp.region import Region
-from shared.ftp.windows import demand, refuse_untileable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.ftp.grid import Grid
-    from shared.model.network import Layer, Network
+    from shared.model.network import Layer, Network, Shape
 
 Pads = tuple[int, int, int, int]
 """(top, left, bottom, right) in cells: border to add where positive, cells to crop where negative."""
@@ -23,11 +24,13 @@ NO_PADS: Pads = (0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One use of a map: by input number `position` of a layer, or as a result when `layer` is None."""
+    """One use of a map: by a layer, or as a result at the cut when `layer` is None.
+
+    The edge from a layer to its own output crops what it makes beyond the region that was asked for.
+    """
 
     tensor: str
     layer: str | None
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,11 @@ def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     for layer in layers:
         refuse_untileable(layer, network.shapes)
     sizes = [network.shapes[tensor][2:] for tensor in cut]
-    coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
-    cells = grid.cells(*coarsest)
-    outputs = [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in cells]
-    propagated = [_propagate(network, layers, dict(zip(cut, regions, strict=True))) for regions in outputs]
-    edges = tuple(edge for edge in propagated[0][1] if any(pads[edge] != NO_PADS for _, pads in propagated))
+    outputs = divide(sizes, grid)
+    propagation = Propagation(network, layers)
+    propagated = [propagation.regions(dict(zip(cut, regions, strict=True))) for regions in outputs]
+    pads = [pads_of(layers, regions) for regions in propagated]
+    edges = tuple(edge for edge in pads[0] if any(of_tile[edge] != NO_PADS for of_tile in pads))
     return Stage(
         layers=layers,
         input=network.input,
@@ -78,10 +81,16 @@ def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
         grid=grid,
         edges=edges,
         tiles=tuple(
-            Tile(index, boxes[network.input], regions, tuple(pads[edge] for edge in edges))
-            for index, (regions, (boxes, pads)) in enumerate(zip(outputs, propagated, strict=True))
+            Tile(index, regions.boxes[network.input], outputs[index], tuple(pads[index][edge] for edge in edges))
+            for index, regions in enumerate(propagated)
         ),
     )
+
+
+def divide(sizes: Sequence[Sequence[int]], grid: Grid) -> list[tuple[Region, ...]]:
+    """What each tile of `grid` has of maps of these sizes (height, width). Raises ConfigurationError."""
+    coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
+    return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.cells(*coarsest)]
 
 
 def _scaled(cell: Region, coarse: Sequence[int], fine: Sequence[int]) -> Region:
@@ -94,34 +103,78 @@ def _scaled(cell: Region, coarse: Sequence[int], fine: Sequence[int]) -> Region:
     )
 
 
-def _propagate(
-    network: Network, layers: Sequence[Layer], outputs: Mapping[str, Region]
-) -> tuple[dict[str, Region], dict[Edge, Pads]]:
-    """One reverse topological pass: the box of every map, and the pads of every edge."""
-    wanted: dict[str, list[tuple[Edge, Region]]] = defaultdict(list)
-    for position, (tensor, region) in enumerate(outputs.items()):
-        wanted[tensor].append((Edge(tensor, None, position), region))
-    boxes: dict[str, Region] = {}
-    pads: dict[Edge, Pads] = {}
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """What one tile takes part in: of every map the `box` that is computed, and what each edge `wants` of it.
 
-    def settle(tensor: str) -> Region:
-        """All consumers of `tensor` have said what they want of it: fix its box and their pads."""
-        size = network.shapes[tensor][2:]
-        uses = wanted.pop(tensor)
-        box = uses[0][1].clip(*size)
-        for _, region in uses[1:]:
-            box = box.hull(region.clip(*size))
-        boxes[tensor] = box
-        pads.update({edge: _pads(box, region) for edge, region in uses})
+    `made` has the maps of which a layer can only make more than the box.
+    """
+
+    boxes: Mapping[str, Region]
+    wants: Mapping[Edge, Region]
+    made: Mapping[str, Region]
+
+
+class Propagation:
+    """Backward propagation through the layers of a network, for any number of tiles and cuts."""
+
+    def __init__(self, network: Network, layers: Sequence[Layer]) -> None:
+        self._input = network.input
+        self._layers = layers
+        self._sizes = {tensor: shape[2:] for tensor, shape in network.shapes.items() if len(shape) == 4}
+        self._axes = {layer.name: axes_of(layer, network.shapes) for layer in layers}
+        self._reads = {layer.name: tuple({*layer.inputs, *cell_constants(layer)}) for layer in layers}
+
+    def regions(self, outputs: Mapping[str, Region], count: int | None = None) -> Regions:
+        """One reverse topological pass through the first `count` layers, from the regions of the maps at a cut."""
+        wanted: dict[str, dict[Edge, Region]] = defaultdict(dict)
+        for tensor, region in outputs.items():
+            wanted[tensor][Edge(tensor, None)] = region
+        boxes: dict[str, Region] = {}
+        made: dict[str, Region] = {}
+        for layer in reversed(self._layers[:count]):
+            box = self._settle(layer.outputs, wanted, boxes)
+            if box is None:
+                continue
+            rows, columns = self._axes[layer.name]
+            (top, bottom), (left, right) = rows.needs(box.top, box.bottom), columns.needs(box.left, box.right)
+            needed = Region(top, left, bottom, right)
+            for tensor in self._reads[layer.name]:
+                wanted[tensor][Edge(tensor, layer.name)] = needed
+            if layer.op in SPREADING:
+                (top, bottom), (left, right) = rows.makes(top, bottom), columns.makes(left, right)
+                made[layer.outputs[0]] = Region(top, left, bottom, right)
+        self._settle([self._input], wanted, boxes)
+        return Regions(boxes, {edge: region for edges in wanted.values() for edge, region in edges.items()}, made)
+
+    def _settle(
+        self, tensors: Sequence[str], wanted: Mapping[str, Mapping[Edge, Region]], boxes: dict[str, Region]
+    ) -> Region | None:
+        """All consumers of the outputs of one layer have said what they want of them: fix their box."""
+        regions = [
+            region.clip(*self._sizes[name]) for name in tensors if name in wanted for region in wanted[name].values()
+        ]
+        if not regions:
+            return None
+        box = reduce(Region.hull, regions)
+        boxes.update(dict.fromkeys(tensors, box))
         return box
 
-    for layer in reversed(layers):
-        (output,) = layer.outputs
-        region = demand(layer, settle(output))
-        for position, tensor in enumerate(layer.inputs):
-            wanted[tensor].append((Edge(tensor, layer.name, position), region))
-    settle(network.input)
-    return boxes, {edge: pads[edge] for edge in sorted(pads, key=lambda e: (e.layer or "", e.position, e.tensor))}
+
+def pads_of(layers: Sequence[Layer], regions: Regions) -> dict[Edge, Pads]:
+    """What each edge adds to the box of its map, or crops from it, in a fixed order."""
+    constants = {name: shape for layer in layers for name, shape in cell_constants(layer).items()}
+    pads: dict[Edge, Pads] = {}
+    for edge, region in regions.wants.items():
+        if edge.tensor in constants:
+            pads[edge] = _crop_of_constant(constants[edge.tensor], region)
+        else:
+            pads[edge] = _pads(regions.boxes[edge.tensor], region)
+    for layer in layers:
+        if layer.op in SPREADING:
+            (tensor,) = layer.outputs
+            pads[Edge(tensor, layer.name)] = _pads(regions.made[tensor], regions.boxes[tensor])
+    return {edge: pads[edge] for edge in sorted(pads, key=lambda edge: (edge.layer or "", edge.tensor))}
 
 
 def _pads(box: Region, region: Region) -> Pads:
@@ -132,3 +185,10 @@ def _pads(box: Region, region: Region) -> Pads:
         region.bottom - box.bottom,
         region.right - box.right,
     )
+
+
+def _crop_of_constant(shape: Shape, region: Region) -> Pads:
+    """How the part for `region` is cut out of a constant that has a value for every row, every column, or both."""
+    top, left, bottom, right = _pads(Region.whole(*shape[2:]), region)
+    rows, columns = shape[2] > 1, shape[3] > 1
+    return (top * rows, left * columns, bottom * rows, right * columns)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operation. `inputs` and `outputs` name tensors; constants (weights) are in `constants` by position.
+    """One operation. `inputs` and `outputs` name tensors; weights and other constants are in `constants` by name.
 
-    `attributes` are those of the ONNX operator, with paddings explicit.
+    `attributes` are those of the ONNX operator, with paddings explicit; constant inputs that say where or how much
+    (such as the `starts` of a Slice) are attributes too.
     """
 
     name: str
@@ -27,18 +29,22 @@ class Layer:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
-    constants: Mapping[int, Shape]
+    constants: Mapping[str, Shape]
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in topological order, one input image, and the shape of every tensor (N, C, H, W; N = 1)."""
+    """Layers in topological order, one input image, and the shape of every tensor (N, C, H, W; N = 1) that has one.
+
+    `types` are numpy's names of element types; float32 where nothing is said.
+    """
 
     name: str
     input: str
     outputs: tuple[str, ...]
     layers: tuple[Layer, ...]
     shapes: Mapping[str, Shape]
+    types: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def producers(self) -> Mapping[str, Layer]:
@@ -50,6 +56,16 @@ class Network:
         shape = self.shapes[self.input]
         return shape[2], shape[3]
 
+    def tensor(self, name: str) -> str:
+        """The tensor that is called `name`, or that the layer of that name makes. Raises CutError."""
+        if name in self.producers:
+            return name
+        made = next((layer.outputs for layer in self.layers if layer.name == name), ())
+        if len(made) == 1:
+            return made[0]
+        near = get_close_matches(name, self.producers, 3, 0.3) or list(self.producers)[:4]
+        raise CutError(f"{self.name} has no layer {name!r} to cut behind; its layers are named like {', '.join(near)}")
+
     def head(self, cut: Iterable[str]) -> tuple[Layer, ...]:
         """The layers needed to compute the tensors of `cut`, in topological order.
 
@@ -57,10 +73,11 @@ class Network:
         """
         cut = tuple(cut)
         for tensor in cut:
-            if tensor not in self.producers:
+            self.tensor(tensor)
+            if self.types.get(tensor, "float32") != "float32":
                 raise CutError(
-                    f"{self.name} has no layer {tensor!r} to cut behind; "
-                    f"its first layers are {', '.join(name for name, _ in zip(self.producers, range(4), strict=False))}"
+                    f"{self.name}: {tensor} is {self.types[tensor]}, and maps at a cut are float32; "
+                    "cut behind the layer that makes it float32 again"
                 )
         wanted, head = set(cut), []
         for layer in reversed(self.layers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from shared.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Preprocessing(BaseModel):
     """From uint8 pixels to the network's float32 input: (pixel - mean) / std, each by channel.
 
-    `fill` is the pixel value of the bars beside a letterboxed picture.
+    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is where the picture lies between them.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -24,21 +24,48 @@ class Preprocessing(BaseModel):
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (255.0, 255.0, 255.0)
     fill: int = Field(default=0, ge=0, le=255)
+    align: Literal["centre", "top-left"] = "centre"
+
+
+class AnchorHead(BaseModel):
+    """One detection layer of Darknet, by the map that it reads: (1, anchors * (5 + classes), H, W), before any sigmoid.
+
+    `anchors` are (width, height) in input pixels. A region layer (YOLOv2) puts a softmax over the classes, a yolo layer
+    (v3, v4) a sigmoid on each. `scale_x_y` stretches the centre's range beyond its cell (v4).
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    output: str
+    kind: Literal["region", "yolo"]
+    anchors: tuple[tuple[PositiveFloat, PositiveFloat], ...] = Field(min_length=1)
+    scale_x_y: float = Field(default=1.0, ge=1)
 
 
 class ModelSpec(BaseModel):
-    """One model: its ONNX file (beside the spec), its preparation, its decoder, where to cut it by default."""
+    """One model: its ONNX file (beside the spec), its preparation, its decoder, where to cut it by default.
+
+    `decoder` None: recognised by the outputs. `preprocessing` None: what is usual for that decoder's detectors.
+    """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: str
     file: str
+    input: tuple[PositiveInt, PositiveInt] | None = Field(default=None, description="height, width, if left open")
     decoder: str | None = None
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing | None = None
     score_threshold: float = Field(default=0.4, gt=0, lt=1)
     iou_threshold: float = Field(default=0.6, gt=0, le=1)
+    heads: tuple[AnchorHead, ...] = ()
     cut: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+
+
+class CompleteSpec(ModelSpec):
+    """The description of an opened model: nothing is left to be recognised. `decoder` None: nobody can decode it."""
+
+    preprocessing: Preprocessing = Preprocessing()
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -6,7 +6,7 @@ from edge.work import Work
 from gateway.partitioned import PartitionedModel
 from gateway.planner import Terms, write_plan
 from shared.addresses import Address
-from shared.engine.sessions import TileEngine
+from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
 from shared.messages import ProgramRef
 
@@ -24,7 +24,7 @@ def plan(partitioned):
 
 
 def test_the_plan_tells_an_edge_what_every_tile_reads_and_how_it_is_padded(partitioned, plan):
-    work = Work(plan, TileEngine(partitioned.program), Address("gateway", 4000))
+    work = Work(plan, PaddingEngine(partitioned.program), Address("gateway", 4000))
     assert (work.epoch, work.tile_count) == (7, 4)
     for tile in partitioned.stage.tiles:
         assert work.region(tile.index) == tile.input

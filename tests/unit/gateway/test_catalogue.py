@@ -4,11 +4,14 @@ import hashlib
 import json
 import re
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 from gateway.catalogue import DEFAULT_MODEL, MODELS, built_in, choose_cut, open_model
 from shared.errors import ConfigurationError, CutError, ModelError
-from tests.networks import Builder
+from shared.model.spec import Preprocessing
+from tests.networks import Builder, model_of
 
 
 def write(folder, description=None):
@@ -21,6 +24,24 @@ def write(folder, description=None):
     if description is not None:
         path.with_suffix(".json").write_text(json.dumps(description))
     return path
+
+
+def write_yolov8(folder, description=None):
+    """A model with the output of YOLOv8 for an input of 32x32: (1, 4 + 2 classes, 21 cells)."""
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["conv"], "conv", kernel_shape=[12, 32]),
+        helper.make_node("Reshape", ["conv", "shape"], ["output"], "output"),
+    ]
+    constants = [
+        numpy_helper.from_array(np.zeros((6, 3, 12, 32), np.float32), "kernel"),
+        numpy_helper.from_array(np.array([1, 6, 21], np.int64), "shape"),
+    ]
+    path = folder / "yolo.onnx"
+    model = model_of(nodes, constants, {"image": (1, 3, 32, 32)}, {"output": None})
+    path.write_bytes(model.SerializeToString())
+    if description is not None:
+        path.with_suffix(".json").write_text(json.dumps({"name": "yolo", "file": "yolo.onnx", **description}))
+    return str(path)
 
 
 def test_the_default_model_is_built_in():
@@ -57,6 +78,36 @@ def test_a_description_beside_the_file_is_read(tmp_path):
 def test_a_mistake_in_the_description_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match=r"mine\.json, colour"):
         open_model(str(write(tmp_path, {"name": "cats", "file": "mine.onnx", "colour": "red"})))
+
+
+def test_decoder_and_preparation_are_recognised_by_the_outputs(tmp_path):
+    spec = open_model(write_yolov8(tmp_path)).spec
+    assert (spec.decoder, spec.preprocessing) == ("yolov8", Preprocessing(channels="rgb", fill=114))
+
+
+def test_what_the_description_says_stays(tmp_path):
+    said = {"preprocessing": {"fill": 5}, "labels": ["cat", "dog"], "score_threshold": 0.25, "cut": ["conv"]}
+    spec = open_model(write_yolov8(tmp_path, said)).spec
+    assert (spec.decoder, spec.preprocessing) == ("yolov8", Preprocessing(fill=5))
+    assert (spec.labels, spec.score_threshold, spec.cut) == (("cat", "dog"), 0.25, ("conv",))
+
+
+def test_a_named_decoder_that_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"yolo: .* not those of decoder yolox: expected .* found output \[1, 6, 21\]"):
+        open_model(write_yolov8(tmp_path, {"decoder": "yolox"}))
+
+
+def test_heads_that_do_not_fit_are_refused(tmp_path):
+    heads = [{"output": "conv", "kind": "yolo", "anchors": [[1, 1]]}]
+    with pytest.raises(ModelError, match="not those of decoder darknet"):
+        open_model(write_yolov8(tmp_path, {"heads": heads}))
+
+
+@pytest.mark.parametrize("labels", [[], ["cat"]])
+def test_a_model_that_nobody_can_decode_can_be_opened(tmp_path, labels):
+    path = write(tmp_path, {"name": "cats", "file": "mine.onnx", "labels": labels})
+    spec = open_model(str(path)).spec
+    assert (spec.decoder, spec.preprocessing) == (None, Preprocessing())
 
 
 @pytest.mark.parametrize("name", ["yolo", "model.pt", "nanodet-g.json", ""])

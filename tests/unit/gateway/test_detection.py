@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from camera_sources.picture_folder import read_picture
+from gateway.catalogue import MODELS, open_model
 from gateway.decoding import Candidates
 from gateway.detection import OBJECTS_CAP, Detector, suppress
 from gateway.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
+from tests.networks import Builder
 
 PHOTOS = Path(__file__).parents[2] / "photos"
 
@@ -62,6 +66,17 @@ def test_no_candidates_are_no_objects():
 def test_more_than_a_crowd_is_cut_off_at_the_best():
     rows = [((10 * n, 0, 10 * n + 5, 5), 0.1 + n / 1000, 0) for n in range(OBJECTS_CAP + 50)]
     assert suppress(candidates(*rows), 0.6) == list(range(OBJECTS_CAP + 49, 49, -1))
+
+
+def test_classes_do_not_suppress_each_other_left_of_and_above_the_input():
+    behind, there = (-101, -101, -1, -1), (0, 0, 100, 100)
+    assert suppress(candidates((there, 0.9, 0), (behind, 0.5, 1)), 0.6) == [0, 1]
+
+
+def test_only_the_best_candidates_are_compared(monkeypatch):
+    monkeypatch.setattr("gateway.detection.CANDIDATES_CAP", 2)
+    rows = [(HERE, 0.5, 0), (ELSEWHERE, 0.9, 0), (NEARLY_HERE, 0.7, 1)]
+    assert suppress(candidates(*rows), 0.6) == [1, 2]
 
 
 boxes = st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(5, 40), st.integers(5, 40)).map(
@@ -134,14 +149,59 @@ def test_a_photo_in_tiles_and_in_one_piece_shows_the_same(nanodet, detect):
     assert Detector(whole, 1).detect(maps, letterbox).objects == detect(picture).objects
 
 
-def test_a_class_without_a_label_is_an_error_that_says_so(nanodet):
-    short = replace(nanodet, spec=nanodet.spec.model_copy(update={"labels": nanodet.spec.labels[:10]}))
-    partitioned = PartitionedModel.of(short, Grid(1, 1))
-    picture = read_picture(PHOTOS / "chelsea.webp")
-    letterbox = Letterbox(*picture.shape[:2], *nanodet.network.input_size)
-    maps = TiledHead(partitioned, 1).run(letterbox.apply(picture, nanodet.spec.preprocessing))
-    with pytest.raises(ModelError, match="found class 15, but its description has 10 labels"):
-        Detector(partitioned, 1).detect(maps, letterbox)
+def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_same(nanodet, detect, tmp_path):
+    model = onnx.load(MODELS / "nanodet-g" / "nanodet-g.onnx")
+    for stride in (8, 16, 32):
+        parts = [f"scores_{stride}", f"boxes_{stride}"]
+        model.graph.node.append(onnx.helper.make_node("Concat", parts, [f"both_{stride}"], f"both_{stride}", axis=2))
+    parts = ["both_8", "both_16", "both_32"]
+    model.graph.node.append(onnx.helper.make_node("Concat", parts, ["output"], "output", axis=1))
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, (1, 3549, 124)))
+    path = tmp_path / "joined.onnx"
+    path.write_bytes(model.SerializeToString())
+    said = {"name": "joined", "file": "joined.onnx", "labels": nanodet.spec.labels, "cut": nanodet.spec.cut}
+    path.with_suffix(".json").write_text(json.dumps(said))
+    joined = PartitionedModel.of(open_model(str(path)), Grid(3, 3))
+    picture = read_picture(PHOTOS / "camera.jpg")
+    letterbox = Letterbox.of(picture.shape, joined.model.network.input_size, joined.spec.preprocessing)
+    maps = TiledHead(joined, 1).run(letterbox.apply(picture, joined.spec.preprocessing))
+    assert Detector(joined, 1).detect(maps, letterbox).objects == detect(picture).objects != ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": ("cat",) * 10}, "has 10 labels, but its outputs hold 80 classes"),
+        ({"decoder": "invented"}, "decoder 'invented' is unknown"),
+        ({"decoder": "yolox"}, "not those of decoder yolox"),
+        ({"decoder": None, "labels": ("cat",) * 10}, "could be nanodet with 80 classes, but its description has 10"),
+    ],
+)
+def test_a_model_that_is_described_wrongly_gets_no_detector(nanodet, change, message):
+    wrong = replace(nanodet, spec=nanodet.spec.model_copy(update=change))
+    with pytest.raises(ModelError, match=message):
+        Detector(PartitionedModel.of(wrong, Grid(1, 1)), 1)
+
+
+def test_a_model_whose_outputs_nobody_can_decode_gets_no_detector(tmp_path):
+    build = Builder(32, 32)
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(build.model(build.conv("image", 4, 3, name="conv")).SerializeToString())
+    partitioned = PartitionedModel.of(open_model(str(path)), Grid(1, 1))
+    with pytest.raises(ModelError, match=r"mine: no decoder is known for its outputs, conv \[1, 4, 30, 30\]"):
+        Detector(partitioned, 1)
+
+
+def test_maps_that_are_no_numbers_are_nothing_and_are_told_of_once(nanodet, caplog):
+    partitioned = PartitionedModel.of(nanodet, Grid(1, 1))
+    detector = Detector(partitioned, 1)
+    maps = [np.full(shape, np.nan, np.float32) for shape in partitioned.map_shapes]
+    for _ in range(3):
+        assert detector.detect(maps, Letterbox(300, 400, *nanodet.network.input_size)).objects == ()
+    (told,) = caplog.messages
+    assert "model nanodet-g" in told
+    assert "dropped" in told
 
 
 def test_a_model_without_labels_names_classes_by_number(nanodet):

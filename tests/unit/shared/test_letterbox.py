@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from shared.letterbox import Letterbox
 from shared.model.spec import Preprocessing
 
+ALIGNMENTS = ["centre", "top-left"]
+
 lengths = st.integers(1, 4000)
 
 
 @st.composite
-def letterboxes(draw):
-    return Letterbox(draw(lengths), draw(lengths), draw(st.integers(32, 800)), draw(st.integers(32, 800)))
+def letterboxes(draw, alignments=st.sampled_from(ALIGNMENTS)):  # noqa: B008  (a strategy is a description)
+    input_size = draw(st.integers(32, 800)), draw(st.integers(32, 800))
+    return Letterbox(draw(lengths), draw(lengths), *input_size, draw(alignments))
 
 
 @given(letterboxes())
@@ -26,11 +29,22 @@ def test_the_scaled_picture_lies_inside_the_input_and_touches_two_borders(box):
     assert (height, width)[0] == box.height or width == box.width
 
 
-@given(letterboxes())
+@given(letterboxes(st.just("centre")))
 def test_bars_on_both_sides_differ_by_one_pixel_at_most(box):
     (top, left), (height, width) = box.offset, box.size
     assert 0 <= box.height - height - 2 * top <= 1
     assert 0 <= box.width - width - 2 * left <= 1
+
+
+@given(letterboxes(st.just("top-left")))
+def test_at_the_top_left_all_bars_are_right_and_below(box):
+    assert box.offset == (0, 0)
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3)])
+@pytest.mark.parametrize("align", ALIGNMENTS)
+def test_a_letterbox_is_made_for_a_picture_an_input_and_its_preparation(shape, align):
+    assert Letterbox.of(shape, (64, 96), Preprocessing(align=align)) == Letterbox(30, 40, 64, 96, align)
 
 
 @given(letterboxes())
@@ -61,12 +75,14 @@ def test_no_boxes_stay_no_boxes():
     assert Letterbox(100, 200, 416, 416).to_image(np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
+@pytest.mark.parametrize("align", ALIGNMENTS)
 @pytest.mark.parametrize("channels", ["bgr", "rgb"])
 @pytest.mark.parametrize("size", [(10, 31), (31, 10), (17, 17), (1, 50), (576, 768)])
-def test_bars_are_filled_and_the_picture_is_between_them(size, channels):
-    box = Letterbox(size[0], size[1], 64, 96)
+def test_bars_are_filled_and_the_picture_is_between_them(size, channels, align):
+    preprocessing = Preprocessing(channels=channels, fill=114, align=align)
+    box = Letterbox.of(size, (64, 96), preprocessing)
     picture = np.full((*size, 3), (10, 20, 30), np.uint8)
-    made = box.apply(picture, Preprocessing(channels=channels, fill=114))
+    made = box.apply(picture, preprocessing)
     (top, left), (height, width) = box.offset, box.size
     expected = np.full((64, 96, 3), 114, np.uint8)
     expected[top : top + height, left : left + width] = (10, 20, 30) if channels == "bgr" else (30, 20, 10)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from shared.engine.building import PADS, PIXELS, build_program
-from shared.engine.sessions import TileEngine
+from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
 from shared.ftp.merge import MergedMaps
 from shared.ftp.tiles import partition
@@ -40,7 +40,7 @@ def prepare(pixels):
 
 def run_tiles(model, cut, grid, pixels):
     stage, program = build_stage(model, cut, grid)
-    engine = TileEngine(program)
+    engine = PaddingEngine(program)
     merged = MergedMaps([describe(model, "test").shapes[tensor] for tensor in cut], stage.tiles)
     for tile in stage.tiles:
         merged.place(tile.index, engine.run(pixels[tile.input.slices], tile.pads))
@@ -59,7 +59,7 @@ def test_tiles_of_any_network_make_what_the_whole_network_makes(case):
     network = describe(case.model, "random")
     pixels = random_pixels(*network.input_size)
     tiled = run_tiles(case.model, case.cut, case.grid, pixels)
-    for made, expected in zip(tiled, run_whole(case.model, case.cut, pixels), strict=True):
+    for made, expected in zip(tiled, run_whole(case.original, case.cut, pixels), strict=True):
         np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5 * max(1.0, float(np.abs(expected).max())))
 
 
@@ -112,7 +112,7 @@ def test_a_program_takes_pixels_and_pads_and_gives_the_maps_in_order():
     stage, program = build_stage(build.model(fine, coarse), ["coarse", "fine"], Grid(2, 2))
     graph = onnx.load_from_string(program).graph
     assert [value.name for value in graph.input] == [PIXELS, PADS]
-    made = TileEngine(program).run(random_pixels(9, 9), stage.tiles[0].pads)
+    made = PaddingEngine(program).run(random_pixels(9, 9), stage.tiles[0].pads)
     assert [array.shape for array in made] == [(1, 4, 4, 4), (1, 4, 8, 8)]
 
 

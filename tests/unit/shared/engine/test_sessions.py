@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.engine.building import build_program
-from shared.engine.sessions import Network, TileEngine, normalise, open_session
+from shared.engine.sessions import Network, PaddingEngine, normalise, open_session
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
@@ -31,14 +31,14 @@ def program_of(model, tensor, grid):
 @pytest.mark.parametrize("program", [b"", b"garbage", b"\x08\x0a" * 100])
 def test_bytes_that_are_no_program_are_refused(program):
     with pytest.raises(ModelError, match="onnxruntime does not take the model"):
-        TileEngine(program)
+        PaddingEngine(program)
 
 
 def test_a_file_that_is_no_program_is_refused(tmp_path):
     path = tmp_path / "program.onnx"
     path.write_text("garbage")
     with pytest.raises(ModelError, match="onnxruntime does not take the model"):
-        TileEngine(path)
+        PaddingEngine(path)
 
 
 def test_a_file_that_is_missing_is_refused_by_name(tmp_path):
@@ -57,7 +57,7 @@ def test_threads_do_not_change_the_result():
     build = Builder(32, 32)
     stage, program = program_of(build.model(build.conv("image", 16, 3, name="conv", pads=[1] * 4)), "conv", Grid(1, 1))
     pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
-    one, two = (TileEngine(program, threads).run(pixels, stage.tiles[0].pads)[0] for threads in (1, 2))
+    one, two = (PaddingEngine(program, threads).run(pixels, stage.tiles[0].pads)[0] for threads in (1, 2))
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_pixels_need_not_be_contiguous():
     build = Builder(16, 16)
     stage, program = program_of(build.model(build.conv("image", 4, 3, name="conv")), "conv", Grid(2, 2))
     pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
-    engine, tile = TileEngine(program), stage.tiles[3]
+    engine, tile = PaddingEngine(program), stage.tiles[3]
     view = pixels[tile.input.slices]
     assert not view.flags.c_contiguous
     np.testing.assert_array_equal(engine.run(view, tile.pads)[0], engine.run(view.copy(), tile.pads)[0])
@@ -78,7 +78,7 @@ def test_a_program_runs_from_its_file_as_from_its_bytes(tmp_path):
     path.write_bytes(program)
     pixels = np.full((5, 5, 3), 9, np.uint8)
     pads = stage.tiles[0].pads
-    np.testing.assert_array_equal(TileEngine(path).run(pixels, pads)[0], TileEngine(program).run(pixels, pads)[0])
+    np.testing.assert_array_equal(PaddingEngine(path).run(pixels, pads)[0], PaddingEngine(program).run(pixels, pads)[0])
 
 
 def test_a_network_gives_its_outputs_by_name():
@@ -101,9 +101,9 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation_of_each_cha
 MEASURE = """
 import json, sys
 import numpy as np
-from shared.engine.sessions import TileEngine
+from shared.engine.sessions import PaddingEngine
 program, tiles = sys.argv[1], json.loads(sys.argv[2])
-engine = TileEngine(program)
+engine = PaddingEngine(program)
 for height, width, pads in tiles:
     engine.run(np.zeros((height, width, 3), np.uint8), pads)
 with open("/proc/self/status") as status:

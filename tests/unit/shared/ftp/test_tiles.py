@@ -19,8 +19,8 @@ def same(kernel):
 
 
 def pads_of(stage, tile):
-    """The pads of one tile by (layer, position)."""
-    return dict(zip(((edge.layer, edge.position) for edge in stage.edges), stage.tiles[tile].pads, strict=True))
+    """The pads of one tile by (layer, map)."""
+    return dict(zip(((edge.layer, edge.tensor) for edge in stage.edges), stage.tiles[tile].pads, strict=True))
 
 
 def test_a_tile_reads_its_cells_and_a_halo_and_is_padded_at_the_borders_of_the_map_only():
@@ -82,8 +82,8 @@ def test_a_map_that_two_kernels_use_is_computed_for_the_larger_and_cropped_for_t
     joined = build.layer("Concat", small, large, axis=1)
     stage = partition(build.network(joined), [joined], Grid(3, 1))
     assert stage.tiles[1].input == Region(2, 0, 10, 12)
-    assert pads_of(stage, 1) == {("small", 0): (-2, 0, -2, 0), ("large", 0): (0, 2, 0, 2)}
-    assert pads_of(stage, 0) == {("small", 0): (0, 0, -2, 0), ("large", 0): (2, 2, 0, 2)}
+    assert pads_of(stage, 1) == {("small", "shared"): (-2, 0, -2, 0), ("large", "shared"): (0, 2, 0, 2)}
+    assert pads_of(stage, 0) == {("small", "shared"): (0, 0, -2, 0), ("large", "shared"): (2, 2, 0, 2)}
 
 
 def test_a_map_at_the_cut_that_a_fused_layer_uses_too_is_cropped_to_its_region():
@@ -92,15 +92,15 @@ def test_a_map_at_the_cut_that_a_fused_layer_uses_too_is_cropped_to_its_region()
     far = build.conv(near, 4, 5, name="far", **same(5))
     stage = partition(build.network(near, far), [near, far], Grid(3, 1))
     assert stage.tiles[1].outputs == (Region(4, 0, 8, 12), Region(4, 0, 8, 12))
-    assert pads_of(stage, 1)[None, 0] == (-2, 0, -2, 0)
+    assert pads_of(stage, 1)[None, "near"] == (-2, 0, -2, 0)
 
 
-def test_a_layer_that_uses_a_map_twice_has_an_edge_for_each_use():
+def test_a_layer_that_uses_a_map_twice_has_one_edge():
     build = Builder(12, 12)
     twice = build.layer("Add", "image", "image", name="twice")
     far = build.conv("image", 3, 3, name="far", **same(3))
     stage = partition(build.network(twice, far), [twice, far], Grid(2, 1))
-    assert pads_of(stage, 0) == {("twice", 0): (0, 0, -1, 0), ("twice", 1): (0, 0, -1, 0), ("far", 0): (1, 1, 0, 1)}
+    assert pads_of(stage, 0) == {("twice", "image"): (0, 0, -1, 0), ("far", "image"): (1, 1, 0, 1)}
 
 
 def test_edges_that_no_tile_pads_or_crops_are_left_out():
@@ -176,7 +176,7 @@ def test_a_stage_knows_its_layers_input_cut_and_grid():
     assert [layer.name for layer in stage.layers] == ["conv", "relu"]
     assert (stage.input, stage.cut, stage.grid) == ("image", ("relu",), Grid(2, 1))
     assert [tile.index for tile in stage.tiles] == [0, 1]
-    assert stage.edges == (Edge("image", "conv", 0),)
+    assert stage.edges == (Edge("image", "conv"),)
 
 
 def test_a_layer_before_the_cut_that_cannot_be_tiled_is_refused_by_name():

@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shared.errors import ModelError
-from shared.ftp.windows import sliding_geometry
-from shared.model.loading import LARGEST_MODEL_BYTES, describe, fold_constants, load_onnx
+from shared.model.loading import LARGEST_MODEL_BYTES, describe, load_onnx
+from shared.model.plain import fold_constants
 from tests.networks import Builder, model_of
 
 
@@ -247,7 +247,7 @@ def test_automatic_padding_is_resolved_as_onnxruntime_does_it(op, auto_pad, kern
         return build.model(layer)
 
     automatic = model(auto_pad=auto_pad)
-    pads = sliding_geometry(describe(automatic, "auto").layers[0])[3]
+    pads = describe(automatic, "auto").layers[0].attributes["pads"]
     image = np.random.default_rng(3).standard_normal((1, 3, 7, 10)).astype(np.float32)
     np.testing.assert_allclose(run(model(pads=list(pads)), image), run(automatic, image), rtol=0, atol=1e-6)
 

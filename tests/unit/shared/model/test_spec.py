@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.model.spec import ModelSpec, Preprocessing, read_spec
+from shared.model.spec import ModelSpec, read_spec
 
 
 def write(folder, content):
@@ -16,13 +16,14 @@ def write(folder, content):
 
 def test_a_description_of_name_and_file_is_enough(tmp_path):
     spec = read_spec(write(tmp_path, {"name": "mine", "file": "mine.onnx"}))
-    assert spec == ModelSpec(name="mine", file="mine.onnx", preprocessing=Preprocessing())
+    assert spec == ModelSpec(name="mine", file="mine.onnx", decoder=None, preprocessing=None)
 
 
 def test_a_description_keeps_what_it_says(tmp_path):
     said = {
         "name": "mine", "file": "mine.onnx", "decoder": "nanodet", "score_threshold": 0.25, "iou_threshold": 0.5,
-        "preprocessing": {"channels": "bgr", "mean": [1, 2, 3], "std": [4, 5, 6], "fill": 114},
+        "preprocessing": {"channels": "bgr", "mean": [1, 2, 3], "std": [4, 5, 6], "fill": 114, "align": "top-left"},
+        "heads": [{"output": "layer_9", "kind": "yolo", "anchors": [[10, 13], [16.5, 30]], "scale_x_y": 1.05}],
         "cut": ["a", "b"], "labels": ["cat", "dog"],
     }  # fmt: skip
     assert json.loads(read_spec(write(tmp_path, said)).model_dump_json()) == said
@@ -39,7 +40,12 @@ def test_a_description_keeps_what_it_says(tmp_path):
         ({"preprocessing": {"channels": "grey"}}, "preprocessing.channels"),
         ({"preprocessing": {"mean": [1, 2]}}, "preprocessing.mean"),
         ({"preprocessing": {"fill": 256}}, "preprocessing.fill"),
+        ({"preprocessing": {"align": "bottom"}}, "preprocessing.align"),
         ({"preprocessing": {"scale": 2}}, "preprocessing.scale"),
+        ({"heads": [{"output": "a", "kind": "yolo", "anchors": []}]}, "heads.0.anchors"),
+        ({"heads": [{"output": "a", "kind": "yolo", "anchors": [[1, 0]]}]}, "heads.0.anchors.0.1"),
+        ({"heads": [{"output": "a", "kind": "ssd", "anchors": [[1, 1]]}]}, "heads.0.kind"),
+        ({"heads": [{"output": "a", "kind": "yolo", "anchors": [[1, 1]], "mask": 1}]}, "heads.0.mask"),
         ({"labels": [1]}, "labels.0"),
     ],
 )

@@ -1,0 +1,141 @@
+"""Preparing a program for this machine: for each kind of tile a small model, and one file of weights for all.
+
+onnxruntime's own optimisation turns weights into the blocked order that its fast kernels want, and each session would
+keep a copy. Here every kind is optimised once, the weights that come out are the same for all, and are written once;
+sessions map the file. What is made fits this processor and this onnxruntime only, and is checked against
+ordinary sessions before it is trusted. Runs in a process of its own, as its memory is not the worker's:
+
+    python -P -m shared.engine.preparing PROGRAM FOLDER < kinds.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from shared.engine.manifest import ALIGNMENT, EMPTY, MANIFEST, WEIGHTS, Kind, Manifest, Weight
+from shared.engine.sessions import PaddingEngine, PreparedEngine, open_session
+from shared.engine.specialising import specialise
+from shared.errors import DeepThingsError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+    from shared.ftp.tiles import Pads
+
+SMALLEST_SHARED_BYTES = 256
+"""Smaller constants stay in the models: shapes, scales, amounts."""
+
+TOLERANCE = 1e-5
+"""Largest difference from an ordinary session, in standard deviations of the maps."""
+
+
+def prepare(program: Path, kinds: Sequence[tuple[tuple[Pads, ...], tuple[int, int]]], folder: Path) -> Manifest:
+    """Write the models and weights for `kinds`, each the pads of a tile and its height and width, into `folder`.
+
+    Raises ModelError when onnxruntime's optimisation is not the same for all kinds, or its results are not exact.
+    """
+    loaded = onnx.load(program)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / EMPTY).touch()
+    described = []
+    with (folder / WEIGHTS).open("wb") as file:
+        weights = _WeightFile(file)
+        for number, (pads, _) in enumerate(kinds):
+            model = _optimise(specialise(loaded, pads))
+            path = f"kind_{number:03d}.onnx"
+            described.append(Kind(path, pads, tuple(weights.take(tensor) for tensor in _large(model))))
+            (folder / path).write_bytes(model.SerializeToString())
+    own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
+    if weights.size > 2 * own + 2**20:
+        raise ModelError(f"the weights of its kinds of tile differ: {weights.size} bytes for {own} of the program")
+    manifest = Manifest(tuple(described))
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_json()))
+    _check(loaded, folder, kinds)
+    return manifest
+
+
+def _optimise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model as onnxruntime would run it on this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        open_session(model.SerializeToString(), 1, {"optimized_model_filepath": str(path)})
+        return onnx.load(path)
+
+
+def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    floats = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.FLOAT16)
+    return [
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type in floats and numpy_helper.to_array(tensor).nbytes >= SMALLEST_SHARED_BYTES
+    ]
+
+
+class _WeightFile:
+    """Writes every array once, whoever brings it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._places: dict[bytes, int] = {}
+        self.size = 0
+
+    def take(self, tensor: onnx.TensorProto) -> Weight:
+        """Move a tensor's values out of its model, into the file."""
+        array = np.asarray(numpy_helper.to_array(tensor), order="C")
+        digest = hashlib.sha256(array.tobytes()).digest()
+        if digest not in self._places:
+            self._file.write(bytes(-self.size % ALIGNMENT))
+            self.size += -self.size % ALIGNMENT
+            self._places[digest] = self.size
+            self._file.write(array.tobytes())
+            self.size += array.nbytes
+        weight = Weight(tensor.name, array.dtype.name, tuple(array.shape), self._places[digest])
+        for field in ("raw_data", "float_data", "int32_data", "int64_data"):
+            tensor.ClearField(field)
+        tensor.data_location = TensorProto.EXTERNAL
+        del tensor.external_data[:]
+        for key, value in (("location", EMPTY), ("offset", weight.offset), ("length", array.nbytes)):
+            tensor.external_data.add(key=key, value=str(value))
+        return weight
+
+
+def _check(program: onnx.ModelProto, folder: Path, kinds: Sequence[tuple[tuple[Pads, ...], tuple[int, int]]]) -> None:
+    """Compare a tile of every kind with what an ordinary session makes of it."""
+    prepared = PreparedEngine(folder)
+    random = np.random.default_rng(1)
+    for number, (pads, size) in enumerate(kinds):
+        pixels = random.integers(0, 256, (*size, 3), np.uint8)
+        ordinary = PaddingEngine(specialise(program, pads).SerializeToString())
+        for made, expected in zip(prepared.run(pixels, pads), ordinary.run(pixels, pads), strict=True):
+            difference = float(np.abs(made - expected).max(initial=0.0)) if made.shape == expected.shape else np.inf
+            if not difference <= TOLERANCE * max(1e-3, float(expected.std())):
+                raise ModelError(f"tiles of kind {number} differ by {difference:.3g} from those of an ordinary session")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 when the folder is ready, 1 when this program cannot be prepared; why is on stderr."""
+    program, folder = map(Path, arguments)
+    kinds: Any = [(tuple(map(tuple, pads)), tuple(size)) for pads, size in json.load(sys.stdin)]
+    begun = time.monotonic()
+    try:
+        prepare(program, kinds, folder)
+    except DeepThingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
+        return 1
+    print(f"{len(kinds)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

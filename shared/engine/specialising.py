@@ -1,0 +1,156 @@
+"""From the program of a stage, whose pads are an input, to one for a single kind of tile, whose pads are fixed.
+
+Paddings go back into the convolutions and pools that they came from, so that onnxruntime computes them with the
+kernels of an ordinary model; crops become slices. A kind of tile is its tuple of pads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from shared.engine.building import PADS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ftp.tiles import Pads
+
+
+def specialise(program: onnx.ModelProto, pads: Sequence[Pads]) -> onnx.ModelProto:
+    """The program for tiles with these pads; it has one input less."""
+    special = onnx.ModelProto()
+    special.CopyFrom(program)
+    graph = special.graph
+    edit = _Specialisation(graph, pads)
+    nodes = [made for node in graph.node for made in edit.rewrite(node)]
+    nodes += [edit.result(value.name) for value in graph.output if edit.source(value.name) != value.name]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
+    for value in [value for value in graph.input if value.name == PADS]:
+        graph.input.remove(value)
+    used = {name for node in graph.node for name in node.input}
+    constants = [tensor for tensor in (*graph.initializer, *edit.constants) if tensor.name in used]
+    fresh = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in constants]
+    del graph.initializer[:]
+    graph.initializer.extend(fresh)
+    return special
+
+
+class _Specialisation:
+    def __init__(self, graph: onnx.GraphProto, pads: Sequence[Pads]) -> None:
+        self.constants: list[onnx.TensorProto] = []
+        self._rows = {
+            node.output[0]: pads[int(numpy_helper.to_array(row))]
+            for node in graph.node
+            if node.op_type == "Gather" and node.input[0] == PADS
+            for row in graph.initializer
+            if row.name == node.input[1]
+        }
+        self._values = {tensor.name: tensor for tensor in graph.initializer if _is_number(tensor)}
+        self._readers: dict[str, list[onnx.NodeProto]] = {}
+        self._makers = {name: node for node in graph.node for name in node.output}
+        for node in graph.node:
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
+        self._renamed: dict[str, str] = {}
+        self._inside: dict[str, Pads] = {}
+        for node in graph.node:
+            if node.op_type == "Pad" and len(node.input) > 1 and node.input[1] in self._rows:
+                self._plan(node, self._rows[node.input[1]])
+
+    def _plan(self, pad: onnx.NodeProto, amounts: Pads) -> None:
+        """Decide which layer can do the work of a Pad node itself."""
+        maker = self._makers.get(pad.input[0])
+        if maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
+            self._inside[maker.output[0]] = tuple(-amount for amount in amounts)  # type: ignore[assignment]
+            self._renamed[maker.output[0]] = pad.output[0]
+        elif not any(amounts):
+            self._renamed[pad.output[0]] = pad.input[0]
+        elif min(amounts) >= 0 and (layer := self._layer_behind(pad)) is not None and _takes(layer, amounts):
+            self._inside[layer.output[0]] = amounts
+            self._renamed[pad.output[0]] = pad.input[0]
+
+    def _layer_behind(self, pad: onnx.NodeProto) -> onnx.NodeProto | None:
+        """The convolution or pool that the border is made for, also behind the border's own DequantizeLinear."""
+        (reader, *others) = self._readers.get(pad.output[0], [None])
+        if reader is not None and reader.op_type == "DequantizeLinear":
+            (reader, *others) = self._readers.get(reader.output[0], [None])
+        return reader if not others and reader is not None and self._has_border_of(reader, pad) else None
+
+    def _has_border_of(self, layer: onnx.NodeProto, pad: onnx.NodeProto) -> bool:
+        """Whether the layer's own padding has the value that the Pad node has."""
+        if self._readers[pad.output[0]][0].op_type == "DequantizeLinear":
+            return True
+        expected = -np.inf if layer.op_type == "MaxPool" else 0
+        return bool(numpy_helper.to_array(self._values[pad.input[2]]) == expected)
+
+    def rewrite(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        """What stands in the place of one node of the program."""
+        if node.output[0] in self._rows:
+            return []
+        if node.op_type == "Pad" and len(node.input) > 1 and node.input[1] in self._rows:
+            if node.output[0] in self._renamed or self._renamed.get(node.input[0]) == node.output[0]:
+                return []
+            return self._pad(node, self._rows[node.input[1]])
+        made = onnx.NodeProto()
+        made.CopyFrom(node)
+        for at, name in enumerate(node.input):
+            made.input[at] = self.source(name)
+        inside = self._inside.get(node.output[0])
+        if inside is not None:
+            made.attribute.append(helper.make_attribute("pads", list(inside)))
+        if node.op_type == "ConvTranspose" and inside is not None:
+            made.output[0] = self._renamed[node.output[0]]
+        return [made]
+
+    def source(self, name: str) -> str:
+        """The tensor that is read where the program reads `name`."""
+        while name in self._renamed:
+            name = self._renamed[name]
+        return name
+
+    def result(self, name: str) -> onnx.NodeProto:
+        """Gives an output of the program back its name."""
+        return helper.make_node("Identity", [self.source(name)], [name], f"{name}.result")
+
+    def _pad(self, node: onnx.NodeProto, amounts: Pads) -> list[onnx.NodeProto]:
+        """A slice where cells are cropped, and a Pad where some are added."""
+        source, name = self.source(node.input[0]), node.output[0]
+        cropped = tuple(min(amount, 0) for amount in amounts)
+        added = tuple(max(amount, 0) for amount in amounts)
+        nodes = []
+        if any(cropped):
+            made = f"{name}.cropped" if any(added) else name
+            last = np.iinfo(np.int64).max
+            ends = [cropped[2] or last, cropped[3] or last]
+            rows = {"starts": [-cropped[0], -cropped[1]], "ends": ends, "axes": [2, 3]}
+            inputs = [self._constant(f"{name}.{role}", values) for role, values in rows.items()]
+            nodes.append(helper.make_node("Slice", [source, *inputs], [made], f"{node.name}.crop"))
+            source = made
+        if any(added):
+            amounts_name = self._constant(f"{name}.amounts", [0, 0, added[0], added[1], 0, 0, added[2], added[3]])
+            nodes.append(helper.make_node("Pad", [source, amounts_name, node.input[2]], [name], node.name))
+        return nodes
+
+    def _constant(self, name: str, values: list[int]) -> str:
+        self.constants.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+
+def _takes(layer: onnx.NodeProto, amounts: Pads) -> bool:
+    """Whether the layer can pad its input by so much; a pool by less than its kernel only."""
+    if layer.op_type == "Conv":
+        return True
+    if layer.op_type not in {"MaxPool", "AveragePool"}:
+        return False
+    (kernel,) = (attribute.ints for attribute in layer.attribute if attribute.name == "kernel_shape")
+    return all(amount < length for amount, length in zip(amounts, (*kernel, *kernel), strict=True))
+
+
+def _is_number(tensor: onnx.TensorProto) -> bool:
+    return all(length == 1 for length in tensor.dims)

@@ -1,0 +1,95 @@
+"""What layers and tiles cost: multiplications and bytes. Source: paper, section III-A, and its figures of memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, cast
+
+from shared.ftp.operators import SLIDING
+from shared.ftp.tiles import Propagation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.ftp.region import Region
+    from shared.ftp.tiles import Stage
+    from shared.model.network import Layer, Network, Shape
+
+ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "float64": 8, "int64": 8}
+"""Bytes of one element; what is not listed has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """One layer of one tile, or of the whole map: multiply-accumulate operations, and bytes in memory."""
+
+    layer: str
+    op: str
+    macs: int
+    input_bytes: int
+    output_bytes: int
+    weight_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """All that must be there while the layer runs."""
+        return self.input_bytes + self.output_bytes + self.weight_bytes
+
+
+def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:
+    """Multiply-accumulate operations for one cell (one row, one column, all channels) of the layer's output."""
+    if layer.op in {"Conv", "ConvTranspose"}:
+        weight = max(layer.constants.values(), key=prod, default=())
+        if layer.op == "Conv":
+            return prod(weight)
+        strides = cast("tuple[int, ...]", layer.attributes.get("strides", (1, 1)))
+        return prod(weight) / prod(strides)
+    channels = shapes[layer.outputs[0]][1] if len(shapes.get(layer.outputs[0], ())) > 1 else 0
+    kernel = cast("tuple[int, ...]", layer.attributes.get("kernel_shape", (1, 1))) if layer.op in SLIDING else (1, 1)
+    return 0 if layer.op in {"Concat", "Identity", "Split", "Slice"} else channels * prod(kernel) / 2
+
+
+def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, Region]) -> list[LayerCost]:
+    """What each layer costs when of every map only its box is computed."""
+    costs = []
+    for layer in layers:
+        box = boxes[layer.outputs[0]]
+        costs.append(
+            LayerCost(
+                layer=layer.name,
+                op=layer.op,
+                macs=round(macs_per_cell(layer, network.shapes) * box.area),
+                input_bytes=sum(map_bytes(network, tensor, boxes[tensor]) for tensor in set(layer.inputs)),
+                output_bytes=sum(map_bytes(network, tensor, boxes[tensor]) for tensor in layer.outputs),
+                weight_bytes=sum(4 * prod(shape) for shape in layer.constants.values()),
+            )
+        )
+    return costs
+
+
+def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
+    """For every tile of a stage, what each of its layers costs."""
+    propagation = Propagation(network, stage.layers)
+    boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
+    return [layer_costs(network, stage.layers, regions) for regions in boxes]
+
+
+def working_bytes(network: Network, stage: Stage) -> int:
+    """What the largest layer of the largest tile holds of input and output."""
+    return max(cost.input_bytes + cost.output_bytes for costs in tile_costs(network, stage) for cost in costs)
+
+
+def map_bytes(network: Network, tensor: str, box: Region) -> int:
+    """Bytes of a part of a map."""
+    return network.shapes[tensor][1] * box.area * ELEMENT_BYTES.get(network.types.get(tensor, "float32"), 1)
+
+
+def macs_of(network: Network, layers: Sequence[Layer]) -> int:
+    """Multiply-accumulate operations of layers on their whole maps; those of unknown shapes count nothing."""
+    total = 0.0
+    for layer in layers:
+        shape = network.shapes.get(layer.outputs[0], ())
+        if len(shape) == 4:
+            total += macs_per_cell(layer, network.shapes) * shape[2] * shape[3]
+    return round(total)

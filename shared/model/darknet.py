@@ -1,0 +1,82 @@
+"""Networks of Darknet, the framework of YOLO (Redmon, 2016), from their .cfg and .weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import ModelError
+from shared.model.darknet_build import Build
+from shared.model.darknet_config import read_config
+from shared.model.darknet_graph import Map
+from shared.model.darknet_heads import HEADS, anchor_head
+from shared.model.darknet_keys import refuse_unsupported
+from shared.model.darknet_layers import add_layer
+from shared.model.darknet_weights import Weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import onnx
+
+    from shared.model.darknet_config import Section
+    from shared.model.spec import AnchorHead
+
+IMAGE = "image"
+"""The model's input, float32 (1, channels, height, width)."""
+
+LARGEST_SIDE = 2**14
+"""Pixels of an input; no network for pictures has more, and its maps would not fit into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class DarknetModel:
+    """A network as ONNX, whose outputs are the maps that its detection layers read, and what those layers say.
+
+    The tensor `layer_NN` is the output of Darknet's layer of that number. `heads` are in the order of the .cfg, as are
+    the model's outputs.
+    """
+
+    model: onnx.ModelProto
+    heads: tuple[AnchorHead, ...]
+    classes: int
+
+
+def load_darknet(cfg: Path, weights: Path) -> DarknetModel:
+    """Import a network with [region] or [yolo] layers, exactly as Darknet computes it.
+
+    Raises ModelError, with file and line or layer: unreadable, not Darknet's, not supported, or not belonging together.
+    """
+    net, sections = read_config(cfg)
+    for section in (net, *sections):
+        refuse_unsupported(section)
+    if not any(section.kind in HEADS for section in sections):
+        raise ModelError(f"{cfg} detects nothing: it has no [region] and no [yolo] layer")
+    build, found = Build(_image(net), Weights(weights)), []
+    for section in sections:
+        if section.kind in HEADS:
+            found.append(anchor_head(section, build.previous(section), build.image))
+            build.end_layer(None)
+        else:
+            add_layer(build, section)
+    build.weights.finish()
+    heads = tuple(head for head, _ in found)
+    return DarknetModel(
+        model=build.graph.finish([head.output for head in heads]),
+        heads=heads,
+        classes=_classes(cfg, {classes for _, classes in found}),
+    )
+
+
+def _image(net: Section) -> Map:
+    height, width = net.whole("height"), net.whole("width")
+    for key, side in (("height", height), ("width", width)):
+        if side > LARGEST_SIDE:
+            raise net.error(f"must be {LARGEST_SIDE} or less", key)
+    return Map(IMAGE, net.whole("channels"), height, width)
+
+
+def _classes(cfg: Path, counts: set[int]) -> int:
+    if len(counts) != 1:
+        raise ModelError(f"{cfg}: its detection layers have different numbers of classes: {sorted(counts)}")
+    return counts.pop()

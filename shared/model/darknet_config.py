@@ -1,0 +1,136 @@
+"""Darknet's .cfg: sections of key=value lines, which remember where they were written."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_CFG_BYTES = 1_000_000
+"""Those of the largest networks have 50 kB; a larger file is something else, such as the weights."""
+
+LARGEST_NUMBER = 2**31 - 1
+"""Darknet keeps whole numbers in an int."""
+
+ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key=value line."""
+
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One [section]; `number` is Darknet's number of the layer, None for [net].
+
+    Every question about a key raises ModelError, with file and line, when its value is not what is asked for.
+    """
+
+    file: Path
+    kind: str
+    number: int | None
+    line: int
+    options: dict[str, Option] = field(default_factory=dict)
+
+    def error(self, objection: str, key: str = "") -> ModelError:
+        """What to raise about this section or, if it has `key`, about that line."""
+        option = self.options.get(key)
+        layer = "" if self.number is None else f"layer {self.number} "
+        about = f"{key}={option.value} {objection}" if option else objection
+        return ModelError(f"{self.file} line {option.line if option else self.line}: {layer}[{self.kind}] {about}")
+
+    def word(self, key: str, default: str) -> str:
+        """The value of `key` as it is written."""
+        option = self.options.get(key)
+        return default if option is None else option.value
+
+    def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
+        """A whole number of at least `least`. Without a default the key must be there."""
+        if default is not None and key not in self.options:
+            return default
+        number = self._number(key, self._value(key), _WHOLE, "is not a whole number")
+        if number < least:
+            raise self.error(f"must be {least} or more", key)
+        return int(number)
+
+    def decimal(self, key: str, default: float) -> float:
+        """A finite number."""
+        return self._number(key, self.options[key].value, _DECIMAL, "is no number") if key in self.options else default
+
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """Whole numbers with commas between; the key must be there."""
+        parts = self._value(key).split(",")
+        return tuple(int(self._number(key, part, _WHOLE, "is not a list of whole numbers")) for part in parts)
+
+    def decimals(self, key: str) -> tuple[float, ...]:
+        """Finite numbers with commas between; the key must be there."""
+        parts = self._value(key).split(",")
+        return tuple(self._number(key, part, _DECIMAL, "is not a list of numbers") for part in parts)
+
+    def _value(self, key: str) -> str:
+        if key not in self.options:
+            raise self.error(f"has no {key}=")
+        return self.options[key].value
+
+    def _number(self, key: str, text: str, pattern: re.Pattern[str], objection: str) -> float:
+        number = float(text) if pattern.fullmatch(text) else math.nan
+        if math.isnan(number):
+            raise self.error(objection, key)
+        if abs(number) > LARGEST_NUMBER:
+            raise self.error("is larger than Darknet can count", key)
+        return number
+
+
+def read_config(path: Path) -> tuple[Section, tuple[Section, ...]]:
+    """[net] and the layers of a .cfg. Raises ModelError, with the line, for what is not one."""
+    sections: list[Section] = []
+    for number, raw in enumerate(_text(path).split("\n"), start=1):
+        line = "".join(raw.partition("#")[0].split())  # blanks mean nothing to Darknet, wherever they are
+        if not line or line.startswith(";"):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            kind = ALIASES.get(line[1:-1], line[1:-1])
+            sections.append(Section(path, kind, len(sections) - 1 if sections else None, number))
+            if sections[0].kind != "net":
+                break
+        elif sections and "=" in line:
+            _add(sections[-1], line, number)
+        else:
+            raise ModelError(
+                f"{path} line {number}: {raw.strip()[:40]!r} is neither [section] nor key=value inside one; "
+                "is this a Darknet .cfg?"
+            )
+    if not sections or sections[0].kind != "net":
+        raise ModelError(f"{path} does not begin with a [net] section; is this a Darknet .cfg?")
+    return sections[0], tuple(sections[1:])
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_CFG_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    if len(content) > LARGEST_CFG_BYTES or b"\0" in content:
+        raise ModelError(f"{path} is not a Darknet .cfg, which is a text of a few kB; were cfg and weights swapped?")
+    return content.decode("utf-8-sig", errors="replace")  # comments may be in any encoding
+
+
+def _add(section: Section, line: str, number: int) -> None:
+    key, _, value = line.partition("=")
+    if key in section.options:
+        raise section.error(f"is said again in line {number}; remove one of the two", key)
+    section.options[key] = Option(value, number)

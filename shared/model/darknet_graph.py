@@ -1,0 +1,85 @@
+"""An ONNX model that is put together node by node, with the shape of every tensor known as soon as it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import TensorProto, helper
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+Attribute = int | float | str | list[int]
+
+OPSET = 21
+"""What the programs of the stages are made of too."""
+
+IR_VERSION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A feature map, float32 (1, channels, height, width); `stride` is the pixels of the image between two cells."""
+
+    tensor: str
+    channels: int
+    height: int
+    width: int
+    stride: Fraction = Fraction(1)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return 1, self.channels, self.height, self.width
+
+
+class Graph:
+    """The model so far. Its parts are written straight into one message: weights are large, copies of them too."""
+
+    def __init__(self, image: Map) -> None:
+        self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="deepthings")
+        self._model.opset_import.append(helper.make_opsetid("", OPSET))
+        self._graph = self._model.graph
+        self._graph.name = "darknet"
+        self._graph.input.append(_value(image.tensor, image.shape))
+        self._shapes: dict[str, Sequence[int]] = {}
+
+    def constant(self, name: str, array: np.ndarray[Any, Any]) -> str:
+        """Add an initialiser, of float32 or int64; returns its name."""
+        self._graph.initializer.add(
+            name=name,
+            dims=array.shape,
+            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+            raw_data=array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes(),
+        )
+        return name
+
+    def node(
+        self,
+        op: str,
+        inputs: Sequence[str],
+        output: str,
+        shape: Sequence[int],
+        attributes: Mapping[str, Attribute],
+    ) -> None:
+        """Add an operation that makes the tensor `output`, of which it has the name."""
+        node = helper.make_node(op, inputs, [output], output)
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in sorted(attributes.items()))
+        self._graph.node.append(node)
+        self._shapes[output] = shape
+
+    def finish(self, outputs: Sequence[str]) -> onnx.ModelProto:
+        """The model, whose outputs are these tensors."""
+        self._graph.output.extend(_value(name, self._shapes[name]) for name in outputs)
+        self._graph.value_info.extend(
+            _value(name, shape) for name, shape in self._shapes.items() if name not in set(outputs)
+        )
+        return self._model
+
+
+def _value(name: str, shape: Sequence[int]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

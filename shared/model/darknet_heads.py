@@ -1,0 +1,78 @@
+"""Darknet's detection layers, [region] and [yolo], as descriptions of how to read the map before them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from shared.model.spec import AnchorHead
+
+if TYPE_CHECKING:
+    from shared.model.darknet_config import Section
+    from shared.model.darknet_graph import Map
+
+HEADS: dict[str, Literal["region", "yolo"]] = {"region": "region", "yolo": "yolo"}
+
+Anchors = tuple[tuple[float, float], ...]
+
+CLASSES_DEFAULT = 20
+"""Darknet's own, from its first data set."""
+
+
+def anchor_head(section: Section, source: Map, image: Map) -> tuple[AnchorHead, int]:
+    """The head that reads `source`, with anchors in input pixels, and its number of classes.
+
+    Raises ModelError for keys that contradict each other, the map or the image.
+    """
+    if source is image:
+        raise section.error("is the first layer; there is no map that it could read")
+    classes = section.whole("classes", CLASSES_DEFAULT)
+    stride = _stride(section, source, image)
+    anchors = _region_anchors(section, stride) if section.kind == "region" else _yolo_anchors(section)
+    values = len(anchors) * (5 + classes)
+    if values != source.channels:
+        raise section.error(
+            f"with {len(anchors)} anchors and {classes} classes reads {values} channels, but {source.tensor} has "
+            f"{source.channels}; correct filters= there, or classes= and the anchors here"
+        )
+    scale = section.decimal("scale_x_y", 1)
+    if scale < 1:
+        raise section.error("must be 1 or more", "scale_x_y")
+    return AnchorHead(output=source.tensor, kind=HEADS[section.kind], anchors=anchors, scale_x_y=scale), classes
+
+
+def _stride(section: Section, source: Map, image: Map) -> int:
+    """Pixels from cell to cell, when the cells cover the image."""
+    stride = source.stride
+    covers = source.height * stride == image.height and source.width * stride == image.width
+    if not covers or stride.denominator != 1:
+        raise section.error(
+            f"reads {source.height} x {source.width} cells of {stride} x {stride} pixels, not the whole image of "
+            f"{image.height} x {image.width}; make width and height of [net] multiples of {stride}"
+        )
+    return int(stride)
+
+
+def _region_anchors(section: Section, stride: int) -> Anchors:
+    if section.whole("coords", 4) != 4:
+        raise section.error("is not supported, only coords=4 is", "coords")
+    if section.whole("softmax", 0, least=0) != 1:
+        raise section.error("is not supported, only softmax=1 is", "softmax")
+    return tuple((width * stride, height * stride) for width, height in _pairs(section))
+
+
+def _yolo_anchors(section: Section) -> Anchors:
+    pairs = _pairs(section)
+    mask = section.wholes("mask") if "mask" in section.options else range(len(pairs))
+    if not all(0 <= index < len(pairs) for index in mask):
+        raise section.error(f"must choose from the anchors 0 to {len(pairs) - 1}", "mask")
+    return tuple(pairs[index] for index in mask)
+
+
+def _pairs(section: Section) -> Anchors:
+    """All anchors as they are written, as (width, height)."""
+    numbers, count = section.decimals("anchors"), section.whole("num", 1)
+    if len(numbers) != 2 * count:
+        raise section.error(f"are {len(numbers)} numbers; num={count} needs {2 * count}", "anchors")
+    if min(numbers) <= 0:
+        raise section.error("must all be larger than 0", "anchors")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))

@@ -1,0 +1,112 @@
+"""Darknet's .weights: a header, then the numbers of one convolutional layer after the other."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shared.errors import ModelError
+from shared.model.loading import LARGEST_MODEL_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shared.model.darknet_config import Section
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+_FLOAT = np.dtype("<f4")
+
+VERSION_CAP = 1000
+"""From here on Darknet marks weights that are stored transposed; none of the networks that we know has that."""
+
+EPSILON = 1e-6
+"""Darknet adds it to the standard deviation, not to the variance."""
+
+
+class Weights:
+    """Reads the layers' numbers in order, straight from the mapped file."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ModelError when the file cannot be read or is not one of Darknet's."""
+        self._path = path
+        try:
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                header = file.read(20)
+            if size > LARGEST_MODEL_BYTES:
+                raise ModelError(f"weights {path} are larger than an ONNX file can be (2 GiB)")
+            self._position = _header_bytes(path, header)
+            self._bytes = np.memmap(path, np.uint8, "r")
+        except OSError as error:
+            raise ModelError(f"weights {path} cannot be read: {error.strerror or error}") from error
+
+    def convolution(self, section: Section, shape: tuple[int, ...], *, normalised: bool) -> tuple[Floats, Floats]:
+        """Kernels of `shape` (filters, channels / groups, size, size), and biases (filters,), float32.
+
+        Batch normalisation is folded into them. Raises ModelError when the file ends before, or holds no numbers.
+        """
+        filters, kernel_count = shape[0], math.prod(shape)
+        columns = 4 if normalised else 1
+        self._require(section, columns * filters + kernel_count)
+        per_filter = self._take(columns * filters).reshape(columns, filters)
+        kernels = self._take(kernel_count).reshape(shape)
+        if not np.isfinite(per_filter).all() or (normalised and (per_filter[3] < 0).any()):
+            raise self._garbage(section)
+        if normalised:
+            kernels, biases = _fold(per_filter, kernels)
+        else:
+            biases = per_filter[0]
+        if not (np.isfinite(kernels).all() and np.isfinite(biases).all()):
+            raise self._garbage(section)
+        return kernels, biases
+
+    def finish(self) -> None:
+        """Raises ModelError when bytes are left."""
+        left = len(self._bytes) - self._position
+        if left:
+            raise ModelError(
+                f"weights {self._path} have {len(self._bytes)} bytes, the layers of the cfg need {self._position}, "
+                f"{left} fewer; use the cfg that belongs to them"
+            )
+
+    def _require(self, section: Section, count: int) -> None:
+        needed, left = count * _FLOAT.itemsize, len(self._bytes) - self._position
+        if needed > left:
+            raise ModelError(
+                f"weights {self._path} end in layer {section.number} [{section.kind}], which needs {needed} bytes, and "
+                f"{left} are there; they are incomplete, or belong to another cfg than {section.file}"
+            )
+
+    def _take(self, count: int) -> Floats:
+        start = self._position
+        self._position += count * _FLOAT.itemsize
+        return self._bytes[start : self._position].view(_FLOAT)
+
+    def _garbage(self, section: Section) -> ModelError:
+        return ModelError(
+            f"weights {self._path} hold no sensible numbers for layer {section.number} [{section.kind}]; they are "
+            f"damaged, or belong to another cfg than {section.file}"
+        )
+
+
+def _header_bytes(path: Path, header: bytes) -> int:
+    """How long the header is: the count of pictures seen grew from 4 to 8 bytes with version 0.2."""
+    versions = struct.unpack("<2i", header[:8]) if len(header) >= 8 else (-1, -1)
+    length = 20 if versions[0] * 10 + versions[1] >= 2 else 16
+    if any(not 0 <= version < VERSION_CAP for version in versions) or len(header) < length:
+        raise ModelError(f"{path} is not a Darknet .weights file: it does not begin with a version and a count")
+    return length
+
+
+def _fold(per_filter: Floats, kernels: Floats) -> tuple[Floats, Floats]:
+    """Kernels and biases that do what scale * (x - mean) / deviation + bias does, rounded once, to float32."""
+    biases, scales, means, variances = per_filter.astype(np.float64)
+    factors = scales / (np.sqrt(variances) + EPSILON)
+    folded = np.empty(kernels.shape, _FLOAT)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.multiply(kernels, factors[:, None, None, None], out=folded, dtype=np.float64, casting="same_kind")
+        return folded, (biases - means * factors).astype(_FLOAT)

@@ -1,0 +1,171 @@
+"""One plain form for every model: a batch of one, one opset, constants and shape arithmetic folded, paddings explicit.
+
+All of it by the ONNX project's own tools: its version converter, shape inference and reference evaluator.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from shared.model.geometry import round_down_first_pool, spell_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.model.network import Shape
+
+OPSET = 21
+"""What the plain form is written in; onnxruntime 1.20 and everything later runs it."""
+
+FOLDING_PASSES = 8
+"""Shapes that hang on shapes; exporters nest them two or three deep."""
+
+NEVER_FOLDED = frozenset(["DequantizeLinear", "RandomNormal", "RandomUniform"])
+"""DequantizeLinear of a weight is what makes a quantised convolution one."""
+
+LARGEST_FOLDED_CELLS = 2**24
+"""A constant that would grow beyond this stays computed."""
+
+
+def plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> onnx.ModelProto:
+    """A new model that computes the same, in plain form, with all shapes that can be known.
+
+    `size` (height, width) is that of the image input, where the file leaves it open.
+    Raises ModelError, and the errors of the ONNX tools for a model that is not valid.
+    """
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    _fix_input(plain, size)
+    if opset(plain) < OPSET:
+        plain = onnx.version_converter.convert_version(plain, OPSET)
+    _drop_shapes(plain)
+    plain = fold_constants(plain)
+    _drop_empty_inputs(plain)
+    plain = _infer(plain)
+    while round_down_first_pool(plain, known_shapes(plain)):
+        _drop_shapes(plain)
+        plain = _infer(plain)
+    for _ in range(FOLDING_PASSES):
+        if not _fold_shapes(plain):
+            break
+        plain = _infer(fold_constants(plain))
+    spell_out(plain, known_shapes(plain))
+    return _infer(plain, strict=True)
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that the model is written in."""
+    return int(next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), OPSET))
+
+
+def shape_of(value: onnx.ValueInfoProto) -> Shape | None:
+    """The shape of a tensor, None when it is not fixed."""
+    if not value.type.tensor_type.HasField("shape"):
+        return None
+    dimensions = value.type.tensor_type.shape.dim
+    fixed = all(dimension.HasField("dim_value") and dimension.dim_value >= 0 for dimension in dimensions)
+    return tuple(dimension.dim_value for dimension in dimensions) if fixed else None
+
+
+def known_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
+    """The shape of every tensor and constant of the model that has a fixed one."""
+    graph = model.graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    shapes = {value.name: shape for value in values if (shape := shape_of(value)) is not None}
+    return shapes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+
+
+def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Compute once whatever depends on constants only, such as weights kept in half precision."""
+    folded = onnx.ModelProto()
+    folded.CopyFrom(model)
+    graph = folded.graph
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    remaining = []
+    for node in graph.node:
+        values = _value(node, constants)
+        if values is None:
+            remaining.append(node)
+        else:
+            constants.update(zip(node.output, values, strict=True))
+    used = {name for node in remaining for name in node.input} | {output.name for output in graph.output}
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(remaining)
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in constants.items() if name in used
+    )
+    return folded
+
+
+def _value(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
+    """What a node makes of constants; None when it has other inputs, or is not folded."""
+    foldable = node.op_type == "Constant" or (any(node.input) and all(name in constants for name in node.input if name))
+    if not foldable or node.op_type in NEVER_FOLDED:
+        return None
+    if node.op_type in {"ConstantOfShape", "Expand", "Tile"}:
+        shape = constants[node.input[0] if node.op_type == "ConstantOfShape" else node.input[1]]
+        if math.prod(shape.tolist()) > LARGEST_FOLDED_CELLS:
+            return None
+    inputs = {name: constants[name] for name in node.input if name}
+    try:
+        return [np.asarray(value) for value in ReferenceEvaluator(node).run(None, inputs)]
+    except (NotImplementedError, RuntimeError):  # an operator of somebody's own stays as it is
+        return None
+
+
+def _fold_shapes(model: onnx.ModelProto) -> bool:
+    """Turn every Shape and Size of a tensor whose shape is known into a constant; whether there were any."""
+    shapes = known_shapes(model)
+    found = False
+    for node in model.graph.node:
+        if node.op_type not in {"Shape", "Size"} or node.input[0] not in shapes:
+            continue
+        shape = np.array(shapes[node.input[0]], np.int64)
+        attributes = {attribute.name: attribute.i for attribute in node.attribute}
+        value = shape[attributes.get("start", 0) : attributes.get("end", len(shape))]
+        value = np.array(shape.prod(), np.int64) if node.op_type == "Size" else value
+        node.CopyFrom(
+            helper.make_node("Constant", [], list(node.output), node.name, value=numpy_helper.from_array(value))
+        )
+        found = True
+    return found
+
+
+def _infer(model: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
+    return onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
+
+
+def _fix_input(model: onnx.ModelProto, size: tuple[int, int] | None) -> None:
+    """An input whose batch is left open gets a batch of one; height and width that are left open get `size`."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in model.graph.input:
+        dimensions = value.type.tensor_type.shape.dim
+        if value.name in constants or len(dimensions) != 4:
+            continue
+        for dimension, length in zip(dimensions, (1, None, *(size or (None, None))), strict=True):
+            if dimension.dim_value < 1 and length:
+                dimension.dim_value = length
+
+
+def _drop_empty_inputs(model: onnx.ModelProto) -> None:
+    """Before opset 13 an input of a Resize that was not given was an empty constant."""
+    empty = {tensor.name for tensor in model.graph.initializer if list(tensor.dims) == [0]}
+    for node in model.graph.node:
+        if node.op_type == "Resize":
+            kept = ["" if name in empty else name for name in node.input]
+            del node.input[:]
+            node.input.extend(kept)
+
+
+def _drop_shapes(model: onnx.ModelProto) -> None:
+    """Shapes that the file claims may be those of another batch; they are inferred again."""
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        if value.type.tensor_type.elem_type:
+            value.type.tensor_type.ClearField("shape")
