@@ -1,10 +1,11 @@
-"""The programs of stages: fetched from the gateway once, kept on disk by their hash."""
+"""The programs of stages: fetched from the gateway once, kept on disk by their hash, with what was prepared of them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
@@ -12,6 +13,7 @@ from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from shared.addresses import Address
@@ -73,5 +75,12 @@ class ProgramCache:
     def _forget_old(self, newest: Path) -> None:
         """Whatever the clock says, `newest` stays: a Pi without a network does not know the time."""
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_PROGRAMS - 1 :]:
+        for path in _oldest(others, KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
+        for path in _oldest(self._folder.glob("prepared-*"), KEPT_PROGRAMS):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _oldest(paths: Iterable[Path], kept: int) -> list[Path]:
+    """All but the `kept` newest."""
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)[kept:]

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.decoding.recognition import family_of, named_decoder, output_shapes, recognise
-from shared.errors import ConfigurationError
-from shared.ftp.cuts import deepest_cut
+from shared.errors import ConfigurationError, ModelError
+from shared.ftp.cuts import best_cut
+from shared.model.darknet import load_darknet
 from shared.model.loading import describe, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing, read_spec
 
 if TYPE_CHECKING:
     import onnx
 
+    from shared.ftp.grid import Grid
     from shared.model.network import Network
 
 MODELS = Path(__file__).parent / "models"
@@ -36,27 +38,54 @@ def built_in() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob("*/*.json"))
 
 
-def open_model(name: str) -> Model:
-    """A built-in model by name, or an ONNX file by path with its description (same name, .json) beside it.
+def open_model(name: str, weights: Path | None = None) -> Model:
+    """A built-in model by name, an ONNX file or a Darknet .cfg, each with its description (same name, .json) beside it.
 
+    A .cfg needs its `weights`: the file of the same name beside it, unless another is named.
     Raises ConfigurationError for an unknown name, ModelError for a file that is no model, or not the one described.
     """
-    if name in built_in():
-        spec_path = MODELS / name / f"{name}.json"
-        spec, file = read_spec(spec_path), spec_path.parent
-    else:
-        path = Path(name)
-        if path.suffix != ".onnx":
-            raise ConfigurationError(
-                f"unknown model {name!r}: it is neither built in ({', '.join(built_in())}) nor an .onnx file"
-            )
-        described = path.with_suffix(".json")
-        spec = read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
-        file = path.parent
-    original = load_onnx(file / spec.file)
+    path = MODELS / name / f"{name}.json" if name in built_in() else Path(name)
+    if weights is not None and path.suffix != ".cfg":
+        raise ConfigurationError(
+            f"--weights {weights}: model {name} has its own weights; only a Darknet .cfg needs them"
+        )
+    if path.suffix == ".cfg":
+        return _open_darknet(path, weights or path.with_suffix(".weights"))
+    if path.suffix not in {".json", ".onnx"} or not (name in built_in() or path.suffix == ".onnx"):
+        raise ConfigurationError(
+            f"unknown model {name!r}: it is neither built in ({', '.join(built_in())}) nor an .onnx or .cfg file"
+        )
+    spec = _description(path)
+    original = load_onnx(path.parent / spec.file)
     proto = plain_model(original, spec.name, spec.input)
     network = describe(proto, spec.name)
+    if not any(layer.op == "Conv" for layer in network.layers):
+        raise ModelError(f"{spec.name} has no convolution: there is nothing in it to compute tile by tile")
     return Model(complete(spec, network), original, proto, network)
+
+
+def _description(path: Path) -> ModelSpec:
+    """What is said of a model beside its file, or nothing but its name."""
+    described = path.with_suffix(".json")
+    return read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
+
+
+def _open_darknet(cfg: Path, weights: Path) -> Model:
+    darknet = load_darknet(cfg, weights)
+    spec = _description(cfg)
+    said = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
+    network = describe(darknet.model, spec.name)
+    return Model(complete(spec.model_copy(update=said), network), darknet.model, darknet.model, network)
+
+
+def _names(cfg: Path) -> tuple[str, ...]:
+    """Darknet's own list of labels, one on each line, where it lies beside the .cfg under the same name."""
+    try:
+        return tuple(cfg.with_suffix(".names").read_text("utf-8").split("\n")[:-1])
+    except OSError:
+        return ()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{cfg.with_suffix('.names')} is not a list of labels: {error}") from error
 
 
 def complete(spec: ModelSpec, network: Network) -> CompleteSpec:
@@ -73,11 +102,11 @@ def complete(spec: ModelSpec, network: Network) -> CompleteSpec:
     return CompleteSpec(**said)
 
 
-def choose_cut(model: Model, asked: str | None) -> tuple[str, ...]:
-    """The cut that was asked for ("concat_28", or several maps "a,b"), else the model's own, else the deepest."""
+def choose_cut(model: Model, asked: str | None, grid: Grid) -> tuple[str, ...]:
+    """The cut that was asked for ("concat_28", or several maps "a,b"), else the model's own, else the best one."""
     if asked:
         cut = tuple(part.strip() for part in asked.split(",") if part.strip())
         if not cut:
             raise ConfigurationError(f"cut {asked!r} names no layer; write for example concat_28, or several as a,b")
-        return cut
-    return model.spec.cut or deepest_cut(model.network)
+        return tuple(model.network.tensor(name) for name in cut)
+    return model.spec.cut or best_cut(model.network, grid)

@@ -22,6 +22,7 @@ class GatewayConfig:
     """One gateway. Without `broker` it starts a Mosquitto of its own on `port`."""
 
     model: str = DEFAULT_MODEL
+    weights: Path | None = None
     grid: Grid = field(default_factory=lambda: Grid(3, 3))
     cut: str | None = None
     host: str = LOOPBACK

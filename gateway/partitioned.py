@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gateway.catalogue import Model, choose_cut
 from shared.engine.building import build_program
-from shared.engine.opening import TileKinds
+from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession
 from shared.engine.sessions import PaddingEngine, TileEngine, normalise
 from shared.ftp.costs import working_bytes
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
     from shared.model.spec import CompleteSpec
 
 
+TOLERANCE = 1e-4
+"""Largest difference allowed, in standard deviations of the maps: kernels may sum in another order."""
+
+ROUNDING = 2.0**-20
+"""The same in largest values of the maps, eight steps of float32: for maps that hardly differ from cell to cell."""
+
+
 @dataclass(frozen=True)
 class PartitionedModel:
     """One model, one cut, one grid."""
@@ -35,7 +44,7 @@ class PartitionedModel:
     @classmethod
     def of(cls, model: Model, grid: Grid, cut: str | None = None) -> PartitionedModel:
         """Raises CutError and ConfigurationError, see shared.ftp.tiles.partition."""
-        return cls(model, partition(model.network, choose_cut(model, cut), grid))
+        return cls(model, partition(model.network, choose_cut(model, cut, grid), grid, balanced=True))
 
     @property
     def spec(self) -> CompleteSpec:
@@ -113,11 +122,32 @@ class Difference:
 
     max_abs_diff: float
     map_std: float
+    map_max: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is no more than another order of summation makes."""
+        return self.max_abs_diff <= max(TOLERANCE * self.map_std, ROUNDING * self.map_max)
 
 
 def compare(tiled: list[Map], whole: list[Map]) -> Difference:
-    """The largest absolute difference over all maps, and the whole maps' standard deviation."""
+    """The largest absolute difference over all maps, and the whole maps' standard deviation and largest value."""
+    values = np.concatenate([array.ravel() for array in whole])
     return Difference(
         max(float(np.abs(a - b).max()) for a, b in zip(tiled, whole, strict=True)),
-        float(np.concatenate([array.ravel() for array in whole]).std()),
+        float(values.std()),
+        float(np.abs(values).max()),
     )
+
+
+def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple[Difference, str]:
+    """Compare the tiles of letterboxed pixels, uint8 (H, W, 3), with the whole; and which engine computed them.
+
+    Tiles are computed as an edge does it, with what it would prepare.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program.onnx"
+        program.write_bytes(partitioned.program)
+        engine = open_engine(program, partitioned.kinds, Path(folder), threads)
+        tiled = TiledHead(partitioned, threads, engine).run(pixels)
+    return compare(tiled, WholeHead(partitioned, threads).run(pixels)), engine.name

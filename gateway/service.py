@@ -60,7 +60,7 @@ class Gateway:
     def __init__(self, config: GatewayConfig) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._config = config
-        self._partitioned = PartitionedModel.of(open_model(config.model), config.grid, config.cut)
+        self._partitioned = PartitionedModel.of(open_model(config.model, config.weights), config.grid, config.cut)
         self._broker = config.broker or own_broker_address(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)

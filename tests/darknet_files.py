@@ -118,7 +118,7 @@ def yolov4_tiny(folder: Path, *, size=(416, 416), width=1.0, classes=80, seed=1)
 def everything(folder: Path, *, size=(64, 96), width=1.0, classes=3, seed=1) -> DarknetFiles:
     """What the others lack: every activation, groups, dropout, shortcuts, pools of all kinds, absolute routes."""
     many = scaled(16, width)
-    sections = [
+    sections: list[Section] = [
         conv(many, 3, activation="mish"),
         conv(many, 3, stride=2, activation="relu"),
         ("dropout", {"probability": 0.5}),

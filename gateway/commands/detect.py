@@ -11,7 +11,7 @@ import click
 from camera_sources.picture_folder import read_picture
 from gateway.annotation import annotate, write_picture
 from gateway.catalogue import open_model
-from gateway.commands.options import cut_option, grid_option, model_option
+from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.detection import Detector
 from gateway.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @model_option
+@weights_option
 @grid_option
 @cut_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write the annotated picture; for several, a folder.")
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def command(
     images: tuple[Path, ...],
     model: str,
+    weights: Path | None,
     grid: Grid,
     cut: str | None,
     out: Path | None,
@@ -41,7 +43,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Detect objects in IMAGE..., tile by tile, as a cluster would."""
-    partitioned = PartitionedModel.of(open_model(model), grid, cut)
+    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
     head, detector = TiledHead(partitioned, threads), Detector(partitioned, threads)
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")

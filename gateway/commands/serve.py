@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.commands.options import cut_option, grid_option, model_option
+from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.config import GatewayConfig
 from gateway.planner import Terms
 from gateway.service import Gateway
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @model_option
+@weights_option
 @grid_option
 @cut_option
 @listen_option
@@ -61,14 +62,14 @@ if TYPE_CHECKING:
 @threads_option
 @verbose_option
 def command(
-    model: str, grid: Grid, cut: str | None, host: str, port: int, data_port: int, broker: Address | None, lease: float,
-    deadline: float, verify_every: int, pictures: Path | None, threads: int, verbose: int,
+    model: str, weights: Path | None, grid: Grid, cut: str | None, host: str, port: int, data_port: int,
+    broker: Address | None, lease: float, deadline: float, verify_every: int, pictures: Path | None, threads: int, verbose: int,
 ) -> None:  # fmt: skip
     """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
     configure_logging(verbose)
     warn_of_open_door(host)
     config = GatewayConfig(
-        model=model, grid=grid, cut=cut, host=host, port=port, data_port=data_port, broker=broker, threads=threads,
+        model=model, weights=weights, grid=grid, cut=cut, host=host, port=port, data_port=data_port, broker=broker, threads=threads,
         terms=Terms(lease_s=lease, deadline_s=deadline), verify_every=verify_every, pictures=pictures,
     )  # fmt: skip
     run_service(lambda stop: Gateway(config).run(stop))

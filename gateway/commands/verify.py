@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,39 +12,33 @@ from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from gateway.catalogue import open_model
-from gateway.commands.options import cut_option, grid_option, model_option
-from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
+from gateway.commands.options import cut_option, grid_option, model_option, weights_option
+from gateway.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option
-from shared.engine.opening import open_engine
 from shared.errors import DeepThingsError
 from shared.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
 
-TOLERANCE = 1e-4
-"""Largest difference allowed, in standard deviations of the map: kernels may sum in another order."""
-
 
 @click.command()
 @model_option
+@weights_option
 @grid_option
 @cut_option
 @click.option("--image", type=click.Path(path_type=Path), help="A picture, instead of the first frame of the footage.")
 @threads_option
 @json_option
-def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads: int, as_json: bool) -> None:
+def command(
+    model: str, weights: Path | None, grid: Grid, cut: str | None, image: Path | None, threads: int, as_json: bool
+) -> None:
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
-    partitioned = PartitionedModel.of(open_model(model), grid, cut)
+    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
-    with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "program.onnx"
-        program.write_bytes(partitioned.program)
-        engine = open_engine(program, partitioned.kinds, Path(folder), threads)
-        tiled = TiledHead(partitioned, threads, engine).run(pixels)
-    difference = compare(tiled, WholeHead(partitioned, threads).run(pixels))
+    difference, engine = verify(partitioned, pixels, threads)
     stage = partitioned.stage
     report = {
         "model": partitioned.spec.name,
@@ -53,7 +46,7 @@ def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads
         "cut": list(stage.cut),
         "fused_layers": len(stage.layers),
         "tiles": len(stage.tiles),
-        "engine": engine.name,
+        "engine": engine,
         "max_abs_diff": difference.max_abs_diff,
         "map_std": difference.map_std,
     }
@@ -64,7 +57,7 @@ def command(model: str, grid: Grid, cut: str | None, image: Path | None, threads
             f"{partitioned.spec.name}, {len(stage.layers)} layers up to {', '.join(stage.cut)} in {grid} tiles: "
             f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
-    if not difference.max_abs_diff <= TOLERANCE * difference.map_std:
+    if not difference.exact:
         raise DeepThingsError(
             f"the tiles are not exact: they differ by {difference.max_abs_diff:.3g}; please report this with the model"
         )

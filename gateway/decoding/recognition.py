@@ -49,7 +49,7 @@ def recognise(shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family | Non
 
 def output_shapes(network: Network) -> Shapes:
     """What recognise and family_of want to know of a network."""
-    return {name: network.shapes[name] for name in network.outputs}
+    return {name: network.shapes.get(name, ()) for name in network.outputs}
 
 
 def named_decoder(spec: ModelSpec) -> str | None:

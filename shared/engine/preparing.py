@@ -88,7 +88,7 @@ class _WeightFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._places: dict[bytes, int] = {}
-        self.size = 0
+        self.size = file.write(bytes(ALIGNMENT))  # an empty file cannot be mapped
 
     def take(self, tensor: onnx.TensorProto) -> Weight:
         """Move a tensor's values out of its model, into the file."""

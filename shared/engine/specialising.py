@@ -119,22 +119,25 @@ class _Specialisation:
         return helper.make_node("Identity", [self.source(name)], [name], f"{name}.result")
 
     def _pad(self, node: onnx.NodeProto, amounts: Pads) -> list[onnx.NodeProto]:
-        """A slice where cells are cropped, and a Pad where some are added."""
+        """A Pad where cells are added, and a slice where some are cropped."""
         source, name = self.source(node.input[0]), node.output[0]
         cropped = tuple(min(amount, 0) for amount in amounts)
         added = tuple(max(amount, 0) for amount in amounts)
         nodes = []
-        if any(cropped):
-            made = f"{name}.cropped" if any(added) else name
-            last = np.iinfo(np.int64).max
-            ends = [cropped[2] or last, cropped[3] or last]
-            rows = {"starts": [-cropped[0], -cropped[1]], "ends": ends, "axes": [2, 3]}
-            inputs = [self._constant(f"{name}.{role}", values) for role, values in rows.items()]
-            nodes.append(helper.make_node("Slice", [source, *inputs], [made], f"{node.name}.crop"))
-            source = made
-        if any(added):
+        if any(added):  # before the crop, which may leave nothing that could be padded
+            made = f"{name}.added" if any(cropped) else name
             amounts_name = self._constant(f"{name}.amounts", [0, 0, added[0], added[1], 0, 0, added[2], added[3]])
-            nodes.append(helper.make_node("Pad", [source, amounts_name, node.input[2]], [name], node.name))
+            nodes.append(helper.make_node("Pad", [source, amounts_name, node.input[2]], [made], node.name))
+            source = made
+        if any(cropped):
+            last = np.iinfo(np.int64).max
+            rows = {
+                "starts": [-cropped[0], -cropped[1]],
+                "ends": [cropped[2] or last, cropped[3] or last],
+                "axes": [2, 3],
+            }
+            inputs = [self._constant(f"{name}.{role}", values) for role, values in rows.items()]
+            nodes.append(helper.make_node("Slice", [source, *inputs], [name], f"{node.name}.crop"))
         return nodes
 
     def _constant(self, name: str, values: list[int]) -> str:

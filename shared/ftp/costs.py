@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, cast
 
-from shared.ftp.operators import SLIDING
+from shared.ftp.operators import POINTWISE, SLIDING
+from shared.ftp.region import Region
 from shared.ftp.tiles import Propagation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.ftp.region import Region
     from shared.ftp.tiles import Stage
     from shared.model.network import Layer, Network, Shape
 
@@ -35,6 +35,31 @@ class LayerCost:
     def bytes(self) -> int:
         """All that must be there while the layer runs."""
         return self.input_bytes + self.output_bytes + self.weight_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StepMemory:
+    """What must be there while one layer, with those that work `in_place` behind it, makes its part of the maps. Bytes.
+
+    `held_bytes` are maps that only later layers, or those behind the cut, will read; in a plain chain there are none.
+    """
+
+    layer: str
+    op: str
+    in_place: tuple[str, ...]
+    input_bytes: int
+    output_bytes: int
+    held_bytes: int
+    weight_bytes: int
+
+    @property
+    def map_bytes(self) -> int:
+        """All but the weights."""
+        return self.input_bytes + self.output_bytes + self.held_bytes
+
+    @property
+    def bytes(self) -> int:
+        return self.map_bytes + self.weight_bytes
 
 
 def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:
@@ -76,8 +101,72 @@ def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
 
 
 def working_bytes(network: Network, stage: Stage) -> int:
-    """What the largest layer of the largest tile holds of input and output."""
-    return max(cost.input_bytes + cost.output_bytes for costs in tile_costs(network, stage) for cost in costs)
+    """What the largest layer of the largest tile holds of input and output; activations are computed in place."""
+    in_place = {layer.name for layer in stage.layers if layer.op in POINTWISE and len(layer.inputs) == 1}
+    costs = [cost for costs in tile_costs(network, stage) for cost in costs]
+    return max(
+        (cost.input_bytes + cost.output_bytes for cost in costs if cost.layer not in in_place),
+        default=max(cost.output_bytes for cost in costs),
+    )
+
+
+def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
+    """For every tile of a stage, what each of its steps holds. Source: paper, section III-A, its figure of memory."""
+    propagation = Propagation(network, stage.layers)
+    steps = steps_in_place(network, stage.layers)
+    boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
+    return [_memory_of(network, steps, stage.cut, regions) for regions in boxes]
+
+
+def peak_bytes(steps: Sequence[StepMemory]) -> int:
+    """What a device needs for one tile: the maps of the step that holds the most, and the weights of all."""
+    return max(step.map_bytes for step in steps) + sum(step.weight_bytes for step in steps)
+
+
+def steps_in_place(network: Network, layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
+    """Each layer, with the pointwise ones behind it that read its result only and make a map of the same size of it."""
+    steps: list[list[Layer]] = []
+    step_of: dict[str, int] = {}
+    for layer in layers:
+        origins = {step_of.get(tensor) for tensor in layer.inputs}
+        origin = origins.pop() if len(origins) == 1 else None
+        sizes = {_whole_bytes(network, tensor) for tensor in (*layer.inputs, *layer.outputs)}
+        if origin is None or len(sizes) > 1 or layer.op not in POINTWISE:
+            origin = len(steps)
+            steps.append([])
+        steps[origin].append(layer)
+        step_of.update(dict.fromkeys(layer.outputs, origin))
+    return [tuple(step) for step in steps]
+
+
+def _memory_of(
+    network: Network, steps: Sequence[Sequence[Layer]], cut: Sequence[str], boxes: Mapping[str, Region]
+) -> list[StepMemory]:
+    made = [{tensor for layer in step for tensor in layer.outputs} for step in steps]
+    read = [{tensor for layer in step for tensor in layer.inputs} - own for step, own in zip(steps, made, strict=True)]
+    last = {tensor: index for index, tensors in enumerate(read) for tensor in tensors}
+    last.update(dict.fromkeys(cut, len(steps)))
+    alive = {network.input}
+    memory = []
+    for index, (first, *behind) in enumerate(steps):
+        results = {tensor for tensor in made[index] if tensor in last}
+        memory.append(
+            StepMemory(
+                layer=first.name,
+                op=first.op,
+                in_place=tuple(layer.name for layer in behind),
+                input_bytes=sum(map_bytes(network, tensor, boxes[tensor]) for tensor in read[index]),
+                output_bytes=sum(map_bytes(network, tensor, boxes[tensor]) for tensor in results),
+                held_bytes=sum(map_bytes(network, tensor, boxes[tensor]) for tensor in alive - read[index]),
+                weight_bytes=sum(4 * prod(shape) for layer in steps[index] for shape in layer.constants.values()),
+            )
+        )
+        alive = {tensor for tensor in alive | results if last[tensor] > index}
+    return memory
+
+
+def _whole_bytes(network: Network, tensor: str) -> int:
+    return map_bytes(network, tensor, Region.whole(*network.shapes[tensor][2:]))
 
 
 def map_bytes(network: Network, tensor: str, box: Region) -> int:

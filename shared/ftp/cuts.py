@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.costs import macs_of, macs_per_cell, map_bytes
-from shared.ftp.operators import SLIDING, demand, refuse_untileable
+from shared.ftp.operators import SLIDING, refuse_untileable
 from shared.ftp.region import Region
-from shared.ftp.tiles import Propagation, divide
+from shared.ftp.tiles import Propagation, divide, halo_of, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +151,8 @@ def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
 
 def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagation: Propagation) -> CutCost:
     """Rows and columns do not depend on each other, so a grid's first row and first column tell all of it."""
-    outputs = divide([network.shapes[name][2:] for name in cut.maps], grid)
+    halo = halo_of(network, cut.layers, cut.maps)
+    outputs = divide([network.shapes[name][2:] for name in cut.maps], grid, halo)
     count = len(cut.layers)
     row_boxes, column_boxes = (
         [propagation.regions(dict(zip(cut.maps, outputs[index], strict=True)), count).boxes for index in indexes]
@@ -174,20 +174,3 @@ def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagati
         largest_tile_macs=round(tiles.max()),
         receptive_field=receptive_field(network, cut.layers, cut.maps),
     )
-
-
-def receptive_field(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> tuple[int, int]:
-    """Height and width, in pixels, of what one cell in the middle of the maps sees of the picture."""
-    regions = {tensor: _middle(network.shapes[tensor][2:]) for tensor in maps}
-    for layer in reversed(layers):
-        seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
-        if seen:
-            needed = demand(layer, reduce(Region.hull, seen), network.shapes)
-            for tensor in layer.inputs:
-                regions[tensor] = regions.get(tensor, needed).hull(needed)
-    field = regions[network.input]
-    return field.height, field.width
-
-
-def _middle(size: Sequence[int]) -> Region:
-    return Region(size[0] // 2, size[1] // 2, size[0] // 2 + 1, size[1] // 2 + 1)

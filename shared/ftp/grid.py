@@ -35,9 +35,11 @@ class Grid:
     def count(self) -> int:
         return self.rows * self.columns
 
-    def cells(self, height: int, width: int) -> tuple[Region, ...]:
+    def cells(self, height: int, width: int, halo: tuple[float, float] = (0.0, 0.0)) -> tuple[Region, ...]:
         """Divide a map of `height` x `width` cells as evenly as whole cells allow.
 
+        With a `halo`, the cells above and below (and left and right) that a tile needs beyond its own, tiles become
+        equal with their halos: those at the border, which have it on one side only, get more cells of their own.
         Raises ConfigurationError when a tile would be empty.
         """
         if self.rows > height or self.columns > width:
@@ -45,10 +47,18 @@ class Grid:
                 f"grid {self} is larger than the map it divides ({height}x{width} cells); "
                 f"choose at most {height}x{width}, or cut the network earlier"
             )
-        rows = [row * height // self.rows for row in range(self.rows + 1)]
-        columns = [column * width // self.columns for column in range(self.columns + 1)]
+        rows, columns = _bounds(height, self.rows, halo[0]), _bounds(width, self.columns, halo[1])
         return tuple(
             Region(rows[r], columns[c], rows[r + 1], columns[c + 1])
             for r in range(self.rows)
             for c in range(self.columns)
         )
+
+
+def _bounds(length: int, parts: int, halo: float) -> list[int]:
+    """Where the parts of one axis begin, and where the last one ends."""
+    if parts < 3 or not halo:
+        return [part * length // parts for part in range(parts + 1)]
+    inner = max(1.0, (length - 2 * halo) / parts)
+    outer = (length - (parts - 2) * inner) / 2
+    return [0, *(round(outer + part * inner) for part in range(parts - 1)), length]

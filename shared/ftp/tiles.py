@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from shared.ftp.operators import SPREADING, axes_of, cell_constants, refuse_untileable
+from shared.ftp.operators import SPREADING, axes_of, cell_constants, demand, refuse_untileable
 from shared.ftp.region import Region
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ Pads = tuple[int, int, int, int]
 """(top, left, bottom, right) in cells: border to add where positive, cells to crop where negative."""
 
 NO_PADS: Pads = (0, 0, 0, 0)
+NO_HALO = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,11 @@ class Stage:
     tiles: tuple[Tile, ...]
 
 
-def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
+def partition(network: Network, cut: Sequence[str], grid: Grid, *, balanced: bool = False) -> Stage:
     """Fuse the layers before `cut` and divide them into the tiles of `grid`.
 
-    The grid divides the coarsest map at the cut; finer ones are divided at the same places, axis by axis.
+    The grid divides the coarsest map at the cut, evenly as in the paper, or so that tiles are `balanced` with their
+    halos; finer maps are divided at the same places, axis by axis.
     Raises CutError for a layer that cannot be tiled, ConfigurationError for a grid with empty tiles.
     Source: paper, section III-A, algorithm 1, extended to graphs with branches.
     """
@@ -69,7 +71,7 @@ def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     for layer in layers:
         refuse_untileable(layer, network.shapes)
     sizes = [network.shapes[tensor][2:] for tensor in cut]
-    outputs = divide(sizes, grid)
+    outputs = divide(sizes, grid, halo_of(network, layers, cut) if balanced else NO_HALO)
     propagation = Propagation(network, layers)
     propagated = [propagation.regions(dict(zip(cut, regions, strict=True))) for regions in outputs]
     pads = [pads_of(layers, regions) for regions in propagated]
@@ -87,10 +89,36 @@ def partition(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     )
 
 
-def divide(sizes: Sequence[Sequence[int]], grid: Grid) -> list[tuple[Region, ...]]:
+def divide(sizes: Sequence[Sequence[int]], grid: Grid, halo: tuple[float, float] = NO_HALO) -> list[tuple[Region, ...]]:
     """What each tile of `grid` has of maps of these sizes (height, width). Raises ConfigurationError."""
     coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
-    return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.cells(*coarsest)]
+    return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.cells(*coarsest, halo)]
+
+
+def halo_of(network: Network, layers: Sequence[Layer], cut: Sequence[str]) -> tuple[float, float]:
+    """Rows and columns that a tile needs beyond its own on each side, in cells of the coarsest map at the cut."""
+    field = receptive_field(network, layers, cut)
+    cells = [min(network.shapes[tensor][2 + axis] for tensor in cut) for axis in (0, 1)]
+    steps = [size / count for size, count in zip(network.input_size, cells, strict=True)]
+    rows, columns = (max(0.0, (seen - step) / 2 / step) for seen, step in zip(field, steps, strict=True))
+    return rows, columns
+
+
+def receptive_field(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> tuple[int, int]:
+    """Height and width, in pixels, of what one cell in the middle of the maps sees of the picture."""
+    regions = {tensor: _middle(network.shapes[tensor][2:]) for tensor in maps}
+    for layer in reversed(layers):
+        seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
+        if seen:
+            needed = demand(layer, reduce(Region.hull, seen), network.shapes)
+            for tensor in layer.inputs:
+                regions[tensor] = regions.get(tensor, needed).hull(needed)
+    field = regions[network.input]
+    return field.height, field.width
+
+
+def _middle(size: Sequence[int]) -> Region:
+    return Region(size[0] // 2, size[1] // 2, size[0] // 2 + 1, size[1] // 2 + 1)
 
 
 def _scaled(cell: Region, coarse: Sequence[int], fine: Sequence[int]) -> Region:

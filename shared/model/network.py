@@ -63,7 +63,7 @@ class Network:
         made = next((layer.outputs for layer in self.layers if layer.name == name), ())
         if len(made) == 1:
             return made[0]
-        near = get_close_matches(name, self.producers, 3, 0.3) or list(self.producers)[:4]
+        near = get_close_matches(name, self.producers, 4, 0.6) or list(self.producers)[:4]
         raise CutError(f"{self.name} has no layer {name!r} to cut behind; its layers are named like {', '.join(near)}")
 
     def head(self, cut: Iterable[str]) -> tuple[Layer, ...]:

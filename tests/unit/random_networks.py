@@ -58,6 +58,10 @@ class Map:
     size: tuple[int, int]
 
 
+DENSE = ("dense_conv", "leaky", "concat", "add")
+"""Kinds of layer in which every cell of the input counts, so that no region is larger than it must be."""
+
+
 @st.composite
 def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> Case:
     """Chains and branches of `kinds` (all, when empty) that end in one map or several."""
@@ -68,7 +72,7 @@ def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> Case:
     for _ in range(draw(st.integers(1, LAYERS_CAP))):
         source = draw(st.sampled_from(maps[-3:]))
         kind = draw(st.sampled_from(kinds or tuple(KINDS)))
-        if kind in {"concat", "combine"}:
+        if kind in {"concat", "combine", "add"}:
             alike = [other for other in maps if other.size == source.size]
             other = draw(st.sampled_from([one for one in alike if kind == "concat" or one.channels == source.channels]))
             made = _joined(draw, build, source, other, kind)
@@ -100,7 +104,7 @@ def _joined(draw: st.DrawFn, build: Builder, source: Map, other: Map, kind: str)
     if kind == "concat":
         name = build.layer("Concat", source.name, other.name, axis=1)
         return Map(name, source.channels + other.channels, source.size)
-    op = draw(st.sampled_from(["Add", "Sub", "Max", "Min", "Mul"]))
+    op = "Add" if kind == "add" else draw(st.sampled_from(["Add", "Sub", "Max", "Min", "Mul"]))
     return Map(build.layer(op, source.name, other.name), source.channels, source.size)
 
 
@@ -256,6 +260,25 @@ def _sliding(draw: st.DrawFn, build: Builder, source: Map, op: str) -> Map:
     return Map(name, filters, (rows, columns))
 
 
+def _dense(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+    """A convolution without holes, whose last window ends with the map or its padding."""
+    axes = []
+    for length in source.size:
+        kernel, stride = draw(st.sampled_from([(1, 1), (3, 1), (5, 1), (2, 2), (3, 2)]))
+        before = draw(st.integers(0, kernel - 1))
+        after = (stride - (length + before - kernel) % stride) % stride if length + before >= kernel else kernel
+        axes.append((kernel, stride, before, after))
+        if length + before + after < kernel or after >= kernel:
+            return None
+    kernels, strides, starts, ends = (list(values) for values in zip(*axes, strict=True))
+    rows, columns = (
+        out_length(length, kernel, stride, 1, top, bottom)
+        for length, (kernel, stride, top, bottom) in zip(source.size, axes, strict=True)
+    )
+    name = build.conv(source.name, 2, tuple(kernels), strides=strides, pads=[*starts, *ends])
+    return Map(name, 2, (rows, columns))
+
+
 def _axis(draw: st.DrawFn, length: int, *, keep: bool, pool: bool) -> tuple[int, int, int, int, int]:
     """Kernel, stride, dilation and the two pads of one axis.
 
@@ -302,6 +325,11 @@ KINDS: dict[str, Any] = {
     "sliced": _sliced,
     "rearranged": _rearranged,
     "framed": _framed,
+    "dense_conv": _dense,
+    "leaky": lambda _draw, build, source: Map(
+        build.layer("LeakyRelu", source.name, alpha=0.1), source.channels, source.size
+    ),
     "concat": None,
     "combine": None,
+    "add": None,
 }

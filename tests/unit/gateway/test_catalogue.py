@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 from gateway.catalogue import DEFAULT_MODEL, MODELS, built_in, choose_cut, open_model
 from shared.errors import ConfigurationError, CutError, ModelError
+from shared.ftp.grid import Grid
 from shared.model.spec import Preprocessing
 from tests.networks import Builder, model_of
 
@@ -129,31 +130,45 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 
 def test_the_cut_that_was_asked_for_wins(nanodet):
-    assert choose_cut(nanodet, "conv_01") == ("conv_01",)
+    assert choose_cut(nanodet, "conv_01", Grid(3, 3)) == ("conv_01",)
 
 
 @pytest.mark.parametrize("asked", ["conv_01,concat_28", " conv_01 , concat_28 ", "conv_01,,concat_28,"])
 def test_several_maps_are_separated_by_commas(nanodet, asked):
-    assert choose_cut(nanodet, asked) == ("conv_01", "concat_28")
+    assert choose_cut(nanodet, asked, Grid(3, 3)) == ("conv_01", "concat_28")
 
 
 @pytest.mark.parametrize("asked", [None, ""])
 def test_the_models_own_cut_is_the_default(nanodet, asked):
-    assert choose_cut(nanodet, asked) == nanodet.spec.cut
+    assert choose_cut(nanodet, asked, Grid(3, 3)) == nanodet.spec.cut
 
 
 def test_a_model_without_a_cut_is_cut_as_deep_as_possible(tmp_path):
-    assert choose_cut(open_model(str(write(tmp_path))), None) == ("conv",)
+    assert choose_cut(open_model(str(write(tmp_path))), None, Grid(3, 3)) == ("conv",)
 
 
 def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
     build = Builder(16, 16)
     path = tmp_path / "mine.onnx"
-    path.write_bytes(build.model(build.layer("GlobalAveragePool", "image", name="pooled")).SerializeToString())
-    with pytest.raises(CutError, match="pooled"):
-        choose_cut(open_model(str(path)), None)
+    pooled = build.layer("GlobalAveragePool", "image", name="pooled")
+    path.write_bytes(build.model(build.conv(pooled, 4, 1)).SerializeToString())
+    with pytest.raises(CutError, match="cannot be tiled: layer pooled"):
+        choose_cut(open_model(str(path)), None, Grid(3, 3))
+
+
+def test_a_model_without_a_convolution_is_refused(tmp_path):
+    build = Builder(16, 16)
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(build.model(build.layer("GlobalAveragePool", "image")).SerializeToString())
+    with pytest.raises(ModelError, match="mine has no convolution"):
+        open_model(str(path))
+
+
+def test_a_cut_may_be_named_by_its_layer(nanodet):
+    layer = nanodet.network.producers["concat_28"]
+    assert choose_cut(nanodet, layer.name, Grid(3, 3)) == ("concat_28",)
 
 
 def test_a_cut_that_names_no_layer_is_refused_with_an_example():
     with pytest.raises(ConfigurationError, match="names no layer; write for example concat_28"):
-        choose_cut(open_model("nanodet-g"), " , ")
+        choose_cut(open_model("nanodet-g"), " , ", Grid(3, 3))

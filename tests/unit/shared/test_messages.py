@@ -31,6 +31,7 @@ PLAN: dict[str, Any] = {
             "layers": 28,
             "grid": "1x1",
             "program": {"sha256": "0" * 64, "bytes": 9},
+            "working_bytes": 1000,
             "tiles": [{"input": [0, 0, 416, 416], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]]}],
         }
     ],

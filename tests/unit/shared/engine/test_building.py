@@ -6,51 +6,26 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 
-from shared.engine.building import PADS, PIXELS, build_program
+from shared.engine.building import PADS, PIXELS
 from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
-from shared.ftp.merge import MergedMaps
-from shared.ftp.tiles import partition
-from shared.model.cutting import head_model
 from shared.model.loading import describe
-from shared.model.spec import Preprocessing
 from tests.networks import Builder
-from tests.unit.random_networks import cases
-
-PREPARATION = Preprocessing(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0))
-"""Black pixels are not zero after it, so that a border of the wrong value is seen."""
-
-
-def build_stage(model, cut, grid):
-    network = describe(model, "test")
-    stage = partition(network, cut, grid)
-    return stage, build_program(head_model(model, network, cut), stage, PREPARATION)
-
-
-def random_pixels(height, width):
-    return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def prepare(pixels):
-    planes = (pixels.astype(np.float32) - np.array(PREPARATION.mean, np.float32)) / np.array(
-        PREPARATION.std, np.float32
-    )
-    return np.ascontiguousarray(planes.transpose(2, 0, 1)[np.newaxis])
+from tests.unit.random_networks import DENSE, cases
+from tests.unit.shared.engine.running import (
+    assert_same,
+    build_stage,
+    merge_tiles,
+    prepare,
+    random_pixels,
+    run_whole,
+)
 
 
 def run_tiles(model, cut, grid, pixels):
     stage, program = build_stage(model, cut, grid)
     engine = PaddingEngine(program)
-    merged = MergedMaps([describe(model, "test").shapes[tensor] for tensor in cut], stage.tiles)
-    for tile in stage.tiles:
-        merged.place(tile.index, engine.run(pixels[tile.input.slices], tile.pads))
-    assert merged.complete
-    return merged.maps
-
-
-def run_whole(model, cut, pixels):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(list(cut), {"image": prepare(pixels)})
+    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile_pixels, tile.pads))
 
 
 @settings(max_examples=300)
@@ -59,8 +34,28 @@ def test_tiles_of_any_network_make_what_the_whole_network_makes(case):
     network = describe(case.model, "random")
     pixels = random_pixels(*network.input_size)
     tiled = run_tiles(case.model, case.cut, case.grid, pixels)
-    for made, expected in zip(tiled, run_whole(case.original, case.cut, pixels), strict=True):
-        np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5 * max(1.0, float(np.abs(expected).max())))
+    assert_same(tiled, run_whole(case.original, case.cut, pixels))
+
+
+@settings(max_examples=100)
+@given(cases(kinds=DENSE))
+def test_a_region_is_the_smallest_that_suffices(case):
+    """One row or column less: what it holds changes the tile."""
+    network = describe(case.model, "random")
+    stage, _ = build_stage(case.model, case.cut, case.grid)
+    pixels = random_pixels(*network.input_size)
+    session = onnxruntime.InferenceSession(case.original.SerializeToString(), providers=["CPUExecutionProvider"])
+    before = session.run(list(case.cut), {"image": prepare(pixels)})
+    for tile in stage.tiles[:4]:
+        rows, columns = tile.input.slices
+        for edge in ((rows.start, columns), (rows.stop - 1, columns), (rows, columns.start), (rows, columns.stop - 1)):
+            changed = pixels.copy()
+            changed[edge] ^= 128
+            after = session.run(list(case.cut), {"image": prepare(changed)})
+            assert any(
+                not np.array_equal(one[:, :, *region.slices], other[:, :, *region.slices])
+                for one, other, region in zip(before, after, tile.outputs, strict=True)
+            ), f"tile {tile.index} does not need {edge} of {tile.input}"
 
 
 def test_tiles_that_lie_in_the_padding_are_exact():

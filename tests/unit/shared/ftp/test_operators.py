@@ -125,7 +125,7 @@ def test_a_layer_that_does_not_work_on_maps_is_refused():
 def test_a_convolution_whose_weights_are_computed_from_the_picture_is_refused():
     build = Builder(8, 8)
     network = build.network(build.layer("Conv", "image", "image", name="culprit"))
-    with pytest.raises(CutError, match=r"culprit \(Conv\) has weights that are computed"):
+    with pytest.raises(CutError, match=r"culprit \(Conv\) has weights or a geometry that are computed"):
         refuse_untileable(network.layers[0], network.shapes)
 
 
@@ -145,8 +145,10 @@ def test_a_layer_that_spreads_one_cell_over_the_map_is_refused(op):
         refuse_untileable(network.layers[1], network.shapes)
 
 
-@pytest.mark.parametrize("op", sorted(POINTWISE - {"Add", "Concat", "Div", "Mul", "Sub"}))
-def test_every_pointwise_layer_of_one_input_can_be_tiled(op):
-    build = Builder(8, 8)
-    network = build.network(build.layer(op, "image"))
-    refuse_untileable(network.layers[0], network.shapes)
+@pytest.mark.parametrize("op", sorted(POINTWISE))
+def test_every_pointwise_layer_needs_the_cells_that_it_makes(op):
+    shapes = dict.fromkeys(("image", "made"), (1, 3, 8, 8))
+    attributes = {"axis": 1} if op in {"Concat", "Split"} else {}
+    layer = Layer("layer", op, ("image",), ("made",), attributes, {})
+    refuse_untileable(layer, shapes)
+    assert demand(layer, Region(1, 2, 3, 5), shapes) == Region(1, 2, 3, 5)

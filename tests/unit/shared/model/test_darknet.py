@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
 from shared.model.darknet import LARGEST_SIDE, load_darknet
-from shared.model.darknet_config import LARGEST_CFG_BYTES
+from shared.model.darknet.config import LARGEST_CFG_BYTES
 from shared.model.loading import LARGEST_MODEL_BYTES, describe
 from tests import darknet_files
 from tests.darknet_files import cfg_text, conv, head_conv, net, pool, random_weights, region, write, write_weights, yolo
@@ -174,7 +174,8 @@ def convolved(source, kernels, biases, stride, padding, dilation, groups):
         ({"size": 3, "pad": 1, "groups": 4}, 1, 1, 1, 4),
         ({"size": 3, "pad": 1, "dilation": 2}, 1, 1, 2, 1),
         ({"size": 5, "pad": 1, "dilation": 3, "stride": 2}, 2, 2, 3, 1),
-        ({"size": 1, "pad": 1, "dilation": 2, "stride": 2}, 2, 0, 1, 1),
+        ({"size": 1, "padding": 1, "dilation": 2, "stride": 2}, 2, 1, 1, 1),
+        ({"batch_normalize": 0}, 1, 0, 1, 1),
     ],
 )
 def test_a_convolution_is_darknets(options, stride, padding, dilation, groups, maps):
@@ -305,6 +306,11 @@ def test_a_reorg_moves_cells_in_memory_as_darknet_does(filters, kernel, stride, 
     np.testing.assert_array_equal(made["layer_04"], reorganised(made["layer_03"], stride))
 
 
+def test_a_reorg_without_a_stride_changes_nothing(maps):
+    made = maps(("reorg", {}))
+    np.testing.assert_array_equal(made["layer_03"], made["layer_02"])
+
+
 def test_a_route_joins_maps_numbered_from_the_first_and_from_itself(maps):
     made = maps(conv(5, 3), conv(7, 3), ("route", {"layers": "-1, 0,3"}))
     parts = [made["layer_04"], made["layer_00"], made["layer_03"]]
@@ -338,7 +344,7 @@ def test_a_shortcut_is_linear_unless_it_says_otherwise(maps):
 
 @pytest.mark.parametrize(
     ("options", "stride", "scale"),
-    [({"stride": 2}, 2, 1), ({}, 2, 1), ({"stride": 3, "scale": 0.5}, 3, 0.5), ({"stride": 1, "scale": "-2."}, 1, -2)],
+    [({"stride": 2}, 2, 1), ({}, 2, 1), ({"stride": 3, "scale": 0.5}, 3, 0.5), ({"stride": 1, "scale": "2."}, 1, 2)],
 )
 def test_an_upsample_repeats_cells(options, stride, scale, maps):
     made = maps(("upsample", options))
@@ -378,6 +384,11 @@ def test_a_yolo_without_a_mask_has_all_anchors_and_20_classes(load):
     imported = load(net(SIZE), head_conv(50), (kind, options))
     assert imported.heads[0].anchors == ((1, 2), (3, 4))
     assert imported.classes == 20
+
+
+def test_a_region_that_says_little_has_one_anchor_and_four_coordinates(load):
+    sections = [net(SIZE), head_conv(6), ("region", {"anchors": "2,3", "classes": 1, "softmax": 1})]
+    assert load(*sections).heads[0].anchors == ((2, 3),)
 
 
 def test_a_head_behind_an_upsample_has_the_finer_stride(load):
@@ -628,6 +639,7 @@ def test_a_cfg_that_is_not_there_is_refused(name, small, tmp_path):
         ("convolutional", {"filters": 10, "groups": 4}, "groups=4 must divide its 12 channels and 10 filters"),
         ("convolutional", {"filters": 5, "size": 3, "dilation": 2}, "dilation=2 needs an odd size and pad=1"),
         ("convolutional", {"filters": 5, "size": 4, "pad": 1, "dilation": 2}, "dilation=2 needs an odd size and pad=1"),
+        ("convolutional", {"filters": 5, "size": 2, "pad": 1, "dilation": 2}, "dilation=2 needs an odd size and pad=1"),
         ("convolutional", {"filters": 3, "size": 9}, "would make a map of 3 channels and 0 x 4 cells"),
         ("convolutional", {"filters": 3, "size": 13}, "would make a map of 3 channels and -4 x 0 cells"),
         ("convolutional", {"filters": 3, "stride_x": 2}, "stride_x=2 is not supported; remove it if .* training only"),

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shared.errors import ModelError
-from shared.model.loading import LARGEST_MODEL_BYTES, describe, load_onnx
+from shared.model.loading import LARGEST_MODEL_BYTES, describe, load_onnx, plain_model
 from shared.model.plain import fold_constants
 from tests.networks import Builder, model_of
 
@@ -33,7 +33,7 @@ def run(model, image):
 
 def test_a_model_is_loaded_with_the_shape_of_every_tensor(small, tmp_path):
     del small.graph.value_info[:]
-    network = describe(load_onnx(save(small, tmp_path)), "small")
+    network = describe(plain_model(load_onnx(save(small, tmp_path)), "small"), "small")
     assert network.shapes == {"image": (1, 3, 8, 8), "conv": (1, 4, 6, 6), "relu": (1, 4, 6, 6)}
 
 
@@ -91,30 +91,48 @@ def test_a_file_with_a_broken_name_is_refused(small, name, tmp_path):
 
 def test_a_file_with_weights_of_another_length_is_refused(small, tmp_path):
     small.graph.initializer[0].dims[0] = 2
-    with pytest.raises(ModelError):
-        load_onnx(save(small, tmp_path))
+    with pytest.raises(ModelError, match="small is not a valid ONNX model"):
+        plain_model(load_onnx(save(small, tmp_path)), "small")
 
 
-@pytest.mark.parametrize("dimension", [0, 2, 3])
-def test_a_size_that_is_not_fixed_is_refused_by_name(dimension, tmp_path):
+def loose(*dimensions):
+    """A model that leaves dimensions of its input open."""
     build = Builder(8, 8)
-    model = build.model(build.layer("Relu", "image"))
-    for value in (model.graph.input[0], model.graph.output[0]):
-        value.type.tensor_type.shape.dim[dimension].dim_param = "any"
+    model = build.original(build.layer("Relu", "image"))
+    for dimension in dimensions:
+        model.graph.input[0].type.tensor_type.shape.dim[dimension].dim_param = "any"
+    return model
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_a_size_that_is_not_fixed_is_refused_by_name(dimension):
     with pytest.raises(ModelError, match="size of image is not fixed; export the model with a fixed input size"):
-        describe(load_onnx(save(model, tmp_path)), "loose")
+        describe(plain_model(loose(dimension), "loose"), "loose")
+
+
+def test_a_size_that_is_not_fixed_can_be_given():
+    network = describe(plain_model(loose(0, 2, 3), "loose", (16, 24)), "loose")
+    assert network.shapes == {"image": (1, 3, 16, 24), "relu_0": (1, 3, 16, 24)}
+
+
+def test_a_batch_that_is_not_fixed_is_one_picture():
+    assert describe(plain_model(loose(0), "loose"), "loose").shapes["relu_0"] == (1, 3, 8, 8)
+
+
+def test_a_size_that_is_fixed_stays():
+    assert describe(plain_model(loose(), "loose", (16, 24)), "loose").input_size == (8, 8)
 
 
 def test_a_model_of_two_inputs_is_refused_with_what_it_has():
     node = helper.make_node("Add", ["left", "right"], ["sum"], "sum")
     model = model_of([node], [], {"left": (1, 3, 8, 8), "right": (1, 3, 8, 8)}, {"sum": None})
-    with pytest.raises(ModelError, match=r"one image input.*left \(1, 3, 8, 8\), right"):
+    with pytest.raises(ModelError, match=r"one image input.*left float32 \(1, 3, 8, 8\), right"):
         describe(model, "pair")
 
 
 def test_a_model_whose_input_is_no_image_is_refused():
     model = model_of([helper.make_node("Relu", ["words"], ["out"], "relu")], [], {"words": (1, 77)}, {"out": None})
-    with pytest.raises(ModelError, match=r"words \(1, 77\)"):
+    with pytest.raises(ModelError, match=r"words float32 \(1, 77\)"):
         describe(model, "text")
 
 
@@ -202,7 +220,7 @@ def test_layers_are_described_with_inputs_constants_and_attributes(small):
     network = describe(small, "small")
     conv, relu = network.layers
     assert (conv.name, conv.op, conv.inputs, conv.outputs) == ("conv", "Conv", ("image",), ("conv",))
-    assert conv.constants == {1: (4, 3, 3, 3), 2: (4,)}
+    assert conv.constants == {"conv.weight": (4, 3, 3, 3), "conv.bias": (4,)}
     assert conv.attributes["kernel_shape"] == (3, 3)
     assert (relu.inputs, relu.constants) == (("conv",), {})
     assert (network.input, network.outputs, network.input_size) == ("image", ("relu",), (8, 8))
@@ -218,11 +236,11 @@ def test_layers_without_names_get_one_each(small):
 
 def test_a_kernel_that_only_the_weights_tell_is_spelled_out():
     build = Builder(8, 8)
-    model = build.model(build.conv("image", 4, (3, 5)))
+    model = build.original(build.conv("image", 4, (3, 5)))
     kept = [part for part in model.graph.node[0].attribute if part.name != "kernel_shape"]
     del model.graph.node[0].attribute[:]
     model.graph.node[0].attribute.extend(kept)
-    attributes = describe(model, "terse").layers[0].attributes
+    attributes = describe(plain_model(model, "terse"), "terse").layers[0].attributes
     assert {name: attributes[name] for name in ("kernel_shape", "strides", "dilations", "pads")} == {
         "kernel_shape": (3, 5), "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0),
     }  # fmt: skip
@@ -233,7 +251,7 @@ def test_a_kernel_that_only_the_weights_tell_is_spelled_out():
     [
         (op, auto_pad, kernel, stride)
         for op, auto_pad, kernel, stride in product(
-            ("Conv", "MaxPool"), ("SAME_UPPER", "SAME_LOWER", "VALID"), (1, 2, 3, 4, 5), (1, 2, 3)
+            ("Conv", "ConvTranspose", "MaxPool"), ("SAME_UPPER", "SAME_LOWER", "VALID"), (1, 2, 3, 4, 5), (1, 2, 3)
         )
         if kernel >= stride  # onnxruntime itself fails on others
     ],
@@ -241,13 +259,13 @@ def test_a_kernel_that_only_the_weights_tell_is_spelled_out():
 def test_automatic_padding_is_resolved_as_onnxruntime_does_it(op, auto_pad, kernel, stride):
     def model(**padding):
         build = Builder(7, 10)
-        if op == "Conv":
-            return build.model(build.conv("image", 2, kernel, strides=[stride] * 2, **padding))
-        layer = build.layer("MaxPool", "image", kernel_shape=[kernel] * 2, strides=[stride] * 2, **padding)
-        return build.model(layer)
+        if op in {"Conv", "ConvTranspose"}:
+            return build.original(build.conv("image", 2, kernel, op=op, strides=[stride] * 2, **padding))
+        layer = build.layer(op, "image", kernel_shape=[kernel] * 2, strides=[stride] * 2, **padding)
+        return build.original(layer)
 
     automatic = model(auto_pad=auto_pad)
-    pads = describe(automatic, "auto").layers[0].attributes["pads"]
+    pads = describe(plain_model(automatic, "auto"), "auto").layers[0].attributes["pads"]
     image = np.random.default_rng(3).standard_normal((1, 3, 7, 10)).astype(np.float32)
     np.testing.assert_allclose(run(model(pads=list(pads)), image), run(automatic, image), rtol=0, atol=1e-6)
 

@@ -21,7 +21,8 @@ def test_a_description_of_name_and_file_is_enough(tmp_path):
 
 def test_a_description_keeps_what_it_says(tmp_path):
     said = {
-        "name": "mine", "file": "mine.onnx", "decoder": "nanodet", "score_threshold": 0.25, "iou_threshold": 0.5,
+        "name": "mine", "file": "mine.onnx", "input": [416, 640], "decoder": "nanodet",
+        "score_threshold": 0.25, "iou_threshold": 0.5,
         "preprocessing": {"channels": "bgr", "mean": [1, 2, 3], "std": [4, 5, 6], "fill": 114, "align": "top-left"},
         "heads": [{"output": "layer_9", "kind": "yolo", "anchors": [[10, 13], [16.5, 30]], "scale_x_y": 1.05}],
         "cut": ["a", "b"], "labels": ["cat", "dog"],

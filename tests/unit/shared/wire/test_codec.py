@@ -40,7 +40,7 @@ def test_a_prefix_survives_the_wire(prefix):
 
 def test_a_prefix_has_20_bytes_at_known_places():
     data = encode_prefix(Kind.TILE, 0x0102, 0x030405)
-    assert data == b"DpTh" + bytes([1, 11, 0, 0]) + bytes([0, 0, 1, 2]) + bytes([0, 0, 0, 0, 0, 3, 4, 5])
+    assert data == b"DpTh" + bytes([PROTOCOL, 11, 0, 0]) + bytes([0, 0, 1, 2]) + bytes([0, 0, 0, 0, 0, 3, 4, 5])
 
 
 def test_a_prefix_written_by_hand_is_read():

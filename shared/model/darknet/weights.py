@@ -14,7 +14,7 @@ from shared.model.loading import LARGEST_MODEL_BYTES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.model.darknet_config import Section
+    from shared.model.darknet.config import Section
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 

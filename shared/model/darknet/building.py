@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.model.darknet_config import LARGEST_NUMBER
-from shared.model.darknet_graph import Graph, Map
+from shared.model.darknet.config import LARGEST_NUMBER
+from shared.model.darknet.graph import Graph, Map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.model.darknet_config import Section
-    from shared.model.darknet_graph import Attribute
-    from shared.model.darknet_weights import Weights
+    from shared.model.darknet.config import Section
+    from shared.model.darknet.graph import Attribute
+    from shared.model.darknet.weights import Weights
 
 ACTIVATIONS: dict[str, tuple[str, dict[str, Attribute]]] = {
     "leaky": ("LeakyRelu", {"alpha": 0.1}),

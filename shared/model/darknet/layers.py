@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.model.darknet_graph import Map
+from shared.model.darknet.graph import Map
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.model.darknet_build import Build
-    from shared.model.darknet_config import Section
+    from shared.model.darknet.building import Build
+    from shared.model.darknet.config import Section
 
 
 def add_layer(build: Build, section: Section) -> None:

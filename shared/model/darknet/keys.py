@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.model.darknet_config import Section
+    from shared.model.darknet.config import Section
 
 UNDERSTOOD = {
     "convolutional": {

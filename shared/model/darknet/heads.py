@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from shared.model.spec import AnchorHead
 
 if TYPE_CHECKING:
-    from shared.model.darknet_config import Section
-    from shared.model.darknet_graph import Map
+    from shared.model.darknet.config import Section
+    from shared.model.darknet.graph import Map
 
 HEADS: dict[str, Literal["region", "yolo"]] = {"region": "region", "yolo": "yolo"}
 

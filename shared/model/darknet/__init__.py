@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.model.darknet_build import Build
-from shared.model.darknet_config import read_config
-from shared.model.darknet_graph import Map
-from shared.model.darknet_heads import HEADS, anchor_head
-from shared.model.darknet_keys import refuse_unsupported
-from shared.model.darknet_layers import add_layer
-from shared.model.darknet_weights import Weights
+from shared.model.darknet.building import Build
+from shared.model.darknet.config import read_config
+from shared.model.darknet.graph import Map
+from shared.model.darknet.heads import HEADS, anchor_head
+from shared.model.darknet.keys import refuse_unsupported
+from shared.model.darknet.layers import add_layer
+from shared.model.darknet.weights import Weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import onnx
 
-    from shared.model.darknet_config import Section
+    from shared.model.darknet.config import Section
     from shared.model.spec import AnchorHead
 
 IMAGE = "image"

@@ -1,0 +1,197 @@
+"""What tiles cost on one device, beside the whole network: memory, time and exactness.
+
+The paper's workload, YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times come from
+rounds in which all constructions take turns in one process, memory from a fresh process for each.
+
+    .venv/bin/python benchmarks/engine.py [--rounds N] [--model FILE ...] [--markdown]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+import onnxruntime
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from camera_sources.opening import open_source
+from camera_sources.source import FOOTAGE
+from gateway.catalogue import Model, open_model
+from gateway.partitioned import PartitionedModel, verify
+from shared.engine.measuring import Reading, Trial, measure
+from shared.engine.opening import open_engine
+from shared.engine.sessions import PaddingEngine, normalise
+from shared.ftp.costs import macs_of, tile_costs
+from shared.ftp.grid import Grid
+from shared.letterbox import Letterbox
+from shared.model.loading import describe
+from shared.model.spec import CompleteSpec, Preprocessing
+from tests.networks import yolov2_first_16
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.engine.sessions import TileEngine
+    from shared.letterbox import Pixels
+
+SIZE = 608
+CUT = "layer_15"
+GRIDS = ("1x1", "3x3", "5x5")
+EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
+MIB = 2**20
+
+
+def paper_workload() -> Model:
+    """YOLOv2's layers 0 to 15 as a model."""
+    proto = yolov2_first_16(SIZE)
+    spec = CompleteSpec(name="yolov2-16", file="", decoder=None, preprocessing=Preprocessing())
+    return Model(spec, proto, proto, describe(proto, spec.name))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The workload at one grid, with its program on disk."""
+
+    partitioned: PartitionedModel
+    program: Path
+    cache: Path
+
+    @classmethod
+    def at(cls, model: Model, grid: str, folder: Path) -> Bench:
+        partitioned = PartitionedModel.of(model, Grid.parse(grid), CUT)
+        program = folder / f"program_{grid}.onnx"
+        program.write_bytes(partitioned.program)
+        return cls(partitioned, program, folder)
+
+    @property
+    def work(self) -> float:
+        """Operations of all tiles, in those of the whole."""
+        tiled = sum(cost.macs for tile in tile_costs(self.partitioned.model.network, self.stage) for cost in tile)
+        return tiled / macs_of(self.partitioned.model.network, self.stage.layers)
+
+    @property
+    def stage(self):  # noqa: ANN201
+        return self.partitioned.stage
+
+    def trial(self, construction) -> Trial:  # noqa: ANN001
+        tiles = tuple((tile.pads, (tile.input.height, tile.input.width)) for tile in self.stage.tiles)
+        working = self.partitioned.kinds.working_bytes
+        return Trial(construction, str(self.program), tiles, working, str(self.cache))
+
+    def read(self, construction) -> Reading:  # noqa: ANN001
+        """Peak memory, once what can be prepared is."""
+        if construction == "prepared":
+            open_engine(self.program, self.partitioned.kinds, self.cache)
+        return measure(self.trial(construction))
+
+    def run_tiles(self, engine: TileEngine, pixels: Pixels) -> None:
+        for tile in self.stage.tiles:
+            engine.run(pixels[tile.input.slices], tile.pads)
+
+
+def covering_trial(whole: Path) -> Trial:
+    """One run of the whole, by onnxruntime as it comes."""
+    return Trial("default", str(whole), (((), (SIZE, SIZE)),), 1, str(whole.parent))
+
+
+def memory(benches: dict[str, Bench], whole: Path) -> Table:
+    """Peak resident memory above what importing takes, a fresh process each, all kinds of tile loaded."""
+    default = measure(covering_trial(whole)).peak_bytes
+    table = Table("run", "peak, MiB", "of onnxruntime's default, whole", "of our own whole")
+    table.add_row("onnxruntime as it comes, whole", f"{default / MIB:.1f}", "100 %", "")
+    for construction in ("prepared", "plain"):
+        own = 0
+        for grid, bench in benches.items():
+            peak = bench.read(construction).peak_bytes
+            own = own or peak
+            shares = (f"{peak / default:.1%}", f"{peak / own:.1%}")
+            table.add_row(f"{construction} engine, {grid}", f"{peak / MIB:.1f}", *shares)
+    return table
+
+
+def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
+    """Sum of the tiles' times, in times of the whole, and that by the ratio of operations."""
+    pixels = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    image = normalise(pixels, Preprocessing())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
+    runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {"image": image})}
+    for grid, bench in benches.items():
+        prepared = open_engine(bench.program, bench.partitioned.kinds, bench.cache)
+        plain = PaddingEngine(bench.program)
+        runs[f"prepared {grid}"] = lambda bench=bench, engine=prepared: bench.run_tiles(engine, pixels)
+        runs[f"plain {grid}"] = lambda bench=bench, engine=plain: bench.run_tiles(engine, pixels)
+    times = interleave(runs, rounds)
+    table = Table("run", "median, ms", "÷ whole", "operations ÷ whole", "time ratio ÷ operations ratio")
+    table.add_row("onnxruntime, whole", f"{median(times['whole']) * 1e3:.0f}", "1", "1", "")
+    for name in list(runs)[1:]:
+        ratio = median(one / whole for one, whole in zip(times[name], times["whole"], strict=True))
+        work = benches[name.split()[1]].work
+        row = (f"{median(times[name]) * 1e3:.0f}", f"{ratio:.2f}", f"{work:.2f}", f"{ratio / work:.3f}")
+        table.add_row(f"{name.split()[0]} engine, {name.split()[1]}", *row)
+    return table
+
+
+def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each run in each round; a first round is thrown away."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
+            begun = time.perf_counter()
+            run()
+            if number:
+                times[name].append(time.perf_counter() - begun)
+    return times
+
+
+def exactness(models: list[str]) -> Iterator[tuple[str, ...]]:
+    """For each model and grid: the cut, and the largest difference from the whole in its standard deviations."""
+    picture = next(open_source(str(FOOTAGE)).pictures())
+    for name in models:
+        model = open_model(name)
+        letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)
+        pixels = letterbox.apply(picture, model.spec.preprocessing)
+        for grid in EXACT_GRIDS:
+            partitioned = PartitionedModel.of(model, Grid.parse(grid))
+            difference, engine = verify(partitioned, pixels, 1)
+            layers = f"{len(partitioned.stage.layers)} of {len(model.network.layers)}"
+            figures = f"{difference.max_abs_diff:.2g}", f"{difference.map_std:.2g}"
+            yield model.spec.name, grid, ", ".join(partitioned.stage.cut), layers, engine, *figures
+
+
+@click.command()
+@click.option("--rounds", type=click.IntRange(1), default=7, help="Rounds of the time measurement.")
+@click.option("--model", "models", multiple=True, help="Also say how exact the tiles of this model are.")
+def main(rounds: int, models: tuple[str, ...]) -> None:
+    """Print the tables of docs/engine.md."""
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = paper_workload()
+        whole = folder / "whole.onnx"
+        whole.write_bytes(model.proto.SerializeToString())
+        benches = {grid: Bench.at(model, grid, folder) for grid in GRIDS}
+        console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
+        console.print(memory(benches, whole))
+        console.print(f"Time: the same, medians of {rounds} interleaved rounds")
+        console.print(speed(benches, whole, rounds))
+    if models:
+        table = Table("model", "grid", "cut", "layers", "engine", "largest difference", "of a standard deviation of")
+        for row in exactness(list(models)):
+            table.add_row(*row)
+        console.print("Exactness: tiles against the user's own file, run whole", table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Measuring what a worker needs: peak resident memory and time, in a fresh process.
+
+python -P -m shared.engine.measuring < trial.json
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+import onnxruntime
+
+from shared.engine.opening import TileKinds, open_engine
+from shared.engine.sessions import PaddingEngine
+from shared.errors import ModelError
+from shared.processes import dying_with_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.ftp.tiles import Pads
+
+Construction = Literal["default", "plain", "prepared"]
+"""How it is run: the model by onnxruntime as it comes, or a stage's program by either of our engines."""
+
+TRIAL_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to run: `model` is an ordinary float model for "default", else a stage's program.
+
+    `tiles` are the pads of each tile, and its height and width in pixels; one that covers the frame for "default".
+    """
+
+    construction: Construction
+    model: str
+    tiles: tuple[tuple[tuple[Pads, ...], tuple[int, int]], ...]
+    working_bytes: int
+    cache: str
+    rounds: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`peak_bytes` of resident memory above what importing takes; `seconds` for all tiles, for each round."""
+
+    peak_bytes: int
+    seconds: tuple[float, ...]
+
+
+def measure(trial: Trial) -> Reading:
+    """Run a trial in a process of its own. Raises ModelError when it fails."""
+    command = [*dying_with_parent(), sys.executable, "-P", "-m", "shared.engine.measuring"]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(asdict(trial)), capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"measuring took longer than {TRIAL_TIMEOUT_S:.0f} s") from error
+    if done.returncode:
+        raise ModelError(f"measuring failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+    said = json.loads(done.stdout)
+    return Reading(said["peak_bytes"], tuple(said["seconds"]))
+
+
+def peak_rss() -> int:
+    """The largest resident memory of this process so far, in bytes (Linux)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def _runner(trial: Trial) -> Callable[[Sequence[Pads], tuple[int, int]], object]:
+    """What runs one tile of noise."""
+    if trial.construction == "default":
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(trial.model, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return lambda _, size: session.run(None, {name: _noise((1, 3, *size)).astype(np.float32)})
+    if trial.construction == "plain":
+        engine = PaddingEngine(Path(trial.model))
+    else:
+        kinds = TileKinds.of(trial.tiles, trial.working_bytes)
+        engine = cast("PaddingEngine", open_engine(Path(trial.model), kinds, Path(trial.cache)))
+        if engine.name != "prepared":
+            raise ModelError("the program could not be prepared")
+    return lambda pads, size: engine.run(_noise((*size, 3)), pads)
+
+
+def _noise(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Cheap in memory, as a generator of random numbers is not."""
+    count = int(np.prod(shape))
+    return np.resize(np.arange(251, dtype=np.uint8), count).reshape(shape)
+
+
+def main() -> None:
+    said = json.load(sys.stdin)
+    tiles = tuple((tuple(map(tuple, pads)), tuple(size)) for pads, size in said.pop("tiles"))
+    trial = Trial(tiles=tiles, **said)
+    baseline = peak_rss()
+    run = _runner(trial)
+    seconds = []
+    for _ in range(trial.rounds):
+        begun = time.perf_counter()
+        for pads, size in trial.tiles:
+            run(pads, size)
+        seconds.append(time.perf_counter() - begun)
+    print(json.dumps({"peak_bytes": peak_rss() - baseline, "seconds": seconds}))  # noqa: T201  (read by measure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.engine import opening, preparing
+from shared.engine.manifest import MANIFEST, WEIGHTS, Manifest
+from shared.engine.opening import TileKinds, open_engine
+from shared.engine.preparing import prepare
+from shared.engine.sessions import PaddingEngine, PreparedEngine
+from shared.errors import ModelError
+from shared.ftp.grid import Grid
+from shared.model.loading import describe
+from tests.networks import Builder
+from tests.unit.random_networks import cases
+from tests.unit.shared.engine.running import assert_same, build_stage, merge_tiles, random_pixels, run_whole
+
+
+def kinds_of(stage):
+    return TileKinds.of(((tile.pads, (tile.input.height, tile.input.width)) for tile in stage.tiles), 10**6)
+
+
+def run_prepared(model, stage, engine, pixels):
+    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile_pixels, tile.pads))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=cases(), number=st.uuids())
+def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, number, tmp_path):
+    stage, program = build_stage(case.model, case.cut, Grid(min(3, case.grid.rows), min(3, case.grid.columns)))
+    path = tmp_path / f"{number}.onnx"
+    path.write_bytes(program)
+    prepare(path, kinds_of(stage).kinds, tmp_path / str(number))
+    pixels = random_pixels(*describe(case.model, "random").input_size)
+    tiled = run_prepared(case.model, stage, PreparedEngine(tmp_path / str(number)), pixels)
+    assert_same(tiled, run_whole(case.original, case.cut, pixels))
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A few convolutions as wide as the fast kernels like them."""
+    build = Builder(48, 48)
+    tensor = "image"
+    for filters in (16, 32, 32):
+        tensor = build.layer("LeakyRelu", build.conv(tensor, filters, 3, pads=[1] * 4), alpha=0.1)
+    model = build.model(tensor)
+    return model, tensor, *build_stage(model, [tensor], Grid(3, 3))
+
+
+@pytest.fixture
+def program(network, tmp_path):
+    path = tmp_path / "program.onnx"
+    path.write_bytes(network[3])
+    return path
+
+
+def test_weights_are_written_once_whatever_the_number_of_kinds(network, program, tmp_path):
+    stage = network[2]
+    prepare(program, kinds_of(stage).kinds[:1], tmp_path / "one")
+    prepare(program, kinds_of(stage).kinds, tmp_path / "nine")
+    one, nine = ((tmp_path / name / WEIGHTS).stat().st_size for name in ("one", "nine"))
+    assert len(Manifest.from_json(json.loads((tmp_path / "nine" / MANIFEST).read_text())).kinds) == 9
+    assert one == nine >= 4 * (16 * 3 * 9 + 32 * 16 * 9 + 32 * 32 * 9)
+    assert all(path.stat().st_size < 20_000 for path in (tmp_path / "nine").glob("*.onnx"))
+
+
+def test_prepared_tiles_are_bitwise_those_of_the_whole_network(network, program, tmp_path):
+    model, cut, stage, _ = network
+    pixels = random_pixels(48, 48)
+    engine = open_engine(program, kinds_of(stage), tmp_path)
+    assert engine.name == "prepared"
+    (tiled,), (whole,) = run_prepared(model, stage, engine, pixels), run_whole(model, [cut], pixels)
+    np.testing.assert_array_equal(tiled, whole)
+
+
+def test_what_was_prepared_is_used_again(network, program, tmp_path, monkeypatch):
+    open_engine(program, kinds_of(network[2]), tmp_path)
+    monkeypatch.setattr(opening, "_prepare", lambda *_: pytest.fail("prepared twice"))
+    assert open_engine(program, kinds_of(network[2]), tmp_path).name == "prepared"
+
+
+def test_another_program_is_prepared_by_itself(network, program, tmp_path):
+    open_engine(program, kinds_of(network[2]), tmp_path)
+    open_engine(program, TileKinds(kinds_of(network[2]).kinds[:4], 10**6), tmp_path)
+    assert len(list(tmp_path.glob("prepared-*"))) == 2
+
+
+def test_weights_that_are_lost_are_prepared_again_at_the_next_start(network, program, tmp_path, caplog):
+    model, cut, stage, _ = network
+    open_engine(program, kinds_of(stage), tmp_path)
+    (folder,) = tmp_path.glob("prepared-*")
+    (folder / WEIGHTS).unlink()
+    engine = open_engine(program, kinds_of(stage), tmp_path)
+    assert engine.name == "plain"
+    assert "is not whole" in caplog.text
+    pixels = random_pixels(48, 48)
+    assert_same(run_prepared(model, stage, engine, pixels), run_whole(model, [cut], pixels))
+    assert open_engine(program, kinds_of(stage), tmp_path).name == "prepared"
+
+
+def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_says_why(network, tmp_path, caplog):
+    program = tmp_path / "program.onnx"
+    program.write_bytes(network[3])
+    (pads, size), *rest = kinds_of(network[2]).kinds
+    broken = TileKinds(((pads[:-1], size), *rest), 10**6)
+    engine = open_engine(program, broken, tmp_path)
+    assert isinstance(engine, PaddingEngine)
+    assert "computed the slower way" in caplog.text
+    caplog.clear()
+    assert open_engine(program, broken, tmp_path).name == "plain"
+    assert not caplog.text
+
+
+def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(network, program, tmp_path, monkeypatch):
+    def wrong(model):
+        """As if onnxruntime could not read back what it wrote."""
+        optimised = honest(model)
+        for node in optimised.graph.node:
+            for part in node.attribute:
+                if part.name == "pads" and any(part.ints):
+                    part.ints[:] = [part.ints[2], part.ints[3], part.ints[0], part.ints[1]]
+        return optimised
+
+    honest = preparing._optimise
+    monkeypatch.setattr(preparing, "_optimise", wrong)
+    with pytest.raises(ModelError, match=r"tiles of kind \d+ differ by"):
+        prepare(program, kinds_of(network[2]).kinds, tmp_path / "wrong")
+
+
+def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp_path, monkeypatch):
+    honest, count = preparing._WeightFile.take, iter(range(10**6))
+
+    def salted(self, tensor):
+        weight = honest(self, tensor)
+        self.size += 10**6 * (next(count) % 2)
+        return replace(weight)
+
+    monkeypatch.setattr(preparing._WeightFile, "take", salted)
+    with pytest.raises(ModelError, match="weights of its kinds of tile differ"):
+        prepare(program, kinds_of(network[2]).kinds, tmp_path / "salted")
