@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
+
 from gateway.decoding.recognition import family_of, named_decoder, output_shapes, recognise
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
@@ -14,8 +16,6 @@ from shared.model.loading import describe, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing, read_spec
 
 if TYPE_CHECKING:
-    import onnx
-
     from shared.ftp.grid import Grid
     from shared.model.network import Network
 
@@ -23,7 +23,7 @@ MODELS = Path(__file__).parent / "models"
 DEFAULT_MODEL = "nanodet-g"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Model:
     """A loaded model and what must be known to use it: the file as it was, and the same in plain form."""
 
@@ -31,6 +31,10 @@ class Model:
     original: onnx.ModelProto
     proto: onnx.ModelProto
     network: Network
+
+    def forget_weights(self) -> None:
+        """Let go of the weights, which are large, once programs and sessions have what they need of them."""
+        self.original = self.proto = onnx.ModelProto()
 
 
 def built_in() -> list[str]:

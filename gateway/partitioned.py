@@ -16,8 +16,11 @@ from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession
 from shared.engine.sessions import PaddingEngine, TileEngine, normalise
+from shared.errors import CutError
 from shared.ftp.costs import working_bytes
+from shared.ftp.cuts import deepest_cut
 from shared.ftp.merge import Map, MergedMaps
+from shared.ftp.operators import refuse_untileable
 from shared.ftp.tiles import Stage, partition
 from shared.model.cutting import head_model, tail_model, with_outputs
 
@@ -43,8 +46,15 @@ class PartitionedModel:
 
     @classmethod
     def of(cls, model: Model, grid: Grid, cut: str | None = None) -> PartitionedModel:
-        """Raises CutError and ConfigurationError, see shared.ftp.tiles.partition."""
-        return cls(model, partition(model.network, choose_cut(model, cut, grid), grid, balanced=True))
+        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see shared.ftp.tiles.partition."""
+        chosen = choose_cut(model, cut, grid)
+        for layer in model.network.head(chosen):
+            try:
+                refuse_untileable(layer, model.network.shapes)
+            except CutError as error:
+                deepest = ",".join(deepest_cut(model.network))
+                raise CutError(f"{error}; the deepest cut that can be is {deepest}") from error
+        return cls(model, partition(model.network, chosen, grid, balanced=True))
 
     @property
     def spec(self) -> CompleteSpec:

@@ -20,6 +20,7 @@ from gateway.results import split_result
 from shared import topics
 from shared.addresses import Address, advertised
 from shared.bus import Bus, Outgoing
+from shared.engine.memory import give_back
 from shared.errors import BrokerError, ProtocolError
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
@@ -80,6 +81,8 @@ class Gateway:
             birth=self._birth,
         )
         self._finisher = Finisher(config, self._partitioned, self._bus, self._traffic, self._members.address)
+        self._partitioned.model.forget_weights()
+        give_back()
         self._nodes_changed = asyncio.Event()
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)

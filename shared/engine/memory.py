@@ -1,7 +1,9 @@
-"""One arena for all tile sessions of a process, so that its peak follows the tile and not the number of sessions."""
+"""Memory of a process: one arena for all its tile sessions, and nothing kept that is free."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import threading
 
@@ -35,3 +37,9 @@ def share_arena(working_bytes: int) -> None:
     )
     onnxruntime.create_and_register_allocator(cpu, arena)
     log.debug("one arena for all tiles, %.1f MB to begin with", FIRST_PIECE * working_bytes / 1e6)
+
+
+def give_back() -> None:
+    """Hand what was freed back to the system, as models are when their sessions stand (glibc; elsewhere nothing)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from shared.addresses import Address
 
 MESSAGE_TIMEOUT_S = 30.0
-"""A message that has begun must end within this time: a picture of 95 MiB (8K), over 50 Mbit/s, takes half of it."""
+"""A message that has begun must end within this time, and that of its bytes on the slowest link."""
+
+SLOWEST_LINK_BYTES_PER_S = 2**20
+"""8 Mbit/s, Wi-Fi at its worst: the program of a large model, 200 MB, may take three minutes there."""
 
 ANSWER_TIMEOUT_S = 5.0
 """A question is answered from memory; a peer that has not begun to by then is frozen, or has lost its power."""
@@ -92,11 +95,12 @@ class Connection:
         """
         buffers = [part.cast("B") for part in payload]
         encoded = header.encode()
-        prefix = encode_prefix(header.kind, len(encoded), sum(part.nbytes for part in buffers))
+        size = sum(part.nbytes for part in buffers)
+        prefix = encode_prefix(header.kind, len(encoded), size)
         loop = asyncio.get_running_loop()
         async with self._sending:
             with self._whole_or_closed("stopped reading"):
-                async with asyncio.timeout(MESSAGE_TIMEOUT_S):
+                async with asyncio.timeout(_time_for(size)):
                     await loop.sock_sendall(self._socket, prefix + encoded)
                     for part in buffers:
                         await loop.sock_sendall(self._socket, part)
@@ -114,7 +118,9 @@ class Connection:
                 await self._receive_into(memoryview(prefix)[:1])
             async with asyncio.timeout(MESSAGE_TIMEOUT_S):
                 await self._receive_into(memoryview(prefix)[1:])
-                header, payload = await self._receive_rest(decode_prefix(prefix))
+            message = decode_prefix(prefix)
+            async with asyncio.timeout(_time_for(message.payload_bytes)):
+                header, payload = await self._receive_rest(message)
         if isinstance(header, Refused):
             self.close()
             raise ProtocolError(f"{self.peer} refuses: {header.reason}")
@@ -188,6 +194,11 @@ class Connection:
             if count == 0:
                 raise ConnectionResetError
             buffer = buffer[count:]
+
+
+def _time_for(payload_bytes: int) -> float:
+    """Seconds that a message of this size may take once it has begun."""
+    return MESSAGE_TIMEOUT_S + payload_bytes / SLOWEST_LINK_BYTES_PER_S
 
 
 def _notice_silence(sock: socket.socket) -> None:

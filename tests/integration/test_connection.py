@@ -133,6 +133,7 @@ async def test_a_peer_of_another_version_is_told_which_versions_met(caplog):
 
 async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypatch):
     monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connection_module, "SLOWEST_LINK_BYTES_PER_S", 2**40)
 
     async def half(connection, _header, _payload):
         await asyncio.get_running_loop().sock_sendall(connection._socket, encode_prefix(Kind.ABSENT, 100, 0) + b"{")
@@ -163,6 +164,7 @@ async def test_a_peer_that_does_not_answer_a_question_is_given_up(monkeypatch):
 
 async def test_a_peer_that_never_reads_is_given_up(monkeypatch):
     monkeypatch.setattr(connection_module, "MESSAGE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection_module, "SLOWEST_LINK_BYTES_PER_S", 2**40)
     forever = asyncio.Event()
 
     async def deaf(_connection, _header, _payload):

@@ -11,23 +11,35 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gateway.broker import own_broker
+from gateway.catalogue import DEFAULT_MODEL, MODELS
+from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.frames import Outcome
 from shared.messages import FrameDetections
+from shared.model.spec import ModelSpec
 from shared.topics import Topic
 from tests.commands import DEEPTHINGS
+from tests.darknet_files import yolov3_tiny
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
 SERVICES = {"gateway": "connected to broker", "edge": "tiles (3x3)", "camera": "feeds edge"}
 """Subcommands that run until they are stopped, and what they say when they work."""
+LOCAL = {
+    "detect": r"person|\d\.\d\d at \(",
+    "verify": "largest difference 0 ",
+    "plan": "MiB",
+    "quantize": "int8",
+}
+"""Subcommands that end by themselves, and what they print."""
 
 
 def commands(document, language="sh"):
@@ -53,9 +65,9 @@ def words_of(line, ports):
 
 
 @contextlib.asynccontextmanager
-async def running(words, expected):
+async def running(words, expected, folder=ROOT):
     """A service from when it says what is expected until the end of the context, when it must stop cleanly."""
-    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*words, cwd=folder, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     said = ""
     try:
@@ -84,8 +96,10 @@ def test_this_file_knows_every_command_of_the_documents():
 
 def kind_of(line):
     first, second = (*line.split(), "")[:2]
-    if first == "deepthings" and second in {*SERVICES, "watch", "detect", "verify"}:
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch"}:
         return second
+    if second == "benchmarks/engine.py":
+        return "benchmark"
     return first if first in {"scripts/demo", "scripts/test", "mosquitto_sub"} else None
 
 
@@ -125,15 +139,60 @@ async def test_a_broker_that_runs_already_can_be_used(ports):
         pass
 
 
-@pytest.mark.parametrize("line", [line for line in ALL if kind_of(line) in {"detect", "verify"}])
-def test_the_commands_without_a_cluster_work(line, tmp_path):
-    words = [DEEPTHINGS, *shlex.split(line.replace("tests/photos", str(ROOT / "tests/photos")))[1:]]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+@pytest.fixture
+def workshop(tmp_path):
+    """A folder with the files that the documents' user has: a detector as ONNX, one of Darknet's, and pictures."""
+    source = MODELS / DEFAULT_MODEL
+    shutil.copy(source / f"{DEFAULT_MODEL}.onnx", tmp_path / "mine.onnx")
+    description = json.loads((source / f"{DEFAULT_MODEL}.json").read_text()) | {"name": "mine", "file": "mine.onnx"}
+    (tmp_path / "mine.json").write_text(json.dumps(description))
+    files = yolov3_tiny(tmp_path, size=(416, 416), width=1 / 8, classes=6)
+    files.cfg.rename(tmp_path / "yolo.cfg")
+    files.weights.rename(tmp_path / "yolo.weights")
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    (tmp_path / "camera_sources").symlink_to(ROOT / "camera_sources")
+    return tmp_path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_commands_without_a_cluster_work(document, workshop):
+    """One after the other: some use what an earlier one wrote."""
+    for line in commands(document):
+        if kind_of(line) not in LOCAL:
+            continue
+        words = [DEEPTHINGS, *shlex.split(line)[1:]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=workshop)
+        assert done.returncode == 0, done.stderr
+        assert re.search(LOCAL[kind_of(line)], done.stdout), done.stdout
+        for word in words:
+            if word.endswith(".png"):
+                assert (workshop / word).stat().st_size > 10_000
+
+
+async def test_a_gateway_takes_the_models_of_the_documents(ports, workshop):
+    lines = [line for line in commands(ROOT / "docs" / "models.md") if kind_of(line) == "gateway"]
+    assert len(lines) >= 2
+    for line in lines:
+        async with running(words_of(line, ports), SERVICES["gateway"], workshop):
+            pass
+
+
+def test_the_benchmark_of_the_documents_prints_its_tables():
+    (line,) = [line for line in commands(ROOT / "docs" / "engine.md") if kind_of(line) == "benchmark"]
+    words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "person" in done.stdout or "largest difference 0" in done.stdout
-    for word in words:
-        if word.endswith(".png"):
-            assert (tmp_path / word).stat().st_size > 10_000
+    assert {"prepared engine, 3x3", "plain engine, 5x5"} <= set(re.findall(r"\w+ engine, \dx\d", done.stdout))
+
+
+def test_the_description_of_a_model_in_the_documents_is_one():
+    (example,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "models.md").read_text(), re.DOTALL)
+    assert ModelSpec.model_validate_json(example, extra="forbid").name == "mine"
+
+
+def test_every_decoder_is_in_the_table():
+    text = (ROOT / "docs" / "models.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(FAMILIES)
 
 
 def test_the_demo_script_works_from_anywhere(tmp_path):
