@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import floor
 
 from shared.errors import ConfigurationError
 from shared.ftp.region import Region
@@ -61,4 +62,4 @@ def _bounds(length: int, parts: int, halo: float) -> list[int]:
         return [part * length // parts for part in range(parts + 1)]
     inner = max(1.0, (length - 2 * halo) / parts)
     outer = (length - (parts - 2) * inner) / 2
-    return [0, *(round(outer + part * inner) for part in range(parts - 1)), length]
+    return [0, *(floor(outer + part * inner + 0.5) for part in range(parts - 1)), length]

@@ -35,12 +35,12 @@ def round_down_first_pool(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -
         _unset(node, "ceil_mode")
         size = shapes.get(node.input[0], ())[2:]
         if size and said.get("auto_pad", b"NOTSET") == b"NOTSET":
-            _pad_for_last_window(node, said, size)
+            _pad_for_last_window(model, node, said, size)
         return True
     return False
 
 
-def _pad_for_last_window(node: onnx.NodeProto, said: Mapping[str, Any], size: Shape) -> None:
+def _pad_for_last_window(model: onnx.ModelProto, node: onnx.NodeProto, said: Mapping[str, Any], size: Shape) -> None:
     rank = len(size)
     given = list(said.get("pads", (0,) * 2 * rank))
     pads = given.copy()
@@ -52,9 +52,27 @@ def _pad_for_last_window(node: onnx.NodeProto, said: Mapping[str, Any], size: Sh
         count = -(-room // stride) + 1
         if (count - 1) * stride < length + before and count > room // stride + 1:
             pads[rank + axis] = (count - 1) * stride + reach - length - before
-    _set(node, pads=pads)
+    counted = given if said.get("count_include_pad", 0) else [0] * 2 * rank
+    # Only a dilated window reaches further than its kernel is long, and pools do not take it: a layer of its own pads.
+    apart = any(pad >= kernel for pad, kernel in zip(pads, [*said["kernel_shape"]] * 2, strict=True))
+    if apart:
+        counted = [cells - pad for cells, pad in zip(counted, pads, strict=True)]
+    _set(node, pads=[0] * 2 * rank if apart else pads)
     if node.op_type == "AveragePool":
-        _set(node, **{COUNTED: given if said.get("count_include_pad", 0) else [0] * 2 * rank})
+        _set(node, **{COUNTED: counted})
+    if apart:
+        _pad_before(model, node, pads)
+
+
+def _pad_before(model: onnx.ModelProto, pool: onnx.NodeProto, pads: list[int]) -> None:
+    rank, name = len(pads) // 2, f"{pool.output[0]}.padded"
+    border = np.array(-np.inf if pool.op_type == "MaxPool" else 0, np.float32)
+    amounts = np.array([0, 0, *pads[:rank], 0, 0, *pads[rank:]], np.int64)
+    constants: dict[str, np.ndarray] = {f"{name}.amounts": amounts, f"{name}.border": border}
+    model.graph.initializer.extend(numpy_helper.from_array(value, key) for key, value in constants.items())
+    place = list(model.graph.node).index(pool)
+    model.graph.node.insert(place, helper.make_node("Pad", [pool.input[0], *constants], [name], name))
+    model.graph.node[place + 1].input[0] = name
 
 
 def spell_out(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:

@@ -76,3 +76,40 @@ def test_cells_differ_by_one_row_and_one_column_at_most(case):
 def test_a_grid_with_empty_tiles_is_refused_with_the_largest_that_fits(grid):
     with pytest.raises(ConfigurationError, match="at most 4x6"):
         grid.cells(4, 6)
+
+
+def heights(cells):
+    return [cell.height for cell in cells if cell.left == 0]
+
+
+def test_with_a_halo_the_cells_at_the_border_are_larger():
+    """38 cells in three parts with 3.7 cells of halo: 15 + 3.7, 10 + 7.4 or 11 + 7.4, 15 + 3.7."""
+    cells = Grid(3, 3).cells(38, 38, (3.7, 3.7))
+    assert heights(cells) == [14, 10, 14]
+    assert [cell.width for cell in cells[:3]] == [14, 10, 14]
+
+
+@pytest.mark.parametrize("grid", [Grid(1, 1), Grid(2, 2), Grid(1, 2)], ids=str)
+def test_two_parts_have_one_halo_each_and_are_equal(grid):
+    assert grid.cells(20, 20, (5.0, 5.0)) == grid.cells(20, 20)
+
+
+@given(
+    length=st.integers(1, 60), parts=st.integers(1, 12), halo=st.floats(0, 100, allow_nan=False),
+)  # fmt: skip
+def test_whatever_the_halo_every_cell_belongs_to_one_part_and_none_is_empty(length, parts, halo):
+    if parts > length:
+        return
+    cells = Grid(parts, 1).cells(length, 1, (halo, 0.0))
+    assert [cell.top for cell in cells] == [0, *(cell.bottom for cell in cells[:-1])]
+    assert cells[-1].bottom == length
+    assert min(heights(cells)) >= 1
+
+
+@given(length=st.integers(20, 60), parts=st.integers(3, 6), halo=st.floats(0.5, 4))
+def test_a_halo_never_makes_the_largest_part_larger(length, parts, halo):
+    def largest(cells):
+        return max(cell.height + halo * ((cell.top > 0) + (cell.bottom < length)) for cell in cells)
+
+    grid = Grid(parts, 1)
+    assert largest(grid.cells(length, 1, (halo, 0.0))) <= largest(grid.cells(length, 1)) + 1
