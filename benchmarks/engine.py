@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -27,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.catalogue import Model, open_model
+from gateway.measuring import peak_of_tiles, peak_of_whole
 from gateway.partitioned import PartitionedModel, verify
-from shared.engine.measuring import Reading, Trial, measure
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
 from shared.ftp.costs import macs_of, tile_costs
@@ -41,7 +42,9 @@ from tests.networks import yolov2_first_16
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from shared.engine.measuring import Construction
     from shared.engine.sessions import TileEngine
+    from shared.ftp.tiles import Stage
     from shared.letterbox import Pixels
 
 SIZE = 608
@@ -80,39 +83,24 @@ class Bench:
         return tiled / macs_of(self.partitioned.model.network, self.stage.layers)
 
     @property
-    def stage(self):  # noqa: ANN201
+    def stage(self) -> Stage:
         return self.partitioned.stage
-
-    def trial(self, construction) -> Trial:  # noqa: ANN001
-        tiles = tuple((tile.pads, (tile.input.height, tile.input.width)) for tile in self.stage.tiles)
-        working = self.partitioned.kinds.working_bytes
-        return Trial(construction, str(self.program), tiles, working, str(self.cache))
-
-    def read(self, construction) -> Reading:  # noqa: ANN001
-        """Peak memory, once what can be prepared is."""
-        if construction == "prepared":
-            open_engine(self.program, self.partitioned.kinds, self.cache)
-        return measure(self.trial(construction))
 
     def run_tiles(self, engine: TileEngine, pixels: Pixels) -> None:
         for tile in self.stage.tiles:
             engine.run(pixels[tile.input.slices], tile.pads)
 
 
-def covering_trial(whole: Path) -> Trial:
-    """One run of the whole, by onnxruntime as it comes."""
-    return Trial("default", str(whole), (((), (SIZE, SIZE)),), 1, str(whole.parent))
-
-
-def memory(benches: dict[str, Bench], whole: Path) -> Table:
+def memory(benches: dict[str, Bench], folder: Path) -> Table:
     """Peak resident memory above what importing takes, a fresh process each, all kinds of tile loaded."""
-    default = measure(covering_trial(whole)).peak_bytes
+    default = peak_of_whole(benches["1x1"].partitioned, folder)
     table = Table("run", "peak, MiB", "of onnxruntime's default, whole", "of our own whole")
     table.add_row("onnxruntime as it comes, whole", f"{default / MIB:.1f}", "100 %", "")
-    for construction in ("prepared", "plain"):
+    constructions: tuple[Construction, ...] = ("prepared", "plain")
+    for construction in constructions:
         own = 0
         for grid, bench in benches.items():
-            peak = bench.read(construction).peak_bytes
+            peak = peak_of_tiles(bench.partitioned, folder, construction)
             own = own or peak
             shares = (f"{peak / default:.1%}", f"{peak / own:.1%}")
             table.add_row(f"{construction} engine, {grid}", f"{peak / MIB:.1f}", *shares)
@@ -130,8 +118,8 @@ def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
     for grid, bench in benches.items():
         prepared = open_engine(bench.program, bench.partitioned.kinds, bench.cache)
         plain = PaddingEngine(bench.program)
-        runs[f"prepared {grid}"] = lambda bench=bench, engine=prepared: bench.run_tiles(engine, pixels)
-        runs[f"plain {grid}"] = lambda bench=bench, engine=plain: bench.run_tiles(engine, pixels)
+        runs[f"prepared {grid}"] = partial(bench.run_tiles, prepared, pixels)
+        runs[f"plain {grid}"] = partial(bench.run_tiles, plain, pixels)
     times = interleave(runs, rounds)
     table = Table("run", "median, ms", "÷ whole", "operations ÷ whole", "time ratio ÷ operations ratio")
     table.add_row("onnxruntime, whole", f"{median(times['whole']) * 1e3:.0f}", "1", "1", "")
@@ -183,7 +171,7 @@ def main(rounds: int, models: tuple[str, ...]) -> None:
         whole.write_bytes(model.proto.SerializeToString())
         benches = {grid: Bench.at(model, grid, folder) for grid in GRIDS}
         console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
-        console.print(memory(benches, whole))
+        console.print(memory(benches, folder))
         console.print(f"Time: the same, medians of {rounds} interleaved rounds")
         console.print(speed(benches, whole, rounds))
     if models:

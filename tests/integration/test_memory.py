@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.engine import GRIDS, Bench, covering_trial, paper_workload
-from shared.engine.measuring import measure
+from benchmarks.engine import CUT, GRIDS, paper_workload
+from gateway.measuring import measure_memory
+from shared.ftp.grid import Grid
 
 
 @pytest.fixture(scope="module")
-def peaks(tmp_path_factory):
+def peaks():
     """Bytes above what importing takes, of fresh processes: by grid, and of onnxruntime as it comes."""
-    folder, model = tmp_path_factory.mktemp("memory"), paper_workload()
-    whole = folder / "whole.onnx"
-    whole.write_bytes(model.proto.SerializeToString())
-    read = {grid: Bench.at(model, grid, folder).read("prepared").peak_bytes for grid in GRIDS}
-    return {**read, "default": measure(covering_trial(whole)).peak_bytes}
+    return measure_memory(paper_workload(), [CUT], [Grid.parse(grid) for grid in GRIDS])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What a device really needs for a plan: peak memory of a worker, measured in fresh processes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.partitioned import PartitionedModel
+from shared.engine.measuring import Trial, measure
+from shared.engine.opening import open_engine
+from shared.errors import ConfigurationError
+from shared.model.cutting import with_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.catalogue import Model
+    from shared.engine.measuring import Construction
+    from shared.ftp.grid import Grid
+
+
+def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Construction = "prepared") -> int:
+    """Peak bytes of a worker that runs all tiles, above what importing takes. `folder` keeps what is prepared.
+
+    Raises ModelError.
+    """
+    program = folder / f"program_{partitioned.stage.grid}.onnx"
+    program.write_bytes(partitioned.program)
+    if construction == "prepared":
+        open_engine(program, partitioned.kinds, folder)
+    tiles = tuple((tile.pads, (tile.input.height, tile.input.width)) for tile in partitioned.stage.tiles)
+    trial = Trial(construction, str(program), tiles, partitioned.kinds.working_bytes, str(folder))
+    return measure(trial).peak_bytes
+
+
+def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
+    """The same of an onnxruntime session as it comes, which runs the layers before the cut on the whole frame."""
+    model = partitioned.model
+    whole = folder / "whole.onnx"
+    whole.write_bytes(with_outputs(model.proto, partitioned.stage.cut).SerializeToString())
+    covering = ((), model.network.input_size)
+    return measure(Trial("default", str(whole), (covering,), 1, str(folder))).peak_bytes
+
+
+def measure_memory(model: Model, cut: Sequence[str], grids: Sequence[Grid]) -> dict[str, int]:
+    """Peak bytes by grid, and of onnxruntime as it comes under `default`; grids too large for the cut are left out."""
+    peaks: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for grid in grids:
+            try:
+                partitioned = PartitionedModel.of(model, grid, ",".join(cut))
+            except ConfigurationError:
+                continue
+            peaks.setdefault("default", peak_of_whole(partitioned, Path(name)))
+            peaks[str(grid)] = peak_of_tiles(partitioned, Path(name))
+    return peaks
