@@ -38,7 +38,8 @@ def with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelPr
     cut.CopyFrom(model)
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in reversed(nodes)]
     initializers = [tensor for tensor in model.graph.initializer if tensor.name in wanted]
-    inputs = [value for value in model.graph.input if value.name in wanted]
+    constants = {tensor.name for tensor in initializers}  # old files list them as inputs, so that they may be changed
+    inputs = [value for value in model.graph.input if value.name in wanted and value.name not in constants]
     del cut.graph.node[:], cut.graph.output[:], cut.graph.initializer[:], cut.graph.input[:]
     cut.graph.node.extend(kept)
     cut.graph.input.extend(inputs)

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from gateway.catalogue import MODELS, Model
-from gateway.partitioned import PartitionedModel, TiledHead, WholeHead, compare
+from gateway.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe
@@ -135,3 +135,19 @@ def test_map_shapes_are_those_of_the_maps_at_the_cut(nanodet):
 def test_what_cannot_be_partitioned_is_refused(nanodet, grid, cut, error):
     with pytest.raises(error):
         PartitionedModel.of(nanodet, grid, cut)
+
+
+@pytest.mark.parametrize(
+    ("difference", "exact"),
+    [
+        (Difference(0.0, 1.0, 3.0), True),
+        (Difference(0.9e-4, 1.0, 3.0), True),
+        (Difference(1.1e-4, 1.0, 3.0), False),
+        (Difference(1e-6, 0.0, 3.0), True),
+        (Difference(1e-5, 0.0, 3.0), False),
+        (Difference(2e-7, 0.0, 0.0), True),
+        (Difference(float("nan"), 1.0, 3.0), False),
+    ],
+)
+def test_tiles_are_exact_that_differ_by_no_more_than_another_order_of_summation_makes(difference, exact):
+    assert difference.exact is exact
