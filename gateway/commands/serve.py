@@ -63,13 +63,14 @@ if TYPE_CHECKING:
 @verbose_option
 def command(
     model: str, weights: Path | None, grid: Grid, cut: str | None, host: str, port: int, data_port: int,
-    broker: Address | None, lease: float, deadline: float, verify_every: int, pictures: Path | None, threads: int, verbose: int,
+    broker: Address | None, lease: float, deadline: float, verify_every: int, pictures: Path | None, threads: int,
+    verbose: int,
 ) -> None:  # fmt: skip
     """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
     configure_logging(verbose)
     warn_of_open_door(host)
     config = GatewayConfig(
-        model=model, weights=weights, grid=grid, cut=cut, host=host, port=port, data_port=data_port, broker=broker, threads=threads,
-        terms=Terms(lease_s=lease, deadline_s=deadline), verify_every=verify_every, pictures=pictures,
+        model=model, weights=weights, grid=grid, cut=cut, host=host, port=port, data_port=data_port, broker=broker,
+        threads=threads, terms=Terms(lease_s=lease, deadline_s=deadline), verify_every=verify_every, pictures=pictures,
     )  # fmt: skip
     run_service(lambda stop: Gateway(config).run(stop))

@@ -21,6 +21,8 @@ COMMANDS = {
     "camera": ("camera_sources.command", "cameras", "Feed a video or a folder of pictures to an edge."),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
+    "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
+    "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
 }
 """Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""

@@ -1,0 +1,242 @@
+"""What `deepthings plan` says: every possible cut of a network, and what the chosen one needs of a device's memory."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from gateway.measuring import measure_memory
+from shared.errors import ConfigurationError
+from shared.ftp.costs import StepMemory, macs_of, peak_bytes, tile_costs, tile_memory
+from shared.ftp.cuts import DEVICES, CutCost, crossing_bytes, cut_costs, deepest_cut
+from shared.ftp.grid import Grid
+from shared.ftp.tiles import partition, receptive_field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.partitioned import PartitionedModel
+    from shared.ftp.tiles import Stage
+    from shared.model.network import Network
+
+USUAL_GRIDS = (Grid(3, 3), Grid(5, 5))
+"""Grids whose memory is told beside that of the grid asked for: those of the paper's figures."""
+
+
+class Figures(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CutFigures(Figures):
+    """One cut at the report's grid. Bytes, multiply-accumulate operations (macs), pixels (height, width).
+
+    `work_factor` is the work of all tiles ÷ that of the whole head; `largest_tile` is a share of the head;
+    `longest_chain` is what a frame waits for with `devices` edges and a gateway like them, ÷ the whole network on one.
+    """
+
+    maps: tuple[str, ...]
+    layers: int
+    crossing_bytes: int
+    head_macs: int
+    tail_macs: int
+    tiled_macs: int
+    work_factor: float
+    largest_tile: float
+    receptive_field: tuple[int, int]
+    longest_chain: float
+    chosen: bool
+    deepest: bool
+    fastest: bool
+
+
+class MapBytes(Figures):
+    """The maps that must be there while a layer runs: read, made, and held for later layers."""
+
+    input: int
+    output: int
+    held: int
+
+
+class LayerFigures(Figures):
+    """A layer of the head with those that work in its place: its maps and weights on the whole frame, and per tile.
+
+    `tile_bytes` has, by grid, what the tile that needs most of it needs, weights included.
+    """
+
+    layer: str
+    op: str
+    in_place: tuple[str, ...]
+    weight_bytes: int
+    whole_maps: MapBytes
+    whole_bytes: int
+    tile_bytes: dict[str, int]
+
+
+class TiledMemory(Figures):
+    """One tile at a grid against the whole head. `layer_reduction` is the mean over the layers."""
+
+    peak_bytes: int
+    peak_reduction: float
+    layer_reduction: float
+
+
+class AnalyticMemory(Figures):
+    """Memory by the sizes of maps (float32) and weights: a peak is the layer with the largest maps, and all weights."""
+
+    weight_bytes: int
+    whole_peak_bytes: int
+    grids: dict[str, TiledMemory]
+    layers: tuple[LayerFigures, ...]
+
+
+class MeasuredMemory(Figures):
+    """Peak resident bytes of a process above what importing takes: of onnxruntime as it comes, and ours by grid."""
+
+    default_bytes: int
+    grids: dict[str, int]
+
+
+class Memory(Figures):
+    """What one device needs for the head, by each way to find out."""
+
+    analytic: AnalyticMemory
+    measured: MeasuredMemory | None = None
+
+
+class PlanReport(Figures):
+    """A model at a grid: all cuts, from the first layer on, and the memory that the chosen one needs."""
+
+    model: str
+    input: tuple[int, int]
+    grid: str
+    devices: int
+    total_macs: int
+    cuts: tuple[CutFigures, ...]
+    memory: Memory
+
+    @property
+    def chosen(self) -> CutFigures:
+        return next(cut for cut in self.cuts if cut.chosen)
+
+
+def report_on(partitioned: PartitionedModel, *, measured: bool = False) -> PlanReport:
+    """All figures of a partitioned model; measuring takes some seconds.
+
+    Raises CutError for a network that cannot be tiled, ModelError for one that cannot be run.
+    """
+    network, stage = partitioned.model.network, partitioned.stage
+    total = macs_of(network, network.layers)
+    return PlanReport(
+        model=partitioned.spec.name,
+        input=network.input_size,
+        grid=str(stage.grid),
+        devices=DEVICES,
+        total_macs=total,
+        cuts=_cuts(network, stage, total),
+        memory=Memory(analytic=_analytic(network, stage), measured=_measured(partitioned) if measured else None),
+    )
+
+
+def _cuts(network: Network, stage: Stage, total: int) -> tuple[CutFigures, ...]:
+    costs = cut_costs(network, stage.grid)
+    deepest = deepest_cut(network)
+    for maps in (stage.cut, deepest):
+        if not any(set(cost.maps) == set(maps) for cost in costs):
+            costs.extend(_cost_of(network, maps, stage, total))
+    costs.sort(key=lambda cost: (cost.layers, cost.head_macs))
+    fastest = min(costs, key=lambda cost: (cost.frame_macs(), cost.crossing_bytes))
+    return tuple(
+        CutFigures(
+            maps=cost.maps,
+            layers=cost.layers,
+            crossing_bytes=cost.crossing_bytes,
+            head_macs=cost.head_macs,
+            tail_macs=cost.tail_macs,
+            tiled_macs=cost.tiled_macs,
+            work_factor=cost.tiled_macs / max(1, cost.head_macs),
+            largest_tile=cost.largest_tile_macs / max(1, cost.head_macs),
+            receptive_field=cost.receptive_field,
+            longest_chain=cost.frame_macs() / max(1, total),
+            chosen=set(cost.maps) == set(stage.cut),
+            deepest=set(cost.maps) == set(deepest),
+            fastest=cost is fastest,
+        )
+        for cost in costs
+    )
+
+
+def _cost_of(network: Network, maps: tuple[str, ...], stage: Stage, total: int) -> list[CutCost]:
+    """What a cut costs that is not among those proposed; nothing when its maps are smaller than the grid."""
+    if maps != stage.cut:
+        try:
+            stage = partition(network, maps, stage.grid, balanced=True)
+        except ConfigurationError:
+            return []
+    tiles = [sum(cost.macs for cost in costs) for costs in tile_costs(network, stage)]
+    head = macs_of(network, stage.layers)
+    return [
+        CutCost(
+            maps=maps,
+            layers=len(stage.layers),
+            crossing_bytes=crossing_bytes(network, maps),
+            head_macs=head,
+            tail_macs=total - head,
+            tiled_macs=sum(tiles),
+            largest_tile_macs=max(tiles),
+            receptive_field=receptive_field(network, stage.layers, maps),
+        )
+    ]
+
+
+def _analytic(network: Network, stage: Stage) -> AnalyticMemory:
+    whole = tile_memory(network, partition(network, stage.cut, Grid(1, 1)))[0]
+    largest, grids = {}, {}
+    for tiled in _stages(network, stage):
+        tiles = tile_memory(network, tiled)
+        largest[str(tiled.grid)] = [max(step.bytes for step in steps) for steps in zip(*tiles, strict=True)]
+        grids[str(tiled.grid)] = _against(whole, max(map(peak_bytes, tiles)), largest[str(tiled.grid)])
+    return AnalyticMemory(
+        weight_bytes=sum(step.weight_bytes for step in whole),
+        whole_peak_bytes=peak_bytes(whole),
+        grids=grids,
+        layers=tuple(
+            LayerFigures(
+                layer=step.layer,
+                op=step.op,
+                in_place=step.in_place,
+                weight_bytes=step.weight_bytes,
+                whole_maps=MapBytes(input=step.input_bytes, output=step.output_bytes, held=step.held_bytes),
+                whole_bytes=step.bytes,
+                tile_bytes={grid: bytes_[index] for grid, bytes_ in largest.items()},
+            )
+            for index, step in enumerate(whole)
+        ),
+    )
+
+
+def _measured(partitioned: PartitionedModel) -> MeasuredMemory:
+    grids = dict.fromkeys((Grid(1, 1), partitioned.stage.grid, *USUAL_GRIDS))
+    peaks = measure_memory(partitioned.model, partitioned.stage.cut, list(grids))
+    return MeasuredMemory(default_bytes=peaks.pop("default"), grids=peaks)
+
+
+def _stages(network: Network, stage: Stage) -> list[Stage]:
+    """The stage, and the same cut at the usual grids that are no larger than its maps."""
+    stages = [stage]
+    for grid in USUAL_GRIDS:
+        if grid != stage.grid:
+            try:
+                stages.append(partition(network, stage.cut, grid, balanced=True))
+            except ConfigurationError:
+                continue
+    return stages
+
+
+def _against(whole: Sequence[StepMemory], peak: int, largest: Sequence[int]) -> TiledMemory:
+    return TiledMemory(
+        peak_bytes=peak,
+        peak_reduction=1 - peak / peak_bytes(whole),
+        layer_reduction=fmean(1 - tile / step.bytes for tile, step in zip(largest, whole, strict=True)),
+    )

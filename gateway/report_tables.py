@@ -1,0 +1,169 @@
+"""The tables of `deepthings plan`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from gateway.wording import fewer, mebibytes, share, shorten, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from gateway.report import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
+
+ROWS = 30
+"""Rows of a table that are still read; of longer ones a selection is printed."""
+
+AROUND = 3
+"""Neighbours of the chosen cut, on each side, that a selection keeps."""
+
+FIGURES_WIDTH = 67
+"""Characters beside the names in the table of cuts, which is the wider one."""
+
+NARROWEST_NAMES = 13
+
+SHORTEST_NAME = 8
+"""Characters of each name that are worth printing when several stand together."""
+
+
+def render(report: PlanReport, width: int) -> RenderableType:
+    """The report for a terminal of `width` characters."""
+    names = max(NARROWEST_NAMES, width - FIGURES_WIDTH)
+    height, breadth = report.input
+    chosen = ",".join(report.chosen.maps)
+    return Group(
+        Text(f"{report.model}, {height}x{breadth} pixels, in {report.grid} tiles: {len(report.cuts)} places to cut it"),
+        _cuts(report, names),
+        Text(
+            "* the cut in use. work: all tiles, by the head as a whole. largest: the largest tile, by the head. sees: "
+            f"what one cell depends on. {report.devices} edges: the longest chain of work of a frame, with so many "
+            "edges and a gateway like them, by the whole network on one.",
+            style="dim",
+        ),
+        Text(f"\nMemory that one device needs, cut behind {chosen}, in MiB"),
+        _memory(report.memory.analytic, names),
+        Text("peak: the layer with the largest maps (read, made, held for later), and all weights.", style="dim"),
+        *([_measured(report.memory.measured)] if report.memory.measured else []),
+    )
+
+
+def selection(cuts: Sequence[CutFigures]) -> list[CutFigures]:
+    """All cuts when they are few, else: the first, those that shorten the chain, those around the chosen, the last."""
+    if len(cuts) <= ROWS:
+        return list(cuts)
+    chosen = next(index for index, cut in enumerate(cuts) if cut.chosen)
+    kept = {0, len(cuts) - 1, *(index for index, cut in enumerate(cuts) if cut.deepest or cut.fastest)}
+    kept.update(range(max(0, chosen - AROUND), min(len(cuts), chosen + AROUND + 1)))
+    shortest, improvements = cuts[0].longest_chain, []
+    for index, cut in enumerate(cuts):
+        if cut.longest_chain < shortest and index not in kept:
+            improvements.append(index)
+        shortest = min(shortest, cut.longest_chain)
+    room = ROWS - len(kept)
+    if len(improvements) > room:
+        improvements = [improvements[place * len(improvements) // room] for place in range(room)]
+    return [cuts[index] for index in sorted(kept.union(improvements))]
+
+
+def _cuts(report: PlanReport, width: int) -> RenderableType:
+    table = _table(
+        "  cut behind", "layers\nbefore", "bytes\nacross", "GMAC\nbefore", "behind", "work", "largest",
+        "sees\npixels", f"{report.devices}\nedges", "",
+    )  # fmt: skip
+    table.columns[-1].justify = "left"
+    shown = selection(report.cuts)
+    for cut in shown:
+        marks = [word for word, holds in (("fastest", cut.fastest), ("deepest", cut.deepest)) if holds]
+        field_height, field_width = cut.receptive_field
+        table.add_row(
+            Text(("* " if cut.chosen else "  ") + _names(cut.maps, width - 2)),
+            str(cut.layers),
+            size(cut.crossing_bytes),
+            f"{cut.head_macs / 1e9:.2f}",
+            f"{cut.tail_macs / 1e9:.2f}",
+            f"{cut.work_factor:.2f}x",
+            share(cut.largest_tile),
+            f"{field_height}x{field_width}",
+            f"{cut.longest_chain:.2f}",
+            " ".join(marks),
+            style="bold" if cut.chosen else None,
+        )
+    return _with_rest(table, len(report.cuts) - len(shown), "cuts")
+
+
+def _names(maps: Sequence[str], width: int) -> str:
+    """The maps of a cut; each keeps something of its name where they are too long together."""
+    if len(",".join(maps)) <= width:
+        return ",".join(maps)
+    each = (width - len(maps) + 1) // len(maps)
+    if each < SHORTEST_NAME:
+        others = f" +{len(maps) - 1}" if len(maps) > 1 else ""
+        return shorten(maps[0], width - len(others)) + others
+    spare = sum(max(0, each - len(name)) for name in maps)
+    long = sum(len(name) > each for name in maps)
+    return ",".join(shorten(name, each + spare // long) for name in maps)
+
+
+def _memory(memory: AnalyticMemory, width: int) -> RenderableType:
+    holding = any(layer.whole_maps.held for layer in memory.layers)
+    held = ("held",) if holding else ()
+    grids = (f"{grid}\ntile" for grid in memory.grids)
+    table = _table("layer", "read", "made", *held, "weights", "whole\nframe", *grids)
+    shown = _largest(memory.layers)
+    for layer in shown:
+        maps = layer.whole_maps
+        parts = (maps.input, maps.output, *((maps.held,) if holding else ()), layer.weight_bytes)
+        table.add_row(
+            Text(_with_in_place(layer, width)),
+            *map(mebibytes, (*parts, layer.whole_bytes, *layer.tile_bytes.values())),
+        )
+    table.add_section()
+    blank = ("",) * (2 + holding)
+    tiled = memory.grids.values()
+    table.add_row(
+        "peak", *blank, mebibytes(memory.weight_bytes), mebibytes(memory.whole_peak_bytes),
+        *(mebibytes(grid.peak_bytes) for grid in tiled), style="bold",
+    )  # fmt: skip
+    table.add_row("  against the whole", *blank, "", "", *(fewer(grid.peak_reduction) for grid in tiled))
+    table.add_row("  mean of the layers", *blank, "", "", *(fewer(grid.layer_reduction) for grid in tiled))
+    return _with_rest(table, len(memory.layers) - len(shown), "smaller layers")
+
+
+def _measured(memory: MeasuredMemory) -> RenderableType:
+    table = _table("run by", "MiB", "by the first", "by our whole")
+    whole = memory.grids.get("1x1", 0)
+    table.add_row("onnxruntime as it comes, whole", mebibytes(memory.default_bytes), share(1.0), "")
+    for grid, peak in memory.grids.items():
+        by_own = share(peak / whole) if whole else ""
+        table.add_row(f"an edge, {grid}", mebibytes(peak), share(peak / memory.default_bytes), by_own)
+    return Group(Text("\nMeasured: peak of a process above what importing takes, all kinds of tile loaded"), table)
+
+
+def _largest(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
+    """The layers with the most memory, in the order of the network."""
+    largest = sorted(layers, key=lambda layer: layer.whole_bytes, reverse=True)[:ROWS]
+    return [layer for layer in layers if layer in largest]
+
+
+def _with_in_place(layer: LayerFigures, width: int) -> str:
+    names = " + ".join((layer.layer, *layer.in_place))
+    return names if len(names) <= width else shorten(layer.layer, width)
+
+
+def _table(name: str, *figures: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column(f"\n{name}", no_wrap=True)
+    for heading in figures:
+        table.add_column(heading if "\n" in heading else f"\n{heading}", justify="right", no_wrap=True)
+    return table
+
+
+def _with_rest(table: Table, missing: int, what: str) -> RenderableType:
+    return Group(table, Text(f"{missing} more {what}: --json has them all", style="dim")) if missing else table
