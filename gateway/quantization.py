@@ -1,7 +1,7 @@
 """From a float model and pictures to the same model in int8, with onnxruntime's own tool, in the QDQ format.
 
-Convolutions and what stands between them are computed in integers, whose sums do not depend on their order: tiles equal
-the whole run exactly. The last convolutions and what stands behind them stay float: there scores and coordinates come
+Convolutions and what stands between them are computed in integers, whose sums are the same in any order: tiles equal
+the whole run exactly. The last convolutions and what stands behind them stay float: there coordinates and scores come
 together in one map, and the eight bits of one scale are too few for both.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -35,3 +35,214 @@ if TYPE_CHECKING:
     from camera_sources.source import Source
     from shared.ftp.merge import Map
     from shared.letterbox import Pixels
+
+PICTURES_CAP = 100
+"""Pictures that are looked at: from ten on the ranges hardly change, and each takes a run of the float model."""
+
+HOLD_OUT_EVERY = 5
+"""Of so many pictures one is not calibrated with, but kept for comparing."""
+
+CUT_GRID = Grid(3, 3)
+"""What a cut is chosen for where the description names none: the grid of all commands, unless told otherwise."""
+
+CONVOLUTIONS = frozenset(["Conv", "ConvTranspose"])
+MIXING = frozenset(["Add", "Concat", "Mul"])
+
+IN_INTEGERS = MIXING | frozenset(
+    ["Clip", "Conv", "LeakyRelu", "MaxPool", "Pad", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Split",
+     "Squeeze", "Transpose", "Unsqueeze"]
+)  # fmt: skip
+"""What onnxruntime computes on integers, on every processor."""
+
+QUANTISED = frozenset(["ConvInteger", "DequantizeLinear", "QLinearConv", "QuantizeLinear"])
+"""Operators that a float model does not have."""
+
+UNTILEABLE = "SliceConcatToSpaceToDepthFusion;TransposeOptimizer"
+"""Optimisations of onnxruntime that make layers which cannot be tiled."""
+
+PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
+"""Tells quantize_static that what it recommends to be done before has been done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """The model in int8, and how it came to be. `agreement` is None without a decoder or without a second picture."""
+
+    model: Model
+    pictures: int
+    more_pictures: bool
+    bytes_before: int
+    bytes_after: int
+    agreement: Agreement | None
+
+
+class Sample:
+    """The pictures of a source that are looked at: one for every second of it, at most PICTURES_CAP.
+
+    Each comes with whether it is held out. `more` tells, when they have been looked at, whether there were others.
+    """
+
+    def __init__(self, source: Source, *, hold_out: bool) -> None:
+        self._source = source
+        self._hold_out = hold_out
+        self.more = False
+
+    def __iter__(self) -> Iterator[tuple[bool, Pixels]]:
+        every = max(1, round(self._source.fps))
+        for number, picture in enumerate(islice(self._source.pictures(), None, None, every)):
+            if number == PICTURES_CAP:
+                self.more = True
+                return
+            yield self._hold_out and number % HOLD_OUT_EVERY == 1, picture
+
+
+class Calibration:
+    """Feeds quantize_static with pictures, prepared as in use and read one at a time."""
+
+    def __init__(self, model: Model, sample: Sample) -> None:
+        self._model = model
+        self._pictures = (picture for held_out, picture in sample if not held_out)
+        self.count = 0
+
+    def get_next(self) -> dict[str, Map] | None:
+        """The network's input for the next picture, float32 (1, 3, H, W); None behind the last."""
+        picture = next(self._pictures, None)
+        if picture is None:
+            return None
+        self.count += 1
+        preprocessing = self._model.spec.preprocessing
+        letterbox = Letterbox.of(picture.shape, self._model.network.input_size, preprocessing)
+        return {self._model.network.input: normalise(letterbox.apply(picture, preprocessing), preprocessing)}
+
+
+def quantize(model: Model, source: Source, out: Path) -> Quantised:
+    """Write the int8 model to `out` and its description beside it (same name, .json); both replace what is there.
+
+    Raises ConfigurationError when `out` is no .onnx, ModelError for a model that cannot be quantised or tiled and for
+    a file that cannot be written, SourceError for pictures that cannot be read.
+    """
+    name = model.spec.name
+    if out.suffix != ".onnx":
+        raise ConfigurationError(f"--out {out}: name a file that ends in .onnx")
+    if any(node.op_type in QUANTISED for node in model.proto.graph.node):
+        raise ModelError(f"{name} is quantised already; start from the float model that it was made of")
+    cut = choose_cut(model, None, CUT_GRID)
+    partition(model.network, cut, Grid(1, 1))
+    sample = Sample(source, hold_out=model.spec.decoder is not None)
+    calibration = Calibration(model, sample)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
+            proto = _in_integers(_simplified(model, cut, Path(folder)), model, calibration, Path(folder))
+            said = {"name": out.stem, "file": out.name, "cut": _pair_at_cut(proto, cut)}
+            open_session(plain_model(proto, name).SerializeToString(), 1)
+            description, written = Path(folder) / "model.json", Path(folder) / "model.onnx"
+            description.write_text(model.spec.model_copy(update=said).model_dump_json(indent=2, exclude_none=True))
+            onnx.save(proto, written)
+            description.replace(out.with_suffix(".json"))
+            written.replace(out)
+    except DeepThingsError:  # that of the pictures is an OSError too
+        raise
+    except OSError as error:
+        raise ModelError(f"{out} cannot be written: {error.strerror}") from error
+    quantised = open_model(str(out))
+    agreement = compare_detections(model, quantised, (picture for held_out, picture in sample if held_out))
+    sizes = model.original.ByteSize(), quantised.original.ByteSize()
+    return Quantised(quantised, calibration.count, sample.more, *sizes, agreement)
+
+
+def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelProto:
+    """What can be folded into convolutions is; in plain form, and every node with a name of its own."""
+    proto, path = onnx.ModelProto(), folder / "simple.onnx"
+    proto.CopyFrom(model.proto)
+    image = [value for value in model.proto.graph.input if value.name == model.network.input]
+    del proto.graph.input[:]
+    proto.graph.input.extend(image)  # constants that are inputs, too, would not be folded
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options = {"graph_optimization_level": level, "optimized_model_filepath": str(path)}
+    open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": UNTILEABLE})
+    simple = plain_model(onnx.load(path), model.spec.name)
+    try:
+        partition(describe(simple, model.spec.name), cut, Grid(1, 1))
+    except CutError:  # the cut is between what would be one layer
+        simple = proto
+    names: set[str] = set()
+    for node in simple.graph.node:
+        node.name = node.name if node.name and node.name not in names else f"{node.output[0]}.node"
+        names.add(node.name)
+    domains = {node.domain for node in simple.graph.node}
+    imports = [helper.make_opsetid(entry.domain, entry.version) for entry in simple.opset_import]
+    del simple.opset_import[:]
+    simple.opset_import.extend(entry for entry in imports if entry.domain in domains)
+    simple.metadata_props.add(**PREPARED)
+    return simple
+
+
+def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration, folder: Path) -> onnx.ModelProto:
+    """The model in QDQ format.
+
+    Weights have a scale for each channel, as one for all loses objects, and 7 bits, as sums of 8 overflow on x86
+    without VNNI, and tiles of different devices would not fit together. Maps are uint8: x86 and ARM have fast kernels.
+    """
+    name, preprocessing = model.spec.name, model.spec.preprocessing
+    layers = _integer_layers(proto)
+    if not layers:
+        raise ModelError(f"{name} cannot be quantised: behind none of its layers is there another convolution")
+    ends = [(pixel - m) / s for pixel in (0, 255) for m, s in zip(preprocessing.mean, preprocessing.std, strict=True)]
+    whole_range = {"rmin": np.float32(min(0.0, *ends)), "rmax": np.float32(max(0.0, *ends))}
+    onnx.save(proto, folder / "float.onnx")
+    try:
+        quantize_static(
+            folder / "float.onnx", folder / "int8.onnx", calibration, quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=sorted(IN_INTEGERS), nodes_to_quantize=layers, per_channel=True, reduce_range=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": {model.network.input: [whole_range]}},
+        )  # fmt: skip
+    except DeepThingsError:
+        raise
+    except Exception as error:  # whatever its tools raise
+        raise ModelError(
+            f"{name} cannot be quantised: {(str(error).splitlines() or [type(error).__name__])[0]}"
+        ) from error
+    return onnx.load(folder / "int8.onnx")
+
+
+def _integer_layers(proto: onnx.ModelProto) -> list[str]:
+    """The nodes to compute in integers: those for which there are integers, with a convolution somewhere behind."""
+    tables = {tensor.name for tensor in proto.graph.initializer if prod(tensor.dims) > 1}
+    wanted: set[str] = set()
+    layers = []
+    for node in reversed(proto.graph.node):
+        needed = bool(wanted.intersection(node.output))
+        if needed or node.op_type in CONVOLUTIONS:
+            wanted.update(node.input)
+        if needed and node.op_type in IN_INTEGERS - (MIXING if tables.intersection(node.input) else frozenset()):
+            layers.append(node.name)
+    return layers
+
+
+def _pair_at_cut(proto: onnx.ModelProto, cut: Sequence[str]) -> tuple[str, ...]:
+    """The cut's maps behind their DequantizeLinear; a second pair follows, so that the tail begins in integers, too."""
+    quantised = {node.input[0]: node.output[0] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
+    floats = {node.input[0]: node for node in proto.graph.node if node.op_type == "DequantizeLinear"}
+    pairs = {tensor: floats[quantised[tensor]] for tensor in cut if tensor in quantised}
+    maps = tuple(pairs[tensor].output[0] if tensor in pairs else tensor for tensor in cut)
+    head = set(maps)
+    for node in reversed(proto.graph.node):
+        head.update(node.input if head.intersection(node.output) else ())
+    nodes: list[onnx.NodeProto] = []
+    for node in proto.graph.node:
+        for at, source in enumerate(node.input):
+            behind = source in maps and not head.intersection(node.output)
+            node.input[at] = f"{source}.again" if behind and source not in cut else source
+        nodes.append(node)
+        if node.output[0] in maps and node.output[0] not in cut:
+            again, scale = f"{node.output[0]}.again", list(node.input)[1:]
+            nodes += [
+                helper.make_node("QuantizeLinear", [node.output[0], *scale], [f"{again}.int8"], f"{again}.int8"),
+                helper.make_node("DequantizeLinear", [f"{again}.int8", *scale], [again], again),
+            ]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del proto.graph.node[:]
+    proto.graph.node.extend(kept)
+    return maps

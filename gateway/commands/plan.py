@@ -14,8 +14,8 @@ from camera_sources.source import FOOTAGE
 from gateway.annotation import write_picture
 from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
-from gateway.drawing import draw_plan
 from gateway.partitioned import PartitionedModel
+from gateway.plan_picture import draw_plan
 from gateway.report import PlanReport, report_on
 from gateway.report_tables import render
 from shared.cli.options import json_option

@@ -13,11 +13,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from shared.errors import ModelError
 from shared.ftp.operators import SLIDING, border_value, cell_constants, slices
 from shared.model.loading import constants_of
 from shared.model.plain import OPSET, known_shapes, opset
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.ftp.tiles import Stage
     from shared.model.network import Layer, Shape
     from shared.model.spec import Preprocessing
@@ -39,6 +42,7 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
     for layer in stage.layers:
         program.add(layer)
     outputs = [program.read(tensor, None) for tensor in stage.cut]
+    program.drop_unread(outputs)
     graph = helper.make_graph(
         program.nodes,
         "stage",
@@ -79,12 +83,17 @@ class _Program:
     def prepare(self, preprocessing: Preprocessing) -> None:
         """From uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
         for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
-            self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(1, 3, 1, 1))
+            self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(3, 1))
+        self._constant("prepare.rows", np.array([3, -1], np.int64))
         self.nodes += [
             helper.make_node("Transpose", [PIXELS], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
             helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
-            helper.make_node("Sub", ["prepare.float", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
-            helper.make_node("Div", ["prepare.centred", "prepare.std"], [self._stage.input], "prepare.normalised"),
+            # Flat, or onnxruntime moves the Transpose behind them: with channels last these two are ten times slower.
+            helper.make_node("Shape", ["prepare.planes"], ["prepare.shape"], "prepare.shape"),
+            helper.make_node("Reshape", ["prepare.float", "prepare.rows"], ["prepare.flat"], "prepare.flat"),
+            helper.make_node("Sub", ["prepare.flat", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
+            helper.make_node("Div", ["prepare.centred", "prepare.std"], ["prepare.scaled"], "prepare.scaled"),
+            helper.make_node("Reshape", ["prepare.scaled", "prepare.shape"], [self._stage.input], "prepare.normalised"),
         ]
 
     def add(self, layer: Layer) -> None:
@@ -95,6 +104,7 @@ class _Program:
         cells = cell_constants(layer)
         for at, name in enumerate(node.input):
             if name in cells:
+                self._place_constant(name)
                 self._four_dimensions(name)
             if name in cells or name in layer.inputs:
                 node.input[at] = self.read(name, layer)
@@ -131,6 +141,15 @@ class _Program:
         self.nodes.append(dequantize)
         return made
 
+    def drop_unread(self, outputs: Sequence[str]) -> None:
+        """Leave out what nobody reads, as a DequantizeLinear whose readers have their own: onnxruntime would run it."""
+        read, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if read.intersection(node.output):
+                kept.append(node)
+                read.update(node.input)
+        self.nodes = kept[::-1]
+
     def used_constants(self) -> list[onnx.TensorProto]:
         used = {name for node in self.nodes for name in node.input}
         return [tensor for name, tensor in self._constants.items() if name in used]
@@ -165,6 +184,10 @@ class _Program:
         self._constants[name] = numpy_helper.from_array(value, name)
 
     def _four_dimensions(self, name: str) -> None:
+        if name not in self._constants:
+            if len(self.shapes.get(name, ())) != 4:
+                raise ModelError(f"{name}, a quantised constant by cell, does not have four dimensions; export it so")
+            return
         value = numpy_helper.to_array(self._constants[name])
         self._constant(name, value.reshape((1,) * (4 - value.ndim) + value.shape))
 

@@ -66,7 +66,8 @@ class _Specialisation:
     def _plan(self, pad: onnx.NodeProto, amounts: Pads) -> None:
         """Decide which layer can do the work of a Pad node itself."""
         maker = self._makers.get(pad.input[0])
-        if maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
+        own = pad.input[0] == f"{pad.output[0]}.uncropped"  # a crop for one of several readers is theirs
+        if own and maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
             self._inside[maker.output[0]] = tuple(-amount for amount in amounts)  # type: ignore[assignment]
             self._renamed[maker.output[0]] = pad.output[0]
         elif not any(amounts):

@@ -122,6 +122,8 @@ def _spell_out_sliding(
     _unset(node, "auto_pad", "output_shape", COUNTED)
     if node.op_type != "AveragePool":
         return []
+    if set(dilations) == {1}:
+        _unset(node, "dilations")  # onnxruntime's integer form of the pool does not take them
     counted = tuple(said.get(COUNTED, pads if said.get("count_include_pad", 0) else (0,) * 2 * rank))
     _set(node, count_include_pad=1)
     return [] if counted == pads else _averages(model, node, size, made, counted)
@@ -156,7 +158,7 @@ def _averages(
     for axis, (length, count) in enumerate(zip(size, made, strict=True)):
         kernel, stride = said["kernel_shape"][axis], said["strides"][axis]
         first = np.arange(count)[:, None] * stride - said["pads"][axis]
-        cells = first + np.arange(kernel) * said["dilations"][axis]
+        cells = first + np.arange(kernel) * said.get("dilations", (1,) * len(size))[axis]
         inside = (cells >= -counted[axis]) & (cells < length + counted[len(size) + axis])
         factors.append(kernel / np.maximum(inside.sum(axis=1), 1))
     output = node.output[0]

@@ -95,7 +95,7 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
     names: set[str] = set()
     for index, node in enumerate(graph.node):
         if node.output[0] not in constants:
-            layers.append(_layer(node, _unique(node, index, names), constants))
+            layers.append(_layer(node, _unique(node, index, names), constants, shapes))
     return Network(
         name=name,
         input=inputs[0],
@@ -128,7 +128,9 @@ def _unique(node: onnx.NodeProto, index: int, names: set[str]) -> str:
     return name
 
 
-def _layer(node: onnx.NodeProto, name: str, constants: Mapping[str, onnx.TensorProto | None]) -> Layer:
+def _layer(
+    node: onnx.NodeProto, name: str, constants: Mapping[str, onnx.TensorProto | None], shapes: Mapping[str, Shape]
+) -> Layer:
     attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
     roles = GEOMETRY.get(node.op_type, ())
     weights: dict[str, Shape] = {}
@@ -140,7 +142,7 @@ def _layer(node: onnx.NodeProto, name: str, constants: Mapping[str, onnx.TensorP
         if role and constant is not None:
             attributes[role] = _numbers(constant)
         else:
-            weights[tensor] = tuple(constant.dims) if constant is not None else ()
+            weights[tensor] = tuple(constant.dims) if constant is not None else shapes.get(tensor, ())
     if node.op_type == "Pad" and "pads" in attributes:
         attributes["pads"] = _pads_of_all_axes(attributes)
     return Layer(

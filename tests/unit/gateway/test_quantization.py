@@ -7,9 +7,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from gateway.agreement import compare_detections, same_objects
 from gateway.catalogue import Model, choose_cut, open_model
 from gateway.partitioned import PartitionedModel, TiledHead, WholeHead
-from gateway.quantization import CUT_GRID, PICTURES_CAP, Sample, compare_detections, quantize, same_objects
+from gateway.quantization import CUT_GRID, PICTURES_CAP, Sample, quantize
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition

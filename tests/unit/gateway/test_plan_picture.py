@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.drawing import HEIGHT, WIDTH, draw_plan
 from gateway.partitioned import PartitionedModel
+from gateway.plan_picture import HEIGHT, WIDTH, draw_plan
 from shared.ftp.grid import Grid
 
 

@@ -1,0 +1,77 @@
+"""How far two detectors agree: what both of them find in the same pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.detection import Detector
+from gateway.partitioned import PartitionedModel, WholeHead
+from shared.ftp.grid import Grid
+from shared.letterbox import Letterbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gateway.catalogue import Model
+    from shared.letterbox import Pixels
+    from shared.messages import DetectedObject
+
+SAME_OBJECT_IOU = 0.5
+"""Boxes of one label that overlap so far are taken for the same object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What float and int8 found in the same pictures; `score_difference` is the mean over what both found, if any."""
+
+    pictures: int
+    by_float: int
+    by_int8: int
+    by_both: int
+    score_difference: float | None
+
+
+def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels]) -> Agreement | None:
+    """Run both on pictures, uint8 BGR (H, W, 3). None when there are no pictures, or nobody can decode the outputs."""
+    if model.spec.decoder is None:
+        return None
+    runs = _detecting(model), _detecting(quantised)
+    found = [tuple(run(picture) for run in runs) for picture in pictures]
+    pairs = [pair for by_float, by_int8 in found for pair in same_objects(by_float, by_int8)]
+    differences = [abs(one.score - other.score) for one, other in pairs]
+    by_float, by_int8 = (sum(len(objects[at]) for objects in found) for at in (0, 1))
+    mean = sum(differences) / len(differences) if differences else None
+    return Agreement(len(found), by_float, by_int8, len(pairs), mean) if found else None
+
+
+def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
+    partitioned = PartitionedModel.of(model, Grid(1, 1))
+    head, detector = WholeHead(partitioned, 1), Detector(partitioned, 1)
+
+    def detect(picture: Pixels) -> tuple[DetectedObject, ...]:
+        letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)
+        return detector.detect(head.run(letterbox.apply(picture, model.spec.preprocessing)), letterbox).objects
+
+    return detect
+
+
+def same_objects(
+    some: Sequence[DetectedObject], others: Sequence[DetectedObject]
+) -> list[tuple[DetectedObject, DetectedObject]]:
+    """Pairs of one label whose boxes overlap most, the best of `some` first; each object is in one pair at most."""
+    left = list(others)
+    pairs = []
+    for one in some:
+        alike = [other for other in left if other.label == one.label and _iou(one.box, other.box) >= SAME_OBJECT_IOU]
+        if alike:
+            pairs.append((one, max(alike, key=lambda other: _iou(one.box, other.box))))
+            left.remove(pairs[-1][1])
+    return pairs
+
+
+def _iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union of two boxes, left, top, right, bottom."""
+    width, height = (max(0.0, min(a[2 + axis], b[2 + axis]) - max(a[axis], b[axis])) for axis in (0, 1))
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return width * height / max(areas - width * height, 1e-9)

@@ -1,0 +1,70 @@
+"""`deepthings quantize`: a float model in, one in int8 out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from camera_sources.opening import open_source
+from gateway.catalogue import open_model
+from gateway.commands.options import weights_option
+from gateway.quantization import Quantised, quantize
+from shared.cli.options import json_option
+from shared.errors import ConfigurationError
+
+
+@click.command()
+@click.argument("model")
+@click.argument("pictures")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.onnx",
+    help="The int8 model; its description is written beside it (.json).",
+)  # fmt: skip
+@weights_option
+@json_option
+def command(model: str, pictures: str, out: Path, weights: Path | None, as_json: bool) -> None:
+    """Make an int8 model, smaller and on most processors faster, of MODEL: built in, an ONNX file or a Darknet .cfg.
+
+    PICTURES is a folder of pictures, or a video, of what the cameras see: they tell the range of every map.
+    """
+    if Path(model).is_file() and out.with_suffix("").resolve() == Path(model).with_suffix("").resolve():
+        raise ConfigurationError(f"--out {out} would replace {model} or its description; choose another name")
+    quantised = quantize(open_model(model, weights), open_source(pictures), out)
+    print(json.dumps(_report(quantised, out)) if as_json else _sentences(quantised, out))
+
+
+def _report(done: Quantised, out: Path) -> dict[str, object]:
+    return {
+        "model": str(out),
+        "pictures": done.pictures,
+        "more_pictures": done.more_pictures,
+        "bytes_before": done.bytes_before,
+        "bytes_after": done.bytes_after,
+        "cut": list(done.model.spec.cut),
+        "agreement": asdict(done.agreement) if done.agreement else None,
+    }
+
+
+def _sentences(done: Quantised, out: Path) -> str:
+    more = "; there are more, which were not looked at" if done.more_pictures else ""
+    return (
+        f"{out}: {done.bytes_before / 1e6:.1f} MB before, {done.bytes_after / 1e6:.1f} MB in int8\n"
+        f"pictures used: {done.pictures}{more}\n{_agreement(done)}\n"
+        f"use it with --model {out}"
+    )
+
+
+def _agreement(done: Quantised) -> str:
+    agreement = done.agreement
+    if agreement is None and done.model.spec.decoder is None:
+        return "not compared with the float model: it has no decoder"
+    if agreement is None:
+        return "not compared with the float model: there is no second picture"
+    differ = agreement.score_difference
+    return (
+        f"objects in {agreement.pictures} other pictures: {agreement.by_float} by the float model, "
+        f"{agreement.by_int8} in int8, {agreement.by_both} by both"
+    ) + ("" if differ is None else f"; their scores differ by {differ:.3f} on average")
