@@ -14,6 +14,9 @@ WEIGHTS = "weights.bin"
 EMPTY = "empty.bin"
 """The file that the models name for their weights: onnxruntime wants it to exist, and is then given them otherwise."""
 
+NOT_EXACT = 3
+"""Exit code of preparing for a program that cannot be prepared; other failures may pass, and are tried again."""
+
 ALIGNMENT = 64
 """Bytes; what vector instructions like best."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import onnxruntime
 
-from shared.engine.manifest import MANIFEST
+from shared.engine.manifest import MANIFEST, NOT_EXACT
 from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine
 from shared.errors import ModelError
@@ -93,17 +93,21 @@ def _prepare(program: Path, kinds: TileKinds, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.kinds))
     module = [sys.executable, "-P", "-m", "shared.engine.preparing"]
+    code = 0
     try:
         done = subprocess.run(
             [*dying_with_parent(), *module, str(program), str(unfinished)],
             input=json.dumps(kinds.kinds), capture_output=True, text=True, timeout=PREPARING_TIMEOUT_S, check=False,
         )  # fmt: skip
-        reason = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        code = done.returncode
+        reason = (done.stderr.strip().splitlines() or [f"it ended with {code}"])[-1] if code else ""
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     if reason:
         log.warning("tiles are computed the slower way, as the program could not be prepared: %s", reason)
         shutil.rmtree(unfinished, ignore_errors=True)
+        if code != NOT_EXACT:
+            return
         unfinished.mkdir(parents=True)
         (unfinished / REFUSED).write_text(reason)
     with contextlib.suppress(OSError):  # another process was faster

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from shared.engine.manifest import ALIGNMENT, EMPTY, MANIFEST, WEIGHTS, Kind, Manifest, Weight
+from shared.engine.manifest import ALIGNMENT, EMPTY, MANIFEST, NOT_EXACT, WEIGHTS, Kind, Manifest, Weight
 from shared.engine.sessions import PaddingEngine, PreparedEngine, open_session
 from shared.engine.specialising import specialise
 from shared.errors import DeepThingsError, ModelError
@@ -124,7 +124,7 @@ def _check(program: onnx.ModelProto, folder: Path, kinds: Sequence[tuple[tuple[P
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when the folder is ready, 1 when this program cannot be prepared; why is on stderr."""
+    """Exit code 0 when the folder is ready, NOT_EXACT when this program cannot be prepared; why is on stderr."""
     program, folder = map(Path, arguments)
     kinds: Any = [(tuple(map(tuple, pads)), tuple(size)) for pads, size in json.load(sys.stdin)]
     begun = time.monotonic()
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
         prepare(program, kinds, folder)
     except DeepThingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
-        return 1
+        return NOT_EXACT
     print(f"{len(kinds)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
     return 0
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.engine import opening, preparing
-from shared.engine.manifest import MANIFEST, WEIGHTS, Manifest
+from shared.engine.manifest import MANIFEST, NOT_EXACT, WEIGHTS, Manifest
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.preparing import prepare
 from shared.engine.sessions import PaddingEngine, PreparedEngine
@@ -103,17 +104,45 @@ def test_weights_that_are_lost_are_prepared_again_at_the_next_start(network, pro
     assert open_engine(program, kinds_of(stage), tmp_path).name == "prepared"
 
 
-def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_says_why(network, tmp_path, caplog):
-    program = tmp_path / "program.onnx"
-    program.write_bytes(network[3])
-    (pads, size), *rest = kinds_of(network[2]).kinds
-    broken = TileKinds(((pads[:-1], size), *rest), 10**6)
-    engine = open_engine(program, broken, tmp_path)
+@pytest.fixture
+def refusing(monkeypatch):
+    """Preparing ends with an exit code and a reason, for as often as there are any."""
+    ends = []
+
+    def run(*_, **__):
+        code, reason = ends.pop(0)
+        return subprocess.CompletedProcess([], code, "", f"{reason}\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return ends
+
+
+def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tried_again(
+    network, program, tmp_path, refusing, caplog
+):
+    refusing.append((NOT_EXACT, "tiles of kind 3 differ by 0.1"))
+    engine = open_engine(program, kinds_of(network[2]), tmp_path)
     assert isinstance(engine, PaddingEngine)
-    assert "computed the slower way" in caplog.text
+    assert "computed the slower way, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
     caplog.clear()
-    assert open_engine(program, broken, tmp_path).name == "plain"
+    assert open_engine(program, kinds_of(network[2]), tmp_path).name == "plain"
     assert not caplog.text
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1, "No module named 'onnx'"), (-9, "")], ids=["incomplete", "killed"])
+def test_what_kept_a_program_from_being_prepared_may_pass(network, program, tmp_path, refusing, code, reason, caplog):
+    refusing += [(code, reason), (code, reason)]
+    for _ in range(2):
+        assert open_engine(program, kinds_of(network[2]), tmp_path).name == "plain"
+        assert (reason or "it ended with -9") in caplog.text
+    assert not refusing
+    assert list(tmp_path.iterdir()) == [program]
+
+
+def test_a_program_whose_kinds_do_not_fit_is_refused_by_the_process_that_prepares(network, program, tmp_path, caplog):
+    (pads, size), *rest = kinds_of(network[2]).kinds
+    assert open_engine(program, TileKinds(((pads[:-1], size), *rest), 10**6), tmp_path).name == "plain"
+    assert "could not be prepared" in caplog.text
 
 
 def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(network, program, tmp_path, monkeypatch):
