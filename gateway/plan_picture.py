@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from gateway.lettering import BOLD, Colour, arrow, fit, plate_size, write, write_on_plate
 from shared.ftp.region import Region
 from shared.ftp.tiles import Propagation
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from shared.ftp.tiles import Tile
     from shared.letterbox import Pixels
 
-Colour = tuple[int, int, int]
-
 TINTS: tuple[Colour, ...] = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86), (66, 228, 240),
 )  # fmt: skip
@@ -30,12 +29,16 @@ ACCENT: Colour = (0, 94, 213)
 INK: Colour = (40, 36, 33)
 FAINT: Colour = (130, 124, 118)
 PAPER: Colour = (250, 250, 250)
+WHITE: Colour = (255, 255, 255)
 
 WIDTH, HEIGHT = 1600, 1060
-FRAME_SIDE = 800
+FRAME_SIDE = 780
 """Pixels of the longer side of the frame in the picture."""
 
 MARGIN, TOP = 40, 110
+LETTERS = 20
+"""Height of the letters of a label, in pixels."""
+
 MAPS = 5
 """Maps beside the frame, from the picture to the cut: enough to see the region shrink."""
 
@@ -62,20 +65,35 @@ def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pi
     tile = stage.tiles[(stage.grid.rows // 2) * stage.grid.columns + stage.grid.columns // 2]
     canvas = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     title = f"{partitioned.spec.name}: {len(stage.layers)} layers up to {', '.join(stage.cut)}, in {stage.grid} tiles"
-    _text(canvas, _fit(title, WIDTH - 2 * MARGIN, 30), (MARGIN, 62), INK, 30, 600)
+    write(canvas, fit(title, WIDTH - 2 * MARGIN, 30), (MARGIN, 54), INK, 30, BOLD)
     below = _draw_frame(canvas, partitioned, pixels, tile)
-    own, read = _own_part(partitioned, tile), tile.input
-    halo = max(own.top - read.top, read.bottom - own.bottom, own.left - read.left, read.right - own.right)
-    words = (
-        f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame. For that it reads "
-        f"{read.width}x{read.height}:",
-        f"its own part and a halo of {halo} pixels (hatched), which its neighbours compute as well.",
-    )
-    for line, sentence in enumerate(words):
-        _text(canvas, sentence, (MARGIN, below + 36 + 28 * line), INK, 19, 400)
+    for line, sentence in enumerate(sentences(partitioned, tile)):
+        write(canvas, sentence, (MARGIN, below + 36 + 28 * line), INK, 19)
     _draw_maps(canvas, partitioned, tile)
-    _text(canvas, caption, (MARGIN, HEIGHT - 26), FAINT, 19, 400)
+    write(canvas, caption, (MARGIN, HEIGHT - 24), FAINT, 19)
     return canvas
+
+
+def sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
+    """What the frame shows, in words."""
+    own, read, halo = _own_part(partitioned, tile), tile.input, max(_halos(partitioned, tile))
+    computes = f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame"
+    if not halo:
+        return [f"{computes}, and reads no more than these."]
+    words = [
+        f"{computes}. For that it reads {read.width}x{read.height}:",
+        f"its own part and a halo of {halo} pixels (hatched), which its neighbours compute as well.",
+    ]
+    sizes = [_own_part(partitioned, other).area for other in partitioned.stage.tiles]
+    if max(sizes) > 1.2 * own.area:
+        words.append("Tiles at the border have a halo on fewer sides, so their own parts may be larger.")
+    return words
+
+
+def _halos(partitioned: PartitionedModel, tile: Tile) -> tuple[int, int, int, int]:
+    """Pixels that a tile reads beyond its own part: above, left, below, right."""
+    own, read = _own_part(partitioned, tile), tile.input
+    return own.top - read.top, own.left - read.left, read.bottom - own.bottom, read.right - own.right
 
 
 def _own_part(partitioned: PartitionedModel, tile: Tile, size: Sequence[int] = ()) -> Region:
@@ -103,21 +121,49 @@ def _draw_frame(canvas: Pixels, partitioned: PartitionedModel, pixels: Pixels, t
     tinted = frame.copy()
     for other in partitioned.stage.tiles:
         row, column = divmod(other.index, partitioned.stage.grid.columns)
-        colour = TINTS[(column + 3 * row) % len(TINTS)]
-        cv2.rectangle(tinted, *scale.corners(_own_part(partitioned, other)), colour, cv2.FILLED)
+        if other is not tile:
+            colour = TINTS[(column + 3 * row) % len(TINTS)]
+            cv2.rectangle(tinted, *scale.corners(_own_part(partitioned, other)), colour, cv2.FILLED)
     frame = np.asarray(cv2.addWeighted(frame, 0.74, tinted, 0.26, 0), np.uint8)
     own, read = _own_part(partitioned, tile), tile.input
     _hatch(frame, scale, own, read)
+    canvas[TOP : TOP + size[1], MARGIN : MARGIN + size[0]] = frame
+    scale = Scale(MARGIN, TOP, factor, factor)
+    for other in partitioned.stage.tiles:
+        cv2.rectangle(canvas, *scale.corners(_own_part(partitioned, other)), WHITE, 2, cv2.LINE_AA)
+    for region, colour, thickness in ((own, WHITE, 6), (own, INK, 2), (read, WHITE, 7), (read, ACCENT, 4)):
+        cv2.rectangle(canvas, *scale.corners(region), colour, thickness, cv2.LINE_AA)
+    _number_tiles(canvas, partitioned, scale, tile)
+    _label_halo(canvas, partitioned, scale, tile)
+    return TOP + size[1]
+
+
+def _number_tiles(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, tile: Tile) -> None:
+    """The number of each tile with room for it, in its corner."""
     for other in partitioned.stage.tiles:
         first, last = scale.corners(_own_part(partitioned, other))
-        cv2.rectangle(frame, first, last, (255, 255, 255), 2, cv2.LINE_AA)
-        label, side = str(other.index + 1), 26 if partitioned.stage.grid.count <= 16 else 20
-        _text(frame, label, (first[0] + 12, first[1] + side + 8), (255, 255, 255), side, 700)
-    cv2.rectangle(frame, *scale.corners(read), (255, 255, 255), 7, cv2.LINE_AA)
-    cv2.rectangle(frame, *scale.corners(read), ACCENT, 4, cv2.LINE_AA)
-    cv2.rectangle(frame, *scale.corners(own), (255, 255, 255), 4, cv2.LINE_AA)
-    canvas[TOP : TOP + size[1], MARGIN : MARGIN + size[0]] = frame
-    return TOP + size[1]
+        label = str(other.index + 1)
+        width, height = plate_size(label, LETTERS)
+        if last[0] - first[0] >= width + 12 and last[1] - first[1] >= height + 12:
+            centre = first[0] + 8 + width // 2, first[1] + 8 + height // 2
+            write_on_plate(canvas, label, centre, WHITE, ACCENT if other is tile else INK, LETTERS)
+
+
+def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, tile: Tile) -> None:
+    """How wide the halo is: arrows across it on its widest side, where they can be seen."""
+    halos = _halos(partitioned, tile)
+    (left, top), (right, bottom) = scale.corners(_own_part(partitioned, tile))
+    (outer_left, outer_top), (outer_right, outer_bottom) = scale.corners(tile.input)
+    x, y = (left + right) // 2, (top + bottom) // 2
+    sides = (((x, top), (x, outer_top)), ((left, y), (outer_left, y)), ((x, bottom), (x, outer_bottom)),
+             ((right, y), (outer_right, y)))  # fmt: skip
+    inner, outer = sides[halos.index(max(halos))]
+    if max(halos) * min(scale.across, scale.down) < 2 * plate_size("", LETTERS)[1]:
+        return
+    arrow(canvas, inner, outer, INK)
+    arrow(canvas, outer, inner, INK)
+    middle = (inner[0] + outer[0]) // 2, (2 * inner[1] + outer[1]) // 3  # clear of the number of the tile above
+    write_on_plate(canvas, f"halo {max(halos)} px", middle, WHITE, ACCENT, LETTERS)
 
 
 def _hatch(frame: Pixels, scale: Scale, own: Region, read: Region) -> None:
@@ -140,7 +186,7 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
     names = _representative(partitioned)
     left, top, bottom = MARGIN + FRAME_SIDE + 90, TOP, HEIGHT - 90
     heading = f"What tile {tile.index + 1} computes of every map: its own part, and its halo"
-    _text(canvas, heading, (left, top - 18), INK, 20, 600)
+    write(canvas, heading, (left, top - 18), INK, 20, BOLD)
     room = (bottom - top) // len(names)
     side = room - 34
     for number, name in enumerate(names):
@@ -150,7 +196,7 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
         factor = size / max(rows, columns)
         scale = Scale(*corner, factor, factor)
         whole, box = Region.whole(rows, columns), boxes[name]
-        cv2.rectangle(canvas, *scale.corners(whole), (255, 255, 255), cv2.FILLED)
+        cv2.rectangle(canvas, *scale.corners(whole), WHITE, cv2.FILLED)
         cv2.rectangle(canvas, *scale.corners(box), _lighter(ACCENT), cv2.FILLED)
         own = _own_part(partitioned, tile, (rows, columns))
         cv2.rectangle(canvas, *scale.corners(own), ACCENT, cv2.FILLED)
@@ -158,18 +204,13 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
         cv2.rectangle(canvas, *scale.corners(whole), FAINT, 1, cv2.LINE_AA)
         beside, middle = left + side + 30, corner[1] + round(rows * factor) // 2
         title = "picture" if number == 0 else name
-        _text(canvas, _fit(title, WIDTH - MARGIN - beside, 20), (beside, middle - 6), INK, 20, 600)
-        share = box.area / whole.area
-        words = f"{columns}x{rows} cells, {network.shapes[name][1]} channels: {box.width}x{box.height} = {share:.0%}"
-        _text(canvas, words, (beside, middle + 20), FAINT, 18, 400)
+        write(canvas, fit(title, WIDTH - MARGIN - beside, 20), (beside, middle - 6), INK, 20, BOLD)
+        share = f"{box.area / whole.area:.{int(box.area < whole.area / 100)}%}"
+        words = f"{columns}x{rows} cells, {network.shapes[name][1]} channels: {box.width}x{box.height} = {share}"
+        write(canvas, words, (beside, middle + 20), FAINT, 18)
         if number < len(names) - 1:
             x, y = left + side // 2, corner[1] + round(rows * factor)
-            _arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7))
-
-
-def _arrow(canvas: Pixels, start: tuple[int, int], end: tuple[int, int]) -> None:
-    """Straight down, with a tip of the same size whatever the length."""
-    cv2.arrowedLine(canvas, start, end, FAINT, 2, cv2.LINE_AA, tipLength=9 / max(9, end[1] - start[1]))
+            arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7), FAINT)
 
 
 def _representative(partitioned: PartitionedModel) -> list[str]:
@@ -189,27 +230,3 @@ def _representative(partitioned: PartitionedModel) -> list[str]:
 def _lighter(colour: Colour) -> Colour:
     blue, green, red = (round(0.35 * part + 0.65 * 255) for part in colour)
     return blue, green, red
-
-
-def _text(canvas: Pixels, text: str, start: tuple[int, int], colour: Colour, size: int, weight: int) -> None:
-    """One line from `start`, the left end of its base line; `size` in pixels, `weight` from 100 to 900."""
-    cv2.putText(canvas, text, start, colour, cv2.FontFace("sans"), size, weight)
-
-
-def _width(text: str, size: int) -> int:
-    left, _, right, _ = _bounds(text, size)
-    return right - left
-
-
-def _bounds(text: str, size: int) -> Sequence[int]:
-    left, top, width, height = cv2.getTextSize((WIDTH, HEIGHT), text, (0, 0), cv2.FontFace("sans"), size, 600)
-    return left, top, left + width, top + height
-
-
-def _fit(text: str, width: int, size: int) -> str:
-    """The text, or its beginning and end, so that it is no wider than `width` pixels."""
-    shown, kept = text, len(text)
-    while _width(shown, size) > width and kept > 4:
-        kept -= 1
-        shown = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
-    return shown

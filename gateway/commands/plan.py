@@ -71,7 +71,8 @@ def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
 def caption(report: PlanReport) -> str:
     """What the tiles cost, and what they spare."""
     tiled = report.memory.analytic.grids[report.grid]
+    memory = f"{tiled.peak_reduction:.0%} less memory" if tiled.peak_reduction >= 0.005 else "as much memory"
     return (
         f"All tiles together are {report.chosen.work_factor:.2f} times the work of the whole; each needs "
-        f"{tiled.peak_reduction:.0%} less memory. Any device may compute any tile, and nothing is exchanged in between."
+        f"{memory}. Any device may compute any tile, and nothing is exchanged in between."
     )
