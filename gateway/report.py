@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.measuring import measure_memory
 from shared.errors import ConfigurationError
-from shared.ftp.costs import StepMemory, macs_of, peak_bytes, tile_costs, tile_memory
-from shared.ftp.cuts import DEVICES, CutCost, crossing_bytes, cut_costs, deepest_cut
+from shared.ftp.costs import StepMemory, macs_of, peak_bytes, tile_memory
+from shared.ftp.cuts import DEVICES, cut_cost, cut_costs, deepest_cut
 from shared.ftp.grid import Grid
-from shared.ftp.tiles import partition, receptive_field
+from shared.ftp.tiles import partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,8 @@ def _cuts(network: Network, stage: Stage, total: int) -> tuple[CutFigures, ...]:
     deepest = deepest_cut(network)
     for maps in (stage.cut, deepest):
         if not any(set(cost.maps) == set(maps) for cost in costs):
-            costs.extend(_cost_of(network, maps, stage, total))
+            with contextlib.suppress(ConfigurationError):  # its maps are smaller than the grid
+                costs.append(cut_cost(network, maps, stage.grid))
     costs.sort(key=lambda cost: (cost.layers, cost.head_macs))
     fastest = min(costs, key=lambda cost: (cost.frame_macs(), cost.crossing_bytes))
     return tuple(
@@ -165,29 +167,6 @@ def _cuts(network: Network, stage: Stage, total: int) -> tuple[CutFigures, ...]:
         )
         for cost in costs
     )
-
-
-def _cost_of(network: Network, maps: tuple[str, ...], stage: Stage, total: int) -> list[CutCost]:
-    """What a cut costs that is not among those proposed; nothing when its maps are smaller than the grid."""
-    if maps != stage.cut:
-        try:
-            stage = partition(network, maps, stage.grid, balanced=True)
-        except ConfigurationError:
-            return []
-    tiles = [sum(cost.macs for cost in costs) for costs in tile_costs(network, stage)]
-    head = macs_of(network, stage.layers)
-    return [
-        CutCost(
-            maps=maps,
-            layers=len(stage.layers),
-            crossing_bytes=crossing_bytes(network, maps),
-            head_macs=head,
-            tail_macs=total - head,
-            tiled_macs=sum(tiles),
-            largest_tile_macs=max(tiles),
-            receptive_field=receptive_field(network, stage.layers, maps),
-        )
-    ]
 
 
 def _analytic(network: Network, stage: Stage) -> AnalyticMemory:

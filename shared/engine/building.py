@@ -88,7 +88,7 @@ class _Program:
         self.nodes += [
             helper.make_node("Transpose", [PIXELS], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
             helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
-            # Flat, or onnxruntime moves the Transpose behind them: with channels last these two are ten times slower.
+            # Flat, or onnxruntime moves the Transpose behind them: channels last, they took a third of an int8 tile.
             helper.make_node("Shape", ["prepare.planes"], ["prepare.shape"], "prepare.shape"),
             helper.make_node("Reshape", ["prepare.float", "prepare.rows"], ["prepare.flat"], "prepare.flat"),
             helper.make_node("Sub", ["prepare.flat", "prepare.mean"], ["prepare.centred"], "prepare.centred"),

@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import onnxruntime
@@ -24,6 +24,7 @@ from shared.processes import dying_with_parent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shared.engine.sessions import TileEngine
     from shared.ftp.tiles import Pads
 
 Construction = Literal["default", "plain", "prepared"]
@@ -86,10 +87,10 @@ def _runner(trial: Trial) -> Callable[[Sequence[Pads], tuple[int, int]], object]
         name = session.get_inputs()[0].name
         return lambda _, size: session.run(None, {name: _noise((1, 3, *size)).astype(np.float32)})
     if trial.construction == "plain":
-        engine = PaddingEngine(Path(trial.model))
+        engine: TileEngine = PaddingEngine(Path(trial.model))
     else:
         kinds = TileKinds.of(trial.tiles, trial.working_bytes)
-        engine = cast("PaddingEngine", open_engine(Path(trial.model), kinds, Path(trial.cache)))
+        engine = open_engine(Path(trial.model), kinds, Path(trial.cache))
         if engine.name != "prepared":
             raise ModelError("the program could not be prepared")
     return lambda pads, size: engine.run(_noise((*size, 3)), pads)

@@ -144,6 +144,12 @@ def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
     return costs
 
 
+def cut_cost(network: Network, maps: Sequence[str], grid: Grid) -> CutCost:
+    """What any cut costs. Raises CutError as Network.head does, ConfigurationError for maps smaller than the grid."""
+    cut = Cut(tuple(maps), network.head(maps))
+    return _cut_cost(network, cut, grid, macs_of(network, network.layers), Propagation(network, cut.layers))
+
+
 def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
     """Bytes of the maps at a cut."""
     return sum(map_bytes(network, name, Region.whole(*network.shapes[name][2:])) for name in maps)

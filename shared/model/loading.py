@@ -20,7 +20,6 @@ LARGEST_MODEL_BYTES = 2**31 - 1
 """Protocol buffers hold no more; a larger file cannot be an ONNX model."""
 
 GEOMETRY = {
-    "Clip": ("", "min", "max"),
     "Pad": ("", "pads", "constant_value", "axes"),
     "ReduceMax": ("", "axes"),
     "ReduceMean": ("", "axes"),

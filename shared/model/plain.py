@@ -26,8 +26,8 @@ OPSET = 21
 FOLDING_PASSES = 8
 """Shapes that hang on shapes; exporters nest them two or three deep."""
 
-NEVER_FOLDED = frozenset(["DequantizeLinear", "RandomNormal", "RandomUniform"])
-"""DequantizeLinear of a weight is what makes a quantised convolution one."""
+NEVER_FOLDED = frozenset(["Bernoulli", "DequantizeLinear", "RandomNormalLike", "RandomUniformLike"])
+"""DequantizeLinear of a weight is what makes a quantised convolution one; the others make something else each time."""
 
 LARGEST_FOLDED_CELLS = 2**24
 """A constant that would grow beyond this stays computed."""
