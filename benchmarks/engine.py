@@ -32,8 +32,9 @@ from gateway.measuring import peak_of_tiles, peak_of_whole
 from gateway.partitioned import PartitionedModel, verify
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
-from shared.ftp.costs import macs_of, tile_costs
+from shared.ftp.costs import tile_costs
 from shared.ftp.grid import Grid
+from shared.ftp.macs import macs_of
 from shared.letterbox import Letterbox
 from shared.model.loading import describe
 from shared.model.spec import CompleteSpec, Preprocessing
@@ -73,7 +74,7 @@ class Bench:
     def at(cls, model: Model, grid: str, folder: Path) -> Bench:
         partitioned = PartitionedModel.of(model, Grid.parse(grid), CUT)
         program = folder / f"program_{grid}.onnx"
-        program.write_bytes(partitioned.program)
+        program.write_bytes(partitioned.programs[0])
         return cls(partitioned, program, folder)
 
     @property
@@ -88,7 +89,7 @@ class Bench:
 
     def run_tiles(self, engine: TileEngine, pixels: Pixels) -> None:
         for tile in self.stage.tiles:
-            engine.run(pixels[tile.input.slices], tile.pads)
+            engine.run(tile.form, [pixels[tile.inputs[0].slices]])
 
 
 def memory(benches: dict[str, Bench], folder: Path) -> Table:
@@ -116,7 +117,7 @@ def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
     session = onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
     runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {"image": image})}
     for grid, bench in benches.items():
-        prepared = open_engine(bench.program, bench.partitioned.kinds, bench.cache)
+        prepared = open_engine(bench.program, bench.partitioned.kinds[0], bench.cache)
         plain = PaddingEngine(bench.program)
         runs[f"prepared {grid}"] = partial(bench.run_tiles, prepared, pixels)
         runs[f"plain {grid}"] = partial(bench.run_tiles, plain, pixels)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edge.config import EdgeConfig, default_cache
+from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.node import EdgeNode
 from shared.addresses import Address
 from shared.cli.options import NAME, gateway_option, listen_option, threads_option, verbose_option, warn_of_open_door
@@ -29,11 +29,19 @@ def default_name() -> str:
     "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache,
     show_default="~/.cache/deepthings", help="Where programs from the gateway are kept.",
 )  # fmt: skip
+@click.option(
+    "--frames-in-flight", type=click.IntRange(1, 16), default=FRAMES_IN_FLIGHT, help="Frames of one camera at once."
+)
 @threads_option
 @verbose_option
-def command(broker: Address, name: str, host: str, port: int, cache: Path, threads: int, verbose: int) -> None:
+def command(
+    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, threads: int, verbose: int
+) -> None:
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
     warn_of_open_door(host)
-    config = EdgeConfig(name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads)
+    config = EdgeConfig(
+        name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
+        frames_in_flight=frames_in_flight,
+    )  # fmt: skip
     run_service(lambda stop: EdgeNode(config).run(stop))

@@ -9,12 +9,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from edge.camera_sessions import CameraSessions
+from edge.exchange import Exchange
 from edge.owner import Owner
 from edge.programs import ProgramCache
+from edge.shared_work import SharedWork
+from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.thief import Thief
 from edge.work import Work
-from edge.worker import ResultSender, Worker
+from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
 from shared.addresses import Address, advertised
 from shared.backoff import Backoff
@@ -22,15 +25,18 @@ from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
 from shared.frames import Outcome
-from shared.messages import BridgeState, NodeState, NodeStats, PlanMessage, State, TileCounts
+from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
-from shared.wire.headers import Absent, Camera, Header, Picture, PictureRequest, Take
+from shared.wire.courier import Courier
+from shared.wire.headers import Absent, Camera, Header, Picture, PictureRequest, Strips, Take
+from shared.wire.headers import Tile as TileHeader
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
+    from shared.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +56,16 @@ class EdgeNode:
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
             birth=self._birth,
         )
-        self._results = ResultSender(self._traffic)
-        self._worker = Worker(config.name, self._results)
-        self._thief = Thief(config.name, self._bus, self._traffic, self._worker.wake)
-        self._owner = Owner(config.name, self._bus, self._on_own_work)
+        self._courier = Courier(self._traffic, UNSENT_RESULTS_CAP)
+        self._strips = StripStore(self._traffic)
+        self._worker = Worker(config.name, self._courier, self._strips)
+        self._thief = Thief(config.name, self._bus, self._traffic, self._strips, self._worker.wake)
+        self._owner = Owner(config.name, self._bus, self._courier, self._on_own_work)
+        self._exchange = Exchange(config.name, self._bus.broker, self._courier)
+        self._shared = SharedWork(config.name, self._worker, self._exchange, self._courier)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._programs = ProgramCache(config.cache, self._traffic)
-        self._newest_plan: PlanMessage | None = None
+        self._newest_plan: Plan | None = None
         self._plan_came = asyncio.Event()
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._listen_to_the_bus()
@@ -70,7 +79,8 @@ class EdgeNode:
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
-            self._results.run(),
+            self._shared.run(),
+            self._courier.run(),
             self._report_stats(),
             self._say_goodbye(stop),
             self._bus.run(),
@@ -118,7 +128,11 @@ class EdgeNode:
             )
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
-        if node.state is State.OFFLINE and name != self._config.name:
+        if name == self._config.name:
+            return
+        if node.state is State.ONLINE:
+            self._owner.on_node_found(name)
+        else:
             self._owner.on_node_lost(name)
 
     def _state(self, state: State) -> NodeState:
@@ -153,7 +167,7 @@ class EdgeNode:
 
     # the plan
 
-    def _on_plan(self, _: str, plan: PlanMessage) -> None:
+    def _on_plan(self, _: str, plan: Plan) -> None:
         self._newest_plan = plan
         self._plan_came.set()
 
@@ -173,23 +187,35 @@ class EdgeNode:
                 await asyncio.sleep(delay_s)
                 self._plan_came.set()
 
-    async def _adopt(self, plan: PlanMessage) -> None:
+    async def _adopt(self, plan: Plan) -> None:
         if self._worker.work is not None and self._worker.work.epoch == plan.epoch:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
-        program = await self._programs.get(plan.stages[0].program, gateway)
-        engine = await asyncio.to_thread(
-            open_engine, program, Work.kinds(plan), self._config.cache, self._config.threads
-        )
-        work = Work(plan, engine, gateway)
+        engines = []
+        for stage in plan.stages:
+            program = await self._programs.get(stage.program, gateway)
+            engines.append(
+                await asyncio.to_thread(
+                    open_engine, program, Work.kinds(stage), self._config.cache, self._config.threads
+                )
+            )
+        work = Work(plan, engines, gateway)
         self._owner.adopt(work)
         self._thief.adopt(work)
+        self._shared.adopt(work)
         self._worker.work = work
         self._worker.wake()
         self._cameras.invite()
         self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
-        log.info("plan %s: %s, %s tiles (%s)", plan.epoch, plan.model, work.tile_count, plan.stages[0].grid)
+        log.info(
+            "plan %s: %s by %s, %s tiles (%s)",
+            plan.epoch,
+            plan.model,
+            plan.method,
+            work.tile_count,
+            plan.stages[-1].grid,
+        )
 
     # the data plane
 
@@ -198,6 +224,8 @@ class EdgeNode:
             await self._cameras.serve(connection, first)
         elif isinstance(first, Take):
             await self._serve_thief(connection, first)
+        elif isinstance(first, TileHeader | Strips):
+            await self._serve_workers(connection, first, payload)
         elif isinstance(first, PictureRequest):
             await self._serve_pictures(connection, first)
         else:
@@ -206,7 +234,7 @@ class EdgeNode:
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, Take)
-            lent = self._owner.lend(take.thief, take.epoch)
+            lent = self._owner.lend(take)
             if lent is None:
                 await connection.send(Absent(reason="no task is waiting"))
             else:
@@ -217,6 +245,16 @@ class EdgeNode:
                     self._owner.put_back(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
                     raise
             take, _ = await connection.expect(Take)
+
+    async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
+        """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
+        while True:
+            if isinstance(header, Strips):
+                self._exchange.arrived(header, payload)
+            else:
+                assert isinstance(header, TileHeader)
+                await self._shared.accept(header, payload)
+            header, payload = await connection.expect(TileHeader, Strips)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:

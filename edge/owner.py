@@ -9,20 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from edge.task_queue import Task, TaskQueue
+from edge.agenda import Agenda
+from edge.prediction import Experience, reuse_pays
+from edge.task_queue import Taker, Task, TaskQueue
 from shared import topics
 from shared.frames import FrameInfo, Outcome
 from shared.letterbox import Letterbox, Pixels
 from shared.messages import FrameDone, TaskAnnouncement, TileDone
+from shared.plan import Distribution
 from shared.wire.headers import Tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.task_queue import Turn
     from edge.work import Work
     from shared.bus import Bus
+    from shared.strip_cache import Array
+    from shared.wire.courier import Courier
+    from shared.wire.headers import Take
 
 log = logging.getLogger(__name__)
 
@@ -50,20 +55,26 @@ class Owner:
     `has_work` is called after each announcement of tasks.
     """
 
-    def __init__(self, node: str, bus: Bus, has_work: Callable[[], None]) -> None:
+    def __init__(self, node: str, bus: Bus, courier: Courier, has_work: Callable[[], None]) -> None:
         self._node = node
         self._bus = bus
+        self._courier = courier
         self._has_work = has_work
         self._work: Work | None = None
         self._frames: dict[str, OwnedFrame] = {}
         self._preparing = ThreadPoolExecutor(1, "prepare")
-        self.queue = TaskQueue(node, lease_s=1.0)
+        self._others: set[str] = set()
+        self._experience = Experience(node)
+        self.queue = TaskQueue(node, Agenda((), {}), lease_s=1.0)
 
     def adopt(self, work: Work) -> None:
         """A new plan: what was begun under the old one is dropped."""
         self.give_up(Outcome.REPLANNED)
         self._work = work
-        self.queue = TaskQueue(self._node, work.plan.lease_s, longest_s=work.plan.deadline_s / 2)
+        self._experience = Experience(self._node)
+        self.queue = TaskQueue(
+            self._node, work.agenda, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=not self._others
+        )
 
     def give_up(self, outcome: Outcome) -> None:
         """Finish all frames with this outcome."""
@@ -87,55 +98,84 @@ class Owner:
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
         self._frames[info.frame] = OwnedFrame(info, picture, pixels, now, finished)
-        self.queue.add_frame(info.frame, range(work.tile_count))
+        if work.plan.distribution is Distribution.SHARING:
+            self._announce(opened=info)
+            await self._hand_over(work, info, pixels)
+            return
+        self.queue.add_frame(info.frame, reuse=self._reuses(work))
         self._announce(opened=info)
+
+    async def _hand_over(self, work: Work, info: FrameInfo, pixels: Pixels) -> None:
+        """Bring all tiles to the gateway, which shares them out."""
+        for tile in work.stages[0]:
+            view = pixels[tile.inputs[0].slices]
+            header = self._header(work, info, tile.index, view)
+            await self._courier.send(work.gateway, (header, [work.pixels_out(view).data]))
+
+    def _reuses(self, work: Work) -> bool:
+        """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
+        conditions = self._experience.conditions(1 + len(self._others), self.queue.pace, work.result_bytes)
+        return work.reuses and (conditions is None or reuse_pays(work.agenda, conditions))
 
     def announce_again(self) -> None:
         """The gateway may have forgotten: say how many tasks wait."""
         if self._work is not None and self.queue.waiting:
             self._announce()
 
-    def pixels_of(self, task: Task) -> tuple[FrameInfo, Pixels] | None:
+    def pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
         """The frame of a task and the tile's view of its pixels; None when the frame is finished."""
-        frame = self._frames.get(task.frame)
+        frame = self._frames.get(turn.task.frame)
         if frame is None or self._work is None:
             return None
-        return frame.info, frame.pixels[self._work.region(task.tile).slices]
+        region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
+        return frame.info, frame.pixels[region.slices]
 
-    def lend(self, thief: str, epoch: int) -> tuple[Tile, Pixels] | None:
-        """A task for `thief` from the back of the queue: its header and pixels, contiguous; None when there is none."""
-        if self._work is None or epoch != self._work.epoch:
+    def lend(self, take: Take) -> tuple[Tile, Array] | None:
+        """A task for a thief from the back of the queue: its header and pixels, contiguous; None when there is none."""
+        work = self._work
+        if work is None or take.epoch != work.epoch:
             return None
-        task = self.queue.lend(thief, time.monotonic())
-        if task is None:
+        if take.again is not None:
+            turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
+        else:
+            turn = self.queue.lend(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
+        found = self.pixels_of(turn) if turn is not None else None
+        if turn is None or found is None:
             return None
-        found = self.pixels_of(task)
-        assert found is not None, "a waiting task has its frame"
         info, view = found
-        log.debug("%s tile %s lent to %s", task.frame, task.tile, thief)
-        header = Tile(
-            info=info,
-            epoch=epoch,
-            owner=self._node,
-            tile=task.tile,
-            height=view.shape[0],
-            width=view.shape[1],
-            lease_s=self.queue.current_lease_s,
-        )
-        return header, np.ascontiguousarray(view)
+        log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
+        header = self._header(work, info, turn.task.tile, view)
+        said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
+        return header.model_copy(update=said), work.pixels_out(view)
+
+    def _header(self, work: Work, info: FrameInfo, tile: int, view: Pixels) -> Tile:
+        height, width = view.shape[:2]
+        return Tile(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
     def picture(self, frame: str) -> OwnedFrame | None:
         """A frame that is not finished."""
         return self._frames.get(frame)
 
     def on_tile_done(self, done: TileDone) -> None:
-        self.queue.done(Task(done.frame, done.tile), done.compute_ms / 1e3)
+        blocked = self.queue.blocked
+        task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
+        self.queue.done(task, done.worker, compute_s, done.macs, done.strips)
+        self._experience.add(done.worker, done.fetch_bytes_per_s)
+        if self._work is not None and blocked:  # some may not be any more, or be worth their whole halo now
+            self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
         self._finish(done.frame, done.outcome)
 
+    def on_node_found(self, node: str) -> None:
+        """Another edge is there."""
+        self._others.add(node)
+        self.queue.alone = False
+
     def on_node_lost(self, node: str) -> None:
         """Run again what a lost thief held."""
+        self._others.discard(node)
+        self.queue.alone = not self._others
         self._requeued(self.queue.node_lost(node), f"{node} is gone")
 
     def put_back(self, task: Task, reason: str) -> None:
@@ -164,7 +204,10 @@ class Owner:
 
     def _announce(self, opened: FrameInfo | None = None) -> None:
         assert self._work is not None
-        message = TaskAnnouncement(node=self._node, epoch=self._work.epoch, waiting=self.queue.waiting, opened=opened)
+        queue = self.queue
+        message = TaskAnnouncement(
+            node=self._node, epoch=self._work.epoch, waiting=queue.waiting, blocked=queue.blocked, opened=opened
+        )
         self._bus.post(topics.TASKS, message, self._node)
         self._has_work()
 

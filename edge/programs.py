@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.addresses import Address
-    from shared.messages import ProgramRef
+    from shared.plan import ProgramRef
 
 log = logging.getLogger(__name__)
 
-KEPT_PROGRAMS = 8
-"""Programs kept on disk, the newest; a cluster goes back and forth between a few plans at most."""
+KEPT_PROGRAMS = 64
+"""Programs kept on disk, the newest: a cluster goes back and forth between a few plans, one of which may have a program
+for each layer."""
 
 
 class ProgramCache:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared import topics
@@ -15,14 +15,16 @@ from shared.backoff import Backoff
 from shared.errors import DeepThingsError, ProtocolError
 from shared.messages import Grant, StealRequest
 from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Take, Tile
+from shared.wire.headers import Absent, Take, TaskRef, Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from edge.strips import StripStore
     from edge.work import Work
     from shared.bus import Bus
     from shared.letterbox import Pixels
+    from shared.strip_cache import Array
 
 log = logging.getLogger(__name__)
 
@@ -35,24 +37,31 @@ ASK_AGAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile pulled from its owner: pixels uint8 (h, w, 3), worth running until `until` (monotonic)."""
+    """A tile pulled from its owner: pixels uint8 (h, w, 3), its strips, worth running until `until` (monotonic)."""
 
     header: Tile
     pixels: Pixels
+    strips: Sequence[Array]
     until: float
+    fetch_bytes_per_s: float
 
 
 class Thief:
     """Keeps up to PREFETCH stolen tiles ready for the worker."""
 
-    def __init__(self, node: str, bus: Bus, traffic: Traffic, wake_worker: Callable[[], None]) -> None:
+    def __init__(
+        self, node: str, bus: Bus, traffic: Traffic, strips: StripStore, wake_worker: Callable[[], None]
+    ) -> None:
         self._node = node
         self._bus = bus
         self._traffic = traffic
+        self._strips = strips
         self._wake_worker = wake_worker
         self._work: Work | None = None
         self._asked_at: float | None = None
+        self._asked_idle = False
         self._stolen: deque[StolenTile] = deque()
+        self._pulling = False
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
         self._victims: dict[Address, Connection] = {}
 
@@ -66,14 +75,17 @@ class Thief:
         """The gateway may have forgotten our request: the next `ask` sends it again."""
         self._asked_at = None
 
-    def ask(self, missed: str | None = None) -> None:
-        """Ask the gateway for work, unless there is enough here or a request is waiting already."""
+    def ask(self, missed: str | None = None, *, idle: bool = True) -> None:
+        """Ask the gateway for work, unless there is enough here or a request is waiting already.
+
+        Who was asking ahead and has become `idle` says so: for idle ones there may be more.
+        """
         now = time.monotonic()
-        waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S
-        if self._work is None or waiting or len(self._stolen) >= PREFETCH:
+        waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S and self._asked_idle >= idle
+        if self._work is None or waiting or len(self._stolen) >= PREFETCH or self._pulling:
             return
-        self._asked_at = now
-        request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed)
+        self._asked_at, self._asked_idle = now, idle
+        request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
         self._bus.post(topics.STEAL, request, self._node)
 
     def take(self) -> StolenTile | None:
@@ -95,7 +107,8 @@ class Thief:
         try:
             while True:
                 grant = await self._grants.get()
-                missed = None
+                missed, idle = None, self._asked_idle
+                self._pulling = True
                 try:
                     found = await self._pull(grant)
                     backoff.reset()
@@ -104,9 +117,11 @@ class Thief:
                     log.info("stealing from %s failed: %s", grant.victim, error)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
+                finally:
+                    self._pulling = False
                 self._asked_at = None
                 if missed is not None:
-                    self.ask(missed)
+                    self.ask(missed, idle=idle)
                 self._wake_worker()
         finally:
             for connection in self._victims.values():
@@ -118,20 +133,31 @@ class Thief:
         if work is None or grant.epoch != work.epoch:
             return True
         connection = await self._connection(Address(grant.host, grant.port).seen_from(self._bus.broker))
-        header, payload = await connection.ask(Take(thief=self._node, epoch=work.epoch), Tile, Absent)
+        take = Take(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
+        stolen = await self._take(connection, work, take)
+        if stolen is not None and stolen.header.reusing:
+            strips = await self._strips.gather(work, stolen.header.info.frame, stolen.header.tile)
+            if strips is not None:
+                stolen = replace(stolen, strips=strips)
+            else:
+                task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
+                stolen = await self._take(connection, work, take.model_copy(update={"again": task}))
+        if stolen is not None:
+            self._stolen.append(stolen)
+        return stolen is not None
+
+    async def _take(self, connection: Connection, work: Work, take: Take) -> StolenTile | None:
+        begun = time.monotonic()
+        header, payload = await connection.ask(take, Tile, Absent)
         if isinstance(header, Absent):
-            return False
+            return None
         assert isinstance(header, Tile)
-        shape = (header.height, header.width, 3)
-        if (
-            header.tile >= work.tile_count
-            or shape[:2] != _size(work, header.tile)
-            or payload.size != shape[0] * shape[1] * 3
-        ):
+        rate = payload.size / max(1e-6, time.monotonic() - begun)
+        pixels = work.pixels_in(header, payload)
+        if pixels is None or (header.reusing and take.again):
             connection.close()
-            raise ProtocolError(f"{grant.victim} sent a tile that is not of the plan")
-        self._stolen.append(StolenTile(header, payload.reshape(shape), time.monotonic() + header.lease_s))
-        return True
+            raise ProtocolError(f"{connection.peer} sent a tile that is not of the plan")
+        return StolenTile(header, pixels, (), time.monotonic() + header.lease_s, rate)
 
     async def _connection(self, address: Address) -> Connection:
         for known in [known for known, connection in self._victims.items() if connection.closed]:
@@ -139,8 +165,3 @@ class Thief:
         if address not in self._victims:
             self._victims[address] = await Connection.open(address, self._traffic)
         return self._victims[address]
-
-
-def _size(work: Work, tile: int) -> tuple[int, int]:
-    region = work.region(tile)
-    return region.height, region.width

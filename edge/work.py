@@ -1,26 +1,34 @@
-"""The plan as an edge carries it out: the tiles' places and pads, and the engine that runs them."""
+"""The plan as an edge carries it out: the tiles of its stages, and the engines that run them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edge.agenda import Agenda
 from shared.engine.opening import TileKinds
-from shared.ftp.region import Region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from shared.addresses import Address
     from shared.engine.sessions import TileEngine
-    from shared.ftp.tiles import Pads
-    from shared.messages import PlanMessage
+    from shared.ftp.tiles import Tile
+    from shared.letterbox import Pixels
+    from shared.plan import Plan, StagePlan
+    from shared.strip_cache import Array
+    from shared.wire.headers import Tile as TileHeader
 
 
 @dataclass(frozen=True)
 class Work:
-    """One plan, ready to run."""
+    """One plan, ready to run: an engine for each stage."""
 
-    plan: PlanMessage
-    engine: TileEngine
+    plan: Plan
+    engines: Sequence[TileEngine]
     gateway: Address
 
     @property
@@ -29,18 +37,86 @@ class Work:
 
     @property
     def tile_count(self) -> int:
-        return len(self.plan.stages[0].tiles)
+        return self.plan.tile_count
+
+    @property
+    def reuses(self) -> bool:
+        """Whether tiles can be computed from strips here."""
+        return bool(self._reusing) and self.engines[0].reuses
 
     @staticmethod
-    def kinds(plan: PlanMessage) -> TileKinds:
-        """The kinds of tile that the plan's engine must run."""
-        stage = plan.stages[0]
-        tiles = ((tile.pads, (tile.input[2] - tile.input[0], tile.input[3] - tile.input[1])) for tile in stage.tiles)
-        return TileKinds.of(tiles, stage.working_bytes)
+    def kinds(stage: StagePlan) -> TileKinds:
+        """The kinds of tile that a stage's engine must run."""
+        tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
+        return TileKinds.of((plan.tile(0).form for plan in tiles), stage.working_bytes)
 
-    def region(self, tile: int) -> Region:
-        """What tile `tile` needs of the letterboxed frame."""
-        return Region(*self.plan.stages[0].tiles[tile].input)
+    @cached_property
+    def stages(self) -> tuple[tuple[Tile, ...], ...]:
+        """The tiles of every stage."""
+        return tuple(tuple(plan.tile(index) for index, plan in enumerate(stage.tiles)) for stage in self.plan.stages)
 
-    def pads(self, tile: int) -> tuple[Pads, ...]:
-        return self.plan.stages[0].tiles[tile].pads
+    @cached_property
+    def _reusing(self) -> tuple[Tile | None, ...]:
+        return tuple(
+            None if plan is None else plan.tile(index) for index, plan in enumerate(self.plan.stages[0].reusing)
+        )
+
+    @cached_property
+    def agenda(self) -> Agenda:
+        """The tiles of a frame, as a queue wants to know them."""
+        cells = [joint.channels * np.dtype(joint.dtype).itemsize for joint in self.plan.stages[0].joints]
+        return Agenda.of(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
+
+    @cached_property
+    def result_bytes(self) -> int:
+        """Of all results of a frame."""
+        last = self.plan.stages[-1]
+        tiles = self.stages[-1]
+        return 4 * sum(
+            channels * region.area
+            for tile in tiles
+            for channels, region in zip(last.channels, tile.outputs, strict=True)
+        )
+
+    def tile(self, index: int, *, reusing: bool = False) -> Tile:
+        """A tile of the first stage, with its whole halo or as it is computed from strips."""
+        found = self._reusing[index] if reusing else self.stages[0][index]
+        assert found is not None, "only a tile that depends on others is computed from strips"
+        return found
+
+    def pixels_in(self, header: TileHeader, payload: Array) -> Pixels | None:
+        """A tile's pixels, uint8 (h, w, 3), as they came over the wire; None when they are not of the plan."""
+        size = (header.height, header.width)
+        known = header.epoch == self.epoch and header.tile < self.tile_count
+        if not known or (header.reusing and not (self.reuses and self._reusing[header.tile])):
+            return None
+        tile = self.tile(header.tile, reusing=header.reusing)
+        kind = np.dtype(self.plan.pixels)
+        if tile.form.sizes != (size,) or payload.size != size[0] * size[1] * 3 * kind.itemsize:
+            return None
+        return payload.view(kind).reshape(*size, 3).astype(np.uint8, copy=False)
+
+    def pixels_out(self, view: Pixels) -> Array:
+        """A tile's pixels, uint8 (h, w, 3), as they cross the wire: contiguous, of the plan's element type."""
+        return np.ascontiguousarray(view, np.dtype(self.plan.pixels))
+
+    def givers(self, index: int) -> tuple[int, ...]:
+        """The tiles that a tile takes strips from."""
+        return tuple(sorted({strip.tile for strip in self.tile(index, reusing=True).taken}))
+
+    def strips_of(self, index: int, giver: int, payload: Array) -> list[Array] | None:
+        """The strips of `giver` for tile `index` in bytes as they came, in order; None when they are not as planned."""
+        joints = self.plan.stages[0].joints
+        strips: list[Array] = []
+        start = 0
+        for strip in self.tile(index, reusing=True).taken:
+            if strip.tile != giver:
+                continue
+            joint = joints[strip.joint]
+            shape = (1, joint.channels, strip.region.height, strip.region.width)
+            size = int(np.prod(shape)) * np.dtype(joint.dtype).itemsize
+            if start + size > payload.size:
+                return None
+            strips.append(payload[start : start + size].view(joint.dtype).reshape(shape))
+            start += size
+        return strips if start == payload.size else None

@@ -6,20 +6,27 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.errors import DeepThingsError
-from shared.wire.connection import Connection, Traffic
+from edge.strips import parcels_of
+from shared.errors import ModelError
 from shared.wire.headers import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.owner import Owner
+    from edge.strips import StripStore
     from edge.thief import Thief
     from edge.work import Work
-    from shared.addresses import Address
+    from shared.engine.sessions import TileEngine
     from shared.frames import FrameInfo
     from shared.ftp.merge import Map
+    from shared.ftp.tiles import Form, Tile
     from shared.letterbox import Pixels
+    from shared.strip_cache import Array
+    from shared.wire.courier import Courier
 
 log = logging.getLogger(__name__)
 
@@ -27,44 +34,26 @@ UNSENT_RESULTS_CAP = 4
 """Results on their way while the next tile runs; a slow link then slows the worker, not the memory."""
 
 
-class ResultSender:
-    """Sends results to the gateway while the worker goes on. One that cannot be sent is dropped: its lease ends."""
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A tile to compute: of which frame and owner, in which form, for whom its strips are wanted, and how it came."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
-        self._queue: asyncio.Queue[tuple[Address, Result, list[Map]]] = asyncio.Queue(UNSENT_RESULTS_CAP)
-
-    async def send(self, gateway: Address, header: Result, maps: list[Map]) -> None:
-        """Queue a result; waits while too many are queued."""
-        await self._queue.put((gateway, header, maps))
-
-    async def run(self) -> None:
-        """Send until cancelled."""
-        connection: Connection | None = None
-        connected_to: Address | None = None
-        try:
-            while True:
-                gateway, header, maps = await self._queue.get()
-                try:
-                    if connection is None or connection.closed or connected_to != gateway:
-                        if connection is not None:
-                            connection.close()
-                        connection = await Connection.open(gateway, self._traffic)
-                        connected_to = gateway
-                    await connection.send(header, [array.data for array in maps])
-                except DeepThingsError as error:
-                    log.warning("result of %s tile %s not delivered: %s", header.info.frame, header.tile, error)
-        finally:
-            if connection is not None:
-                connection.close()
+    info: FrameInfo
+    owner: str
+    tile: Tile
+    pixels: Pixels
+    strips: Sequence[Array] = ()
+    wanted: tuple[int, ...] = ()
+    fetch_bytes_per_s: float = 0.0
 
 
 class Worker:
     """Runs tiles in one thread of its own, for as long as there are any."""
 
-    def __init__(self, node: str, results: ResultSender) -> None:
+    def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
-        self._results = results
+        self._courier = courier
+        self._strips = strips
         self._thread = ThreadPoolExecutor(1, "tiles")
         self._awake = asyncio.Event()
         self.work: Work | None = None
@@ -84,6 +73,31 @@ class Worker:
                 thief.ask()
                 await self._sleep()
 
+    async def compute(
+        self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+    ) -> tuple[list[Map], list[Array], float]:
+        """Have an engine run a tile in its turn: the maps, the strips that it gives, and milliseconds.
+
+        Raises ModelError, whatever the engine raises.
+        """
+
+        def run() -> tuple[list[Map], list[Array], float]:
+            begun = time.monotonic()
+            maps, given = engine.run(form, parts, strips)
+            return maps, given, (time.monotonic() - begun) * 1e3
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except Exception as error:
+            raise ModelError(f"the engine failed: {error}") from error
+
+    def count(self, owner: str) -> None:
+        """One more tile was computed for this owner."""
+        if owner == self._node:
+            self.own += 1
+        else:
+            self.stolen += 1
+
     async def _sleep(self) -> None:
         """Until woken; now and then all the same, so that a lost request is asked again."""
         try:
@@ -94,45 +108,61 @@ class Worker:
 
     async def _run_own(self, work: Work, owner: Owner) -> bool:
         queue = owner.queue
-        task = queue.take()
-        if task is None:
+        turn = queue.take(time.monotonic(), reuses=work.reuses)
+        if turn is None:
             return False
-        found = owner.pixels_of(task)
-        if found is not None:
+        strips: Sequence[Array] | None = ()
+        if turn.reusing:
+            strips = await self._strips.gather(work, turn.task.frame, turn.task.tile)
+            turn = turn if strips is not None else queue.without_strips(turn.task)
+        found = owner.pixels_of(turn) if turn is not None and queue is owner.queue else None
+        if turn is not None and found is not None:
             info, pixels = found
-            if await self._run(work, info, self._node, task.tile, pixels):
-                self.own += 1
-                queue.sent(task, time.monotonic())
+            tile = work.tile(turn.task.tile, reusing=turn.reusing)
+            assignment = Assignment(info, self._node, tile, pixels, strips or (), turn.wanted)
+            if await self._run(work, assignment):
+                queue.sent(turn.task, time.monotonic())
         return True
 
     async def _run_stolen(self, work: Work, thief: Thief) -> bool:
         stolen = thief.take()
         if stolen is None:
             return False
-        thief.ask()
+        thief.ask(idle=False)
         header = stolen.header
-        if header.epoch == work.epoch and await self._run(work, header.info, header.owner, header.tile, stolen.pixels):
-            self.stolen += 1
+        if header.epoch == work.epoch:
+            tile = work.tile(header.tile, reusing=header.reusing)
+            await self._run(
+                work,
+                Assignment(
+                    header.info, header.owner, tile, stolen.pixels, stolen.strips, header.wanted,
+                    stolen.fetch_bytes_per_s,
+                ),
+            )  # fmt: skip
         return True
 
-    async def _run(self, work: Work, info: FrameInfo, owner: str, tile: int, pixels: Pixels) -> bool:
-        begun = time.monotonic()
+    async def _run(self, work: Work, assigned: Assignment) -> bool:
+        info, tile = assigned.info, assigned.tile
         try:
-            maps = await asyncio.get_running_loop().run_in_executor(
-                self._thread, work.engine.run, pixels, work.pads(tile)
-            )
-        except Exception:  # whatever the engine raises: the frame is lost by its deadline, the worker is not
-            log.exception("%s tile %s failed", info.frame, tile)
+            maps, given, compute_ms = await self.compute(work.engines[0], tile.form, [assigned.pixels], assigned.strips)
+        except ModelError:  # the frame is lost by its deadline, the worker is not
+            log.exception("%s tile %s failed", info.frame, tile.index)
             return False
+        log.debug("%s tile %s of %s ran in %.1f ms", info.frame, tile.index, assigned.owner, compute_ms)
+        kept = self._strips.keep(info.frame, tile, given) if given else {}
+        wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
         header = Result(
             info=info,
             epoch=work.epoch,
-            owner=owner,
+            owner=assigned.owner,
             worker=self._node,
-            tile=tile,
+            tile=tile.index,
             shapes=tuple(array.shape for array in maps),
-            compute_ms=(time.monotonic() - begun) * 1e3,
+            compute_ms=compute_ms,
+            macs=tile.macs,
+            fetch_bytes_per_s=assigned.fetch_bytes_per_s,
         )
-        log.debug("%s tile %s of %s ran in %.1f ms", info.frame, tile, owner, header.compute_ms)
-        await self._results.send(work.gateway, header, maps)
+        result = header, [array.data for array in maps]
+        await self._courier.send(work.gateway, *parcels_of(work, info.frame, tile.index, wanted), result)
+        self.count(assigned.owner)
         return True

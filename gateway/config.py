@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.catalogue import DEFAULT_MODEL
+from gateway.methods import Method
 from gateway.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
@@ -17,13 +18,18 @@ FRAMES_AT_ONCE = 32
 """Frames that are assembled at once: sixteen cameras with two each; the maps of all are allocated at the start."""
 
 
+USUAL_GRID = Grid(3, 3)
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """One gateway. Without `broker` it starts a Mosquitto of its own on `port`."""
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
-    grid: Grid = field(default_factory=lambda: Grid(3, 3))
+    grid: Grid | None = None
+    method: Method = Method.WST
+    policy: str = "round-robin"
     cut: str | None = None
     host: str = LOOPBACK
     port: int = 1883
@@ -34,3 +40,8 @@ class GatewayConfig:
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0
     pictures: Path | None = None
+
+    def grid_for(self, devices: int) -> Grid:
+        """The grid that was asked for; else the usual one, or as many rows as devices where rows are divided."""
+        usual = Grid(max(1, devices), 1) if self.method is Method.BODP else USUAL_GRID
+        return self.grid or usual

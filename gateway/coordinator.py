@@ -1,12 +1,14 @@
 """Matching idle edges with waiting tasks, pure: announcements and requests in, grants out.
 
-Source: paper, section III-B (the gateway's list of edges with tasks, served round robin). Past the paper: a request
-that finds no work is parked until there is some, so nobody polls.
+Source: paper, section III-B (the gateway's list of edges with tasks). Past the paper: a request that finds no work is
+parked until there is some, so nobody polls.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from gateway.victims import Candidate, Policy, round_robin
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +20,41 @@ class Match:
 
 
 @dataclass(slots=True)
+class _Queue:
+    waiting: int = 0
+    blocked: int = 0
+
+
+@dataclass(slots=True)
 class Coordinator:
     """Knows how many tasks wait at each owner, as far as it was told, and who asks for work.
 
-    Owners take turns: the one that was granted from longest ago is the next victim.
-
-    The count is an estimate: owners work on their queue too. A thief that finds nothing says so with its next
-    request, and the owner is not granted again until it announces.
+    The counts are estimates: owners work on their queue too. A thief that finds nothing says so with its next request,
+    and the owner is not granted again until it announces. Blocked tasks are only for thieves that are idle.
     """
 
-    _waiting: dict[str, int] = field(default_factory=dict)
-    _parked: dict[str, None] = field(default_factory=dict)
+    policy: Policy = round_robin
+    _queues: dict[str, _Queue] = field(default_factory=dict)
+    _parked: dict[str, bool] = field(default_factory=dict)
 
-    def announce(self, owner: str, waiting: int) -> list[Match]:
-        """`owner` has so many tasks waiting now; while it has its own, it asks for none."""
-        self._waiting[owner] = waiting
+    def announce(self, owner: str, waiting: int, blocked: int = 0) -> list[Match]:
+        """`owner` has so many tasks waiting and blocked now; while some wait for itself, it asks for none."""
+        queue = self._queues.setdefault(owner, _Queue())
+        queue.waiting, queue.blocked = waiting, blocked
         if waiting:
             self._parked.pop(owner, None)
         return self._match()
 
-    def request(self, thief: str, missed: str | None = None) -> list[Match]:
-        """`thief` has nothing to do. A second request of the same thief replaces its first."""
-        if missed is not None and missed in self._waiting:
-            self._waiting[missed] = 0
-        self._parked[thief] = None
+    def request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
+        """`thief` wants a task, as it is or soon will be `idle`. Its second request replaces its first."""
+        if missed is not None and missed in self._queues:
+            self._queues[missed] = _Queue()
+        self._parked[thief] = idle
         return self._match()
 
     def node_lost(self, node: str) -> None:
         """Neither its tasks nor its request are there any more."""
-        self._waiting.pop(node, None)
+        self._queues.pop(node, None)
         self._parked.pop(node, None)
 
     @property
@@ -56,10 +64,19 @@ class Coordinator:
 
     def _match(self) -> list[Match]:
         matches = []
-        for thief in list(self._parked):
-            victim = next((owner for owner, waiting in self._waiting.items() if waiting and owner != thief), None)
-            if victim is not None:
-                del self._parked[thief]
-                self._waiting[victim] = self._waiting.pop(victim) - 1  # its next turn is after all others'
-                matches.append(Match(thief, victim))
+        for thief, idle in list(self._parked.items()):
+            others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
+            candidates = [Candidate(owner, queue.waiting) for owner, queue in others if queue.waiting]
+            if not candidates and idle:
+                candidates = [Candidate(owner, queue.blocked) for owner, queue in others if queue.blocked]
+            if not candidates:
+                continue
+            victim = self.policy(candidates).owner
+            del self._parked[thief]
+            queue = self._queues[victim] = self._queues.pop(victim)  # its next turn is after all others'
+            if queue.waiting:
+                queue.waiting -= 1
+            else:
+                queue.blocked -= 1
+            matches.append(Match(thief, victim))
         return matches

@@ -10,6 +10,7 @@ from gateway.partitioned import PartitionedModel
 from shared.engine.measuring import Trial, measure
 from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError
+from shared.ftp.tiles import Form
 from shared.model.cutting import with_outputs
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
 
     Raises ModelError.
     """
-    program = folder / f"program_{partitioned.stage.grid}.onnx"
-    program.write_bytes(partitioned.program)
+    program = folder / f"program_{partitioned.stages[0].grid}.onnx"
+    program.write_bytes(partitioned.programs[0])
     if construction == "prepared":
-        open_engine(program, partitioned.kinds, folder)
-    tiles = tuple((tile.pads, (tile.input.height, tile.input.width)) for tile in partitioned.stage.tiles)
-    trial = Trial(construction, str(program), tiles, partitioned.kinds.working_bytes, str(folder))
+        open_engine(program, partitioned.kinds[0], folder)
+    tiles = tuple(tile.form for tile in partitioned.stages[0].tiles)
+    trial = Trial(construction, str(program), tiles, partitioned.kinds[0].working_bytes, str(folder))
     return measure(trial).peak_bytes
 
 
@@ -39,7 +40,7 @@ def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
     model = partitioned.model
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, partitioned.stage.cut).SerializeToString())
-    covering = ((), model.network.input_size)
+    covering = Form((model.network.input_size,), ())
     return measure(Trial("default", str(whole), (covering,), 1, str(folder))).peak_bytes
 
 

@@ -20,6 +20,7 @@ KNOWN_NODES_CAP = 1000
 class _Member:
     state: NodeState
     stats: NodeStats | None = None
+    reached: tuple[str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -33,10 +34,12 @@ class Membership:
         """An edge came, went, or speaks another protocol."""
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) < KNOWN_NODES_CAP:
-                self._members[node.node] = _Member(node)
-        else:
-            member.state = node
+            if len(self._members) >= KNOWN_NODES_CAP:
+                return
+            member = self._members[node.node] = _Member(node)
+        member.state = node
+        if node.state is State.ONLINE:
+            member.reached = node.host, node.port
 
     def on_stats(self, stats: NodeStats) -> None:
         member = self._members.get(stats.node)
@@ -54,6 +57,24 @@ class Membership:
         """Where the gateway reaches an admitted edge; None for all others."""
         state = self.online(node)
         return Address(state.host, state.port).seen_from(self.broker) if state else None
+
+    def last_address(self, node: str) -> Address | None:
+        """Where the gateway reached an edge when it was last there; None for one that never was."""
+        member = self._members.get(node)
+        return Address(*member.reached).seen_from(self.broker) if member and member.reached else None
+
+    def ready(self, epoch: int) -> tuple[str, ...]:
+        """The admitted edges that follow the plan of this epoch, by name."""
+        return tuple(
+            name
+            for name, member in sorted(self._members.items())
+            if self.online(name) is not None and member.stats is not None and member.stats.epoch == epoch
+        )
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The admitted edges that are there, by name."""
+        return tuple(name for name in sorted(self._members) if self.online(name) is not None)
 
     @staticmethod
     def refusal(node: NodeState) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from gateway.catalogue import Model, choose_cut
+from gateway.methods import Method, stages_of
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession
@@ -21,11 +21,15 @@ from shared.ftp.costs import working_bytes
 from shared.ftp.cuts import deepest_cut
 from shared.ftp.merge import Map, MergedMaps
 from shared.ftp.operators import refuse_untileable
-from shared.ftp.tiles import Stage, partition
 from shared.model.cutting import head_model, tail_model, with_outputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.engine.sessions import Array
     from shared.ftp.grid import Grid
+    from shared.ftp.region import Region
+    from shared.ftp.tiles import Stage, Tile
     from shared.letterbox import Pixels
     from shared.model.spec import CompleteSpec
 
@@ -42,14 +46,22 @@ SMALLEST = 2.0**-22
 
 @dataclass(frozen=True)
 class PartitionedModel:
-    """One model, one cut, one grid."""
+    """One model, one cut, one grid, one method; all stages but the last hand their maps to the next one."""
 
     model: Model
-    stage: Stage
+    stages: tuple[Stage, ...]
+    method: Method = Method.WST
 
     @classmethod
-    def of(cls, model: Model, grid: Grid, cut: str | None = None) -> PartitionedModel:
-        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see shared.ftp.tiles.partition."""
+    def of(
+        cls,
+        model: Model,
+        grid: Grid,
+        cut: str | None = None,
+        method: Method = Method.WST,
+        shares: Sequence[float] = (),
+    ) -> PartitionedModel:
+        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see gateway.methods.stages_of."""
         chosen = choose_cut(model, cut, grid)
         for layer in model.network.head(chosen):
             try:
@@ -57,55 +69,88 @@ class PartitionedModel:
             except CutError as error:
                 deepest = ",".join(deepest_cut(model.network))
                 raise CutError(f"{error}; the deepest cut that can be is {deepest}") from error
-        return cls(model, partition(model.network, chosen, grid, balanced=True))
+        return cls(model, stages_of(method, model.network, chosen, grid, shares), method)
 
     @property
     def spec(self) -> CompleteSpec:
         return self.model.spec
 
     @property
-    def map_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes (1, C, H, W) of the maps at the cut."""
-        return [self.model.network.shapes[tensor] for tensor in self.stage.cut]
-
-    @cached_property
-    def program(self) -> bytes:
-        """The stage's program, as edges run it."""
-        head = head_model(self.model.proto, self.model.network, self.stage.cut)
-        return build_program(head, self.stage, self.spec.preprocessing)
+    def stage(self) -> Stage:
+        """The last stage, whose tiles bring the maps at the cut."""
+        return self.stages[-1]
 
     @property
-    def kinds(self) -> TileKinds:
-        """The kinds of tile that an engine for the stage must run."""
-        tiles = ((tile.pads, (tile.input.height, tile.input.width)) for tile in self.stage.tiles)
-        return TileKinds.of(tiles, working_bytes(self.model.network, self.stage))
+    def cut(self) -> tuple[str, ...]:
+        """The maps behind which the tail begins."""
+        return self.stage.cut
+
+    @property
+    def map_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes (1, C, H, W) of the maps at the cut."""
+        return [self.model.network.shapes[tensor] for tensor in self.cut]
 
     @cached_property
-    def program_sha256(self) -> str:
-        return hashlib.sha256(self.program).hexdigest()
+    def programs(self) -> tuple[bytes, ...]:
+        """The programs of the stages, as edges run them."""
+        model, network = self.model.proto, self.model.network
+        begins = [(), *(stage.cut for stage in self.stages)]
+        return tuple(
+            build_program(
+                head_model(model, network, stage.cut, after), stage, None if after else self.spec.preprocessing
+            )
+            for after, stage in zip(begins, self.stages, strict=False)
+        )
+
+    @property
+    def kinds(self) -> tuple[TileKinds, ...]:
+        """The kinds of tile that an engine for each stage must run."""
+        network = self.model.network
+        return tuple(TileKinds.of(stage.forms, working_bytes(network, stage)) for stage in self.stages)
 
     def tail(self, threads: int) -> NetworkSession | None:
         """The remaining layers; None when the cut is behind the last one."""
-        if set(self.stage.cut) == set(self.model.network.outputs):
+        if set(self.cut) == set(self.model.network.outputs):
             return None
-        tail = tail_model(self.model.proto, self.model.network, self.stage.cut)
+        tail = tail_model(self.model.proto, self.model.network, self.cut)
         return NetworkSession(tail.SerializeToString(), threads)
 
 
 class TiledHead:
-    """Runs the head tile by tile in this process, with an engine of its own unless it is given one."""
+    """Runs the head tile by tile in this process, stage by stage; with engines of its own unless it is given some."""
 
-    def __init__(self, partitioned: PartitionedModel, threads: int, engine: TileEngine | None = None) -> None:
-        self._stage = partitioned.stage
-        self._shapes = partitioned.map_shapes
-        self._engine = engine or PaddingEngine(partitioned.program, threads)
+    def __init__(self, partitioned: PartitionedModel, threads: int, engines: Sequence[TileEngine] = ()) -> None:
+        self._stages = partitioned.stages
+        self._shapes = partitioned.model.network.shapes
+        self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
 
     def run(self, pixels: Pixels) -> list[Map]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
-        merged = MergedMaps(self._shapes, self._stage.tiles)
-        for tile in self._stage.tiles:
-            merged.place(tile.index, self._engine.run(pixels[tile.input.slices], tile.pads))
-        return merged.maps
+        maps: list[Array] = [pixels]
+        for stage, engine in zip(self._stages, self._engines, strict=True):
+            merged = MergedMaps([self._shapes[tensor] for tensor in stage.cut], stage.tiles)
+            strips: dict[tuple[int, int, int], Array] = {}
+            for tile in _in_order(stage, reuses=engine.reuses):
+                parts = [_part(array, region) for array, region in zip(maps, tile.inputs, strict=True)]
+                taken = [strips[tile.index, strip.joint, strip.side] for strip in tile.taken]
+                results, given = engine.run(tile.form, parts, taken)
+                strips.update({(s.tile, s.joint, s.side): one for s, one in zip(tile.given, given, strict=False)})
+                merged.place(tile.index, results)
+            maps = list(merged.maps)
+        return cast("list[Map]", maps)
+
+
+def _in_order(stage: Stage, *, reuses: bool) -> list[Tile]:
+    """The tiles that depend on none, then the others, as they are computed from strips where they can be."""
+    reusing = dict(enumerate(stage.reusing)) if reuses else {}
+    tiles = [reusing.get(tile.index) or tile for tile in stage.tiles]
+    return sorted(tiles, key=lambda tile: bool(tile.taken))
+
+
+def _part(array: Array, region: Region) -> Array:
+    """A region of pixels (H, W, 3), or of a map (1, C, H, W)."""
+    rows, columns = region.slices
+    return array[rows, columns] if array.ndim == 3 else array[:, :, rows, columns]
 
 
 class WholeHead:
@@ -117,7 +162,7 @@ class WholeHead:
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
         model = partitioned.model
         self._input = model.network.input
-        self._cut = partitioned.stage.cut
+        self._cut = partitioned.cut
         self._preprocessing = partitioned.spec.preprocessing
         made = {name for node in model.original.graph.node for name in node.output}
         source = model.original if made.issuperset(self._cut) else model.proto
@@ -159,8 +204,11 @@ def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple
     Tiles are computed as an edge does it, with what it would prepare.
     """
     with tempfile.TemporaryDirectory() as folder:
-        program = Path(folder) / "program.onnx"
-        program.write_bytes(partitioned.program)
-        engine = open_engine(program, partitioned.kinds, Path(folder), threads)
-        tiled = TiledHead(partitioned, threads, engine).run(pixels)
-    return compare(tiled, WholeHead(partitioned, threads).run(pixels)), engine.name
+        engines = []
+        for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
+            path = Path(folder) / f"program_{number}.onnx"
+            path.write_bytes(program)
+            engines.append(open_engine(path, kinds, Path(folder), threads))
+        tiled = TiledHead(partitioned, threads, engines).run(pixels)
+    names = " and ".join(sorted({engine.name for engine in engines}))
+    return compare(tiled, WholeHead(partitioned, threads).run(pixels)), names

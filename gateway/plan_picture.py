@@ -76,7 +76,7 @@ def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pi
 
 def sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
     """What the frame shows, in words."""
-    own, read, halo = _own_part(partitioned, tile), tile.input, max(_halos(partitioned, tile))
+    own, read, halo = _own_part(partitioned, tile), tile.inputs[0], max(_halos(partitioned, tile))
     computes = f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame"
     if not halo:
         return [f"{computes}, and reads no more than these."]
@@ -92,7 +92,7 @@ def sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
 
 def _halos(partitioned: PartitionedModel, tile: Tile) -> tuple[int, int, int, int]:
     """Pixels that a tile reads beyond its own part: above, left, below, right."""
-    own, read = _own_part(partitioned, tile), tile.input
+    own, read = _own_part(partitioned, tile), tile.inputs[0]
     return own.top - read.top, own.left - read.left, read.bottom - own.bottom, read.right - own.right
 
 
@@ -125,7 +125,7 @@ def _draw_frame(canvas: Pixels, partitioned: PartitionedModel, pixels: Pixels, t
             colour = TINTS[(column + 3 * row) % len(TINTS)]
             cv2.rectangle(tinted, *scale.corners(_own_part(partitioned, other)), colour, cv2.FILLED)
     frame = np.asarray(cv2.addWeighted(frame, 0.74, tinted, 0.26, 0), np.uint8)
-    own, read = _own_part(partitioned, tile), tile.input
+    own, read = _own_part(partitioned, tile), tile.inputs[0]
     _hatch(frame, scale, own, read)
     canvas[TOP : TOP + size[1], MARGIN : MARGIN + size[0]] = frame
     scale = Scale(MARGIN, TOP, factor, factor)
@@ -153,7 +153,7 @@ def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, til
     """How wide the halo is: arrows across it on its widest side, where they can be seen."""
     halos = _halos(partitioned, tile)
     (left, top), (right, bottom) = scale.corners(_own_part(partitioned, tile))
-    (outer_left, outer_top), (outer_right, outer_bottom) = scale.corners(tile.input)
+    (outer_left, outer_top), (outer_right, outer_bottom) = scale.corners(tile.inputs[0])
     x, y = (left + right) // 2, (top + bottom) // 2
     sides = (((x, top), (x, outer_top)), ((left, y), (outer_left, y)), ((x, bottom), (x, outer_bottom)),
              ((right, y), (outer_right, y)))  # fmt: skip

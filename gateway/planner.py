@@ -1,61 +1,58 @@
-"""From a network, a cut and a grid to the plan that every edge gets. Pure."""
+"""From a partitioned network to the plan that every edge gets. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from shared.ftp.costs import working_bytes
-from shared.messages import PlanMessage, ProgramRef, StagePlan, TilePlan
+from shared.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.methods import Method
     from shared.addresses import Address
-    from shared.ftp.region import Region
     from shared.ftp.tiles import Stage
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
 
+Pixels = Literal["uint8", "float32"]
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a plan promises about time: the shortest lease of a stolen task, a frame's deadline."""
+    """What a plan promises about time: the shortest lease of a stolen task, a frame's deadline.
+
+    And in which element type a tile's pixels cross the wire; float32 is the paper's.
+    """
 
     lease_s: float = 1.0
     deadline_s: float = 10.0
+    pixels: Pixels = "uint8"
 
 
 def write_plan(
+    method: Method,
     network: Network,
     preprocessing: Preprocessing,
-    stage: Stage,
-    program: ProgramRef,
+    stages: Sequence[Stage],
+    programs: Sequence[ProgramRef],
     epoch: int,
     gateway: Address,
     terms: Terms,
-) -> PlanMessage:
+) -> Plan:
     """The plan as edges read it."""
-    return PlanMessage(
+    return Plan(
         epoch=epoch,
+        method=method,
         model=network.name,
         input=network.input_size,
         preprocessing=preprocessing,
-        cut=stage.cut,
-        stages=(
-            StagePlan(
-                layers=len(stage.layers),
-                grid=str(stage.grid),
-                program=program,
-                working_bytes=working_bytes(network, stage),
-                tiles=tuple(
-                    TilePlan(
-                        input=_box(tile.input),
-                        outputs=tuple(_box(region) for region in tile.outputs),
-                        pads=tile.pads,
-                    )
-                    for tile in stage.tiles
-                ),
-            ),
-        ),
+        cut=stages[-1].cut,
+        stages=tuple(_stage_plan(network, *pair) for pair in zip(stages, programs, strict=True)),
+        distribution=method.distribution,
+        pixels=terms.pixels,
         gateway_host=gateway.host,
         gateway_port=gateway.port,
         lease_s=terms.lease_s,
@@ -63,5 +60,19 @@ def write_plan(
     )
 
 
-def _box(region: Region) -> tuple[int, int, int, int]:
-    return region.top, region.left, region.bottom, region.right
+def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePlan:
+    return StagePlan(
+        layers=len(stage.layers),
+        grid=str(stage.grid),
+        channels=tuple(network.shapes[tensor][1] for tensor in stage.cut),
+        program=program,
+        working_bytes=working_bytes(network, stage),
+        tiles=tuple(TilePlan.of(tile) for tile in stage.tiles),
+        joints=tuple(
+            JointPlan.model_validate(
+                {"channels": network.shapes[tensor][1], "dtype": network.types.get(tensor, "float32")}
+            )
+            for tensor in stage.joints
+        ),
+        reusing=tuple(tile and TilePlan.of(tile) for tile in stage.reusing),
+    )

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.measuring import measure_memory
 from shared.errors import ConfigurationError
-from shared.ftp.costs import StepMemory, macs_of, peak_bytes, tile_memory
+from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
 from shared.ftp.cuts import DEVICES, cut_cost, cut_costs, deepest_cut
 from shared.ftp.grid import Grid
+from shared.ftp.macs import macs_of
 from shared.ftp.tiles import partition
 
 if TYPE_CHECKING:

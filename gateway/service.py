@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +17,10 @@ from gateway.finisher import Finisher
 from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
+from gateway.replanning import Replanning
 from gateway.results import split_result
+from gateway.sharer import Sharer
+from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import Address, advertised
 from shared.bus import Bus, Outgoing
@@ -30,20 +34,22 @@ from shared.messages import (
     Nodes,
     NodeState,
     NodeStats,
-    PlanMessage,
-    ProgramRef,
     State,
     StealRequest,
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
+from shared.plan import Distribution, ProgramRef
 from shared.service import release, run_together
+from shared.strip_cache import StripCache
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
-from shared.wire.headers import Absent, Header, Program, ProgramRequest, Result
+from shared.wire.headers import Absent, Header, Program, ProgramRequest, Result, Strips, StripsRequest, Tile
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.config import GatewayConfig
 
 log = logging.getLogger(__name__)
@@ -61,19 +67,17 @@ class Gateway:
     def __init__(self, config: GatewayConfig) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._config = config
-        self._partitioned = PartitionedModel.of(open_model(config.model, config.weights), config.grid, config.cut)
+        model = open_model(config.model, config.weights)
+        self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
         self._broker = config.broker or own_broker_address(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)
-        self._coordinator = Coordinator()
-        self._collector = Collector(
-            self._partitioned.stage,
-            self._partitioned.map_shapes,
-            config.frames_at_once,
-            config.terms.deadline_s,
-        )
+        self._coordinator = Coordinator(POLICIES[config.policy])
+        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
+        self._strips: StripCache[tuple[int, int]] = StripCache()
+        self._replanning = Replanning(config, model, self._members)
         self._server = DataServer(self._serve, Address(config.host, config.data_port), self._traffic)
-        self._plan = self._write_plan()
+        self._adopt(self._partitioned)
         self._bus = Bus(
             self._broker,
             "deepthings-gateway",
@@ -81,8 +85,9 @@ class Gateway:
             birth=self._birth,
         )
         self._finisher = Finisher(config, self._partitioned, self._bus, self._traffic, self._members.address)
-        self._partitioned.model.forget_weights()
-        give_back()
+        if not self._replanning.needed:
+            model.forget_weights()
+            give_back()
         self._nodes_changed = asyncio.Event()
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)
@@ -103,6 +108,8 @@ class Gateway:
             )  # fmt: skip
             await run_together(
                 self._server.run(),
+                self._sharer.run(),
+                self._replan(),
                 self._watch_deadlines(),
                 self._report_nodes(),
                 self._finisher.run(self._done),
@@ -130,17 +137,36 @@ class Gateway:
 
     # the plan
 
-    def _write_plan(self) -> PlanMessage:
-        program = self._partitioned.program
-        return write_plan(
-            self._partitioned.model.network,
-            self._partitioned.spec.preprocessing,
-            self._partitioned.stage,
-            ProgramRef(sha256=self._partitioned.program_sha256, bytes=len(program)),
+    def _adopt(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
+        """Follow another plan from now on; frames of the one before must be finished."""
+        config = self._config
+        self._partitioned = partitioned
+        self._collector = Collector(
+            partitioned.stage, partitioned.map_shapes, config.frames_at_once, config.terms.deadline_s
+        )
+        self._programs = {hashlib.sha256(program).hexdigest(): program for program in partitioned.programs}
+        programs = [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
+        self._plan = write_plan(
+            config.method,
+            partitioned.model.network,
+            partitioned.spec.preprocessing,
+            partitioned.stages,
+            programs,
             epoch=time.time_ns() // 1_000_000,
             gateway=advertised(self._server.address, self._broker),
-            terms=self._config.terms,
+            terms=config.terms,
         )
+        self._sharer.adopt(self._plan, nodes)
+
+    async def _replan(self) -> None:
+        """Follow the devices that are there, where the plan is made for each of them."""
+        async for partitioned, nodes in self._replanning.run():
+            for assembly in self._collector.assemblies():
+                self._done(assembly, Outcome.REPLANNED)
+            self._adopt(partitioned, nodes)
+            log.info("a new plan for %s", ", ".join(nodes))
+            with contextlib.suppress(BrokerError):
+                await self._bus.publish(topics.PLAN, self._plan)
 
     # the bus
 
@@ -164,6 +190,7 @@ class Gateway:
         self._members.on_state(node)
         if node.state is State.OFFLINE:
             self._coordinator.node_lost(name)
+            self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
         self._nodes_changed.set()
 
@@ -176,11 +203,11 @@ class Gateway:
             return
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
-        self._grant(self._coordinator.announce(announcement.node, announcement.waiting))
+        self._grant(self._coordinator.announce(announcement.node, announcement.waiting, announcement.blocked))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         if request.epoch == self._plan.epoch and self._members.online(request.node) is not None:
-            self._grant(self._coordinator.request(request.node, request.missed))
+            self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
         for match in matches:
@@ -221,15 +248,31 @@ class Gateway:
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
             return
-        done = TileDone(frame=result.info.frame, tile=result.tile, worker=result.worker, compute_ms=result.compute_ms)
-        self._bus.post(topics.RESULTS, done, result.owner)
+        self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
+        if self._plan.distribution is Distribution.SHARING:
+            self._sharer.on_result(result.info.frame, result.tile)
+        else:
+            self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
+
+    def _tile_done(self, result: Result) -> TileDone:
+        frame = result.info.frame
+        return TileDone(
+            frame=frame,
+            tile=result.tile,
+            worker=result.worker,
+            compute_ms=result.compute_ms,
+            macs=result.macs,
+            fetch_bytes_per_s=result.fetch_bytes_per_s,
+            strips=tuple(reader for giver, reader in self._strips.keys(frame) if giver == result.tile),
+        )
 
     async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
             self._drop(self._collector.overdue(time.monotonic()))
+            self._sharer.watch()
 
     def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
         for assembly, outcome in frames:
@@ -239,6 +282,8 @@ class Gateway:
 
     def _done(self, assembly: Assembly, outcome: Outcome) -> None:
         self._collector.close(assembly.info.frame)
+        self._sharer.drop(assembly.info.frame)
+        self._strips.drop(assembly.info.frame)
         self._tell_outcome(assembly.info.frame, assembly.owner, outcome)
 
     def _tell_outcome(self, frame: str, owner: str, outcome: Outcome) -> None:
@@ -250,6 +295,12 @@ class Gateway:
         while True:
             if isinstance(header, Result):
                 self._on_result(header, payload)
+            elif isinstance(header, Strips):
+                self._keep_strips(header, payload)
+            elif isinstance(header, StripsRequest):
+                await self._send_strips(connection, header)
+            elif isinstance(header, Tile):
+                self._collect(header, payload)
             elif isinstance(header, ProgramRequest):
                 await self._send_program(connection, header)
             else:
@@ -257,7 +308,26 @@ class Gateway:
             header, payload = await connection.receive()
 
     async def _send_program(self, connection: Connection, request: ProgramRequest) -> None:
-        if request.sha256 == self._partitioned.program_sha256:
-            await connection.send(Program(sha256=request.sha256), [memoryview(self._partitioned.program)])
+        program = self._programs.get(request.sha256)
+        if program is not None:
+            await connection.send(Program(sha256=request.sha256), [memoryview(program)])
         else:
             await connection.send(Absent(reason="the plan has no such program"))
+
+    def _collect(self, header: Tile, payload: Payload) -> None:
+        """A tile that is to be shared out."""
+        known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
+        if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
+            self._sharer.on_tile(header, payload)
+
+    def _keep_strips(self, header: Strips, payload: Payload) -> None:
+        if header.epoch == self._plan.epoch and not self._collector.finished(header.frame):
+            self._strips.put(header.frame, (header.giver, header.reader), [payload])
+
+    async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
+        kept = self._strips.get(request.frame, (request.giver, request.reader))
+        if kept is None or request.epoch != self._plan.epoch:
+            await connection.send(Absent(reason="those strips are not here"))
+            return
+        header = Strips(frame=request.frame, epoch=request.epoch, giver=request.giver, reader=request.reader)
+        await connection.send(header, [array.data for array in kept])

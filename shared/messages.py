@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.frames import NAME_PATTERN, FrameCounts, FrameInfo, Outcome
-from shared.model.spec import Preprocessing
-from shared.wire.headers import SHA256_PATTERN
+from shared.message import Message
 
 Box = tuple[float, float, float, float]
-
-
-class Message(BaseModel):
-    """Base of all MQTT payloads."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class State(StrEnum):
@@ -143,52 +136,16 @@ class NodeStats(Message):
     cameras: tuple[str, ...] = ()
 
 
-class TilePlan(Message):
-    """One tile: (top, left, bottom, right) of the input, and its pads by edge of the stage."""
-
-    input: tuple[int, int, int, int]
-    outputs: tuple[tuple[int, int, int, int], ...]
-    pads: tuple[tuple[int, int, int, int], ...]
-
-
-class ProgramRef(Message):
-    """A program by content."""
-
-    sha256: str = Field(pattern=SHA256_PATTERN)
-    bytes: int
-
-
-class StagePlan(Message):
-    """Fused layers executed tile by tile; all tiles are run by one program."""
-
-    layers: int
-    grid: str
-    program: ProgramRef
-    working_bytes: int = Field(gt=0, description="input and output of the largest layer of the largest tile")
-    tiles: tuple[TilePlan, ...] = Field(min_length=1)
-
-
-class PlanMessage(Message):
-    """What the cluster computes, and how. Immutable; a new epoch replaces it."""
-
-    epoch: int
-    model: str
-    input: tuple[int, int] = Field(description="height, width of the network's input")
-    preprocessing: Preprocessing
-    cut: tuple[str, ...]
-    stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=1)
-    gateway_host: str = Field(description="data plane of the gateway; empty: the host of the broker")
-    gateway_port: int
-    lease_s: float
-    deadline_s: float
-
-
 class TaskAnnouncement(Message):
-    """An owner has so many tasks waiting in its queue now."""
+    """An owner has so many tasks waiting in its queue now.
+
+    `blocked` are those whose neighbours' strips are still missing: only who is idle may be worth one of them.
+    """
 
     node: str = Field(pattern=NAME_PATTERN)
     epoch: int
     waiting: int = Field(ge=0)
+    blocked: int = Field(default=0, ge=0)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
 
 
@@ -198,6 +155,7 @@ class StealRequest(Message):
     node: str = Field(pattern=NAME_PATTERN)
     epoch: int
     missed: str | None = Field(default=None, description="the victim of the last grant, where nothing was left")
+    idle: bool = Field(default=True, description="false: a tile runs meanwhile")
 
 
 class Grant(Message):
@@ -210,12 +168,15 @@ class Grant(Message):
 
 
 class TileDone(Message):
-    """The gateway has the result of one tile."""
+    """The gateway has the result of one tile, and those strips of it that were sent for the tiles in `strips`."""
 
     frame: str
     tile: int
     worker: str
     compute_ms: float
+    macs: int = Field(default=0, description="what was computed, in multiply-accumulate operations")
+    fetch_bytes_per_s: float = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
+    strips: tuple[int, ...] = ()
 
 
 class FrameDone(Message):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared import messages
-from shared.messages import Message
+from shared.message import Message
+from shared.plan import Plan
 
 M = TypeVar("M", bound=Message)
 
@@ -54,7 +55,7 @@ TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, expiry_s=STALE_
 STEAL = Topic("cluster/steal/{node}", messages.StealRequest, expiry_s=STALE_TASK_S)
 
 # cluster: gateway to edges
-PLAN = Topic("cluster/plan", messages.PlanMessage, retain=True)
+PLAN = Topic("cluster/plan", Plan, retain=True)
 GRANTS = Topic("cluster/grants/{node}", messages.Grant, expiry_s=STALE_TASK_S)
 RESULTS = Topic("cluster/results/{node}", messages.TileDone, expiry_s=STALE_TASK_S)
 OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone)

@@ -21,10 +21,10 @@ from shared.messages import (
     Grant,
     NodeReport,
     Nodes,
-    PlanMessage,
     State,
     Verification,
 )  # fmt: skip
+from shared.plan import Plan
 
 if TYPE_CHECKING:
     import signal
@@ -48,7 +48,7 @@ class Witness:
     def __init__(self, broker: Address) -> None:
         self.bus = Bus(broker, f"witness-{os.getpid()}-{broker.port}")
         self.bridge: list[BridgeState] = []
-        self.plans: list[PlanMessage] = []
+        self.plans: list[Plan] = []
         self.nodes: dict[str, NodeReport] = {}
         self.detections: list[FrameDetections] = []
         self.stats: dict[str, CameraStats] = {}
@@ -84,7 +84,7 @@ class Witness:
             raise AssertionError(f"{what} did not happen; nodes: {self.nodes}, stats: {self.stats}") from None
 
     @property
-    def plan(self) -> PlanMessage:
+    def plan(self) -> Plan:
         """The current plan."""
         return self.plans[-1]
 

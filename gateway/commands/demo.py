@@ -11,7 +11,7 @@ import click
 
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
-from gateway.commands.options import grid_option, model_option
+from gateway.commands.options import grid_option, method_option, model_option
 from gateway.demo.run import CAMERA, DemoConfig, run_demo
 from shared.cli.options import json_option
 from shared.service import run_service
@@ -19,12 +19,14 @@ from shared.service import run_service
 if TYPE_CHECKING:
     import asyncio
 
+    from gateway.methods import Method
     from shared.ftp.grid import Grid
 
 
 @click.command()
 @click.option("--edges", type=click.IntRange(1, 32), default=3, help="Edges; the first one owns the camera.")
 @grid_option
+@method_option
 @model_option
 @click.option("--frames", type=click.IntRange(0), default=100, help="Frames to capture; 0: until Ctrl-C.")
 @click.option(
@@ -38,13 +40,30 @@ if TYPE_CHECKING:
 @click.option("--headless", is_flag=True, help="No live table.")
 @json_option
 def command(
-    edges: int, grid: Grid, model: str, frames: int, source: str, port: int, out: Path, headless: bool, as_json: bool
+    edges: int,
+    grid: Grid,
+    method: Method,
+    model: str,
+    frames: int,
+    source: str,
+    port: int,
+    out: Path,
+    headless: bool,
+    as_json: bool,
 ) -> None:
     """Run a gateway, edges and a camera as real processes here, and watch them share the work."""
     logging.basicConfig(level=logging.ERROR)  # the parts log to files; the terminal is for the table
     open_source(source)
     config = DemoConfig(
-        source=source, out=out, grid=grid, edges=edges, frames=frames, port=port, model=model, headless=headless
+        source=source,
+        out=out,
+        grid=grid,
+        method=method,
+        edges=edges,
+        frames=frames,
+        port=port,
+        model=model,
+        headless=headless,
     )
     summaries: list[dict[str, Any]] = []
 

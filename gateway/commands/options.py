@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gateway.catalogue import DEFAULT_MODEL
+from gateway.methods import Method
 from shared.cli.options import GRID
 
 model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in model, an ONNX file, or a Darknet .cfg.")
@@ -16,4 +17,11 @@ weights_option = click.option(
 grid_option = click.option("--grid", type=GRID, default="3x3", help="Rows x columns of tiles.")
 cut_option = click.option(
     "--cut", metavar="LAYER", help="Cut the network behind this layer, instead of the model's own cut."
+)
+method_option = click.option(
+    "--method",
+    type=click.Choice([str(method) for method in Method]),
+    default=str(Method.WST),
+    callback=lambda *args: Method(args[2]),
+    help="How frames are divided and distributed; see docs/methods.md.",
 )

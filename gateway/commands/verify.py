@@ -12,39 +12,51 @@ from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from gateway.catalogue import open_model
-from gateway.commands.options import cut_option, grid_option, model_option, weights_option
+from gateway.commands.options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option
 from shared.errors import DeepThingsError
 from shared.letterbox import Letterbox
 
 if TYPE_CHECKING:
+    from gateway.methods import Method
     from shared.ftp.grid import Grid
 
 
 @click.command()
 @model_option
 @weights_option
+@method_option
 @grid_option
 @cut_option
 @click.option("--image", type=click.Path(path_type=Path), help="A picture, instead of the first frame of the footage.")
 @threads_option
 @json_option
 def command(
-    model: str, weights: Path | None, grid: Grid, cut: str | None, image: Path | None, threads: int, as_json: bool
+    model: str,
+    weights: Path | None,
+    method: Method,
+    grid: Grid,
+    cut: str | None,
+    image: Path | None,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
-    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
+    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut, method)
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
     difference, engine = verify(partitioned, pixels, threads)
     stage = partitioned.stage
+    layers = sum(len(stage.layers) for stage in partitioned.stages)
     report = {
         "model": partitioned.spec.name,
-        "grid": str(grid),
+        "grid": str(stage.grid),
         "cut": list(stage.cut),
-        "fused_layers": len(stage.layers),
+        "method": method,
+        "stages": len(partitioned.stages),
+        "layers": layers,
         "tiles": len(stage.tiles),
         "engine": engine,
         "max_abs_diff": difference.max_abs_diff,
@@ -54,7 +66,7 @@ def command(
         print(json.dumps(report))
     else:
         print(
-            f"{partitioned.spec.name}, {len(stage.layers)} layers up to {', '.join(stage.cut)} in {grid} tiles: "
+            f"{partitioned.spec.name}, {layers} layers up to {', '.join(stage.cut)} in {stage.grid} tiles: "
             f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
     if not difference.exact:

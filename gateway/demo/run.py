@@ -18,6 +18,7 @@ from gateway.catalogue import DEFAULT_MODEL
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render
+from gateway.methods import Method
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 
@@ -42,6 +43,7 @@ class DemoConfig:
     frames: int = 100
     port: int = 0
     model: str = DEFAULT_MODEL
+    method: Method = Method.WST
     headless: bool = False
 
 
@@ -94,11 +96,15 @@ class Demo:
     async def _start_gateway(self) -> Child:
         config = self._config
         gateway = await self._cluster.start(
-            "gateway", "gateway", "--port", str(self._cluster.broker.port), "--grid", str(config.grid), "--model",
-            config.model, "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
+            "gateway", "gateway", "--port", str(self._cluster.broker.port), *self._grid(), "--method", config.method,
+            "--model", config.model, "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
         )  # fmt: skip
         await self._cluster.until(self.observer.gateway_online, [gateway], "the gateway's start", START_TIMEOUT_S)
         return gateway
+
+    def _grid(self) -> tuple[str, ...]:
+        """Rows that follow the devices are not asked for."""
+        return () if self._config.method is Method.BODP else ("--grid", str(self._config.grid))
 
     async def _start_edges(self, gateway: Child) -> list[Child]:
         broker, edges = str(self._cluster.broker), []

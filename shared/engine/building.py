@@ -7,6 +7,7 @@ weights, serves tiles of every kind.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,22 +32,27 @@ PIXELS = "pixels"
 PADS = "pads"
 """Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""
 
+JOINTS = "joints"
+"""Metadata of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
 
-def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocessing) -> bytes:
+
+def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocessing | None) -> bytes:
     """Serialise the program of `stage` from its layers in `head` (as shared.model.cutting makes it).
 
-    The program's outputs are the maps at the cut, in order, float32 (1, C, h, w).
+    Its input is the tile's pixels, or, for a stage that begins behind another one's cut (`preprocessing` None), the
+    tile's part of the maps there. Its outputs are the maps at the cut, in order, float32 (1, C, h, w).
     """
     program = _Program(head, stage)
-    program.prepare(preprocessing)
+    if preprocessing is not None:
+        program.prepare(preprocessing)
     for layer in stage.layers:
         program.add(layer)
-    outputs = [program.read(tensor, None) for tensor in stage.cut]
+    outputs = [program.result(tensor) for tensor in stage.cut]
     program.drop_unread(outputs)
     graph = helper.make_graph(
         program.nodes,
         "stage",
-        _inputs(stage),
+        program.inputs(pixels=preprocessing is not None),
         [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, program.shapes[tensor][1], None, None])
             for name, tensor in zip(outputs, stage.cut, strict=True)
@@ -57,13 +63,9 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
         graph, opset_imports=[helper.make_opsetid("", max(OPSET, opset(head)))], producer_name="deepthings"
     )
     model.ir_version = 10
+    joints = [(name, program.shapes[name][1], program.type_of(name)) for name in stage.joints]
+    helper.set_model_props(model, {JOINTS: json.dumps(joints)})
     return bytes(model.SerializeToString(deterministic=True))
-
-
-def _inputs(stage: Stage) -> list[onnx.ValueInfoProto]:
-    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, "height", "width", 3])
-    pads = helper.make_tensor_value_info(PADS, TensorProto.INT64, [len(stage.edges), 8])
-    return [pixels, pads] if stage.edges else [pixels]
 
 
 class _Program:
@@ -75,10 +77,21 @@ class _Program:
         self._stage = stage
         self._constants: dict[str, onnx.TensorProto] = {tensor.name: tensor for tensor in head.graph.initializer}
         self._made_by = {name: node for node in head.graph.node for name in node.output}
+        self._layers = {name: layer for layer in stage.layers for name in layer.outputs}
         self._constant_names = set(constants_of(head))
         self._types = {value.name: value.type.tensor_type.elem_type for value in head.graph.value_info}
         self._edges = {(edge.tensor, edge.layer): number for number, edge in enumerate(stage.edges)}
         self._placed: set[str] = set()
+
+    def inputs(self, *, pixels: bool) -> list[onnx.ValueInfoProto]:
+        """What a run is given."""
+        maps = [
+            helper.make_tensor_value_info(name, self.type_of(name), [1, self.shapes[name][1], None, None])
+            for name in self._stage.inputs
+        ]
+        sources = [helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, "height", "width", 3])]
+        pads = [helper.make_tensor_value_info(PADS, TensorProto.INT64, [len(self._stage.edges), 8])]
+        return [*(sources if pixels else maps), *(pads if self._stage.edges else ())]
 
     def prepare(self, preprocessing: Preprocessing) -> None:
         """From uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
@@ -93,7 +106,9 @@ class _Program:
             helper.make_node("Reshape", ["prepare.float", "prepare.rows"], ["prepare.flat"], "prepare.flat"),
             helper.make_node("Sub", ["prepare.flat", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
             helper.make_node("Div", ["prepare.centred", "prepare.std"], ["prepare.scaled"], "prepare.scaled"),
-            helper.make_node("Reshape", ["prepare.scaled", "prepare.shape"], [self._stage.input], "prepare.normalised"),
+            helper.make_node(
+                "Reshape", ["prepare.scaled", "prepare.shape"], [*self._stage.inputs], "prepare.normalised"
+            ),
         ]
 
     def add(self, layer: Layer) -> None:
@@ -115,7 +130,7 @@ class _Program:
         crop = self._edges.get((layer.outputs[0], layer.name))
         if crop is not None:
             node.output[0] = f"{layer.outputs[0]}.uncropped"
-            self._pad(node.output[0], layer.outputs[0], crop, 0.0, self._type(layer.outputs[0]))
+            self._pad(node.output[0], layer.outputs[0], crop, 0.0, self.type_of(layer.outputs[0]))
 
     def read(self, tensor: str, layer: Layer | None) -> str:
         """The name under which `layer` (None: the result) reads `tensor`, padded or cropped as its edge says."""
@@ -128,18 +143,33 @@ class _Program:
         self._placed.add(made)
         border = border_value(layer) if layer else 0.0
         producer = self._made_by.get(tensor)
-        if producer is None or producer.op_type != "DequantizeLinear" or not self._is_scalar(producer.input[1]):
-            self._pad(tensor, made, number, border, self._type(tensor))
+        dequantised = producer is not None and producer.op_type == "DequantizeLinear"
+        if not dequantised or not self._is_scalar(producer.input[1]) or border not in {0.0, float("-inf")}:
+            self._pad(tensor, made, number, border, self.type_of(tensor))
             return made
         # Between DequantizeLinear and the layer nothing may stand, or the layer is not computed in integers.
-        source, rest = producer.input[0], list(producer.input)[1:]
+        source, rest = self._read_of(tensor, producer.input[0]), list(producer.input)[1:]
         dequantize = onnx.NodeProto()
         dequantize.CopyFrom(producer)
         dequantize.name, dequantize.input[0], dequantize.output[0] = f"{made}.float", f"{made}.quantised", made
         zero = rest[1] if len(rest) > 1 and rest[1] else None
-        self._pad(source, f"{made}.quantised", number, border, self._type(source), zero if border == 0 else None)
+        kind = self.type_of(producer.input[0])
+        self._pad(source, f"{made}.quantised", number, border, kind, zero if border == 0 else None)
         self.nodes.append(dequantize)
         return made
+
+    def _read_of(self, made: str, tensor: str) -> str:
+        """The name under which the layer that makes `made` reads `tensor`."""
+        layer = self._layers.get(made)
+        return self.read(tensor, layer) if layer else tensor
+
+    def result(self, tensor: str) -> str:
+        """The name of a map at the cut; one that is an input, too, gets another."""
+        made = self.read(tensor, None)
+        if made in self._made_by or made != tensor:
+            return made
+        self.nodes.append(helper.make_node("Identity", [tensor], [f"{tensor}.result"], f"{tensor}.result"))
+        return f"{tensor}.result"
 
     def drop_unread(self, outputs: Sequence[str]) -> None:
         """Leave out what nobody reads, as a DequantizeLinear whose readers have their own: onnxruntime would run it."""
@@ -149,6 +179,12 @@ class _Program:
                 kept.append(node)
                 read.update(node.input)
         self.nodes = kept[::-1]
+
+    def type_of(self, tensor: str) -> int:
+        """The element type of a map or constant, as ONNX numbers it."""
+        if tensor in self._constants:
+            return int(self._constants[tensor].data_type)
+        return int(self._types.get(tensor, TensorProto.FLOAT))
 
     def used_constants(self) -> list[onnx.TensorProto]:
         used = {name for node in self.nodes for name in node.input}
@@ -171,11 +207,6 @@ class _Program:
         name = f"pad.{dtype.name}.{'lowest' if lowest else border}"
         self._constant(name, np.array(value).astype(dtype))
         return name
-
-    def _type(self, tensor: str) -> int:
-        if tensor in self._constants:
-            return int(self._constants[tensor].data_type)
-        return int(self._types.get(tensor, TensorProto.FLOAT))
 
     def _is_scalar(self, constant: str) -> bool:
         return constant in self._constants and np.prod(self._constants[constant].dims, initial=1) == 1

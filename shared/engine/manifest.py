@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from shared.ftp.tiles import Pads
+from shared.ftp.tiles import Form
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.bin"
@@ -33,16 +32,16 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The model for one kind of tile."""
+    """The model for the tiles of one form."""
 
     file: str
-    pads: tuple[Pads, ...]
+    form: Form
     weights: tuple[Weight, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All kinds of a stage."""
+    """All kinds of tile of a stage."""
 
     kinds: tuple[Kind, ...]
 
@@ -50,7 +49,7 @@ class Manifest:
         return [
             [
                 kind.file,
-                kind.pads,
+                form_to_json(kind.form),
                 [[weight.name, weight.dtype, weight.shape, weight.offset] for weight in kind.weights],
             ]
             for kind in self.kinds
@@ -63,9 +62,19 @@ class Manifest:
             tuple(
                 Kind(
                     file,
-                    tuple((top, left, bottom, right) for top, left, bottom, right in pads),
+                    form_from_json(form),
                     tuple(Weight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
                 )
-                for file, pads, weights in rows
+                for file, form, weights in rows
             )
         )
+
+
+def form_to_json(form: Form) -> list[Any]:
+    return [form.sizes, form.pads, form.taken, form.given]
+
+
+def form_from_json(row: list[Any]) -> Form:
+    """Raises ValueError and TypeError for what form_to_json did not write."""
+    sizes, pads, taken, given = (tuple(tuple(int(number) for number in numbers) for numbers in part) for part in row)
+    return Form(sizes, pads, taken, given)  # type: ignore[arg-type]

@@ -11,21 +11,22 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnxruntime
 
+from shared.engine.manifest import form_from_json, form_to_json
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import PaddingEngine
 from shared.errors import ModelError
 from shared.processes import dying_with_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from shared.engine.sessions import TileEngine
-    from shared.ftp.tiles import Pads
+    from shared.ftp.tiles import Form
 
 Construction = Literal["default", "plain", "prepared"]
 """How it is run: the model by onnxruntime as it comes, or a stage's program by either of our engines."""
@@ -35,14 +36,14 @@ TRIAL_TIMEOUT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to run: `model` is an ordinary float model for "default", else a stage's program.
+    """What to run: `model` is an ordinary float model for "default", else a stage's program that begins with pixels.
 
-    `tiles` are the pads of each tile, and its height and width in pixels; one that covers the frame for "default".
+    `tiles` are the forms of all tiles; one that covers the frame for "default".
     """
 
     construction: Construction
     model: str
-    tiles: tuple[tuple[tuple[Pads, ...], tuple[int, int]], ...]
+    tiles: tuple[Form, ...]
     working_bytes: int
     cache: str
     rounds: int = 3
@@ -61,7 +62,7 @@ def measure(trial: Trial) -> Reading:
     command = [*dying_with_parent(), sys.executable, "-P", "-m", "shared.engine.measuring"]
     try:
         done = subprocess.run(
-            command, input=json.dumps(asdict(trial)), capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S,
+            command, input=json.dumps(_to_json(trial)), capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S,
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -78,14 +79,18 @@ def peak_rss() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def _runner(trial: Trial) -> Callable[[Sequence[Pads], tuple[int, int]], object]:
+def _to_json(trial: Trial) -> dict[str, Any]:
+    return {**asdict(trial), "tiles": [form_to_json(form) for form in trial.tiles]}
+
+
+def _runner(trial: Trial) -> Callable[[Form], object]:
     """What runs one tile of noise."""
     if trial.construction == "default":
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(trial.model, options, providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        return lambda _, size: session.run(None, {name: _noise((1, 3, *size)).astype(np.float32)})
+        return lambda form: session.run(None, {name: _noise((1, 3, *form.sizes[0])).astype(np.float32)})
     if trial.construction == "plain":
         engine: TileEngine = PaddingEngine(Path(trial.model))
     else:
@@ -93,7 +98,7 @@ def _runner(trial: Trial) -> Callable[[Sequence[Pads], tuple[int, int]], object]
         engine = open_engine(Path(trial.model), kinds, Path(trial.cache))
         if engine.name != "prepared":
             raise ModelError("the program could not be prepared")
-    return lambda pads, size: engine.run(_noise((*size, 3)), pads)
+    return lambda form: engine.run(form, [_noise((*form.sizes[0], 3))])
 
 
 def _noise(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -104,15 +109,14 @@ def _noise(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.ui
 
 def main() -> None:
     said = json.load(sys.stdin)
-    tiles = tuple((tuple(map(tuple, pads)), tuple(size)) for pads, size in said.pop("tiles"))
-    trial = Trial(tiles=tiles, **said)
+    trial = Trial(tiles=tuple(form_from_json(row) for row in said.pop("tiles")), **said)
     baseline = peak_rss()
     run = _runner(trial)
     seconds = []
     for _ in range(trial.rounds):
         begun = time.perf_counter()
-        for pads, size in trial.tiles:
-            run(pads, size)
+        for form in trial.tiles:
+            run(form)
         seconds.append(time.perf_counter() - begun)
     print(json.dumps({"peak_bytes": peak_rss() - baseline, "seconds": seconds}))  # noqa: T201  (read by measure)
 

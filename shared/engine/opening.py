@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import onnxruntime
 
-from shared.engine.manifest import MANIFEST, NOT_EXACT
+from shared.engine.manifest import MANIFEST, NOT_EXACT, form_to_json
 from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine
 from shared.errors import ModelError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shared.ftp.tiles import Pads
+    from shared.ftp.tiles import Form, Kind
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +39,26 @@ REFUSED = "refused.txt"
 
 @dataclass(frozen=True, slots=True)
 class TileKinds:
-    """The kinds of tile of a stage: for each its pads, and the height and width of one such tile's input.
+    """The kinds of tile of a stage, each by its form.
 
     `working_bytes` is what the largest layer of the largest tile holds of input and output.
     """
 
-    kinds: tuple[tuple[tuple[Pads, ...], tuple[int, int]], ...]
+    forms: tuple[Form, ...]
     working_bytes: int
 
     @classmethod
-    def of(cls, tiles: Iterable[tuple[tuple[Pads, ...], tuple[int, int]]], working_bytes: int) -> TileKinds:
-        """Of all tiles: their pads, and the height and width of their inputs."""
-        return cls(tuple(dict(tiles).items()), working_bytes)
+    def of(cls, forms: Iterable[Form], working_bytes: int) -> TileKinds:
+        """Of the forms of all tiles."""
+        return cls(tuple({form.kind: form for form in forms}.values()), working_bytes)
+
+    def to_json(self) -> str:
+        return json.dumps([form_to_json(form) for form in self.forms])
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Every kind, once, in a fixed order: tiles of other sizes, or in another order, may be of the same."""
+        return tuple(sorted(form.kind for form in self.forms))
 
 
 def open_engine(program: Path, kinds: TileKinds, cache: Path, threads: int = 1) -> TileEngine:
@@ -91,13 +99,13 @@ def _prepare(program: Path, kinds: TileKinds, folder: Path) -> None:
     """Have another process prepare the program into `folder`; say why where it cannot be."""
     unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    log.info("preparing the program for this processor, %s kinds of tile", len(kinds.kinds))
+    log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     module = [sys.executable, "-P", "-m", "shared.engine.preparing"]
     code = 0
     try:
         done = subprocess.run(
             [*dying_with_parent(), *module, str(program), str(unfinished)],
-            input=json.dumps(kinds.kinds), capture_output=True, text=True, timeout=PREPARING_TIMEOUT_S, check=False,
+            input=kinds.to_json(), capture_output=True, text=True, timeout=PREPARING_TIMEOUT_S, check=False,
         )  # fmt: skip
         code = done.returncode
         reason = (done.stderr.strip().splitlines() or [f"it ended with {code}"])[-1] if code else ""

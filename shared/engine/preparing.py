@@ -5,7 +5,7 @@ keep a copy. Here every kind is optimised once, the weights that come out are th
 sessions map the file. What is made fits this processor and this onnxruntime only, and is checked against
 ordinary sessions before it is trusted. Runs in a process of its own, as its memory is not the worker's:
 
-    python -P -m shared.engine.preparing PROGRAM FOLDER < kinds.json
+    python -P -m shared.engine.preparing PROGRAM FOLDER < forms.json
 """
 
 from __future__ import annotations
@@ -16,14 +16,25 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
-from shared.engine.manifest import ALIGNMENT, EMPTY, MANIFEST, NOT_EXACT, WEIGHTS, Kind, Manifest, Weight
-from shared.engine.sessions import PaddingEngine, PreparedEngine, open_session
+from shared.engine.building import PIXELS
+from shared.engine.manifest import (
+    ALIGNMENT,
+    EMPTY,
+    MANIFEST,
+    NOT_EXACT,
+    WEIGHTS,
+    Kind,
+    Manifest,
+    Weight,
+    form_from_json,
+)  # fmt: skip
+from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.errors import DeepThingsError, ModelError
 
@@ -31,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from shared.ftp.tiles import Pads
+    from shared.engine.sessions import Array
+    from shared.ftp.tiles import Form
 
 SMALLEST_SHARED_BYTES = 256
 """Smaller constants stay in the models: shapes, scales, amounts."""
@@ -40,8 +52,8 @@ TOLERANCE = 1e-5
 """Largest difference from an ordinary session, in standard deviations of the maps."""
 
 
-def prepare(program: Path, kinds: Sequence[tuple[tuple[Pads, ...], tuple[int, int]]], folder: Path) -> Manifest:
-    """Write the models and weights for `kinds`, each the pads of a tile and its height and width, into `folder`.
+def prepare(program: Path, forms: Sequence[Form], folder: Path) -> Manifest:
+    """Write the models and weights for tiles of these forms into `folder`.
 
     Raises ModelError when onnxruntime's optimisation is not the same for all kinds, or its results are not exact.
     """
@@ -51,17 +63,17 @@ def prepare(program: Path, kinds: Sequence[tuple[tuple[Pads, ...], tuple[int, in
     described = []
     with (folder / WEIGHTS).open("wb") as file:
         weights = _WeightFile(file)
-        for number, (pads, _) in enumerate(kinds):
-            model = _optimise(specialise(loaded, pads))
+        for number, form in enumerate(forms):
+            model = _optimise(specialise(loaded, form))
             path = f"kind_{number:03d}.onnx"
-            described.append(Kind(path, pads, tuple(weights.take(tensor) for tensor in _large(model))))
+            described.append(Kind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
         raise ModelError(f"the weights of its kinds of tile differ: {weights.size} bytes for {own} of the program")
     manifest = Manifest(tuple(described))
     (folder / MANIFEST).write_text(json.dumps(manifest.to_json()))
-    _check(loaded, folder, kinds)
+    _check(loaded, folder, forms)
     return manifest
 
 
@@ -110,30 +122,45 @@ class _WeightFile:
         return weight
 
 
-def _check(program: onnx.ModelProto, folder: Path, kinds: Sequence[tuple[tuple[Pads, ...], tuple[int, int]]]) -> None:
-    """Compare a tile of every kind with what an ordinary session makes of it."""
+def _check(program: onnx.ModelProto, folder: Path, forms: Sequence[Form]) -> None:
+    """Compare a tile of every form with what an ordinary session makes of it."""
     prepared = PreparedEngine(folder)
     random = np.random.default_rng(1)
-    for number, (pads, size) in enumerate(kinds):
-        pixels = random.integers(0, 256, (*size, 3), np.uint8)
-        ordinary = PaddingEngine(specialise(program, pads).SerializeToString())
-        for made, expected in zip(prepared.run(pixels, pads), ordinary.run(pixels, pads), strict=True):
-            difference = float(np.abs(made - expected).max(initial=0.0)) if made.shape == expected.shape else np.inf
-            if not difference <= TOLERANCE * max(1e-3, float(expected.std())):
+    for number, form in enumerate(forms):
+        special = specialise(program, form)
+        sizes = (*form.sizes, *(strip[2:] for strip in form.taken))
+        arrays = [_noise(random, value, size) for value, size in zip(special.graph.input, sizes, strict=True)]
+        count = len(form.sizes)
+        ordinary = SpecialEngine(special.SerializeToString())
+        made, expected = (engine.run(form, arrays[:count], arrays[count:]) for engine in (prepared, ordinary))
+        for one, other in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
+            difference = float(np.abs(one - other).max(initial=0.0)) if one.shape == other.shape else np.inf
+            if not difference <= TOLERANCE * max(1e-3, float(other.std())):
                 raise ModelError(f"tiles of kind {number} differ by {difference:.3g} from those of an ordinary session")
+
+
+def _noise(random: np.random.Generator, value: onnx.ValueInfoProto, size: tuple[int, int]) -> Array:
+    """What a run may be given for an input: pixels (h, w, 3), or a part of a map (1, C, h, w)."""
+    if value.name == PIXELS:
+        return random.integers(0, 256, (*size, 3), np.uint8)
+    kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+    shape = (1, value.type.tensor_type.shape.dim[1].dim_value, *size)
+    if np.issubdtype(kind, np.integer):
+        return random.integers(0, 100, shape).astype(kind)
+    return random.standard_normal(shape).astype(kind)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0 when the folder is ready, NOT_EXACT when this program cannot be prepared; why is on stderr."""
     program, folder = map(Path, arguments)
-    kinds: Any = [(tuple(map(tuple, pads)), tuple(size)) for pads, size in json.load(sys.stdin)]
+    forms = [form_from_json(row) for row in json.load(sys.stdin)]
     begun = time.monotonic()
     try:
-        prepare(program, kinds, folder)
+        prepare(program, forms, folder)
     except DeepThingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
         return NOT_EXACT
-    print(f"{len(kinds)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
+    print(f"{len(forms)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.merge import Map
-    from shared.ftp.tiles import Pads
+    from shared.ftp.tiles import Form
     from shared.letterbox import Pixels
     from shared.model.spec import Preprocessing
+
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 def open_session(
@@ -54,14 +56,19 @@ def open_session(
 
 
 class TileEngine(Protocol):
-    """Runs the program of a stage, tiles of every kind, with one copy of the weights."""
+    """Runs the program of a stage, tiles of every kind, with one copy of the weights.
+
+    One that does not hand on strips (`reuses` False) runs tiles that take none, and gives none.
+    """
 
     name: str
+    reuses: bool
 
-    def run(self, pixels: Pixels, pads: Sequence[Pads]) -> list[Map]:
-        """Compute one tile from its pixels, uint8 (h, w, 3), and its pads.
+    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+        """Compute one tile from its part of each input: pixels, uint8 (h, w, 3), or maps, float32 (1, C, h, w).
 
-        Returns the tile's part of each map at the cut, float32 (1, C, h, w).
+        `strips` are those that the form takes, in its order, (1, C, h, w) each, of their maps' types.
+        Returns the tile's part of each map at the cut, float32 (1, C, h, w), and the strips that the form gives.
         """
 
 
@@ -69,18 +76,33 @@ class PaddingEngine:
     """The plain construction: one session whose pads are an input of the run. Works for every program."""
 
     name = "plain"
+    reuses = False
 
     def __init__(self, program: bytes | Path, threads: int = 1) -> None:
         self._session = open_session(program, threads, entries={"session.use_env_allocators": "1"})
         self._inputs = [value.name for value in self._session.get_inputs()]
 
-    def run(self, pixels: Pixels, pads: Sequence[Pads]) -> list[Map]:
-        feeds: list[np.ndarray[Any, Any]] = [np.ascontiguousarray(pixels)[np.newaxis]]
-        if len(self._inputs) > 1:
-            amounts = np.zeros((len(pads), 8), np.int64)
-            amounts[:, (2, 3, 6, 7)] = pads
+    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+        assert not strips, "the plain engine takes no strips"
+        feeds = [_batch(part) for part in parts]
+        if len(self._inputs) > len(parts):
+            amounts = np.zeros((len(form.pads), 8), np.int64)
+            amounts[:, (2, 3, 6, 7)] = form.pads
             feeds.append(amounts)
-        return cast("list[Map]", self._session.run(None, dict(zip(self._inputs, feeds, strict=True))))
+        return self._session.run(None, dict(zip(self._inputs, feeds, strict=True))), []
+
+
+class SpecialEngine:
+    """A program that was specialised for one form, in an ordinary session."""
+
+    name = "special"
+    reuses = True
+
+    def __init__(self, program: bytes, threads: int = 1) -> None:
+        self._session = open_session(program, threads)
+
+    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+        return _run_special(self._session, form, parts, strips)
 
 
 class PreparedEngine:
@@ -90,6 +112,7 @@ class PreparedEngine:
     """
 
     name = "prepared"
+    reuses = True
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Raises ModelError when the folder does not hold what is needed."""
@@ -97,7 +120,7 @@ class PreparedEngine:
             manifest = Manifest.from_json(json.loads((folder / MANIFEST).read_text()))
             self._weights = np.memmap(folder / WEIGHTS, np.uint8, "r")
             self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
-            self._sessions = {kind.pads: self._open(folder, kind, threads) for kind in manifest.kinds}
+            self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
         except (OSError, ValueError, TypeError) as error:
             raise ModelError(f"prepared program {folder} is not whole: {error}") from error
 
@@ -115,9 +138,26 @@ class PreparedEngine:
         entries = {"session.use_env_allocators": "1"}
         return open_session(folder / kind.file, threads, {"graph_optimization_level": level}, entries, shared)
 
-    def run(self, pixels: Pixels, pads: Sequence[Pads]) -> list[Map]:
-        session = self._sessions[tuple(pads)]
-        return cast("list[Map]", session.run(None, {"pixels": np.ascontiguousarray(pixels)[np.newaxis]}))
+    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+        return _run_special(self._sessions[form.kind], form, parts, strips)
+
+
+def _run_special(
+    session: Any,  # noqa: ANN401  (onnxruntime has no type information)
+    form: Form,
+    parts: Sequence[Array],
+    strips: Sequence[Array],
+) -> tuple[list[Map], list[Array]]:
+    """Run a program for one form: inputs are the parts, then the strips; outputs the maps, then the strips."""
+    names = [value.name for value in session.get_inputs()]
+    results = session.run(None, dict(zip(names, (_batch(part) for part in (*parts, *strips)), strict=True)))
+    count = len(results) - len(form.given)
+    return results[:count], results[count:]
+
+
+def _batch(part: Array) -> Array:
+    """Contiguous, with the axis that pixels lack."""
+    return np.ascontiguousarray(part if part.ndim == 4 else part[np.newaxis])
 
 
 class Network:

@@ -1,31 +1,40 @@
 """From the program of a stage, whose pads are an input, to one for a single kind of tile, whose pads are fixed.
 
 Paddings go back into the convolutions and pools that they came from, so that onnxruntime computes them with the
-kernels of an ordinary model; crops become slices. A kind of tile is its tuple of pads.
+kernels of an ordinary model; crops become slices. At the joints of a stage with reuse, strips that the form takes
+become inputs, put beside what the tile computes of the map itself; those that it gives become outputs.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from shared.engine.building import PADS
+from shared.engine.building import JOINTS, PADS
+from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from shared.ftp.tiles import Pads
+    from shared.ftp.tiles import Form, Pads
+
+SIDES = {ABOVE: "above", BELOW: "below", LEFT: "left", RIGHT: "right"}
 
 
-def specialise(program: onnx.ModelProto, pads: Sequence[Pads]) -> onnx.ModelProto:
-    """The program for tiles with these pads; it has one input less."""
+def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
+    """The program for tiles of this form: its inputs are the tile's parts, then its strips; no pads.
+
+    Outputs are the maps at the cut, then the strips that it gives.
+    """
     special = onnx.ModelProto()
     special.CopyFrom(program)
     graph = special.graph
-    edit = _Specialisation(graph, pads)
+    _Joints(special).apply(form)
+    edit = _Specialisation(graph, form.pads)
     nodes = [made for node in graph.node for made in edit.rewrite(node)]
     nodes += [edit.result(value.name) for value in graph.output if edit.source(value.name) != value.name]
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
@@ -39,6 +48,58 @@ def specialise(program: onnx.ModelProto, pads: Sequence[Pads]) -> onnx.ModelProt
     del graph.initializer[:]
     graph.initializer.extend(fresh)
     return special
+
+
+class _Joints:
+    """Where strips enter and leave a program."""
+
+    def __init__(self, program: onnx.ModelProto) -> None:
+        said = {entry.key: entry.value for entry in program.metadata_props}
+        self._graph = program.graph
+        self._joints: list[tuple[str, int, int]] = json.loads(said.get(JOINTS, "[]"))
+
+    def apply(self, form: Form) -> None:
+        taken: dict[int, dict[int, tuple[int, ...]]] = {}
+        for joint, side, *size in form.taken:
+            taken.setdefault(joint, {})[side] = tuple(size)
+        made = {self._joints[joint][0]: self._put_beside(joint, sides) for joint, sides in taken.items()}
+        nodes = []
+        for node in self._graph.node:
+            nodes.append(node)
+            for at, name in enumerate(node.output):
+                if name in made:
+                    node.output[at] = f"{name}.own"
+                    nodes += made[name]
+        nodes += [node for number, given in enumerate(form.given) for node in self._cut_out(number, given)]
+        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del self._graph.node[:]
+        self._graph.node.extend(kept)
+
+    def _put_beside(self, joint: int, sides: Mapping[int, tuple[int, ...]]) -> list[onnx.NodeProto]:
+        """The map as it is read: the tile's own part, with strips left and right of it, then above and below."""
+        name, channels, kind = self._joints[joint]
+        strips = {}
+        for side, size in sorted(sides.items()):
+            strips[side] = f"{name}.{SIDES[side]}"
+            self._graph.input.append(helper.make_tensor_value_info(strips[side], kind, [1, channels, *size]))
+        wide = [part for part in (strips.get(LEFT), f"{name}.own", strips.get(RIGHT)) if part]
+        tall = [part for part in (strips.get(ABOVE), f"{name}.wide", strips.get(BELOW)) if part]
+        return [
+            helper.make_node("Concat", wide, [f"{name}.wide"], f"{name}.wide", axis=3),
+            helper.make_node("Concat", tall, [name], f"{name}.joined", axis=2),
+        ]
+
+    def _cut_out(self, number: int, given: tuple[int, ...]) -> list[onnx.NodeProto]:
+        joint, _, top, left, bottom, right = given
+        name, channels, kind = self._joints[joint]
+        result = f"given_{number:03d}"
+        rows = {"starts": [top, left], "ends": [bottom, right], "axes": [2, 3]}
+        for role, values in rows.items():
+            tensor = numpy_helper.from_array(np.array(values, np.int64), f"{result}.{role}")
+            self._graph.initializer.append(tensor)
+        shape = [1, channels, bottom - top, right - left]
+        self._graph.output.append(helper.make_tensor_value_info(result, kind, shape))
+        return [helper.make_node("Slice", [name, *(f"{result}.{role}" for role in rows)], [result], result)]
 
 
 class _Specialisation:

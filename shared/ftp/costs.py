@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from shared.ftp.operators import POINTWISE, SLIDING
+from shared.ftp.macs import macs_per_cell
+from shared.ftp.operators import POINTWISE
 from shared.ftp.region import Region
 from shared.ftp.tiles import Propagation
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.ftp.tiles import Stage
-    from shared.model.network import Layer, Network, Shape
+    from shared.model.network import Layer, Network
 
 ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "float64": 8, "int64": 8}
 """Bytes of one element; what is not listed has one."""
@@ -62,19 +63,6 @@ class StepMemory:
         return self.map_bytes + self.weight_bytes
 
 
-def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:
-    """Multiply-accumulate operations for one cell (one row, one column, all channels) of the layer's output."""
-    if layer.op in {"Conv", "ConvTranspose"}:
-        weight = max(layer.constants.values(), key=prod, default=())
-        if layer.op == "Conv":
-            return prod(weight)
-        strides = cast("tuple[int, ...]", layer.attributes.get("strides", (1, 1)))
-        return prod(weight) / prod(strides)
-    channels = shapes[layer.outputs[0]][1] if len(shapes.get(layer.outputs[0], ())) > 1 else 0
-    kernel = cast("tuple[int, ...]", layer.attributes.get("kernel_shape", (1, 1))) if layer.op in SLIDING else (1, 1)
-    return 0 if layer.op in {"Concat", "Identity", "Split", "Slice"} else channels * prod(kernel) / 2
-
-
 def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, Region]) -> list[LayerCost]:
     """What each layer costs when of every map only its box is computed."""
     costs = []
@@ -95,7 +83,7 @@ def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, R
 
 def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
     """For every tile of a stage, what each of its layers costs."""
-    propagation = Propagation(network, stage.layers)
+    propagation = Propagation(network, stage.layers, stage.inputs)
     boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
     return [layer_costs(network, stage.layers, regions) for regions in boxes]
 
@@ -112,10 +100,10 @@ def working_bytes(network: Network, stage: Stage) -> int:
 
 def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
     """For every tile of a stage, what each of its steps holds. Source: paper, section III-A, its figure of memory."""
-    propagation = Propagation(network, stage.layers)
+    propagation = Propagation(network, stage.layers, stage.inputs)
     steps = steps_in_place(network, stage.layers)
     boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
-    return [_memory_of(network, steps, stage.cut, regions) for regions in boxes]
+    return [_memory_of(network, stage, steps, regions) for regions in boxes]
 
 
 def peak_bytes(steps: Sequence[StepMemory]) -> int:
@@ -140,13 +128,13 @@ def steps_in_place(network: Network, layers: Sequence[Layer]) -> list[tuple[Laye
 
 
 def _memory_of(
-    network: Network, steps: Sequence[Sequence[Layer]], cut: Sequence[str], boxes: Mapping[str, Region]
+    network: Network, stage: Stage, steps: Sequence[Sequence[Layer]], boxes: Mapping[str, Region]
 ) -> list[StepMemory]:
     made = [{tensor for layer in step for tensor in layer.outputs} for step in steps]
     read = [{tensor for layer in step for tensor in layer.inputs} - own for step, own in zip(steps, made, strict=True)]
     last = {tensor: index for index, tensors in enumerate(read) for tensor in tensors}
-    last.update(dict.fromkeys(cut, len(steps)))
-    alive = {network.input}
+    last.update(dict.fromkeys(stage.cut, len(steps)))
+    alive = set(stage.inputs)
     memory = []
     for index, (first, *behind) in enumerate(steps):
         results = {tensor for tensor in made[index] if tensor in last}
@@ -172,13 +160,3 @@ def _whole_bytes(network: Network, tensor: str) -> int:
 def map_bytes(network: Network, tensor: str, box: Region) -> int:
     """Bytes of a part of a map."""
     return network.shapes[tensor][1] * box.area * ELEMENT_BYTES.get(network.types.get(tensor, "float32"), 1)
-
-
-def macs_of(network: Network, layers: Sequence[Layer]) -> int:
-    """Multiply-accumulate operations of layers on their whole maps; those of unknown shapes count nothing."""
-    total = 0.0
-    for layer in layers:
-        shape = network.shapes.get(layer.outputs[0], ())
-        if len(shape) == 4:
-            total += macs_per_cell(layer, network.shapes) * shape[2] * shape[3]
-    return round(total)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.errors import ConfigurationError, CutError
-from shared.ftp.costs import macs_of, macs_per_cell, map_bytes
+from shared.ftp.costs import map_bytes
+from shared.ftp.macs import macs_of, macs_per_cell
 from shared.ftp.operators import SLIDING, refuse_untileable
 from shared.ftp.region import Region
 from shared.ftp.tiles import Propagation, divide, halo_of, receptive_field
@@ -121,22 +122,34 @@ def best_cut(network: Network, grid: Grid) -> tuple[str, ...]:
     return min(costs, key=lambda cost: (cost.frame_macs(), cost.crossing_bytes)).maps
 
 
-def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
-    """What each cut costs that has maps large enough for the grid.
+def distinct_cuts(network: Network) -> list[Cut]:
+    """Possible cuts; of those between which next to nothing is computed, the one with the fewest bytes crossing.
 
-    Of cuts between which next to nothing is computed, the one with the fewest bytes crossing.
+    Raises CutError when there is none.
     """
-    total = macs_of(network, network.layers)
-    cuts = possible_cuts(network)
     groups: dict[int, Cut] = {}
-    for cut in cuts:
+    for cut in possible_cuts(network):
         heavy = macs_of(network, [layer for layer in cut.layers if layer.op in SLIDING])
         held = groups.get(heavy)
         if held is None or crossing_bytes(network, cut.maps) <= crossing_bytes(network, held.maps):
             groups[heavy] = cut
+    return list(groups.values())
+
+
+def layer_cuts(network: Network, last: Sequence[str]) -> list[tuple[str, ...]]:
+    """A cut behind every layer that slides a kernel, up to the cut `last`. Raises CutError as Network.head does."""
+    head = {layer.name for layer in network.head(last)}
+    before = [cut.maps for cut in distinct_cuts(network) if {layer.name for layer in cut.layers} < head]
+    return [*before, tuple(last)]
+
+
+def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
+    """What each distinct cut costs that has maps large enough for the grid."""
+    total = macs_of(network, network.layers)
+    cuts = distinct_cuts(network)
     propagation = Propagation(network, cuts[-1].layers)
     costs = []
-    for cut in groups.values():
+    for cut in cuts:
         try:
             costs.append(_cut_cost(network, cut, grid, total, propagation))
         except ConfigurationError:  # a map smaller than the grid

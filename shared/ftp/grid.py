@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import floor
+from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
 from shared.ftp.region import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,14 @@ class Grid:
     def count(self) -> int:
         return self.rows * self.columns
 
-    def cells(self, height: int, width: int, halo: tuple[float, float] = (0.0, 0.0)) -> tuple[Region, ...]:
+    def cells(
+        self, height: int, width: int, halo: tuple[float, float] = (0.0, 0.0), shares: Sequence[float] = ()
+    ) -> tuple[Region, ...]:
         """Divide a map of `height` x `width` cells as evenly as whole cells allow.
 
         With a `halo`, the cells above and below (and left and right) that a tile needs beyond its own, tiles become
         equal with their halos: those at the border, which have it on one side only, get more cells of their own.
+        With `shares`, one for each tile of a grid of one row or one column, tiles are as large as their shares say.
         Raises ConfigurationError when a tile would be empty.
         """
         if self.rows > height or self.columns > width:
@@ -49,11 +56,24 @@ class Grid:
                 f"choose at most {height}x{width}, or cut the network earlier"
             )
         rows, columns = _bounds(height, self.rows, halo[0]), _bounds(width, self.columns, halo[1])
+        if shares and len(shares) == self.rows:
+            rows = _biased(height, shares)
+        elif shares:
+            columns = _biased(width, shares)
         return tuple(
             Region(rows[r], columns[c], rows[r + 1], columns[c + 1])
             for r in range(self.rows)
             for c in range(self.columns)
         )
+
+
+def _biased(length: int, shares: Sequence[float]) -> list[int]:
+    """The bounds of parts of these sizes, with a cell for each at least. Source: MoDNN, biased 1-D partition."""
+    total, bounds = sum(shares), [0]
+    for number in range(1, len(shares)):
+        ideal = floor(length * sum(shares[:number]) / total + 0.5)
+        bounds.append(min(max(ideal, bounds[-1] + 1), length - (len(shares) - number)))
+    return [*bounds, length]
 
 
 def _bounds(length: int, parts: int, halo: float) -> list[int]:

@@ -35,6 +35,21 @@ class Region:
         """Index the (rows, columns) of an array with the region's cells."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right), as messages carry it."""
+        return self.top, self.left, self.bottom, self.right
+
+    def seen_from(self, top: int, left: int) -> Region:
+        """The same cells, counted from a cell of the map."""
+        return Region(self.top - top, self.left - left, self.bottom - top, self.right - left)
+
+    def overlap(self, other: Region) -> Region | None:
+        """The cells that both have; None for none."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Region(top, left, bottom, right) if top < bottom and left < right else None
+
     def hull(self, other: Region) -> Region:
         """The smallest region that holds both."""
         return Region(

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from shared.model.network import Network
 
 
-def head_model(model: onnx.ModelProto, network: Network, cut: Sequence[str]) -> onnx.ModelProto:
-    """The part of `model` that makes the maps `cut`. Raises CutError as Network.head does."""
-    network.head(cut)
-    return Extractor(model).extract_model([network.input], list(cut))
+def head_model(
+    model: onnx.ModelProto, network: Network, cut: Sequence[str], after: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """The part of `model` that makes the maps `cut`, of those `after` which it begins (the picture, when empty).
+
+    Raises CutError as Network.head does.
+    """
+    network.between(after, cut)
+    return Extractor(model).extract_model(list(after) or [network.input], list(cut))
 
 
 def tail_model(model: onnx.ModelProto, network: Network, cut: Sequence[str]) -> onnx.ModelProto:

@@ -88,6 +88,12 @@ class Network:
         self._refuse_leaks(cut, head)
         return tuple(head)
 
+    def between(self, after: Iterable[str], cut: Iterable[str]) -> tuple[Layer, ...]:
+        """The layers behind the cut `after` (all, when empty) that `cut` needs. Raises CutError as head does."""
+        after = tuple(after)
+        before = {layer.name for layer in self.head(after)} if after else set()
+        return tuple(layer for layer in self.head(cut) if layer.name not in before)
+
     def _refuse_leaks(self, cut: tuple[str, ...], head: list[Layer]) -> None:
         inside = {tensor for layer in head for tensor in layer.outputs} | {self.input}
         names = {layer.name for layer in head}

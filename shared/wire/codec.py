@@ -14,7 +14,7 @@ from enum import IntEnum
 from shared.errors import ProtocolError, VersionError
 
 MAGIC = b"DpTh"
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised whenever a message changes its meaning. Magic and version keep their place for ever."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")
@@ -37,6 +37,8 @@ class Kind(IntEnum):
     TAKE = 10
     TILE = 11
     RESULT = 12
+    STRIPS = 13
+    STRIPS_REQUEST = 14
     PROGRAM_REQUEST = 20
     PROGRAM = 21
     PICTURE_REQUEST = 22
@@ -50,6 +52,7 @@ PAYLOAD_CAP_BYTES = {
     Kind.PICTURE: 128 * MIB,
     Kind.TILE: 64 * MIB,  # a network's whole input, 4096 x 4096 pixels, is 48 MiB
     Kind.RESULT: 256 * MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
+    Kind.STRIPS: 64 * MIB,  # a few rows of a map, or, between stages, half of one at the most
     Kind.PROGRAM: 1024 * MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Kinds that are not named here carry no payload."""

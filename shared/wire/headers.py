@@ -34,6 +34,25 @@ class Header(BaseModel):
             raise ProtocolError(f"{cls.kind.name}: {where}: {first['msg']}") from error
 
 
+class TaskRef(BaseModel):
+    """Tile `tile` of frame `frame`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    frame: str = Field(pattern=FRAME_PATTERN)
+    tile: int = Field(ge=0)
+
+
+class WorkerRef(BaseModel):
+    """A node, and where its data plane is; an empty host is the broker's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node: str = Field(pattern=NAME_PATTERN)
+    host: str
+    port: int = Field(ge=0, le=65535)
+
+
 class Camera(Header):
     """Camera agent to edge, first of all: this is who will send frames. Answered by Ready or Refused."""
 
@@ -71,15 +90,27 @@ class Report(Header):
 
 
 class Take(Header):
-    """Thief to victim: give me a tile from the back of your queue. Answered by Tile or Absent."""
+    """Thief to victim: give me a tile from the back of your queue. Answered by Tile or Absent.
+
+    `idle` False: another tile runs meanwhile. `reuses`: the thief can compute tiles from strips. `again`: the strips
+    for this tile, which it holds already, are not to be had: give it once more, with its whole halo.
+    """
 
     kind = Kind.TAKE
     thief: str = Field(pattern=NAME_PATTERN)
     epoch: int
+    idle: bool = True
+    reuses: bool = False
+    again: TaskRef | None = None
 
 
 class Tile(Header):
-    """Victim to thief: a tile's pixels, uint8 (height, width, 3), and the lease on it."""
+    """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
+
+    Pixels are of the plan's type. `reusing`: without the halo that strips make up for. `wanted` are the tiles for whom
+    the worker is to send strips to the gateway. When the gateway shares tiles out, `attempt` counts how often it has
+    done so for this frame, and `workers` are, by tile, those that compute the frame.
+    """
 
     kind = Kind.TILE
     info: FrameInfo
@@ -88,11 +119,44 @@ class Tile(Header):
     tile: int = Field(ge=0)
     height: int = Field(ge=1, le=LONGEST_SIDE)
     width: int = Field(ge=1, le=LONGEST_SIDE)
-    lease_s: float
+    lease_s: float = 0.0
+    reusing: bool = False
+    wanted: tuple[int, ...] = Field(default=(), max_length=4)
+    attempt: int = 0
+    workers: tuple[WorkerRef, ...] = Field(default=(), max_length=1024)
+
+
+class Strips(Header):
+    """What one tile has computed and another reads: its strips, or parts of the maps between two stages.
+
+    Worker to gateway, which keeps strips for whoever will compute `reader`; gateway to worker as an answer; between
+    workers at the border of stages, where `stage` is the one that was finished and `attempt` as in Tile.
+    """
+
+    kind = Kind.STRIPS
+    frame: str = Field(pattern=FRAME_PATTERN)
+    epoch: int
+    giver: int = Field(ge=0)
+    reader: int = Field(ge=0)
+    stage: int = Field(default=0, ge=0)
+    attempt: int = 0
+
+
+class StripsRequest(Header):
+    """Worker to gateway: the strips of one tile for another. Answered by Strips or Absent."""
+
+    kind = Kind.STRIPS_REQUEST
+    frame: str = Field(pattern=FRAME_PATTERN)
+    epoch: int
+    giver: int = Field(ge=0)
+    reader: int = Field(ge=0)
 
 
 class Result(Header):
-    """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other."""
+    """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
+
+    `macs` multiply-accumulate operations took `compute_ms`; the tile came with `fetch_bytes_per_s`, 0 for an own one.
+    """
 
     kind = Kind.RESULT
     info: FrameInfo
@@ -102,6 +166,8 @@ class Result(Header):
     tile: int = Field(ge=0)
     shapes: tuple[tuple[int, int, int, int], ...] = Field(max_length=64)
     compute_ms: float
+    macs: int = Field(default=0, ge=0)
+    fetch_bytes_per_s: float = Field(default=0.0, ge=0)
 
 
 class ProgramRequest(Header):
@@ -149,7 +215,7 @@ class Refused(Header):
 HEADERS: dict[Kind, type[Header]] = {
     header.kind: header
     for header in (
-        Camera, Frame, Ready, FrameOutcome, Report, Take, Tile, Result,
+        Camera, Frame, Ready, FrameOutcome, Report, Take, Tile, Strips, StripsRequest, Result,
         ProgramRequest, Program, PictureRequest, Picture, Absent, Refused,
     )
 }  # fmt: skip

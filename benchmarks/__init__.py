@@ -1,0 +1,1 @@
+"""What tiles, devices and clusters cost; nothing here is installed."""

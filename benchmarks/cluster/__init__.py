@@ -1,0 +1,1 @@
+"""A cluster of weak devices and a slow network, emulated on one machine."""

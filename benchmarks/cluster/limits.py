@@ -1,0 +1,137 @@
+"""How much CPU and memory a node may use: a control group of Linux for each, of version 1 or 2."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from benchmarks.cluster.cgroups import (
+    LEAST_CORES,
+    Controllers,
+    cpu_values,
+    find_controllers,
+    memory_values,
+)
+from benchmarks.cluster.commands import EmulationError
+from benchmarks.cluster.names import check_nodes, new_prefix
+from benchmarks.cluster.removal import remove_groups, remove_left_groups
+from shared.errors import ConfigurationError
+
+MIB = 2**20
+LEAST_MEMORY_MB = 4
+JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a node has: `cpu` in cores, `memory_mb` in MiB (None: all there is). Raises ConfigurationError."""
+
+    cpu: float
+    memory_mb: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.cpu >= LEAST_CORES:  # so that nan is refused
+            raise ConfigurationError(f"{self.cpu} of a core cannot be given to a node; choose {LEAST_CORES} or more")
+        if self.memory_mb is not None and self.memory_mb < LEAST_MEMORY_MB:
+            raise ConfigurationError(f"a node cannot live in {self.memory_mb} MiB; choose {LEAST_MEMORY_MB} or more")
+
+
+class ControlGroup:
+    """A context in which commands can be started within `limits`; whatever still runs at its end is killed.
+
+    Entering it also removes what dead processes left. Raises EmulationError when the kernel refuses something.
+    """
+
+    def __init__(self, node: str, limits: Limits) -> None:
+        check_nodes([node], 1)
+        self._name = new_prefix() + node
+        self._limits = limits
+        self._controllers = _controllers()
+
+    def __enter__(self) -> Self:
+        remove_left_groups(self._controllers.tops)
+        try:
+            self._build()
+        except BaseException:
+            remove_groups(self._folders())
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        remove_groups(self._folders())
+
+    def command(self) -> list[str]:
+        """What to put before a command so that it, and all that it starts, runs within the limits.
+
+        It must come before one that changes the network namespace, where control groups are not to be seen.
+        """
+        return ["sh", "-c", JOIN, "sh", *map(str, self._folders()), "--"]
+
+    def set_cpu(self, cores: float | None) -> None:
+        """Change the limit of CPU, at once; None lifts it. Raises EmulationError."""
+        for file, value in cpu_values(self._controllers.version, cores):
+            _write(self._controllers.cpu / self._name / file, value)
+
+    def cpu_seconds(self) -> float:
+        """Of one core, used so far by all that has run in the group. Raises EmulationError."""
+        folder = self._controllers.usage / self._name
+        if self._controllers.version == 1:
+            return int(_read(folder / "cpuacct.usage")) / 1e9
+        fields = dict(line.split() for line in _read(folder / "cpu.stat").splitlines())
+        return int(fields["usage_usec"]) / 1e6
+
+    def peak_memory_bytes(self) -> int:
+        """The most that the group has had at a time, files that it read or wrote included. Raises EmulationError."""
+        file = "memory.max_usage_in_bytes" if self._controllers.version == 1 else "memory.peak"
+        return int(_read(self._controllers.memory / self._name / file))
+
+    def _folders(self) -> list[Path]:
+        return [folder / self._name for folder in self._controllers.folders()]
+
+    def _build(self) -> None:
+        if self._controllers.version == 2:
+            _write(self._controllers.cpu / "cgroup.subtree_control", "+cpu +memory")
+        for folder in self._folders():
+            try:
+                folder.mkdir()
+            except OSError as error:
+                raise EmulationError(f"the control group {folder} cannot be made: {error.strerror}") from error
+        self.set_cpu(self._limits.cpu)
+        if self._limits.memory_mb is not None:
+            for file, value in memory_values(self._controllers.version, self._limits.memory_mb * MIB):
+                path = self._controllers.memory / self._name / file
+                if path.exists() or "sw" not in file:  # no swap, no file to limit it
+                    _write(path, value)
+
+
+def available() -> str:
+    """Empty where CPU and memory can be limited; otherwise the reason, on one line. Tries it."""
+    if os.geteuid() != 0:
+        return "limiting CPU and memory needs root"
+    try:
+        with ControlGroup("probe", Limits(cpu=0.5, memory_mb=64)) as group:
+            group.cpu_seconds()
+            group.peak_memory_bytes()
+            return ""
+    except EmulationError as error:
+        return f"CPU and memory cannot be limited here: {error}"
+
+
+def _controllers() -> Controllers:
+    return find_controllers(_read(Path("/proc/mounts")), _read(Path("/proc/self/cgroup")))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise EmulationError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _write(file: Path, value: str) -> None:
+    try:
+        file.write_text(value, encoding="ascii")
+    except OSError as error:
+        raise EmulationError(f"{value} cannot be written to {file}: {error.strerror}") from error

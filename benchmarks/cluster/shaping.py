@@ -1,0 +1,101 @@
+"""How fast a link is, and the commands for `tc -batch` that make it so (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+FRAME_BYTES = 1514  # 1500 bytes of IP, and what Ethernet puts before them
+BURST_S = 0.002  # a shaper that wakes up late by less than this loses none of its rate
+BUFFER_S = 0.1  # what all queues before a link hold of its rate, so that nothing waits longer
+BUFFER_FRAMES = 32  # the first packets of three connections at once are not lost, however slow the link
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network of `rate_mbit` Mbit/s (10^6 bit/s of Ethernet frames). Raises ConfigurationError out of 0.1 to 10000.
+
+    `shared`: one medium for all nodes, as Wi-Fi is; each frame takes its time on it once, whoever sends it.
+    Otherwise each node has a link of its own to a switch, with this rate in each direction.
+    """
+
+    rate_mbit: float
+    shared: bool
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.rate_mbit <= 10_000:
+            raise ConfigurationError(f"a link of {self.rate_mbit} Mbit/s cannot be emulated; choose 0.1 to 10000")
+
+    @property
+    def rate_bytes(self) -> float:
+        """Bytes per second."""
+        return self.rate_mbit * 1e6 / 8
+
+    @property
+    def burst_bytes(self) -> int:
+        """What may follow at once after a pause; at least two frames."""
+        return max(round(self.rate_bytes * BURST_S), 2 * FRAME_BYTES)
+
+    def buffer_bytes(self, queues: int = 1) -> int:
+        """What each of so many queues before the link holds; more is lost."""
+        return max(round(self.rate_bytes * BUFFER_S / queues), BUFFER_FRAMES * FRAME_BYTES)
+
+
+def shape_sender(device: str, link: Link) -> list[str]:
+    """A node's own interface sends no faster than the link. TCP sees this queue, and keeps it short."""
+    return [
+        f"qdisc replace dev {device} root tbf rate {_bits(link)} burst {link.burst_bytes} limit {link.buffer_bytes()}",
+    ]
+
+
+def shape_switch(ports: Mapping[str, str], link: Link) -> list[str]:
+    """What leaves each port of the bridge; `ports` maps them to the addresses behind them."""
+    return [
+        command
+        for port in ports
+        for command in _take_turns(port, [address for other, address in ports.items() if other != port], link)
+    ]
+
+
+def shape_medium(medium: str, ports: Mapping[str, str], link: Link) -> list[str]:
+    """What arrives at any port goes through `medium`, an ifb device, before the bridge sees it."""
+    return [
+        *_take_turns(medium, ports.values(), link),
+        *(f"qdisc add dev {port} ingress" for port in ports),
+        *(
+            f"filter add dev {port} parent ffff: protocol all u32 match u32 0 0"
+            f" action mirred egress redirect dev {medium}"
+            for port in ports
+        ),
+    ]
+
+
+def _take_turns(device: str, senders: Iterable[str], link: Link) -> list[str]:
+    """A queue for each sender's address: they take turns, frame by frame, and one alone has the whole rate.
+
+    The last queue is for what is not IP: a few ARP packets.
+    """
+    classes = {address: f"1:{number:x}" for number, address in enumerate((*senders, "other"), 0x10)}
+    whole, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {FRAME_BYTES}"
+    commands = [
+        f"qdisc replace dev {device} root handle 1: htb default {classes['other'].removeprefix('1:')}",
+        f"class add dev {device} parent 1: classid 1:1 htb rate {whole} burst {link.burst_bytes} {burst} {quantum}",
+    ]
+    for address, name in classes.items():
+        commands += [
+            f"class add dev {device} parent 1:1 classid {name} htb"
+            f" rate {_bits(link, 1 / len(classes))} ceil {whole} burst {FRAME_BYTES} {burst} {quantum}",
+            f"qdisc add dev {device} parent {name} bfifo limit {link.buffer_bytes(max(len(classes) - 1, 1))}",
+        ]
+        if address != "other":
+            commands.append(f"filter add dev {device} parent 1: protocol ip u32 match ip src {address} flowid {name}")
+    return commands
+
+
+def _bits(link: Link, share: float = 1) -> str:
+    return f"{round(link.rate_mbit * 1e6 * share)}bit"

@@ -1,0 +1,74 @@
+"""What an edge's queue must know of the tiles of a plan, pure: their order, who waits for whom, what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.ftp.tiles import Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """One tile in one form: multiply-accumulate operations, bytes of its pixels, and of the strips that it takes."""
+
+    macs: int
+    pixel_bytes: int
+    strip_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """A frame's tiles in the `order` in which their owner computes them, first those that depend on none.
+
+    `whole` has, by tile, what it costs with its whole halo; `reusing` the same of those that can be computed from
+    strips of their `givers` instead. `readers` are the other way round.
+    Source: paper, section III-C.
+    """
+
+    order: tuple[int, ...]
+    whole: Mapping[int, Costs]
+    reusing: Mapping[int, Costs] = field(default_factory=dict)
+    givers: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        tiles: Sequence[Tile],
+        reusing: Sequence[Tile | None] = (),
+        joint_bytes: Sequence[int] = (),
+        pixel_bytes: int = 3,
+    ) -> Agenda:
+        """Of a stage's tiles; `joint_bytes` are those of one cell, all channels, of the map at each joint.
+
+        A tile is ready as soon as the last of its givers is, so those whose givers come early come first.
+        """
+        givers = {
+            tile.index: frozenset(strip.tile for strip in tile.taken)
+            for tile in reusing
+            if tile is not None and tile.taken
+        }
+        free = [tile.index for tile in tiles if tile.index not in givers]
+        places = {index: place for place, index in enumerate(free)}
+        dependent = sorted(givers, key=lambda index: (max(places[giver] for giver in givers[index]), index))
+        return cls(
+            (*free, *dependent),
+            {tile.index: Costs(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
+            {
+                tile.index: Costs(
+                    tile.macs,
+                    tile.inputs[0].area * pixel_bytes,
+                    sum(joint_bytes[strip.joint] * strip.region.area for strip in tile.taken),
+                )
+                for tile in reusing
+                if tile is not None and tile.taken
+            },
+            givers,
+        )
+
+    def readers(self, giver: int) -> tuple[int, ...]:
+        """Who takes strips of this tile."""
+        return tuple(reader for reader, givers in self.givers.items() if giver in givers)

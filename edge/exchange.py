@@ -1,0 +1,147 @@
+"""What workers of one frame exchange at the border of two stages: the parts of the maps that their neighbours need."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shared.addresses import Address
+from shared.errors import PeerTimeoutError
+from shared.wire.headers import Strips
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.work import Work
+    from shared.ftp.merge import Map
+    from shared.ftp.region import Region
+    from shared.ftp.tiles import Tile
+    from shared.strip_cache import Array
+    from shared.wire.courier import Courier
+    from shared.wire.headers import Tile as TileHeader
+
+log = logging.getLogger(__name__)
+
+FRAMES_CAP = 64
+"""Frames that something has arrived for; older ones are finished, or lost by their deadline."""
+
+Place = tuple[int, int, int, int]
+"""Attempt, stage, giver, reader."""
+
+
+class Exchange:
+    """Hands parts of maps to the workers of the next stage's tiles, and waits for those that theirs have for ours."""
+
+    def __init__(self, node: str, broker: Address, courier: Courier) -> None:
+        self._node = node
+        self._broker = broker
+        self._courier = courier
+        self._frames: OrderedDict[str, dict[Place, asyncio.Future[Array]]] = OrderedDict()
+
+    def arrived(self, header: Strips, payload: Array) -> None:
+        """A neighbour's part came over the wire."""
+        self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
+
+    async def give(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> None:
+        """Send what others need of a tile's maps, which a stage has just made."""
+        own = work.stages[stage][header.tile]
+        for reader in work.stages[stage + 1]:
+            overlaps = _overlaps(own, reader)
+            if reader.index == own.index or not any(overlaps):
+                continue
+            parts = [
+                np.ascontiguousarray(array[:, :, *part.seen_from(box.top, box.left).slices])
+                for array, box, part in zip(maps, own.outputs, overlaps, strict=True)
+                if part is not None
+            ]
+            worker = header.workers[reader.index % len(header.workers)]
+            place = (header.attempt, stage, own.index, reader.index)
+            if worker.node == self._node:
+                self._put(header.info.frame, place, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
+                continue
+            message = Strips(
+                frame=header.info.frame, epoch=work.epoch, giver=own.index, reader=reader.index, stage=stage,
+                attempt=header.attempt,
+            )  # fmt: skip
+            address = Address(worker.host, worker.port).seen_from(self._broker)
+            await self._courier.send(address, (message, [part.data for part in parts]))
+
+    async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
+        """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
+
+        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline.
+        """
+        reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
+        parts: list[Map] = [
+            np.empty((1, array.shape[1], region.height, region.width), np.float32)
+            for array, region in zip(maps, reader.inputs, strict=True)
+        ]
+        for giver in givers:
+            overlaps = _overlaps(giver, reader)
+            if giver.index == reader.index:
+                values = [
+                    array[:, :, *part.seen_from(box.top, box.left).slices] if part else None
+                    for array, box, part in zip(maps, giver.outputs, overlaps, strict=True)
+                ]
+            elif any(overlaps):
+                place = (header.attempt, stage, giver.index, reader.index)
+                payload = await self._wait(header.info.frame, place, work.plan.deadline_s)
+                values = _split(payload, overlaps, [array.shape[1] for array in maps])
+            else:
+                continue
+            for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
+                if part is not None and value is not None:
+                    whole[:, :, *part.seen_from(region.top, region.left).slices] = value
+        return parts
+
+    def drop(self, frame: str) -> None:
+        """Nobody here works on the frame any more."""
+        for future in self._frames.pop(frame, {}).values():
+            future.cancel()
+
+    def _put(self, frame: str, place: Place, payload: Array) -> None:
+        future = self._future(frame, place)
+        if not future.done():
+            future.set_result(payload)
+
+    async def _wait(self, frame: str, place: Place, timeout_s: float) -> Array:
+        try:
+            async with asyncio.timeout(timeout_s):
+                payload = await asyncio.shield(self._future(frame, place))
+        except TimeoutError:
+            _, stage, giver, reader = place
+            raise PeerTimeoutError(
+                f"{frame}: tile {giver} did not hand on stage {stage} to tile {reader} within {timeout_s:.0f} s"
+            ) from None
+        self._frames.get(frame, {}).pop(place, None)
+        return payload
+
+    def _future(self, frame: str, place: Place) -> asyncio.Future[Array]:
+        places = self._frames.setdefault(frame, {})
+        while len(self._frames) > FRAMES_CAP:
+            self.drop(next(iter(self._frames)))
+        if place not in places:
+            places[place] = asyncio.get_running_loop().create_future()
+        return places[place]
+
+
+def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
+    """What the reader needs of each map that the giver has made."""
+    return [made.overlap(needed) for made, needed in zip(giver.outputs, reader.inputs, strict=True)]
+
+
+def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[Map | None]:
+    """The parts of maps in bytes as they came. Raises ValueError when they are not as planned."""
+    values = payload.view(np.float32)
+    parts: list[Map | None] = []
+    start = 0
+    for part, count in zip(overlaps, channels, strict=True):
+        size = count * part.area if part else 0
+        shape = (1, count, part.height, part.width) if part else (0,)
+        parts.append(values[start : start + size].reshape(shape) if part else None)
+        start += size
+    return parts

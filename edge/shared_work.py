@@ -1,0 +1,113 @@
+"""Tiles that the gateway shares out to this edge: each is computed through all stages, and its result sent back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from shared.errors import DeepThingsError, ProtocolError
+from shared.wire.headers import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.exchange import Exchange
+    from edge.work import Work
+    from edge.worker import Worker
+    from shared.letterbox import Pixels
+    from shared.strip_cache import Array
+    from shared.wire.connection import Payload
+    from shared.wire.courier import Courier
+    from shared.wire.headers import Tile as TileHeader
+
+log = logging.getLogger(__name__)
+
+TILES_CAP = 64
+"""Tiles that are here at once, a few MB at the most; further ones wait on their way, and so at the gateway."""
+
+
+class SharedWork:
+    """A coroutine for every tile; the engine's thread takes them in turn."""
+
+    def __init__(self, node: str, worker: Worker, exchange: Exchange, courier: Courier) -> None:
+        self._node = node
+        self._worker = worker
+        self._exchange = exchange
+        self._courier = courier
+        self._work: Work | None = None
+        self._room = asyncio.Semaphore(TILES_CAP)
+        self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
+
+    def adopt(self, work: Work) -> None:
+        """A new plan: tiles of the old one are given up."""
+        self._work = work
+        for frame, tile in list(self._tasks):
+            self._give_up(frame, tile)
+
+    async def accept(self, header: TileHeader, payload: Payload) -> None:
+        """Begin a tile; waits while too many are here. Raises ProtocolError for one that is not of the plan."""
+        work = self._work
+        if work is None or header.epoch != work.epoch:
+            return
+        pixels = work.pixels_in(header, payload)
+        if pixels is None or (len(work.stages) > 1 and not header.workers):
+            raise ProtocolError(f"tile {header.tile} of {header.info.frame} is not of the plan")
+        key = header.info.frame, header.tile
+        for (frame, tile), (attempt, _) in list(self._tasks.items()):
+            if frame == header.info.frame and attempt < header.attempt:
+                self._give_up(frame, tile)
+        if key in self._tasks:
+            return
+        await self._room.acquire()
+        task = asyncio.create_task(self._compute(work, header, pixels))
+        self._tasks[key] = header.attempt, task
+        task.add_done_callback(lambda ended: self._ended(key, ended))
+
+    async def run(self) -> None:
+        """Live until cancelled, then give up what is here."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for frame, tile in list(self._tasks):
+                self._give_up(frame, tile)
+
+    def _give_up(self, frame: str, tile: int) -> None:
+        _, task = self._tasks.pop((frame, tile))
+        task.cancel()
+
+    def _ended(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+        self._room.release()
+        if self._tasks.get(key, (0, None))[1] is task:
+            del self._tasks[key]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s tile %s failed", *key, exc_info=task.exception())
+        if not any(frame == key[0] for frame, _ in self._tasks):
+            self._exchange.drop(key[0])
+
+    async def _compute(self, work: Work, header: TileHeader, pixels: Pixels) -> None:
+        parts: Sequence[Array] = [pixels]
+        compute_ms, macs, last = 0.0, 0, len(work.stages) - 1
+        try:
+            for stage, (tiles, engine) in enumerate(zip(work.stages, work.engines, strict=True)):
+                tile = tiles[header.tile]
+                maps, _, took_ms = await self._worker.compute(engine, tile.form, parts)
+                compute_ms, macs = compute_ms + took_ms, macs + tile.macs
+                if stage < last:
+                    await self._exchange.give(work, header, stage, maps)
+                    parts = await self._exchange.take(work, header, stage, maps)
+        except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
+            log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
+            return
+        result = Result(
+            info=header.info,
+            epoch=work.epoch,
+            owner=header.owner,
+            worker=self._node,
+            tile=header.tile,
+            shapes=tuple(array.shape for array in maps),
+            compute_ms=compute_ms,
+            macs=macs,
+        )
+        self._worker.count(header.owner)
+        await self._courier.send(work.gateway, (result, [array.data for array in maps]))

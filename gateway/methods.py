@@ -1,0 +1,78 @@
+"""The methods of the paper as values of one plan, pure: how the head is divided, who distributes, what is reused."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError
+from shared.ftp.cuts import layer_cuts
+from shared.ftp.grid import Grid
+from shared.ftp.reuse import with_reuse
+from shared.ftp.tiles import partition
+from shared.plan import Distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ftp.tiles import Stage
+    from shared.model.network import Network
+
+
+class Method(StrEnum):
+    """What the paper compares, section V."""
+
+    WHOLE = "whole"
+    BODP = "bodp"
+    WSH = "ftp-wsh"
+    WST = "ftp-wst"
+    WST_S = "ftp-wst-s"
+
+    @property
+    def distribution(self) -> Distribution:
+        return Distribution.SHARING if self in {Method.BODP, Method.WSH} else Distribution.STEALING
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in a line."""
+        return SENTENCES[self]
+
+
+SENTENCES = {
+    Method.WHOLE: "every frame whole, on one device; idle devices steal whole frames",
+    Method.BODP: "MoDNN: rows biased by speed, exchanged behind every layer; the gateway shares them out",
+    Method.WSH: "fused tiles; the gateway collects them and shares them out",
+    Method.WST: "fused tiles; idle devices steal them",
+    Method.WST_S: "fused tiles, stolen, in an order in which overlaps are computed once and reused",
+}
+
+
+def stages_of(
+    method: Method, network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float] = ()
+) -> tuple[Stage, ...]:
+    """The stages of a method up to `cut`. `shares` are the speeds of the devices that BODP divides among.
+
+    Raises CutError, and ConfigurationError for a grid that the method or the maps do not fit.
+    """
+    match method:
+        case Method.WHOLE:
+            return (partition(network, cut, Grid(1, 1)),)
+        case Method.BODP:
+            return _layer_by_layer(network, cut, grid, shares)
+        case Method.WST_S:
+            return (with_reuse(network, partition(network, cut, grid, balanced=True)),)
+        case _:
+            return (partition(network, cut, grid, balanced=True),)
+
+
+def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
+    """A stage for every layer. Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition."""
+    if min(grid.rows, grid.columns) > 1:
+        raise ConfigurationError(f"method {Method.BODP} divides along one axis, not into {grid}; write {grid.count}x1")
+    if shares and len(shares) != grid.count:
+        raise ConfigurationError(f"{len(shares)} speeds for the {grid.count} devices of grid {grid}")
+    cuts = layer_cuts(network, cut)
+    before: list[Sequence[str]] = [(), *cuts[:-1]]
+    return tuple(
+        partition(network, behind, grid, after=after, shares=shares) for after, behind in zip(before, cuts, strict=True)
+    )

@@ -1,0 +1,63 @@
+"""Plans that are made for the devices that are there: another one when they come, go, or show another speed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from gateway.methods import Method
+from gateway.partitioned import PartitionedModel
+from gateway.speeds import Speeds, differ
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gateway.catalogue import Model
+    from gateway.config import GatewayConfig
+    from gateway.membership import Membership
+
+log = logging.getLogger(__name__)
+
+SETTLED_S = 1.0
+"""Devices that have been the same for so long are planned for: a cluster that starts up comes one by one."""
+
+SPEEDS_S = 15.0
+"""How long a plan is followed at least before measured speeds may change it."""
+
+
+class Replanning:
+    """Watches the devices for a method that divides the work among all of them."""
+
+    def __init__(self, config: GatewayConfig, model: Model, members: Membership) -> None:
+        self._config = config
+        self._model = model
+        self._members = members
+        self.needed = config.method is Method.BODP and config.grid is None
+        self.speeds = Speeds()
+
+    async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:
+        """Partitioned anew, and the devices that each tile is for, whenever that is due. Never ends."""
+        planned: tuple[str, ...] = ()
+        shares: tuple[float, ...] = (1.0,)
+        planned_at = -SPEEDS_S
+        if not self.needed:
+            await asyncio.Event().wait()
+        while True:
+            present = self._members.present
+            await asyncio.sleep(SETTLED_S)
+            if not present or present != self._members.present:
+                continue
+            wanted = self.speeds.shares(present)
+            tried = time.monotonic() - planned_at >= SPEEDS_S
+            if present == planned and not (tried and differ(wanted, shares)):
+                continue
+            planned, shares, planned_at = present, wanted, time.monotonic()
+            config = self._config
+            yield (
+                await asyncio.to_thread(
+                    PartitionedModel.of, self._model, config.grid_for(len(planned)), config.cut, config.method, shares
+                ),
+                planned,
+            )

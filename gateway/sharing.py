@@ -1,0 +1,127 @@
+"""Sharing tiles out, pure: tiles of frames in, shares for nodes out; what a lost node had is shared out again.
+
+Source: paper, section V (work sharing: the gateway collects all tiles and hands them to the devices in turn).
+Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Generic[T]):
+    """`node` is to compute a tile; `workers` are, by tile, those that compute the frame in this attempt."""
+
+    tile: T
+    node: str
+    attempt: int
+    workers: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Frame(Generic[T]):
+    until: float
+    attempt: int = 0
+    tiles: dict[int, T] = field(default_factory=dict)
+    holders: dict[int, str] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+
+
+class Sharing(Generic[T]):
+    """Frames whose tiles are shared out, up to `capacity`.
+
+    With one stage each tile goes to the next node in turn as soon as it is here. With several, all tiles of a frame are
+    given out `together`, tile by tile in the order of the nodes, as their workers must know each other; when one is
+    lost, all of them begin anew. A share that has brought no result within `lease_s` is given out again.
+    """
+
+    def __init__(self, tile_count: int, lease_s: float, capacity: int, *, together: bool) -> None:
+        self._tile_count = tile_count
+        self._lease_s = lease_s
+        self._capacity = capacity
+        self._together = together
+        self._turn = 0
+        self._frames: OrderedDict[str, _Frame[T]] = OrderedDict()
+
+    def arrived(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """A tile of a frame is here."""
+        if frame not in self._frames and len(self._frames) >= self._capacity:
+            return []
+        shared = self._frames.setdefault(frame, _Frame(now + self._lease_s))
+        if index in shared.tiles:
+            return []
+        shared.tiles[index] = tile
+        return self._share(shared, nodes, now) if self._ready(shared) else []
+
+    def done(self, frame: str, index: int) -> None:
+        """The result of a tile is here."""
+        shared = self._frames.get(frame)
+        if shared is not None:
+            shared.done.add(index)
+
+    def drop(self, frame: str) -> None:
+        """The frame is finished or given up."""
+        self._frames.pop(frame, None)
+
+    def node_lost(self, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """What a lost node had goes to others; `nodes` are those that are left."""
+        frames = [
+            shared
+            for shared in self._frames.values()
+            if any(holder == node and index not in shared.done for index, holder in shared.holders.items())
+        ]
+        return self._again(frames, {node}, nodes, now)
+
+    def expire(self, nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """Shares without a result in time, and tiles that nobody could take before, are given out again."""
+        late = [shared for shared in self._frames.values() if shared.until <= now and self._ready(shared)]
+        unheld = [
+            shared
+            for shared in self._frames.values()
+            if nodes and shared not in late and self._ready(shared) and len(shared.holders) < len(shared.tiles)
+        ]
+        return [
+            *self._again(late, {holder for shared in late for holder in shared.holders.values()}, nodes, now),
+            *(share for shared in unheld for share in self._share(shared, nodes, now)),
+        ]
+
+    def _ready(self, shared: _Frame[T]) -> bool:
+        return len(shared.tiles) == self._tile_count or not self._together
+
+    def _again(
+        self, frames: Iterable[_Frame[T]], holders: set[str], nodes: Sequence[str], now: float
+    ) -> list[Share[T]]:
+        shares = []
+        for shared in frames:
+            if self._together:
+                shared.holders.clear()
+            for index, holder in list(shared.holders.items()):
+                if holder in holders and index not in shared.done:
+                    del shared.holders[index]
+            shared.attempt += 1
+            shares += self._share(shared, nodes, now)
+        return shares
+
+    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """Give the tiles that nobody holds to nodes in turn; nothing when there is no node."""
+        free = [index for index in sorted(shared.tiles) if index not in shared.holders]
+        if not nodes or not free:
+            return []
+        shared.until = now + self._lease_s
+        for index in free:
+            shared.holders[index] = nodes[(index if self._together else self._turn) % len(nodes)]
+            self._turn += 1
+        workers = tuple(shared.holders[index] for index in sorted(shared.holders)) if self._together else ()
+        return [
+            Share(shared.tiles[index], shared.holders[index], shared.attempt, workers)
+            for index in free
+            if self._together or index not in shared.done
+        ]

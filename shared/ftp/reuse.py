@@ -1,0 +1,139 @@
+"""Reuse of what neighbours have computed: tiles that take the overlap as strips instead of computing it again.
+
+Tiles whose row and column add up to an even number depend on nobody and are computed with their whole halo. Each of the
+others lies between them: of every map it computes only what none of its neighbours has, and reads the strips beside
+that, as wide as the next layer's kernel needs, from their maps. Results are those of the plain tiles, whoever
+computes which and in whatever form.
+Source: paper, section III-C (reuse-aware work scheduling), for graphs with branches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shared.ftp.macs import macs_of_regions
+from shared.ftp.region import Region
+from shared.ftp.tiles import Propagation, Strip, Tile, edges_of, pads_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.ftp.grid import Grid
+    from shared.ftp.tiles import Pads, Regions, Stage
+    from shared.model.network import Layer, Network
+
+ABOVE, BELOW, LEFT, RIGHT = range(4)
+
+
+def independent(grid: Grid, index: int) -> bool:
+    """Whether the tile depends on nobody; its neighbours on all four sides then do."""
+    row, column = divmod(index, grid.columns)
+    return (row + column) % 2 == 0
+
+
+def neighbours(grid: Grid, index: int) -> dict[int, int]:
+    """The tiles above, below, left and right, by side; none beyond the border."""
+    row, column = divmod(index, grid.columns)
+    sides = {
+        ABOVE: (row > 0, index - grid.columns),
+        BELOW: (row + 1 < grid.rows, index + grid.columns),
+        LEFT: (column > 0, index - 1),
+        RIGHT: (column + 1 < grid.columns, index + 1),
+    }
+    return {side: tile for side, (there, tile) in sides.items() if there}
+
+
+def with_reuse(network: Network, stage: Stage) -> Stage:
+    """The stage with what each dependent tile can take of its neighbours, and what they give.
+
+    One whose tiles share nothing stays as it is.
+    """
+    propagation = Propagation(network, stage.layers, stage.inputs)
+    whole = [propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
+    readers = [_Reader(network, stage, tile, whole) for tile in stage.tiles if not independent(stage.grid, tile.index)]
+    taken = {name for reader in readers for name, _ in reader.parts}
+    joints = tuple(layer.outputs[0] for layer in stage.layers if layer.outputs[0] in taken)
+    pads = [pads_of(stage.layers, regions) for regions in whole]
+    reusing_pads = [pads_of(stage.layers, reader.regions) for reader in readers]
+    edges = edges_of([*pads, *reusing_pads])
+    reusing: list[Tile | None] = [None] * stage.grid.count
+    given: dict[int, list[Strip]] = {tile.index: [] for tile in stage.tiles}
+    for reader, own_pads in zip(readers, reusing_pads, strict=True):
+        tile = reader.reusing_tile(joints, tuple(own_pads[edge] for edge in edges))
+        if tile.taken:
+            reusing[tile.index] = tile
+        for strip in tile.taken:
+            given[strip.tile].append(replace(strip, tile=tile.index))
+    tiles = (
+        replace(
+            tile,
+            pads=tuple(pads[tile.index][edge] for edge in edges),
+            given=tuple(sorted(given[tile.index], key=lambda strip: (strip.joint, strip.side))),
+        )
+        for tile in stage.tiles
+    )
+    if not joints:
+        return stage
+    return replace(stage, edges=edges, tiles=tuple(tiles), joints=joints, reusing=tuple(reusing))
+
+
+class _Reader:
+    """A tile that depends on its neighbours: its `regions`, and the `parts` of maps that it reads from which side."""
+
+    def __init__(self, network: Network, stage: Stage, tile: Tile, whole: Sequence[Regions]) -> None:
+        self._tile = tile
+        self._inputs = stage.inputs
+        self._whole = whole
+        self._beside = neighbours(stage.grid, tile.index)
+        self.parts: dict[tuple[str, int], Region] = {}
+        outputs = dict(zip(stage.cut, tile.outputs, strict=True))
+        self.regions = Propagation(network, stage.layers, stage.inputs).regions(outputs, spare=self._spare)
+        self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
+
+    def _spare(self, layer: Layer, box: Region) -> Region:
+        """What must be computed of a map of which `box` is read; the rest is noted as parts. One cell at least."""
+        if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # its map is handed on before, in a byte a cell
+            return box
+        (name,) = layer.outputs
+        top, left, bottom, right = box.corners
+        if (above := self._map(name, ABOVE)) and above.top <= top < above.bottom and _spans(above, left, right):
+            top = min(above.bottom, bottom - 1)
+        if (below := self._map(name, BELOW)) and below.top < bottom <= below.bottom and _spans(below, left, right):
+            bottom = max(below.top, top + 1)
+        if (beside := self._map(name, LEFT)) and beside.left <= left < beside.right and _stands(beside, top, bottom):
+            left = min(beside.right, right - 1)
+        if (beside := self._map(name, RIGHT)) and beside.left < right <= beside.right and _stands(beside, top, bottom):
+            right = max(beside.left, left + 1)
+        around = {
+            ABOVE: Region(box.top, box.left, top, box.right),
+            BELOW: Region(bottom, box.left, box.bottom, box.right),
+            LEFT: Region(top, box.left, bottom, left),
+            RIGHT: Region(top, right, bottom, box.right),
+        }
+        self.parts.update({(name, side): region for side, region in around.items() if region.area})
+        return Region(top, left, bottom, right)
+
+    def _map(self, name: str, side: int) -> Region | None:
+        """What the neighbour on that side computes of a map."""
+        return self._whole[self._beside[side]].boxes.get(name) if side in self._beside else None
+
+    def reusing_tile(self, joints: Sequence[str], pads: tuple[Pads, ...]) -> Tile:
+        """The tile as it is computed from strips."""
+        strips = []
+        for number, name in enumerate(joints):
+            for side in (ABOVE, BELOW, LEFT, RIGHT):
+                if (name, side) in self.parts:
+                    giver = self._beside[side]
+                    box = self._whole[giver].boxes[name]
+                    strips.append(Strip(number, side, giver, self.parts[name, side], (box.top, box.left)))
+        inputs = tuple(self.regions.boxes[tensor] for tensor in self._inputs)
+        return Tile(self._tile.index, inputs, self._tile.outputs, pads, self._macs, tuple(strips))
+
+
+def _spans(region: Region, left: int, right: int) -> bool:
+    return region.left <= left and region.right >= right
+
+
+def _stands(region: Region, top: int, bottom: int) -> bool:
+    return region.top <= top and region.bottom >= bottom

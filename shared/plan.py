@@ -1,0 +1,135 @@
+"""The plan: what the cluster computes, and how. Every method of the paper, and what goes past it, is a value of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from shared.ftp.region import Region
+from shared.ftp.tiles import Strip, Tile
+from shared.message import Message
+from shared.model.spec import Preprocessing
+from shared.wire.headers import SHA256_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STAGES_CAP = 256
+"""A stage for each layer of the deepest detectors in use."""
+
+Box = tuple[int, int, int, int]
+"""(top, left, bottom, right) of a region."""
+
+
+class Distribution(StrEnum):
+    """Who decides where a task runs: idle edges that ask for one, or the gateway, which hands all of them out."""
+
+    STEALING = "stealing"
+    SHARING = "sharing"
+
+
+class ProgramRef(Message):
+    """A program by content."""
+
+    sha256: str = Field(pattern=SHA256_PATTERN)
+    bytes: int
+
+
+class JointPlan(Message):
+    """A map of which strips are handed on: its channels, and numpy's name of its element type."""
+
+    channels: int = Field(gt=0)
+    dtype: Literal["float32", "float16", "uint8", "int8", "int32"] = "float32"
+
+
+StripPlan = tuple[int, int, int, int, int, int, int, int, int]
+"""joint, side, the other tile, the region's box, the giver's (top, left): see shared.ftp.tiles.Strip."""
+
+
+class TilePlan(Message):
+    """One tile, see shared.ftp.tiles.Tile."""
+
+    inputs: tuple[Box, ...]
+    outputs: tuple[Box, ...]
+    pads: tuple[Box, ...]
+    macs: int
+    taken: tuple[StripPlan, ...] = ()
+    given: tuple[StripPlan, ...] = ()
+
+    @classmethod
+    def of(cls, tile: Tile) -> TilePlan:
+        return cls(
+            inputs=tuple(region.corners for region in tile.inputs),
+            outputs=tuple(region.corners for region in tile.outputs),
+            pads=tile.pads,
+            macs=tile.macs,
+            taken=tuple(_strip_plan(strip) for strip in tile.taken),
+            given=tuple(_strip_plan(strip) for strip in tile.given),
+        )
+
+    def tile(self, index: int) -> Tile:
+        """The tile that this is the plan of."""
+        return Tile(
+            index,
+            tuple(Region(*box) for box in self.inputs),
+            tuple(Region(*box) for box in self.outputs),
+            self.pads,
+            self.macs,
+            tuple(_strip(plan) for plan in self.taken),
+            tuple(_strip(plan) for plan in self.given),
+        )
+
+
+class StagePlan(Message):
+    """Fused layers executed tile by tile; all tiles are run by one program.
+
+    `channels` are those of the maps at the stage's cut. `reusing` has, by tile, how it is computed from strips of its
+    neighbours; None where it depends on nobody; it is empty without reuse.
+    """
+
+    layers: int
+    grid: str
+    channels: tuple[int, ...]
+    program: ProgramRef
+    working_bytes: int = Field(gt=0, description="input and output of the largest layer of the largest tile")
+    tiles: tuple[TilePlan, ...] = Field(min_length=1)
+    joints: tuple[JointPlan, ...] = ()
+    reusing: tuple[TilePlan | None, ...] = ()
+
+
+class Plan(Message):
+    """What the cluster computes, and how. Immutable; a new epoch replaces it.
+
+    With one stage a task is a tile of it. With several, a task is the tiles of one number in all stages: it stays with
+    its worker, and what it needs of others at the border of two stages is exchanged between the workers.
+    """
+
+    epoch: int
+    method: str
+    model: str
+    input: tuple[int, int] = Field(description="height, width of the network's input")
+    preprocessing: Preprocessing
+    cut: tuple[str, ...]
+    stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=STAGES_CAP)
+    distribution: Distribution
+    pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
+    gateway_host: str = Field(description="data plane of the gateway; empty: the host of the broker")
+    gateway_port: int
+    lease_s: float
+    deadline_s: float
+
+    @property
+    def tile_count(self) -> int:
+        """Tasks of a frame."""
+        return len(self.stages[0].tiles)
+
+
+def _strip_plan(strip: Strip) -> StripPlan:
+    return (strip.joint, strip.side, strip.tile, *strip.region.corners, *strip.origin)
+
+
+def _strip(plan: Sequence[int]) -> Strip:
+    joint, side, tile, *box, top, left = plan
+    return Strip(joint, side, tile, Region(*box), (top, left))

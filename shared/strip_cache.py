@@ -1,0 +1,56 @@
+"""Strips that wait for whoever computes their reader, pure: bounded in bytes, the oldest frame goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+K = TypeVar("K", bound="Hashable")
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+
+CACHE_CAP_BYTES = 64 * 2**20
+"""Of a node: some twenty frames of YOLOv2 at 608 in nine tiles, 1.7 MB each; more frames than are under way at once."""
+
+
+class StripCache(Generic[K]):
+    """Arrays by frame and key. A key says whose they are and for whom."""
+
+    def __init__(self, cap_bytes: int = CACHE_CAP_BYTES) -> None:
+        self._cap_bytes = cap_bytes
+        self._frames: OrderedDict[str, dict[K, list[Array]]] = OrderedDict()
+        self.bytes = 0
+
+    def put(self, frame: str, key: K, strips: list[Array]) -> None:
+        """Keep strips; whole older frames make room for them, and where that is not enough, they are not kept."""
+        size = _size(strips)
+        while self.bytes + size > self._cap_bytes and self._frames:
+            oldest = next(iter(self._frames))
+            if oldest == frame:
+                return
+            self.drop(oldest)
+        if self.bytes + size > self._cap_bytes:
+            return
+        kept = self._frames.setdefault(frame, {})
+        self.bytes += size - _size(kept.get(key, []))
+        kept[key] = strips
+
+    def get(self, frame: str, key: K) -> list[Array] | None:
+        """What was put there; None when it never was, or has been dropped."""
+        return self._frames.get(frame, {}).get(key)
+
+    def keys(self, frame: str) -> tuple[K, ...]:
+        """All keys of a frame, in the order in which they came."""
+        return tuple(self._frames.get(frame, ()))
+
+    def drop(self, frame: str) -> None:
+        """The frame is finished."""
+        self.bytes -= sum(_size(strips) for strips in self._frames.pop(frame, {}).values())
+
+
+def _size(strips: list[Array]) -> int:
+    return sum(array.nbytes for array in strips)

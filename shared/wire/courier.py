@@ -1,0 +1,95 @@
+"""Delivering messages to peers while their sender goes on: one after the other to each, whatever becomes of others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from shared.errors import DeepThingsError
+from shared.wire.connection import Connection, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.addresses import Address
+    from shared.wire.headers import Header
+
+log = logging.getLogger(__name__)
+
+Parcel = tuple["Header", "Sequence[memoryview]"]
+"""A message and its payload."""
+
+
+class Courier:
+    """Keeps a connection to every address that something is sent to, and up to `cap` deliveries waiting for each.
+
+    What cannot be delivered is dropped and `lost` is told the address: leases, or its sender, make up for it.
+    """
+
+    def __init__(self, traffic: Traffic, cap: int, lost: Callable[[Address], None] = lambda _: None) -> None:
+        self._traffic = traffic
+        self._cap = cap
+        self._lost = lost
+        self._routes: dict[Address, _Route] = {}
+
+    async def send(self, address: Address, *parcels: Parcel) -> None:
+        """Have messages delivered together, in this order; waits while too many deliveries wait for that address."""
+        await self._route(address).queue.put(parcels)
+
+    def post(self, address: Address, *parcels: Parcel) -> bool:
+        """The same without waiting; False when too many deliveries wait for that address."""
+        try:
+            self._route(address).queue.put_nowait(parcels)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    def forget(self, address: Address) -> None:
+        """Whoever was there is gone: drop what waits for it."""
+        route = self._routes.pop(address, None)
+        if route is not None:
+            route.task.cancel()
+
+    async def run(self) -> None:
+        """Live until cancelled; then close all connections."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tasks = [route.task for route in self._routes.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _route(self, address: Address) -> _Route:
+        if address not in self._routes:
+            self._routes[address] = _Route(address, self._cap, self._traffic, self._lost)
+        return self._routes[address]
+
+
+class _Route:
+    """The way to one address."""
+
+    def __init__(self, address: Address, cap: int, traffic: Traffic, lost: Callable[[Address], None]) -> None:
+        self.queue: asyncio.Queue[Sequence[Parcel]] = asyncio.Queue(cap)
+        self._address = address
+        self._traffic = traffic
+        self._lost = lost
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        connection: Connection | None = None
+        try:
+            while True:
+                parcels = await self.queue.get()
+                try:
+                    if connection is None or connection.closed:
+                        connection = await Connection.open(self._address, self._traffic)
+                    for header, payload in parcels:
+                        await connection.send(header, payload)
+                except DeepThingsError as error:
+                    log.warning("%s not delivered: %s", parcels[-1][0].kind.name.lower(), error)
+                    self._lost(self._address)
+        finally:
+            if connection is not None:
+                connection.close()
