@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,16 @@ class Agenda:
     ) -> Agenda:
         """Of a stage's tiles; `joint_bytes` are those of one cell, all channels, of the map at each joint.
 
-        A tile is ready as soon as the last of its givers is, so those whose givers come early come first.
+        Those whose strips most others need come first, and of the others those whose last giver comes first.
         """
         givers = {
             tile.index: frozenset(strip.tile for strip in tile.taken)
             for tile in reusing
             if tile is not None and tile.taken
         }
+        needed = Counter(giver for some in givers.values() for giver in some)
         free = [tile.index for tile in tiles if tile.index not in givers]
+        free.sort(key=lambda index: -needed[index])
         places = {index: place for place, index in enumerate(free)}
         dependent = sorted(givers, key=lambda index: (max(places[giver] for giver in givers[index]), index))
         return cls(

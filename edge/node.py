@@ -148,7 +148,7 @@ class EdgeNode:
             node=self._config.name,
             epoch=self._worker.work.epoch if self._worker.work else 0,
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
-            bytes={**received, "mqtt": self._bus.sent_bytes},
+            bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
         )
 

@@ -144,6 +144,8 @@ class Owner:
             return None
         info, view = found
         log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
+        if self.queue.near.get(take.thief):
+            self._announce()  # with this one it will have all that others need
         header = self._header(work, info, turn.task.tile, view)
         said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
         return header.model_copy(update=said), work.pixels_out(view)
@@ -206,7 +208,12 @@ class Owner:
         assert self._work is not None
         queue = self.queue
         message = TaskAnnouncement(
-            node=self._node, epoch=self._work.epoch, waiting=queue.waiting, blocked=queue.blocked, opened=opened
+            node=self._node,
+            epoch=self._work.epoch,
+            waiting=queue.waiting,
+            blocked=queue.blocked,
+            near=queue.near,
+            opened=opened,
         )
         self._bus.post(topics.TASKS, message, self._node)
         self._has_work()

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OWN_STRIPS_CAP_BYTES = 8 * 2**20
-"""Strips that this edge has computed: those of a few frames. The gateway has them, too, where others want them."""
+STRIPS_CAP_BYTES = 8 * 2**20
+"""Strips that this edge has computed, or will need: those of a few frames. Others are at the gateway."""
 
 Pair = tuple[int, int]
 """Giver and reader."""
@@ -36,7 +36,7 @@ class StripStore:
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
-        self._own: StripCache[Pair] = StripCache(OWN_STRIPS_CAP_BYTES)
+        self._here: StripCache[Pair] = StripCache(STRIPS_CAP_BYTES)
         self._connection: tuple[Address, Connection] | None = None
         self._asking = asyncio.Lock()
 
@@ -46,20 +46,28 @@ class StripStore:
         for strip, array in zip(tile.given, given, strict=True):
             by_reader.setdefault(strip.tile, []).append(array)
         for reader, strips in by_reader.items():
-            self._own.put(frame, (tile.index, reader), strips)
+            self._here.put(frame, (tile.index, reader), strips)
         return by_reader
 
     async def gather(self, work: Work, frame: str, index: int) -> list[Array] | None:
         """All strips that a tile takes, in its order; None when some are not to be had."""
         found: dict[int, list[Array]] = {}
         for giver in work.givers(index):
-            strips = self._own.get(frame, (giver, index)) or await self._fetch(work, frame, giver, index)
+            strips = self._here.get(frame, (giver, index)) or await self._fetch(work, frame, giver, index)
             if strips is None:
                 log.info("%s tile %s: no strips of tile %s", frame, index, giver)
                 return None
             found[giver] = strips
         queues = {giver: iter(strips) for giver, strips in found.items()}
         return [next(queues[strip.tile]) for strip in work.tile(index, reusing=True).taken]
+
+    async def prefetch(self, work: Work, frame: str, index: int) -> None:
+        """Get what the gateway has of them while another tile runs; those that are still computed here will be here."""
+        for giver in work.givers(index):
+            if self._here.get(frame, (giver, index)) is None:
+                strips = await self._fetch(work, frame, giver, index)
+                if strips is not None:
+                    self._here.put(frame, (giver, index), strips)
 
     async def _fetch(self, work: Work, frame: str, giver: int, index: int) -> list[Array] | None:
         request = StripsRequest(frame=frame, epoch=work.epoch, giver=giver, reader=index)

@@ -9,7 +9,7 @@ Time is monotonic seconds, given by the caller.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
@@ -103,6 +103,16 @@ class TaskQueue:
         return len(self._waiting) - self.waiting
 
     @property
+    def near(self) -> dict[str, int]:
+        """How many of the blocked tasks are not so for one node, as it computes all the strips for them itself."""
+        counts: Counter[str] = Counter()
+        for task in self._waiting:
+            for node in self._nodes_near(task):
+                turn = self._turn(task, Taker(node, reuses=True))
+                counts[node] += turn is not None and turn.reusing
+        return {node: count for node, count in sorted(counts.items()) if count}
+
+    @property
     def current_lease_s(self) -> float:
         """How long a task may stay away: longer where tiles are seen to take longer."""
         return max(self.lease_s, min(self.longest_s, LEASE_FACTOR * max(self._recent_s, default=0.0)))
@@ -141,7 +151,9 @@ class TaskQueue:
         """
         if task not in self._running and task not in self._leases:
             return None
-        self._reuse.setdefault(task.frame, _Reuse()).whole.add(task.tile)
+        reuse = self._reuse.get(task.frame)
+        if reuse is not None:
+            reuse.whole.add(task.tile)
         return Turn(task, wanted=self._wanted(task))
 
     def sent(self, task: Task, now: float) -> None:
@@ -218,8 +230,14 @@ class TaskQueue:
         reuse, givers = self._reuse.get(task.frame), self.agenda.givers.get(task.tile)
         if reuse is None or not givers or task.tile in reuse.whole:
             return Turn(task, wanted=self._wanted(task))
-        here = all((giver, task.tile) in reuse.kept or reuse.makers.get(giver) == taker.node for giver in givers)
+        here = all(self._reaches(Task(task.frame, giver), task.tile, taker.node) for giver in givers)
         return Turn(task, reusing=True) if here and taker.reuses else None
+
+    def _reaches(self, giver: Task, reader: int, node: str) -> bool:
+        """Whether the node will have the giver's strips: they are kept, or it computed them, or will have by then."""
+        reuse, lease = self._reuse[giver.frame], self._leases.get(giver)
+        made_here = reuse.makers.get(giver.tile) == node or (lease is not None and lease.holder == node)
+        return made_here or (giver.tile, reader) in reuse.kept
 
     def _wanted(self, task: Task) -> tuple[int, ...]:
         """For whom the gateway should keep this tile's strips: readers that are not given up, unless we are alone."""
@@ -228,10 +246,22 @@ class TaskQueue:
             return ()
         return tuple(reader for reader in self.agenda.readers(task.tile) if reader not in reuse.whole)
 
+    def _nodes_near(self, task: Task) -> set[str]:
+        """Other nodes that have computed givers of a task, or are about to, where nobody has all of its strips yet."""
+        reuse, givers = self._reuse.get(task.frame), self.agenda.givers.get(task.tile, frozenset())
+        if reuse is None or self._turn(task, Taker("", reuses=True)) is not None:
+            return set()
+        held = {
+            lease.holder for held, lease in self._leases.items() if held.frame == task.frame and held.tile in givers
+        }
+        return (held | {node for giver, node in reuse.makers.items() if giver in givers}) - {self.node}
+
     def _has(self, turn: Turn, taker: Taker) -> int:
-        """How many of the givers the taker has computed itself."""
+        """How many of the givers the taker has computed itself, or will have."""
         makers = self._reuse[turn.task.frame].makers
-        return sum(1 for giver in self.agenda.givers[turn.task.tile] if makers.get(giver) == taker.node)
+        holders = {task.tile: lease.holder for task, lease in self._leases.items() if task.frame == turn.task.frame}
+        givers = self.agenda.givers[turn.task.tile]
+        return sum(1 for giver in givers if taker.node in {makers.get(giver), holders.get(giver)})
 
     def _worth_waiting(self, task: Task, now: float) -> bool:
         """Whether a blocked task is finished sooner from strips, which are still to come, than with its whole halo."""
@@ -246,9 +276,21 @@ class TaskQueue:
 
     def _due_in_s(self, task: Task, pace: float, now: float) -> float:
         """When the result of a task should come; infinite for one that is late, or that nobody has begun."""
-        lease = self._leases.get(task)
-        begun = lease.since if lease else self._running.get(task)
-        if begun is None:
-            return math.inf
         expected_s = self.agenda.whole[task.tile].macs * pace
-        return math.inf if now - begun > LATE_FACTOR * expected_s else max(0.0, begun + expected_s - now)
+        if task in self._running:
+            due = self._running[task] + expected_s
+        elif task in self._leases:
+            due = self._due(self._leases[task].holder, task, pace)
+        else:
+            return math.inf
+        return math.inf if now > due + (LATE_FACTOR - 1) * expected_s else max(0.0, due - now)
+
+    def _due(self, holder: str, task: Task, pace: float) -> float:
+        """When a holder should be done with a task, as it runs those that it was lent one after the other."""
+        due = 0.0
+        for held, lease in self._leases.items():
+            if lease.holder == holder:
+                due = max(due, lease.since) + self.agenda.whole[held.tile].macs * pace
+            if held == task:
+                break
+        return due

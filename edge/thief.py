@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import topics
@@ -18,13 +18,12 @@ from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from edge.strips import StripStore
     from edge.work import Work
     from shared.bus import Bus
     from shared.letterbox import Pixels
-    from shared.strip_cache import Array
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +36,11 @@ ASK_AGAIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile pulled from its owner: pixels uint8 (h, w, 3), its strips, worth running until `until` (monotonic)."""
+    """A tile pulled from its owner: pixels uint8 (h, w, 3), worth running until `until` (monotonic)."""
 
     header: Tile
     pixels: Pixels
-    strips: Sequence[Array]
+    victim: Address
     until: float
     fetch_bytes_per_s: float
 
@@ -132,21 +131,27 @@ class Thief:
         work = self._work
         if work is None or grant.epoch != work.epoch:
             return True
-        connection = await self._connection(Address(grant.host, grant.port).seen_from(self._bus.broker))
+        victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
         take = Take(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
-        stolen = await self._take(connection, work, take)
-        if stolen is not None and stolen.header.reusing:
-            strips = await self._strips.gather(work, stolen.header.info.frame, stolen.header.tile)
-            if strips is not None:
-                stolen = replace(stolen, strips=strips)
-            else:
-                task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-                stolen = await self._take(connection, work, take.model_copy(update={"again": task}))
+        stolen = await self._take(victim, work, take)
         if stolen is not None:
+            if stolen.header.reusing:
+                await self._strips.prefetch(work, stolen.header.info.frame, stolen.header.tile)
             self._stolen.append(stolen)
         return stolen is not None
 
-    async def _take(self, connection: Connection, work: Work, take: Take) -> StolenTile | None:
+    async def whole(self, work: Work, stolen: StolenTile) -> StolenTile | None:
+        """The same tile with its whole halo, as its strips are not to be had; None when it is finished."""
+        task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
+        again = Take(thief=self._node, epoch=work.epoch, again=task)
+        try:
+            return await self._take(stolen.victim, work, again)
+        except DeepThingsError as error:
+            log.info("%s tile %s not had again: %s", task.frame, task.tile, error)
+            return None
+
+    async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | None:
+        connection = await self._connection(victim)
         begun = time.monotonic()
         header, payload = await connection.ask(take, Tile, Absent)
         if isinstance(header, Absent):
@@ -157,7 +162,7 @@ class Thief:
         if pixels is None or (header.reusing and take.again):
             connection.close()
             raise ProtocolError(f"{connection.peer} sent a tile that is not of the plan")
-        return StolenTile(header, pixels, (), time.monotonic() + header.lease_s, rate)
+        return StolenTile(header, pixels, victim, time.monotonic() + header.lease_s, rate)
 
     async def _connection(self, address: Address) -> Connection:
         for known in [known for known, connection in self._victims.items() if connection.closed]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.owner import Owner
     from edge.strips import StripStore
-    from edge.thief import Thief
+    from edge.thief import StolenTile, Thief
     from edge.work import Work
     from shared.engine.sessions import TileEngine
     from shared.frames import FrameInfo
@@ -129,16 +129,21 @@ class Worker:
         if stolen is None:
             return False
         thief.ask(idle=False)
-        header = stolen.header
-        if header.epoch == work.epoch:
+        if stolen.header.epoch != work.epoch:
+            return True
+        strips: Sequence[Array] | None = ()
+        found: StolenTile | None = stolen
+        if stolen.header.reusing:
+            strips = await self._strips.gather(work, stolen.header.info.frame, stolen.header.tile)
+            if strips is None:
+                found = await thief.whole(work, stolen)
+        if found is not None:
+            header = found.header
             tile = work.tile(header.tile, reusing=header.reusing)
-            await self._run(
-                work,
-                Assignment(
-                    header.info, header.owner, tile, stolen.pixels, stolen.strips, header.wanted,
-                    stolen.fetch_bytes_per_s,
-                ),
-            )  # fmt: skip
+            assignment = Assignment(
+                header.info, header.owner, tile, found.pixels, strips or (), header.wanted, found.fetch_bytes_per_s
+            )
+            await self._run(work, assignment)
         return True
 
     async def _run(self, work: Work, assigned: Assignment) -> bool:

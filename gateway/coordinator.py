@@ -7,8 +7,12 @@ parked until there is some, so nobody polls.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.victims import Candidate, Policy, round_robin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,18 @@ class Match:
 class _Queue:
     waiting: int = 0
     blocked: int = 0
+    near: dict[str, int] = field(default_factory=dict)
+
+    def open_to(self, thief: str) -> int:
+        return self.waiting + self.near.get(thief, 0)
+
+    def take(self, thief: str) -> None:
+        if self.waiting:
+            self.waiting -= 1
+            return
+        self.blocked = max(0, self.blocked - 1)
+        if self.near.get(thief):
+            self.near[thief] -= 1
 
 
 @dataclass(slots=True)
@@ -30,17 +46,22 @@ class Coordinator:
     """Knows how many tasks wait at each owner, as far as it was told, and who asks for work.
 
     The counts are estimates: owners work on their queue too. A thief that finds nothing says so with its next request,
-    and the owner is not granted again until it announces. Blocked tasks are only for thieves that are idle.
+    and the owner is not granted again until it announces. Blocked tasks are only for thieves that are idle, or near.
     """
 
     policy: Policy = round_robin
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _parked: dict[str, bool] = field(default_factory=dict)
 
-    def announce(self, owner: str, waiting: int, blocked: int = 0) -> list[Match]:
-        """`owner` has so many tasks waiting and blocked now; while some wait for itself, it asks for none."""
+    def announce(
+        self, owner: str, waiting: int, blocked: int = 0, near: Mapping[str, int] | None = None
+    ) -> list[Match]:
+        """`owner` has so many tasks waiting and blocked now, the latter but not for nodes that are `near`.
+
+        While some wait for itself, it asks for none.
+        """
         queue = self._queues.setdefault(owner, _Queue())
-        queue.waiting, queue.blocked = waiting, blocked
+        queue.waiting, queue.blocked, queue.near = waiting, blocked, dict(near or {})
         if waiting:
             self._parked.pop(owner, None)
         return self._match()
@@ -66,7 +87,7 @@ class Coordinator:
         matches = []
         for thief, idle in list(self._parked.items()):
             others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
-            candidates = [Candidate(owner, queue.waiting) for owner, queue in others if queue.waiting]
+            candidates = [Candidate(owner, queue.open_to(thief)) for owner, queue in others if queue.open_to(thief)]
             if not candidates and idle:
                 candidates = [Candidate(owner, queue.blocked) for owner, queue in others if queue.blocked]
             if not candidates:
@@ -74,9 +95,6 @@ class Coordinator:
             victim = self.policy(candidates).owner
             del self._parked[thief]
             queue = self._queues[victim] = self._queues.pop(victim)  # its next turn is after all others'
-            if queue.waiting:
-                queue.waiting -= 1
-            else:
-                queue.blocked -= 1
+            queue.take(thief)
             matches.append(Match(thief, victim))
         return matches

@@ -203,7 +203,8 @@ class Gateway:
             return
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
-        self._grant(self._coordinator.announce(announcement.node, announcement.waiting, announcement.blocked))
+        told = announcement
+        self._grant(self._coordinator.announce(told.node, told.waiting, told.blocked, told.near))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         if request.epoch == self._plan.epoch and self._members.online(request.node) is not None:
@@ -223,7 +224,9 @@ class Gateway:
             await self._nodes_changed.wait()
             self._nodes_changed.clear()
             received = {f"tcp_{kind}": count for kind, count in self._traffic.items()}
-            report = self._members.report({**received, "mqtt": self._bus.sent_bytes})
+            report = self._members.report(
+                {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+            )
             if report != told and self._bus.connected.is_set():
                 told = report
                 with contextlib.suppress(BrokerError):

@@ -73,6 +73,7 @@ class Bus:
         self.broker = broker
         self.connected = asyncio.Event()
         self.sent_bytes = 0
+        self.received_bytes = 0
         self._client_id = client_id
         self._will = will
         self._birth = birth
@@ -185,6 +186,8 @@ class Bus:
             log.debug("%s", error)
 
     async def _dispatch(self, message: aiomqtt.Message) -> None:
+        if isinstance(message.payload, bytes):
+            self.received_bytes += len(str(message.topic)) + len(message.payload)
         for topic, where, handler in self._handlers:
             if not message.topic.matches(where):
                 continue

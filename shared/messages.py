@@ -82,7 +82,7 @@ class NodeReport(Message):
     epoch: int = Field(default=0, description="the plan that it is ready for, 0 for none")
     tiles: TileCounts = TileCounts()
     bytes: dict[str, int] = Field(
-        default_factory=dict, description="received by TCP by kind of message, and sent by MQTT"
+        default_factory=dict, description="received by TCP, by kind of message; sent and received by MQTT"
     )
     cameras: tuple[str, ...] = ()
     reason: str = ""
@@ -139,13 +139,15 @@ class NodeStats(Message):
 class TaskAnnouncement(Message):
     """An owner has so many tasks waiting in its queue now.
 
-    `blocked` are those whose neighbours' strips are still missing: only who is idle may be worth one of them.
+    `blocked` are those whose neighbours' strips are still missing: only who is idle may be worth one of them. Some of
+    them are not for nodes that are `near`, by name, as these compute all the strips themselves.
     """
 
     node: str = Field(pattern=NAME_PATTERN)
     epoch: int
     waiting: int = Field(ge=0)
     blocked: int = Field(default=0, ge=0)
+    near: dict[str, int] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
 
 

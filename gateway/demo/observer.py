@@ -93,7 +93,7 @@ class Observer:
             for kind, count in counted.items():
                 if kind == "mqtt":
                     mqtt[name] += count
-                else:
+                elif kind.startswith("tcp_"):
                     tcp[kind.removeprefix("tcp_")] += count
         return {"tcp": dict(sorted(tcp.items())), "mqtt": dict(sorted(mqtt.items()))}
 

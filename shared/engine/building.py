@@ -143,8 +143,7 @@ class _Program:
         self._placed.add(made)
         border = border_value(layer) if layer else 0.0
         producer = self._made_by.get(tensor)
-        dequantised = producer is not None and producer.op_type == "DequantizeLinear"
-        if not dequantised or not self._is_scalar(producer.input[1]) or border not in {0.0, float("-inf")}:
+        if producer is None or not self._has_quantised(producer, border):
             self._pad(tensor, made, number, border, self.type_of(tensor))
             return made
         # Between DequantizeLinear and the layer nothing may stand, or the layer is not computed in integers.
@@ -207,6 +206,11 @@ class _Program:
         name = f"pad.{dtype.name}.{'lowest' if lowest else border}"
         self._constant(name, np.array(value).astype(dtype))
         return name
+
+    def _has_quantised(self, producer: onnx.NodeProto, border: float) -> bool:
+        """Whether a map can be padded before it is made float: with zero, or the lowest value, of one scale for all."""
+        quantised = producer.op_type == "DequantizeLinear" and self._is_scalar(producer.input[1])
+        return quantised and border in {0.0, float("-inf")}
 
     def _is_scalar(self, constant: str) -> bool:
         return constant in self._constants and np.prod(self._constants[constant].dims, initial=1) == 1

@@ -1,0 +1,261 @@
+"""Running one setting: a real cluster on emulated nodes, from its start to the last frame."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cluster.nodes import Limits, Link, Nodes, open_nodes
+from benchmarks.setting import FrameTimes, Measurement, Setting
+from benchmarks.workload import CUT
+from camera_sources.source import FOOTAGE
+from gateway.demo.cluster import Child, LocalCluster, free_port
+from shared.addresses import Address
+from shared.errors import DeepThingsError
+from shared.processes import dying_with_parent, stop_process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+GATEWAY = "gateway"
+START_TIMEOUT_S = 300.0
+"""The first time, every edge prepares programs for its processor."""
+
+FRAME_TIMEOUT_S = 60.0
+LOCAL_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
+"""Messages that do not belong to a frame's way between nodes: a camera's, which is beside its edge, and programs."""
+
+
+class UnfinishedError(DeepThingsError):
+    """A setting that did not come to its end."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the witness has passed on."""
+
+    bridge: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[str, Any] = field(default_factory=dict)
+    gateway_bytes: dict[str, int] = field(default_factory=dict)
+    detections: list[dict[str, Any]] = field(default_factory=list)
+    cameras: dict[str, dict[str, Any]] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, kind: str, name: str, message: dict[str, Any]) -> None:
+        """One line."""
+        match kind:
+            case "bridge":
+                self.bridge = message["state"]
+            case "plan":
+                self.plan = message
+            case "nodes":
+                self.nodes, self.gateway_bytes = message["nodes"], message["gateway_bytes"]
+            case "detections":
+                self.detections.append(message)
+            case _:
+                self.cameras[name] = message
+        self.news.set()
+
+    async def until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+        """Wait for something to have been heard. Raises UnfinishedError."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self.news.clear()
+                    await self.news.wait()
+        except TimeoutError:
+            raise UnfinishedError(f"{what} did not come within {timeout_s:.0f} s") from None
+
+
+async def measure(setting: Setting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
+    """Run a setting. `models` are what to load, by workload; `folder` gets the logs, `cache` keeps programs.
+
+    Raises DeepThingsError when the cluster does not start, or does not finish its frames.
+    """
+    edges = [f"edge-{number}" for number in range(1, setting.edges + 1)]
+    limits = dict.fromkeys(edges, Limits(setting.edge_cpu)) | {GATEWAY: Limits(setting.gateway_cpu)}
+    nodes = open_nodes([GATEWAY, *edges], limits, Link(setting.link_mbit, setting.shared_medium))
+    with nodes:
+        broker = Address(nodes.address(GATEWAY), 1883 if nodes.shaped else free_port())
+        async with LocalCluster(broker, folder) as cluster:
+            run = _Run(setting, nodes, cluster, cache)
+            nodes.unlimited()
+            await run.start_gateway(models[setting.workload])
+            async with run.witness():
+                await run.start_edges(edges)
+                nodes.limited()
+                return await run.frames(edges)
+
+
+class _Run:
+    def __init__(self, setting: Setting, nodes: Nodes, cluster: LocalCluster, cache: Path) -> None:
+        self._setting = setting
+        self._nodes = nodes
+        self._cluster = cluster
+        self._cache = cache
+        self._children: list[Child] = []
+        self._heard = Heard()
+
+    def _listen(self, node: str) -> tuple[str, str]:
+        return "--listen", self._nodes.address(node)
+
+    async def start_gateway(self, model: str) -> None:
+        setting = self._setting
+        grid = () if setting.method == "bodp" else ("--grid", setting.grid)
+        cut = () if setting.workload == "built-in" else ("--cut", CUT)
+        self._children.append(
+            await self._cluster.start(
+                GATEWAY, "gateway", *self._listen(GATEWAY), "--port", str(self._cluster.broker.port), "--model", model,
+                "--method", setting.method, *grid, *cut, "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
+                host=self._nodes.command(GATEWAY),
+            )
+        )  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def witness(self) -> AsyncIterator[None]:
+        """Have everything on the bus written down, by a process beside the gateway that takes none of its time."""
+        process = await asyncio.create_subprocess_exec(
+            *self._nodes.bare_command(GATEWAY), *dying_with_parent(), sys.executable, "-P", "-m", "benchmarks.witness",
+            str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL, limit=2**24,
+        )  # fmt: skip
+        reading = asyncio.create_task(self._read(process))
+        watching = asyncio.create_task(self._watch_children())
+        try:
+            await self._until("the gateway's start", lambda: self._heard.bridge == "online", START_TIMEOUT_S)
+            yield
+        finally:
+            watching.cancel()
+            await stop_process(process, 5.0)
+            await asyncio.gather(reading, watching, return_exceptions=True)
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self._heard.take(*json.loads(line))
+
+    async def _watch_children(self) -> None:
+        """Wake whoever waits when a process ends."""
+        while not any(child.process.returncode is not None for child in self._children):
+            await asyncio.sleep(0.5)
+        self._heard.news.set()
+
+    async def _until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+        def fulfilled() -> object:
+            for child in self._children:
+                if child.process.returncode is not None:
+                    raise UnfinishedError(f"{child.name} ended before {what}; see {child.log}")
+            return condition()
+
+        await self._heard.until(what, fulfilled, timeout_s)
+
+    async def start_edges(self, edges: list[str]) -> None:
+        """Until all of them follow the plan that is made for all of them."""
+        for name in edges:
+            self._children.append(
+                await self._cluster.start(
+                    name, "edge", "--gateway", str(self._cluster.broker), "--name", name, *self._listen(name),
+                    "-v", "--cache", str(self._cache), "--frames-in-flight", str(self._setting.frames_in_flight),
+                    host=self._nodes.command(name),
+                )
+            )  # fmt: skip
+        await self._until("the edges' start", lambda: self._ready(edges), START_TIMEOUT_S)
+
+    def _ready(self, edges: list[str]) -> bool:
+        plan, nodes = self._heard.plan, self._heard.nodes
+        tiles = len(plan["stages"][0]["tiles"]) if plan else 0
+        planned = self._setting.method != "bodp" or tiles == len(edges)
+        return planned and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in edges)
+
+    async def frames(self, edges: list[str]) -> Measurement:
+        """Play every camera's frames through the cluster."""
+        setting, heard = self._setting, self._heard
+        before, account = self._interfaces(edges), self._account()
+        used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
+        cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
+        for name, owner in zip(cameras, edges, strict=False):
+            self._cluster_camera(
+                await self._cluster.start(
+                    name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
+                    "--every-frame", "--loop", "--frames", str(setting.frames), host=self._nodes.bare_command(owner),
+                )
+            )  # fmt: skip
+        timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 10.0
+        await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
+        after = self._interfaces(edges)
+        await self._until("the last figures", lambda: not any(n["cameras"] for n in heard.nodes.values()), 30.0)
+        return Measurement(
+            setting=setting,
+            frames=tuple(_times(frame) for frame in heard.detections),
+            dropped=self._dropped(),
+            interface_bytes=None if before is None or after is None else after - before,
+            accounted_bytes=dict(self._account() - account),
+            peak_memory=self._by_node(edges, self._nodes.peak_memory_bytes),
+            cpu_seconds=dict(Counter(self._by_node(edges, self._nodes.cpu_seconds)) - used),
+            detections_sha256=_fingerprint(heard.detections),
+            shaped=self._nodes.shaped,
+        )
+
+    def _cluster_camera(self, camera: Child) -> None:
+        """A camera may end; only the others must not."""
+        self._cameras = [*getattr(self, "_cameras", []), camera]
+
+    def _ended(self, camera: str) -> bool:
+        stats = self._heard.cameras.get(camera)
+        seen = sum(1 for frame in self._heard.detections if frame["camera"] == camera)
+        return stats is not None and stats["ended"] and seen >= stats["counts"]["published"]
+
+    def _dropped(self) -> dict[str, int]:
+        dropped: Counter[str] = Counter()
+        for stats in self._heard.cameras.values():
+            dropped.update(stats["counts"]["dropped"])
+        return dict(dropped)
+
+    def _interfaces(self, edges: list[str]) -> int | None:
+        """Bytes that all nodes have received over their interfaces."""
+        counters = [self._nodes.counters(node) for node in (GATEWAY, *edges)]
+        return sum(c.received_bytes for c in counters if c is not None) if all(counters) else None
+
+    def _account(self) -> Counter[str]:
+        """Bytes that nodes say they have received from each other by TCP, and edges exchanged with the broker."""
+        account: Counter[str] = Counter()
+        for counted in (*(node["bytes"] for node in self._heard.nodes.values()), self._heard.gateway_bytes):
+            for kind, count in counted.items():
+                if kind.startswith("tcp_") and kind.removeprefix("tcp_") not in LOCAL_KINDS:
+                    account[kind.removeprefix("tcp_")] += count
+        for node in self._heard.nodes.values():
+            account["mqtt"] += node["bytes"].get("mqtt", 0) + node["bytes"].get("mqtt_received", 0)
+        return account
+
+    @staticmethod
+    def _by_node(edges: list[str], read: Callable[[str], Any]) -> dict[str, Any]:
+        return {node: value for node in (GATEWAY, *edges) if (value := read(node)) is not None}
+
+
+def _times(frame: dict[str, Any]) -> FrameTimes:
+    latency = frame["latency_ms"]
+    counts = frame["nodes"].values()
+    return FrameTimes(
+        camera=frame["camera"],
+        number=frame["number"],
+        fused_s=(latency["prepare"] + latency["tiles"]) / 1e3,
+        total_s=(latency["total"] - latency["transfer"]) / 1e3,
+        published_at=frame["published_at"],
+        tiles=sum(count["own"] + count["stolen"] for count in counts),
+        stolen=sum(count["stolen"] for count in counts),
+        duplicates=frame["duplicates"],
+    )
+
+
+def _fingerprint(detections: list[dict[str, Any]]) -> str:
+    """The same whenever the same was seen, in whatever order frames were published."""
+    seen = sorted((frame["camera"], frame["number"], json.dumps(frame["objects"])) for frame in detections)
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""One setting of an experiment, and what was measured in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A cluster and what it computes: `workload` is "fused" (the paper's 16 layers), "whole" or "built-in".
+
+    The defaults are those that the authors' own program was measured with. Cores, Mbit/s, frames of each source.
+    """
+
+    method: str
+    grid: str = "3x3"
+    edges: int = 1
+    sources: int = 1
+    workload: str = "fused"
+    link_mbit: float = 100.0
+    shared_medium: bool = False
+    edge_cpu: float = 0.2
+    gateway_cpu: float = 0.4
+    pixels: str = "uint8"
+    frames: int = 8
+    frames_in_flight: int = 1
+
+    @property
+    def text(self) -> str:
+        """What a person needs to tell it from others."""
+        grid = "" if self.method in {"bodp", "whole"} else f" {self.grid}"
+        medium = "shared " if self.shared_medium else ""
+        more = "" if self.workload == "fused" else f", {self.workload} network"
+        sources = f", {self.sources} sources" if self.sources > 1 else ""
+        pixels = ", float32 pixels" if self.pixels == "float32" else ""
+        return f"{self.method}{grid}, {self.edges} edges{sources}, {medium}{self.link_mbit:g} Mbit/s{pixels}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """One published frame, in seconds: from its arrival at the owner until all tiles are merged; and to the end.
+
+    `total_s` is from capture; `published_at` since 1970.
+    """
+
+    camera: str
+    number: int
+    fused_s: float
+    total_s: float
+    published_at: float
+    tiles: int
+    stolen: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was seen in a setting. Bytes are of all frames together; `interface_bytes` are None without interfaces.
+
+    `accounted_bytes` are the bytes that nodes say they received by TCP from each other and sent by MQTT.
+    """
+
+    setting: Setting
+    frames: tuple[FrameTimes, ...]
+    dropped: dict[str, int]
+    interface_bytes: int | None
+    accounted_bytes: dict[str, int]
+    peak_memory: dict[str, int]
+    cpu_seconds: dict[str, float]
+    detections_sha256: str = ""
+    shaped: bool = True
+
+    @property
+    def steady(self) -> tuple[FrameTimes, ...]:
+        """All frames but each camera's first two, while connections are made and paces learned."""
+        first = {camera: sorted(f.number for f in self.frames if f.camera == camera)[:2] for camera in self.cameras}
+        later = tuple(frame for frame in self.frames if frame.number not in first[frame.camera])
+        return later or self.frames
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(sorted({frame.camera for frame in self.frames}))
+
+    @property
+    def fused_s(self) -> float:
+        """Median latency of the fused layers."""
+        return median(frame.fused_s for frame in self.steady)
+
+    @property
+    def largest_fused_s(self) -> float:
+        """The largest of the cameras' medians."""
+        return max(median(f.fused_s for f in self.steady if f.camera == camera) for camera in self.cameras)
+
+    @property
+    def total_s(self) -> float:
+        """Median latency from capture to publication."""
+        return median(frame.total_s for frame in self.steady)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Published frames of all cameras, while all of them run."""
+        by_camera = [sorted(f.published_at for f in self.steady if f.camera == camera) for camera in self.cameras]
+        begin, end = max(times[0] for times in by_camera), min(times[-1] for times in by_camera)
+        count = sum(1 for frame in self.frames if begin < frame.published_at <= end)
+        return count / (end - begin) if end > begin else 0.0
+
+    @property
+    def bytes_per_frame(self) -> float:
+        """On all links together: by the interfaces, or by our own account where there are none."""
+        counted = self.interface_bytes if self.interface_bytes is not None else sum(self.accounted_bytes.values())
+        return counted / max(1, len(self.frames))
+
+    @property
+    def stolen_share(self) -> float:
+        """Tiles that were not computed by their owner."""
+        return sum(frame.stolen for frame in self.frames) / max(1, sum(frame.tiles for frame in self.frames))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Measurement:
+        frames = tuple(FrameTimes(**frame) for frame in said["frames"])
+        return cls(**{**said, "setting": Setting(**said["setting"]), "frames": frames})

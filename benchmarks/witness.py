@@ -1,0 +1,44 @@
+"""What a subscriber on the gateway hears, as JSON lines on standard output; runs inside the gateway's namespace.
+
+python -P -m benchmarks.witness HOST:PORT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from shared import topics
+from shared.addresses import Address
+from shared.bus import Bus
+
+if TYPE_CHECKING:
+    from shared.topics import Topic
+
+HEARD: dict[str, Topic[Any]] = {
+    "bridge": topics.BRIDGE_STATE,
+    "plan": topics.PLAN,
+    "nodes": topics.BRIDGE_NODES,
+    "detections": topics.DETECTIONS,
+    "camera": topics.CAMERA_STATS,
+}
+"""What is passed on, by the name it gets."""
+
+
+def main() -> None:
+    """Print what is heard until the parent ends."""
+    bus = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}")
+    for kind, topic in HEARD.items():
+        bus.on(topic, lambda name, message, kind=kind: _print(kind, name, message.model_dump(mode="json")))
+    asyncio.run(bus.run())
+
+
+def _print(kind: str, name: str, message: dict[str, Any]) -> None:
+    print(json.dumps([kind, name, message]), flush=True)  # noqa: T201  (read by whoever started it)
+
+
+if __name__ == "__main__":
+    main()

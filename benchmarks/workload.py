@@ -1,0 +1,111 @@
+"""The paper's network with seeded random weights: YOLOv2 in Darknet's files, whole or without its last layers.
+
+Nobody may hand its 200 MB of weights on, and for bytes and times they do not matter.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+INPUT = 608
+FUSED_LAYERS = 16
+"""Layers 0 to 15 are fused in the paper, section V."""
+
+CUT = "layer_15"
+"""The map behind the fused layers, as the importer of Darknet's files calls it."""
+
+CLASSES, ANCHORS = 80, 5
+ANCHOR_SIZES = "0.57273,0.677385, 1.87446,2.06253, 3.33843,5.47434, 7.88282,3.52778, 9.77052,9.16828"
+
+POOL = (0, 0)
+LAYERS = (
+    (32, 3), POOL, (64, 3), POOL, (128, 3), (64, 1), (128, 3), POOL, (256, 3), (128, 1), (256, 3), POOL,
+    (512, 3), (256, 1), (512, 3), (256, 1), (512, 3), POOL, (1024, 3), (512, 1), (1024, 3), (512, 1), (1024, 3),
+    (1024, 3), (1024, 3),
+)  # fmt: skip
+"""Filters and kernel size of YOLOv2's chain."""
+
+OBJECTNESS_BIAS, CLASS_SPREAD = -5.0, 4.0
+"""Most cells show nothing, and classes differ: so that a few objects are found, which must be the same everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A convolution: input channels, filters, kernel size; `head` is the one before the detection layer."""
+
+    channels: int
+    filters: int
+    size: int
+    head: bool = False
+
+
+def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
+    """Write yolov2.cfg and yolov2.weights (205 MB) into the folder, or, not `whole`, yolov2-fused.* (14 MB).
+
+    The latter has the fused layers and a detection layer right behind them. Returns the .cfg.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    cfg = folder / ("yolov2.cfg" if whole else "yolov2-fused.cfg")
+    sections, layers = _network(LAYERS if whole else LAYERS[:FUSED_LAYERS], whole=whole)
+    cfg.write_text("\n\n".join(sections))
+    random = np.random.default_rng(seed)
+    with cfg.with_suffix(".weights").open("wb") as file:
+        file.write(struct.pack("<3iq", 0, 2, 5, 0))
+        for layer in layers:
+            for array in _weights(random, layer):
+                file.write(array.astype("<f4").tobytes())
+    return cfg
+
+
+def _network(chain: Sequence[tuple[int, int]], *, whole: bool) -> tuple[list[str], list[_Layer]]:
+    """The sections of the .cfg, and the convolutions in its order."""
+    sections, layers, channels = [f"[net]\nheight={INPUT}\nwidth={INPUT}\nchannels=3"], [], 3
+    for filters, size in chain:
+        if (filters, size) == POOL:
+            sections.append("[maxpool]\nsize=2\nstride=2")
+            continue
+        sections.append(_convolution(filters, size))
+        layers.append(_Layer(channels, filters, size))
+        channels = filters
+    if whole:
+        sections += ["[route]\nlayers=-9", _convolution(64, 1), "[reorg]\nstride=2", "[route]\nlayers=-1,-4"]
+        sections.append(_convolution(1024, 3))
+        layers += [_Layer(512, 64, 1), _Layer(channels + 4 * 64, 1024, 3)]
+        channels = 1024
+    filters = ANCHORS * (5 + CLASSES)
+    sections.append(f"[convolutional]\nsize=1\nstride=1\npad=1\nfilters={filters}\nactivation=linear")
+    layers.append(_Layer(channels, filters, 1, head=True))
+    sections.append(f"[region]\nanchors={ANCHOR_SIZES}\nclasses={CLASSES}\ncoords=4\nnum={ANCHORS}\nsoftmax=1\n")
+    return sections, layers
+
+
+def _convolution(filters: int, size: int) -> str:
+    return f"[convolutional]\nbatch_normalize=1\nfilters={filters}\nsize={size}\nstride=1\npad=1\nactivation=leaky"
+
+
+def _weights(random: np.random.Generator, layer: _Layer) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """Biases, scales, means, variances, kernels, in Darknet's order; maps stay about as large as the picture."""
+    fan_in = layer.channels * layer.size**2
+    kernels = random.standard_normal((layer.filters, fan_in)) * np.sqrt(2.4 / fan_in)
+    kernels -= kernels.mean(axis=1, keepdims=True)  # so that cells differ
+    biases = random.normal(0, 0.1, layer.filters)
+    if layer.head:
+        rows = kernels.reshape(ANCHORS, 5 + CLASSES, fan_in)
+        rows[:, 5:] *= CLASS_SPREAD
+        rows[:, 4] *= 2.5
+        biases.reshape(ANCHORS, -1)[:, 4] += OBJECTNESS_BIAS
+        yield from (biases, kernels)
+        return
+    yield biases
+    yield random.uniform(0.9, 1.3, layer.filters)
+    yield random.normal(0, 0.2, layer.filters)
+    yield random.uniform(0.5, 2, layer.filters)
+    yield kernels
