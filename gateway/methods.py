@@ -69,8 +69,6 @@ def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Se
     """A stage for every layer. Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition."""
     if min(grid.rows, grid.columns) > 1:
         raise ConfigurationError(f"method {Method.BODP} divides along one axis, not into {grid}; write {grid.count}x1")
-    if shares and len(shares) != grid.count:
-        raise ConfigurationError(f"{len(shares)} speeds for the {grid.count} devices of grid {grid}")
     cuts = layer_cuts(network, cut)
     before: list[Sequence[str]] = [(), *cuts[:-1]]
     return tuple(

@@ -82,7 +82,11 @@ class Sharing(Generic[T]):
 
     def expire(self, nodes: Sequence[str], now: float) -> list[Share[T]]:
         """Shares without a result in time, and tiles that nobody could take before, are given out again."""
-        late = [shared for shared in self._frames.values() if shared.until <= now and self._ready(shared)]
+        late = [
+            shared
+            for shared in self._frames.values()
+            if shared.until <= now and self._ready(shared) and len(shared.done) < self._tile_count
+        ]
         unheld = [
             shared
             for shared in self._frames.values()

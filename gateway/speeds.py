@@ -16,7 +16,7 @@ RECENT_RESULTS = 16
 ENOUGH_RESULTS = 4
 """With fewer, a node is taken to be like the others: the first tiles of a process are slow."""
 
-NOTICEABLE = 0.2
+NOTICEABLE = 0.25
 """Shares that differ by less are left as they are; measurements do."""
 
 

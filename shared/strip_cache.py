@@ -28,16 +28,16 @@ class StripCache(Generic[K]):
     def put(self, frame: str, key: K, strips: list[Array]) -> None:
         """Keep strips; whole older frames make room for them, and where that is not enough, they are not kept."""
         size = _size(strips)
-        while self.bytes + size > self._cap_bytes and self._frames:
+        growth = size - _size(self._frames.get(frame, {}).get(key, []))
+        if size > self._cap_bytes:
+            return
+        while self.bytes + growth > self._cap_bytes:
             oldest = next(iter(self._frames))
             if oldest == frame:
                 return
             self.drop(oldest)
-        if self.bytes + size > self._cap_bytes:
-            return
-        kept = self._frames.setdefault(frame, {})
-        self.bytes += size - _size(kept.get(key, []))
-        kept[key] = strips
+        self._frames.setdefault(frame, {})[key] = strips
+        self.bytes += growth
 
     def get(self, frame: str, key: K) -> list[Array] | None:
         """What was put there; None when it never was, or has been dropped."""

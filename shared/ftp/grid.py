@@ -48,7 +48,7 @@ class Grid:
         With a `halo`, the cells above and below (and left and right) that a tile needs beyond its own, tiles become
         equal with their halos: those at the border, which have it on one side only, get more cells of their own.
         With `shares`, one for each tile of a grid of one row or one column, tiles are as large as their shares say.
-        Raises ConfigurationError when a tile would be empty.
+        Raises ConfigurationError when a tile would be empty, or shares do not fit.
         """
         if self.rows > height or self.columns > width:
             raise ConfigurationError(
@@ -56,10 +56,14 @@ class Grid:
                 f"choose at most {height}x{width}, or cut the network earlier"
             )
         rows, columns = _bounds(height, self.rows, halo[0]), _bounds(width, self.columns, halo[1])
-        if shares and len(shares) == self.rows:
-            rows = _biased(height, shares)
-        elif shares:
-            columns = _biased(width, shares)
+        if shares:
+            if min(self.rows, self.columns) > 1 or len(shares) != self.count or min(shares) < 0 or not any(shares):
+                raise ConfigurationError(
+                    f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: one row or one column "
+                    "is divided, with a share for each tile, not all of them 0"
+                )
+            rows = _biased(height, shares) if self.columns == 1 else rows
+            columns = _biased(width, shares) if self.columns > 1 else columns
         return tuple(
             Region(rows[r], columns[c], rows[r + 1], columns[c + 1])
             for r in range(self.rows)

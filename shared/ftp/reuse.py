@@ -92,18 +92,22 @@ class _Reader:
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
     def _spare(self, layer: Layer, box: Region) -> Region:
-        """What must be computed of a map of which `box` is read; the rest is noted as parts. One cell at least."""
+        """What must be computed of a map of which `box` is read; the rest is noted as parts. One cell at least.
+
+        Tiles of one row have the same rows of every map, those of one column the same columns, as regions are found
+        axis by axis: so a neighbour that reaches into the box does so all along its side.
+        """
         if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # its map is handed on before, in a byte a cell
             return box
         (name,) = layer.outputs
         top, left, bottom, right = box.corners
-        if (above := self._map(name, ABOVE)) and above.top <= top < above.bottom and _spans(above, left, right):
+        if (above := self._map(name, ABOVE)) and above.top <= top < above.bottom:
             top = min(above.bottom, bottom - 1)
-        if (below := self._map(name, BELOW)) and below.top < bottom <= below.bottom and _spans(below, left, right):
+        if (below := self._map(name, BELOW)) and below.top < bottom <= below.bottom:
             bottom = max(below.top, top + 1)
-        if (beside := self._map(name, LEFT)) and beside.left <= left < beside.right and _stands(beside, top, bottom):
+        if (beside := self._map(name, LEFT)) and beside.left <= left < beside.right:
             left = min(beside.right, right - 1)
-        if (beside := self._map(name, RIGHT)) and beside.left < right <= beside.right and _stands(beside, top, bottom):
+        if (beside := self._map(name, RIGHT)) and beside.left < right <= beside.right:
             right = max(beside.left, left + 1)
         around = {
             ABOVE: Region(box.top, box.left, top, box.right),
@@ -129,11 +133,3 @@ class _Reader:
                     strips.append(Strip(number, side, giver, self.parts[name, side], (box.top, box.left)))
         inputs = tuple(self.regions.boxes[tensor] for tensor in self._inputs)
         return Tile(self._tile.index, inputs, self._tile.outputs, pads, self._macs, tuple(strips))
-
-
-def _spans(region: Region, left: int, right: int) -> bool:
-    return region.left <= left and region.right >= right
-
-
-def _stands(region: Region, top: int, bottom: int) -> bool:
-    return region.top <= top and region.bottom >= bottom

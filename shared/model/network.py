@@ -90,9 +90,12 @@ class Network:
 
     def between(self, after: Iterable[str], cut: Iterable[str]) -> tuple[Layer, ...]:
         """The layers behind the cut `after` (all, when empty) that `cut` needs. Raises CutError as head does."""
-        after = tuple(after)
+        after, cut = tuple(after), tuple(cut)
         before = {layer.name for layer in self.head(after)} if after else set()
-        return tuple(layer for layer in self.head(cut) if layer.name not in before)
+        head = self.head(cut)
+        if not before <= {layer.name for layer in head}:
+            raise CutError(f"{self.name}: the cut {','.join(cut)} does not lie behind {','.join(after)}")
+        return tuple(layer for layer in head if layer.name not in before)
 
     def _refuse_leaks(self, cut: tuple[str, ...], head: list[Layer]) -> None:
         inside = {tensor for layer in head for tensor in layer.outputs} | {self.input}

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
 from gateway.catalogue import MODELS, Model
-from gateway.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare
+from gateway.methods import Method
+from gateway.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare, verify
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe
@@ -35,8 +34,8 @@ def run_whole(proto, tensors, pixels, preprocessing):
     return session.run(tensors, {session.get_inputs()[0].name: np.ascontiguousarray(image.transpose(2, 0, 1)[None])})
 
 
-def assert_exact(model, grid, cut, pixels, whole):
-    tiled = TiledHead(PartitionedModel.of(model, grid, cut), threads=1).run(pixels)
+def assert_exact(model, grid, cut, pixels, whole, **method):
+    tiled = TiledHead(PartitionedModel.of(model, grid, cut, **method), threads=1).run(pixels)
     for made, expected in zip(tiled, whole, strict=True):
         assert made.shape == expected.shape
         assert expected.std() > 1e-3, "a map without values proves nothing"
@@ -102,9 +101,40 @@ def test_a_map_that_is_no_number_is_not_taken_for_equal():
     assert not compare([np.full((1, 1, 2, 2), np.nan, np.float32)], whole).max_abs_diff <= TOLERANCE
 
 
-def test_a_program_is_named_by_its_hash(nanodet):
-    partitioned = PartitionedModel.of(nanodet, Grid(2, 2))
-    assert partitioned.program_sha256 == hashlib.sha256(partitioned.program).hexdigest()
+METHODS = [
+    (Method.WHOLE, Grid(1, 1), ()),
+    (Method.BODP, Grid(4, 1), (3, 1, 2, 1)),
+    (Method.BODP, Grid(1, 3), ()),
+    (Method.WSH, Grid(3, 3), ()),
+    (Method.WST_S, Grid(3, 3), ()),
+    (Method.WST_S, Grid(4, 5), ()),
+]
+
+
+@pytest.mark.parametrize(("method", "grid", "shares"), METHODS)
+def test_the_built_in_model_by_every_method_equals_the_whole(nanodet, street, whole_street, method, grid, shares):
+    assert_exact(nanodet, grid, None, street, whole_street, method=method, shares=shares)
+
+
+@pytest.mark.parametrize(("method", "grid", "shares"), METHODS)
+def test_the_layers_that_the_paper_fuses_by_every_method_equal_the_whole(yolov2, method, grid, shares):
+    model, pixels, whole = yolov2
+    assert_exact(model, grid, "layer_15", pixels, whole, method=method, shares=shares)
+
+
+@pytest.mark.parametrize("grid", [Grid(2, 2), Grid(3, 3)], ids=str)
+def test_tiles_that_hand_on_strips_as_edges_compute_them_equal_the_whole(nanodet, street, grid):
+    partitioned = PartitionedModel.of(nanodet, grid, method=Method.WST_S)
+    assert partitioned.stage.joints
+    difference, engine = verify(partitioned, street, threads=1)
+    assert difference.exact
+    assert engine == "prepared"
+
+
+def test_every_stage_has_a_program_of_its_own(nanodet):
+    assert len(PartitionedModel.of(nanodet, Grid(2, 2)).programs) == 1
+    layer_by_layer = PartitionedModel.of(nanodet, Grid(2, 1), method=Method.BODP)
+    assert len(set(layer_by_layer.programs)) == len(layer_by_layer.stages) == len(layer_by_layer.kinds) > 5
 
 
 def test_the_tail_turns_the_maps_at_the_cut_into_the_models_outputs(nanodet, street):

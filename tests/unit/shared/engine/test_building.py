@@ -15,17 +15,19 @@ from tests.unit.random_networks import DENSE, cases
 from tests.unit.shared.engine.running import (
     assert_same,
     build_stage,
+    merge_reusing,
     merge_tiles,
     prepare,
     random_pixels,
     run_whole,
+    special_engines,
 )
 
 
 def run_tiles(model, cut, grid, pixels):
     stage, program = build_stage(model, cut, grid)
     engine = PaddingEngine(program)
-    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile_pixels, tile.pads))
+    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile.form, [tile_pixels])[0])
 
 
 @settings(max_examples=300)
@@ -47,7 +49,7 @@ def test_a_region_is_the_smallest_that_suffices(case):
     session = onnxruntime.InferenceSession(case.original.SerializeToString(), providers=["CPUExecutionProvider"])
     before = session.run(list(case.cut), {"image": prepare(pixels)})
     for tile in stage.tiles[:4]:
-        rows, columns = tile.input.slices
+        rows, columns = tile.inputs[0].slices
         for edge in ((rows.start, columns), (rows.stop - 1, columns), (rows, columns.start), (rows, columns.stop - 1)):
             changed = pixels.copy()
             changed[edge] ^= 128
@@ -55,7 +57,7 @@ def test_a_region_is_the_smallest_that_suffices(case):
             assert any(
                 not np.array_equal(one[:, :, *region.slices], other[:, :, *region.slices])
                 for one, other, region in zip(before, after, tile.outputs, strict=True)
-            ), f"tile {tile.index} does not need {edge} of {tile.input}"
+            ), f"tile {tile.index} does not need {edge} of {tile.inputs[0]}"
 
 
 def test_tiles_that_lie_in_the_padding_are_exact():
@@ -107,7 +109,8 @@ def test_a_program_takes_pixels_and_pads_and_gives_the_maps_in_order():
     stage, program = build_stage(build.model(fine, coarse), ["coarse", "fine"], Grid(2, 2))
     graph = onnx.load_from_string(program).graph
     assert [value.name for value in graph.input] == [PIXELS, PADS]
-    made = PaddingEngine(program).run(random_pixels(9, 9), stage.tiles[0].pads)
+    made, given_strips = PaddingEngine(program).run(stage.tiles[0].form, [random_pixels(9, 9)])
+    assert given_strips == []
     assert [array.shape for array in made] == [(1, 4, 4, 4), (1, 4, 8, 8)]
 
 
@@ -162,3 +165,37 @@ def test_layers_without_names_can_be_tiled(branched):
     pixels = random_pixels(24, 24)
     (made,) = run_tiles(branched, ["joined"], Grid(2, 2), pixels)
     np.testing.assert_allclose(made, run_whole(branched, ["joined"], pixels)[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("near", ["Conv", "MaxPool", "Identity"])
+@pytest.mark.parametrize("reuse", [False, True])
+def test_a_quantised_map_of_which_every_reader_has_floats_of_its_own_is_exact(near, reuse):
+    """A DequantizeLinear for each reader, one of which needs less of the map than the other."""
+    build = Builder(24, 24)
+    build.constant("scale", np.float32(0.05))
+    build.constant("zero", np.uint8(128))
+    map_ = build.layer("QuantizeLinear", build.conv("image", 4, 3, pads=[1] * 4), "scale", "zero", channels=4)
+    one, two = (build.layer("DequantizeLinear", map_, "scale", "zero", channels=4) for _ in range(2))
+    if near == "Conv":
+        one = build.conv(one, 4, 3, pads=[1] * 4)
+    elif near == "MaxPool":
+        one = build.layer("MaxPool", one, kernel_shape=[3, 3], pads=[1] * 4)
+    joined = build.layer("Concat", one, build.conv(two, 4, 5, pads=[2] * 4), axis=1)
+    model, pixels = build.model(joined), random_pixels(24, 24)
+    stage, program = build_stage(model, [joined], Grid(3, 3), reuse=reuse)
+    whole = run_whole(model, [joined], pixels)
+    assert_same(merge_reusing(model, stage, [pixels], special_engines(program)), whole)
+    engine = PaddingEngine(program)
+    assert_same(merge_tiles(model, stage, pixels, lambda part, tile: engine.run(tile.form, [part])[0]), whole)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, -3.0])
+def test_a_quantised_map_is_padded_with_a_value_that_it_may_not_have_itself(value):
+    build = Builder(12, 12)
+    scale, zero = build.constant("scale", np.float32(0.05)), build.constant("zero", np.uint8(10))
+    map_ = build.layer("QuantizeLinear", build.conv("image", 4, 1), scale, zero, channels=4)
+    floats = build.layer("DequantizeLinear", map_, scale, zero, channels=4)
+    constants = {"amounts": np.array([0, 0, 1, 2, 0, 0, 2, 1]), "value": np.array(value)}
+    last = build.conv(build.layer("Pad", floats, constants=constants), 2, 3)
+    model, pixels = build.model(last), random_pixels(12, 12)
+    assert_same(run_tiles(model, [last], Grid(3, 3), pixels), run_whole(model, [last], pixels))

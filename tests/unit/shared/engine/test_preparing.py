@@ -23,11 +23,11 @@ from tests.unit.shared.engine.running import assert_same, build_stage, merge_til
 
 
 def kinds_of(stage):
-    return TileKinds.of(((tile.pads, (tile.input.height, tile.input.width)) for tile in stage.tiles), 10**6)
+    return TileKinds(stage.forms, 10**6)
 
 
 def run_prepared(model, stage, engine, pixels):
-    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile_pixels, tile.pads))
+    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile.form, [tile_pixels])[0])
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,7 +36,7 @@ def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, n
     stage, program = build_stage(case.model, case.cut, Grid(min(3, case.grid.rows), min(3, case.grid.columns)))
     path = tmp_path / f"{number}.onnx"
     path.write_bytes(program)
-    prepare(path, kinds_of(stage).kinds, tmp_path / str(number))
+    prepare(path, kinds_of(stage).forms, tmp_path / str(number))
     pixels = random_pixels(*describe(case.model, "random").input_size)
     tiled = run_prepared(case.model, stage, PreparedEngine(tmp_path / str(number)), pixels)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
@@ -62,8 +62,8 @@ def program(network, tmp_path):
 
 def test_weights_are_written_once_whatever_the_number_of_kinds(network, program, tmp_path):
     stage = network[2]
-    prepare(program, kinds_of(stage).kinds[:1], tmp_path / "one")
-    prepare(program, kinds_of(stage).kinds, tmp_path / "nine")
+    prepare(program, kinds_of(stage).forms[:1], tmp_path / "one")
+    prepare(program, kinds_of(stage).forms, tmp_path / "nine")
     one, nine = ((tmp_path / name / WEIGHTS).stat().st_size for name in ("one", "nine"))
     assert len(Manifest.from_json(json.loads((tmp_path / "nine" / MANIFEST).read_text())).kinds) == 9
     assert one == nine >= 4 * (16 * 3 * 9 + 32 * 16 * 9 + 32 * 32 * 9)
@@ -85,9 +85,24 @@ def test_what_was_prepared_is_used_again(network, program, tmp_path, monkeypatch
     assert open_engine(program, kinds_of(network[2]), tmp_path).name == "prepared"
 
 
+def test_what_was_prepared_for_other_sizes_of_the_same_kinds_is_used_again(network, program, tmp_path, monkeypatch):
+    forms = kinds_of(network[2]).forms
+    open_engine(program, TileKinds(forms, 10**6), tmp_path)
+    monkeypatch.setattr(opening, "_prepare", lambda *_: pytest.fail("prepared twice"))
+    larger = [replace(form, sizes=tuple((height + 1, width + 2) for height, width in form.sizes)) for form in forms]
+    assert open_engine(program, TileKinds.of(larger[::-1], 10**6), tmp_path).name == "prepared"
+
+
+def test_of_every_kind_of_tile_there_is_one_form(network):
+    forms = kinds_of(network[2]).forms
+    larger = [replace(form, sizes=((99, 99),)) for form in forms]
+    assert TileKinds.of((*forms, *larger), 1).kinds == TileKinds(forms, 1).kinds
+    assert len(TileKinds.of((*forms, *larger), 1).forms) == len(forms) == 9
+
+
 def test_another_program_is_prepared_by_itself(network, program, tmp_path):
     open_engine(program, kinds_of(network[2]), tmp_path)
-    open_engine(program, TileKinds(kinds_of(network[2]).kinds[:4], 10**6), tmp_path)
+    open_engine(program, TileKinds(kinds_of(network[2]).forms[:4], 10**6), tmp_path)
     assert len(list(tmp_path.glob("prepared-*"))) == 2
 
 
@@ -140,8 +155,8 @@ def test_what_kept_a_program_from_being_prepared_may_pass(network, program, tmp_
 
 
 def test_a_program_whose_kinds_do_not_fit_is_refused_by_the_process_that_prepares(network, program, tmp_path, caplog):
-    (pads, size), *rest = kinds_of(network[2]).kinds
-    assert open_engine(program, TileKinds(((pads[:-1], size), *rest), 10**6), tmp_path).name == "plain"
+    form, *rest = kinds_of(network[2]).forms
+    assert open_engine(program, TileKinds((replace(form, pads=form.pads[:-1]), *rest), 10**6), tmp_path).name == "plain"
     assert "could not be prepared" in caplog.text
 
 
@@ -158,7 +173,7 @@ def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(ne
     honest = preparing._optimise
     monkeypatch.setattr(preparing, "_optimise", wrong)
     with pytest.raises(ModelError, match=r"tiles of kind \d+ differ by"):
-        prepare(program, kinds_of(network[2]).kinds, tmp_path / "wrong")
+        prepare(program, kinds_of(network[2]).forms, tmp_path / "wrong")
 
 
 def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp_path, monkeypatch):
@@ -171,4 +186,4 @@ def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp
 
     monkeypatch.setattr(preparing._WeightFile, "take", salted)
     with pytest.raises(ModelError, match="weights of its kinds of tile differ"):
-        prepare(program, kinds_of(network[2]).kinds, tmp_path / "salted")
+        prepare(program, kinds_of(network[2]).forms, tmp_path / "salted")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shared.engine.building import build_program
+from shared.engine.manifest import form_to_json
 from shared.engine.sessions import Network, PaddingEngine, normalise, open_session
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -57,7 +58,7 @@ def test_threads_do_not_change_the_result():
     build = Builder(32, 32)
     stage, program = program_of(build.model(build.conv("image", 16, 3, name="conv", pads=[1] * 4)), "conv", Grid(1, 1))
     pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
-    one, two = (PaddingEngine(program, threads).run(pixels, stage.tiles[0].pads)[0] for threads in (1, 2))
+    one, two = (PaddingEngine(program, threads).run(stage.tiles[0].form, [pixels])[0][0] for threads in (1, 2))
     np.testing.assert_allclose(one, two, rtol=0, atol=1e-6)
 
 
@@ -66,9 +67,9 @@ def test_pixels_need_not_be_contiguous():
     stage, program = program_of(build.model(build.conv("image", 4, 3, name="conv")), "conv", Grid(2, 2))
     pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
     engine, tile = PaddingEngine(program), stage.tiles[3]
-    view = pixels[tile.input.slices]
+    view = pixels[tile.inputs[0].slices]
     assert not view.flags.c_contiguous
-    np.testing.assert_array_equal(engine.run(view, tile.pads)[0], engine.run(view.copy(), tile.pads)[0])
+    np.testing.assert_array_equal(engine.run(tile.form, [view])[0][0], engine.run(tile.form, [view.copy()])[0][0])
 
 
 def test_a_program_runs_from_its_file_as_from_its_bytes(tmp_path):
@@ -77,8 +78,9 @@ def test_a_program_runs_from_its_file_as_from_its_bytes(tmp_path):
     path = tmp_path / "program.onnx"
     path.write_bytes(program)
     pixels = np.full((5, 5, 3), 9, np.uint8)
-    pads = stage.tiles[0].pads
-    np.testing.assert_array_equal(PaddingEngine(path).run(pixels, pads)[0], PaddingEngine(program).run(pixels, pads)[0])
+    form = stage.tiles[0].form
+    one, other = (PaddingEngine(source).run(form, [pixels])[0] for source in (path, program))
+    np.testing.assert_array_equal(one[0], other[0])
 
 
 def test_a_network_gives_its_outputs_by_name():
@@ -101,11 +103,12 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation_of_each_cha
 MEASURE = """
 import json, sys
 import numpy as np
+from shared.engine.manifest import form_from_json
 from shared.engine.sessions import PaddingEngine
 program, tiles = sys.argv[1], json.loads(sys.argv[2])
 engine = PaddingEngine(program)
-for height, width, pads in tiles:
-    engine.run(np.zeros((height, width, 3), np.uint8), pads)
+for form in map(form_from_json, tiles):
+    engine.run(form, [np.zeros((*form.sizes[0], 3), np.uint8)])
 with open("/proc/self/status") as status:
     print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
@@ -125,10 +128,10 @@ def test_tiles_of_every_kind_need_hardly_more_memory_than_tiles_of_one_kind(tmp_
     assert len({tile.pads for tile in stage.tiles}) == 9
 
     def peak_bytes(tiles):
-        listed = json.dumps([(tile.input.height, tile.input.width, tile.pads) for tile in tiles])
+        listed = json.dumps([form_to_json(tile.form) for tile in tiles])
         command = [sys.executable, "-c", MEASURE, str(path), listed]
         return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) * 1024
 
-    largest = max(stage.tiles, key=lambda tile: tile.input.area)
+    largest = max(stage.tiles, key=lambda tile: tile.inputs[0].area)
     one_kind, every_kind = peak_bytes([largest] * len(stage.tiles)), peak_bytes(stage.tiles)
     assert every_kind < one_kind + WEIGHTS_BYTES

@@ -5,7 +5,7 @@ import onnx
 from hypothesis import given, settings
 
 from shared.engine.building import PADS
-from shared.engine.sessions import PaddingEngine
+from shared.engine.sessions import SpecialEngine
 from shared.engine.specialising import specialise
 from shared.ftp.grid import Grid
 from shared.model.loading import describe
@@ -17,9 +17,10 @@ from tests.unit.shared.engine.running import assert_same, build_stage, merge_til
 def run_special(model, stage, program, pixels):
     """Tiles by a session of its own for each kind."""
     loaded = onnx.load_from_string(program)
-    kinds = {tile.pads for tile in stage.tiles}
-    engines = {pads: PaddingEngine(specialise(loaded, pads).SerializeToString()) for pads in kinds}
-    return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engines[tile.pads].run(tile_pixels, ()))
+    engines = {form.kind: SpecialEngine(specialise(loaded, form).SerializeToString()) for form in stage.forms}
+    return merge_tiles(
+        model, stage, pixels, lambda tile_pixels, tile: engines[tile.form.kind].run(tile.form, [tile_pixels])[0]
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -44,7 +45,7 @@ def small(*, transposed=False):
 
 def specialised(model, cut, tile=0):
     stage, program = build_stage(model, [cut], Grid(3, 3))
-    return specialise(onnx.load_from_string(program), stage.tiles[tile].pads).graph
+    return specialise(onnx.load_from_string(program), stage.tiles[tile].form).graph
 
 
 def test_borders_go_back_into_convolutions_and_pools():
@@ -81,7 +82,7 @@ def test_the_program_itself_stays_as_it_is():
     model, cut = small()
     stage, program = build_stage(model, [cut], Grid(3, 3))
     loaded = onnx.load_from_string(program)
-    specialise(loaded, stage.tiles[0].pads)
+    specialise(loaded, stage.tiles[0].form)
     assert loaded.SerializeToString(deterministic=True) == program
 
 

@@ -113,3 +113,60 @@ def test_a_halo_never_makes_the_largest_part_larger(length, parts, halo):
 
     grid = Grid(parts, 1)
     assert largest(grid.cells(length, 1, (halo, 0.0))) <= largest(grid.cells(length, 1)) + 1
+
+
+@pytest.mark.parametrize(
+    ("length", "shares", "sizes"),
+    [
+        (12, (1, 1, 1), [4, 4, 4]),
+        (12, (1, 2, 3), [2, 4, 6]),
+        (10, (0.5, 0.25, 0.25), [5, 3, 2]),
+        (7, (3,), [7]),
+        (10, (1000, 1, 1), [8, 1, 1]),
+        (10, (1, 1, 1000), [1, 1, 8]),
+        (10, (1, 1000, 1), [1, 8, 1]),
+        (3, (5, 1, 1), [1, 1, 1]),
+        (6, (1, 0, 1), [3, 1, 2]),
+    ],
+)
+def test_tiles_are_as_large_as_their_shares_and_have_a_cell_at_least(length, shares, sizes):
+    down, across = Grid(len(shares), 1), Grid(1, len(shares))
+    assert heights(down.cells(length, 5, shares=shares)) == sizes
+    assert [cell.width for cell in across.cells(5, length, shares=shares)] == sizes
+    assert {cell.width for cell in down.cells(length, 5, shares=shares)} == {5}
+    assert {cell.height for cell in across.cells(5, length, shares=shares)} == {5}
+
+
+@st.composite
+def lengths_and_shares(draw):
+    shares = draw(st.lists(st.floats(0.01, 100), min_size=1, max_size=9))
+    return draw(st.integers(len(shares), 60)), shares
+
+
+@given(lengths_and_shares())
+def test_whatever_the_shares_every_cell_belongs_to_one_tile_and_none_is_empty(case):
+    length, shares = case
+    cells = Grid(len(shares), 1).cells(length, 3, shares=shares)
+    assert [cell.top for cell in cells] == [0, *(cell.bottom for cell in cells[:-1])]
+    assert sum(heights(cells)) == length
+    assert min(heights(cells)) >= 1
+
+
+@given(lengths_and_shares())
+def test_tiles_differ_from_their_shares_by_a_cell_at_most_where_none_is_less_than_one(case):
+    length, shares = case
+    ideal = [length * share / sum(shares) for share in shares]
+    if min(ideal) >= 1:
+        made = heights(Grid(len(shares), 1).cells(length, 3, shares=shares))
+        assert max(abs(one - other) for one, other in zip(made, ideal, strict=True)) <= 1 + 1e-9
+
+
+@given(st.integers(1, 9), st.integers(9, 60))
+def test_equal_shares_divide_as_evenly_as_none(parts, length):
+    made = heights(Grid(parts, 1).cells(length, 3, shares=[2.0] * parts))
+    assert max(made) - min(made) <= 1
+
+
+def test_shares_do_not_make_a_grid_fit_that_is_larger_than_the_map():
+    with pytest.raises(ConfigurationError, match="at most 2x6"):
+        Grid(3, 1).cells(2, 6, shares=(1, 1, 1))

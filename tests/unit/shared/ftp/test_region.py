@@ -67,3 +67,29 @@ def test_clipping_always_leaves_a_cell_of_the_map(region, height, width):
     clipped = region.clip(height, width)
     assert clipped.area > 0
     assert cells(clipped) <= cells(Region.whole(height, width))
+
+
+def test_corners_are_top_left_bottom_and_right():
+    region = Region(1, 2, 3, 5)
+    assert region.corners == (1, 2, 3, 5)
+    assert Region(*region.corners) == region
+
+
+@given(regions(), coordinates, coordinates)
+def test_a_region_seen_from_a_cell_has_the_same_cells_counted_from_there(region, top, left):
+    seen = region.seen_from(top, left)
+    assert cells(seen) == {(row - top, column - left) for row, column in cells(region)}
+    assert seen.seen_from(-top, -left) == region
+
+
+@given(regions(), regions())
+def test_an_overlap_has_the_cells_of_both(one, other):
+    overlap = one.overlap(other)
+    assert (cells(overlap) if overlap else set()) == cells(one) & cells(other)
+    assert overlap == other.overlap(one)
+
+
+def test_regions_that_only_touch_do_not_overlap():
+    assert Region(0, 0, 2, 2).overlap(Region(2, 0, 4, 2)) is None
+    assert Region(0, 0, 2, 2).overlap(Region(0, 2, 2, 4)) is None
+    assert Region(0, 0, 2, 2).overlap(Region(1, 1, 4, 4)) == Region(1, 1, 2, 2)

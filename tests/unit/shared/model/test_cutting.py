@@ -56,3 +56,23 @@ def test_a_cut_across_a_branch_is_refused(part):
 
 def test_a_head_is_a_valid_model(nanodet):
     onnx.checker.check_model(head_model(nanodet.proto, nanodet.network, ("concat_28",)), full_check=True)
+
+
+def test_the_part_between_two_cuts_begins_with_the_maps_of_the_first(nanodet, street):
+    image = {"image": normalise(street, nanodet.spec.preprocessing)}
+    first, second = ("concat_28",), ("concat_28", "concat_44", "concat_65")
+    begin = Network(head_model(nanodet.proto, nanodet.network, first).SerializeToString())
+    between = head_model(nanodet.proto, nanodet.network, second, after=first)
+    assert [value.name for value in between.graph.input] == list(first)
+    layers = [layer.outputs for layer in nanodet.network.between(first, second)]
+    assert [tuple(node.output) for node in between.graph.node] == layers
+    whole = Network(head_model(nanodet.proto, nanodet.network, second).SerializeToString()).run(image)
+    made = Network(between.SerializeToString()).run(begin.run(image))
+    assert list(made) == list(second)
+    for name, expected in whole.items():
+        np.testing.assert_allclose(made[name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_cannot_begin_with_maps_beside_which_others_leak(nanodet):
+    with pytest.raises(CutError, match="also need"):
+        head_model(nanodet.proto, nanodet.network, ("concat_28", "concat_44", "concat_65"), after=("concat_44",))

@@ -68,3 +68,24 @@ def test_a_cut_behind_nothing_is_refused(forked):
 def test_a_network_knows_who_makes_a_tensor(forked):
     assert forked.producers["joined"].name == "joined"
     assert "image" not in forked.producers
+
+
+@pytest.mark.parametrize(
+    ("after", "cut", "layers"),
+    [
+        ([], ["joined"], ["trunk", "left", "right", "joined"]),
+        (["trunk"], ["left", "right"], ["left", "right"]),
+        (["trunk"], ["last"], ["left", "right", "joined", "last"]),
+        (["left", "right"], ["joined", "last"], ["joined", "last"]),
+        (["left", "trunk"], ["left", "right"], ["right"]),
+        (["joined"], ["joined"], []),
+    ],
+)
+def test_between_two_cuts_lie_the_layers_that_the_second_needs_and_the_first_does_not(forked, after, cut, layers):
+    assert [layer.name for layer in forked.between(after, cut)] == layers
+
+
+@pytest.mark.parametrize(("after", "cut"), [(["left"], ["last"]), (["trunk"], ["left"])])
+def test_both_cuts_are_refused_across_which_a_tensor_leaks(forked, after, cut):
+    with pytest.raises(CutError, match="also need trunk"):
+        forked.between(after, cut)
