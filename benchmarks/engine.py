@@ -8,7 +8,6 @@ rounds in which all constructions take turns in one process, memory from a fresh
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from benchmarks.workload import CUT, INPUT, write_yolov2
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.catalogue import Model, open_model
@@ -36,9 +34,8 @@ from shared.ftp.costs import tile_costs
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.letterbox import Letterbox
-from shared.model.loading import describe
-from shared.model.spec import CompleteSpec, Preprocessing
-from tests.networks import yolov2_first_16
+from shared.model.cutting import with_outputs
+from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,18 +45,14 @@ if TYPE_CHECKING:
     from shared.ftp.tiles import Stage
     from shared.letterbox import Pixels
 
-SIZE = 608
-CUT = "layer_15"
 GRIDS = ("1x1", "3x3", "5x5")
 EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
 MIB = 2**20
 
 
-def paper_workload() -> Model:
-    """YOLOv2's layers 0 to 15 as a model."""
-    proto = yolov2_first_16(SIZE)
-    spec = CompleteSpec(name="yolov2-16", file="", decoder=None, preprocessing=Preprocessing())
-    return Model(spec, proto, proto, describe(proto, spec.name))
+def paper_workload(folder: Path) -> Model:
+    """YOLOv2's layers 0 to 15, with a detection layer behind them, as a model; its files go into the folder."""
+    return open_model(str(write_yolov2(folder, whole=False)))
 
 
 @dataclass(frozen=True)
@@ -110,12 +103,13 @@ def memory(benches: dict[str, Bench], folder: Path) -> Table:
 
 def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
     """Sum of the tiles' times, in times of the whole, and that by the ratio of operations."""
-    pixels = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    pixels = np.random.default_rng(1).integers(0, 256, (INPUT, INPUT, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(whole), options, providers=["CPUExecutionProvider"])
-    runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {"image": image})}
+    name = session.get_inputs()[0].name
+    runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {name: image})}
     for grid, bench in benches.items():
         prepared = open_engine(bench.program, bench.partitioned.kinds[0], bench.cache)
         plain = PaddingEngine(bench.program)
@@ -167,9 +161,9 @@ def main(rounds: int, models: tuple[str, ...]) -> None:
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = paper_workload()
+        model = paper_workload(folder)
         whole = folder / "whole.onnx"
-        whole.write_bytes(model.proto.SerializeToString())
+        whole.write_bytes(with_outputs(model.proto, [CUT]).SerializeToString())
         benches = {grid: Bench.at(model, grid, folder) for grid in GRIDS}
         console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
         console.print(memory(benches, folder))

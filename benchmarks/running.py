@@ -128,14 +128,12 @@ class _Run:
             stderr=asyncio.subprocess.DEVNULL, limit=2**24,
         )  # fmt: skip
         reading = asyncio.create_task(self._read(process))
-        watching = asyncio.create_task(self._watch_children())
         try:
             await self._until("the gateway's start", lambda: self._heard.bridge == "online", START_TIMEOUT_S)
             yield
         finally:
-            watching.cancel()
             await stop_process(process, 5.0)
-            await asyncio.gather(reading, watching, return_exceptions=True)
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -143,19 +141,25 @@ class _Run:
             self._heard.take(*json.loads(line))
 
     async def _watch_children(self) -> None:
-        """Wake whoever waits when a process ends."""
-        while not any(child.process.returncode is not None for child in self._children):
-            await asyncio.sleep(0.5)
+        """Wake whoever waits when a process ends, whichever it is."""
+        ends = [asyncio.ensure_future(child.process.wait()) for child in self._children]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         self._heard.news.set()
 
     async def _until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+        """Wait for something to have been heard, while all processes live. Raises UnfinishedError."""
+
         def fulfilled() -> object:
             for child in self._children:
                 if child.process.returncode is not None:
                     raise UnfinishedError(f"{child.name} ended before {what}; see {child.log}")
             return condition()
 
-        await self._heard.until(what, fulfilled, timeout_s)
+        watching = asyncio.create_task(self._watch_children())
+        try:
+            await self._heard.until(what, fulfilled, timeout_s)
+        finally:
+            watching.cancel()
 
     async def start_edges(self, edges: list[str]) -> None:
         """Until all of them follow the plan that is made for all of them."""
@@ -163,7 +167,7 @@ class _Run:
             self._children.append(
                 await self._cluster.start(
                     name, "edge", "--gateway", str(self._cluster.broker), "--name", name, *self._listen(name),
-                    "-v", "--cache", str(self._cache), "--frames-in-flight", str(self._setting.frames_in_flight),
+                    "--cache", str(self._cache), "--frames-in-flight", str(self._setting.frames_in_flight),
                     host=self._nodes.command(name),
                 )
             )  # fmt: skip
@@ -182,11 +186,9 @@ class _Run:
         used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
         cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
         for name, owner in zip(cameras, edges, strict=False):
-            self._cluster_camera(
-                await self._cluster.start(
-                    name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
-                    "--every-frame", "--loop", "--frames", str(setting.frames), host=self._nodes.bare_command(owner),
-                )
+            await self._cluster.start(
+                name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
+                "--every-frame", "--loop", "--frames", str(setting.frames), host=self._nodes.bare_command(owner),
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 10.0
         await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
@@ -203,10 +205,6 @@ class _Run:
             detections_sha256=_fingerprint(heard.detections),
             shaped=self._nodes.shaped,
         )
-
-    def _cluster_camera(self, camera: Child) -> None:
-        """A camera may end; only the others must not."""
-        self._cameras = [*getattr(self, "_cameras", []), camera]
 
     def _ended(self, camera: str) -> bool:
         stats = self._heard.cameras.get(camera)

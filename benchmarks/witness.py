@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared import topics
@@ -16,6 +17,7 @@ from shared.addresses import Address
 from shared.bus import Bus
 
 if TYPE_CHECKING:
+    from shared.message import Message
     from shared.topics import Topic
 
 HEARD: dict[str, Topic[Any]] = {
@@ -32,12 +34,12 @@ def main() -> None:
     """Print what is heard until the parent ends."""
     bus = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}")
     for kind, topic in HEARD.items():
-        bus.on(topic, lambda name, message, kind=kind: _print(kind, name, message.model_dump(mode="json")))
+        bus.on(topic, partial(_print, kind))
     asyncio.run(bus.run())
 
 
-def _print(kind: str, name: str, message: dict[str, Any]) -> None:
-    print(json.dumps([kind, name, message]), flush=True)  # noqa: T201  (read by whoever started it)
+def _print(kind: str, name: str, message: Message) -> None:
+    print(json.dumps([kind, name, message.model_dump(mode="json")]), flush=True)  # read by whoever started it
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Counters", "EmulatedNodes", "Limits", "Link", "LoopbackNodes", "Nodes", "open_nodes"]
+__all__ = ["Counters", "EmulatedNodes", "Limits", "Link", "LoopbackNodes", "Nodes", "open_nodes", "why_not"]
 
 
 class Nodes(Protocol):
@@ -147,10 +147,15 @@ class LoopbackNodes:
         pass
 
 
+def why_not(link: Link) -> str:
+    """Why nodes cannot be emulated here, in one line; empty where they can."""
+    return networking.available(link) or limiting.available()
+
+
 def open_nodes(names: Sequence[str], limits: Mapping[str, Limits], link: Link) -> Nodes:
     """Emulated nodes, or, where the kernel or the user's rights are not up to it, ones on loopback that say why not.
 
     Enter what is returned. Raises ConfigurationError for bad names.
     """
-    reason = networking.available(link) or limiting.available()
+    reason = why_not(link)
     return LoopbackNodes(reason) if reason else EmulatedNodes(names, limits, link)

@@ -23,6 +23,7 @@ COMMANDS = {
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
     "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
+    "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
 }
 """Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""

@@ -12,6 +12,9 @@ from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
+WORKERS_CAP = 256
+"""A device for each row of most maps; with the longest names and addresses they fill half a header."""
+
 
 class Header(BaseModel):
     """Base of all headers."""
@@ -123,7 +126,7 @@ class Tile(Header):
     reusing: bool = False
     wanted: tuple[int, ...] = Field(default=(), max_length=4)
     attempt: int = 0
-    workers: tuple[WorkerRef, ...] = Field(default=(), max_length=1024)
+    workers: tuple[WorkerRef, ...] = Field(default=(), max_length=WORKERS_CAP)
 
 
 class Strips(Header):

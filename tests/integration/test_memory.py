@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.engine import CUT, GRIDS, paper_workload
+from benchmarks.engine import GRIDS, paper_workload
+from benchmarks.workload import CUT
 from gateway.measuring import measure_memory
 from shared.ftp.grid import Grid
 
 
 @pytest.fixture(scope="module")
-def peaks():
+def peaks(tmp_path_factory):
     """Bytes above what importing takes, of fresh processes: by grid, and of onnxruntime as it comes."""
-    return measure_memory(paper_workload(), [CUT], [Grid.parse(grid) for grid in GRIDS])
+    return measure_memory(paper_workload(tmp_path_factory.mktemp("model")), [CUT], [Grid.parse(grid) for grid in GRIDS])
 
 
 @pytest.mark.parametrize(

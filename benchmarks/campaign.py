@@ -1,0 +1,115 @@
+"""Measuring all settings of a scope, one after the other; what is measured is written down at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.running import measure
+from benchmarks.setting import Measurement
+from benchmarks.workload import write_yolov2
+from gateway.catalogue import DEFAULT_MODEL
+from shared.errors import DeepThingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from benchmarks.setting import Setting
+
+RESULTS = "results.json"
+TABLE = "results.csv"
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Measurements and where they are kept; one that was interrupted goes on where it was.
+
+    `reason` is why nodes were not emulated, empty when they were.
+    """
+
+    folder: Path
+    machine: dict[str, Any] = field(default_factory=dict)
+    measurements: list[Measurement] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @classmethod
+    def open(cls, folder: Path) -> Campaign:
+        """With what the folder holds already."""
+        campaign = cls(folder, machine=this_machine())
+        path = folder / RESULTS
+        if path.exists():
+            campaign.measurements = [Measurement.from_json(row) for row in json.loads(path.read_text())["measurements"]]
+        return campaign
+
+    async def run(self, settings: Sequence[Setting], tell: Callable[[int, str], None]) -> None:
+        """Measure what is missing; `tell` hears the number of the setting that begins, and what the last one gave.
+
+        A setting that fails is told and left out: the others are of use without it.
+        """
+        models = self._models(settings)
+        known = {measurement.setting for measurement in self.measurements}
+        for number, setting in enumerate(settings):
+            if setting in known:
+                continue
+            tell(number, setting.text)
+            slug = "".join(letter if letter.isalnum() else "-" for letter in setting.text)
+            try:
+                measured = await measure(setting, models, self.folder / "logs" / slug, self.folder / "cache")
+            except DeepThingsError as error:
+                self.failures[setting.text] = str(error)
+                tell(number, f"failed: {error}")
+                continue
+            self.measurements.append(measured)
+            self.save()
+
+    def save(self) -> None:
+        """Write everything down."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
+        (self.folder / RESULTS).write_text(json.dumps(said, indent=1))
+        rows = [_row(measured) for measured in self.measurements]
+        with (self.folder / TABLE).open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def _models(self, settings: Sequence[Setting]) -> dict[str, str]:
+        """What to load for each workload; files are made when they are missing."""
+        models = {"built-in": DEFAULT_MODEL}
+        for workload in {setting.workload for setting in settings} - set(models):
+            models[workload] = str(write_yolov2(self.folder / "models", whole=workload == "whole"))
+        return models
+
+
+def this_machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
+            names = [line.partition(":")[2].strip() for line in file if line.startswith(("model name", "Model"))]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()
+
+
+def _row(measured: Measurement) -> dict[str, Any]:
+    figures = {
+        "fused_s": round(measured.fused_s, 4),
+        "total_s": round(measured.total_s, 4),
+        "frames_per_s": round(measured.frames_per_s, 3),
+        "bytes_per_frame": round(measured.bytes_per_frame),
+        "accounted_bytes_per_frame": round(sum(measured.accounted_bytes.values()) / max(1, len(measured.frames))),
+        "stolen_share": round(measured.stolen_share, 3),
+        "largest_edge_memory": max((v for k, v in measured.peak_memory.items() if k != "gateway"), default=0),
+        "shaped": measured.shaped,
+    }
+    return {**asdict(measured.setting), **figures}

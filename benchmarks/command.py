@@ -1,0 +1,125 @@
+"""`deepthings bench`: the paper's experiments on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.campaign import Campaign
+from benchmarks.cluster.nodes import Link, why_not
+from benchmarks.experiments import Scope, settings
+from benchmarks.figures import draw_all
+from benchmarks.findings import Results, findings
+from benchmarks.memory import memory_figures
+from benchmarks.page import PAGE, write_page
+from benchmarks.workload import CUT, write_yolov2
+from gateway.broker import find_mosquitto
+from gateway.catalogue import open_model
+from gateway.methods import Method
+from shared.cli.options import Parsed, json_option
+from shared.errors import ConfigurationError, DeepThingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.setting import Setting
+
+MOST_EDGES = 32
+
+
+def parse_edges(text: str) -> tuple[int, ...]:
+    """Read "1,2,6" or "1-6". Raises ConfigurationError."""
+    counts: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            counts += range(int(first), int(last or first) + 1)
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1 or max(counts) > MOST_EDGES:
+        raise ConfigurationError(f"edges {text!r}: write numbers from 1 to {MOST_EDGES}, as 1-6 or 1,2,6")
+    return tuple(sorted(set(counts)))
+
+
+def parse_methods(text: str) -> tuple[Method, ...]:
+    """Read "bodp,ftp-wst-s". Raises ConfigurationError."""
+    try:
+        return tuple(Method(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise ConfigurationError(f"methods {text!r}: write some of {', '.join(Method)}, with commas") from None
+
+
+def parse_link(text: str) -> Link:
+    """Read "100" or "100,shared" (Mbit/s). Raises ConfigurationError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(,\s*shared\s*)?", text)
+    if match is None:
+        raise ConfigurationError(f"link {text!r}: write Mbit/s, as 100, or 100,shared for one medium")
+    return Link(float(match[1]), shared=match[2] is not None)
+
+
+@click.group()
+def command() -> None:
+    """Measure clusters of real processes on an emulated network of weak devices."""
+
+
+@command.command()
+@click.option("--edges", type=Parsed("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
+@click.option(
+    "--methods", type=Parsed("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
+)
+@click.option("--link", type=Parsed("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all.")
+@click.option("--quick", is_flag=True, help="Under five minutes: fewer settings and frames.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-output"), help="Folder.")
+@json_option
+def paper(
+    edges: tuple[int, ...] | None, methods: tuple[Method, ...], link: Link, quick: bool, out: Path, as_json: bool
+) -> None:
+    """Repeat the paper's experiments: tables, figures, and a page that sets them beside the paper's.
+
+    Weak devices and their network are emulated with network namespaces and control groups, which needs root; without,
+    processes run unlimited on loopback. What was measured is kept in the folder: a run that was interrupted goes on.
+    """
+    find_mosquitto()
+    scope = Scope(edges or ((1, 6) if quick else (1, 2, 3, 4, 5, 6)), methods, link.rate_mbit, link.shared, quick)
+    console = Console(stderr=True)
+    campaign = Campaign.open(out)
+    campaign.reason = why_not(link)
+    if campaign.reason:
+        console.print(f"Not shaped: {campaign.reason}", highlight=False, soft_wrap=True)
+    begun = time.monotonic()
+    wanted = settings(scope)
+    _measure(campaign, wanted, console)
+    with console.status("memory"):
+        model = open_model(str(write_yolov2(out / "models", whole=False)))
+        memory = memory_figures(model, CUT, measured=not quick)
+    results = Results(scope, [measured for measured in campaign.measurements if measured.setting in set(wanted)])
+    if not results.all:
+        raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
+    found = findings(results, memory)
+    (out / PAGE).write_text(write_page(campaign, results, found, draw_all(results, memory, out)))
+    console.print(f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found]))
+    else:
+        print("\n".join(f"{f.figure}: {f.ours}" + (f" (paper {f.paper})" if f.paper else "") for f in found))
+
+
+def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) -> None:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(wanted))
+
+        def tell(number: int, text: str) -> None:
+            progress.update(task, completed=number, description=text)
+
+        asyncio.run(campaign.run(wanted, tell))
+        progress.update(task, completed=len(wanted), description="measured")

@@ -1,0 +1,117 @@
+"""The experiments of the paper, section V, each as the settings that it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from benchmarks.setting import Setting
+from gateway.methods import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FTP = (Method.WSH, Method.WST, Method.WST_S)
+DISTRIBUTED = (Method.BODP, *FTP)
+THIN_LINK_MBIT = 20.0
+
+EQUAL_ENGINE_CPU = 0.06
+"""Cores with which one edge needs as long for the 16 layers as the authors' engine does with 0.2, see their figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to measure: device counts, methods, link; `quick` leaves most settings out, and takes fewer frames."""
+
+    edges: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
+    methods: tuple[Method, ...] = tuple(Method)
+    link_mbit: float = 100.0
+    shared_medium: bool = False
+    quick: bool = False
+
+    def base(self, method: Method, **more: object) -> Setting:
+        """A setting of this scope."""
+        frames = 5 if self.quick else 8
+        link = {"link_mbit": self.link_mbit, "shared_medium": self.shared_medium, "frames": frames}
+        return Setting(str(method), **{**link, **more})  # type: ignore[arg-type]
+
+    def among(self, methods: Sequence[Method]) -> tuple[Method, ...]:
+        return tuple(method for method in methods if method in self.methods)
+
+
+def settings(scope: Scope) -> list[Setting]:
+    """All settings, each once, in an order in which what is compared is measured close together."""
+    experiments = (latency, traffic, sources) if scope.quick else (
+        latency, traffic, sources, thin_link, equal_engine, shared_medium, whole_network, built_in
+    )  # fmt: skip
+    return list(dict.fromkeys(setting for experiment in experiments for setting in experiment(scope)))
+
+
+def latency(scope: Scope) -> Iterator[Setting]:
+    """One source: latency and speed-up by devices and method; with and without reuse; the share of stolen tiles."""
+    grids = ("3x3",) if scope.quick else ("3x3", "4x4", "5x5")
+    for edges in scope.edges:
+        for method in scope.among([Method.WHOLE]):
+            if edges == 1:
+                yield scope.base(method, grid="1x1")
+        for method in scope.among([Method.BODP]):
+            yield scope.base(method, edges=edges)
+        for grid, method in product(grids, scope.among(FTP)):
+            yield scope.base(method, grid=grid, edges=edges)
+
+
+def traffic(scope: Scope) -> Iterator[Setting]:
+    """Bytes by devices and method, with the paper's float32 pixels."""
+    for edges, method in product(scope.edges, scope.among(DISTRIBUTED)):
+        if edges > 1:
+            yield replace(scope.base(method, edges=edges, pixels="float32"), frames=4)
+
+
+def sources(scope: Scope) -> Iterator[Setting]:
+    """One to six sources: the largest latency, and throughput."""
+    most = max(scope.edges)
+    counts = [most] if scope.quick else range(2, most + 1)
+    methods = (Method.BODP, Method.WST_S) if scope.quick else DISTRIBUTED
+    for count, method in product(counts, scope.among(methods)):
+        yield scope.base(method, edges=most, sources=count)
+    if not scope.quick and Method.WST_S in scope.methods:
+        yield scope.base(Method.WST_S, edges=most, sources=most, grid="5x5")
+
+
+def thin_link(scope: Scope) -> Iterator[Setting]:
+    """A slow link, where strips may cost more than they save."""
+    for edges, grid, method in product(_some(scope), ("3x3", "5x5"), scope.among([Method.WST, Method.WST_S])):
+        yield replace(scope.base(method, grid=grid, edges=edges), link_mbit=THIN_LINK_MBIT)
+
+
+def equal_engine(scope: Scope) -> Iterator[Setting]:
+    """Devices as much slower as our engine is faster than the authors': their ratio of computing to communication."""
+    if Method.WHOLE in scope.methods:
+        yield replace(scope.base(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=6)
+    for edges, method in product(_some(scope), scope.among(DISTRIBUTED)):
+        for grid in ("3x3",) if method is Method.BODP else ("3x3", "5x5"):
+            yield replace(scope.base(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=6)
+
+
+def shared_medium(scope: Scope) -> Iterator[Setting]:
+    """All devices on one medium, as on Wi-Fi."""
+    for method in scope.among(DISTRIBUTED):
+        yield replace(scope.base(method, edges=max(scope.edges)), shared_medium=True)
+
+
+def whole_network(scope: Scope) -> Iterator[Setting]:
+    """All of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
+    for edges in _some(scope):
+        for method in scope.among([Method.BODP, Method.WST_S]):
+            yield replace(scope.base(method, edges=edges, workload="whole"), frames=5)
+
+
+def built_in(scope: Scope) -> Iterator[Setting]:
+    """The built-in network, a real one that is made for small devices."""
+    for edges, method in product((1, max(scope.edges)), scope.among(DISTRIBUTED)):
+        yield scope.base(method, edges=edges, workload="built-in")
+
+
+def _some(scope: Scope) -> list[int]:
+    return [edges for edges in scope.edges if edges in {1, 2, 4, max(scope.edges)}]

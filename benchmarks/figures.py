@@ -1,0 +1,187 @@
+"""The paper's figures, drawn of what was measured here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from benchmarks import paper
+from gateway.methods import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+    from benchmarks.findings import Results
+    from benchmarks.memory import MemoryFigures
+    from benchmarks.setting import Measurement
+
+MIB = 2**20
+COLOURS = {
+    Method.WHOLE: "#7f7f7f", Method.BODP: "#c44e52", Method.WSH: "#dd8452", Method.WST: "#4c72b0",
+    Method.WST_S: "#2a9d5c",
+}  # fmt: skip
+NAMES = {
+    Method.WHOLE: "whole frame", Method.BODP: "MoDNN (BODP)", Method.WSH: "FTP-WSH", Method.WST: "FTP-WST",
+    Method.WST_S: "FTP-WST-S",
+}  # fmt: skip
+DISTRIBUTED = (Method.BODP, Method.WSH, Method.WST, Method.WST_S)
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#e0e0e0", "font.size": 9, "legend.frameon": False, "svg.hashsalt": "deepthings",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure in a file: what it shows."""
+
+    file: str
+    caption: str
+
+
+def draw_all(results: Results, memory: MemoryFigures | None, folder: Path) -> list[Drawn]:
+    """Write every figure for which there is something to draw, as PNG and SVG. Returns the PNGs."""
+    drawn = []
+    with mpl.rc_context(rc=STYLE):
+        for name, caption, figure in _figures(results, memory):
+            figure.savefig(folder / f"{name}.png", dpi=150)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            drawn.append(Drawn(f"{name}.png", caption))
+    return drawn
+
+
+def _figures(results: Results, memory: MemoryFigures | None) -> Iterator[tuple[str, str, Figure]]:
+    if memory is not None:
+        yield "memory", "Memory per layer, maps and weights, of the device that needs most", _memory(memory)
+    grids = [grid for grid in ("3x3", "4x4", "5x5") if results.by_edges(Method.WST_S, grid)]
+    if grids:
+        figure, axes = _panels(len(grids))
+        for panel, grid in zip(axes, grids, strict=True):
+            _lines(panel, results, grid, lambda measured: measured.fused_s)
+            panel.set(title=grid, xlabel="devices", ylim=(0, None))
+        axes[0].set_ylabel("latency of the fused layers, s")
+        _authors(axes, grids)
+        yield "latency", "Latency of the fused layers, one source", figure
+        figure, axes = _panels(len(grids))
+        for panel, grid in zip(axes, grids, strict=True):
+            _speed_up(panel, results, grid)
+            panel.set(title=grid, xlabel="devices", ylim=(0, None))
+        axes[0].set_ylabel("speed-up against one device by the same method")
+        yield "speed-up", "Speed-up by devices, one source", figure
+        figure, axes = _panels(len(grids))
+        for panel, grid in zip(axes, grids, strict=True):
+            _reuse(panel, results, grid)
+            panel.set(title=grid, xlabel="devices")
+        axes[0].set_ylabel("latency with reuse ÷ without")
+        yield "reuse", "The effect of reuse-aware scheduling", figure
+    if results.by_edges(Method.WST_S, pixels="float32"):
+        figure, axes = _panels(2)
+        for panel, pixels in zip(axes, ("float32", "uint8"), strict=True):
+            _lines(panel, results, "3x3", lambda measured: measured.bytes_per_frame / 1e6, pixels=pixels)
+            panel.set(title=f"{pixels} pixels, 3x3", xlabel="devices", ylim=(0, None))
+        axes[0].set_ylabel("MB a frame on all links")
+        yield "bytes", "Bytes on the wire, by the interfaces", figure
+    most = max(results.scope.edges)
+    by_source = {
+        method: [m for count in range(1, most + 1) if (m := results.find(method, edges=most, sources=count))]
+        for method in DISTRIBUTED
+    }
+    if any(len(row) > 1 for row in by_source.values()):
+        yield "sources", f"One to {most} sources on {most} devices", _sources(by_source)
+    stolen = [m for grid in grids for m in results.by_edges(Method.WST_S, grid).values()]
+    if stolen:
+        yield "stolen", "Tiles that were not computed by their owner, FTP-WST-S", _stolen(stolen, grids)
+
+
+def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(3.4 * count, 3.2), layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False, sharey=True)[0]
+    return figure, axes
+
+
+def _memory(memory: MemoryFigures) -> Figure:
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots()
+    ways = list(memory.analytic.items())
+    width = 0.8 / len(ways)
+    colours = ("#7f7f7f", "#2a9d5c", "#4c72b0", "#c44e52")
+    for number, ((way, device), colour) in enumerate(zip(ways, colours, strict=True)):
+        places = [layer + (number - len(ways) / 2 + 0.5) * width for layer in range(len(device.layers))]
+        axes.bar(places, [count / MIB for count in device.layers], width, label=way, color=colour)
+    axes.set(xlabel="layer", ylabel="MiB", xticks=range(len(memory.layers)))
+    axes.legend()
+    return figure
+
+
+def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement], float], **more: object) -> None:
+    for method in DISTRIBUTED:
+        rows = results.by_edges(method, grid, **more)
+        if rows:
+            axes.plot(list(rows), [value(m) for m in rows.values()], "o-", color=COLOURS[method], label=NAMES[method])
+    axes.set_xticks(results.scope.edges)
+    axes.legend()
+
+
+def _authors(panels: Sequence[Axes], grids: Sequence[str]) -> None:
+    """The authors' program, in the same colours, dashed."""
+    for axes, grid in zip(panels, grids, strict=True):
+        for (method, of_grid), cells in paper.AUTHORS.items():
+            if of_grid == grid:
+                seconds = [seconds for seconds, _ in cells.values()]
+                colour = COLOURS[Method(method)]
+                axes.plot(
+                    list(cells), seconds, "x--", color=colour, alpha=0.5, label=f"authors' {NAMES[Method(method)]}"
+                )
+        axes.legend(fontsize=7)
+
+
+def _speed_up(axes: Axes, results: Results, grid: str) -> None:
+    for method in DISTRIBUTED:
+        rows = results.by_edges(method, grid)
+        if 1 in rows:
+            gains = [rows[1].fused_s / measured.fused_s for measured in rows.values()]
+            axes.plot(list(rows), gains, "o-", color=COLOURS[method], label=NAMES[method])
+    axes.plot(results.scope.edges, results.scope.edges, ":", color="#a0a0a0", label="ideal")
+    axes.set_xticks(results.scope.edges)
+    axes.legend()
+
+
+def _reuse(axes: Axes, results: Results, grid: str) -> None:
+    plain, reusing = results.by_edges(Method.WST, grid), results.by_edges(Method.WST_S, grid)
+    both = [edges for edges in plain if edges in reusing]
+    ratios = [reusing[edges].fused_s / plain[edges].fused_s for edges in both]
+    axes.bar(both, ratios, 0.6, color=COLOURS[Method.WST_S])
+    axes.axhline(1 - paper.REUSE_REDUCTION, color="#c44e52", ls="--", lw=1, label="the paper's mean")
+    axes.axhline(1, color="#7f7f7f", lw=1)
+    axes.legend(loc="lower right")
+
+
+def _sources(by_source: dict[Method, list[Measurement]]) -> Figure:
+    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+    latency, throughput = figure.subplots(1, 2)
+    for method, rows in by_source.items():
+        counts = [measured.setting.sources for measured in rows]
+        style = {"color": COLOURS[method], "label": NAMES[method]}
+        latency.plot(counts, [measured.largest_fused_s for measured in rows], "o-", **style)
+        throughput.plot(counts, [measured.frames_per_s for measured in rows], "o-", **style)
+    latency.set(xlabel="sources", ylabel="largest latency of the fused layers, s", ylim=(0, None))
+    throughput.set(xlabel="sources", ylabel="frames a second", ylim=(0, None))
+    latency.legend()
+    return figure
+
+
+def _stolen(measured: Sequence[Measurement], grids: Sequence[str]) -> Figure:
+    figure = Figure(figsize=(4.5, 3.0), layout="constrained")
+    axes = figure.subplots()
+    for grid in grids:
+        rows = [m for m in measured if m.setting.grid == grid]
+        axes.plot([m.setting.edges for m in rows], [100 * m.stolen_share for m in rows], "o-", label=grid)
+    axes.set(xlabel="devices", ylabel="stolen tiles, %", ylim=(0, 100))
+    axes.legend()
+    return figure

@@ -1,0 +1,106 @@
+"""One page in Markdown that sets what was measured beside the paper, figure by figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT
+from gateway.methods import SENTENCES, Method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from benchmarks.campaign import Campaign
+    from benchmarks.figures import Drawn
+    from benchmarks.findings import Finding, Results
+    from benchmarks.setting import Measurement
+
+PAGE = "README.md"
+
+
+def write_page(campaign: Campaign, results: Results, found: Sequence[Finding], drawn: Sequence[Drawn]) -> str:
+    """The whole page."""
+    return (
+        "\n\n".join([*_opening(campaign, results, found), *_pictures(drawn), *_tables(results), *_end(campaign)]) + "\n"
+    )
+
+
+def _opening(campaign: Campaign, results: Results, found: Sequence[Finding]) -> Iterable[str]:
+    scope, machine = results.scope, campaign.machine
+    link = f"{scope.link_mbit:g} Mbit/s {'for all devices together' if scope.shared_medium else 'for each device'}"
+    yield "# The paper's experiments, on real processes"
+    yield (
+        "Written by `deepthings bench paper`. Figures of the paper are those of Zhao, Barijough and Gerstlauer, IEEE "
+        "TCAD 37(11), 2018; those of the authors' program were measured on a cluster emulated like this one."
+    )
+    if campaign.reason:
+        yield (
+            f"> **Not shaped.** {campaign.reason} All processes ran unlimited on loopback: times and speed-ups say "
+            "nothing of small devices, and bytes are by our own account."
+        )
+    yield (
+        f"Gateway, edges and cameras ran as processes of their own in network namespaces on {machine['processor']} "
+        f"({machine['cores']} cores). Edges had 0.2 of a core, the gateway 0.4, the link {link}, where nothing else is "
+        "said. The network is YOLOv2 at 608 with seeded random weights, of which 16 layers are fused; latency is the "
+        "median from a frame's arrival at its owner until its last tile is merged."
+    )
+    yield "\n".join(["| method | what it is |", "|---|---|", *(f"| {m} | {SENTENCES[m]} |" for m in Method)])
+    yield "## Beside the paper"
+    rows = [f"| {f.figure} | {f.paper} | {f.ours} | {'yes' if f.reached else '**no**'} | {f.remark} |" for f in found]
+    yield "\n".join(["| figure | paper | here | reached | remark |", "|---|---|---|---|---|", *rows])
+
+
+def _pictures(drawn: Sequence[Drawn]) -> Iterable[str]:
+    if drawn:
+        yield "## Figures"
+    for picture in drawn:
+        yield f"![{picture.caption}]({picture.file})"
+
+
+def _tables(results: Results) -> Iterable[str]:
+    yield "## All settings"
+    parts: dict[str, Callable[[Measurement], bool]] = {
+        "One source": lambda m: _usual(m) and m.setting.sources == 1,
+        "Several sources": lambda m: _usual(m) and m.setting.sources > 1,
+        "float32 pixels, as in the paper": lambda m: m.setting.pixels == "float32",
+        f"A link of {THIN_LINK_MBIT:g} Mbit/s": lambda m: m.setting.link_mbit == THIN_LINK_MBIT,
+        f"Edges of {EQUAL_ENGINE_CPU:g} of a core, as slow as with the authors' engine": lambda m: (
+            m.setting.edge_cpu == EQUAL_ENGINE_CPU
+        ),
+        "One medium for all devices": lambda m: m.setting.shared_medium != results.scope.shared_medium,
+        "All of YOLOv2, the remaining layers on the gateway": lambda m: m.setting.workload == "whole",
+        "The built-in network": lambda m: m.setting.workload == "built-in",
+    }
+    for title, belongs in parts.items():
+        rows = [measured for measured in results.all if belongs(measured)]
+        if rows:
+            yield f"### {title}"
+            yield _table(rows)
+
+
+def _usual(measured: Measurement) -> bool:
+    s = measured.setting
+    usual = s.workload == "fused" and s.pixels == "uint8" and s.edge_cpu != EQUAL_ENGINE_CPU
+    return usual and s.link_mbit != THIN_LINK_MBIT and not s.shared_medium
+
+
+def _table(rows: Sequence[Measurement]) -> str:
+    head = (
+        "| method | grid | devices | sources | fused, s | largest, s | to the end, s | frames/s | MB a frame | stolen |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|---|---|"]
+    for m in sorted(rows, key=lambda m: (m.setting.method, m.setting.grid, m.setting.sources, m.setting.edges)):
+        s = m.setting
+        grid = "" if s.method in {Method.BODP, Method.WHOLE} else s.grid
+        lines.append(
+            f"| {s.method} | {grid} | {s.edges} | {s.sources} | {m.fused_s:.2f} | {m.largest_fused_s:.2f} | "
+            f"{m.total_s:.2f} | {m.frames_per_s:.2f} | {m.bytes_per_frame / 1e6:.2f} | {m.stolen_share:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def _end(campaign: Campaign) -> Iterable[str]:
+    if campaign.failures:
+        yield "## Settings that failed"
+        yield "\n".join(f"- {setting}: {reason}" for setting, reason in campaign.failures.items())
+    yield "Every measurement, frame by frame, is in `results.json`, one line for each setting in `results.csv`."

@@ -1,0 +1,47 @@
+"""What the paper and its authors' program reached, to be set beside our figures."""
+
+from __future__ import annotations
+
+PEAK_REDUCTION = {"FTP 3x3": 0.58, "FTP 5x5": 0.68}
+"""Largest memory per device against the whole, by way."""
+
+LAYER_REDUCTION = {"FTP 3x3": 0.69, "FTP 5x5": 0.79, "BODP, 4 devices": 0.67}
+"""Mean over the layers."""
+
+BYTES_REDUCTION = 0.52
+"""Of FTP-WST-S against FTP-WSH, mean over two to six devices."""
+
+SPEED_UP = 3.5
+"""Latency of FTP-WST-S, one device against six."""
+
+MODNN_SPEED_UP = 2.1
+REUSE_REDUCTION = 0.27
+"""Of the latency, by reuse-aware scheduling."""
+
+SOURCES_LATENCY = 3.1
+"""Largest latency with six sources against one."""
+
+SOURCES_THROUGHPUT = 2.4
+"""Frames a second with six sources, FTP-WST-S against MoDNN."""
+
+AUTHORS_UNTILED_S = 4.56
+"""One edge of the authors' program running the 16 layers untiled, on a cluster emulated like this one."""
+
+AUTHORS = {
+    ("ftp-wst", "3x3"): {1: (6.68, 1.6), 2: (3.71, 6.0), 4: (2.30, 8.6), 6: (1.82, 9.1)},
+    ("ftp-wst-s", "3x3"): {1: (4.50, 3.6), 2: (2.36, 7.4), 4: (2.10, 9.7), 6: (1.82, 10.8)},
+    ("ftp-wst", "5x5"): {1: (9.92, 1.6), 2: (5.31, 9.3), 4: (2.84, 12.9), 6: (2.10, 13.9)},
+    ("ftp-wst-s", "5x5"): {1: (6.04, 4.7), 2: (3.37, 10.8), 4: (1.79, 13.3), 6: (1.94, 15.1)},
+}
+"""Seconds and MB a frame of the authors' program at 100 Mbit/s, by method and grid and devices."""
+
+AUTHORS_THIN = {
+    ("ftp-wst", "3x3"): 3.10,
+    ("ftp-wst-s", "3x3"): 3.53,
+    ("ftp-wst", "5x5"): 4.20,
+    ("ftp-wst-s", "5x5"): 4.01,
+}
+"""Seconds at 20 Mbit/s with six devices."""
+
+AUTHORS_SPEED_UP = AUTHORS_UNTILED_S / 1.82
+"""Six devices against one that computes the 16 layers untiled."""
