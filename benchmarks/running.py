@@ -72,7 +72,11 @@ class Heard:
                     self.news.clear()
                     await self.news.wait()
         except TimeoutError:
-            raise UnfinishedError(f"{what} did not come within {timeout_s:.0f} s") from None
+            accounts = {name: stats["counts"] for name, stats in self.cameras.items()}
+            raise UnfinishedError(
+                f"{what} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were heard of, cameras "
+                f"say {accounts}"
+            ) from None
 
 
 async def measure(setting: Setting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
@@ -143,8 +147,12 @@ class _Run:
     async def _watch_children(self) -> None:
         """Wake whoever waits when a process ends, whichever it is."""
         ends = [asyncio.ensure_future(child.process.wait()) for child in self._children]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        self._heard.news.set()
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self._heard.news.set()
+        finally:
+            for end in ends:
+                end.cancel()
 
     async def _until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
         """Wait for something to have been heard, while all processes live. Raises UnfinishedError."""
@@ -190,7 +198,7 @@ class _Run:
                 name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
                 "--every-frame", "--loop", "--frames", str(setting.frames), host=self._nodes.bare_command(owner),
             )  # fmt: skip
-        timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 10.0
+        timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
         after = self._interfaces(edges)
         await self._until("the last figures", lambda: not any(n["cameras"] for n in heard.nodes.values()), 30.0)

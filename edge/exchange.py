@@ -136,6 +136,9 @@ def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
 
 def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[Map | None]:
     """The parts of maps in bytes as they came. Raises ValueError when they are not as planned."""
+    planned = sum(count * part.area for part, count in zip(overlaps, channels, strict=True) if part)
+    if payload.size != 4 * planned:
+        raise ValueError(f"a neighbour handed on {payload.size} bytes where {4 * planned} were due")
     values = payload.view(np.float32)
     parts: list[Map | None] = []
     start = 0

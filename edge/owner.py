@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge.agenda import Agenda
 from edge.prediction import Experience, reuse_pays
-from edge.task_queue import Taker, Task, TaskQueue
+from edge.task_queue import Openings, Taker, Task, TaskQueue
 from shared import topics
 from shared.frames import FrameInfo, Outcome
 from shared.letterbox import Letterbox, Pixels
@@ -119,7 +119,7 @@ class Owner:
 
     def announce_again(self) -> None:
         """The gateway may have forgotten: say how many tasks wait."""
-        if self._work is not None and self.queue.waiting:
+        if self._work is not None and self.queue.openings != Openings():
             self._announce()
 
     def pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
@@ -144,7 +144,7 @@ class Owner:
             return None
         info, view = found
         log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
-        if self.queue.near.get(take.thief):
+        if self.queue.openings.near.get(take.thief):
             self._announce()  # with this one it will have all that others need
         header = self._header(work, info, turn.task.tile, view)
         said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
@@ -159,11 +159,11 @@ class Owner:
         return self._frames.get(frame)
 
     def on_tile_done(self, done: TileDone) -> None:
-        blocked = self.queue.blocked
+        before = self.queue.openings
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
         self.queue.done(task, done.worker, compute_s, done.macs, done.strips)
         self._experience.add(done.worker, done.fetch_bytes_per_s)
-        if self._work is not None and blocked:  # some may not be any more, or be worth their whole halo now
+        if self._work is not None and self.queue.openings != before:
             self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
@@ -206,15 +206,11 @@ class Owner:
 
     def _announce(self, opened: FrameInfo | None = None) -> None:
         assert self._work is not None
-        queue = self.queue
+        openings = self.queue.openings
         message = TaskAnnouncement(
-            node=self._node,
-            epoch=self._work.epoch,
-            waiting=queue.waiting,
-            blocked=queue.blocked,
-            near=queue.near,
-            opened=opened,
-        )
+            node=self._node, epoch=self._work.epoch, waiting=openings.waiting, blocked=openings.blocked,
+            near=dict(openings.near), opened=opened,
+        )  # fmt: skip
         self._bus.post(topics.TASKS, message, self._node)
         self._has_work()
 

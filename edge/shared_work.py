@@ -54,9 +54,10 @@ class SharedWork:
         if pixels is None or (len(work.stages) > 1 and not header.workers):
             raise ProtocolError(f"tile {header.tile} of {header.info.frame} is not of the plan")
         key = header.info.frame, header.tile
-        for (frame, tile), (attempt, _) in list(self._tasks.items()):
-            if frame == header.info.frame and attempt < header.attempt:
-                self._give_up(frame, tile)
+        if len(work.stages) > 1:  # tiles of one stage need nothing of each other, and are shared again one by one
+            for (frame, tile), (attempt, _) in list(self._tasks.items()):
+                if frame == header.info.frame and attempt < header.attempt:
+                    self._give_up(frame, tile)
         if key in self._tasks:
             return
         await self._room.acquire()

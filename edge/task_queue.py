@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from edge.agenda import Agenda
 
@@ -55,6 +55,19 @@ class Taker:
     reuses: bool = False
 
 
+ANYONE = Taker("", reuses=True)
+"""A taker that has computed nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Tasks that anyone may take, those that wait for strips, and, by node, how many of the latter do not for it."""
+
+    waiting: int = 0
+    blocked: int = 0
+    near: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _Lease:
     holder: str
@@ -92,25 +105,15 @@ class TaskQueue:
     _pace: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TILES))
 
     @property
-    def waiting(self) -> int:
-        """Tasks that anyone may take."""
-        anyone = Taker("", reuses=True)
-        return sum(1 for task in self._waiting if self._turn(task, anyone) is not None)
-
-    @property
-    def blocked(self) -> int:
-        """Tasks that wait for strips."""
-        return len(self._waiting) - self.waiting
-
-    @property
-    def near(self) -> dict[str, int]:
-        """How many of the blocked tasks are not so for one node, as it computes all the strips for them itself."""
-        counts: Counter[str] = Counter()
+    def openings(self) -> Openings:
+        """What may be taken now, and by whom."""
+        waiting, near = 0, Counter[str]()
         for task in self._waiting:
-            for node in self._nodes_near(task):
-                turn = self._turn(task, Taker(node, reuses=True))
-                counts[node] += turn is not None and turn.reusing
-        return {node: count for node, count in sorted(counts.items()) if count}
+            if self._turn(task, ANYONE) is not None:
+                waiting += 1
+            else:
+                near.update(node for node in self._makers_of_givers(task) if self._turn(task, Taker(node, reuses=True)))
+        return Openings(waiting, len(self._waiting) - waiting, dict(sorted(near.items())))
 
     @property
     def current_lease_s(self) -> float:
@@ -246,15 +249,12 @@ class TaskQueue:
             return ()
         return tuple(reader for reader in self.agenda.readers(task.tile) if reader not in reuse.whole)
 
-    def _nodes_near(self, task: Task) -> set[str]:
-        """Other nodes that have computed givers of a task, or are about to, where nobody has all of its strips yet."""
-        reuse, givers = self._reuse.get(task.frame), self.agenda.givers.get(task.tile, frozenset())
-        if reuse is None or self._turn(task, Taker("", reuses=True)) is not None:
-            return set()
-        held = {
-            lease.holder for held, lease in self._leases.items() if held.frame == task.frame and held.tile in givers
-        }
-        return (held | {node for giver, node in reuse.makers.items() if giver in givers}) - {self.node}
+    def _makers_of_givers(self, task: Task) -> set[str]:
+        """The other nodes that have computed what a task waits for, or are about to."""
+        givers, made = self.agenda.givers[task.tile], self._reuse[task.frame].makers
+        leases = (self._leases.get(Task(task.frame, giver)) for giver in givers)
+        held = {lease.holder for lease in leases if lease is not None}
+        return (held | {made[giver] for giver in givers if giver in made}) - {self.node}
 
     def _has(self, turn: Turn, taker: Taker) -> int:
         """How many of the givers the taker has computed itself, or will have."""

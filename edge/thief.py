@@ -63,6 +63,7 @@ class Thief:
         self._pulling = False
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
         self._victims: dict[Address, Connection] = {}
+        self._asking = asyncio.Lock()
 
     def adopt(self, work: Work) -> None:
         """A new plan: forget what was stolen and asked under the old one."""
@@ -151,13 +152,15 @@ class Thief:
             return None
 
     async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | None:
-        connection = await self._connection(victim)
-        begun = time.monotonic()
-        header, payload = await connection.ask(take, Tile, Absent)
+        async with self._asking:  # the worker asks for a tile once more while another one is pulled
+            connection = await self._connection(victim)
+            begun = time.monotonic()
+            header, payload = await connection.ask(take, Tile, Absent)
+            took_s = time.monotonic() - begun
         if isinstance(header, Absent):
             return None
         assert isinstance(header, Tile)
-        rate = payload.size / max(1e-6, time.monotonic() - begun)
+        rate = payload.size / max(1e-6, took_s)
         pixels = work.pixels_in(header, payload)
         if pixels is None or (header.reusing and take.again):
             connection.close()

@@ -24,13 +24,13 @@ from shared.messages import (
     State,
     Verification,
 )  # fmt: skip
-from shared.plan import Plan
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from shared.plan import Plan
     from shared.topics import Topic
 
 

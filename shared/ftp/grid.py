@@ -59,8 +59,8 @@ class Grid:
         if shares:
             if min(self.rows, self.columns) > 1 or len(shares) != self.count or min(shares) < 0 or not any(shares):
                 raise ConfigurationError(
-                    f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: one row or one column "
-                    "is divided, with a share for each tile, not all of them 0"
+                    f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: one row or one "
+                    "column is divided, with a share for each tile, not all of them 0"
                 )
             rows = _biased(height, shares) if self.columns == 1 else rows
             columns = _biased(width, shares) if self.columns > 1 else columns

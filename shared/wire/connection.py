@@ -34,6 +34,9 @@ SILENT_PEER_S = 20
 CONNECT_TIMEOUT_S = 5.0
 """On a local network a host that has not answered by then is not there."""
 
+WAKE_BYTES = 64 * 1024
+"""A buffer of the kernel's holds some of these; to wait for more would make the sender wait, too."""
+
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
 
@@ -55,6 +58,7 @@ class Connection:
         self._sending = asyncio.Lock()
         self._users = 0
         self._closing = False
+        self._woken_at = 1
 
     @classmethod
     async def open(cls, address: Address, traffic: Traffic) -> Self:
@@ -188,12 +192,22 @@ class Connection:
         return header, payload
 
     async def _receive_into(self, buffer: memoryview) -> None:
+        """Fill a buffer. While much of it is missing, we are not woken for every packet: on a slow link that takes more
+        of a small device's time than the bytes do."""
         loop = asyncio.get_running_loop()
         while buffer:
+            self._wake_at(min(len(buffer), WAKE_BYTES))
             count = await loop.sock_recv_into(self._socket, buffer)
             if count == 0:
                 raise ConnectionResetError
             buffer = buffer[count:]
+
+    def _wake_at(self, count: int) -> None:
+        """Count as readable when so many bytes are there, or the peer has gone."""
+        if count != self._woken_at:
+            self._woken_at = count
+            with contextlib.suppress(OSError):  # a system without it wakes us more often
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
 
 def _time_for(payload_bytes: int) -> float:

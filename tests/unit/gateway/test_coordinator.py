@@ -4,9 +4,10 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.coordinator import Coordinator, Match
+from gateway.victims import POLICIES, longest_queue
 
 
 def with_tasks(**waiting):
@@ -177,57 +178,6 @@ def test_no_owner_is_served_a_second_time_before_all_others_that_have_tasks(coun
             assert all(other <= own + 1 for other in served.values())
 
 
-names = st.sampled_from(["a", "b", "c", "d"])
-
-
-class Matching(RuleBasedStateMachine):
-    """Any order of announcements, requests and losses."""
-
-    def __init__(self):
-        super().__init__()
-        self.coordinator = Coordinator()
-        self.waiting: Counter[str] = Counter()
-        self.idle = set()
-
-    def check(self, matches):
-        for match in matches:
-            assert match.thief != match.victim
-            assert match.thief in self.idle
-            assert self.waiting[match.victim] > 0
-            self.idle.remove(match.thief)
-            self.waiting[match.victim] -= 1
-
-    @rule(owner=names, count=st.integers(0, 4))
-    def announce(self, owner, count):
-        self.waiting[owner] = count
-        if count:
-            self.idle.discard(owner)
-        self.check(self.coordinator.announce(owner, count))
-
-    @rule(thief=names, missed=st.none() | names)
-    def request(self, thief, missed):
-        if missed:
-            self.waiting[missed] = 0
-        self.idle.add(thief)
-        self.check(self.coordinator.request(thief, missed))
-
-    @rule(node=names)
-    def lose(self, node):
-        del self.waiting[node]
-        self.idle.discard(node)
-        self.coordinator.node_lost(node)
-
-    @invariant()
-    def nobody_waits_while_another_has_tasks(self):
-        assert set(self.coordinator.parked) == self.idle
-        for thief in self.idle:
-            assert not any(count for owner, count in self.waiting.items() if owner != thief)
-
-
-Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
-TestMatching = Matching.TestCase
-
-
 def test_a_lost_owner_takes_nobodys_turn_with_it():
     coordinator = Coordinator()
     for owner in ("a", "b", "c"):
@@ -236,3 +186,195 @@ def test_a_lost_owner_takes_nobodys_turn_with_it():
     coordinator.node_lost("a")
     assert coordinator.request("y") == [Match("y", "b")]
     assert coordinator.request("z") == [Match("z", "c")]
+
+
+def test_blocked_tasks_are_for_thieves_that_are_idle():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=2)
+    assert coordinator.request("thief", idle=False) == []
+    assert coordinator.request("other") == [Match("other", "a")]
+    assert coordinator.parked == ("thief",)
+
+
+def test_blocked_tasks_are_granted_as_often_as_there_are_any():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=2)
+    assert victims(coordinator, 3) == ["a", "a", None]
+
+
+def test_tasks_that_wait_go_before_blocked_ones_whosever_turn_it_is():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=3)
+    coordinator.announce("b", 2)
+    assert victims(coordinator, 4) == ["b", "b", "a", "a"]
+
+
+def test_owners_with_blocked_tasks_take_turns():
+    coordinator = Coordinator()
+    for owner in ("a", "b"):
+        coordinator.announce(owner, 0, blocked=2)
+    assert victims(coordinator, 4) == ["a", "b", "a", "b"]
+
+
+def test_an_owner_is_granted_its_waiting_tasks_and_then_its_blocked_ones():
+    coordinator = Coordinator()
+    coordinator.announce("a", 1, blocked=1)
+    assert victims(coordinator, 3) == ["a", "a", None]
+
+
+def test_a_thief_that_asks_ahead_is_granted_when_tasks_are_no_longer_blocked():
+    coordinator = Coordinator()
+    coordinator.request("thief", idle=False)
+    assert coordinator.announce("a", 0, blocked=4) == []
+    assert coordinator.announce("a", 1, blocked=3) == [Match("thief", "a")]
+
+
+def test_a_thief_that_asked_ahead_and_became_idle_may_have_a_blocked_task():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=1)
+    assert coordinator.request("thief", idle=False) == []
+    assert coordinator.request("thief") == [Match("thief", "a")]
+
+
+def test_a_thief_that_was_idle_and_asks_ahead_has_no_blocked_task_any_more():
+    coordinator = Coordinator()
+    coordinator.request("thief")
+    coordinator.request("thief", idle=False)
+    assert coordinator.announce("a", 0, blocked=1) == []
+
+
+def test_a_thief_that_became_idle_keeps_its_place():
+    coordinator = Coordinator()
+    coordinator.request("first", idle=False)
+    coordinator.request("second")
+    coordinator.request("first")
+    assert coordinator.announce("a", 0, blocked=2) == [Match("first", "a"), Match("second", "a")]
+
+
+def test_an_owner_with_nothing_but_blocked_tasks_keeps_its_request():
+    coordinator = Coordinator()
+    coordinator.request("a")
+    coordinator.announce("a", 0, blocked=2)
+    assert coordinator.announce("b", 1) == [Match("a", "b")]
+
+
+def test_blocked_tasks_where_nothing_was_to_be_had_are_not_granted_again_until_announced():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=4)
+    assert victims(coordinator, 1) == ["a"]
+    assert coordinator.request("thief", missed="a") == []
+    assert coordinator.announce("a", 0, blocked=3) == [Match("thief", "a")]
+
+
+def test_blocked_tasks_are_for_nodes_that_are_near_though_they_are_not_idle():
+    coordinator = Coordinator()
+    coordinator.request("far", idle=False)
+    coordinator.request("near", idle=False)
+    assert coordinator.announce("a", 0, blocked=3, near={"near": 1}) == [Match("near", "a")]
+    assert coordinator.request("near", idle=False) == []
+    assert coordinator.parked == ("far", "near")
+
+
+def test_what_a_near_node_was_granted_is_no_longer_blocked_for_others():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=1, near={"near": 1})
+    assert coordinator.request("near", idle=False) == [Match("near", "a")]
+    assert coordinator.request("other") == []
+
+
+def test_a_near_node_takes_what_waits_for_anyone_as_well():
+    coordinator = Coordinator()
+    coordinator.announce("a", 1, blocked=2, near={"near": 1})
+    assert [len(coordinator.request("near", idle=False)) for _ in range(3)] == [1, 1, 0]
+
+
+def test_nodes_that_are_no_longer_near_are_forgotten_with_the_next_announcement():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, blocked=2, near={"thief": 2})
+    coordinator.announce("a", 0, blocked=2)
+    assert coordinator.request("thief", idle=False) == []
+
+
+def test_with_the_longest_queue_first_the_owner_with_the_most_tasks_is_granted():
+    coordinator = Coordinator(longest_queue)
+    for owner, count in (("a", 1), ("b", 4), ("c", 2)):
+        coordinator.announce(owner, count)
+    assert victims(coordinator, 8) == ["b", "b", "c", "b", "a", "c", "b", None]
+
+
+def test_with_the_longest_queue_first_owners_with_as_many_tasks_take_turns():
+    coordinator = Coordinator(longest_queue)
+    for owner in ("a", "b"):
+        coordinator.announce(owner, 2)
+    assert victims(coordinator, 4) == ["a", "b", "a", "b"]
+
+
+def test_with_the_longest_queue_first_blocked_tasks_still_go_last():
+    coordinator = Coordinator(longest_queue)
+    coordinator.announce("a", 0, blocked=9)
+    coordinator.announce("b", 1)
+    assert victims(coordinator, 2) == ["b", "a"]
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+few = st.integers(0, 4)
+
+
+class Matching(RuleBasedStateMachine):
+    """Any order of announcements, requests and losses, under either policy."""
+
+    @initialize(policy=st.sampled_from(list(POLICIES.values())))
+    def begin(self, policy):
+        self.coordinator = Coordinator(policy)
+        self.queues = {}
+        self.asking = {}
+
+    def open_to(self, owner, thief):
+        """Tasks that this thief may have even when it is not idle, and those that it may have when it is."""
+        waiting, blocked, near = self.queues.get(owner, (0, 0, {}))
+        free = waiting + near.get(thief, 0)
+        return free, free or blocked
+
+    def check(self, matches):
+        for thief, victim in ((match.thief, match.victim) for match in matches):
+            assert thief != victim
+            free, idle = self.open_to(victim, thief)
+            others = [self.open_to(owner, thief)[0] for owner in self.queues if owner != thief]
+            assert free or (idle and self.asking[thief] and not any(others))
+            del self.asking[thief]
+            waiting, blocked, near = self.queues[victim]
+            if waiting:
+                self.queues[victim] = waiting - 1, blocked, near
+            else:
+                left = {**near, thief: near[thief] - 1} if near.get(thief) else near
+                self.queues[victim] = 0, max(0, blocked - 1), left
+
+    @rule(owner=names, waiting=few, blocked=few, near=st.dictionaries(names, few))
+    def announce(self, owner, waiting, blocked, near):
+        self.queues[owner] = waiting, blocked, near
+        if waiting:
+            self.asking.pop(owner, None)
+        self.check(self.coordinator.announce(owner, waiting, blocked, near))
+
+    @rule(thief=names, missed=st.none() | names, idle=st.booleans())
+    def request(self, thief, missed, idle):
+        if missed:
+            self.queues.pop(missed, None)
+        self.asking[thief] = idle
+        self.check(self.coordinator.request(thief, missed, idle=idle))
+
+    @rule(node=names)
+    def lose(self, node):
+        self.queues.pop(node, None)
+        self.asking.pop(node, None)
+        self.coordinator.node_lost(node)
+
+    @invariant()
+    def nobody_waits_while_another_has_tasks_for_it(self):
+        assert set(self.coordinator.parked) == set(self.asking)
+        for thief, idle in self.asking.items():
+            assert not any(self.open_to(owner, thief)[idle] for owner in self.queues if owner != thief)
+
+
+Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+TestMatching = Matching.TestCase

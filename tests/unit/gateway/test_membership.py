@@ -16,8 +16,8 @@ def offline(name="pi-1"):
     return NodeState(node=name, state=State.OFFLINE, protocol=PROTOCOL, version="1.0")
 
 
-def stats(name="pi-1"):
-    return NodeStats(node=name, epoch=7, tiles=TileCounts(own=3, stolen=2), bytes={"mqtt": 9}, cameras=("door",))
+def stats(name="pi-1", epoch=7):
+    return NodeStats(node=name, epoch=epoch, tiles=TileCounts(own=3, stolen=2), bytes={"mqtt": 9}, cameras=("door",))
 
 
 @pytest.fixture
@@ -121,3 +121,56 @@ def test_a_known_edge_can_still_go_when_no_more_are_remembered(members):
         members.on_state(online(f"invented-{number}"))
     members.on_state(offline())
     assert members.address("pi-1") is None
+
+
+def test_the_last_address_of_an_edge_outlives_its_presence(members):
+    assert members.last_address("pi-1") == Address("10.0.0.1", 4000)
+    members.on_state(offline())
+    assert members.address("pi-1") is None
+    assert members.last_address("pi-1") == Address("10.0.0.1", 4000)
+
+
+def test_the_last_address_of_an_edge_that_came_back_is_its_new_one(members):
+    members.on_state(offline())
+    members.on_state(online(port=5000))
+    members.on_state(offline())
+    assert members.last_address("pi-1") == Address("10.0.0.1", 5000)
+
+
+def test_the_last_address_of_an_edge_beside_the_broker_is_the_brokers(members):
+    members.on_state(online("pi-2", host=""))
+    assert members.last_address("pi-2") == Address("10.0.0.99", 4000)
+
+
+def test_an_edge_that_never_was_there_has_no_last_address(members):
+    members.on_state(offline("pi-2"))
+    assert members.last_address("pi-2") is None
+    assert members.last_address("stranger") is None
+
+
+def test_the_edges_that_are_present_are_in_the_order_of_their_names(members):
+    members.on_state(online("b"))
+    members.on_state(online("a"))
+    members.on_state(online("refused", protocol=PROTOCOL + 1))
+    members.on_state(online("gone"))
+    members.on_state(offline("gone"))
+    assert members.present == ("a", "b", "pi-1")
+
+
+def test_edges_are_ready_that_follow_the_plan(members):
+    for name, epoch in [("b", 7), ("a", 7), ("behind", 6), ("without", 0)]:
+        members.on_state(online(name))
+        members.on_stats(stats(name, epoch))
+    members.on_state(online("silent"))
+    assert members.ready(7) == ("a", "b")
+    assert members.ready(6) == ("behind",)
+    assert members.ready(8) == ()
+
+
+def test_an_edge_that_went_or_was_refused_is_not_ready(members):
+    members.on_stats(stats())
+    assert members.ready(7) == ("pi-1",)
+    members.on_state(offline())
+    assert members.ready(7) == ()
+    members.on_state(online(protocol=PROTOCOL + 1))
+    assert members.ready(7) == ()

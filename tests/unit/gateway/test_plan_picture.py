@@ -36,7 +36,7 @@ def test_the_halo_is_hatched_and_the_tile_s_own_part_is_not(nanodet):
     factor = FRAME_SIDE / 416
     tile = partitioned.stage.tiles[4]
     own = [round(8 * edge * factor) for edge in (tile.outputs[0].top, tile.outputs[0].bottom)]
-    read = round(tile.input.top * factor)
+    read = round(tile.inputs[0].top * factor)
     column = slice(MARGIN + own[0] + 50, MARGIN + own[1] - 20)
     inside = picture[TOP + own[0] + 60 : TOP + own[1] - 20, column]
     halo = picture[TOP + read + 10 : TOP + own[0] - 10, column]

@@ -11,17 +11,19 @@ from shared.messages import (
     FrameDetections,
     FrameDone,
     Grant,
-    Message,
     NodeState,
-    PlanMessage,
     State,
     StealRequest,
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
+from shared.plan import STAGES_CAP, Distribution, Plan, TilePlan
+
+TILE = {"inputs": [[0, 0, 416, 416]], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]], "macs": 7}
 
 PLAN: dict[str, Any] = {
     "epoch": 3,
+    "method": "ftp-wst",
     "model": "nanodet-g",
     "input": [416, 416],
     "preprocessing": {"mean": [1, 2, 3], "std": [4, 5, 6]},
@@ -30,30 +32,38 @@ PLAN: dict[str, Any] = {
         {
             "layers": 28,
             "grid": "1x1",
+            "channels": [128],
             "program": {"sha256": "0" * 64, "bytes": 9},
             "working_bytes": 1000,
-            "tiles": [{"input": [0, 0, 416, 416], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]]}],
+            "tiles": [TILE],
         }
     ],
+    "distribution": "stealing",
     "gateway_host": "",
     "gateway_port": 4000,
     "lease_s": 1.0,
     "deadline_s": 10.0,
 }
 
-VALID: list[tuple[type[Message], dict[str, Any]]] = [
+VALID: list[tuple[type[Any], dict[str, Any]]] = [
     (NodeState, {"node": "pi-1", "state": "online", "protocol": 1, "version": "1", "host": "10.0.0.1", "port": 4000}),
-    (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "opened": None}),
-    (StealRequest, {"node": "pi-1", "epoch": 3, "missed": "pi-2"}),
+    (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "blocked": 4, "near": {"pi-2": 1}, "opened": None}),
+    (StealRequest, {"node": "pi-1", "epoch": 3, "missed": "pi-2", "idle": False}),
     (Grant, {"epoch": 3, "victim": "pi-1", "host": "10.0.0.1", "port": 4000}),
-    (TileDone, {"frame": "f", "tile": 2, "worker": "pi-1", "compute_ms": 12.5}),
+    (
+        TileDone,
+        {
+            "frame": "f", "tile": 2, "worker": "pi-1", "compute_ms": 12.5, "macs": 7, "fetch_bytes_per_s": 1e6,
+            "strips": [1, 3],
+        },
+    ),
     (FrameDone, {"frame": "f", "outcome": "published"}),
-    (PlanMessage, PLAN),
+    (Plan, PLAN),
     (
         CameraStats,
         {"camera": "door", "node": "pi-1", "counts": {"captured": 3, "published": 1, "dropped": {"deadline": 1}}},
     ),
-]
+]  # fmt: skip
 kinds = pytest.mark.parametrize(("kind", "payload"), VALID, ids=[kind.__name__ for kind, _ in VALID])
 
 
@@ -93,15 +103,28 @@ def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
         (TaskAnnouncement, {"waiting": -1}),
         (TaskAnnouncement, {"waiting": "many"}),
         (TaskAnnouncement, {"opened": {"frame": "f"}}),
+        (TaskAnnouncement, {"blocked": -1}),
+        (TaskAnnouncement, {"near": {"pi-2": "many"}}),
+        (TaskAnnouncement, {"near": {f"pi-{number}": 1 for number in range(1001)}}),
         (StealRequest, {"epoch": None}),
+        (StealRequest, {"idle": "soon"}),
         (Grant, {"port": "http"}),
         (TileDone, {"tile": 1.5}),
         (TileDone, {"compute_ms": "fast"}),
+        (TileDone, {"macs": 1.5}),
+        (TileDone, {"strips": ["all"]}),
         (FrameDone, {"outcome": "eaten"}),
-        (PlanMessage, {"stages": []}),
-        (PlanMessage, {"stages": PLAN["stages"] * 2}),
-        (PlanMessage, {"input": [416]}),
-        (PlanMessage, {"preprocessing": {"channels": "grey"}}),
+        (Plan, {"stages": []}),
+        (Plan, {"stages": PLAN["stages"] * (STAGES_CAP + 1)}),
+        (Plan, {"stages": [{**PLAN["stages"][0], "tiles": []}]}),
+        (Plan, {"stages": [{**PLAN["stages"][0], "working_bytes": 0}]}),
+        (Plan, {"stages": [{**PLAN["stages"][0], "joints": [{"channels": 0}]}]}),
+        (Plan, {"stages": [{**PLAN["stages"][0], "joints": [{"channels": 3, "dtype": "object"}]}]}),
+        (Plan, {"stages": [{**PLAN["stages"][0], "reusing": [{**TILE, "taken": [[0, 0, 1]]}]}]}),
+        (Plan, {"distribution": "begging"}),
+        (Plan, {"pixels": "float16"}),
+        (Plan, {"input": [416]}),
+        (Plan, {"preprocessing": {"channels": "grey"}}),
         (CameraStats, {"counts": {"captured": -1}}),
         (CameraStats, {"counts": {"dropped": {"unheard_of": 1}}}),
     ],
@@ -123,12 +146,39 @@ def test_a_program_is_named_by_a_hash_and_nothing_else(sha256):
     plan = json.loads(json.dumps(PLAN))
     plan["stages"][0]["program"]["sha256"] = sha256
     with pytest.raises(ValidationError, match="sha256"):
-        PlanMessage.model_validate(plan)
+        Plan.model_validate(plan)
 
 
 def test_an_unknown_field_inside_a_plan_is_ignored():
     plan = {**PLAN, "preprocessing": {**PLAN["preprocessing"], "invented_later": 1}}
-    assert PlanMessage.model_validate(plan) == PlanMessage.model_validate(PLAN)
+    assert Plan.model_validate(plan) == Plan.model_validate(PLAN)
+
+
+def test_a_plan_of_many_stages_survives_json():
+    plan = Plan.model_validate({**PLAN, "stages": PLAN["stages"] * STAGES_CAP, "distribution": "sharing"})
+    assert plan.distribution is Distribution.SHARING
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_plan_with_reuse_survives_json():
+    strip = [0, 2, 1, 3, 4, 5, 6, 1, 0]
+    stage = {
+        **PLAN["stages"][0], "tiles": [TILE, {**TILE, "given": [strip]}], "joints": [{"channels": 3, "dtype": "uint8"}],
+        "reusing": [{**TILE, "taken": [strip]}, None],
+    }  # fmt: skip
+    plan = Plan.model_validate({**PLAN, "stages": [stage]})
+    assert plan.stages[0].reusing == (TilePlan.model_validate({**TILE, "taken": [strip]}), None)
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_frame_has_as_many_tasks_as_each_stage_has_tiles():
+    stage = {**PLAN["stages"][0], "tiles": [TILE] * 6}
+    assert Plan.model_validate({**PLAN, "stages": [stage, stage]}).tile_count == 6
+
+
+def test_who_says_nothing_of_it_is_idle_and_has_no_blocked_tasks():
+    assert TaskAnnouncement(node="pi-1", epoch=3, waiting=9).blocked == 0
+    assert StealRequest(node="pi-1", epoch=3).idle
 
 
 def test_messages_cannot_be_changed():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from shared import topics
-from shared.messages import Message
+from shared.message import Message
 from shared.topics import Topic
 
 TOPICS = {name: value for name, value in vars(topics).items() if isinstance(value, Topic)}

@@ -11,7 +11,7 @@ from shared.errors import ProtocolError
 from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
 from shared.wire.codec import HEADER_CAP_BYTES, Kind
-from shared.wire.headers import HEADERS, Result, Take
+from shared.wire.headers import HEADERS, WORKERS_CAP, Result, Take
 
 names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
 frames = st.from_regex(FRAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
@@ -20,6 +20,7 @@ seconds = st.floats(0, 1e9)
 epochs = st.integers(0, 2**53)
 pixels = st.integers(1, 16384)
 tiles = st.integers(0, 9999)
+ports = st.integers(0, 65535)
 
 infos = st.builds(
     FrameInfo, frame=frames, camera=names, number=epochs, captured_at=seconds, height=pixels, width=pixels,
@@ -28,6 +29,10 @@ infos = st.builds(
 counts = st.builds(
     FrameCounts, captured=epochs, published=epochs, dropped=st.dictionaries(st.sampled_from(Outcome), epochs)
 )
+numbers = st.lists(tiles, max_size=4).map(tuple)
+booleans = st.booleans()
+refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
+workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
 
 VALID = {
@@ -36,13 +41,20 @@ VALID = {
     Kind.READY: st.builds(headers.Ready),
     Kind.OUTCOME: st.builds(headers.FrameOutcome, number=epochs, outcome=st.sampled_from(Outcome)),
     Kind.REPORT: st.builds(headers.Report, counts=counts, ended=st.booleans()),
-    Kind.TAKE: st.builds(headers.Take, thief=names, epoch=epochs),
-    Kind.TILE: st.builds(
-        headers.Tile, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels, lease_s=seconds
+    Kind.TAKE: st.builds(
+        headers.Take, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
     ),
+    Kind.TILE: st.builds(
+        headers.Tile, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels, lease_s=seconds,
+        reusing=booleans, wanted=numbers, attempt=epochs, workers=st.lists(workers, max_size=16).map(tuple),
+    ),
+    Kind.STRIPS: st.builds(
+        headers.Strips, frame=frames, epoch=epochs, giver=tiles, reader=tiles, stage=tiles, attempt=epochs
+    ),
+    Kind.STRIPS_REQUEST: st.builds(headers.StripsRequest, frame=frames, epoch=epochs, giver=tiles, reader=tiles),
     Kind.RESULT: st.builds(
         headers.Result, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
-        compute_ms=seconds,
+        compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
     ),
     Kind.PROGRAM_REQUEST: st.builds(headers.ProgramRequest, sha256=hashes),
     Kind.PROGRAM: st.builds(headers.Program, sha256=hashes),
@@ -56,6 +68,9 @@ TILE: dict[str, Any] = {
     "info": {"frame": "door-1-7", "camera": "door", "number": 7, "captured_at": 1.5, "height": 576, "width": 768},
     "epoch": 3, "owner": "pi-1", "tile": 4, "height": 150, "width": 150, "lease_s": 1.0,
 }  # fmt: skip
+
+
+STRIPS: dict[str, Any] = {"frame": "door-1-7", "epoch": 3, "giver": 4, "reader": 1}
 
 
 def test_every_kind_of_message_has_a_header():
@@ -93,8 +108,34 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         Take.decode(data)
 
 
-def test_an_unknown_field_is_ignored():
-    assert Take.decode(b'{"thief": "pi-1", "epoch": 3, "invented_later": [1]}') == Take(thief="pi-1", epoch=3)
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        (headers.Take, {"thief": "pi-1", "epoch": 3}),
+        (headers.Take, {"thief": "pi-1", "epoch": 3, "again": {"frame": "f", "tile": 1}}),
+        (headers.Tile, TILE),
+        (headers.Strips, STRIPS),
+        (headers.StripsRequest, STRIPS),
+    ],
+)
+def test_an_unknown_field_is_ignored(kind, payload):
+    later = json.dumps({**payload, "invented_later": [1]}).encode()
+    assert kind.decode(later) == kind.decode(json.dumps(payload).encode())
+
+
+def test_an_unknown_field_of_a_worker_or_of_a_task_is_ignored():
+    worker = {"node": "pi-2", "host": "10.0.0.2", "port": 4000}
+    header = headers.Tile.decode(json.dumps({**TILE, "workers": [{**worker, "invented_later": 1}]}).encode())
+    assert header.workers == (headers.WorkerRef(**worker),)
+    task = {"frame": "f", "tile": 1, "invented_later": 1}
+    take = Take.decode(json.dumps({"thief": "pi-1", "epoch": 3, "again": task}).encode())
+    assert take.again == headers.TaskRef(frame="f", tile=1)
+
+
+def test_who_does_not_say_takes_a_tile_when_it_is_idle_and_computes_it_whole():
+    assert Take(thief="pi-1", epoch=3) == Take(thief="pi-1", epoch=3, idle=True, reuses=False, again=None)
+    tile = headers.Tile.decode(json.dumps(TILE).encode())
+    assert (tile.reusing, tile.wanted, tile.attempt, tile.workers) == (False, (), 0, ())
 
 
 @pytest.mark.parametrize(
@@ -110,11 +151,75 @@ def test_an_unknown_field_is_ignored():
         ({"info": {**TILE["info"], "camera": "+"}}, "info.camera"),
         ({"info": {**TILE["info"], "frame": "x" * 200}}, "info.frame"),
         ({"info": None}, "info"),
+        ({"reusing": "perhaps"}, "reusing"),
+        ({"wanted": [1, 2, 3, 4, 5]}, "wanted"),
+        ({"wanted": ["next"]}, "wanted.0"),
+        ({"attempt": 1.5}, "attempt"),
+        ({"workers": [{"node": "pi 2", "host": "", "port": 1}]}, "workers.0.node"),
+        ({"workers": [{"node": "pi-2", "host": "", "port": 65536}]}, "workers.0.port"),
+        ({"workers": [{"node": "pi-2", "port": 1}]}, "workers.0.host"),
+        ({"workers": [{"node": "pi-2", "host": "", "port": 1}] * (WORKERS_CAP + 1)}, "workers"),
     ],
 )
 def test_a_field_that_cannot_be_is_refused_by_name(change, place):
     with pytest.raises(ProtocolError, match=rf"TILE: {place}: "):
         headers.Tile.decode(json.dumps({**TILE, **change}).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"frame": "../etc"}, "frame"),
+        ({"frame": None}, "frame"),
+        ({"giver": -1}, "giver"),
+        ({"reader": -1}, "reader"),
+        ({"reader": "next"}, "reader"),
+        ({"epoch": "now"}, "epoch"),
+    ],
+)
+@pytest.mark.parametrize("kind", [headers.Strips, headers.StripsRequest])
+def test_strips_of_what_cannot_be_are_refused_by_name(kind, change, place):
+    with pytest.raises(ProtocolError, match=rf"{kind.kind.name}: {place}: "):
+        kind.decode(json.dumps({**STRIPS, **change}).encode())
+
+
+@pytest.mark.parametrize(("change", "place"), [({"stage": -1}, "stage"), ({"attempt": "first"}, "attempt")])
+def test_strips_of_no_stage_or_attempt_are_refused_by_name(change, place):
+    with pytest.raises(ProtocolError, match=rf"STRIPS: {place}: "):
+        headers.Strips.decode(json.dumps({**STRIPS, **change}).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"idle": "soon"}, "idle"),
+        ({"reuses": None}, "reuses"),
+        ({"again": {"frame": "f", "tile": -1}}, "again.tile"),
+        ({"again": {"frame": "F", "tile": 1}}, "again.frame"),
+        ({"again": "f"}, "again"),
+    ],
+)
+def test_a_take_of_what_cannot_be_is_refused_by_name(change, place):
+    with pytest.raises(ProtocolError, match=rf"TAKE: {place}: "):
+        Take.decode(json.dumps({"thief": "pi-1", "epoch": 3, **change}).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"), [({"macs": -1}, "macs"), ({"fetch_bytes_per_s": -1}, "fetch_bytes_per_s")]
+)
+def test_a_result_that_took_less_than_nothing_is_refused_by_name(change, place):
+    header = {**TILE, "worker": "pi-2", "shapes": [], "compute_ms": 1.0, **change}
+    with pytest.raises(ProtocolError, match=rf"RESULT: {place}: "):
+        Result.decode(json.dumps(header).encode())
+
+
+def test_the_most_workers_that_a_tile_may_name_fit_the_cap_of_a_header():
+    """With names as long as they may be, and addresses as IPv6 writes them."""
+    worker = headers.WorkerRef(node="x" * 63, host="fe80:" + "1234:" * 6 + "1234", port=65535)
+    cap = WORKERS_CAP
+    tile = headers.Tile.decode(json.dumps({**TILE, "workers": [worker.model_dump()] * cap}).encode())
+    assert len(tile.workers) == cap
+    assert len(tile.encode()) <= HEADER_CAP_BYTES
 
 
 def test_a_lease_that_is_no_number_is_refused():

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge import strips as strips_module
+from edge.strips import STRIPS_CAP_BYTES, StripStore, parcels_of
+from shared.addresses import Address
+from shared.errors import PeerLostError
+from shared.ftp.grid import Grid
+from shared.wire.connection import Traffic
+from shared.wire.headers import Absent, Strips, StripsRequest
+from tests.unit.edge.works import GATEWAY, as_received, reusing_work
+
+NETWORK, WORK = reusing_work(Grid(3, 3))
+FREE = (0, 2, 4, 6, 8)
+JOINTS = ("conv_0", "conv_1")
+
+
+class Gateway:
+    """What keeps strips and answers requests for them, in the place of a connection."""
+
+    def __init__(self):
+        self.kept = {}
+        self.asked = []
+        self.opened = []
+        self.closed = False
+        self.broken = False
+        self.unreachable = False
+
+    async def open(self, address, _traffic):
+        if self.unreachable:
+            raise PeerLostError(f"{address} cannot be reached")
+        self.opened.append(address)
+        self.closed = False
+        return self
+
+    async def ask(self, question, *kinds):
+        assert kinds == (Strips, Absent)
+        request = StripsRequest.decode(question.encode())
+        self.asked.append((request.frame, request.giver, request.reader))
+        assert request.epoch == WORK.epoch
+        if self.broken:
+            self.closed = True
+            raise PeerLostError("gateway went away")
+        payload = self.kept.get(self.asked[-1])
+        if payload is None:
+            return Absent(reason="those strips are not here"), np.empty(0, np.uint8)
+        header = Strips(frame=request.frame, epoch=request.epoch, giver=request.giver, reader=request.reader)
+        return header, payload
+
+    def close(self):
+        self.closed = True
+
+    def keep(self, parcels):
+        for header, buffers in parcels:
+            sent = Strips.decode(header.encode())
+            self.kept[sent.frame, sent.giver, sent.reader] = as_received(buffers)
+
+
+@pytest.fixture
+def gateway(monkeypatch):
+    stand_in = Gateway()
+    monkeypatch.setattr(strips_module, "Connection", stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def store():
+    return StripStore(Traffic())
+
+
+def whole_maps(seed=1):
+    """Some values for the whole maps at the joints."""
+    values = np.random.default_rng(seed)
+    return [values.standard_normal(NETWORK.shapes[name], np.float32) for name in JOINTS]
+
+
+def given_by(tile, maps):
+    """The strips that an engine makes for others, in the tile's order."""
+    return [maps[strip.joint][:, :, *strip.region.slices] for strip in WORK.tile(tile).given]
+
+
+def taken_by(tile, maps):
+    """The strips that a tile reads, in its order."""
+    return [maps[strip.joint][:, :, *strip.region.slices] for strip in WORK.tile(tile, reusing=True).taken]
+
+
+def compute(store, gateway, maps, *tiles, frame="f", here=True):
+    """Tiles are computed, on this node or another, and their strips brought to the gateway."""
+    for tile in tiles:
+        worker = store if here else StripStore(Traffic())
+        kept = worker.keep(frame, WORK.tile(tile), given_by(tile, maps))
+        gateway.keep(parcels_of(WORK, frame, tile, kept))
+
+
+def assert_alike(found, expected):
+    assert [array.shape for array in found] == [array.shape for array in expected]
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["computed here", "computed elsewhere"])
+@pytest.mark.parametrize("reader", [1, 3, 5, 7])
+async def test_a_tile_gets_what_slicing_the_whole_maps_gives_in_its_order(gateway, store, reader, here):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=here)
+    assert_alike(await store.gather(WORK, "f", reader), taken_by(reader, maps))
+
+
+async def test_strips_that_were_computed_here_are_used_first(gateway, store):
+    ours, others = whole_maps(1), whole_maps(2)
+    compute(store, gateway, others, *FREE, here=False)
+    compute(store, Gateway(), ours, *FREE)
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, ours))
+    assert (gateway.asked, gateway.opened) == ([], [])
+
+
+async def test_only_what_is_not_here_is_asked_for(gateway, store):
+    maps = whole_maps()
+    compute(store, gateway, maps, 0, 2)
+    compute(store, gateway, maps, 4, here=False)
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert gateway.asked == [("f", 4, 1)]
+    assert gateway.opened == [GATEWAY]
+
+
+async def test_strips_that_nobody_has_are_not_to_be_had(gateway, store):
+    compute(store, gateway, whole_maps(), 0, 2)
+    assert await store.gather(WORK, "f", 1) is None
+    assert await store.gather(WORK, "g", 1) is None
+
+
+async def test_strips_of_another_size_than_planned_are_not_to_be_had(gateway, store):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    planned = gateway.kept["f", 4, 1]
+    for wrong in (planned[:-4], planned[:-1], np.append(planned, planned[:4]), planned[:0]):
+        gateway.kept["f", 4, 1] = wrong
+        assert await store.gather(WORK, "f", 1) is None
+    gateway.kept["f", 4, 1] = planned
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+
+
+async def test_of_a_gateway_that_cannot_be_reached_nothing_is_to_be_had(gateway, store):
+    gateway.unreachable = True
+    assert await store.gather(WORK, "f", 1) is None
+
+
+async def test_a_lost_connection_costs_one_tile_its_strips_and_the_next_opens_another(gateway, store):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    gateway.broken = True
+    assert await store.gather(WORK, "f", 1) is None
+    gateway.broken = False
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert gateway.opened == [GATEWAY, GATEWAY]
+
+
+async def test_a_connection_is_kept_for_the_next_request(gateway, store):
+    compute(store, gateway, whole_maps(), *FREE, here=False)
+    for reader in (1, 3, 5, 7):
+        assert await store.gather(WORK, "f", reader) is not None
+    assert gateway.opened == [GATEWAY]
+
+
+async def test_a_gateway_that_moved_is_asked_where_it_is_now(gateway, store):
+    compute(store, gateway, whole_maps(), *FREE, here=False)
+    await store.gather(WORK, "f", 1)
+    moved = type(WORK)(WORK.plan, WORK.engines, Address("elsewhere", 1))
+    await store.gather(moved, "f", 3)
+    assert gateway.opened == [GATEWAY, Address("elsewhere", 1)]
+
+
+async def test_what_was_fetched_ahead_is_not_asked_for_again(gateway, store):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    await store.prefetch(WORK, "f", 1)
+    assert gateway.asked == [("f", 0, 1), ("f", 2, 1), ("f", 4, 1)]
+    await store.prefetch(WORK, "f", 1)
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert len(gateway.asked) == 3
+
+
+async def test_what_could_not_be_fetched_ahead_may_still_be_computed_here(gateway, store):
+    maps = whole_maps()
+    compute(store, gateway, maps, 0, 2, here=False)
+    await store.prefetch(WORK, "f", 1)
+    compute(store, Gateway(), maps, 4)
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+
+
+def test_the_strips_of_a_tile_are_told_by_reader(store):
+    kept = store.keep("f", WORK.tile(4), given_by(4, whole_maps()))
+    assert set(kept) == {1, 3, 5, 7}
+    assert all(len(arrays) == len(JOINTS) for arrays in kept.values())
+
+
+def test_a_tile_that_gives_nothing_keeps_nothing(store):
+    assert store.keep("f", WORK.tile(1), []) == {}
+
+
+def test_another_number_of_strips_than_planned_is_an_error_of_the_engine(store):
+    with pytest.raises(ValueError, match="shorter"):
+        store.keep("f", WORK.tile(4), given_by(4, whole_maps())[:-1])
+
+
+async def test_only_strips_of_the_latest_frames_are_kept(gateway, store):
+    maps = whole_maps()
+    frame_bytes = sum(array.nbytes for tile in FREE for array in given_by(tile, maps))
+    frames = STRIPS_CAP_BYTES // frame_bytes + 2
+    for number in range(frames):
+        compute(store, Gateway(), maps, *FREE, frame=f"f-{number}")
+    assert await store.gather(WORK, "f-0", 1) is None
+    assert gateway.asked[0] == ("f-0", 0, 1)
+    asked = len(gateway.asked)
+    assert_alike(await store.gather(WORK, f"f-{frames - 1}", 1), taken_by(1, maps))
+    assert len(gateway.asked) == asked
+
+
+def test_strips_go_to_the_gateway_as_one_message_for_each_reader(store):
+    maps = whole_maps()
+    kept = store.keep("f", WORK.tile(4), given_by(4, maps))
+    parcels = parcels_of(WORK, "f", 4, {reader: kept[reader] for reader in (1, 7)})
+    assert [header for header, _ in parcels] == [
+        Strips(frame="f", epoch=WORK.epoch, giver=4, reader=reader) for reader in (1, 7)
+    ]
+    for header, buffers in parcels:
+        sent = sum(buffer.nbytes for buffer in buffers)
+        assert sent == sum(array.nbytes for array in kept[header.reader])
+
+
+def test_the_gateways_connection_may_be_closed_before_it_was_opened(store):
+    store.close()

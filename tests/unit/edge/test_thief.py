@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import numpy as np
+import pytest
+
+from edge import thief as thief_module
+from edge.thief import Thief
+from shared import topics
+from shared.addresses import Address
+from shared.errors import PeerLostError
+from shared.ftp.grid import Grid
+from shared.messages import Grant, StealRequest
+from shared.wire.connection import Traffic
+from shared.wire.headers import Absent, Take, TaskRef, Tile
+from tests.unit.edge.works import BROKER, frame_info, reusing_work
+
+_, WORK = reusing_work(Grid(3, 3))
+VICTIM = Address("victim", 5000)
+GRANT = Grant(epoch=WORK.epoch, victim="victim", host="victim", port=5000)
+
+
+class Bus:
+    broker = BROKER
+
+    def __init__(self):
+        self.requests = []
+
+    def post(self, topic, message, name):
+        assert (topic, name) == (topics.STEAL, "me")
+        self.requests.append((message.missed, message.idle))
+        StealRequest.model_validate_json(message.model_dump_json())
+
+
+class Strips:
+    def __init__(self):
+        self.prefetched = []
+
+    async def prefetch(self, _work, frame, tile):
+        self.prefetched.append((frame, tile))
+
+
+class Victim:
+    """Answers with the tiles that it was given, one question at a time, in the place of a connection."""
+
+    def __init__(self):
+        self.tiles = []
+        self.asked = []
+        self.closed = False
+        self.lost = False
+        self.peer = str(VICTIM)
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self._busy = False
+
+    async def open(self, address, _traffic):
+        assert address == VICTIM
+        if self.lost:
+            raise PeerLostError(f"{address} cannot be reached")
+        self.closed = False
+        return self
+
+    async def ask(self, take, *kinds):
+        assert kinds == (Tile, Absent)
+        assert not self._busy, "a second question before the first was answered"
+        self._busy = True
+        self.asked.append(take)
+        await self.answering.wait()
+        self._busy = False
+        if take.again is not None:
+            return self.answer(take.again.tile)
+        return self.answer(*self.tiles.pop(0)) if self.tiles else (Absent(), np.empty(0, np.uint8))
+
+    @staticmethod
+    def answer(tile, reusing=False, /, **change):
+        region = WORK.tile(tile, reusing=reusing).inputs[0]
+        header = Tile(
+            info=frame_info(), epoch=WORK.epoch, owner="victim", tile=tile, height=region.height, width=region.width,
+            lease_s=100.0, reusing=reusing,
+        )  # fmt: skip
+        return header.model_copy(update=change), np.zeros(region.area * 3, np.uint8)
+
+    def close(self):
+        self.closed = True
+
+
+class Bench:
+    def __init__(self, monkeypatch):
+        self.bus, self.strips, self.victim, self.woken = Bus(), Strips(), Victim(), 0
+        monkeypatch.setattr(thief_module, "Connection", self.victim)
+        self.thief = Thief("me", self.bus, Traffic(), self.strips, self.wake)
+        self.thief.adopt(WORK)
+
+    def wake(self):
+        self.woken += 1
+
+    async def grant(self, grant=GRANT):
+        self.thief.on_grant(grant)
+        await self.settle()
+
+    async def settle(self):
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def bench(monkeypatch):
+    made = Bench(monkeypatch)
+    running = asyncio.create_task(made.thief.run())
+    await made.settle()
+    yield made
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_who_has_asked_waits_for_an_answer(bench):
+    bench.thief.ask()
+    bench.thief.ask()
+    bench.thief.ask(idle=False)
+    assert bench.bus.requests == [(None, True)]
+
+
+async def test_who_asked_ahead_and_became_idle_says_so(bench):
+    bench.thief.ask(idle=False)
+    bench.thief.ask(idle=False)
+    bench.thief.ask()
+    bench.thief.ask()
+    assert bench.bus.requests == [(None, False), (None, True)]
+
+
+async def test_a_request_that_the_gateway_may_have_forgotten_is_asked_again(bench):
+    bench.thief.ask()
+    bench.thief.forget_request()
+    bench.thief.ask()
+    assert len(bench.bus.requests) == 2
+
+
+async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask(idle=False)
+    await bench.grant()
+    assert bench.victim.asked == [Take(thief="me", epoch=WORK.epoch, idle=False, reuses=True)]
+    assert bench.woken == 1
+    stolen = bench.thief.take()
+    assert (stolen.header.tile, stolen.victim) == (4, VICTIM)
+    assert stolen.fetch_bytes_per_s > 0
+    assert bench.thief.take() is None
+
+
+async def test_who_has_a_tile_ahead_asks_for_no_other(bench):
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask(idle=False)
+    await bench.grant()
+    bench.thief.ask(idle=False)
+    assert len(bench.bus.requests) == 1
+    bench.thief.take()
+    bench.thief.ask(idle=False)
+    assert len(bench.bus.requests) == 2
+
+
+async def test_where_nothing_was_left_the_next_request_says_so_and_is_as_idle_as_before(bench):
+    bench.thief.ask(idle=False)
+    await bench.grant()
+    assert bench.bus.requests == [(None, False), ("victim", False)]
+
+
+async def test_strips_of_a_reusing_tile_are_fetched_ahead(bench):
+    bench.victim.tiles = [(1, True), (4,)]
+    for _ in range(2):
+        bench.thief.ask()
+        await bench.grant()
+        bench.thief.take()
+    assert bench.strips.prefetched == [("f", 1)]
+
+
+async def test_a_tile_whose_strips_are_not_to_be_had_is_asked_for_once_more(bench):
+    bench.victim.tiles = [(1, True)]
+    bench.thief.ask()
+    await bench.grant()
+    stolen = bench.thief.take()
+    again = await bench.thief.whole(WORK, stolen)
+    assert bench.victim.asked[-1].again == TaskRef(frame="f", tile=1)
+    assert (again.header.tile, again.header.reusing) == (1, False)
+    assert again.pixels.shape[:2] == WORK.tile(1).form.sizes[0]
+
+
+async def test_a_tile_that_cannot_be_had_again_is_given_up(bench):
+    bench.victim.tiles = [(1, True)]
+    bench.thief.ask()
+    await bench.grant()
+    stolen = bench.thief.take()
+    bench.victim.closed = bench.victim.lost = True
+    assert await bench.thief.whole(WORK, stolen) is None
+
+
+async def test_the_worker_asks_once_more_after_a_tile_that_is_being_pulled(bench):
+    """Both questions go over one connection, whose answers would be mixed up."""
+    bench.victim.tiles = [(1, True), (4,)]
+    bench.thief.ask()
+    await bench.grant()
+    stolen = bench.thief.take()
+    bench.victim.answering.clear()
+    bench.thief.ask(idle=False)
+    await bench.grant()
+    again = asyncio.create_task(bench.thief.whole(WORK, stolen))
+    await bench.settle()
+    bench.victim.answering.set()
+    assert (await again).header.tile == 1
+    assert bench.thief.take().header.tile == 4
+
+
+@pytest.mark.parametrize("change", [{"epoch": 6}, {"tile": 9}, {"height": 1}])
+async def test_a_tile_that_is_not_of_the_plan_costs_the_connection(bench, change):
+    header, pixels = Victim.answer(4, **change)
+    bench.victim.answer = lambda *_: (header, pixels)
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask()
+    await bench.grant()
+    assert bench.victim.closed
+    assert bench.thief.take() is None
+
+
+async def test_a_grant_of_another_plan_is_left_alone(bench):
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask()
+    await bench.grant(GRANT.model_copy(update={"epoch": 6}))
+    assert bench.victim.asked == []
+
+
+async def test_a_tile_whose_lease_has_ended_is_not_worth_running(bench):
+    header, pixels = Victim.answer(4, lease_s=0.0)
+    bench.victim.answer = lambda *_: (header, pixels)
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask()
+    await bench.grant()
+    assert bench.thief.take() is None
+
+
+async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(bench):
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask()
+    await bench.grant()
+    bench.thief.adopt(WORK)
+    assert bench.thief.take() is None
+    bench.thief.ask()
+    assert len(bench.bus.requests) == 2
