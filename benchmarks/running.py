@@ -200,6 +200,8 @@ class _Run:
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
+        with contextlib.suppress(UnfinishedError):  # detections are sent once; a lost one is but left out
+            await self._until("the last detections", lambda: all(self._seen(name) for name in cameras), 5.0)
         after = self._interfaces(edges)
         await self._until("the last figures", lambda: not any(n["cameras"] for n in heard.nodes.values()), 30.0)
         return Measurement(
@@ -216,8 +218,11 @@ class _Run:
 
     def _ended(self, camera: str) -> bool:
         stats = self._heard.cameras.get(camera)
+        return stats is not None and stats["ended"]
+
+    def _seen(self, camera: str) -> bool:
         seen = sum(1 for frame in self._heard.detections if frame["camera"] == camera)
-        return stats is not None and stats["ended"] and seen >= stats["counts"]["published"]
+        return seen >= self._heard.cameras[camera]["counts"]["published"]
 
     def _dropped(self) -> dict[str, int]:
         dropped: Counter[str] = Counter()

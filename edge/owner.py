@@ -163,6 +163,7 @@ class Owner:
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
         self.queue.done(task, done.worker, compute_s, done.macs, done.strips)
         self._experience.add(done.worker, done.fetch_bytes_per_s)
+        self._look_around()
         if self._work is not None and self.queue.openings != before:
             self._announce()
 
@@ -172,13 +173,16 @@ class Owner:
     def on_node_found(self, node: str) -> None:
         """Another edge is there."""
         self._others.add(node)
-        self.queue.alone = False
+        self._look_around()
 
     def on_node_lost(self, node: str) -> None:
         """Run again what a lost thief held."""
         self._others.discard(node)
-        self.queue.alone = not self._others
+        self._look_around()
         self._requeued(self.queue.node_lost(node), f"{node} is gone")
+
+    def _look_around(self) -> None:
+        self.queue.alone = not self._others or self._experience.on_its_own
 
     def put_back(self, task: Task, reason: str) -> None:
         """A task that could not be handed over waits again."""

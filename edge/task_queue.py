@@ -25,7 +25,7 @@ LEASE_FACTOR = 4.0
 RECENT_TILES = 64
 """How many results the longest recent tile, and the pace of workers, are taken from: several frames' worth."""
 
-LATE_FACTOR = 2.0
+LATE_FACTOR = 3.0
 """A tile that takes so many times as long as it should may never come: nobody waits for its strips any more."""
 
 
@@ -89,7 +89,8 @@ class TaskQueue:
     """Tasks of the frames that this edge owns.
 
     `lease_s` is the shortest lease. One that grows with the tiles' times ends by `longest_s`, so that a frame still has
-    time left: a node that was frozen reports hours for a tile. `alone`: no other node could take a task.
+    time left: a node that was frozen reports hours for a tile. `alone`: other nodes hardly take tasks, so that this
+    one need not send them strips of its own tiles.
     """
 
     node: str
@@ -103,6 +104,11 @@ class TaskQueue:
     _reuse: dict[str, _Reuse] = field(default_factory=dict)
     _recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TILES))
     _pace: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TILES))
+
+    @property
+    def empty(self) -> bool:
+        """Whether no task waits, for anyone or for strips."""
+        return not self._waiting
 
     @property
     def openings(self) -> Openings:
@@ -157,7 +163,8 @@ class TaskQueue:
         reuse = self._reuse.get(task.frame)
         if reuse is not None:
             reuse.whole.add(task.tile)
-        return Turn(task, wanted=self._wanted(task))
+        lease = self._leases.get(task)
+        return Turn(task, wanted=self._wanted(task, lease.holder if lease else self.node))
 
     def sent(self, task: Task, now: float) -> None:
         """Our own result is on its way to the gateway: give it as long as a thief to arrive."""
@@ -225,14 +232,14 @@ class TaskQueue:
                 break
         if best is None and blocked is not None and taker.idle and not self._worth_waiting(blocked, now):
             self._reuse[blocked.frame].whole.add(blocked.tile)
-            return Turn(blocked, wanted=self._wanted(blocked))
+            return Turn(blocked, wanted=self._wanted(blocked, taker.node))
         return best
 
     def _turn(self, task: Task, taker: Taker) -> Turn | None:
         """How the taker would compute a waiting task; None while it is blocked."""
         reuse, givers = self._reuse.get(task.frame), self.agenda.givers.get(task.tile)
         if reuse is None or not givers or task.tile in reuse.whole:
-            return Turn(task, wanted=self._wanted(task))
+            return Turn(task, wanted=self._wanted(task, taker.node))
         here = all(self._reaches(Task(task.frame, giver), task.tile, taker.node) for giver in givers)
         return Turn(task, reusing=True) if here and taker.reuses else None
 
@@ -242,10 +249,10 @@ class TaskQueue:
         made_here = reuse.makers.get(giver.tile) == node or (lease is not None and lease.holder == node)
         return made_here or (giver.tile, reader) in reuse.kept
 
-    def _wanted(self, task: Task) -> tuple[int, ...]:
-        """For whom the gateway should keep this tile's strips: readers that are not given up, unless we are alone."""
+    def _wanted(self, task: Task, node: str) -> tuple[int, ...]:
+        """For whom the gateway should keep this tile's strips: readers not given up; of ours, none if alone."""
         reuse = self._reuse.get(task.frame)
-        if reuse is None or self.alone:
+        if reuse is None or (self.alone and node == self.node):
             return ()
         return tuple(reader for reader in self.agenda.readers(task.tile) if reader not in reuse.whole)
 

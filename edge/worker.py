@@ -1,4 +1,4 @@
-"""The worker: one tile after the other, its own first, stolen ones otherwise; results go to the gateway."""
+"""The worker: one tile after the other, stolen while there are no own ones; results go to the gateway."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Worker:
         while True:
             self._awake.clear()
             work = self.work
-            if work is None or not (await self._run_own(work, owner) or await self._run_stolen(work, thief)):
+            if work is None or not (await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)):
                 thief.ask()
                 await self._sleep()
 
@@ -124,11 +124,13 @@ class Worker:
                 queue.sent(turn.task, time.monotonic())
         return True
 
-    async def _run_stolen(self, work: Work, thief: Thief) -> bool:
+    async def _run_stolen(self, work: Work, owner: Owner, thief: Thief) -> bool:
+        """A stolen tile that is here goes before our own: somebody waits for it already, and it is but one."""
         stolen = thief.take()
         if stolen is None:
             return False
-        thief.ask(idle=False)
+        if owner.queue.empty:
+            thief.ask(idle=False)
         if stolen.header.epoch != work.epoch:
             return True
         strips: Sequence[Array] | None = ()
@@ -153,7 +155,8 @@ class Worker:
         except ModelError:  # the frame is lost by its deadline, the worker is not
             log.exception("%s tile %s failed", info.frame, tile.index)
             return False
-        log.debug("%s tile %s of %s ran in %.1f ms", info.frame, tile.index, assigned.owner, compute_ms)
+        how = "from strips" if tile.taken else "whole"
+        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
         kept = self._strips.keep(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
         header = Result(

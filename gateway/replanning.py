@@ -54,6 +54,7 @@ class Replanning:
             if present == planned and not (tried and differ(wanted, shares)):
                 continue
             planned, shares, planned_at = present, wanted, time.monotonic()
+            log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(planned, shares, strict=True)))
             config = self._config
             yield (
                 await asyncio.to_thread(

@@ -164,7 +164,6 @@ class Gateway:
             for assembly in self._collector.assemblies():
                 self._done(assembly, Outcome.REPLANNED)
             self._adopt(partitioned, nodes)
-            log.info("a new plan for %s", ", ".join(nodes))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RECENT_RESULTS = 16
+RECENT_RESULTS = 48
 """Results that a node's speed is taken from."""
 
-ENOUGH_RESULTS = 4
+ENOUGH_RESULTS = 8
 """With fewer, a node is taken to be like the others: the first tiles of a process are slow."""
 
-NOTICEABLE = 0.25
+NOTICEABLE = 0.3
 """Shares that differ by less are left as they are; measurements do."""
 
 
