@@ -20,6 +20,7 @@ from gateway.broker import own_broker
 from gateway.catalogue import DEFAULT_MODEL, MODELS
 from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
+from gateway.methods import Method
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.frames import Outcome
@@ -100,7 +101,7 @@ def kind_of(line):
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
-    return first if first in {"scripts/demo", "scripts/test", "mosquitto_sub"} else None
+    return first if first in {"scripts/demo", "scripts/test", "scripts/bench", "mosquitto_sub"} else None
 
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
@@ -169,9 +170,10 @@ def test_the_commands_without_a_cluster_work(document, workshop):
                 assert (workshop / word).stat().st_size > 10_000
 
 
-async def test_a_gateway_takes_the_models_of_the_documents(ports, workshop):
-    lines = [line for line in commands(ROOT / "docs" / "models.md") if kind_of(line) == "gateway"]
-    assert len(lines) >= 2
+async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):
+    documents = [ROOT / "docs" / name for name in ("models.md", "methods.md")]
+    lines = [line for document in documents for line in commands(document) if kind_of(line) == "gateway"]
+    assert len(lines) >= 3
     for line in lines:
         async with running(words_of(line, ports), SERVICES["gateway"], workshop):
             pass
@@ -183,6 +185,22 @@ def test_the_benchmark_of_the_documents_prints_its_tables():
     done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert {"prepared engine, 3x3", "plain engine, 5x5"} <= set(re.findall(r"\w+ engine, \dx\d", done.stdout))
+
+
+def test_the_experiments_of_the_documents_write_their_page(tmp_path):
+    """As they stand there, but for one method and device only."""
+    lines = {line for line in ALL if kind_of(line) == "scripts/bench"}
+    assert len(lines) == 1
+    words = [*shlex.split(lines.pop()), "--methods", "ftp-wst-s", "--edges", "1", "--out", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "detections of all settings: the same, bit for bit" in done.stdout
+    assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
+
+
+def test_every_method_is_in_the_documents():
+    text = (ROOT / "docs" / "methods.md").read_text()
+    assert set(re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE)) == {str(method) for method in Method}
 
 
 def test_the_description_of_a_model_in_the_documents_is_one():
@@ -205,7 +223,7 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
 
 
 def test_the_scripts_of_the_documents_are_there_to_be_run():
-    for name in ("scripts/demo", "scripts/test", "scripts/setup", "scripts/check", ".ci/run"):
+    for name in ("scripts/demo", "scripts/test", "scripts/bench", "scripts/setup", "scripts/check", ".ci/run"):
         assert os.access(ROOT / name, os.X_OK), name
     assert "scripts/test" in (ROOT / ".ci/run").read_text()
     assert "scripts/check" in (ROOT / "scripts/test").read_text()
