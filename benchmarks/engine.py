@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from shared.engine.measuring import Construction
     from shared.engine.sessions import TileEngine
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.letterbox import Pixels
 
 GRIDS = ("1x1", "3x3", "5x5")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.catalogue import Model
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Network
 
 WAYS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Grid(4, 1)}

@@ -218,11 +218,11 @@ class _Run:
 
     def _ended(self, camera: str) -> bool:
         stats = self._heard.cameras.get(camera)
-        return stats is not None and stats["ended"]
+        return stats is not None and bool(stats["ended"])
 
     def _seen(self, camera: str) -> bool:
         seen = sum(1 for frame in self._heard.detections if frame["camera"] == camera)
-        return seen >= self._heard.cameras[camera]["counts"]["published"]
+        return bool(seen >= self._heard.cameras[camera]["counts"]["published"])
 
     def _dropped(self) -> dict[str, int]:
         dropped: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.ftp.tiles import Tile
+    from shared.ftp.stage import Tile
 
 
 @dataclass(frozen=True, slots=True)

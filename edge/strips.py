@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.work import Work
     from shared.addresses import Address
-    from shared.ftp.tiles import Tile
+    from shared.ftp.stage import Tile
     from shared.strip_cache import Array
     from shared.wire.courier import Parcel
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shared.addresses import Address
     from shared.engine.sessions import TileEngine
-    from shared.ftp.tiles import Tile
+    from shared.ftp.stage import Tile
     from shared.letterbox import Pixels
     from shared.plan import Plan, StagePlan
     from shared.strip_cache import Array

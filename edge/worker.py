@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.engine.sessions import TileEngine
     from shared.frames import FrameInfo
     from shared.ftp.merge import Map
-    from shared.ftp.tiles import Form, Tile
+    from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
     from shared.strip_cache import Array
     from shared.wire.courier import Courier

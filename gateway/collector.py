@@ -17,7 +17,7 @@ from shared.messages import TileCounts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
 
 REMEMBERED_FRAMES = 1024
 """Finished frames that late results are recognised by; a lease ends within far fewer frames."""

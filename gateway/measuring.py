@@ -10,7 +10,7 @@ from gateway.partitioned import PartitionedModel
 from shared.engine.measuring import Trial, measure
 from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError
-from shared.ftp.tiles import Form
+from shared.ftp.stage import Form
 from shared.model.cutting import with_outputs
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from shared.plan import Distribution
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Network
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.engine.sessions import Array
     from shared.ftp.grid import Grid
     from shared.ftp.region import Region
-    from shared.ftp.tiles import Stage, Tile
+    from shared.ftp.stage import Stage, Tile
     from shared.letterbox import Pixels
     from shared.model.spec import CompleteSpec
 

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from gateway.lettering import BOLD, Colour, arrow, fit, plate_size, write, write_on_plate
+from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.tiles import Propagation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.partitioned import PartitionedModel
-    from shared.ftp.tiles import Tile
+    from shared.ftp.stage import Tile
     from shared.letterbox import Pixels
 
 TINTS: tuple[Colour, ...] = (

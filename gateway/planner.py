@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.methods import Method
     from shared.addresses import Address
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.partitioned import PartitionedModel
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Network
 
 USUAL_GRIDS = (Grid(3, 3), Grid(5, 5))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from shared.ftp.region import Region
-from shared.ftp.tiles import Strip, Tile
+from shared.ftp.stage import Strip, Tile
 from shared.message import Message
 from shared.model.spec import Preprocessing
 from shared.wire.headers import SHA256_PATTERN
@@ -45,11 +45,11 @@ class JointPlan(Message):
 
 
 StripPlan = tuple[int, int, int, int, int, int, int, int, int]
-"""joint, side, the other tile, the region's box, the giver's (top, left): see shared.ftp.tiles.Strip."""
+"""joint, side, the other tile, the region's box, the giver's (top, left): see shared.ftp.stage.Strip."""
 
 
 class TilePlan(Message):
-    """One tile, see shared.ftp.tiles.Tile."""
+    """One tile, see shared.ftp.stage.Tile."""
 
     inputs: tuple[Box, ...]
     outputs: tuple[Box, ...]

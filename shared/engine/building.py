@@ -22,7 +22,7 @@ from shared.model.plain import OPSET, known_shapes, opset
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Layer, Shape
     from shared.model.spec import Preprocessing
 

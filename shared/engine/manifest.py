@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared.ftp.tiles import Form
+from shared.ftp.stage import Form
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.bin"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.engine.sessions import TileEngine
-    from shared.ftp.tiles import Form
+    from shared.ftp.stage import Form
 
 Construction = Literal["default", "plain", "prepared"]
 """How it is run: the model by onnxruntime as it comes, or a stage's program by either of our engines."""

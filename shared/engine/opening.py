@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shared.ftp.tiles import Form, Kind
+    from shared.ftp.stage import Form, Kind
 
 log = logging.getLogger(__name__)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from shared.engine.sessions import Array
-    from shared.ftp.tiles import Form
+    from shared.ftp.stage import Form
 
 SMALLEST_SHARED_BYTES = 256
 """Smaller constants stay in the models: shapes, scales, amounts."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.merge import Map
-    from shared.ftp.tiles import Form
+    from shared.ftp.stage import Form
     from shared.letterbox import Pixels
     from shared.model.spec import Preprocessing
 

@@ -20,7 +20,7 @@ from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.ftp.tiles import Form, Pads
+    from shared.ftp.stage import Form, Pads
 
 SIDES = {ABOVE: "above", BELOW: "below", LEFT: "left", RIGHT: "right"}
 

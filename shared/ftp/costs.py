@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from shared.ftp.macs import macs_per_cell
 from shared.ftp.operators import POINTWISE
+from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.tiles import Propagation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.ftp.tiles import Stage
+    from shared.ftp.stage import Stage
     from shared.model.network import Layer, Network
 
 ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "float64": 8, "int64": 8}

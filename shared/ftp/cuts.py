@@ -11,8 +11,9 @@ from shared.errors import ConfigurationError, CutError
 from shared.ftp.costs import map_bytes
 from shared.ftp.macs import macs_of, macs_per_cell
 from shared.ftp.operators import SLIDING, refuse_untileable
+from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.tiles import Propagation, divide, halo_of, receptive_field
+from shared.ftp.tiles import divide, halo_of, receptive_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.tiles import Tile
+    from shared.ftp.stage import Tile
 
 Map = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 

@@ -13,14 +13,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.ftp.macs import macs_of_regions
+from shared.ftp.propagation import Propagation, edges_of, pads_of
 from shared.ftp.region import Region
-from shared.ftp.tiles import Propagation, Strip, Tile, edges_of, pads_of
+from shared.ftp.stage import Strip, Tile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.grid import Grid
-    from shared.ftp.tiles import Pads, Regions, Stage
+    from shared.ftp.propagation import Regions
+    from shared.ftp.stage import Pads, Stage
     from shared.model.network import Layer, Network
 
 ABOVE, BELOW, LEFT, RIGHT = range(4)

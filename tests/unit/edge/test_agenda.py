@@ -8,7 +8,8 @@ from edge.agenda import Agenda, Costs
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region
 from shared.ftp.reuse import independent, with_reuse
-from shared.ftp.tiles import Strip, Tile, partition
+from shared.ftp.stage import Strip, Tile
+from shared.ftp.tiles import partition
 from tests.networks import Builder
 from tests.unit.edge.agendas import CROSS
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shared.ftp.grid import Grid
 from shared.ftp.merge import MergedMaps, result_shapes
 from shared.ftp.region import Region
-from shared.ftp.tiles import Tile
+from shared.ftp.stage import Tile
 
 SHAPES = [(1, 2, 4, 6), (1, 1, 8, 12)]
 

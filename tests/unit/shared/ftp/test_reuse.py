@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from shared.ftp.costs import map_bytes
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
+from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
 from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, independent, neighbours, with_reuse
-from shared.ftp.tiles import Propagation, partition
+from shared.ftp.tiles import partition
 from shared.model.loading import describe
 from tests.networks import Builder, yolov2_first_16
 from tests.unit.random_networks import DENSE, cases

@@ -8,7 +8,8 @@ from onnx import helper
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region
-from shared.ftp.tiles import Edge, Form, partition
+from shared.ftp.stage import Edge, Form
+from shared.ftp.tiles import partition
 from shared.model.loading import describe
 from tests.networks import Builder, model_of
 from tests.unit.random_networks import cases

@@ -1,0 +1,133 @@
+"""Backward propagation: from a part of the maps at a cut to what it needs of every map before it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from shared.ftp.operators import SPREADING, axes_of, cell_constants
+from shared.ftp.region import Region
+from shared.ftp.stage import NO_PADS, Edge, Pads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from shared.model.network import Layer, Network, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """What one tile takes part in: of every map the `box` that is read, and what each edge `wants` of it.
+
+    `made` has the maps of which a layer can only make more than it should, `own` those of which the tile computes less
+    than the box, as it takes the rest from others.
+    """
+
+    boxes: Mapping[str, Region]
+    wants: Mapping[Edge, Region]
+    made: Mapping[str, Region]
+    own: Mapping[str, Region]
+
+    @property
+    def computed(self) -> Mapping[str, Region]:
+        """What the tile computes of every map."""
+        return {**self.boxes, **self.own}
+
+
+class Propagation:
+    """Backward propagation through the layers of a network, for any number of tiles and cuts."""
+
+    def __init__(self, network: Network, layers: Sequence[Layer], inputs: Sequence[str] = ()) -> None:
+        self._inputs = tuple(inputs) or (network.input,)
+        self._layers = layers
+        self._sizes = {tensor: shape[2:] for tensor, shape in network.shapes.items() if len(shape) == 4}
+        self._axes = {layer.name: axes_of(layer, network.shapes) for layer in layers}
+        self._reads = {layer.name: tuple({*layer.inputs, *cell_constants(layer)}) for layer in layers}
+
+    def regions(
+        self,
+        outputs: Mapping[str, Region],
+        count: int | None = None,
+        spare: Callable[[Layer, Region], Region] | None = None,
+    ) -> Regions:
+        """One reverse topological pass through the first `count` layers, from the regions of the maps at a cut.
+
+        `spare` tells which part of the region that is read of a layer's map must be computed; all of it without.
+        """
+        wanted: dict[str, dict[Edge, Region]] = defaultdict(dict)
+        for tensor, region in outputs.items():
+            wanted[tensor][Edge(tensor, None)] = region
+        boxes: dict[str, Region] = {}
+        made: dict[str, Region] = {}
+        own: dict[str, Region] = {}
+        for layer in reversed(self._layers[:count]):
+            box = self._settle(layer.outputs, wanted, boxes)
+            if box is None:
+                continue
+            if spare is not None and (part := spare(layer, box)) != box:
+                box = own[layer.outputs[0]] = part
+            rows, columns = self._axes[layer.name]
+            (top, bottom), (left, right) = rows.needs(box.top, box.bottom), columns.needs(box.left, box.right)
+            needed = Region(top, left, bottom, right)
+            for tensor in self._reads[layer.name]:
+                wanted[tensor][Edge(tensor, layer.name)] = needed
+            if layer.op in SPREADING:
+                (top, bottom), (left, right) = rows.makes(top, bottom), columns.makes(left, right)
+                made[layer.outputs[0]] = Region(top, left, bottom, right)
+        for tensor in self._inputs:
+            self._settle([tensor], wanted, boxes)
+        wants = {edge: region for edges in wanted.values() for edge, region in edges.items()}
+        return Regions(boxes, wants, made, own)
+
+    def _settle(
+        self, tensors: Sequence[str], wanted: Mapping[str, Mapping[Edge, Region]], boxes: dict[str, Region]
+    ) -> Region | None:
+        """All consumers of the outputs of one layer have said what they want of them: fix their box."""
+        regions = [
+            region.clip(*self._sizes[name]) for name in tensors if name in wanted for region in wanted[name].values()
+        ]
+        if not regions:
+            return None
+        box = reduce(Region.hull, regions)
+        boxes.update(dict.fromkeys(tensors, box))
+        return box
+
+
+def pads_of(layers: Sequence[Layer], regions: Regions) -> dict[Edge, Pads]:
+    """What each edge adds to the box of its map, or crops from it, in a fixed order."""
+    constants = {name: shape for layer in layers for name, shape in cell_constants(layer).items()}
+    pads: dict[Edge, Pads] = {}
+    for edge, region in regions.wants.items():
+        if edge.tensor in constants:
+            pads[edge] = _crop_of_constant(constants[edge.tensor], region)
+        else:
+            pads[edge] = _pads(regions.boxes[edge.tensor], region)
+    for layer in layers:
+        if layer.op in SPREADING:
+            (tensor,) = layer.outputs
+            pads[Edge(tensor, layer.name)] = _pads(regions.made[tensor], regions.own.get(tensor, regions.boxes[tensor]))
+    return {edge: pads[edge] for edge in sorted(pads, key=lambda edge: (edge.layer or "", edge.tensor))}
+
+
+def _pads(box: Region, region: Region) -> Pads:
+    """How `region` (which may reach over the border) is made from the computed `box`."""
+    return (
+        box.top - region.top,
+        box.left - region.left,
+        region.bottom - box.bottom,
+        region.right - box.right,
+    )
+
+
+def _crop_of_constant(shape: Shape, region: Region) -> Pads:
+    """How the part for `region` is cut out of a constant that has a value for every row, every column, or both."""
+    top, left, bottom, right = _pads(Region.whole(*shape[2:]), region)
+    rows, columns = shape[2] > 1, shape[3] > 1
+    return (top * rows, left * columns, bottom * rows, right * columns)
+
+
+def edges_of(pads: Sequence[Mapping[Edge, Pads]]) -> tuple[Edge, ...]:
+    """The edges that some tile pads or crops."""
+    return tuple(edge for edge in pads[0] if any(of_tile[edge] != NO_PADS for of_tile in pads))

@@ -1,0 +1,112 @@
+"""Stages and their tiles, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.ftp.grid import Grid
+    from shared.ftp.region import Region
+    from shared.model.network import Layer
+
+Pads = tuple[int, int, int, int]
+"""(top, left, bottom, right) in cells: border to add where positive, cells to crop where negative."""
+
+Kind = tuple[tuple[Pads, ...], tuple[tuple[int, int, int, int], ...], tuple[tuple[int, int, int, int, int, int], ...]]
+"""Pads, strips taken and strips given, as in Form."""
+
+NO_PADS: Pads = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One use of a map: by a layer, or as a result at the cut when `layer` is None.
+
+    The edge from a layer to its own output crops what it makes beyond the region that was asked for.
+    """
+
+    tensor: str
+    layer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Cells of a map at a joint of the stage that one tile computes and another reads; `tile` is the other of the two.
+
+    `side` is where they lie for the one that reads: 0 above, 1 below, 2 left, 3 right. `origin` is the (top, left) of
+    what the one that computes them has of the map.
+    """
+
+    joint: int
+    side: int
+    tile: int
+    region: Region
+    origin: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All that an engine must know of a tile; tiles whose forms are of one `kind` are computed by the same program.
+
+    `sizes` are the (height, width) of the inputs. `pads` says, for each edge of the stage in order, what to add to or
+    crop from the map on its way into the layer. `taken` are (joint, side, height, width) of the strips it is given;
+    `given` are (joint, side, top, left, bottom, right) of those it makes, in cells of its own part of the map.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+    pads: tuple[Pads, ...]
+    taken: tuple[tuple[int, int, int, int], ...] = ()
+    given: tuple[tuple[int, int, int, int, int, int], ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """All but the size of the tile."""
+        return self.pads, self.taken, self.given
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile of a stage: what it reads of each input, what it makes of each map at the cut.
+
+    `pads` as in Form; `macs` is what it computes, in multiply-accumulate operations. `taken` are the strips that it
+    reads instead of computing them, `given` those that it makes for others; both in order of joint and side.
+    """
+
+    index: int
+    inputs: tuple[Region, ...]
+    outputs: tuple[Region, ...]
+    pads: tuple[Pads, ...]
+    macs: int
+    taken: tuple[Strip, ...] = ()
+    given: tuple[Strip, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        taken = tuple((strip.joint, strip.side, strip.region.height, strip.region.width) for strip in self.taken)
+        given = tuple((strip.joint, strip.side, *strip.region.seen_from(*strip.origin).corners) for strip in self.given)
+        return Form(tuple((region.height, region.width) for region in self.inputs), self.pads, taken, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Fused layers executed tile by tile. Only `edges` that some tile pads or crops are listed.
+
+    With reuse, `joints` are the maps of which strips are handed on, and `reusing` has, by index, the tiles as they are
+    computed from strips of their neighbours (None for those that depend on nobody).
+    """
+
+    layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    cut: tuple[str, ...]
+    grid: Grid
+    edges: tuple[Edge, ...]
+    tiles: tuple[Tile, ...]
+    joints: tuple[str, ...] = ()
+    reusing: tuple[Tile | None, ...] = ()
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """One form of every kind of tile."""
+        tiles = (*self.tiles, *(tile for tile in self.reusing if tile is not None))
+        return tuple({tile.form.kind: tile.form for tile in tiles}.values())
