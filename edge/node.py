@@ -62,7 +62,7 @@ class EdgeNode:
         self._thief = Thief(config.name, self._bus, self._traffic, self._strips, self._worker.wake)
         self._owner = Owner(config.name, self._bus, self._courier, self._on_own_work)
         self._exchange = Exchange(config.name, self._bus.broker, self._courier)
-        self._shared = SharedWork(config.name, self._worker, self._exchange, self._courier)
+        self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._programs = ProgramCache(config.cache, self._traffic)
         self._newest_plan: Plan | None = None

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from edge.worker import Done
 from shared.errors import DeepThingsError, ProtocolError
-from shared.wire.headers import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from shared.letterbox import Pixels
     from shared.strip_cache import Array
     from shared.wire.connection import Payload
-    from shared.wire.courier import Courier
     from shared.wire.headers import Tile as TileHeader
 
 log = logging.getLogger(__name__)
@@ -30,11 +29,9 @@ TILES_CAP = 64
 class SharedWork:
     """A coroutine for every tile; the engine's thread takes them in turn."""
 
-    def __init__(self, node: str, worker: Worker, exchange: Exchange, courier: Courier) -> None:
-        self._node = node
+    def __init__(self, worker: Worker, exchange: Exchange) -> None:
         self._worker = worker
         self._exchange = exchange
-        self._courier = courier
         self._work: Work | None = None
         self._room = asyncio.Semaphore(TILES_CAP)
         self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
@@ -100,15 +97,5 @@ class SharedWork:
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return
-        result = Result(
-            info=header.info,
-            epoch=work.epoch,
-            owner=header.owner,
-            worker=self._node,
-            tile=header.tile,
-            shapes=tuple(array.shape for array in maps),
-            compute_ms=compute_ms,
-            macs=macs,
-        )
-        self._worker.count(header.owner)
-        await self._courier.send(work.gateway, (result, [array.data for array in maps]))
+        done = Done(maps, compute_ms, macs)
+        await self._worker.deliver(work, header.info, header.owner, header.tile, done)

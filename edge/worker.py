@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
     from shared.strip_cache import Array
-    from shared.wire.courier import Courier
+    from shared.wire.courier import Courier, Parcel
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,16 @@ class Assignment:
     pixels: Pixels
     strips: Sequence[Array] = ()
     wanted: tuple[int, ...] = ()
+    fetch_bytes_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A tile's part of the maps at the cut, what computing it took, and how fast it had come; 0 for an own one."""
+
+    maps: Sequence[Map]
+    compute_ms: float
+    macs: int
     fetch_bytes_per_s: float = 0.0
 
 
@@ -90,13 +100,6 @@ class Worker:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
         except Exception as error:
             raise ModelError(f"the engine failed: {error}") from error
-
-    def count(self, owner: str) -> None:
-        """One more tile was computed for this owner."""
-        if owner == self._node:
-            self.own += 1
-        else:
-            self.stolen += 1
 
     async def _sleep(self) -> None:
         """Until woken; now and then all the same, so that a lost request is asked again."""
@@ -159,18 +162,28 @@ class Worker:
         log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
         kept = self._strips.keep(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
+        parcels = parcels_of(work, info.frame, tile.index, wanted)
+        done = Done(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s)
+        await self.deliver(work, info, assigned.owner, tile.index, done, parcels)
+        return True
+
+    async def deliver(
+        self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done, before: Sequence[Parcel] = ()
+    ) -> None:
+        """Have the result of a tile sent to the gateway, behind what is to arrive `before` it; and count it."""
         header = Result(
             info=info,
             epoch=work.epoch,
-            owner=assigned.owner,
+            owner=owner,
             worker=self._node,
-            tile=tile.index,
-            shapes=tuple(array.shape for array in maps),
-            compute_ms=compute_ms,
-            macs=tile.macs,
-            fetch_bytes_per_s=assigned.fetch_bytes_per_s,
+            tile=tile,
+            shapes=tuple(array.shape for array in done.maps),
+            compute_ms=done.compute_ms,
+            macs=done.macs,
+            fetch_bytes_per_s=done.fetch_bytes_per_s,
         )
-        result = header, [array.data for array in maps]
-        await self._courier.send(work.gateway, *parcels_of(work, info.frame, tile.index, wanted), result)
-        self.count(assigned.owner)
-        return True
+        await self._courier.send(work.gateway, *before, (header, [array.data for array in done.maps]))
+        if owner == self._node:
+            self.own += 1
+        else:
+            self.stolen += 1

@@ -11,9 +11,8 @@ from edge.shared_work import SharedWork
 from gateway.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
-from shared.wire.headers import Result
 from tests.networks import Builder
-from tests.unit.edge.works import GATEWAY, shared_tile, work_of
+from tests.unit.edge.works import shared_tile, work_of
 
 
 def network_of(layers):
@@ -38,7 +37,7 @@ class Worker:
         self.idle.set()
         self.failing = False
         self.computed = []
-        self.counted = []
+        self.delivered = []
 
     def busy(self):
         self.idle.clear()
@@ -51,8 +50,8 @@ class Worker:
         self.computed.append((engine, form, [part.shape for part in parts]))
         return [np.full((1, 4, 2, 3), len(self.computed), np.float32)], [], 5.0
 
-    def count(self, owner):
-        self.counted.append(owner)
+    async def deliver(self, work, info, owner, tile, done):
+        self.delivered.append((work.epoch, info.frame, tile, owner, done))
 
 
 class Exchange:
@@ -76,22 +75,13 @@ class Exchange:
         self.dropped.append(frame)
 
 
-class Courier:
-    def __init__(self):
-        self.sent = []
-
-    async def send(self, address, *parcels):
-        assert address == GATEWAY
-        self.sent += [Result.decode(header.encode()) for header, _ in parcels]
-
-
 class Bench:
     """Shared work among stand-ins."""
 
     def __init__(self, work):
         self.work = work
-        self.worker, self.exchange, self.courier = Worker(), Exchange(), Courier()
-        self.shared = SharedWork("me", self.worker, self.exchange, self.courier)
+        self.worker, self.exchange = Worker(), Exchange()
+        self.shared = SharedWork(self.worker, self.exchange)
         self.shared.adopt(work)
 
     async def accept(self, tile, *, frame="f", attempt=0, **change):
@@ -106,17 +96,17 @@ class Bench:
 
     @property
     def results(self):
-        return [(result.info.frame, result.tile) for result in self.courier.sent]
+        return [(frame, tile) for _, frame, tile, _, _ in self.worker.delivered]
 
 
-async def test_a_shared_tile_is_computed_and_its_result_sent_to_the_gateway():
+async def test_a_shared_tile_is_computed_and_its_result_delivered():
     bench = Bench(FUSED)
     await bench.accept(1)
     await bench.settle()
-    (result,) = bench.courier.sent
-    assert (result.info.frame, result.tile, result.owner, result.worker, result.epoch) == ("f", 1, "owner", "me", 7)
-    assert (result.macs, result.compute_ms, result.shapes) == (FUSED.tile(1).macs, 5.0, ((1, 4, 2, 3),))
-    assert bench.worker.counted == ["owner"]
+    ((*place, done),) = bench.worker.delivered
+    assert place == [7, "f", 1, "owner"]
+    assert (done.macs, done.compute_ms, done.fetch_bytes_per_s) == (FUSED.tile(1).macs, 5.0, 0.0)
+    assert [array.shape for array in done.maps] == [(1, 4, 2, 3)]
     assert bench.exchange.given == []
 
 
@@ -131,8 +121,8 @@ async def test_a_tile_is_computed_through_all_stages_by_their_own_engines():
         (LAYERED.engines[1], second.form, [(1, 4, read.height, read.width)]),
     ]
     assert bench.exchange.given == [("f", 1, 0, 0)]
-    (result,) = bench.courier.sent
-    assert (result.macs, result.compute_ms) == (first.macs + second.macs, 10.0)
+    ((*_, done),) = bench.worker.delivered
+    assert (done.macs, done.compute_ms) == (first.macs + second.macs, 10.0)
 
 
 async def test_a_tile_of_another_plan_is_left_alone():
@@ -143,7 +133,7 @@ async def test_a_tile_of_another_plan_is_left_alone():
 
 
 async def test_a_tile_that_comes_before_any_plan_is_left_alone():
-    shared = SharedWork("me", Worker(), Exchange(), Courier())
+    shared = SharedWork(Worker(), Exchange())
     await shared.accept(shared_tile(FUSED, 0), np.zeros(3, np.uint8))
     assert not shared._tasks
 
