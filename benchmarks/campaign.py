@@ -13,7 +13,7 @@ from benchmarks.running import measure
 from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.catalogue import DEFAULT_MODEL
-from shared.errors import DeepThingsError
+from shared.errors import ConfigurationError, DeepThingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +50,15 @@ class Campaign:
     async def run(self, settings: Sequence[Setting], tell: Callable[[int, str], None]) -> None:
         """Measure what is missing; `tell` hears the number of the setting that begins, and what the last one gave.
 
-        A setting that fails is told and left out: the others are of use without it.
+        A setting that fails is told and left out: the others are of use without it. Raises ConfigurationError where
+        emulated devices and unlimited processes would come into one page.
         """
+        if any(measured.shaped == bool(self.reason) for measured in self.measurements):
+            kept, now = ("emulated", "unlimited") if self.reason else ("unlimited", "emulated")
+            raise ConfigurationError(
+                f"{self.folder} holds measurements of {kept} devices, and these would be {now} ones"
+                f"{f' ({self.reason})' if self.reason else ''}; write to another folder with --out"
+            )
         models = self._models(settings)
         known = {measurement.setting for measurement in self.measurements}
         for number, setting in enumerate(settings):
@@ -72,7 +79,9 @@ class Campaign:
         """Write everything down."""
         self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        (self.folder / RESULTS).write_text(json.dumps(said, indent=1))
+        unfinished = self.folder / f"{RESULTS}.part"
+        unfinished.write_text(json.dumps(said, indent=1))
+        unfinished.replace(self.folder / RESULTS)  # an interruption here loses nothing
         rows = [_row(measured) for measured in self.measurements]
         with (self.folder / TABLE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

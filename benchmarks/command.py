@@ -94,7 +94,7 @@ def paper(
     campaign = Campaign.open(out)
     campaign.reason = why_not(link)
     if campaign.reason:
-        console.print(f"Not shaped: {campaign.reason}", highlight=False, soft_wrap=True)
+        _say(console, f"Not shaped: {campaign.reason}")
     begun = time.monotonic()
     wanted = settings(scope)
     _measure(campaign, wanted, console)
@@ -106,7 +106,7 @@ def paper(
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
     found = findings(results, memory)
     (out / PAGE).write_text(write_page(campaign, results, found, draw_all(results, memory, out)))
-    console.print(f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
+    _say(console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))
     else:
@@ -114,7 +114,7 @@ def paper(
 
 
 def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) -> None:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(wanted))
 
@@ -123,3 +123,10 @@ def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) ->
 
         asyncio.run(campaign.run(wanted, tell))
         progress.update(task, completed=len(wanted), description="measured")
+    for setting, reason in campaign.failures.items():
+        _say(console, f"Not measured: {setting}: {reason}")
+
+
+def _say(console: Console, line: str) -> None:
+    """A line as it is: not broken, paths least of all, and nothing in it taken for markup."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -58,7 +58,8 @@ def latency(scope: Scope) -> Iterator[Setting]:
         for method in scope.among([Method.BODP]):
             yield scope.base(method, edges=edges)
         for grid, method in product(grids, scope.among(FTP)):
-            yield scope.base(method, grid=grid, edges=edges)
+            if (grid, method) != ("4x4", Method.WSH):
+                yield scope.base(method, grid=grid, edges=edges)
 
 
 def traffic(scope: Scope) -> Iterator[Setting]:
@@ -72,26 +73,27 @@ def sources(scope: Scope) -> Iterator[Setting]:
     """One to six sources: the largest latency, and throughput."""
     most = max(scope.edges)
     counts = [most] if scope.quick else range(2, most + 1)
-    methods = (Method.BODP, Method.WST_S) if scope.quick else DISTRIBUTED
-    for count, method in product(counts, scope.among(methods)):
+    for count, method in product(counts, scope.among([Method.BODP, Method.WST_S])):
         yield scope.base(method, edges=most, sources=count)
+    for method in scope.among([] if scope.quick else [Method.WSH, Method.WST]):
+        yield scope.base(method, edges=most, sources=most)
     if not scope.quick and Method.WST_S in scope.methods:
         yield scope.base(Method.WST_S, edges=most, sources=most, grid="5x5")
 
 
 def thin_link(scope: Scope) -> Iterator[Setting]:
     """A slow link, where strips may cost more than they save."""
-    for edges, grid, method in product(_some(scope), ("3x3", "5x5"), scope.among([Method.WST, Method.WST_S])):
+    for edges, grid, method in product(_ends(scope), ("3x3", "5x5"), scope.among([Method.WST, Method.WST_S])):
         yield replace(scope.base(method, grid=grid, edges=edges), link_mbit=THIN_LINK_MBIT)
 
 
 def equal_engine(scope: Scope) -> Iterator[Setting]:
     """Devices as much slower as our engine is faster than the authors': their ratio of computing to communication."""
-    if Method.WHOLE in scope.methods:
-        yield replace(scope.base(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=6)
-    for edges, method in product(_some(scope), scope.among(DISTRIBUTED)):
+    if Method.WHOLE in scope.methods and 1 in scope.edges:
+        yield replace(scope.base(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
+    for edges, method in product(_ends(scope), scope.among([Method.BODP, Method.WST, Method.WST_S])):
         for grid in ("3x3",) if method is Method.BODP else ("3x3", "5x5"):
-            yield replace(scope.base(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=6)
+            yield replace(scope.base(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
 
 
 def shared_medium(scope: Scope) -> Iterator[Setting]:
@@ -102,16 +104,17 @@ def shared_medium(scope: Scope) -> Iterator[Setting]:
 
 def whole_network(scope: Scope) -> Iterator[Setting]:
     """All of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
-    for edges in _some(scope):
+    for edges in _ends(scope):
         for method in scope.among([Method.BODP, Method.WST_S]):
             yield replace(scope.base(method, edges=edges, workload="whole"), frames=5)
 
 
 def built_in(scope: Scope) -> Iterator[Setting]:
     """The built-in network, a real one that is made for small devices."""
-    for edges, method in product((1, max(scope.edges)), scope.among(DISTRIBUTED)):
+    for edges, method in product(_ends(scope), scope.among(DISTRIBUTED)):
         yield scope.base(method, edges=edges, workload="built-in")
 
 
-def _some(scope: Scope) -> list[int]:
-    return [edges for edges in scope.edges if edges in {1, 2, 4, max(scope.edges)}]
+def _ends(scope: Scope) -> list[int]:
+    """The fewest and the most devices."""
+    return sorted({min(scope.edges), max(scope.edges)})

@@ -61,32 +61,15 @@ def _figures(results: Results, memory: MemoryFigures | None) -> Iterator[tuple[s
         yield "memory", "Memory per layer, maps and weights, of the device that needs most", _memory(memory)
     grids = [grid for grid in ("3x3", "4x4", "5x5") if results.by_edges(Method.WST_S, grid)]
     if grids:
-        figure, axes = _panels(len(grids))
-        for panel, grid in zip(axes, grids, strict=True):
-            _lines(panel, results, grid, lambda measured: measured.fused_s)
-            panel.set(title=grid, xlabel="devices", ylim=(0, None))
-        axes[0].set_ylabel("latency of the fused layers, s")
-        _authors(axes, grids)
-        yield "latency", "Latency of the fused layers, one source", figure
-        figure, axes = _panels(len(grids))
-        for panel, grid in zip(axes, grids, strict=True):
-            _speed_up(panel, results, grid)
-            panel.set(title=grid, xlabel="devices", ylim=(0, None))
-        axes[0].set_ylabel("speed-up against one device by the same method")
-        yield "speed-up", "Speed-up by devices, one source", figure
-        figure, axes = _panels(len(grids))
-        for panel, grid in zip(axes, grids, strict=True):
-            _reuse(panel, results, grid)
-            panel.set(title=grid, xlabel="devices")
-        axes[0].set_ylabel("latency with reuse ÷ without")
-        yield "reuse", "The effect of reuse-aware scheduling", figure
+        yield "latency", "Latency of the fused layers, one source", _latency(results, grids)
+    if grids and {1} < set(results.scope.edges):
+        yield "speed-up", "Speed-up by devices, one source, each method against itself", _speed_ups(results, grids)
+    comparable = [grid for grid in grids if _ratios(results, grid)]
+    if comparable:
+        yield "reuse", "The effect of reuse-aware scheduling", _reuse(results, comparable)
     if results.by_edges(Method.WST_S, pixels="float32"):
-        figure, axes = _panels(2)
-        for panel, pixels in zip(axes, ("float32", "uint8"), strict=True):
-            _lines(panel, results, "3x3", lambda measured: measured.bytes_per_frame / 1e6, pixels=pixels)
-            panel.set(title=f"{pixels} pixels, 3x3", xlabel="devices", ylim=(0, None))
-        axes[0].set_ylabel("MB a frame on all links")
-        yield "bytes", "Bytes on the wire, by the interfaces", figure
+        counter = "by the interfaces" if all(m.shaped for m in results.all) else "by the nodes' own account"
+        yield "bytes", f"Bytes on the wire, {counter}", _bytes(results)
     most = max(results.scope.edges)
     by_source = {
         method: [m for count in range(1, most + 1) if (m := results.find(method, edges=most, sources=count))]
@@ -94,14 +77,18 @@ def _figures(results: Results, memory: MemoryFigures | None) -> Iterator[tuple[s
     }
     if any(len(row) > 1 for row in by_source.values()):
         yield "sources", f"One to {most} sources on {most} devices", _sources(by_source)
-    stolen = [m for grid in grids for m in results.by_edges(Method.WST_S, grid).values()]
-    if stolen:
+    if grids:
+        stolen = [m for grid in grids for m in results.by_edges(Method.WST_S, grid).values()]
         yield "stolen", "Tiles that were not computed by their owner, FTP-WST-S", _stolen(stolen, grids)
 
 
-def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(3.4 * count, 3.2), layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False, sharey=True)[0]
+def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]:
+    """Panels side by side, over device counts, with one scale."""
+    figure = Figure(figsize=(max(4.5, 3.4 * len(titles)), 3.2), layout="constrained")
+    axes: Sequence[Axes] = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set(title=title, xlabel="devices")
+    axes[0].set_ylabel(ylabel)
     return figure, axes
 
 
@@ -119,6 +106,25 @@ def _memory(memory: MemoryFigures) -> Figure:
     return figure
 
 
+def _latency(results: Results, grids: Sequence[str]) -> Figure:
+    figure, panels = _panels(grids, "latency of the fused layers, s")
+    for axes, grid in zip(panels, grids, strict=True):
+        _lines(axes, results, grid, lambda measured: measured.fused_s)
+        if (results.scope.link_mbit, results.scope.shared_medium) == (paper.AUTHORS_LINK_MBIT, False):
+            _authors(axes, results, grid)
+    panels[0].set_ylim(bottom=0)
+    return figure
+
+
+def _bytes(results: Results) -> Figure:
+    kinds = ("float32", "uint8")
+    figure, panels = _panels([f"{pixels} pixels, 3x3" for pixels in kinds], "MB a frame on all links")
+    for axes, pixels in zip(panels, kinds, strict=True):
+        _lines(axes, results, "3x3", lambda measured: measured.bytes_per_frame / 1e6, pixels=pixels)
+    panels[0].set_ylim(bottom=0)
+    return figure
+
+
 def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement], float], **more: object) -> None:
     for method in DISTRIBUTED:
         rows = results.by_edges(method, grid, **more)
@@ -128,50 +134,64 @@ def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement
     axes.legend()
 
 
-def _authors(panels: Sequence[Axes], grids: Sequence[str]) -> None:
-    """The authors' program, in the same colours, dashed."""
+def _authors(axes: Axes, results: Results, grid: str) -> None:
+    """The authors' program, in the same colours, dashed, with as many devices as were measured here."""
+    for (name, of_grid), cells in paper.AUTHORS.items():
+        method = Method(name)
+        shown = {edges: seconds for edges, (seconds, _) in cells.items() if edges in results.scope.edges}
+        if of_grid == grid and shown:
+            label = f"authors' {NAMES[method]}"
+            axes.plot(list(shown), list(shown.values()), "x--", color=COLOURS[method], alpha=0.5, label=label)
+    axes.legend(fontsize=7)
+
+
+def _speed_ups(results: Results, grids: Sequence[str]) -> Figure:
+    figure, panels = _panels(grids, "speed-up against one device")
     for axes, grid in zip(panels, grids, strict=True):
-        for (method, of_grid), cells in paper.AUTHORS.items():
-            if of_grid == grid:
-                seconds = [seconds for seconds, _ in cells.values()]
-                colour = COLOURS[Method(method)]
-                axes.plot(
-                    list(cells), seconds, "x--", color=colour, alpha=0.5, label=f"authors' {NAMES[Method(method)]}"
-                )
-        axes.legend(fontsize=7)
+        for method in DISTRIBUTED:
+            rows = results.by_edges(method, grid)
+            if 1 in rows:
+                gains = [rows[1].fused_s / measured.fused_s for measured in rows.values()]
+                axes.plot(list(rows), gains, "o-", color=COLOURS[method], label=NAMES[method])
+        axes.plot(results.scope.edges, results.scope.edges, ":", color="#a0a0a0", label="ideal")
+        axes.set_xticks(results.scope.edges)
+        axes.legend()
+    panels[0].set_ylim(bottom=0)
+    return figure
 
 
-def _speed_up(axes: Axes, results: Results, grid: str) -> None:
-    for method in DISTRIBUTED:
-        rows = results.by_edges(method, grid)
-        if 1 in rows:
-            gains = [rows[1].fused_s / measured.fused_s for measured in rows.values()]
-            axes.plot(list(rows), gains, "o-", color=COLOURS[method], label=NAMES[method])
-    axes.plot(results.scope.edges, results.scope.edges, ":", color="#a0a0a0", label="ideal")
-    axes.set_xticks(results.scope.edges)
-    axes.legend()
-
-
-def _reuse(axes: Axes, results: Results, grid: str) -> None:
+def _ratios(results: Results, grid: str) -> dict[int, float]:
+    """By devices, the latency with reuse as a share of that without."""
     plain, reusing = results.by_edges(Method.WST, grid), results.by_edges(Method.WST_S, grid)
-    both = [edges for edges in plain if edges in reusing]
-    ratios = [reusing[edges].fused_s / plain[edges].fused_s for edges in both]
-    axes.bar(both, ratios, 0.6, color=COLOURS[Method.WST_S])
-    axes.axhline(1 - paper.REUSE_REDUCTION, color="#c44e52", ls="--", lw=1, label="the paper's mean")
-    axes.axhline(1, color="#7f7f7f", lw=1)
-    axes.legend(loc="lower right")
+    return {edges: reusing[edges].fused_s / plain[edges].fused_s for edges in plain if edges in reusing}
+
+
+def _reuse(results: Results, grids: Sequence[str]) -> Figure:
+    figure, panels = _panels(grids, "latency with reuse ÷ without")
+    for axes, grid in zip(panels, grids, strict=True):
+        ratios = _ratios(results, grid)
+        axes.bar(list(ratios), list(ratios.values()), 0.6, color=COLOURS[Method.WST_S])
+        axes.axhline(1 - paper.REUSE_REDUCTION, color="#c44e52", ls="--", lw=1, label="the paper's mean")
+        axes.axhline(1, color="#7f7f7f", lw=1)
+        axes.set_xticks(list(ratios))
+    panels[0].set_ylim(0, panels[0].get_ylim()[1] * 1.2)  # so that the legend lies above the bars
+    panels[0].legend(loc="upper left")
+    return figure
 
 
 def _sources(by_source: dict[Method, list[Measurement]]) -> Figure:
     figure = Figure(figsize=(7.2, 3.2), layout="constrained")
     latency, throughput = figure.subplots(1, 2)
     for method, rows in by_source.items():
+        if not rows:
+            continue
         counts = [measured.setting.sources for measured in rows]
         style = {"color": COLOURS[method], "label": NAMES[method]}
         latency.plot(counts, [measured.largest_fused_s for measured in rows], "o-", **style)
         throughput.plot(counts, [measured.frames_per_s for measured in rows], "o-", **style)
-    latency.set(xlabel="sources", ylabel="largest latency of the fused layers, s", ylim=(0, None))
-    throughput.set(xlabel="sources", ylabel="frames a second", ylim=(0, None))
+    counts = sorted({measured.setting.sources for rows in by_source.values() for measured in rows})
+    latency.set(xticks=counts, xlabel="sources", ylabel="largest latency of the fused layers, s", ylim=(0, None))
+    throughput.set(xticks=counts, xlabel="sources", ylabel="frames a second", ylim=(0, None))
     latency.legend()
     return figure
 
@@ -182,6 +202,7 @@ def _stolen(measured: Sequence[Measurement], grids: Sequence[str]) -> Figure:
     for grid in grids:
         rows = [m for m in measured if m.setting.grid == grid]
         axes.plot([m.setting.edges for m in rows], [100 * m.stolen_share for m in rows], "o-", label=grid)
-    axes.set(xlabel="devices", ylabel="stolen tiles, %", ylim=(0, 100))
+    counts = sorted({m.setting.edges for m in measured})
+    axes.set(xticks=counts, xlabel="devices", ylabel="stolen tiles, %", ylim=(-2, 102))
     axes.legend()
     return figure

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.campaign import Campaign
+    from benchmarks.experiments import Scope
     from benchmarks.figures import Drawn
     from benchmarks.findings import Finding, Results
     from benchmarks.setting import Measurement
@@ -38,11 +39,14 @@ def _opening(campaign: Campaign, results: Results, found: Sequence[Finding]) -> 
             f"> **Not shaped.** {campaign.reason} All processes ran unlimited on loopback: times and speed-ups say "
             "nothing of small devices, and bytes are by our own account."
         )
+    places, limits = "", ""
+    if not campaign.reason:
+        places = " in network namespaces"
+        limits = f" Edges had 0.2 of a core, the gateway 0.4, the link {link}, where nothing else is said."
     yield (
-        f"Gateway, edges and cameras ran as processes of their own in network namespaces on {machine['processor']} "
-        f"({machine['cores']} cores). Edges had 0.2 of a core, the gateway 0.4, the link {link}, where nothing else is "
-        "said. The network is YOLOv2 at 608 with seeded random weights, of which 16 layers are fused; latency is the "
-        "median from a frame's arrival at its owner until its last tile is merged."
+        f"Gateway, edges and cameras ran as processes of their own{places} on {machine['processor']} "
+        f"({machine['cores']} cores).{limits} The network is YOLOv2 at 608 with seeded random weights, of which 16 "
+        "layers are fused; latency is the median from a frame's arrival at its owner until its last tile is merged."
     )
     yield "\n".join(["| method | what it is |", "|---|---|", *(f"| {m} | {SENTENCES[m]} |" for m in Method)])
     yield "## Beside the paper"
@@ -59,15 +63,16 @@ def _pictures(drawn: Sequence[Drawn]) -> Iterable[str]:
 
 def _tables(results: Results) -> Iterable[str]:
     yield "## All settings"
+    scope = results.scope
     parts: dict[str, Callable[[Measurement], bool]] = {
-        "One source": lambda m: _usual(m) and m.setting.sources == 1,
-        "Several sources": lambda m: _usual(m) and m.setting.sources > 1,
+        "One source": lambda m: _usual(m, scope) and m.setting.sources == 1,
+        "Several sources": lambda m: _usual(m, scope) and m.setting.sources > 1,
         "float32 pixels, as in the paper": lambda m: m.setting.pixels == "float32",
-        f"A link of {THIN_LINK_MBIT:g} Mbit/s": lambda m: m.setting.link_mbit == THIN_LINK_MBIT,
+        f"A link of {THIN_LINK_MBIT:g} Mbit/s": lambda m: m.setting.link_mbit == THIN_LINK_MBIT != scope.link_mbit,
         f"Edges of {EQUAL_ENGINE_CPU:g} of a core, as slow as with the authors' engine": lambda m: (
             m.setting.edge_cpu == EQUAL_ENGINE_CPU
         ),
-        "One medium for all devices": lambda m: m.setting.shared_medium != results.scope.shared_medium,
+        "One medium for all devices": lambda m: m.setting.shared_medium and not scope.shared_medium,
         "All of YOLOv2, the remaining layers on the gateway": lambda m: m.setting.workload == "whole",
         "The built-in network": lambda m: m.setting.workload == "built-in",
     }
@@ -78,10 +83,10 @@ def _tables(results: Results) -> Iterable[str]:
             yield _table(rows)
 
 
-def _usual(measured: Measurement) -> bool:
+def _usual(measured: Measurement, scope: Scope) -> bool:
     s = measured.setting
     usual = s.workload == "fused" and s.pixels == "uint8" and s.edge_cpu != EQUAL_ENGINE_CPU
-    return usual and s.link_mbit != THIN_LINK_MBIT and not s.shared_medium
+    return usual and (s.link_mbit, s.shared_medium) == (scope.link_mbit, scope.shared_medium)
 
 
 def _table(rows: Sequence[Measurement]) -> str:

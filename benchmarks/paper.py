@@ -27,13 +27,14 @@ SOURCES_THROUGHPUT = 2.4
 AUTHORS_UNTILED_S = 4.56
 """One edge of the authors' program running the 16 layers untiled, on a cluster emulated like this one."""
 
+AUTHORS_LINK_MBIT = 100.0
 AUTHORS = {
     ("ftp-wst", "3x3"): {1: (6.68, 1.6), 2: (3.71, 6.0), 4: (2.30, 8.6), 6: (1.82, 9.1)},
     ("ftp-wst-s", "3x3"): {1: (4.50, 3.6), 2: (2.36, 7.4), 4: (2.10, 9.7), 6: (1.82, 10.8)},
     ("ftp-wst", "5x5"): {1: (9.92, 1.6), 2: (5.31, 9.3), 4: (2.84, 12.9), 6: (2.10, 13.9)},
     ("ftp-wst-s", "5x5"): {1: (6.04, 4.7), 2: (3.37, 10.8), 4: (1.79, 13.3), 6: (1.94, 15.1)},
 }
-"""Seconds and MB a frame of the authors' program at 100 Mbit/s, by method and grid and devices."""
+"""Seconds and MB a frame of the authors' program with that link, by method and grid and devices."""
 
 AUTHORS_THIN = {
     ("ftp-wst", "3x3"): 3.10,

@@ -202,6 +202,8 @@ class _Run:
         await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
         with contextlib.suppress(UnfinishedError):  # detections are sent once; a lost one is but left out
             await self._until("the last detections", lambda: all(self._seen(name) for name in cameras), 5.0)
+        if not heard.detections:
+            raise UnfinishedError(f"no frame was published; frames were dropped: {self._dropped()}")
         after = self._interfaces(edges)
         await self._until("the last figures", lambda: not any(n["cameras"] for n in heard.nodes.values()), 30.0)
         return Measurement(

@@ -35,7 +35,10 @@ class Setting:
         more = "" if self.workload == "fused" else f", {self.workload} network"
         sources = f", {self.sources} sources" if self.sources > 1 else ""
         pixels = ", float32 pixels" if self.pixels == "float32" else ""
-        return f"{self.method}{grid}, {self.edges} edges{sources}, {medium}{self.link_mbit:g} Mbit/s{pixels}{more}"
+        cores = "" if self.edge_cpu == 0.2 else f", {self.edge_cpu:g} of a core each"
+        return (
+            f"{self.method}{grid}, {self.edges} edges{cores}{sources}, {medium}{self.link_mbit:g} Mbit/s{pixels}{more}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Assembly:
     info: FrameInfo
     owner: str
     merged: MergedMaps
+    grid: str
     opened_at: float
     completed_at: float = 0.0
     duplicates: int = 0
@@ -69,7 +70,7 @@ class Collector:
         if assembly is None and self._free:
             merged = self._free.pop()
             merged.reset()
-            assembly = self._open[info.frame] = Assembly(info, owner, merged, now)
+            assembly = self._open[info.frame] = Assembly(info, owner, merged, str(self._stage.grid), now)
         return assembly
 
     def result_shapes(self, tile: int) -> list[tuple[int, ...]] | None:

@@ -55,6 +55,10 @@ class Finisher:
         """The frame's turn will come."""
         self._complete.put_nowait(assembly)
 
+    async def finished(self) -> None:
+        """Wait until every frame so far is published or given up, and its owner told."""
+        await self._complete.join()
+
     async def run(self, done: Callable[[Assembly, Outcome], None]) -> None:
         """Finish frames until cancelled; `done` is told each frame's outcome."""
         while True:
@@ -68,6 +72,7 @@ class Finisher:
             except Exception:  # one frame's failure must not end the others
                 log.exception("%s could not be finished", assembly.info.frame)
             done(assembly, outcome)
+            self._complete.task_done()
 
     async def _finish(self, assembly: Assembly) -> None:
         info = assembly.info
@@ -106,7 +111,7 @@ class Finisher:
                 decode=round(findings.decode_ms, 1),
             ),
             model=self._partitioned.spec.name,
-            grid=str(self._partitioned.stage.grid),
+            grid=assembly.grid,
             image=(info.width, info.height),
             objects=findings.objects,
             nodes=assembly.tile_counts(),

@@ -162,8 +162,10 @@ class Gateway:
         """Follow the devices that are there, where the plan is made for each of them."""
         async for partitioned, nodes in self._replanning.run():
             for assembly in self._collector.assemblies():
-                self._done(assembly, Outcome.REPLANNED)
+                if not assembly.merged.complete:
+                    self._done(assembly, Outcome.REPLANNED)
             self._adopt(partitioned, nodes)
+            await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
 

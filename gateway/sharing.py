@@ -93,9 +93,15 @@ class Sharing(Generic[T]):
             if nodes and shared not in late and self._ready(shared) and len(shared.holders) < len(shared.tiles)
         ]
         return [
-            *self._again(late, {holder for shared in late for holder in shared.holders.values()}, nodes, now),
+            *(share for shared in late for share in self._again_elsewhere(shared, nodes, now)),
             *(share for shared in unheld for share in self._share(shared, nodes, now)),
         ]
+
+    def _again_elsewhere(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """What is late goes to nodes that are not, if there are any: who is late may be frozen."""
+        late = {holder for index, holder in shared.holders.items() if index not in shared.done}
+        others = [] if self._together else [node for node in nodes if node not in late]
+        return self._again([shared], late, others or nodes, now)
 
     def _ready(self, shared: _Frame[T]) -> bool:
         return len(shared.tiles) == self._tile_count or not self._together

@@ -50,6 +50,7 @@ class Witness:
         self.bridge: list[BridgeState] = []
         self.plans: list[Plan] = []
         self.nodes: dict[str, NodeReport] = {}
+        self.gateway_bytes: dict[str, int] = {}
         self.detections: list[FrameDetections] = []
         self.stats: dict[str, CameraStats] = {}
         self.verifications: list[Verification] = []
@@ -72,6 +73,7 @@ class Witness:
 
     def _on_nodes(self, _: str, message: Nodes) -> None:
         self.nodes = dict(message.nodes)
+        self.gateway_bytes = dict(message.gateway_bytes)
 
     async def until(self, what: str, condition: Callable[[], object], timeout_s: float = 45) -> None:
         """Wait until `condition()` holds; it is looked at whenever something was said."""
@@ -109,9 +111,11 @@ class Witness:
 class Cluster:
     """A gateway, edges and cameras as processes on loopback."""
 
-    def __init__(self, processes: LocalCluster, folder: Path) -> None:
+    def __init__(self, processes: LocalCluster, folder: Path, cache: Path | None, faults: Path | None) -> None:
         self.processes = processes
         self.folder = folder
+        self.cache = cache or folder / "cache"
+        self.faults = faults
         self.broker = processes.broker
         self.witness = Witness(processes.broker)
         self.edges: dict[str, Child] = {}
@@ -124,13 +128,15 @@ class Cluster:
 
     async def start_gateway(self, *options: str) -> Child:
         port = str(self.broker.port)
-        self._gateway = await self.processes.start("gateway", "gateway", "--port", port, "-v", *options)
+        self._gateway = await self.processes.start(
+            "gateway", "gateway", "--port", port, "-v", *options, host=self._surroundings
+        )
         return self._gateway
 
     async def start_edge(self, name: str, *options: str) -> Child:
         self.edges[name] = await self.processes.start(
-            name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.folder / "cache"), "-v",
-            *options,
+            name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v", *options,
+            host=self._surroundings,
         )  # fmt: skip
         return self.edges[name]
 
@@ -142,6 +148,10 @@ class Cluster:
     async def edges_ready(self, *edges: str) -> None:
         await self.witness.until(f"{edges} following the plan", lambda: self.witness.ready(*edges))
 
+    @property
+    def _surroundings(self) -> tuple[str, ...]:
+        return () if self.faults is None else ("env", f"PYTHONPATH={self.faults}")
+
     def log(self, name: str) -> str:
         return (self.folder / "logs" / f"{name}.log").read_text()
 
@@ -152,11 +162,15 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def running_cluster(
-    folder: Path, edges: int, *gateway_options: str, broker: Address | None = None
-) -> AsyncIterator[Cluster]:
-    """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already."""
+    folder: Path, edges: int, *gateway_options: str, broker: Address | None = None, cache: Path | None = None,
+    faults: Path | None = None,
+) -> AsyncIterator[Cluster]:  # fmt: skip
+    """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already.
+
+    `cache` is a folder of programs that several clusters share; `faults` one with a sitecustomize.py for all processes.
+    """
     async with LocalCluster(broker or Address(LOOPBACK, free_port()), folder / "logs") as processes:
-        cluster = Cluster(processes, folder)
+        cluster = Cluster(processes, folder, cache, faults)
         await cluster.start_gateway(*gateway_options)
         watching = asyncio.create_task(cluster.witness.bus.run())
         try:

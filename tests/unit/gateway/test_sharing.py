@@ -121,6 +121,20 @@ def test_a_share_that_is_late_is_given_out_again():
     assert len(sharing.expire(["a", "b"], 10.0 + 2 * LEASE_S)) == 1
 
 
+def test_a_share_that_is_late_goes_to_a_node_that_is_not():
+    sharing = sharing_of(4)
+    fill(sharing, "f", 4, ["a", "b"])
+    sharing.done("f", 0)
+    sharing.done("f", 2)
+    assert places(sharing.expire(["a", "b"], LEASE_S)) == {"f-1": "a", "f-3": "a"}
+
+
+def test_shares_that_are_late_everywhere_go_to_all_nodes_again():
+    sharing = sharing_of(2)
+    fill(sharing, "f", 2, ["a", "b"])
+    assert sorted(places(sharing.expire(["a", "b"], LEASE_S)).values()) == ["a", "b"]
+
+
 def test_a_late_share_that_nobody_can_take_waits_for_a_node():
     sharing = sharing_of(1)
     fill(sharing, "f", 1, ["a"])

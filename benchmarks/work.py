@@ -1,0 +1,46 @@
+"""How much more the tiles compute than the whole would, with reuse and without, by calculation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.methods import Method, stages_of
+from shared.errors import ConfigurationError
+from shared.ftp.grid import Grid
+from shared.ftp.macs import macs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.model.network import Network
+
+GRIDS = (Grid(2, 2), Grid(3, 3), Grid(4, 4), Grid(5, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Multiply-accumulate operations of all tiles in those of the whole, and bytes of all strips of a frame."""
+
+    plain: float
+    reusing: float
+    strip_bytes: int
+
+
+def work_of(network: Network, cut: Sequence[str]) -> dict[str, Work]:
+    """By grid; grids that the maps are too small for are left out."""
+    whole = macs_of(network, network.head(cut))
+    found = {}
+    for grid in GRIDS:
+        try:
+            (stage,) = stages_of(Method.WST_S, network, cut, grid)
+        except ConfigurationError:
+            continue
+        reusing = dict(enumerate(stage.reusing))
+        cells = [4 * network.shapes[joint][1] for joint in stage.joints]
+        found[str(grid)] = Work(
+            sum(tile.macs for tile in stage.tiles) / whole,
+            sum((reusing.get(tile.index) or tile).macs for tile in stage.tiles) / whole,
+            sum(cells[strip.joint] * strip.region.area for tile in stage.tiles for strip in tile.given),
+        )
+    return found

@@ -1,0 +1,226 @@
+"""Every method of the paper on a real cluster: the same detections, bit for bit, whatever happens to the devices."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from functools import cache
+
+import pytest
+
+from camera_sources.opening import open_source
+from camera_sources.source import FOOTAGE
+from gateway.catalogue import DEFAULT_MODEL, open_model
+from gateway.detection import Detector
+from gateway.methods import Method
+from gateway.partitioned import PartitionedModel, WholeHead
+from shared.frames import Outcome
+from shared.ftp.grid import Grid
+from shared.letterbox import Letterbox
+from shared.messages import State
+from shared.plan import Distribution
+from tests.harness import running_cluster
+
+FORGETFUL = """
+import edge.strips, gateway.service
+from shared.strip_cache import StripCache
+edge.strips.STRIPS_CAP_BYTES = 0
+gateway.service.StripCache = lambda: StripCache(0)
+"""
+"""A sitecustomize.py: no node keeps any strips, though each says that it has computed them."""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A cache of programs for all clusters here: preparing those of many layers takes seconds."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """What the whole network sees in the clip's picture of a number, in this process."""
+    partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
+    head, detector = WholeHead(partitioned, 1), Detector(partitioned, 1)
+    pictures = list(open_source(str(FOOTAGE)).pictures())
+
+    @cache
+    def objects(number):
+        picture = pictures[number % len(pictures)]
+        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
+        return detector.detect(head.run(letterbox.apply(picture, partitioned.spec.preprocessing)), letterbox).objects
+
+    return objects
+
+
+async def check_account(cluster, expected, *cameras):
+    """All accounts are closed, every published frame is verified, and all detections are what they should be."""
+    witness = cluster.witness
+    for camera in cameras or ("front",):
+        await witness.until(f"the end of {camera}", lambda camera=camera: witness.ended(camera))
+        counts = witness.stats[camera].counts
+        numbers = sorted(frame.number for frame in witness.detections if frame.camera == camera)
+        assert counts.under_way == 0
+        assert len(numbers) == len(set(numbers)) == counts.published
+    await witness.until("verification", lambda: len(witness.verifications) == len(witness.detections))
+    check_detections(witness, expected)
+
+
+def check_detections(witness, expected):
+    assert witness.detections
+    for frame in witness.detections:
+        assert frame.objects == expected(frame.number), frame.frame
+        assert frame.objects
+    assert {verification.max_abs_diff for verification in witness.verifications} == {0.0}
+    assert min(verification.map_std for verification in witness.verifications) > 0.05
+
+
+async def more_frames(cluster, frames, what):
+    witness = cluster.witness
+    seen = len(witness.detections)
+    await witness.until(f"{frames} frames {what}", lambda: len(witness.detections) >= seen + frames)
+
+
+async def rows_for(cluster, *edges):
+    """A plan with a row for each of these edges, which they follow."""
+    witness = cluster.witness
+    await witness.until(
+        f"a row for each of {edges}",
+        lambda: len(witness.plan.stages[0].tiles) == len(edges) and witness.ready(*edges),
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        (Method.WHOLE, []),
+        (Method.BODP, ["--grid", "3x1"]),
+        (Method.WSH, []),
+        (Method.WST, ["--pixels", "float32"]),
+        (Method.WST_S, []),
+    ],
+)
+async def test_every_method_gives_the_same_detections(tmp_path, programs, expected, method, options):
+    options = "--method", method, "--verify-every", "1", *options
+    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+        await cluster.start_camera("front", "edge-1", "--frames", "8", "--every-frame")
+        await check_account(cluster, expected)
+        counts, plan = cluster.witness.stats["front"].counts, cluster.witness.plan
+        tiles = [cluster.witness.tiles(edge) for edge in cluster.edges]
+    assert (counts.captured, counts.published, counts.dropped) == (8, 8, {})
+    assert plan.method == method
+    assert plan.pixels == ("float32" if "float32" in options else "uint8")
+    assert sum(own + stolen for own, stolen in tiles) == 8 * plan.tile_count
+    assert tiles[1][0] == tiles[2][0] == 0
+    if plan.distribution is Distribution.SHARING:
+        assert {own + stolen for own, stolen in tiles} == {8 * plan.tile_count // 3}
+
+
+@pytest.mark.parametrize("method", [Method.WSH, Method.WST_S])
+async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, programs, expected, method):
+    options = "--method", method, "--verify-every", "1", "--lease", "0.3", "--deadline", "4"
+    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
+        await witness.until("work of both", lambda: all(witness.tiles(edge)[1] >= 5 for edge in ("edge-2", "edge-3")))
+        cluster.signal(cluster.edges["edge-2"], signal.SIGKILL)
+        await witness.until("the will of edge-2", lambda: witness.nodes["edge-2"].state is State.OFFLINE)
+        await more_frames(cluster, 8, "without edge-2")
+        assert all("edge-2" not in frame.nodes for frame in witness.detections[-4:])
+        await witness.until("work of edge-3", lambda: any("edge-3" in frame.nodes for frame in witness.detections[-4:]))
+        cluster.signal(cluster.edges["edge-3"], signal.SIGSTOP)
+        await more_frames(cluster, 6, "beside a frozen edge-3")
+        cluster.signal(cluster.edges["edge-3"], signal.SIGKILL)
+        await witness.until("the will of edge-3", lambda: witness.nodes["edge-3"].state is State.OFFLINE)
+        await more_frames(cluster, 8, "by edge-1 alone")
+        await cluster.processes.stop(camera)
+        await check_account(cluster, expected)
+        counts = witness.stats["front"].counts
+    assert set(counts.dropped) <= {Outcome.STOPPED}
+    assert sum(counts.dropped.values()) <= 3  # what was under way when the camera was stopped
+
+
+async def test_rows_follow_the_devices_that_come_and_go(tmp_path, programs, expected):
+    options = "--method", "bodp", "--verify-every", "1", "--deadline", "2"
+    async with running_cluster(tmp_path, 2, *options, cache=programs) as cluster:
+        witness = cluster.witness
+        await rows_for(cluster, "edge-1", "edge-2")
+        camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
+        await more_frames(cluster, 3, "in two rows")
+        await cluster.start_edge("edge-3")
+        await rows_for(cluster, "edge-1", "edge-2", "edge-3")
+        await witness.until("work of edge-3", lambda: witness.tiles("edge-3")[1] >= 3)
+        cluster.signal(cluster.edges["edge-2"], signal.SIGKILL)
+        await rows_for(cluster, "edge-1", "edge-3")
+        await more_frames(cluster, 8, "in two rows again")
+        assert set(witness.detections[-1].nodes) == {"edge-1", "edge-3"}
+        cluster.signal(cluster.edges["edge-3"], signal.SIGSTOP)
+        await witness.until(
+            "a frame dropped for want of a row", lambda: witness.stats["front"].counts.dropped.get(Outcome.DEADLINE)
+        )
+        cluster.signal(cluster.edges["edge-3"], signal.SIGKILL)
+        await rows_for(cluster, "edge-1")
+        await more_frames(cluster, 8, "in one row")
+        await cluster.processes.stop(camera)
+        await check_account(cluster, expected)
+        counts = witness.stats["front"].counts
+        grids = [grid for grid, _ in itertools.groupby(frame.grid for frame in witness.detections)]
+    assert grids == ["2x1", "3x1", "2x1", "1x1"]
+    assert set(counts.dropped) <= {Outcome.DEADLINE, Outcome.REPLANNED, Outcome.STOPPED}
+    assert counts.dropped[Outcome.REPLANNED] > 0
+
+
+async def test_strips_that_nobody_has_are_computed_again(tmp_path, programs, expected):
+    faults = tmp_path / "faults"
+    faults.mkdir()
+    (faults / "sitecustomize.py").write_text(FORGETFUL)
+    options = "--method", "ftp-wst-s", "--verify-every", "1"
+    async with running_cluster(tmp_path, 3, *options, cache=programs, faults=faults) as cluster:
+        await cluster.start_camera("front", "edge-1", "--frames", "16", "--every-frame")
+        await check_account(cluster, expected)
+        counts = cluster.witness.stats["front"].counts
+        logs = [cluster.log(edge) for edge in cluster.edges]
+    assert (counts.captured, counts.published, counts.dropped) == (16, 16, {})
+    assert any("no strips of tile" in log for log in logs)
+    assert not any("ran from strips" in log for log in logs)
+
+
+async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path, programs, expected):
+    options = "--method", "ftp-wst-s", "--verify-every", "1"
+    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+        witness = cluster.witness
+        camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
+        await witness.until("strips at the gateway", lambda: witness.gateway_bytes.get("tcp_strips"))
+        await witness.until(
+            "strips from the gateway", lambda: any(node.bytes.get("tcp_strips") for node in witness.nodes.values())
+        )
+        assert any("ran from strips" in cluster.log(edge) for edge in cluster.edges)
+        epoch = witness.plan.epoch
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await cluster.gateway.process.wait()
+        await cluster.start_gateway(*options)
+        await witness.until("a new plan", lambda: witness.plan.epoch > epoch)
+        await cluster.edges_ready(*cluster.edges)
+        await more_frames(cluster, 12, "after the restart")
+        await witness.until("stealing again", lambda: any("edge-2" in frame.nodes for frame in witness.detections[-6:]))
+        await cluster.processes.stop(camera)
+        await witness.until("the camera's end", lambda: witness.stats["front"].ended)
+        counts = witness.stats["front"].counts
+    assert counts.under_way == 0
+    assert set(counts.dropped) <= {Outcome.REPLANNED, Outcome.NO_ANSWER, Outcome.STOPPED}
+    check_detections(witness, expected)
+
+
+@pytest.mark.parametrize("policy", ["round-robin", "longest-queue"])
+async def test_an_idle_edge_steals_from_all_owners(tmp_path, programs, expected, policy):
+    options = "--policy", policy, "--verify-every", "1"
+    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+        witness = cluster.witness
+        for camera, edge in (("front", "edge-1"), ("yard", "edge-2")):
+            await cluster.start_camera(camera, edge, "--frames", "15", "--every-frame")
+        await check_account(cluster, expected, "front", "yard")
+        counts = [witness.stats[camera].counts for camera in ("front", "yard")]
+        victims = {grant.victim for grant in witness.grants["edge-3"]}
+        served = {frame.camera for frame in witness.detections if "edge-3" in frame.nodes}
+    assert [(count.published, count.dropped) for count in counts] == [(15, {}), (15, {})]
+    assert victims == {"edge-1", "edge-2"}
+    assert served == {"front", "yard"}

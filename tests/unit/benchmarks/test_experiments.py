@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from benchmarks import paper
+from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, settings
+from benchmarks.findings import findings
+from gateway.methods import Method
+from tests.unit.benchmarks.made_up import campaign_of, memory_of
+
+SCOPES = [
+    Scope(), Scope(quick=True), Scope(edges=(1, 6), quick=True), Scope(edges=(1,)), Scope(edges=(4,)),
+    Scope(link_mbit=THIN_LINK_MBIT), Scope(shared_medium=True), Scope(methods=(Method.BODP, Method.WST)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_every_setting_is_measured_once(scope):
+    assert max(Counter(settings(scope)).values()) == 1
+
+
+def test_quick_has_few_settings_with_few_frames():
+    quick = settings(Scope(edges=(1, 6), quick=True))
+    assert 0 < len(quick) < 20
+    assert max(setting.frames for setting in quick) == 5
+    assert {setting.workload for setting in quick} == {"fused"}
+    assert len(settings(Scope())) > 100
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("edges", [(1,), (4,), (1, 6), (2, 3)], ids=str)
+def test_device_counts_restrict_all_settings(edges, quick):
+    wanted = settings(Scope(edges=edges, quick=quick))
+    assert {setting.edges for setting in wanted} == set(edges)
+    assert max(setting.sources for setting in wanted) <= max(edges)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("methods", [(Method.WST_S,), (Method.BODP, Method.WST), (Method.WHOLE,)], ids=str)
+def test_methods_restrict_all_settings(methods, quick):
+    assert {setting.method for setting in settings(Scope(methods=methods, quick=quick))} == set(methods)
+
+
+def test_the_link_is_that_of_all_settings_but_those_whose_subject_it_is():
+    thin = settings(Scope(link_mbit=50))
+    assert {setting.link_mbit for setting in thin} == {50, THIN_LINK_MBIT}
+    assert {setting.link_mbit for setting in settings(Scope(link_mbit=50, quick=True))} == {50}
+    assert {setting.shared_medium for setting in settings(Scope(shared_medium=True))} == {True}
+
+
+def test_sources_are_never_more_than_devices():
+    assert all(setting.sources <= setting.edges for setting in settings(Scope()))
+
+
+def test_the_whole_frame_is_measured_on_one_device_with_both_engines():
+    whole = {(s.edges, s.grid, s.edge_cpu) for s in settings(Scope()) if s.method == Method.WHOLE}
+    assert whole == {(1, "1x1", 0.2), (1, "1x1", EQUAL_ENGINE_CPU)}
+
+
+def test_what_is_compared_is_there_for_every_finding():
+    found = [finding.figure for finding in findings(campaign_of(Scope()), memory_of())]
+    assert len(set(found)) == len(found)
+    assert [figure for figure in found if "memory" not in figure] == [
+        "bytes, FTP-WST-S against FTP-WSH, mean over 2 to 6 devices, float32 pixels",
+        "bytes of MoDNN by device count",
+        "bytes by the interfaces, beyond our own account",
+        "latency, FTP-WST-S, 6 devices against 1",
+        "latency, MoDNN, 6 devices against 1",
+        "latency, FTP-WST-S, 6 devices against 1, devices slowed down to the authors' engine",
+        "latency, MoDNN, 6 devices against 1, devices slowed down to the authors' engine",
+        "latency, reuse-aware scheduling, where tiles outnumber devices twice and more",
+        "reuse is never worse than no reuse",
+        "largest latency, FTP-WST-S, 6 sources against 1",
+        "throughput with 6 sources, FTP-WST-S against MoDNN",
+        "the authors' program, seconds and bytes in every cell",
+        "6 devices against one untiled",
+        "6 devices against one untiled, at equal engine speed",
+        "detections of all settings",
+    ]
+
+
+def test_every_cell_of_the_authors_has_a_setting():
+    results = campaign_of(Scope())
+    for (method, grid), cells in paper.AUTHORS.items():
+        assert all(results.find(method, grid, edges) for edges in cells)
+
+
+def test_quick_leaves_out_only_what_other_devices_are_for():
+    quick = {finding.figure for finding in findings(campaign_of(Scope(edges=(1, 6), quick=True)), memory_of())}
+    full = {finding.figure for finding in findings(campaign_of(Scope()), memory_of())}
+    assert {figure for figure in full - quick if "engine" not in figure} == {
+        "bytes of MoDNN by device count",
+        "bytes, FTP-WST-S against FTP-WSH, mean over 2 to 6 devices, float32 pixels",
+    }
+    assert quick - full == {"bytes, FTP-WST-S against FTP-WSH, 6 devices, float32 pixels"}
