@@ -98,10 +98,13 @@ class Exchange:
                     whole[:, :, *part.seen_from(region.top, region.left).slices] = value
         return parts
 
-    def drop(self, frame: str) -> None:
-        """Nobody here works on the frame any more."""
-        for future in self._frames.pop(frame, {}).values():
-            future.cancel()
+    def drop(self, frame: str, attempt: int) -> None:
+        """Nobody here works on this attempt of a frame any more, nor on earlier ones."""
+        places = self._frames.get(frame, {})
+        for place in [place for place in places if place[0] <= attempt]:
+            places.pop(place).cancel()
+        if not places:
+            self._frames.pop(frame, None)
 
     def _put(self, frame: str, place: Place, payload: Array) -> None:
         future = self._future(frame, place)
@@ -123,7 +126,8 @@ class Exchange:
     def _future(self, frame: str, place: Place) -> asyncio.Future[Array]:
         places = self._frames.setdefault(frame, {})
         while len(self._frames) > FRAMES_CAP:
-            self.drop(next(iter(self._frames)))
+            for late in self._frames.popitem(last=False)[1].values():
+                late.cancel()
         if place not in places:
             places[place] = asyncio.get_running_loop().create_future()
         return places[place]

@@ -60,7 +60,7 @@ class SharedWork:
         await self._room.acquire()
         task = asyncio.create_task(self._compute(work, header, pixels))
         self._tasks[key] = header.attempt, task
-        task.add_done_callback(lambda ended: self._ended(key, ended))
+        task.add_done_callback(lambda ended: self._ended(key, header.attempt, ended))
 
     async def run(self) -> None:
         """Live until cancelled, then give up what is here."""
@@ -74,14 +74,14 @@ class SharedWork:
         _, task = self._tasks.pop((frame, tile))
         task.cancel()
 
-    def _ended(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+    def _ended(self, key: tuple[str, int], attempt: int, task: asyncio.Task[None]) -> None:
         self._room.release()
         if self._tasks.get(key, (0, None))[1] is task:
             del self._tasks[key]
         if not task.cancelled() and task.exception() is not None:
             log.error("%s tile %s failed", *key, exc_info=task.exception())
         if not any(frame == key[0] for frame, _ in self._tasks):
-            self._exchange.drop(key[0])
+            self._exchange.drop(key[0], attempt)
 
     async def _compute(self, work: Work, header: TileHeader, pixels: Pixels) -> None:
         parts: Sequence[Array] = [pixels]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+IDLE_S = 120.0
+"""A way that nothing has gone for so long is closed: a gateway that was started again has another address."""
+
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
 
@@ -63,25 +66,43 @@ class Courier:
 
     def _route(self, address: Address) -> _Route:
         if address not in self._routes:
-            self._routes[address] = _Route(address, self._cap, self._traffic, self._lost)
+            self._routes[address] = _Route(address, self._cap, self._traffic, self._lost, self._closed)
         return self._routes[address]
+
+    def _closed(self, address: Address) -> None:
+        del self._routes[address]
 
 
 class _Route:
     """The way to one address."""
 
-    def __init__(self, address: Address, cap: int, traffic: Traffic, lost: Callable[[Address], None]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        cap: int,
+        traffic: Traffic,
+        lost: Callable[[Address], None],
+        closed: Callable[[Address], None],
+    ) -> None:
         self.queue: asyncio.Queue[Sequence[Parcel]] = asyncio.Queue(cap)
         self._address = address
         self._traffic = traffic
         self._lost = lost
+        self._closed = closed
         self.task = asyncio.create_task(self._run())
+
+    async def _next(self) -> Sequence[Parcel] | None:
+        """What is to be delivered next; None when there was nothing for long, and is nothing now."""
+        try:
+            async with asyncio.timeout(IDLE_S):
+                return await self.queue.get()
+        except TimeoutError:
+            return None if self.queue.empty() else self.queue.get_nowait()
 
     async def _run(self) -> None:
         connection: Connection | None = None
         try:
-            while True:
-                parcels = await self.queue.get()
+            while (parcels := await self._next()) is not None:
                 try:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
@@ -90,6 +111,7 @@ class _Route:
                 except DeepThingsError as error:
                     log.warning("%s not delivered: %s", parcels[-1][0].kind.name.lower(), error)
                     self._lost(self._address)
+            self._closed(self._address)  # at once: whoever sends from now on gets another way
         finally:
             if connection is not None:
                 connection.close()

@@ -252,7 +252,7 @@ async def test_who_waits_for_a_frame_that_is_dropped_is_woken():
     bottom = part(whole, work.stages[0][1].outputs)
     waiting = asyncio.create_task(cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
     await asyncio.sleep(0)
-    cables["b"].drop("f")
+    cables["b"].drop("f", 0)
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
@@ -263,10 +263,21 @@ async def test_parts_of_a_frame_that_was_dropped_are_forgotten():
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
     await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    cables["b"].drop("f")
-    cables["b"].drop("never-heard-of")
+    cables["b"].drop("f", 0)
+    cables["b"].drop("never-heard-of", 0)
     with pytest.raises(PeerTimeoutError):
         await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+
+
+async def test_parts_of_a_later_attempt_outlive_the_end_of_an_earlier_one():
+    work, workers = rows(2), ["a", "b"]
+    cables, whole = Cables(*workers), maps_at(work, 0)
+    top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
+    await cables["a"].give(work, shared_tile(work, 0, workers, attempt=1), 0, top)
+    cables.deliver()
+    cables["b"].drop("f", 0)
+    again = shared_tile(work, 1, workers, attempt=1)
+    assert_read(work, 0, 1, whole, await cables["b"].take(work, again, 0, bottom))
 
 
 async def test_parts_of_frames_without_end_push_out_the_oldest():

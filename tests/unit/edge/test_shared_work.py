@@ -71,8 +71,8 @@ class Exchange:
         boxes = work.stages[stage + 1][header.tile].inputs
         return [np.zeros((1, 4, box.height, box.width), np.float32) for box in boxes]
 
-    def drop(self, frame):
-        self.dropped.append(frame)
+    def drop(self, frame, attempt):
+        self.dropped.append((frame, attempt))
 
 
 class Bench:
@@ -215,7 +215,7 @@ async def test_a_neighbour_that_hands_on_nothing_costs_the_tile(caplog):
     await bench.accept(0)
     await bench.settle()
     assert "f tile 0 given up: tile 1 did not hand on stage 0" in caplog.text
-    assert (bench.results, bench.exchange.dropped) == ([], ["f"])
+    assert (bench.results, bench.exchange.dropped) == ([], [("f", 0)])
 
 
 async def test_the_exchange_forgets_a_frame_with_the_last_tile_here():
@@ -227,7 +227,7 @@ async def test_the_exchange_forgets_a_frame_with_the_last_tile_here():
     assert bench.exchange.dropped == []
     bench.worker.idle.set()
     await bench.settle()
-    assert bench.exchange.dropped == ["f"]
+    assert bench.exchange.dropped == [("f", 0)]
 
 
 async def test_a_new_plan_ends_the_tiles_of_the_one_before():
