@@ -38,16 +38,14 @@ MOST_EDGES = 32
 
 def parse_edges(text: str) -> tuple[int, ...]:
     """Read "1,2,6" or "1-6". Raises ConfigurationError."""
-    counts: list[int] = []
-    try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            counts += range(int(first), int(last or first) + 1)
-    except ValueError:
-        counts = []
-    if not counts or min(counts) < 1 or max(counts) > MOST_EDGES:
-        raise ConfigurationError(f"edges {text!r}: write numbers from 1 to {MOST_EDGES}, as 1-6 or 1,2,6")
-    return tuple(sorted(set(counts)))
+    counts: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= MOST_EDGES:
+            raise ConfigurationError(f"edges {text!r}: write numbers from 1 to {MOST_EDGES}, as 1-6 or 1,2,6")
+        counts.update(range(first, last + 1))
+    return tuple(sorted(counts))
 
 
 def parse_methods(text: str) -> tuple[Method, ...]:

@@ -19,6 +19,9 @@ THIN_LINK_MBIT = 20.0
 EQUAL_ENGINE_CPU = 0.06
 """Cores with which one edge needs as long for the 16 layers as the authors' engine does with 0.2, see their figures."""
 
+UNEQUAL_EDGES = 4
+"""One of each speed, see benchmarks.setting.UNEQUAL, and a second usual one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -43,7 +46,7 @@ class Scope:
 def settings(scope: Scope) -> list[Setting]:
     """All settings, each once, in an order in which what is compared is measured close together."""
     experiments = (latency, traffic, sources) if scope.quick else (
-        latency, traffic, sources, thin_link, equal_engine, shared_medium, whole_network, built_in
+        latency, traffic, sources, thin_link, equal_engine, shared_medium, unequal, whole_network, built_in
     )  # fmt: skip
     return list(dict.fromkeys(setting for experiment in experiments for setting in experiment(scope)))
 
@@ -102,6 +105,13 @@ def shared_medium(scope: Scope) -> Iterator[Setting]:
         yield replace(scope.base(method, edges=max(scope.edges)), shared_medium=True)
 
 
+def unequal(scope: Scope) -> Iterator[Setting]:
+    """Devices of unequal speed: MoDNN's bias follows what it has measured, thieves just steal more or less."""
+    if UNEQUAL_EDGES in scope.edges:
+        for method in scope.among(DISTRIBUTED):
+            yield replace(scope.base(method, edges=UNEQUAL_EDGES), unequal=True, frames=30)
+
+
 def whole_network(scope: Scope) -> Iterator[Setting]:
     """All of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
     for edges in _ends(scope):
@@ -113,6 +123,9 @@ def built_in(scope: Scope) -> Iterator[Setting]:
     """The built-in network, a real one that is made for small devices."""
     for edges, method in product(_ends(scope), scope.among(DISTRIBUTED)):
         yield scope.base(method, edges=edges, workload="built-in")
+    most = max(scope.edges)
+    for method in scope.among([Method.BODP, Method.WST_S]):
+        yield scope.base(method, edges=most, sources=most, workload="built-in")
 
 
 def _ends(scope: Scope) -> list[int]:

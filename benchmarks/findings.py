@@ -43,14 +43,15 @@ class Results:
         s = measured.setting
         grid = "" if s.method in {Method.BODP, Method.WHOLE} else s.grid
         return (
-            s.method, grid, s.edges, s.sources, s.workload, s.link_mbit, s.shared_medium, s.edge_cpu, s.pixels
+            s.method, grid, s.edges, s.sources, s.workload, s.link_mbit, s.shared_medium, s.edge_cpu, s.unequal,
+            s.pixels,
         )  # fmt: skip
 
     def find(self, method: str, grid: str = "3x3", edges: int = 1, **more: object) -> Measurement | None:
         """What was measured there, if anything was."""
         said = {
             "sources": 1, "workload": "fused", "link_mbit": self.scope.link_mbit,
-            "shared_medium": self.scope.shared_medium, "edge_cpu": 0.2, "pixels": "uint8", **more,
+            "shared_medium": self.scope.shared_medium, "edge_cpu": 0.2, "unequal": False, "pixels": "uint8", **more,
         }  # fmt: skip
         grid = "" if method in {Method.BODP, Method.WHOLE} else grid
         return self._known.get((method, grid, edges, *said.values()))

@@ -72,6 +72,7 @@ def _tables(results: Results) -> Iterable[str]:
         f"Edges of {EQUAL_ENGINE_CPU:g} of a core, as slow as with the authors' engine": lambda m: (
             m.setting.edge_cpu == EQUAL_ENGINE_CPU
         ),
+        "Unequal devices, with 1, 1.5, 1 and 0.5 times the usual share": lambda m: m.setting.unequal,
         "One medium for all devices": lambda m: m.setting.shared_medium and not scope.shared_medium,
         "All of YOLOv2, the remaining layers on the gateway": lambda m: m.setting.workload == "whole",
         "The built-in network": lambda m: m.setting.workload == "built-in",
@@ -85,7 +86,7 @@ def _tables(results: Results) -> Iterable[str]:
 
 def _usual(measured: Measurement, scope: Scope) -> bool:
     s = measured.setting
-    usual = s.workload == "fused" and s.pixels == "uint8" and s.edge_cpu != EQUAL_ENGINE_CPU
+    usual = s.workload == "fused" and s.pixels == "uint8" and s.edge_cpu != EQUAL_ENGINE_CPU and not s.unequal
     return usual and (s.link_mbit, s.shared_medium) == (scope.link_mbit, scope.shared_medium)
 
 

@@ -85,7 +85,8 @@ async def measure(setting: Setting, models: dict[str, str], folder: Path, cache:
     Raises DeepThingsError when the cluster does not start, or does not finish its frames.
     """
     edges = [f"edge-{number}" for number in range(1, setting.edges + 1)]
-    limits = dict.fromkeys(edges, Limits(setting.edge_cpu)) | {GATEWAY: Limits(setting.gateway_cpu)}
+    limits = {edge: Limits(cpu) for edge, cpu in zip(edges, setting.edge_cpus, strict=True)}
+    limits[GATEWAY] = Limits(setting.gateway_cpu)
     nodes = open_nodes([GATEWAY, *edges], limits, Link(setting.link_mbit, setting.shared_medium))
     with nodes:
         broker = Address(nodes.address(GATEWAY), 1883 if nodes.shaped else free_port())

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+UNEQUAL = (1.0, 1.5, 1.0, 0.5)
+"""What unequal edges have, in shares of what equal ones do; four of them have as much together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -22,10 +25,17 @@ class Setting:
     link_mbit: float = 100.0
     shared_medium: bool = False
     edge_cpu: float = 0.2
+    unequal: bool = False
     gateway_cpu: float = 0.4
     pixels: str = "uint8"
     frames: int = 8
     frames_in_flight: int = 1
+
+    @property
+    def edge_cpus(self) -> list[float]:
+        """Cores of each edge; with `unequal` ones every fourth has half as much again, every fourth half as much."""
+        factors = UNEQUAL if self.unequal else (1.0,)
+        return [self.edge_cpu * factors[edge % len(factors)] for edge in range(self.edges)]
 
     @property
     def text(self) -> str:
@@ -35,10 +45,10 @@ class Setting:
         more = "" if self.workload == "fused" else f", {self.workload} network"
         sources = f", {self.sources} sources" if self.sources > 1 else ""
         pixels = ", float32 pixels" if self.pixels == "float32" else ""
+        devices = "unequal edges" if self.unequal else "edges"
         cores = "" if self.edge_cpu == 0.2 else f", {self.edge_cpu:g} of a core each"
-        return (
-            f"{self.method}{grid}, {self.edges} edges{cores}{sources}, {medium}{self.link_mbit:g} Mbit/s{pixels}{more}"
-        )
+        link = f"{medium}{self.link_mbit:g} Mbit/s"
+        return f"{self.method}{grid}, {self.edges} {devices}{cores}{sources}, {link}{pixels}{more}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,12 +84,11 @@ def labels(axes):
 
 def test_the_authors_are_beside_us_where_their_link_was_measured():
     authors = {"authors' FTP-WST", "authors' FTP-WST-S"}
-    ours = {"MoDNN (BODP)", "FTP-WSH", "FTP-WST", "FTP-WST-S"}
     three, four, five = figure_of("latency", campaign_of(Scope())).axes
-    assert labels(three) == labels(five) == ours | authors
-    assert labels(four) == ours
+    assert labels(three) & labels(five) > authors
+    assert not labels(four) & authors  # nobody measured theirs there
     for other in (Scope(link_mbit=50), Scope(shared_medium=True)):
-        assert labels(figure_of("latency", campaign_of(other)).axes[0]) == ours
+        assert not labels(figure_of("latency", campaign_of(other)).axes[0]) & authors
 
 
 def test_methods_without_measurements_are_in_no_legend():

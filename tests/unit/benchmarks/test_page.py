@@ -78,7 +78,8 @@ def test_every_measurement_is_in_exactly_one_table(scope, tmp_path):
 def test_measurements_are_under_the_headings_of_their_experiments(everything):
     assert list(tables(everything))[2:] == [
         "One source", "Several sources", "float32 pixels, as in the paper", "A link of 20 Mbit/s",
-        "Edges of 0.06 of a core, as slow as with the authors' engine", "One medium for all devices",
+        "Edges of 0.06 of a core, as slow as with the authors' engine",
+        "Unequal devices, with 1, 1.5, 1 and 0.5 times the usual share", "One medium for all devices",
         "All of YOLOv2, the remaining layers on the gateway", "The built-in network",
     ]  # fmt: skip
     row = next(row for row in tables(everything)["One source"] if row[:4] == ["ftp-wst-s", "4x4", "2", "1"])
