@@ -66,6 +66,10 @@ def test_the_whole_network_is_yolov2_layer_for_layer():
     assert len(names) == 1 + 32
     assert [number for number, name in enumerate(names[1:]) if name == "maxpool"] == [1, 3, 7, 11, 17]
     assert names[26:] == ["route", "convolutional", "reorg", "route", "convolutional", "convolutional", "region"]
+    routes = [
+        (number, options["layers"]) for number, (name, options) in enumerate(sections(cfg), -1) if name == "route"
+    ]
+    assert routes == [(25, "-9"), (28, "-1,-4")]
     channels, _ = shapes_and_bytes(cfg)
     # The passthrough takes layer 16, in front of the last pooling, and is laid beside layer 24.
     assert (channels[16], channels[25], channels[27], channels[28], channels[30]) == (512, 512, 256, 1280, 425)
