@@ -40,11 +40,18 @@ class Campaign:
 
     @classmethod
     def open(cls, folder: Path) -> Campaign:
-        """With what the folder holds already."""
+        """With what the folder holds already. Raises ConfigurationError when that is not ours."""
         campaign = cls(folder, machine=this_machine())
         path = folder / RESULTS
         if path.exists():
-            campaign.measurements = [Measurement.from_json(row) for row in json.loads(path.read_text())["measurements"]]
+            try:
+                rows = json.loads(path.read_text())["measurements"]
+                campaign.measurements = [Measurement.from_json(row) for row in rows]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ConfigurationError(
+                    f"{path} does not hold measurements of this release ({error}); remove it, or write to another "
+                    "folder with --out"
+                ) from error
         return campaign
 
     async def run(self, settings: Sequence[Setting], tell: Callable[[int, str], None]) -> None:

@@ -20,10 +20,11 @@ from benchmarks.experiments import Scope, settings
 from benchmarks.figures import draw_all
 from benchmarks.findings import Results, findings
 from benchmarks.memory import memory_figures
-from benchmarks.page import PAGE, write_page
+from benchmarks.page import PAGE, Calculated, write_page
+from benchmarks.work import work_of
 from benchmarks.workload import CUT, write_yolov2
 from gateway.broker import find_mosquitto
-from gateway.catalogue import open_model
+from gateway.catalogue import DEFAULT_MODEL, open_model
 from gateway.methods import Method
 from shared.cli.options import Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError
@@ -97,13 +98,21 @@ def paper(
     wanted = settings(scope)
     _measure(campaign, wanted, console)
     with console.status("memory"):
-        model = open_model(str(write_yolov2(out / "models", whole=False)))
-        memory = memory_figures(model, CUT, measured=not quick)
+        paper_s, built_in = open_model(str(write_yolov2(out / "models", whole=False))), open_model(DEFAULT_MODEL)
+        memory = memory_figures(paper_s, CUT, measured=not quick)
+        calculated = {
+            "YOLOv2, 16 layers": Calculated(memory, work_of(paper_s.network, [CUT])),
+            DEFAULT_MODEL: Calculated(
+                memory_figures(built_in, *built_in.spec.cut, measured=False),
+                work_of(built_in.network, built_in.spec.cut),
+            ),
+        }
     results = Results(scope, [measured for measured in campaign.measurements if measured.setting in set(wanted)])
     if not results.all:
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
     found = findings(results, memory)
-    (out / PAGE).write_text(write_page(campaign, results, found, draw_all(results, memory, out)))
+    drawn = draw_all(results, memory, out)
+    (out / PAGE).write_text(write_page(campaign, results, found, drawn, calculated))
     _say(console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))

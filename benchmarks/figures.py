@@ -92,6 +92,11 @@ def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]
     return figure, axes
 
 
+def _from_zero(axes: Axes) -> None:
+    """Once everything is drawn: a scale from nothing to a little above the highest marker."""
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
+
+
 def _memory(memory: MemoryFigures) -> Figure:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -112,7 +117,7 @@ def _latency(results: Results, grids: Sequence[str]) -> Figure:
         _lines(axes, results, grid, lambda measured: measured.fused_s)
         if (results.scope.link_mbit, results.scope.shared_medium) == (paper.AUTHORS_LINK_MBIT, False):
             _authors(axes, results, grid)
-    panels[0].set_ylim(bottom=0)
+    _from_zero(panels[0])
     return figure
 
 
@@ -121,7 +126,7 @@ def _bytes(results: Results) -> Figure:
     figure, panels = _panels([f"{pixels} pixels, 3x3" for pixels in kinds], "MB a frame on all links")
     for axes, pixels in zip(panels, kinds, strict=True):
         _lines(axes, results, "3x3", lambda measured: measured.bytes_per_frame / 1e6, pixels=pixels)
-    panels[0].set_ylim(bottom=0)
+    _from_zero(panels[0])
     return figure
 
 
@@ -156,7 +161,7 @@ def _speed_ups(results: Results, grids: Sequence[str]) -> Figure:
         axes.plot(results.scope.edges, results.scope.edges, ":", color="#a0a0a0", label="ideal")
         axes.set_xticks(results.scope.edges)
         axes.legend()
-    panels[0].set_ylim(bottom=0)
+    _from_zero(panels[0])
     return figure
 
 
@@ -190,8 +195,10 @@ def _sources(by_source: dict[Method, list[Measurement]]) -> Figure:
         latency.plot(counts, [measured.largest_fused_s for measured in rows], "o-", **style)
         throughput.plot(counts, [measured.frames_per_s for measured in rows], "o-", **style)
     counts = sorted({measured.setting.sources for rows in by_source.values() for measured in rows})
-    latency.set(xticks=counts, xlabel="sources", ylabel="largest latency of the fused layers, s", ylim=(0, None))
-    throughput.set(xticks=counts, xlabel="sources", ylabel="frames a second", ylim=(0, None))
+    latency.set(xticks=counts, xlabel="sources", ylabel="largest latency of the fused layers, s")
+    throughput.set(xticks=counts, xlabel="sources", ylabel="frames a second")
+    _from_zero(latency)
+    _from_zero(throughput)
     latency.legend()
     return figure
 

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT
 from gateway.methods import SENTENCES, Method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from benchmarks.campaign import Campaign
     from benchmarks.experiments import Scope
     from benchmarks.figures import Drawn
     from benchmarks.findings import Finding, Results
+    from benchmarks.memory import MemoryFigures
     from benchmarks.setting import Measurement
+    from benchmarks.work import Work
 
 PAGE = "README.md"
 
 
-def write_page(campaign: Campaign, results: Results, found: Sequence[Finding], drawn: Sequence[Drawn]) -> str:
-    """The whole page."""
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """What can be said of a network without running it."""
+
+    memory: MemoryFigures
+    work: Mapping[str, Work]
+
+
+def write_page(
+    campaign: Campaign,
+    results: Results,
+    found: Sequence[Finding],
+    drawn: Sequence[Drawn],
+    calculated: Mapping[str, Calculated],
+) -> str:
+    """The whole page; `calculated` by network."""
     return (
-        "\n\n".join([*_opening(campaign, results, found), *_pictures(drawn), *_tables(results), *_end(campaign)]) + "\n"
+        "\n\n".join(
+            [
+                *_opening(campaign, results, found),
+                *_pictures(drawn),
+                *_by_calculation(calculated),
+                *_tables(results),
+                *_end(campaign),
+            ]
+        )
+        + "\n"
     )
 
 
@@ -59,6 +85,29 @@ def _pictures(drawn: Sequence[Drawn]) -> Iterable[str]:
         yield "## Figures"
     for picture in drawn:
         yield f"![{picture.caption}]({picture.file})"
+
+
+def _by_calculation(calculated: Mapping[str, Calculated]) -> Iterable[str]:
+    yield "## By calculation"
+    yield "### Memory"
+    lines = [
+        "| network | divided | largest device, MiB | against the whole | mean over the layers |",
+        "|---|---|---|---|---|",
+    ]
+    for network, figures in calculated.items():
+        for way, device in figures.memory.analytic.items():
+            less = f"{-device.peak_reduction:+.1%} | {-device.layer_reduction:+.1%}".replace("%", " %")
+            lines.append(
+                f"| {network} | {way} | {device.peak_bytes / 2**20:.1f} | {less if way != 'whole' else ' | '} |"
+            )
+    yield "\n".join(lines)
+    yield "### Work"
+    lines = ["| network | grid | work without reuse | with reuse | strips, MB a frame |", "|---|---|---|---|---|"]
+    for network, figures in calculated.items():
+        for grid, work in figures.work.items():
+            megabytes = work.strip_bytes / 1e6
+            lines.append(f"| {network} | {grid} | {work.plain:.2f}x | {work.reusing:.2f}x | {megabytes:.2f} |")
+    yield "\n".join(lines)
 
 
 def _tables(results: Results) -> Iterable[str]:

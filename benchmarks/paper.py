@@ -36,6 +36,7 @@ AUTHORS = {
 }
 """Seconds and MB a frame of the authors' program with that link, by method and grid and devices."""
 
+AUTHORS_THIN_EDGES = 6
 AUTHORS_THIN = {
     ("ftp-wst", "3x3"): 3.10,
     ("ftp-wst-s", "3x3"): 3.53,

@@ -8,7 +8,8 @@ from benchmarks.campaign import Campaign
 from benchmarks.experiments import THIN_LINK_MBIT, Scope
 from benchmarks.figures import Drawn
 from benchmarks.findings import Results, findings
-from benchmarks.page import write_page
+from benchmarks.page import Calculated, write_page
+from benchmarks.work import Work
 from gateway.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
 
@@ -17,7 +18,13 @@ MACHINE = {"processor": "Pentium 60", "cores": 1, "system": "Linux i586"}
 
 def page_of(results, tmp_path, drawn=(), **campaign):
     found = findings(results, memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
-    return write_page(Campaign(tmp_path, MACHINE, list(results.all), **campaign), results, found, drawn)
+    calculated = {"toy": Calculated(memory_of(), {"3x3": Work(1.53, 1.069, 1_679_360)})}
+    return write_page(Campaign(tmp_path, MACHINE, list(results.all), **campaign), results, found, drawn, calculated)
+
+
+def test_what_is_calculated_has_its_tables(everything):
+    assert tables(everything)["Work"][2:] == [["toy", "3x3", "1.53x", "1.07x", "1.68"]]
+    assert [row[:2] for row in tables(everything)["Memory"][2:]] == [["toy", way] for way in memory_of().analytic]
 
 
 def tables(page):
@@ -76,7 +83,7 @@ def test_every_measurement_is_in_exactly_one_table(scope, tmp_path):
 
 
 def test_measurements_are_under_the_headings_of_their_experiments(everything):
-    assert list(tables(everything))[2:] == [
+    assert list(tables(everything))[4:] == [
         "One source", "Several sources", "float32 pixels, as in the paper", "A link of 20 Mbit/s",
         "Edges of 0.06 of a core, as slow as with the authors' engine",
         "Unequal devices, with 1, 1.5, 1 and 0.5 times the usual share", "One medium for all devices",
@@ -88,7 +95,7 @@ def test_measurements_are_under_the_headings_of_their_experiments(everything):
 
 def test_a_table_without_measurements_is_left_out(tmp_path):
     page = page_of(campaign_of(Scope(methods=(Method.BODP,), quick=True)), tmp_path)
-    assert list(tables(page))[2:] == ["One source", "Several sources", "float32 pixels, as in the paper"]
+    assert list(tables(page))[4:] == ["One source", "Several sources", "float32 pixels, as in the paper"]
     assert "Settings that failed" not in page
     assert "## Figures" not in page
 
@@ -128,6 +135,6 @@ def test_settings_that_failed_are_told(tmp_path):
 
 
 def test_a_page_of_nothing_is_still_a_page(tmp_path):
-    page = write_page(Campaign(tmp_path, MACHINE), Results(Scope(), []), [], [])
+    page = write_page(Campaign(tmp_path, MACHINE), Results(Scope(), []), [], [], {})
     assert page.startswith("# The paper's experiments")
     assert page.endswith("in `results.csv`.\n")
