@@ -111,7 +111,7 @@ def paper(
     if not results.all:
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
     found = findings(results, memory)
-    drawn = draw_all(results, memory, out)
+    drawn = draw_all(results, memory, out, paper_s.network)
     (out / PAGE).write_text(write_page(campaign, results, found, drawn, calculated))
     _say(console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
     if as_json:

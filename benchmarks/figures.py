@@ -9,7 +9,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks import paper
+from benchmarks.strips_picture import draw_strips
+from benchmarks.workload import CUT
 from gateway.methods import Method
+from shared.ftp.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.findings import Results
     from benchmarks.memory import MemoryFigures
     from benchmarks.setting import Measurement
+    from shared.model.network import Network
 
 MIB = 2**20
 COLOURS = {
@@ -45,18 +49,28 @@ class Drawn:
     caption: str
 
 
-def draw_all(results: Results, memory: MemoryFigures | None, folder: Path) -> list[Drawn]:
-    """Write every figure for which there is something to draw, as PNG and SVG. Returns the PNGs."""
+def draw_all(
+    results: Results, memory: MemoryFigures | None, folder: Path, network: Network | None = None
+) -> list[Drawn]:
+    """Write every figure for which there is something to draw, as PNG and SVG. Returns the PNGs.
+
+    `network` is the paper's, whose strips are drawn.
+    """
     drawn = []
     with mpl.rc_context(rc=STYLE):
-        for name, caption, figure in _figures(results, memory):
+        for name, caption, figure in _figures(results, memory, network):
             figure.savefig(folder / f"{name}.png", dpi=150)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             drawn.append(Drawn(f"{name}.png", caption))
     return drawn
 
 
-def _figures(results: Results, memory: MemoryFigures | None) -> Iterator[tuple[str, str, Figure]]:
+def _figures(
+    results: Results, memory: MemoryFigures | None, network: Network | None
+) -> Iterator[tuple[str, str, Figure]]:
+    if network is not None:
+        caption = "One map, with reuse: what tiles that depend on nobody compute, what they hand on, what is left"
+        yield "strips", caption, draw_strips(network, [CUT], Grid(3, 3))
     if memory is not None:
         yield "memory", "Memory per layer, maps and weights, of the device that needs most", _memory(memory)
     grids = [grid for grid in ("3x3", "4x4", "5x5") if results.by_edges(Method.WST_S, grid)]
