@@ -54,6 +54,7 @@ class CameraAgent:
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
+        self._leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
@@ -92,6 +93,8 @@ class CameraAgent:
             try:
                 await self._converse()
             except (PeerLostError, PeerTimeoutError) as error:
+                if self._leaving:
+                    return
                 delay_s = self._backoff.next_s()
                 log.warning("camera %s: edge %s; trying again in %.1f s", self._config.camera, error, delay_s)
                 await asyncio.sleep(delay_s)
@@ -131,7 +134,7 @@ class CameraAgent:
                 await connection.send(Frame(info=info), [shot.picture.data])
 
     async def _send_reports(self, connection: Connection) -> None:
-        while True:
+        while not self._leaving:
             await connection.send(Report(counts=self.counts))
             await asyncio.sleep(REPORT_S)
 
@@ -178,11 +181,19 @@ class CameraAgent:
         for _ in self._under_way:
             self.counts.count(Outcome.STOPPED)
         self._under_way.clear()
-        if self._connection is not None:
-            try:
-                await self._connection.send(Report(counts=self.counts, ended=True))
-            except DeepThingsError as error:
-                log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
+        connection = self._connection
+        if connection is None:
+            return
+        self._leaving = True
+        try:
+            await connection.send(Report(counts=self.counts, ended=True))
+            connection.finish()
+            async with asyncio.timeout(STOP_S):
+                while self._connection is connection:  # until the edge has read it, and closes
+                    self._settled.clear()
+                    await self._settled.wait()
+        except (DeepThingsError, TimeoutError) as error:
+            log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, *call: object) -> None:

@@ -59,8 +59,8 @@ def stages_of(
             return (partition(network, cut, Grid(1, 1)),)
         case Method.BODP:
             return _layer_by_layer(network, cut, grid, shares)
-        case Method.WST_S:
-            return (with_reuse(network, partition(network, cut, grid, balanced=True)),)
+        case Method.WST_S:  # evenly: those that depend on nobody have their halo, the others spare it
+            return (with_reuse(network, partition(network, cut, grid)),)
         case _:
             return (partition(network, cut, grid, balanced=True),)
 

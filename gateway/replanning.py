@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 SETTLED_S = 1.0
 """Devices that have been the same for so long are planned for: a cluster that starts up comes one by one."""
 
-SPEEDS_S = 15.0
+SPEEDS_S = 10.0
 """How long a plan is followed at least before measured speeds may change it."""
 
 

@@ -92,6 +92,11 @@ class Connection:
         if self._users == 0:  # closing the descriptor under a waiting coroutine would leave it waiting for ever
             self._socket.close()
 
+    def finish(self) -> None:
+        """Say that nothing will follow: to close at once would lose what a peer that is sending has not read."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
     async def send(self, header: Header, payload: Iterable[memoryview] = ()) -> None:
         """Send one message whose payload is these buffers, one after the other.
 
