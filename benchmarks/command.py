@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.setting import Setting
+    from shared.model.network import Network
 
 MOST_EDGES = 32
+PAPERS = "YOLOv2, 16 layers"
 
 
 def parse_edges(text: str) -> tuple[int, ...]:
@@ -98,26 +100,31 @@ def paper(
     wanted = settings(scope)
     _measure(campaign, wanted, console)
     with console.status("memory"):
-        paper_s, built_in = open_model(str(write_yolov2(out / "models", whole=False))), open_model(DEFAULT_MODEL)
-        memory = memory_figures(paper_s, CUT, measured=not quick)
-        calculated = {
-            "YOLOv2, 16 layers": Calculated(memory, work_of(paper_s.network, [CUT])),
-            DEFAULT_MODEL: Calculated(
-                memory_figures(built_in, *built_in.spec.cut, measured=False),
-                work_of(built_in.network, built_in.spec.cut),
-            ),
-        }
+        network, calculated = _calculate(out / "models", measured=not quick)
+    memory = calculated[PAPERS].memory
     results = Results(scope, [measured for measured in campaign.measurements if measured.setting in set(wanted)])
     if not results.all:
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
     found = findings(results, memory)
-    drawn = draw_all(results, memory, out, paper_s.network)
+    drawn = draw_all(results, memory, out, network)
     (out / PAGE).write_text(write_page(campaign, results, found, drawn, calculated))
     _say(console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))
     else:
         print("\n".join(f"{f.figure}: {f.ours}" + (f" (paper {f.paper})" if f.paper else "") for f in found))
+
+
+def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calculated]]:
+    """The paper's network, and what can be said of it and of the built-in one; memory is `measured` too if told."""
+    papers, built_in = open_model(str(write_yolov2(folder, whole=False))), open_model(DEFAULT_MODEL)
+    (cut,) = built_in.spec.cut
+    return papers.network, {
+        PAPERS: Calculated(memory_figures(papers, CUT, measured=measured), work_of(papers.network, [CUT])),
+        DEFAULT_MODEL: Calculated(
+            memory_figures(built_in, cut, measured=False), work_of(built_in.network, built_in.spec.cut)
+        ),
+    }
 
 
 def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) -> None:

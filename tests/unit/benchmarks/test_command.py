@@ -7,6 +7,7 @@ from benchmarks import command as commands
 from benchmarks.cluster.nodes import Link
 from benchmarks.command import command, parse_edges, parse_link, parse_methods
 from benchmarks.experiments import settings
+from benchmarks.page import Calculated
 from gateway.methods import Method
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import memory_of, plausible
@@ -102,6 +103,11 @@ def test_a_file_is_no_folder(tmp_path):
     assert "is a file" in done.stderr
 
 
+def calculated(_folder, *, measured):
+    memory = memory_of(measured={"default": 9, "3x3": 4, "5x5": 3} if measured else {})
+    return None, {commands.PAPERS: Calculated(memory, {})}
+
+
 @pytest.fixture
 def scopes(monkeypatch):
     """What would be measured, and nothing is: the scopes that the command asks for."""
@@ -114,13 +120,7 @@ def scopes(monkeypatch):
     monkeypatch.setattr(commands, "settings", remember)
     monkeypatch.setattr(commands, "find_mosquitto", lambda: "mosquitto")
     monkeypatch.setattr(commands, "why_not", lambda _: "no root")
-    monkeypatch.setattr(commands, "write_yolov2", lambda folder, **_: folder)
-    monkeypatch.setattr(commands, "open_model", lambda name: name)
-    monkeypatch.setattr(
-        commands,
-        "memory_figures",
-        lambda *_, measured: memory_of(measured={"default": 9, "3x3": 4, "5x5": 3} if measured else {}),
-    )
+    monkeypatch.setattr(commands, "_calculate", calculated)
     monkeypatch.setattr(
         commands, "_measure", lambda campaign, wanted, _: campaign.measurements.extend(map(plausible, wanted))
     )

@@ -71,10 +71,13 @@ def test_what_is_compared_is_there_for_every_finding():
         "latency, FTP-WST-S, 6 devices against 1, devices slowed down to the authors' engine",
         "latency, MoDNN, 6 devices against 1, devices slowed down to the authors' engine",
         "latency, reuse-aware scheduling, where tiles outnumber devices twice and more",
+        "latency, reuse-aware scheduling, where tiles outnumber devices twice and more, devices slowed down to the "
+        "authors' engine",
         "reuse is never worse than no reuse",
         "largest latency, FTP-WST-S, 6 sources against 1",
         "throughput with 6 sources, FTP-WST-S against MoDNN",
         "the authors' program, seconds and bytes in every cell",
+        "the same with 6 devices at 20 Mbit/s",
         "6 devices against one untiled",
         "6 devices against one untiled, at equal engine speed",
         "detections of all settings",
@@ -93,5 +96,6 @@ def test_quick_leaves_out_only_what_other_devices_are_for():
     assert {figure for figure in full - quick if "engine" not in figure} == {
         "bytes of MoDNN by device count",
         "bytes, FTP-WST-S against FTP-WSH, mean over 2 to 6 devices, float32 pixels",
+        "the same with 6 devices at 20 Mbit/s",
     }
     assert quick - full == {"bytes, FTP-WST-S against FTP-WSH, 6 devices, float32 pixels"}
