@@ -125,7 +125,6 @@ def _row(measured: Measurement) -> dict[str, Any]:
         "bytes_per_frame": round(measured.bytes_per_frame),
         "accounted_bytes_per_frame": round(sum(measured.accounted_bytes.values()) / max(1, len(measured.frames))),
         "stolen_share": round(measured.stolen_share, 3),
-        "largest_edge_memory": max((v for k, v in measured.peak_memory.items() if k != "gateway"), default=0),
         "shaped": measured.shaped,
     }
     return {**asdict(measured.setting), **figures}

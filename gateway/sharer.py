@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNSENT_TILES_CAP = 1024
+"""Tiles on their way to one node: all of thirty-two frames in thirty-two tiles."""
+
 Collected = tuple[Tile, "Payload"]
 """A tile as its owner sent it."""
 
@@ -30,7 +33,8 @@ class Sharer:
     def __init__(self, members: Membership, traffic: Traffic, capacity: int) -> None:
         self._members = members
         self._capacity = capacity
-        self._courier = Courier(traffic, 4096, self._on_lost)
+        self._courier = Courier(traffic, UNSENT_TILES_CAP, self._on_lost)
+        self._epoch = 0
         self._nodes: tuple[str, ...] = ()
         self._sharing: Sharing[Collected] = Sharing(1, 1.0, 0, together=False)
 
