@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import prod
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
 from shared.ftp.cuts import layer_cuts
 from shared.ftp.grid import Grid
-from shared.ftp.reuse import with_reuse
+from shared.ftp.reuse import longest_chain, with_reuse
 from shared.ftp.tiles import partition
 from shared.plan import Distribution
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from shared.ftp.stage import Stage
     from shared.model.network import Network
+
+
+USUAL_DEVICES = range(2, 7)
+"""Clusters that a division with reuse is chosen for: those of the paper's experiments."""
 
 
 class Method(StrEnum):
@@ -59,10 +64,16 @@ def stages_of(
             return (partition(network, cut, Grid(1, 1)),)
         case Method.BODP:
             return _layer_by_layer(network, cut, grid, shares)
-        case Method.WST_S:  # evenly: those that depend on nobody have their halo, the others spare it
-            return (with_reuse(network, partition(network, cut, grid)),)
+        case Method.WST_S:
+            return (_with_reuse(network, cut, grid),)
         case _:
             return (partition(network, cut, grid, balanced=True),)
+
+
+def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
+    """Divided evenly, or balanced with halos that some tiles then spare: whichever is faster, all clusters alike."""
+    ways = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
+    return min(ways, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:

@@ -80,6 +80,22 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
     return replace(stage, edges=edges, tiles=tuple(tiles), joints=joints, reusing=tuple(reusing))
 
 
+def longest_chain(stage: Stage, devices: int) -> int:
+    """Multiply-accumulate operations until the last tile of a frame is done, when so many equal devices share them.
+
+    Those that depend on nobody come first, the largest of them before the others; transfers cost nothing.
+    """
+    reusing = {tile.index: tile for tile in stage.reusing if tile is not None}
+    free = [0] * devices
+    done: dict[int, int] = {}
+    for tile in sorted(stage.tiles, key=lambda tile: (tile.index in reusing, -tile.macs)):
+        own = reusing.get(tile.index, tile)
+        ready = max((done[strip.tile] for strip in own.taken), default=0)
+        free.sort()
+        free[0] = done[tile.index] = max(free[0], ready) + own.macs
+    return max(free)
+
+
 class _Reader:
     """A tile that depends on its neighbours: its `regions`, and the `parts` of maps that it reads from which side."""
 

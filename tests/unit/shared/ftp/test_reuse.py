@@ -8,7 +8,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, independent, neighbours, with_reuse
+from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, independent, longest_chain, neighbours, with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe
 from tests.networks import Builder, yolov2_first_16
@@ -216,3 +216,16 @@ def test_whatever_the_convolutions_strips_that_are_taken_are_given_and_no_tile_c
     plain, stage = both(network, case.cut, case.grid)
     assert_consistent(network, plain, stage)
     assert_reusing_tiles_read_and_compute_no_more(plain, stage)
+
+
+@pytest.mark.parametrize("grid", [Grid(3, 3), Grid(5, 5)], ids=str)
+def test_the_chain_of_one_device_is_all_of_the_work_and_that_of_many_two_waves(yolov2, grid):
+    _, stage = both(yolov2, ["layer_15"], grid)
+    tiles = as_computed(stage)
+    assert longest_chain(stage, 1) == sum(tile.macs for tile in tiles)
+    waves = [
+        tile.macs + max((stage.tiles[strip.tile].macs for strip in tile.taken), default=0) for tile in tiles
+    ]  # with a device for every tile, each waits for the largest of its givers only
+    assert longest_chain(stage, grid.count) == max(waves)
+    chains = [longest_chain(stage, devices) for devices in range(1, grid.count + 1)]
+    assert chains[-1] < chains[2] < chains[1] < chains[0]
