@@ -66,7 +66,7 @@ def draw_all(
 
 
 def _figures(
-    results: Results, memory: MemoryFigures | None, network: Network | None
+    results: Results, memory: MemoryFigures | None, network: Network | None = None
 ) -> Iterator[tuple[str, str, Figure]]:
     if network is not None:
         caption = "One map, with reuse: what tiles that depend on nobody compute, what they hand on, what is left"
