@@ -1,0 +1,467 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.task_queue import LATE_FACTOR, Openings, Task, TaskQueue, Turn
+from tests.unit.edge.agendas import CROSS, DEPENDENT, FREE, WHOLE
+from tests.unit.edge.queues import (
+    SAVED_S,
+    TILE_S,
+    counts,
+    crossed,
+    drain,
+    finish,
+    learn_pace,
+    lend_free,
+    thief,
+    tile_of,
+)
+
+
+def test_without_reuse_tiles_that_could_depend_on_others_run_with_their_whole_halo():
+    queue = TaskQueue("me", CROSS, 1.0)
+    queue.add_frame("f")
+    assert counts(queue) == (9, 0)
+    turns = [queue.lend(thief(idle=False), 0) for _ in range(9)]
+    assert [tile_of(turn) for turn in turns] == list(reversed(CROSS.order))
+    assert not any(turn.reusing or turn.wanted for turn in turns)
+
+
+def test_tiles_whose_strips_are_missing_are_blocked():
+    queue = crossed()
+    assert counts(queue) == (5, 4)
+
+
+def test_a_tile_is_no_longer_blocked_when_the_strips_of_all_its_givers_are_kept():
+    queue = crossed()
+    finish(queue, 0, 2)
+    assert counts(queue) == (3, 4)
+    finish(queue, 4)
+    assert counts(queue) == (3, 3)
+    assert queue.lend(thief(idle=False), 0) == Turn(Task("f", 1), reusing=True)
+
+
+def test_strips_of_a_result_that_brought_none_are_missing():
+    queue = crossed()
+    finish(queue, 0, 2)
+    finish(queue, 4, kept=False)
+    assert queue.openings.blocked == 4
+
+
+def test_strips_that_are_kept_for_one_reader_are_missing_for_another():
+    queue = crossed()
+    finish(queue, 0, 2, 6, 8)
+    queue.done(Task("f", 4), "me", TILE_S, WHOLE.macs, [3, 7])
+    assert {tile_of(queue.lend(thief("x", idle=False), 0)) for _ in range(2)} == {3, 7}
+    assert queue.lend(thief("x", idle=False), 0) is None
+
+
+def test_strips_of_one_frame_are_missing_in_another():
+    queue = crossed()
+    queue.add_frame("g", reuse=True)
+    finish(queue, 0, 2, 4, 6, 8, frame="g")
+    assert counts(queue) == (9, 4)
+
+
+def test_who_made_all_that_a_tile_takes_needs_nothing_of_the_gateway():
+    queue = crossed(lease_s=1.0)
+    for tile in FREE:
+        assert tile_of(queue.take(0)) == tile
+    finish(queue, *FREE, kept=False)
+    assert counts(queue) == (0, 4)
+    assert queue.lend(thief(idle=False), 0) is None
+    turns = [queue.take(0, reuses=True) for _ in DEPENDENT]
+    assert [tile_of(turn) for turn in turns] == list(DEPENDENT)
+    assert all(turn.reusing for turn in turns)
+
+
+def test_what_the_taker_made_and_what_the_gateway_keeps_go_together():
+    queue = crossed()
+    finish(queue, 0, worker="a", kept=False)
+    finish(queue, 2, 4, worker="b")
+    assert queue.lend(thief("b", idle=False), 0).task.tile == 8
+    assert queue.lend(thief("a", idle=False), 0) == Turn(Task("f", 1), reusing=True)
+
+
+def test_the_own_worker_computes_what_depends_on_none_first():
+    queue = crossed()
+    taken = []
+    while (turn := queue.take(0, reuses=True)) is not None:
+        taken.append(turn.task.tile)
+        finish(queue, turn.task.tile)
+    assert taken == list(CROSS.order)
+
+
+def test_a_thief_takes_the_last_tile_that_is_ready():
+    queue = crossed()
+    assert tile_of(queue.lend(thief("a"), 0)) == 8
+    finish(queue, 0, 2, 4, 6)
+    assert tile_of(queue.lend(thief("b"), 0)) == 3
+
+
+def test_a_thief_gets_what_it_will_have_all_strips_of_before_it_has_computed_them():
+    queue = crossed()
+    turns = [queue.lend(thief(idle=False), 0) for _ in range(6)]
+    assert [tile_of(turn) for turn in turns] == [8, 6, 2, 0, 4, 7]
+    assert turns[-1] == Turn(Task("f", 7), reusing=True)
+    assert queue.lend(thief("other", idle=False), 0) is None
+
+
+def test_what_is_computed_here_and_on_its_way_counts_as_computed_here():
+    queue = crossed()
+    for _ in FREE:
+        queue.sent(queue.take(0).task, 0)
+    assert queue.take(0, reuses=True) == Turn(Task("f", 1), reusing=True)
+    assert queue.lend(thief(idle=False), 0) is None
+
+
+def test_what_runs_here_still_has_no_strips_yet():
+    queue = crossed()
+    for _ in FREE:
+        queue.take(0)
+    assert queue.take(0, reuses=True) is None
+
+
+def test_tiles_are_near_a_node_that_will_have_all_their_strips():
+    queue = crossed()
+    for _ in FREE:
+        queue.lend(thief("near", idle=False), 0)
+    assert queue.openings == Openings(0, 4, {"near": 4})
+    queue.lend(thief("near", idle=False), 0)
+    assert queue.openings == Openings(0, 3, {"near": 3})
+
+
+def test_tiles_are_near_a_node_that_computed_some_strips_where_the_gateway_keeps_the_others():
+    queue = crossed()
+    finish(queue, 0, 2, 6, 8, worker="other")
+    finish(queue, 4, worker="maker", kept=False)
+    assert queue.openings == Openings(0, 4, {"maker": 4})
+
+
+def test_tiles_are_near_nobody_who_lacks_a_strip():
+    queue = crossed()
+    finish(queue, *FREE[1:], worker="maker", kept=False)
+    assert queue.openings == Openings(1, 4)
+    queue.lend(thief("other", idle=False), 0)
+    assert queue.openings == Openings(0, 4)
+
+
+def test_tiles_are_near_several_nodes_when_each_has_computed_all():
+    queue = crossed()
+    finish(queue, *FREE, worker="first", kept=False)
+    assert queue.openings.near == {"first": 4}
+    finish(queue, 0, 2, worker="second", kept=False)
+    assert queue.openings.near == {"first": 1}
+    finish(queue, 4, worker="second", kept=False)
+    assert queue.openings.near == {"second": 1}
+
+
+def test_tiles_that_this_node_has_the_strips_of_are_near_no_other():
+    queue = crossed()
+    finish(queue, *FREE, worker="me", kept=False)
+    assert queue.openings == Openings(0, 4)
+
+
+def test_tiles_are_not_near_a_node_that_is_lost():
+    queue = crossed()
+    for _ in FREE:
+        queue.lend(thief("lost", idle=False), 0)
+    queue.node_lost("lost")
+    assert queue.openings == Openings(5, 4)
+
+
+def test_what_anyone_may_take_is_near_nobody():
+    queue = crossed()
+    finish(queue, *FREE, worker="maker")
+    assert queue.openings == Openings(4, 0)
+
+
+def test_of_several_ready_tiles_the_taker_gets_the_one_it_has_most_strips_of():
+    queue = crossed()
+    finish(queue, 0, 6, worker="a")
+    finish(queue, 2, 4, 8, worker="b")
+    assert tile_of(queue.lend(thief("a"), 0)) == 3
+    assert tile_of(queue.lend(thief("b"), 0)) == 5
+    assert tile_of(queue.lend(thief("c"), 0)) == 7
+    assert tile_of(queue.lend(thief("c"), 0)) == 1
+
+
+def test_the_own_worker_prefers_what_it_has_most_strips_of_too():
+    queue = crossed()
+    finish(queue, 0, 2, worker="a")
+    finish(queue, 4, 6, 8, worker="me")
+    assert tile_of(queue.take(0, reuses=True)) == 7
+    assert tile_of(queue.take(0, reuses=True)) == 3
+
+
+def test_strips_of_a_later_frame_do_not_let_it_overtake():
+    queue = crossed()
+    queue.add_frame("g", reuse=True)
+    finish(queue, *FREE, worker="other", frame="f")
+    finish(queue, *FREE, worker="me", frame="g")
+    assert queue.take(0, reuses=True).task.frame == "f"
+
+
+def test_who_runs_a_tile_meanwhile_never_gets_a_blocked_one():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, *FREE, kept=False)
+    assert queue.openings.blocked == 4
+    assert queue.lend(thief(idle=False), 1e9) is None
+
+
+def test_nothing_blocked_is_given_away_while_the_pace_is_unknown():
+    queue = crossed()
+    assert set(lend_free(queue, "slow", "slower")) == set(FREE)
+    assert queue.pace is None
+    assert queue.lend(thief(), 1e6) is None
+    assert queue.take(1e6) is None
+
+
+@pytest.mark.parametrize(("age_s", "whole"), [(0.0, True), (0.5, True), (0.59, True), (0.61, False), (1.5, False)])
+def test_who_is_idle_gets_a_blocked_tile_whole_when_that_is_done_before_its_strips_would_help(age_s, whole):
+    """A tile takes 1 s, strips save 0.4 s of it: it is worth waiting when they come in less than 0.4 s."""
+    assert (TILE_S, SAVED_S) == (1.0, 0.4)
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 4, 6)
+    queue.lend(thief("ready"), 100.0)
+    queue.lend(thief("ready"), 100.0)
+    assert tile_of(queue.lend(thief("slow"), 100.0)) == 8
+    turn = queue.lend(thief(), 100.0 + age_s)
+    if whole:
+        assert turn.task.tile in {5, 7}
+        assert not turn.reusing
+    else:
+        assert turn is None
+        finish(queue, 8)
+        assert queue.lend(thief(), 100.0 + age_s).reusing
+
+
+def test_waiting_is_measured_by_the_giver_that_comes_last():
+    queue = crossed()
+    learn_pace(queue)
+    for node, now in zip("abcde", (0.0, 0.0, 0.0, 0.0, 0.9), strict=True):
+        queue.lend(thief(node, idle=False), now)
+    assert tile_of(queue.lend(thief(), 1.45)) == 7
+    assert queue.lend(thief(), 1.6) is None
+
+
+def test_tiles_of_one_holder_are_due_one_after_the_other():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 4)
+    assert tile_of(queue.lend(thief("ready", idle=False), 0.0)) == 1
+    assert [tile_of(queue.lend(thief("x", idle=False, reuses=False), now)) for now in (0.0, 0.1)] == [8, 6]
+    assert tile_of(queue.lend(thief(), 0.7)) == 7  # 6 is due at 2.0
+    assert queue.lend(thief(), 0.7) is None  # 8 is due at 1.0
+
+
+def test_what_runs_here_is_waited_for_like_what_is_lent():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 6, 8)
+    assert tile_of(queue.take(10.0)) == 4
+    assert queue.lend(thief(), 10.7) is None
+    assert queue.lend(thief(), 10.0) == Turn(Task("f", 7))
+
+
+def test_a_result_on_its_way_is_waited_for_from_when_it_was_begun():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 6, 8)
+    queue.sent(queue.take(10.0).task, 11.0)
+    assert queue.lend(thief(), 11.1) is None
+    assert queue.lend(thief(), 10.0 + LATE_FACTOR * TILE_S) is None
+    assert queue.lend(thief(), 10.0 + LATE_FACTOR * TILE_S + 0.01) == Turn(Task("f", 7))
+
+
+def test_nobody_waits_for_a_tile_that_is_late():
+    queue = crossed()
+    learn_pace(queue)
+    lend_free(queue, *"abcde")
+    assert queue.lend(thief(), LATE_FACTOR * TILE_S) is None
+    assert tile_of(queue.lend(thief(), LATE_FACTOR * TILE_S + 0.01)) == 7
+
+
+def test_nobody_waits_for_a_lost_tile_which_is_taken_first():
+    queue = crossed()
+    learn_pace(queue)
+    assert lend_free(queue, *"abcde")[0] == 8
+    assert queue.lend(thief(), 0.9) is None
+    queue.node_lost("a")
+    assert tile_of(queue.lend(thief(), 0.9)) == 8
+    assert queue.lend(thief("other"), 0.9) == Turn(Task("f", 7))
+    assert queue.lend(thief("other"), 0.9) == Turn(Task("f", 5))
+    assert queue.lend(thief("other"), 0.9) is None  # what the others need comes soon
+
+
+def test_nobody_waits_for_strips_that_their_tile_did_not_bring():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, *FREE, worker="other", kept=False)
+    assert drain(queue, reuses=True) == list(DEPENDENT)
+
+
+def test_who_cannot_reuse_never_gets_a_reusing_turn():
+    queue = crossed()
+    finish(queue, *FREE)
+    assert counts(queue) == (4, 0)
+    assert queue.lend(thief(idle=False, reuses=False), 0) is None
+    lent = queue.lend(thief(reuses=False), 0)
+    assert (lent.task.tile, lent.reusing) == (7, False)
+    taken = queue.take(0, reuses=False)
+    assert (taken.task.tile, taken.reusing) == (1, False)
+
+
+def test_strips_are_wanted_for_all_that_read_them():
+    queue = crossed()
+    turns = {tile_of(turn): turn for turn in [queue.take(0) for _ in FREE]}
+    assert {tile: turn.wanted for tile, turn in turns.items()} == {
+        0: (1, 3), 2: (1, 5), 4: (1, 3, 5, 7), 6: (3, 7), 8: (5, 7),
+    }  # fmt: skip
+
+
+def test_strips_are_wanted_of_thieves_as_well():
+    assert crossed().lend(thief(), 0) == Turn(Task("f", 8), wanted=(5, 7))
+
+
+def test_no_strips_are_wanted_for_tiles_that_are_given_up():
+    queue = crossed()
+    learn_pace(queue)
+    lend_free(queue, "stuck")
+    assert [tile_of(queue.lend(thief("idle"), 5.0)) for _ in range(2)] == [7, 5]
+    queue.node_lost("stuck")
+    turns = [queue.lend(thief("x", idle=False, reuses=False), 5.0) for _ in FREE]
+    assert {tile_of(turn): turn.wanted for turn in turns} == {0: (1, 3), 2: (1,), 4: (1, 3), 6: (3,), 8: ()}
+
+
+def test_who_is_alone_wants_no_strips():
+    queue = crossed(alone=True)
+    assert all(queue.take(0).wanted == () for _ in FREE)
+
+
+def test_who_is_no_longer_alone_wants_strips():
+    queue = crossed(alone=True)
+    queue.take(0)
+    queue.alone = False
+    assert queue.take(0).wanted == (1, 3)
+
+
+def test_who_is_alone_reuses_its_own_strips():
+    queue = crossed(alone=True)
+    for tile in FREE:
+        queue.sent(queue.take(0).task, 0)
+        finish(queue, tile, kept=False)
+    assert [turn.reusing for turn in [queue.take(0, reuses=True) for _ in DEPENDENT]] == [True] * 4
+
+
+def test_a_tile_whose_strips_cannot_be_had_runs_with_its_whole_halo_instead():
+    queue = crossed()
+    finish(queue, *FREE)
+    turn = queue.lend(thief(), 0)
+    assert turn == Turn(Task("f", 7), reusing=True)
+    assert queue.without_strips(turn.task) == Turn(Task("f", 7))
+    taken = queue.take(0, reuses=True)
+    assert taken.reusing
+    assert queue.without_strips(taken.task) == Turn(taken.task)
+
+
+def test_a_tile_that_did_without_strips_does_so_when_it_comes_back():
+    queue = crossed()
+    finish(queue, *FREE)
+    turn = queue.lend(thief("lost"), 0)
+    queue.without_strips(turn.task)
+    queue.node_lost("lost")
+    assert queue.take(0, reuses=True) == Turn(turn.task)
+
+
+def test_no_strips_are_wanted_any_more_for_a_tile_that_did_without():
+    queue = crossed()
+    for _ in FREE:
+        queue.lend(thief("lost"), 0)
+    queue.without_strips(queue.lend(thief("lost"), 0).task)
+    queue.node_lost("lost")
+    assert queue.take(0) == Turn(Task("f", 7))
+    assert {tile_of(turn): turn.wanted for turn in [queue.take(0) for _ in FREE]} == {
+        0: (1, 3), 2: (1, 5), 4: (1, 3, 5), 6: (3,), 8: (5,),
+    }  # fmt: skip
+
+
+def test_in_a_frame_without_reuse_nothing_is_blocked_by_a_tile_that_asks_for_its_whole_halo():
+    queue = TaskQueue("me", CROSS, 1.0)
+    queue.add_frame("f")
+    turn = queue.lend(thief(), 0)
+    assert queue.without_strips(turn.task) == turn
+    assert counts(queue) == (8, 0)
+
+
+def test_nothing_is_done_without_strips_that_is_finished_already():
+    queue = crossed()
+    finish(queue, *FREE)
+    turn = queue.lend(thief(), 0)
+    finish(queue, turn.task.tile)
+    assert queue.without_strips(turn.task) is None
+    other = queue.lend(thief(), 0)
+    queue.drop_frame("f")
+    assert queue.without_strips(other.task) is None
+    assert queue.without_strips(Task("unheard-of", 1)) is None
+
+
+@pytest.mark.parametrize("way_back", ["put_back", "expire", "node_lost"])
+def test_a_reusing_tile_that_comes_back_is_first_in_line_and_reuses_again(way_back):
+    queue = crossed(lease_s=1.0)
+    finish(queue, 0, 2, 4, seconds=0.1)
+    turn = queue.lend(thief(), 0)
+    assert turn == Turn(Task("f", 1), reusing=True)
+    match way_back:
+        case "put_back":
+            assert queue.put_back(turn.task)
+        case "expire":
+            assert queue.expire(1.0) == [turn.task]
+        case "node_lost":
+            assert queue.node_lost("thief") == [turn.task]
+    assert counts(queue) == (3, 3)
+    assert queue.take(0, reuses=True) == turn
+
+
+def test_a_blocked_tile_that_was_given_away_whole_comes_back_as_one_that_anyone_may_take():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, *FREE, kept=False)
+    turn = queue.lend(thief("lost"), 0)
+    assert tile_of(turn) == 7
+    assert counts(queue) == (0, 3)
+    queue.node_lost("lost")
+    assert counts(queue) == (1, 3)
+    assert queue.lend(thief("other", idle=False), 0) == turn
+
+
+def test_a_giver_that_comes_back_is_given_before_any_blocked_tile():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 4, 6)
+    assert tile_of(queue.take(0)) == 8
+    assert queue.put_back(Task("f", 8))
+    assert tile_of(queue.take(0, reuses=False)) == 8
+
+
+def test_strips_of_the_second_who_computed_a_tile_count_as_well():
+    queue = crossed()
+    finish(queue, *FREE, worker="first", kept=False)
+    finish(queue, *FREE, worker="second", kept=False)
+    assert queue.lend(thief("second", idle=False), 0) == Turn(Task("f", 7), reusing=True)
+
+
+def test_a_dropped_frame_leaves_nothing_behind():
+    queue = crossed()
+    learn_pace(queue)
+    finish(queue, 0, 2, 4)
+    queue.take(0)
+    queue.lend(thief(), 0)
+    queue.drop_frame("f")
+    assert counts(queue) == (0, 0)
+    finish(queue, 6, 8)
+    assert not any([queue._waiting, queue._running, queue._leases, queue._reuse])
+    queue.add_frame("f", reuse=True)
+    assert counts(queue) == (5, 4)
