@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import product
+from math import isqrt
 from typing import TYPE_CHECKING
 
 from benchmarks.setting import Setting
@@ -43,6 +44,12 @@ class Scope:
         return tuple(method for method in methods if method in self.methods)
 
 
+def one_each(edges: int) -> str:
+    """The grid, as square as can be, with one tile for each device."""
+    rows = max(rows for rows in range(1, isqrt(edges) + 1) if edges % rows == 0)
+    return f"{rows}x{edges // rows}"
+
+
 def settings(scope: Scope) -> list[Setting]:
     """All settings, each once, in an order in which what is compared is measured close together."""
     experiments = (latency, traffic, sources) if scope.quick else (
@@ -63,6 +70,9 @@ def latency(scope: Scope) -> Iterator[Setting]:
         for grid, method in product(grids, scope.among(FTP)):
             if (grid, method) != ("4x4", Method.WSH):
                 yield scope.base(method, grid=grid, edges=edges)
+        for method in scope.among([Method.WST]):
+            if edges > 1:
+                yield scope.base(method, grid=one_each(edges), edges=edges)
 
 
 def traffic(scope: Scope) -> Iterator[Setting]:
@@ -96,7 +106,8 @@ def equal_engine(scope: Scope) -> Iterator[Setting]:
         yield replace(scope.base(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
     some = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
     for edges, method in product(some, scope.among([Method.BODP, Method.WST, Method.WST_S])):
-        for grid in ("3x3",) if method is Method.BODP else ("3x3", "5x5"):
+        grids = {Method.BODP: ("3x3",), Method.WST: ("3x3", "5x5", one_each(edges))}.get(method, ("3x3", "5x5"))
+        for grid in grids:
             yield replace(scope.base(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from shared.addresses import Address
 from shared.errors import PeerTimeoutError
-from shared.wire.headers import Strips
+from shared.wire.headers import Border
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Exchange:
         self._courier = courier
         self._frames: OrderedDict[str, dict[Place, asyncio.Future[Array]]] = OrderedDict()
 
-    def arrived(self, header: Strips, payload: Array) -> None:
+    def arrived(self, header: Border, payload: Array) -> None:
         """A neighbour's part came over the wire."""
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
 
@@ -63,7 +63,7 @@ class Exchange:
             if worker.node == self._node:
                 self._put(header.info.frame, place, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
                 continue
-            message = Strips(
+            message = Border(
                 frame=header.info.frame, epoch=work.epoch, giver=own.index, reader=reader.index, stage=stage,
                 attempt=header.attempt,
             )  # fmt: skip

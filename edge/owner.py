@@ -17,7 +17,7 @@ from shared.frames import FrameInfo, Outcome
 from shared.letterbox import Letterbox, Pixels
 from shared.messages import FrameDone, TaskAnnouncement, TileDone
 from shared.plan import Distribution
-from shared.wire.headers import Tile
+from shared.wire.headers import Absent, Tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,7 @@ class Owner:
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._others: set[str] = set()
         self._experience = Experience(node)
+        self._told_overdue = 0
         self.queue = TaskQueue(node, Agenda((), {}), lease_s=1.0)
 
     def adopt(self, work: Work) -> None:
@@ -114,12 +115,12 @@ class Owner:
 
     def _reuses(self, work: Work) -> bool:
         """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
-        conditions = self._experience.conditions(1 + len(self._others), self.queue.pace, work.result_bytes)
+        conditions = self._experience.conditions(1 + len(self._others), self.queue.pace.of_all, work.result_bytes)
         return work.reuses and (conditions is None or reuse_pays(work.agenda, conditions))
 
     def announce_again(self) -> None:
         """The gateway may have forgotten: say how many tasks wait."""
-        if self._work is not None and self.queue.openings != Openings():
+        if self._work is not None and self.queue.openings(time.monotonic()) != Openings():
             self._announce()
 
     def pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
@@ -130,21 +131,24 @@ class Owner:
         region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 
-    def lend(self, take: Take) -> tuple[Tile, Array] | None:
-        """A task for a thief from the back of the queue: its header and pixels, contiguous; None when there is none."""
+    def lend(self, take: Take) -> tuple[Tile, Array] | Absent:
+        """A task for a thief from the back of the queue: its header and pixels, contiguous; or why there is none."""
         work = self._work
         if work is None or take.epoch != work.epoch:
-            return None
+            return Absent(reason="another plan is followed here")
         if take.again is not None:
             turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
         else:
             turn = self.queue.lend(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
         found = self.pixels_of(turn) if turn is not None else None
         if turn is None or found is None:
-            return None
+            later = take.again is None and not take.idle and self.queue.openings(time.monotonic()).waiting > 0
+            if later:
+                self._announce()  # the gateway has counted one less
+            return Absent(reason="no task is waiting for you", later=later)
         info, view = found
         log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
-        if self.queue.openings.near.get(take.thief):
+        if take.reuses and self.queue.openings(time.monotonic()).near.get(take.thief):
             self._announce()  # with this one it will have all that others need
         header = self._header(work, info, turn.task.tile, view)
         said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
@@ -159,12 +163,13 @@ class Owner:
         return self._frames.get(frame)
 
     def on_tile_done(self, done: TileDone) -> None:
-        before = self.queue.openings
+        now = time.monotonic()
+        before = self.queue.openings(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
-        self.queue.done(task, done.worker, compute_s, done.macs, done.strips)
+        self.queue.done(task, done.worker, compute_s, now, done.macs, done.strips)
         self._experience.add(done.worker, done.fetch_bytes_per_s)
         self._look_around()
-        if self._work is not None and self.queue.openings != before:
+        if self._work is not None and self.queue.openings(now) != before:
             self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
@@ -197,6 +202,10 @@ class Owner:
             self._requeued(self.queue.expire(now), "its lease ended")
             if self._work is None:
                 continue
+            overdue = self.queue.openings(now).overdue
+            if overdue > self._told_overdue:
+                self._announce()
+            self._told_overdue = overdue
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
             for frame in [name for name, owned in self._frames.items() if owned.opened_at < oldest]:
                 log.warning("%s: no answer from the gateway; dropped", frame)
@@ -210,11 +219,12 @@ class Owner:
 
     def _announce(self, opened: FrameInfo | None = None) -> None:
         assert self._work is not None
-        openings = self.queue.openings
+        openings = self.queue.openings(time.monotonic())
         message = TaskAnnouncement(
-            node=self._node, epoch=self._work.epoch, waiting=openings.waiting, blocked=openings.blocked,
+            node=self._node, epoch=self._work.epoch, waiting=openings.waiting, overdue=openings.overdue,
             near=dict(openings.near), opened=opened,
         )  # fmt: skip
+        self._told_overdue = openings.overdue
         self._bus.post(topics.TASKS, message, self._node)
         self._has_work()
 

@@ -6,12 +6,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from shared.errors import DeepThingsError
-from shared.strip_cache import StripCache
+from shared.strip_cache import StripCache, split_strips
 from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Strips, StripsRequest
+from shared.wire.headers import Strips, StripsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from shared.addresses import Address
     from shared.ftp.stage import Tile
     from shared.strip_cache import Array
-    from shared.wire.courier import Parcel
 
 log = logging.getLogger(__name__)
 
@@ -51,34 +48,41 @@ class StripStore:
 
     async def gather(self, work: Work, frame: str, index: int) -> list[Array] | None:
         """All strips that a tile takes, in its order; None when some are not to be had."""
-        found: dict[int, list[Array]] = {}
-        for giver in work.givers(index):
-            strips = self._here.get(frame, (giver, index)) or await self._fetch(work, frame, giver, index)
-            if strips is None:
-                log.info("%s tile %s: no strips of tile %s", frame, index, giver)
-                return None
-            found[giver] = strips
+        found = await self._find(work, frame, index)
+        missing = [giver for giver in work.givers(index) if giver not in found]
+        if missing:
+            log.info("%s tile %s: no strips of tiles %s", frame, index, missing)
+            return None
         queues = {giver: iter(strips) for giver, strips in found.items()}
         return [next(queues[strip.tile]) for strip in work.tile(index, reusing=True).taken]
 
     async def prefetch(self, work: Work, frame: str, index: int) -> None:
         """Get what the gateway has of them while another tile runs; those that are still computed here will be here."""
-        for giver in work.givers(index):
-            if self._here.get(frame, (giver, index)) is None:
-                strips = await self._fetch(work, frame, giver, index)
-                if strips is not None:
-                    self._here.put(frame, (giver, index), strips)
+        for giver, strips in (await self._find(work, frame, index)).items():
+            self._here.put(frame, (giver, index), strips)
 
-    async def _fetch(self, work: Work, frame: str, giver: int, index: int) -> list[Array] | None:
-        request = StripsRequest(frame=frame, epoch=work.epoch, giver=giver, reader=index)
+    async def _find(self, work: Work, frame: str, index: int) -> dict[int, list[Array]]:
+        """By giver, the strips that are here, or at the gateway."""
+        async with self._asking:
+            kept = {giver: self._here.get(frame, (giver, index)) for giver in work.givers(index)}
+            found = {giver: strips for giver, strips in kept.items() if strips is not None}
+            if len(found) < len(kept):
+                found |= await self._fetch(work, frame, index, [giver for giver in kept if giver not in found])
+            return found
+
+    async def _fetch(self, work: Work, frame: str, index: int, givers: Sequence[int]) -> dict[int, list[Array]]:
+        request = StripsRequest(frame=frame, epoch=work.epoch, reader=index, givers=tuple(givers))
         try:
-            async with self._asking:
-                connection = await self._gateway(work.gateway)
-                header, payload = await connection.ask(request, Strips, Absent)
+            connection = await self._gateway(work.gateway)
+            header, payload = await connection.ask(request, Strips)
         except DeepThingsError as error:
             log.info("strips not received: %s", error)
-            return None
-        return work.strips_of(index, giver, payload) if isinstance(header, Strips) else None
+            return {}
+        if sum(header.sizes.values()) != payload.size:
+            return {}
+        parts = split_strips(payload, header.sizes)
+        strips = {giver: work.strips_of(index, giver, part) for giver, part in parts.items() if giver in givers}
+        return {giver: arrays for giver, arrays in strips.items() if arrays is not None}
 
     async def _gateway(self, address: Address) -> Connection:
         if self._connection is None or self._connection[0] != address or self._connection[1].closed:
@@ -90,14 +94,3 @@ class StripStore:
         if self._connection is not None:
             self._connection[1].close()
             self._connection = None
-
-
-def parcels_of(work: Work, frame: str, giver: int, strips: dict[int, list[Array]]) -> list[Parcel]:
-    """Messages that bring a tile's strips to the gateway, one for each reader."""
-    return [
-        (
-            Strips(frame=frame, epoch=work.epoch, giver=giver, reader=reader),
-            [np.ascontiguousarray(array).data for array in arrays],
-        )
-        for reader, arrays in strips.items()
-    ]

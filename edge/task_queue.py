@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING
+
+from edge.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 LEASE_FACTOR = 4.0
 """A lease lasts this many times the longest recent tile, for the tile may wait at the thief behind another."""
 
-RECENT_TILES = 64
-"""How many results the longest recent tile, and the pace of workers, are taken from: several frames' worth."""
+HELPERS_CAP = 64
+"""Nodes whose last visit is known: more than a frame has tiles."""
+
+SOONER_FACTOR = 0.25
+"""A node is free sooner than another when that is by this part of a tile's time; less is within what can be told."""
 
 LATE_FACTOR = 3.0
 """A tile that takes so many times as long as it should may never come: nobody waits for its strips any more."""
@@ -61,18 +65,24 @@ ANYONE = Taker("", reuses=True)
 
 @dataclass(frozen=True, slots=True)
 class Openings:
-    """Tasks that anyone may take, those that wait for strips, and, by node, how many of the latter do not for it."""
+    """Tasks that anyone may take, and those that wait for strips but not for all nodes.
+
+    `overdue` are for who is idle, with their whole halo; those in `near`, by node, for who computes all their strips.
+    """
 
     waiting: int = 0
-    blocked: int = 0
+    overdue: int = 0
     near: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Lease:
+    """Who computes a task, since when, as far as is known, until when it may, and what it costs to compute."""
+
     holder: str
     since: float
     until: float
+    macs: int
 
 
 @dataclass(slots=True)
@@ -98,38 +108,33 @@ class TaskQueue:
     lease_s: float
     longest_s: float = math.inf
     alone: bool = False
+    pace: Pace = field(default_factory=Pace)
     _waiting: deque[Task] = field(default_factory=deque)
-    _running: dict[Task, float] = field(default_factory=dict)
     _leases: dict[Task, _Lease] = field(default_factory=dict)
     _reuse: dict[str, _Reuse] = field(default_factory=dict)
-    _recent_s: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TILES))
-    _pace: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_TILES))
+    _helpers: dict[str, float] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether no task waits, for anyone or for strips."""
         return not self._waiting
 
-    @property
-    def openings(self) -> Openings:
+    def openings(self, now: float) -> Openings:
         """What may be taken now, and by whom."""
-        waiting, near = 0, Counter[str]()
+        waiting, blocked, near = 0, [], Counter[str]()
         for task in self._waiting:
             if self._turn(task, ANYONE) is not None:
                 waiting += 1
             else:
+                blocked.append(task)
                 near.update(node for node in self._makers_of_givers(task) if self._turn(task, Taker(node, reuses=True)))
-        return Openings(waiting, len(self._waiting) - waiting, dict(sorted(near.items())))
+        overdue = 0 if waiting or self._worth_waiting(blocked, now) else len(blocked)
+        return Openings(waiting, overdue, dict(sorted(near.items())))
 
     @property
     def current_lease_s(self) -> float:
         """How long a task may stay away: longer where tiles are seen to take longer."""
-        return max(self.lease_s, min(self.longest_s, LEASE_FACTOR * max(self._recent_s, default=0.0)))
-
-    @property
-    def pace(self) -> float | None:
-        """Seconds that workers need for a multiply-accumulate operation, as of late; None before the first result."""
-        return median(self._pace) if self._pace else None
+        return max(self.lease_s, min(self.longest_s, LEASE_FACTOR * self.pace.longest_s))
 
     def add_frame(self, frame: str, *, reuse: bool = False) -> None:
         """A frame's tasks wait in the agenda's order, behind those of earlier frames."""
@@ -139,55 +144,64 @@ class TaskQueue:
 
     def take(self, now: float, *, reuses: bool = False) -> Turn | None:
         """The next task for the edge's own worker, which is idle; it stays ours until `sent` or `put_back`."""
-        turn = self._next(self._waiting, Taker(self.node, reuses=reuses), now)
-        if turn is not None:
-            self._waiting.remove(turn.task)
-            self._running[turn.task] = now
-        return turn
+        return self._lease(self._next(self._waiting, Taker(self.node, reuses=reuses), now), self.node, now, math.inf)
+
+    def upcoming(self) -> Task | None:
+        """The task that the edge's own worker would take next, if it is one that it computes from strips."""
+        turn = self._best(self._waiting, Taker(self.node, reuses=True))
+        return turn.task if turn is not None and turn.reusing else None
 
     def lend(self, taker: Taker, now: float) -> Turn | None:
-        """The last task that the thief may have, leased to it."""
+        """The last task that the thief may have, leased to it.
+
+        One that takes ahead gets none while others will be free sooner for all that wait: the last tasks of a frame go
+        to whoever is there first.
+        """
+        if not taker.idle and not self._soon(taker, now):
+            return None
         turn = self._next(reversed(self._waiting), taker, now)
-        if turn is not None:
-            self._waiting.remove(turn.task)
-            self._leases[turn.task] = _Lease(taker.node, now, now + self.current_lease_s)
-        return turn
+        self._helpers.pop(taker.node, None)
+        self._helpers[taker.node] = now
+        if len(self._helpers) > HELPERS_CAP:
+            del self._helpers[next(iter(self._helpers))]
+        return self._lease(turn, taker.node, now, now + self.current_lease_s)
 
     def without_strips(self, task: Task) -> Turn | None:
         """The strips for this task, which is taken or lent, are not to be had: it runs with its whole halo.
 
         None when it is finished.
         """
-        if task not in self._running and task not in self._leases:
+        lease = self._leases.get(task)
+        if lease is None:
             return None
+        lease.macs = self.agenda.whole[task.tile].macs
         reuse = self._reuse.get(task.frame)
         if reuse is not None:
             reuse.whole.add(task.tile)
-        lease = self._leases.get(task)
-        return Turn(task, wanted=self._wanted(task, lease.holder if lease else self.node))
+        return Turn(task, wanted=self._wanted(task, lease.holder))
 
     def sent(self, task: Task, now: float) -> None:
         """Our own result is on its way to the gateway: give it as long as a thief to arrive."""
-        begun = self._running.pop(task, None)
-        if begun is not None:
-            self._leases[task] = _Lease(self.node, begun, now + self.current_lease_s)
+        lease = self._leases.get(task)
+        if lease is not None and lease.holder == self.node:
+            lease.until = now + self.current_lease_s
 
     def put_back(self, task: Task) -> bool:
         """A task that we or a thief could not run waits again, first in line; False when it is finished."""
-        known = task in self._running or task in self._leases
-        self._running.pop(task, None)
-        self._leases.pop(task, None)
+        known = self._leases.pop(task, None) is not None
         if known:
             self._waiting.appendleft(task)
         return known
 
-    def done(self, task: Task, worker: str, compute_s: float, macs: int = 0, strips: Iterable[int] = ()) -> None:
+    def done(
+        self, task: Task, worker: str, compute_s: float, now: float, macs: int = 0, strips: Iterable[int] = ()
+    ) -> None:
         """The gateway has this tile, computed by `worker`, and its strips for these readers."""
-        self._recent_s.append(compute_s)
-        if macs:
-            self._pace.append(compute_s / macs)
+        self.pace.add(worker, compute_s, macs)
         self._leases.pop(task, None)
-        self._running.pop(task, None)
+        following = next((lease for lease in self._leases.values() if lease.holder == worker), None)
+        if following is not None:
+            following.since = max(following.since, now)
         if task in self._waiting:
             self._waiting.remove(task)
         reuse = self._reuse.get(task.frame)
@@ -201,13 +215,14 @@ class TaskQueue:
 
     def node_lost(self, node: str) -> list[Task]:
         """What a lost node held waits again, first in line."""
+        self.pace.forget(node)
+        self._helpers.pop(node, None)
         return self._take_back(task for task, lease in self._leases.items() if lease.holder == node)
 
     def drop_frame(self, frame: str) -> None:
         """The frame is finished or given up: forget its tasks. One that runs here runs to its end."""
         self._waiting = deque(task for task in self._waiting if task.frame != frame)
         self._leases = {task: lease for task, lease in self._leases.items() if task.frame != frame}
-        self._running = {task: begun for task, begun in self._running.items() if task.frame != frame}
         self._reuse.pop(frame, None)
 
     def _take_back(self, tasks: Iterable[Task]) -> list[Task]:
@@ -216,23 +231,37 @@ class TaskQueue:
             self.put_back(task)
         return back
 
+    def _lease(self, turn: Turn | None, node: str, now: float, until: float) -> Turn | None:
+        """The task of a turn no longer waits, but is computed by a node."""
+        if turn is not None:
+            costs = self.agenda.reusing if turn.reusing else self.agenda.whole
+            self._waiting.remove(turn.task)
+            self._leases[turn.task] = _Lease(node, now, until, costs[turn.task.tile].macs)
+        return turn
+
     def _next(self, tasks: Iterable[Task], taker: Taker, now: float) -> Turn | None:
-        """The first task that the taker may have; of several that are computed from strips, the one it has most of."""
-        blocked: Task | None = None
+        """What the taker would compute next; with its whole halo, if that is sooner than waiting for strips."""
+        tasks = list(tasks)
+        best = self._best(tasks, taker)
+        if best is not None or not taker.idle or not tasks or self._worth_waiting(tasks, now, taker.node):
+            return best
+        task = tasks[0]
+        self._reuse[task.frame].whole.add(task.tile)
+        return Turn(task, wanted=self._wanted(task, taker.node))
+
+    def _best(self, tasks: Iterable[Task], taker: Taker) -> Turn | None:
+        """The first task that the taker may have; of several that it computes from strips, the one it has most of."""
         best: Turn | None = None
         for task in tasks:
             if best is not None and task.frame != best.task.frame:
                 break
             turn = self._turn(task, taker)
-            if turn is None:
-                blocked = blocked or task
-            elif best is None or (turn.reusing and best.reusing and self._has(turn, taker) > self._has(best, taker)):
+            if turn is not None and (
+                best is None or (turn.reusing and self._has(turn, taker) > self._has(best, taker))
+            ):
                 best = turn
             if best is not None and not best.reusing:
                 break
-        if best is None and blocked is not None and taker.idle and not self._worth_waiting(blocked, now):
-            self._reuse[blocked.frame].whole.add(blocked.tile)
-            return Turn(blocked, wanted=self._wanted(blocked, taker.node))
         return best
 
     def _turn(self, task: Task, taker: Taker) -> Turn | None:
@@ -270,34 +299,52 @@ class TaskQueue:
         givers = self.agenda.givers[turn.task.tile]
         return sum(1 for giver in givers if taker.node in {makers.get(giver), holders.get(giver)})
 
-    def _worth_waiting(self, task: Task, now: float) -> bool:
-        """Whether a blocked task is finished sooner from strips, which are still to come, than with its whole halo."""
-        pace = self.pace
-        if pace is None:
-            return True
+    def _worth_waiting(self, blocked: Iterable[Task], now: float, node: str = "") -> bool:
+        """Whether one of some blocked tasks is finished sooner from strips, which are still to come, than whole."""
+        pace = self.pace.of(node)
+        return pace is None or any(self._ready_in_s(task, now) < self._saved_macs(task) * pace for task in blocked)
+
+    def _saved_macs(self, task: Task) -> int:
+        return self.agenda.whole[task.tile].macs - self.agenda.reusing[task.tile].macs
+
+    def _ready_in_s(self, task: Task, now: float) -> float:
+        """When all strips for a blocked task should be there."""
         makers = self._reuse[task.frame].makers
         missing = (Task(task.frame, giver) for giver in self.agenda.givers[task.tile] if giver not in makers)
-        strips_in_s = max((self._due_in_s(giver, pace, now) for giver in missing), default=math.inf)
-        saved_s = (self.agenda.whole[task.tile].macs - self.agenda.reusing[task.tile].macs) * pace
-        return strips_in_s < saved_s
+        return max((self._due_in_s(giver, now) for giver in missing), default=math.inf)
 
-    def _due_in_s(self, task: Task, pace: float, now: float) -> float:
+    def _due_in_s(self, task: Task, now: float) -> float:
         """When the result of a task should come; infinite for one that is late, or that nobody has begun."""
-        expected_s = self.agenda.whole[task.tile].macs * pace
-        if task in self._running:
-            due = self._running[task] + expected_s
-        elif task in self._leases:
-            due = self._due(self._leases[task].holder, task, pace)
-        else:
+        lease = self._leases.get(task)
+        if lease is None:
             return math.inf
-        return math.inf if now > due + (LATE_FACTOR - 1) * expected_s else max(0.0, due - now)
+        late_s = (LATE_FACTOR - 1) * lease.macs * (self.pace.of(lease.holder) or 0.0)
+        due = self._due(lease.holder, task)
+        return math.inf if now > due + late_s else max(0.0, due - now)
 
-    def _due(self, holder: str, task: Task, pace: float) -> float:
-        """When a holder should be done with a task, as it runs those that it was lent one after the other."""
-        due = 0.0
+    def _due(self, holder: str, last: Task | None = None) -> float:
+        """When a holder should be done with what it was lent, up to a task: it runs one after the other."""
+        due, pace = 0.0, self.pace.of(holder) or 0.0
         for held, lease in self._leases.items():
             if lease.holder == holder:
-                due = max(due, lease.since) + self.agenda.whole[held.tile].macs * pace
-            if held == task:
+                due = max(due, lease.since) + lease.macs * pace
+            if held == last:
                 break
         return due
+
+    def _soon(self, taker: Taker, now: float) -> bool:
+        """Whether a busy node will be free for one of the tasks that wait before others have taken them all.
+
+        Others are the owner, and who has taken tasks of late. What waits for nobody but this node, it may have.
+        """
+        pace = self.pace.of_all
+        if pace is None:
+            return True
+        open_to_all = [self._turn(task, ANYONE) is not None for task in self._waiting]
+        if any(not known and self._turn(task, taker) for task, known in zip(self._waiting, open_to_all, strict=True)):
+            return True
+        recent = now - self.current_lease_s
+        others = {self.node, *(helper for helper, taken in self._helpers.items() if taken > recent)} - {taker.node}
+        margin_s = SOONER_FACTOR * pace * max(costs.macs for costs in self.agenda.whole.values())
+        free = max(now, self._due(taker.node)) - margin_s
+        return sum(1 for other in others if max(now, self._due(other)) < free) < sum(open_to_all)

@@ -59,6 +59,7 @@ class Thief:
         self._work: Work | None = None
         self._asked_at: float | None = None
         self._asked_idle = False
+        self._kept: Grant | None = None
         self._stolen: deque[StolenTile] = deque()
         self._pulling = False
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
@@ -69,7 +70,7 @@ class Thief:
         """A new plan: forget what was stolen and asked under the old one."""
         self._work = work
         self._stolen.clear()
-        self._asked_at = None
+        self._asked_at = self._kept = None
 
     def forget_request(self) -> None:
         """The gateway may have forgotten our request: the next `ask` sends it again."""
@@ -78,13 +79,20 @@ class Thief:
     def ask(self, missed: str | None = None, *, idle: bool = True) -> None:
         """Ask the gateway for work, unless there is enough here or a request is waiting already.
 
-        Who was asking ahead and has become `idle` says so: for idle ones there may be more.
+        Who was asking ahead and has become `idle` says so: for idle ones there may be more. Where a victim has told us
+        to come back then, we do, without asking the gateway.
         """
         now = time.monotonic()
         waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S and self._asked_idle >= idle
         if self._work is None or waiting or len(self._stolen) >= PREFETCH or self._pulling:
             return
+        if self._kept is not None and not idle:
+            return
         self._asked_at, self._asked_idle = now, idle
+        if self._kept is not None:
+            grant, self._kept = self._kept, None
+            self.on_grant(grant)
+            return
         request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
         self._bus.post(topics.STEAL, request, self._node)
 
@@ -128,37 +136,40 @@ class Thief:
                 connection.close()
 
     async def _pull(self, grant: Grant) -> bool:
-        """Pull one tile; False when nothing is left there."""
+        """Pull one tile; False when nothing is left there, or will be when we are idle."""
         work = self._work
         if work is None or grant.epoch != work.epoch:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
         take = Take(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
         stolen = await self._take(victim, work, take)
-        if stolen is not None:
-            if stolen.header.reusing:
-                await self._strips.prefetch(work, stolen.header.info.frame, stolen.header.tile)
-            self._stolen.append(stolen)
-        return stolen is not None
+        if isinstance(stolen, Absent):
+            self._kept = grant if stolen.later else None
+            return stolen.later
+        if stolen.header.reusing:
+            await self._strips.prefetch(work, stolen.header.info.frame, stolen.header.tile)
+        self._stolen.append(stolen)
+        return True
 
     async def whole(self, work: Work, stolen: StolenTile) -> StolenTile | None:
         """The same tile with its whole halo, as its strips are not to be had; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
         again = Take(thief=self._node, epoch=work.epoch, again=task)
         try:
-            return await self._take(stolen.victim, work, again)
+            found = await self._take(stolen.victim, work, again)
         except DeepThingsError as error:
             log.info("%s tile %s not had again: %s", task.frame, task.tile, error)
             return None
+        return None if isinstance(found, Absent) else found
 
-    async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | None:
+    async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | Absent:
         async with self._asking:  # the worker asks for a tile once more while another one is pulled
             connection = await self._connection(victim)
             begun = time.monotonic()
             header, payload = await connection.ask(take, Tile, Absent)
             took_s = time.monotonic() - begun
         if isinstance(header, Absent):
-            return None
+            return header
         assert isinstance(header, Tile)
         rate = payload.size / max(1e-6, took_s)
         pixels = work.pixels_in(header, payload)

@@ -6,15 +6,17 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.strips import parcels_of
+import numpy as np
+
 from shared.errors import ModelError
+from shared.processes import step_back
 from shared.wire.headers import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge.owner import Owner
     from edge.strips import StripStore
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
     from shared.strip_cache import Array
-    from shared.wire.courier import Courier, Parcel
+    from shared.wire.courier import Courier
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +51,16 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A tile's part of the maps at the cut, what computing it took, and how fast it had come; 0 for an own one."""
+    """A tile's part of the maps at the cut, what computing it took, and how fast it had come; 0 for an own one.
+
+    `strips` are those that the gateway is to keep, by reader.
+    """
 
     maps: Sequence[Map]
     compute_ms: float
     macs: int
     fetch_bytes_per_s: float = 0.0
+    strips: Mapping[int, Sequence[Array]] = field(default_factory=dict)
 
 
 class Worker:
@@ -64,8 +70,8 @@ class Worker:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles")
-        self._awake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "tiles", initializer=step_back)
+        self._awake, self._changed = asyncio.Event(), asyncio.Event()
         self.work: Work | None = None
         self.own = 0
         self.stolen = 0
@@ -73,6 +79,7 @@ class Worker:
     def wake(self) -> None:
         """There may be something to do."""
         self._awake.set()
+        self._changed.set()
 
     async def run(self, owner: Owner, thief: Thief) -> None:
         """Work until cancelled."""
@@ -82,6 +89,15 @@ class Worker:
             if work is None or not (await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)):
                 thief.ask()
                 await self._sleep()
+
+    async def look_ahead(self, owner: Owner) -> None:
+        """While a tile runs, get the strips for our next own one, until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            task = owner.queue.upcoming() if self.work is not None and self.work.reuses else None
+            if self.work is not None and task is not None:
+                await self._strips.prefetch(self.work, task.frame, task.tile)
 
     async def compute(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
@@ -162,15 +178,12 @@ class Worker:
         log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
         kept = self._strips.keep(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        parcels = parcels_of(work, info.frame, tile.index, wanted)
-        done = Done(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s)
-        await self.deliver(work, info, assigned.owner, tile.index, done, parcels)
+        done = Done(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        await self.deliver(work, info, assigned.owner, tile.index, done)
         return True
 
-    async def deliver(
-        self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done, before: Sequence[Parcel] = ()
-    ) -> None:
-        """Have the result of a tile sent to the gateway, behind what is to arrive `before` it; and count it."""
+    async def deliver(self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done) -> None:
+        """Have the result of a tile sent to the gateway, and count it."""
         header = Result(
             info=info,
             epoch=work.epoch,
@@ -178,11 +191,13 @@ class Worker:
             worker=self._node,
             tile=tile,
             shapes=tuple(array.shape for array in done.maps),
+            strips={reader: sum(array.nbytes for array in arrays) for reader, arrays in done.strips.items()},
             compute_ms=done.compute_ms,
             macs=done.macs,
             fetch_bytes_per_s=done.fetch_bytes_per_s,
         )
-        await self._courier.send(work.gateway, *before, (header, [array.data for array in done.maps]))
+        strips = [np.ascontiguousarray(array) for arrays in done.strips.values() for array in arrays]
+        await self._courier.send(work.gateway, (header, [array.data for array in (*done.maps, *strips)]))
         if owner == self._node:
             self.own += 1
         else:

@@ -26,7 +26,7 @@ class Match:
 @dataclass(slots=True)
 class _Queue:
     waiting: int = 0
-    blocked: int = 0
+    overdue: int = 0
     near: dict[str, int] = field(default_factory=dict)
 
     def open_to(self, thief: str) -> int:
@@ -35,10 +35,10 @@ class _Queue:
     def take(self, thief: str) -> None:
         if self.waiting:
             self.waiting -= 1
-            return
-        self.blocked = max(0, self.blocked - 1)
-        if self.near.get(thief):
+        elif self.near.get(thief):
             self.near[thief] -= 1
+        else:
+            self.overdue = max(0, self.overdue - 1)
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Coordinator:
     """Knows how many tasks wait at each owner, as far as it was told, and who asks for work.
 
     The counts are estimates: owners work on their queue too. A thief that finds nothing says so with its next request,
-    and the owner is not granted again until it announces. Blocked tasks are only for thieves that are idle, or near.
+    and the owner is not granted again until it announces. Overdue tasks are for idle thieves only.
     """
 
     policy: Policy = round_robin
@@ -54,14 +54,14 @@ class Coordinator:
     _parked: dict[str, bool] = field(default_factory=dict)
 
     def announce(
-        self, owner: str, waiting: int, blocked: int = 0, near: Mapping[str, int] | None = None
+        self, owner: str, waiting: int, overdue: int = 0, near: Mapping[str, int] | None = None
     ) -> list[Match]:
-        """`owner` has so many tasks waiting and blocked now, the latter but not for nodes that are `near`.
+        """`owner` has so many tasks waiting now, so many more for idle nodes only, or for those that are `near`.
 
         While some wait for itself, it asks for none.
         """
         queue = self._queues.setdefault(owner, _Queue())
-        queue.waiting, queue.blocked, queue.near = waiting, blocked, dict(near or {})
+        queue.waiting, queue.overdue, queue.near = waiting, overdue, dict(near or {})
         if waiting:
             self._parked.pop(owner, None)
         return self._match()
@@ -89,7 +89,7 @@ class Coordinator:
             others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
             candidates = [Candidate(owner, queue.open_to(thief)) for owner, queue in others if queue.open_to(thief)]
             if not candidates and idle:
-                candidates = [Candidate(owner, queue.blocked) for owner, queue in others if queue.blocked]
+                candidates = [Candidate(owner, queue.overdue) for owner, queue in others if queue.overdue]
             if not candidates:
                 continue
             victim = self.policy(candidates).owner

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from shared.errors import ProtocolError
+from shared.strip_cache import split_strips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-def split_result(result: Result, payload: Payload, expected: Sequence[Shape] | None) -> list[Map]:
-    """The maps in a result's payload, float32 (1, C, h, w) each, without copying.
+def split_result(
+    result: Result, payload: Payload, expected: Sequence[Shape] | None
+) -> tuple[list[Map], dict[int, Payload]]:
+    """The maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
 
     `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
     Raises ProtocolError when the result is not of the plan.
@@ -29,13 +32,15 @@ def split_result(result: Result, payload: Payload, expected: Sequence[Shape] | N
             f"{result.worker} sent tile {result.tile} with shapes {list(result.shapes)}; the plan has {expected}"
         )
     sizes = [int(np.prod(shape)) for shape in expected]
-    if payload.size != 4 * sum(sizes):
+    maps_end = 4 * sum(sizes)
+    if payload.size != maps_end + sum(result.strips.values()):
         raise ProtocolError(
-            f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {4 * sum(sizes)}"
+            f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {maps_end} and its strips"
         )
-    values = payload.view(np.float32)
+    values = payload[:maps_end].view(np.float32)
     starts = np.cumsum([0, *sizes])
-    return [
+    maps = [
         cast("Map", values[start : start + size].reshape(shape))
         for start, size, shape in zip(starts, sizes, expected, strict=False)
     ]
+    return maps, split_strips(payload[maps_end:], result.strips)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
 K = TypeVar("K", bound="Hashable")
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -50,6 +50,18 @@ class StripCache(Generic[K]):
     def drop(self, frame: str) -> None:
         """The frame is finished."""
         self.bytes -= sum(_size(strips) for strips in self._frames.pop(frame, {}).values())
+
+
+def split_strips(payload: Array, sizes: Mapping[int, int]) -> dict[int, Array]:
+    """Strips as they came over the wire, one tile's after the other's, by that tile; without copying.
+
+    `payload` is uint8 (bytes,), as long as `sizes` say.
+    """
+    parts, start = {}, 0
+    for tile, size in sizes.items():
+        parts[tile] = payload[start : start + size]
+        start += size
+    return parts
 
 
 def _size(strips: list[Array]) -> int:

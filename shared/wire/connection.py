@@ -37,6 +37,9 @@ CONNECT_TIMEOUT_S = 5.0
 WAKE_BYTES = 64 * 1024
 """A buffer of the kernel's holds some of these; to wait for more would make the sender wait, too."""
 
+JOINED_BYTES = 16 * 1024
+"""Buffers below this are sent together: a copy costs less than packets of their own."""
+
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
 
@@ -110,8 +113,7 @@ class Connection:
         async with self._sending:
             with self._whole_or_closed("stopped reading"):
                 async with asyncio.timeout(_time_for(size)):
-                    await loop.sock_sendall(self._socket, prefix + encoded)
-                    for part in buffers:
+                    for part in _joined([memoryview(prefix + encoded), *buffers]):
                         await loop.sock_sendall(self._socket, part)
 
     async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
@@ -213,6 +215,23 @@ class Connection:
             self._woken_at = count
             with contextlib.suppress(OSError):  # a system without it wakes us more often
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+
+def _joined(buffers: Iterable[memoryview]) -> Iterator[memoryview]:
+    """The same bytes with small buffers put together, so that they share packets; large ones are not copied."""
+    small: list[memoryview] = []
+    size = 0
+    for part in buffers:
+        if part.nbytes < JOINED_BYTES:
+            small.append(part)
+            size += part.nbytes
+        if size >= JOINED_BYTES or (small and part.nbytes >= JOINED_BYTES):
+            yield memoryview(b"".join(small))
+            small, size = [], 0
+        if part.nbytes >= JOINED_BYTES:
+            yield part
+    if small:
+        yield memoryview(b"".join(small))
 
 
 def _time_for(payload_bytes: int) -> float:

@@ -25,7 +25,7 @@ Parcel = tuple["Header", "Sequence[memoryview]"]
 
 
 class Courier:
-    """Keeps a connection to every address that something is sent to, and up to `cap` deliveries waiting for each.
+    """Keeps a connection to every address that something is sent to, and up to `cap` messages waiting for each.
 
     What cannot be delivered is dropped and `lost` is told the address: leases, or its sender, make up for it.
     """
@@ -36,14 +36,14 @@ class Courier:
         self._lost = lost
         self._routes: dict[Address, _Route] = {}
 
-    async def send(self, address: Address, *parcels: Parcel) -> None:
-        """Have messages delivered together, in this order; waits while too many deliveries wait for that address."""
-        await self._route(address).queue.put(parcels)
+    async def send(self, address: Address, parcel: Parcel) -> None:
+        """Have a message delivered; waits while too many wait for that address."""
+        await self._route(address).queue.put(parcel)
 
-    def post(self, address: Address, *parcels: Parcel) -> bool:
-        """The same without waiting; False when too many deliveries wait for that address."""
+    def post(self, address: Address, parcel: Parcel) -> bool:
+        """The same without waiting; False when too many messages wait for that address."""
         try:
-            self._route(address).queue.put_nowait(parcels)
+            self._route(address).queue.put_nowait(parcel)
         except asyncio.QueueFull:
             return False
         return True
@@ -84,14 +84,14 @@ class _Route:
         lost: Callable[[Address], None],
         closed: Callable[[Address], None],
     ) -> None:
-        self.queue: asyncio.Queue[Sequence[Parcel]] = asyncio.Queue(cap)
+        self.queue: asyncio.Queue[Parcel] = asyncio.Queue(cap)
         self._address = address
         self._traffic = traffic
         self._lost = lost
         self._closed = closed
         self.task = asyncio.create_task(self._run())
 
-    async def _next(self) -> Sequence[Parcel] | None:
+    async def _next(self) -> Parcel | None:
         """What is to be delivered next; None when there was nothing for long, and is nothing now."""
         try:
             async with asyncio.timeout(IDLE_S):
@@ -102,14 +102,14 @@ class _Route:
     async def _run(self) -> None:
         connection: Connection | None = None
         try:
-            while (parcels := await self._next()) is not None:
+            while (parcel := await self._next()) is not None:
+                header, payload = parcel
                 try:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
-                    for header, payload in parcels:
-                        await connection.send(header, payload)
+                    await connection.send(header, payload)
                 except DeepThingsError as error:
-                    log.warning("%s not delivered: %s", parcels[-1][0].kind.name.lower(), error)
+                    log.warning("%s not delivered: %s", header.kind.name.lower(), error)
                     self._lost(self._address)
             self._closed(self._address)  # at once: whoever sends from now on gets another way
         finally:

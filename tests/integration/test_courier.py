@@ -116,16 +116,6 @@ async def test_messages_to_one_address_arrive_in_their_order_over_one_connection
     assert peer.connections == 1
 
 
-async def test_messages_that_are_sent_together_arrive_together():
-    async with peers(1) as (peer,), courier_of() as courier:
-        async with asyncio.TaskGroup() as sending:
-            for first in range(0, 60, 3):
-                sending.create_task(courier.send(peer.address, *(number(first + step) for step in range(3))))
-        await peer.until(lambda: len(peer.epochs) == 60)
-    threes = [peer.epochs[place : place + 3] for place in range(0, 60, 3)]
-    assert sorted(threes) == [[first, first + 1, first + 2] for first in range(0, 60, 3)]
-
-
 async def test_a_payload_arrives_whole():
     data = np.random.default_rng(1).standard_normal((3, 100, 70)).astype(np.float32)
     async with peers(1) as (peer,), courier_of() as courier:
@@ -152,7 +142,7 @@ async def test_whoever_sent_to_a_dead_address_is_told(caplog):
         with nobody() as dead:
             await courier.send(dead, number(1))
             assert await asyncio.wait_for(told.get(), 10) == dead
-            await courier.send(dead, number(2), number(3))
+            await courier.send(dead, number(2))
             assert await asyncio.wait_for(told.get(), 10) == dead
     assert told.empty()
     assert f"take not delivered: {dead} cannot be reached" in caplog.text

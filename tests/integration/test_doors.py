@@ -19,7 +19,18 @@ from shared.frames import FrameInfo
 from shared.messages import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.wire.codec import MAGIC, PROTOCOL, Kind
 from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Camera, Frame, PictureRequest, ProgramRequest, Ready, Result, Take
+from shared.wire.headers import (
+    Border,
+    Camera,
+    Frame,
+    PictureRequest,
+    ProgramRequest,
+    Ready,
+    Result,
+    Strips,
+    StripsRequest,
+    Take,
+)  # fmt: skip
 from tests.harness import address_of, running_cluster
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=8, width=8)
@@ -76,6 +87,9 @@ async def test_well_formed_lies_are_rejected_or_ignored(tmp_path):
             (gateway, result(epoch, tile=10**9), bytes(16)),
             (gateway, result(epoch, tile=0, shapes=((1, 1, 1, 1),)), bytes(4)),
             (gateway, result(epoch, tile=0), bytes(16)),
+            (gateway, Strips(), b""),
+            (gateway, Border(frame="front-1", epoch=epoch, giver=0, reader=1), bytes(16)),
+            (edge, StripsRequest(frame="front-1", epoch=epoch, reader=1, givers=(0,)), b""),
         ]
         for address, header, payload in lies:
             peer = await Connection.open(address, Traffic())
@@ -84,6 +98,8 @@ async def test_well_formed_lies_are_rejected_or_ignored(tmp_path):
                 await asyncio.wait_for(peer.receive(), 10)
         for address, header, kind in [
             (gateway, ProgramRequest(sha256="0" * 64), Kind.ABSENT),
+            (gateway, StripsRequest(frame="front-1", epoch=epoch, reader=1, givers=(0, 2)), Kind.STRIPS),
+            (gateway, StripsRequest(frame="front-1", epoch=epoch - 1, reader=1, givers=(0, 2)), Kind.STRIPS),
             (edge, PictureRequest(frame="front-1"), Kind.ABSENT),
             (edge, Take(thief="stranger", epoch=epoch), Kind.ABSENT),
             (edge, Take(thief="stranger", epoch=epoch - 1), Kind.ABSENT),

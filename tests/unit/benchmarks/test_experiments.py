@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from benchmarks import paper
-from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, settings
+from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, one_each, settings
 from benchmarks.findings import findings
 from gateway.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
@@ -57,6 +57,29 @@ def test_sources_are_never_more_than_devices():
 def test_the_whole_frame_is_measured_on_one_device_with_both_engines():
     whole = {(s.edges, s.grid, s.edge_cpu) for s in settings(Scope()) if s.method == Method.WHOLE}
     assert whole == {(1, "1x1", 0.2), (1, "1x1", EQUAL_ENGINE_CPU)}
+
+
+@pytest.mark.parametrize(
+    ("edges", "grid"),
+    [(1, "1x1"), (2, "1x2"), (3, "1x3"), (4, "2x2"), (5, "1x5"), (6, "2x3"), (8, "2x4"), (9, "3x3"), (12, "3x4")],
+)
+def test_a_tile_for_each_device_is_a_grid_as_square_as_can_be(edges, grid):
+    assert one_each(edges) == grid
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_stealing_is_measured_with_one_tile_for_each_of_several_devices(quick):
+    measured = {
+        (s.edges, s.grid)
+        for s in settings(Scope(quick=quick))
+        if s.method == Method.WST and s.edge_cpu != EQUAL_ENGINE_CPU
+    }
+    assert {(2, "1x2"), (3, "1x3"), (4, "2x2"), (5, "1x5"), (6, "2x3")} < measured
+
+
+def test_slow_devices_have_one_tile_each_too():
+    slow = {(s.edges, s.grid) for s in settings(Scope()) if s.method == Method.WST and s.edge_cpu == EQUAL_ENGINE_CPU}
+    assert {(2, "1x2"), (6, "2x3")} < slow
 
 
 def test_what_is_compared_is_there_for_every_finding():

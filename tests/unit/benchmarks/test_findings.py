@@ -156,7 +156,22 @@ def test_reuse_is_judged_where_tiles_outnumber_devices(seconds, ours, reached):
     finding = find(measurements, "latency, reuse-aware scheduling")
     assert (finding.paper, finding.ours, finding.reached) == ("-27 %", ours, reached)
     spread = f"from {-100 * (1.1 - seconds):+.0f} % to {-100 * (0.9 - seconds):+.0f} % (3x3, 2 devices)"
-    assert finding.remark == f"{spread}; strips of 0.0 MB a frame go in and out of the gateway's one link"
+    strips = "strips of 0.0 MB a frame come out of the gateway's one link"
+    limit = f"one device, for which none travels and none waits, gains {100 * (1.1 - seconds):.0f} %"
+    assert finding.remark == f"{spread}; {strips}; {limit}"
+
+
+def test_what_reuse_gains_one_device_is_the_mean_of_all_grids():
+    measurements = [
+        made(method, edges, seconds, grid=grid)
+        for grid, gain in (("3x3", 0.2), ("4x4", 0.3), ("5x5", 0.4))
+        for edges in (1, 2)
+        for method, seconds in (("ftp-wst", 1.0), ("ftp-wst-s", 1.0 - gain))
+    ]
+    remark = find(measurements, "latency, reuse-aware scheduling").remark
+    assert remark.endswith("; one device, for which none travels and none waits, gains 30 %")
+    several = [measured for measured in measurements if measured.setting.edges > 1]
+    assert find(several, "latency, reuse-aware scheduling").remark.endswith("come out of the gateway's one link")
 
 
 def test_twice_as_many_tiles_as_devices_are_enough():
@@ -199,6 +214,20 @@ def test_the_throughput_of_many_sources_is_against_modnns(seconds, ours, reached
     assert finding.figure == "throughput with 6 sources, FTP-WST-S against MoDNN"
     assert (finding.ours, finding.reached) == (ours, reached)
     assert find(measurements[:1], "throughput") is None
+
+
+def test_throughput_is_beside_what_no_method_could_exceed():
+    six = {"sources": 6}
+    measurements = [
+        made("ftp-wst-s", 6, 1.0, setting=six),
+        made("bodp", 6, 2.0, setting=six),
+        made("whole", 1, 1.0, grid="1x1", cpu_seconds={"edge-1": 4.0, "gateway": 9.0}),
+    ]
+    modnn, whole = measurements[1:]
+    assert len(whole.frames) == 8
+    limit = f"no method could exceed 2.40 frames a second here, {2.4 / modnn.frames_per_s:.2f}x"
+    assert find(measurements, "throughput").remark.endswith(f"; untiled, a frame takes 0.50: {limit}")
+    assert "no method" not in find(measurements[:2], "throughput").remark
 
 
 def authors_cells():
@@ -252,6 +281,14 @@ def test_many_devices_against_one_that_computes_the_whole(seconds, ours, reached
     assert (finding.paper, finding.ours, finding.reached) == ("2.5x", ours, reached)
     assert find(measurements[1:], "6 devices against one untiled") is None
     assert find(measurements[:1], "6 devices against one untiled") is None
+
+
+@pytest.mark.parametrize(("grid", "ours"), [("2x3", "4.00x"), ("1x6", "2.00x")])
+def test_one_untiled_is_compared_with_one_tile_for_each_of_many(grid, ours):
+    measurements = [
+        made("whole", 1, 4.0, grid="1x1"), made("ftp-wst", 6, 2.0), made("ftp-wst", 6, 1.0, grid=grid),
+    ]  # fmt: skip
+    assert find(measurements, "6 devices against one untiled").ours == ours
 
 
 SAME = "detections of all settings"

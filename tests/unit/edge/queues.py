@@ -42,24 +42,22 @@ def thief(node="thief", *, idle=True, reuses=True):
 
 def counts(queue):
     """Tasks that anyone may take, and those that wait for strips."""
-    return queue.openings.waiting, queue.openings.blocked
+    waiting = queue.openings(0.0).waiting
+    return waiting, len(queue._waiting) - waiting
 
 
 def lend_free(queue, *nodes, now=0.0):
     """Lend all tiles that depend on nobody to these nodes in turn, none of whom will have all strips for another."""
-    return [
-        queue.lend(thief(nodes[place % len(nodes)], idle=False, reuses=False), now).task.tile
-        for place in range(len(FREE))
-    ]
+    return [queue.lend(thief(nodes[place % len(nodes)], reuses=False), now).task.tile for place in range(len(FREE))]
 
 
-def finish(queue, *tiles, worker="me", kept=True, seconds=TILE_S, frame="f"):
+def finish(queue, *tiles, worker="me", kept=True, seconds=TILE_S, frame="f", now=0.0):
     """Results of tiles are at the gateway, with all their strips if they are `kept`."""
     for tile in tiles:
         strips = CROSS.readers(tile) if kept else ()
-        queue.done(Task(frame, tile), worker, seconds, WHOLE.macs, strips)
+        queue.done(Task(frame, tile), worker, seconds, now, WHOLE.macs, strips)
 
 
-def learn_pace(queue, seconds=TILE_S):
+def learn_pace(queue, seconds=TILE_S, worker="me"):
     """The queue has seen a result, of another frame."""
-    queue.done(Task("earlier", 0), "me", seconds, WHOLE.macs)
+    queue.done(Task("earlier", 0), worker, seconds, 0.0, WHOLE.macs)

@@ -14,7 +14,7 @@ from shared.addresses import Address
 from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.wire.headers import Strips
+from shared.wire.headers import Border
 from tests.networks import Builder
 from tests.unit.edge.works import BROKER, as_received, port_of, shared_tile, work_of
 
@@ -29,9 +29,9 @@ class Cables:
     def __getitem__(self, name):
         return self.nodes[Address(BROKER.host, port_of(name))]
 
-    async def send(self, address, *parcels):
-        for header, payload in parcels:
-            self.sent.append((address, Strips.decode(header.encode()), as_received(payload)))
+    async def send(self, address, parcel):
+        header, payload = parcel
+        self.sent.append((address, Border.decode(header.encode()), as_received(payload)))
 
     def deliver(self, shuffle=lambda _: None):
         shuffle(self.sent)
@@ -187,7 +187,7 @@ async def test_a_part_says_what_it_is_a_part_of():
     made = part(whole, work.stages[1][0].outputs)
     await cables["a"].give(work, shared_tile(work, 0, workers, attempt=3), 1, made)
     ((_, header, _),) = cables.sent
-    assert header == Strips(frame="f", epoch=7, giver=0, reader=1, stage=1, attempt=3)
+    assert header == Border(frame="f", epoch=7, giver=0, reader=1, stage=1, attempt=3)
 
 
 async def test_a_worker_that_listens_on_another_host_is_reached_there():

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from edge import strips as strips_module
-from edge.strips import STRIPS_CAP_BYTES, StripStore, parcels_of
+from edge.strips import STRIPS_CAP_BYTES, StripStore
 from shared.addresses import Address
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.wire.connection import Traffic
-from shared.wire.headers import Absent, Strips, StripsRequest
+from shared.wire.headers import Strips, StripsRequest
 from tests.unit.edge.works import GATEWAY, as_received, reusing_work
 
 NETWORK, WORK = reusing_work(Grid(3, 3))
@@ -36,26 +38,24 @@ class Gateway:
         return self
 
     async def ask(self, question, *kinds):
-        assert kinds == (Strips, Absent)
+        assert kinds == (Strips,)
         request = StripsRequest.decode(question.encode())
-        self.asked.append((request.frame, request.giver, request.reader))
+        self.asked.append((request.frame, request.givers, request.reader))
         assert request.epoch == WORK.epoch
         if self.broken:
             self.closed = True
             raise PeerLostError("gateway went away")
-        payload = self.kept.get(self.asked[-1])
-        if payload is None:
-            return Absent(reason="those strips are not here"), np.empty(0, np.uint8)
-        header = Strips(frame=request.frame, epoch=request.epoch, giver=request.giver, reader=request.reader)
-        return header, payload
+        places = {giver: (request.frame, giver, request.reader) for giver in request.givers}
+        found = {giver: self.kept[place] for giver, place in places.items() if place in self.kept}
+        header = Strips(sizes={giver: payload.size for giver, payload in found.items()})
+        return Strips.decode(header.encode()), as_received([payload.data for payload in found.values()])
 
     def close(self):
         self.closed = True
 
-    def keep(self, parcels):
-        for header, buffers in parcels:
-            sent = Strips.decode(header.encode())
-            self.kept[sent.frame, sent.giver, sent.reader] = as_received(buffers)
+    def keep(self, frame, giver, strips):
+        for reader, arrays in strips.items():
+            self.kept[frame, giver, reader] = as_received([np.ascontiguousarray(array).data for array in arrays])
 
 
 @pytest.fixture
@@ -90,8 +90,7 @@ def compute(store, gateway, maps, *tiles, frame="f", here=True):
     """Tiles are computed, on this node or another, and their strips brought to the gateway."""
     for tile in tiles:
         worker = store if here else StripStore(Traffic())
-        kept = worker.keep(frame, WORK.tile(tile), given_by(tile, maps))
-        gateway.keep(parcels_of(WORK, frame, tile, kept))
+        gateway.keep(frame, tile, worker.keep(frame, WORK.tile(tile), given_by(tile, maps)))
 
 
 def assert_alike(found, expected):
@@ -120,7 +119,7 @@ async def test_only_what_is_not_here_is_asked_for(gateway, store):
     compute(store, gateway, maps, 0, 2)
     compute(store, gateway, maps, 4, here=False)
     assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
-    assert gateway.asked == [("f", 4, 1)]
+    assert gateway.asked == [("f", (4,), 1)]
     assert gateway.opened == [GATEWAY]
 
 
@@ -139,6 +138,58 @@ async def test_strips_of_another_size_than_planned_are_not_to_be_had(gateway, st
         assert await store.gather(WORK, "f", 1) is None
     gateway.kept["f", 4, 1] = planned
     assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+
+
+@pytest.mark.parametrize("change", [{4: 1}, {4: -1}, {7: 4}, {7: 0}], ids=["more", "less", "unasked", "nothing"])
+async def test_sizes_that_do_not_fit_what_came_with_them_do_no_harm(gateway, store, monkeypatch, change):
+    """Sizes that do not add up tell nothing; strips that were not asked for are not among those that are found."""
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    sizes = {giver: gateway.kept["f", giver, 1].size for giver in (0, 2, 4)}
+    said = {**sizes, **{giver: sizes.get(giver, 0) + size for giver, size in change.items()}}
+    payload = np.concatenate([gateway.kept["f", giver, 1] for giver in (0, 2, 4)])
+
+    async def answer(*_):
+        return Strips(sizes=said), payload
+
+    monkeypatch.setattr(gateway, "ask", answer)
+    found = await store.gather(WORK, "f", 1)
+    if sum(said.values()) == payload.size:
+        assert_alike(found, taken_by(1, maps))
+    else:
+        assert found is None
+
+
+async def test_strips_that_were_not_asked_for_are_not_kept(gateway, store, monkeypatch):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    compute(store, Gateway(), maps, 0, 2)
+    kept = [gateway.kept["f", giver, 1] for giver in (0, 4)]
+
+    async def answer(*_):
+        return Strips(sizes={0: kept[0].size, 4: kept[1].size}), np.concatenate([np.zeros_like(kept[0]), kept[1]])
+
+    monkeypatch.setattr(gateway, "ask", answer)
+    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+
+
+async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway, store, monkeypatch):
+    maps = whole_maps()
+    compute(store, gateway, maps, *FREE, here=False)
+    answering, ask = asyncio.Event(), gateway.ask
+
+    async def answer(*question):
+        await answering.wait()
+        return await ask(*question)
+
+    monkeypatch.setattr(gateway, "ask", answer)
+    ahead = asyncio.create_task(store.prefetch(WORK, "f", 1))
+    needed = asyncio.create_task(store.gather(WORK, "f", 1))
+    await asyncio.sleep(0)
+    answering.set()
+    await ahead
+    assert_alike(await needed, taken_by(1, maps))
+    assert gateway.asked == [("f", (0, 2, 4), 1)]
 
 
 async def test_of_a_gateway_that_cannot_be_reached_nothing_is_to_be_had(gateway, store):
@@ -175,10 +226,10 @@ async def test_what_was_fetched_ahead_is_not_asked_for_again(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
     await store.prefetch(WORK, "f", 1)
-    assert gateway.asked == [("f", 0, 1), ("f", 2, 1), ("f", 4, 1)]
+    assert gateway.asked == [("f", (0, 2, 4), 1)]
     await store.prefetch(WORK, "f", 1)
     assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
-    assert len(gateway.asked) == 3
+    assert len(gateway.asked) == 1
 
 
 async def test_what_could_not_be_fetched_ahead_may_still_be_computed_here(gateway, store):
@@ -211,22 +262,10 @@ async def test_only_strips_of_the_latest_frames_are_kept(gateway, store):
     for number in range(frames):
         compute(store, Gateway(), maps, *FREE, frame=f"f-{number}")
     assert await store.gather(WORK, "f-0", 1) is None
-    assert gateway.asked[0] == ("f-0", 0, 1)
+    assert gateway.asked[0] == ("f-0", (0, 2, 4), 1)
     asked = len(gateway.asked)
     assert_alike(await store.gather(WORK, f"f-{frames - 1}", 1), taken_by(1, maps))
     assert len(gateway.asked) == asked
-
-
-def test_strips_go_to_the_gateway_as_one_message_for_each_reader(store):
-    maps = whole_maps()
-    kept = store.keep("f", WORK.tile(4), given_by(4, maps))
-    parcels = parcels_of(WORK, "f", 4, {reader: kept[reader] for reader in (1, 7)})
-    assert [header for header, _ in parcels] == [
-        Strips(frame="f", epoch=WORK.epoch, giver=4, reader=reader) for reader in (1, 7)
-    ]
-    for header, buffers in parcels:
-        sent = sum(buffer.nbytes for buffer in buffers)
-        assert sent == sum(array.nbytes for array in kept[header.reader])
 
 
 def test_the_gateways_connection_may_be_closed_before_it_was_opened(store):

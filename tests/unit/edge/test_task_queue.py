@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import math
 
-from edge.task_queue import LEASE_FACTOR, RECENT_TILES, Openings, Task, TaskQueue
+from edge.pace import RECENT_TILES
+from edge.task_queue import LEASE_FACTOR, Openings, Task, TaskQueue
 from tests.unit.edge.agendas import plain
 from tests.unit.edge.queues import (
     counts,
@@ -32,7 +33,7 @@ def test_owner_and_thieves_meet_in_the_middle():
 
 def test_an_empty_queue_has_nothing_to_give():
     queue = TaskQueue("me", plain(3), 1.0)
-    assert (queue.take(0), queue.lend(thief(), 0), queue.openings) == (None, None, Openings())
+    assert (queue.take(0), queue.lend(thief(), 0), queue.openings(0)) == (None, None, Openings())
     assert queue.expire(math.inf) == []
 
 
@@ -74,9 +75,10 @@ def test_a_stolen_task_returns_when_its_thief_is_lost():
 
 
 def test_a_task_that_runs_here_does_not_return_when_a_node_is_lost():
-    queue = queue_of(1)
+    queue = queue_of(2)
     queue.take(0)
-    assert queue.node_lost("me") == []
+    lent = queue.lend(thief("lost"), 0).task
+    assert queue.node_lost("lost") == [lent]
     assert queue.expire(1e9) == []
 
 
@@ -88,18 +90,27 @@ def test_a_result_on_its_way_to_the_gateway_has_a_lease_too():
     assert queue.expire(12.0) == [task]
 
 
+def test_a_result_on_its_way_does_not_lengthen_the_lease_of_one_who_has_the_task_meanwhile():
+    queue = queue_of(1, lease_s=2.0)
+    task = queue.take(0).task
+    queue.put_back(task)
+    assert queue.lend(thief(), 1.0).task == task
+    queue.sent(task, 2.9)
+    assert queue.expire(3.0) == [task]
+
+
 def test_a_result_that_arrived_ends_the_lease():
     queue = queue_of(1)
     task = queue.lend(thief(), 0).task
-    queue.done(task, "thief", 0.1)
+    queue.done(task, "thief", 0.1, 0)
     assert queue.expire(1e9) == queue.node_lost("thief") == []
 
 
 def test_a_second_result_is_ignored():
     queue = queue_of(2)
     task = queue.lend(thief(), 0).task
-    queue.done(task, "thief", 0.1)
-    queue.done(task, "thief", 0.1)
+    queue.done(task, "thief", 0.1, 0)
+    queue.done(task, "thief", 0.1, 0)
     assert drain(queue) == [0]
 
 
@@ -107,7 +118,7 @@ def test_a_late_result_spares_the_task_from_running_again():
     queue = queue_of(2)
     task = queue.lend(thief("slow"), 0).task
     queue.expire(10.0)
-    queue.done(task, "slow", 10.5)
+    queue.done(task, "slow", 10.5, 0)
     assert drain(queue) == [0]
 
 
@@ -116,7 +127,7 @@ def test_a_late_result_ends_the_lease_of_the_second_thief():
     task = queue.lend(thief("slow"), 0).task
     queue.expire(10.0)
     assert queue.lend(thief("quick"), 10.0).task == task
-    queue.done(task, "slow", 0.1)
+    queue.done(task, "slow", 0.1, 0)
     assert queue.expire(1e9) == []
 
 
@@ -125,7 +136,7 @@ def test_a_late_result_of_a_task_that_runs_here_again_spares_it_the_lease():
     queue.lend(thief("slow"), 0)
     queue.expire(10.0)
     again = queue.take(10.0).task
-    queue.done(again, "slow", 10.5)
+    queue.done(again, "slow", 10.5, 0)
     queue.sent(again, 11.0)
     assert queue.expire(1e9) == []
 
@@ -134,8 +145,8 @@ def test_a_result_of_a_finished_frame_is_ignored():
     queue = queue_of(2)
     task = queue.lend(thief(), 0).task
     queue.drop_frame("f")
-    queue.done(task, "thief", 0.1)
-    assert (queue.openings, queue.expire(1e9)) == (Openings(), [])
+    queue.done(task, "thief", 0.1, 0)
+    assert (queue.openings(0), queue.expire(1e9)) == (Openings(), [])
 
 
 def test_a_dropped_frame_is_forgotten_wherever_its_tasks_are():
@@ -143,7 +154,7 @@ def test_a_dropped_frame_is_forgotten_wherever_its_tasks_are():
     running, lent = queue.take(0).task, queue.lend(thief(), 0).task
     queue.drop_frame("f")
     queue.sent(running, 0)
-    assert queue.openings == Openings()
+    assert queue.openings(0) == Openings()
     assert queue.expire(1e9) == queue.node_lost("thief") == []
     assert not queue.put_back(running)
     assert not queue.put_back(lent)
@@ -174,21 +185,21 @@ def test_a_task_that_could_not_be_run_here_waits_again():
 def test_putting_back_what_is_done_changes_nothing():
     queue = queue_of(1)
     task = queue.lend(thief(), 0).task
-    queue.done(task, "thief", 0.1)
+    queue.done(task, "thief", 0.1, 0)
     assert not queue.put_back(task)
-    assert queue.openings == Openings()
+    assert queue.openings(0) == Openings()
 
 
 def test_a_lease_is_no_shorter_than_the_plan_says():
     queue = queue_of(1, lease_s=2.0)
-    queue.done(Task("f", 7), "me", 0.01)
+    queue.done(Task("f", 7), "me", 0.01, 0)
     assert queue.current_lease_s == 2.0
 
 
 def test_a_lease_grows_with_the_longest_recent_tile():
     queue = queue_of(1, lease_s=1.0)
     for seconds in (0.3, 2.0, 0.5):
-        queue.done(Task("f", 7), "me", seconds)
+        queue.done(Task("f", 7), "me", seconds, 0)
     assert queue.current_lease_s == 2.0 * LEASE_FACTOR
     lent = queue.lend(thief(), now=100.0).task
     assert queue.expire(100.0 + 2.0 * LEASE_FACTOR - 0.01) == []
@@ -197,33 +208,33 @@ def test_a_lease_grows_with_the_longest_recent_tile():
 
 def test_a_lease_shrinks_when_the_longest_tile_is_long_ago():
     queue = queue_of(1, lease_s=1.0)
-    queue.done(Task("f", 7), "me", 50.0)
+    queue.done(Task("f", 7), "me", 50.0, 0)
     for _ in range(RECENT_TILES):
-        queue.done(Task("f", 7), "me", 0.1)
+        queue.done(Task("f", 7), "me", 0.1, 0)
     assert queue.current_lease_s == 1.0
 
 
 def test_a_tile_of_a_frozen_node_does_not_stretch_leases_past_the_frame():
     queue = TaskQueue("me", plain(2), 1.0, longest_s=5.0)
     queue.add_frame("f")
-    queue.done(Task("f", 0), "frozen", 3600.0)
+    queue.done(Task("f", 0), "frozen", 3600.0, 0)
     queue.lend(thief(), 0.0)
     assert queue.expire(4.9) == []
     assert queue.expire(5.0) == [Task("f", 1)]
 
 
-def test_the_pace_is_unknown_before_the_first_result():
+def test_results_tell_the_pace_of_their_workers():
     queue = queue_of(3)
-    assert queue.pace is None
-    queue.done(Task("f", 0), "me", 5.0)
-    assert queue.pace is None
+    queue.done(Task("f", 0), "me", 5.0, 0)
+    assert queue.pace.of_all is None
+    queue.done(Task("f", 0), "me", 1.0, 0, macs=100)
+    queue.done(Task("f", 1), "thief", 3.0, 0, macs=100)
+    assert (queue.pace.of("me"), queue.pace.of("thief"), queue.pace.of_all) == (0.01, 0.03, 0.02)
 
 
-def test_the_pace_is_the_middle_one_of_late():
-    queue = queue_of(3)
-    for seconds in (1.0, 2.0, 900.0):
-        queue.done(Task("f", 0), "me", seconds, macs=100)
-    assert queue.pace == 0.02
-    for _ in range(RECENT_TILES):
-        queue.done(Task("f", 0), "me", 3.0, macs=100)
-    assert queue.pace == 0.03
+def test_the_pace_of_a_lost_node_is_forgotten():
+    queue = queue_of(1)
+    queue.done(Task("f", 0), "me", 1.0, 0, macs=100)
+    queue.done(Task("f", 0), "lost", 3.0, 0, macs=100)
+    queue.node_lost("lost")
+    assert queue.pace.of("lost") == queue.pace.of_all

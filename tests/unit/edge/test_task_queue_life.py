@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+from copy import deepcopy
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.task_queue import ANYONE, Openings, Taker, Task, TaskQueue
+from edge.task_queue import ANYONE, Taker, Task, TaskQueue
 from tests.unit.edge.agendas import CROSS, WHOLE
 
 TILES = len(CROSS.order)
@@ -45,9 +48,13 @@ class TaskLife(RuleBasedStateMachine):
         """Whether a node can get all strips that a task takes, or will have computed them by then."""
         return all(
             (task.frame, giver, task.tile) in self.kept
-            or node in {self.makers.get((task.frame, giver)), self.open[task.frame][giver]}
+            or node in {self.makers.get((task.frame, giver)), self.holder(Task(task.frame, giver))}
             for giver in CROSS.givers[task.tile]
         )
+
+    def holder(self, task):
+        place = self.open[task.frame][task.tile]
+        return "me" if place == "running" else place
 
     def blocked(self, task, taker):
         """Whether the taker can have it only with its whole halo, if at all."""
@@ -59,7 +66,7 @@ class TaskLife(RuleBasedStateMachine):
         waiting = self.tasks("waiting")
         free = [task for task in waiting if not self.blocked(task, taker)]
         if turn is None:
-            assert not free
+            assert not free or self.may_be_refused(taker)
             return
         task = turn.task
         assert task in waiting
@@ -70,10 +77,17 @@ class TaskLife(RuleBasedStateMachine):
         elif self.blocked(task, taker):
             assert taker.idle
             assert not free
-            assert self.queue.pace is not None
+            assert self.queue.pace.of_all is not None
             self.whole.add(task)
         self.check_wanted(turn)
         self.move(task, place)
+
+    def may_be_refused(self, taker):
+        """Whether others may be free sooner for all that wait: it holds a task, and they are as many as those are."""
+        open_to_all = [task for task in self.tasks("waiting") if not self.blocked(task, ANYONE)]
+        near = [task for task in self.tasks("waiting") if task not in open_to_all and not self.blocked(task, taker)]
+        holds = bool(self.tasks(taker.node)) and self.queue.pace.of_all is not None
+        return not taker.idle and holds and not near and 0 < len(open_to_all) <= len(set(NODES) - {taker.node})
 
     def check_wanted(self, turn):
         readers = CROSS.readers(turn.task.tile) if turn.task.frame in self.reuse else ()
@@ -114,7 +128,7 @@ class TaskLife(RuleBasedStateMachine):
         self.arrive(task, worker, seconds, CROSS.readers(task.tile) if kept else ())
 
     def arrive(self, task, worker, seconds, strips):
-        self.queue.done(task, worker, seconds, WHOLE.macs, strips)
+        self.queue.done(task, worker, seconds, self.now, WHOLE.macs, strips)
         self.makers[task.frame, task.tile] = worker
         self.kept.update((task.frame, task.tile, reader) for reader in strips)
         self.move(task, "done")
@@ -122,7 +136,7 @@ class TaskLife(RuleBasedStateMachine):
     @precondition(lambda self: self.closed)
     @rule(data=st.data(), tile=st.integers(0, TILES - 1))
     def result_of_a_closed_frame_arrives(self, data, tile):
-        self.queue.done(Task(data.draw(st.sampled_from(self.closed)), tile), "a", 0.1, WHOLE.macs, [1, 3])
+        self.queue.done(Task(data.draw(st.sampled_from(self.closed)), tile), "a", 0.1, self.now, WHOLE.macs, [1, 3])
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -173,10 +187,12 @@ class TaskLife(RuleBasedStateMachine):
 
     @invariant()
     def every_task_is_in_its_place_and_nowhere_else(self):
-        waiting, running, leases = self.queue._waiting, self.queue._running, self.queue._leases
+        waiting, leases = self.queue._waiting, self.queue._leases
         assert sorted(map(repr, waiting)) == sorted(map(repr, self.tasks("waiting")))
-        assert set(running) == set(self.tasks("running"))
-        assert {task: lease.holder for task, lease in leases.items()} == {
+        running = {task for task, lease in leases.items() if lease.until == math.inf}
+        assert running == set(self.tasks("running"))
+        assert all(leases[task].holder == "me" for task in running)
+        assert {task: lease.holder for task, lease in leases.items() if task not in running} == {
             task: holder for holder in NODES for task in self.tasks(holder)
         }
 
@@ -185,9 +201,22 @@ class TaskLife(RuleBasedStateMachine):
         waiting = self.tasks("waiting")
         blocked = [task for task in waiting if self.blocked(task, ANYONE)]
         near = {node: sum(1 for task in blocked if self.has_strips(task, node)) for node in "ab"}
-        assert self.queue.openings == Openings(
-            len(waiting) - len(blocked), len(blocked), {node: count for node, count in near.items() if count}
-        )
+        openings = self.queue.openings(self.now)
+        assert openings.waiting == len(waiting) - len(blocked)
+        assert openings.near == {node: count for node, count in near.items() if count}
+        assert openings.overdue in ({0} if openings.waiting or self.queue.pace.of_all is None else {0, len(blocked)})
+
+    @invariant()
+    def an_idle_newcomer_gets_one_exactly_when_some_are_announced_for_it(self):
+        openings = self.queue.openings(self.now)
+        turn = deepcopy(self.queue).lend(Taker("newcomer", reuses=True), self.now)
+        assert (turn is not None) == bool(openings.waiting or openings.overdue)
+
+    @invariant()
+    def what_is_upcoming_is_what_the_own_worker_takes_next(self):
+        task = self.queue.upcoming()
+        turn = deepcopy(self.queue).take(self.now, reuses=True)
+        assert task == (turn.task if turn is not None and turn.reusing else None)
 
     def teardown(self):
         """Whatever has happened: an idle node with any engine finishes all frames, once the others are given up."""

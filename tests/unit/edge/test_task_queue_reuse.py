@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from edge.task_queue import LATE_FACTOR, Openings, Task, TaskQueue, Turn
+from edge.task_queue import Openings, Task, TaskQueue, Turn
 from tests.unit.edge.agendas import CROSS, DEPENDENT, FREE, WHOLE
 from tests.unit.edge.queues import (
-    SAVED_S,
     TILE_S,
     counts,
     crossed,
-    drain,
     finish,
     learn_pace,
     lend_free,
@@ -45,15 +43,15 @@ def test_strips_of_a_result_that_brought_none_are_missing():
     queue = crossed()
     finish(queue, 0, 2)
     finish(queue, 4, kept=False)
-    assert queue.openings.blocked == 4
+    assert counts(queue) == (2, 4)
 
 
 def test_strips_that_are_kept_for_one_reader_are_missing_for_another():
     queue = crossed()
     finish(queue, 0, 2, 6, 8)
-    queue.done(Task("f", 4), "me", TILE_S, WHOLE.macs, [3, 7])
-    assert {tile_of(queue.lend(thief("x", idle=False), 0)) for _ in range(2)} == {3, 7}
-    assert queue.lend(thief("x", idle=False), 0) is None
+    queue.done(Task("f", 4), "me", TILE_S, 0, WHOLE.macs, [3, 7])
+    assert {tile_of(queue.lend(thief(node, idle=False), 0)) for node in "xy"} == {3, 7}
+    assert queue.lend(thief("z", idle=False), 0) is None
 
 
 def test_strips_of_one_frame_are_missing_in_another():
@@ -115,51 +113,88 @@ def test_what_is_computed_here_and_on_its_way_counts_as_computed_here():
     assert queue.lend(thief(idle=False), 0) is None
 
 
-def test_what_runs_here_still_has_no_strips_yet():
+def test_what_runs_here_is_computed_by_the_time_the_own_worker_is_idle_again():
     queue = crossed()
     for _ in FREE:
         queue.take(0)
-    assert queue.take(0, reuses=True) is None
+    assert queue.lend(thief(idle=False), 0) is None
+    assert queue.take(0, reuses=True) == Turn(Task("f", 1), reusing=True)
+
+
+def test_the_strips_of_the_next_own_tile_can_be_had_before_the_one_before_it_is_done():
+    queue = crossed()
+    finish(queue, 0, 2, 6, 8, worker="other")
+    assert queue.upcoming() is None  # tile 4 depends on nobody
+    queue.take(0)
+    assert queue.upcoming() == Task("f", 1)
+    assert queue.take(0, reuses=True) == Turn(Task("f", 1), reusing=True)
+    assert queue.upcoming() == Task("f", 3)
+
+
+def test_nothing_is_upcoming_that_waits_for_strips_of_others():
+    queue = crossed()
+    assert TaskQueue("me", CROSS, 1.0).upcoming() is None
+    lend_free(queue, "other")
+    assert queue.upcoming() is None
+    finish(queue, *FREE, worker="other", kept=False)
+    assert queue.upcoming() is None
+
+
+def test_the_upcoming_tile_is_the_one_that_most_strips_are_here_for():
+    queue = crossed()
+    finish(queue, 0, 2, worker="a")
+    finish(queue, 4, 6, 8, worker="me")
+    assert queue.upcoming() == Task("f", 7)
+
+
+def test_a_tile_that_does_without_strips_is_not_upcoming():
+    queue = crossed()
+    finish(queue, *FREE)
+    turn = queue.take(0, reuses=True)
+    queue.without_strips(turn.task)
+    queue.put_back(turn.task)
+    assert queue.upcoming() is None
+    assert queue.take(0, reuses=True) == Turn(turn.task)
 
 
 def test_tiles_are_near_a_node_that_will_have_all_their_strips():
     queue = crossed()
     for _ in FREE:
         queue.lend(thief("near", idle=False), 0)
-    assert queue.openings == Openings(0, 4, {"near": 4})
+    assert queue.openings(0) == Openings(0, 0, {"near": 4})
     queue.lend(thief("near", idle=False), 0)
-    assert queue.openings == Openings(0, 3, {"near": 3})
+    assert queue.openings(0) == Openings(0, 0, {"near": 3})
 
 
 def test_tiles_are_near_a_node_that_computed_some_strips_where_the_gateway_keeps_the_others():
     queue = crossed()
     finish(queue, 0, 2, 6, 8, worker="other")
     finish(queue, 4, worker="maker", kept=False)
-    assert queue.openings == Openings(0, 4, {"maker": 4})
+    assert queue.openings(0) == Openings(0, 4, {"maker": 4})
 
 
 def test_tiles_are_near_nobody_who_lacks_a_strip():
     queue = crossed()
     finish(queue, *FREE[1:], worker="maker", kept=False)
-    assert queue.openings == Openings(1, 4)
+    assert queue.openings(0) == Openings(1, 0)
     queue.lend(thief("other", idle=False), 0)
-    assert queue.openings == Openings(0, 4)
+    assert queue.openings(0) == Openings(0, 4)
 
 
 def test_tiles_are_near_several_nodes_when_each_has_computed_all():
     queue = crossed()
     finish(queue, *FREE, worker="first", kept=False)
-    assert queue.openings.near == {"first": 4}
+    assert queue.openings(0).near == {"first": 4}
     finish(queue, 0, 2, worker="second", kept=False)
-    assert queue.openings.near == {"first": 1}
+    assert queue.openings(0).near == {"first": 1}
     finish(queue, 4, worker="second", kept=False)
-    assert queue.openings.near == {"second": 1}
+    assert queue.openings(0).near == {"second": 1}
 
 
 def test_tiles_that_this_node_has_the_strips_of_are_near_no_other():
     queue = crossed()
     finish(queue, *FREE, worker="me", kept=False)
-    assert queue.openings == Openings(0, 4)
+    assert queue.openings(0) == Openings(0, 4)
 
 
 def test_tiles_are_not_near_a_node_that_is_lost():
@@ -167,13 +202,13 @@ def test_tiles_are_not_near_a_node_that_is_lost():
     for _ in FREE:
         queue.lend(thief("lost", idle=False), 0)
     queue.node_lost("lost")
-    assert queue.openings == Openings(5, 4)
+    assert queue.openings(0) == Openings(5, 0)
 
 
 def test_what_anyone_may_take_is_near_nobody():
     queue = crossed()
     finish(queue, *FREE, worker="maker")
-    assert queue.openings == Openings(4, 0)
+    assert queue.openings(0) == Openings(4, 0)
 
 
 def test_of_several_ready_tiles_the_taker_gets_the_one_it_has_most_strips_of():
@@ -200,107 +235,6 @@ def test_strips_of_a_later_frame_do_not_let_it_overtake():
     finish(queue, *FREE, worker="other", frame="f")
     finish(queue, *FREE, worker="me", frame="g")
     assert queue.take(0, reuses=True).task.frame == "f"
-
-
-def test_who_runs_a_tile_meanwhile_never_gets_a_blocked_one():
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, *FREE, kept=False)
-    assert queue.openings.blocked == 4
-    assert queue.lend(thief(idle=False), 1e9) is None
-
-
-def test_nothing_blocked_is_given_away_while_the_pace_is_unknown():
-    queue = crossed()
-    assert set(lend_free(queue, "slow", "slower")) == set(FREE)
-    assert queue.pace is None
-    assert queue.lend(thief(), 1e6) is None
-    assert queue.take(1e6) is None
-
-
-@pytest.mark.parametrize(("age_s", "whole"), [(0.0, True), (0.5, True), (0.59, True), (0.61, False), (1.5, False)])
-def test_who_is_idle_gets_a_blocked_tile_whole_when_that_is_done_before_its_strips_would_help(age_s, whole):
-    """A tile takes 1 s, strips save 0.4 s of it: it is worth waiting when they come in less than 0.4 s."""
-    assert (TILE_S, SAVED_S) == (1.0, 0.4)
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, 0, 2, 4, 6)
-    queue.lend(thief("ready"), 100.0)
-    queue.lend(thief("ready"), 100.0)
-    assert tile_of(queue.lend(thief("slow"), 100.0)) == 8
-    turn = queue.lend(thief(), 100.0 + age_s)
-    if whole:
-        assert turn.task.tile in {5, 7}
-        assert not turn.reusing
-    else:
-        assert turn is None
-        finish(queue, 8)
-        assert queue.lend(thief(), 100.0 + age_s).reusing
-
-
-def test_waiting_is_measured_by_the_giver_that_comes_last():
-    queue = crossed()
-    learn_pace(queue)
-    for node, now in zip("abcde", (0.0, 0.0, 0.0, 0.0, 0.9), strict=True):
-        queue.lend(thief(node, idle=False), now)
-    assert tile_of(queue.lend(thief(), 1.45)) == 7
-    assert queue.lend(thief(), 1.6) is None
-
-
-def test_tiles_of_one_holder_are_due_one_after_the_other():
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, 0, 2, 4)
-    assert tile_of(queue.lend(thief("ready", idle=False), 0.0)) == 1
-    assert [tile_of(queue.lend(thief("x", idle=False, reuses=False), now)) for now in (0.0, 0.1)] == [8, 6]
-    assert tile_of(queue.lend(thief(), 0.7)) == 7  # 6 is due at 2.0
-    assert queue.lend(thief(), 0.7) is None  # 8 is due at 1.0
-
-
-def test_what_runs_here_is_waited_for_like_what_is_lent():
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, 0, 2, 6, 8)
-    assert tile_of(queue.take(10.0)) == 4
-    assert queue.lend(thief(), 10.7) is None
-    assert queue.lend(thief(), 10.0) == Turn(Task("f", 7))
-
-
-def test_a_result_on_its_way_is_waited_for_from_when_it_was_begun():
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, 0, 2, 6, 8)
-    queue.sent(queue.take(10.0).task, 11.0)
-    assert queue.lend(thief(), 11.1) is None
-    assert queue.lend(thief(), 10.0 + LATE_FACTOR * TILE_S) is None
-    assert queue.lend(thief(), 10.0 + LATE_FACTOR * TILE_S + 0.01) == Turn(Task("f", 7))
-
-
-def test_nobody_waits_for_a_tile_that_is_late():
-    queue = crossed()
-    learn_pace(queue)
-    lend_free(queue, *"abcde")
-    assert queue.lend(thief(), LATE_FACTOR * TILE_S) is None
-    assert tile_of(queue.lend(thief(), LATE_FACTOR * TILE_S + 0.01)) == 7
-
-
-def test_nobody_waits_for_a_lost_tile_which_is_taken_first():
-    queue = crossed()
-    learn_pace(queue)
-    assert lend_free(queue, *"abcde")[0] == 8
-    assert queue.lend(thief(), 0.9) is None
-    queue.node_lost("a")
-    assert tile_of(queue.lend(thief(), 0.9)) == 8
-    assert queue.lend(thief("other"), 0.9) == Turn(Task("f", 7))
-    assert queue.lend(thief("other"), 0.9) == Turn(Task("f", 5))
-    assert queue.lend(thief("other"), 0.9) is None  # what the others need comes soon
-
-
-def test_nobody_waits_for_strips_that_their_tile_did_not_bring():
-    queue = crossed()
-    learn_pace(queue)
-    finish(queue, *FREE, worker="other", kept=False)
-    assert drain(queue, reuses=True) == list(DEPENDENT)
 
 
 def test_who_cannot_reuse_never_gets_a_reusing_turn():
@@ -330,9 +264,9 @@ def test_no_strips_are_wanted_for_tiles_that_are_given_up():
     queue = crossed()
     learn_pace(queue)
     lend_free(queue, "stuck")
-    assert [tile_of(queue.lend(thief("idle"), 5.0)) for _ in range(2)] == [7, 5]
+    assert [tile_of(queue.lend(thief("idle"), 50.0)) for _ in range(2)] == [7, 5]
     queue.node_lost("stuck")
-    turns = [queue.lend(thief("x", idle=False, reuses=False), 5.0) for _ in FREE]
+    turns = [queue.lend(thief("x", reuses=False), 50.0) for _ in FREE]
     assert {tile_of(turn): turn.wanted for turn in turns} == {0: (1, 3), 2: (1,), 4: (1, 3), 6: (3,), 8: ()}
 
 
@@ -462,6 +396,6 @@ def test_a_dropped_frame_leaves_nothing_behind():
     queue.drop_frame("f")
     assert counts(queue) == (0, 0)
     finish(queue, 6, 8)
-    assert not any([queue._waiting, queue._running, queue._leases, queue._reuse])
+    assert not any([queue._waiting, queue._leases, queue._reuse])
     queue.add_frame("f", reuse=True)
     assert counts(queue) == (5, 4)

@@ -43,7 +43,10 @@ class Strips:
 
 
 class Victim:
-    """Answers with the tiles that it was given, one question at a time, in the place of a connection."""
+    """Answers with the tiles that it was given, one question at a time, in the place of a connection.
+
+    An Absent among them is its answer in their place, as it is when none are left.
+    """
 
     def __init__(self):
         self.tiles = []
@@ -71,7 +74,8 @@ class Victim:
         self._busy = False
         if take.again is not None:
             return self.answer(take.again.tile)
-        return self.answer(*self.tiles.pop(0)) if self.tiles else (Absent(), np.empty(0, np.uint8))
+        found = self.tiles.pop(0) if self.tiles else Absent()
+        return (found, np.empty(0, np.uint8)) if isinstance(found, Absent) else self.answer(*found)
 
     @staticmethod
     def answer(tile, reusing=False, /, **change):
@@ -247,3 +251,88 @@ async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(be
     assert bench.thief.take() is None
     bench.thief.ask()
     assert len(bench.bus.requests) == 2
+
+
+LATER = Absent(reason="no task is waiting for you", later=True)
+
+
+async def refused(bench, *tiles):
+    """A bench whose thief asked ahead, and was told to come when it is idle; then there are these tiles."""
+    bench.victim.tiles = [LATER, *tiles]
+    bench.thief.ask(idle=False)
+    await bench.grant()
+    assert bench.thief.take() is None
+    return bench
+
+
+async def test_who_is_told_to_come_later_tells_the_gateway_of_nothing_missed(bench):
+    await refused(bench)
+    assert bench.bus.requests == [(None, False)]
+    assert bench.woken == 1
+
+
+async def test_who_is_told_to_come_later_does_not_ask_ahead_again(bench):
+    await refused(bench, (4,))
+    bench.thief.ask(idle=False)
+    bench.thief.forget_request()
+    bench.thief.ask(idle=False)
+    await bench.settle()
+    assert len(bench.bus.requests) == 1
+    assert len(bench.victim.asked) == 1
+
+
+async def test_who_was_told_to_come_later_comes_when_it_is_idle_without_asking_the_gateway(bench):
+    await refused(bench, (4,))
+    bench.thief.ask()
+    await bench.settle()
+    assert [take.idle for take in bench.victim.asked] == [False, True]
+    assert bench.thief.take().header.tile == 4
+    assert bench.bus.requests == [(None, False)]
+
+
+async def test_who_comes_later_waits_for_the_answer(bench):
+    await refused(bench, (4,))
+    bench.victim.answering.clear()
+    bench.thief.ask()
+    await bench.settle()
+    bench.thief.ask()
+    bench.thief.ask()
+    bench.victim.answering.set()
+    await bench.settle()
+    assert len(bench.victim.asked) == 2
+    assert bench.bus.requests == [(None, False)]
+
+
+async def test_who_comes_later_and_finds_nothing_says_so_to_the_gateway(bench):
+    await refused(bench)
+    bench.thief.ask()
+    await bench.settle()
+    assert bench.bus.requests == [(None, False), ("victim", True)]
+
+
+async def test_a_victim_is_come_back_to_once(bench):
+    await refused(bench, (4,))
+    bench.thief.ask()
+    await bench.settle()
+    bench.thief.take()
+    bench.thief.ask()
+    assert bench.bus.requests == [(None, False), (None, True)]
+    assert len(bench.victim.asked) == 2
+
+
+async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back_to(bench, monkeypatch):
+    await refused(bench, (4,))
+    bench.victim.closed = bench.victim.lost = True
+    monkeypatch.setattr(thief_module.Backoff, "next_s", lambda _: 0.0)
+    bench.thief.ask()
+    await bench.settle()
+    assert bench.bus.requests == [(None, False), ("victim", True)]
+
+
+async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_the_old_one(bench):
+    await refused(bench, (4,))
+    bench.thief.adopt(WORK)
+    bench.thief.ask()
+    await bench.settle()
+    assert bench.bus.requests == [(None, False), (None, True)]
+    assert len(bench.victim.asked) == 1

@@ -188,59 +188,59 @@ def test_a_lost_owner_takes_nobodys_turn_with_it():
     assert coordinator.request("z") == [Match("z", "c")]
 
 
-def test_blocked_tasks_are_for_thieves_that_are_idle():
+def test_overdue_tasks_are_for_thieves_that_are_idle():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=2)
+    coordinator.announce("a", 0, overdue=2)
     assert coordinator.request("thief", idle=False) == []
     assert coordinator.request("other") == [Match("other", "a")]
     assert coordinator.parked == ("thief",)
 
 
-def test_blocked_tasks_are_granted_as_often_as_there_are_any():
+def test_overdue_tasks_are_granted_as_often_as_there_are_any():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=2)
+    coordinator.announce("a", 0, overdue=2)
     assert victims(coordinator, 3) == ["a", "a", None]
 
 
-def test_tasks_that_wait_go_before_blocked_ones_whosever_turn_it_is():
+def test_tasks_that_wait_go_before_overdue_ones_whosever_turn_it_is():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=3)
+    coordinator.announce("a", 0, overdue=3)
     coordinator.announce("b", 2)
     assert victims(coordinator, 4) == ["b", "b", "a", "a"]
 
 
-def test_owners_with_blocked_tasks_take_turns():
+def test_owners_with_overdue_tasks_take_turns():
     coordinator = Coordinator()
     for owner in ("a", "b"):
-        coordinator.announce(owner, 0, blocked=2)
+        coordinator.announce(owner, 0, overdue=2)
     assert victims(coordinator, 4) == ["a", "b", "a", "b"]
 
 
-def test_an_owner_is_granted_its_waiting_tasks_and_then_its_blocked_ones():
+def test_an_owner_is_granted_its_waiting_tasks_and_then_its_overdue_ones():
     coordinator = Coordinator()
-    coordinator.announce("a", 1, blocked=1)
+    coordinator.announce("a", 1, overdue=1)
     assert victims(coordinator, 3) == ["a", "a", None]
 
 
-def test_a_thief_that_asks_ahead_is_granted_when_tasks_are_no_longer_blocked():
+def test_a_thief_that_asks_ahead_is_granted_when_tasks_wait_for_anyone():
     coordinator = Coordinator()
     coordinator.request("thief", idle=False)
-    assert coordinator.announce("a", 0, blocked=4) == []
-    assert coordinator.announce("a", 1, blocked=3) == [Match("thief", "a")]
+    assert coordinator.announce("a", 0, overdue=4) == []
+    assert coordinator.announce("a", 1) == [Match("thief", "a")]
 
 
-def test_a_thief_that_asked_ahead_and_became_idle_may_have_a_blocked_task():
+def test_a_thief_that_asked_ahead_and_became_idle_may_have_an_overdue_task():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=1)
+    coordinator.announce("a", 0, overdue=1)
     assert coordinator.request("thief", idle=False) == []
     assert coordinator.request("thief") == [Match("thief", "a")]
 
 
-def test_a_thief_that_was_idle_and_asks_ahead_has_no_blocked_task_any_more():
+def test_a_thief_that_was_idle_and_asks_ahead_has_no_overdue_task_any_more():
     coordinator = Coordinator()
     coordinator.request("thief")
     coordinator.request("thief", idle=False)
-    assert coordinator.announce("a", 0, blocked=1) == []
+    assert coordinator.announce("a", 0, overdue=1) == []
 
 
 def test_a_thief_that_became_idle_keeps_its_place():
@@ -248,50 +248,59 @@ def test_a_thief_that_became_idle_keeps_its_place():
     coordinator.request("first", idle=False)
     coordinator.request("second")
     coordinator.request("first")
-    assert coordinator.announce("a", 0, blocked=2) == [Match("first", "a"), Match("second", "a")]
+    assert coordinator.announce("a", 0, overdue=2) == [Match("first", "a"), Match("second", "a")]
 
 
-def test_an_owner_with_nothing_but_blocked_tasks_keeps_its_request():
+def test_an_owner_with_nothing_but_overdue_tasks_keeps_its_request():
     coordinator = Coordinator()
     coordinator.request("a")
-    coordinator.announce("a", 0, blocked=2)
+    coordinator.announce("a", 0, overdue=2)
     assert coordinator.announce("b", 1) == [Match("a", "b")]
 
 
-def test_blocked_tasks_where_nothing_was_to_be_had_are_not_granted_again_until_announced():
+def test_overdue_tasks_where_nothing_was_to_be_had_are_not_granted_again_until_announced():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=4)
+    coordinator.announce("a", 0, overdue=4)
     assert victims(coordinator, 1) == ["a"]
     assert coordinator.request("thief", missed="a") == []
-    assert coordinator.announce("a", 0, blocked=3) == [Match("thief", "a")]
+    assert coordinator.announce("a", 0, overdue=3) == [Match("thief", "a")]
 
 
-def test_blocked_tasks_are_for_nodes_that_are_near_though_they_are_not_idle():
+def test_tasks_are_for_nodes_that_are_near_though_they_are_not_idle():
     coordinator = Coordinator()
     coordinator.request("far", idle=False)
     coordinator.request("near", idle=False)
-    assert coordinator.announce("a", 0, blocked=3, near={"near": 1}) == [Match("near", "a")]
+    assert coordinator.announce("a", 0, overdue=3, near={"near": 1}) == [Match("near", "a")]
     assert coordinator.request("near", idle=False) == []
     assert coordinator.parked == ("far", "near")
 
 
-def test_what_a_near_node_was_granted_is_no_longer_blocked_for_others():
+def test_what_a_near_node_is_granted_leaves_the_overdue_ones_to_the_others():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=1, near={"near": 1})
+    coordinator.announce("a", 0, overdue=1, near={"near": 1})
     assert coordinator.request("near", idle=False) == [Match("near", "a")]
-    assert coordinator.request("other") == []
+    assert coordinator.request("other") == [Match("other", "a")]
+    assert coordinator.request("another") == []
+
+
+def test_a_near_node_that_is_idle_is_granted_what_is_near_before_what_is_overdue():
+    coordinator = Coordinator()
+    coordinator.announce("a", 0, overdue=1, near={"near": 1})
+    assert [len(coordinator.request("near")) for _ in range(3)] == [1, 1, 0]
+    coordinator.announce("a", 0, overdue=1, near={"near": 1})
+    assert [len(coordinator.request("near", idle=idle)) for idle in (True, False)] == [1, 0]
 
 
 def test_a_near_node_takes_what_waits_for_anyone_as_well():
     coordinator = Coordinator()
-    coordinator.announce("a", 1, blocked=2, near={"near": 1})
+    coordinator.announce("a", 1, overdue=2, near={"near": 1})
     assert [len(coordinator.request("near", idle=False)) for _ in range(3)] == [1, 1, 0]
 
 
 def test_nodes_that_are_no_longer_near_are_forgotten_with_the_next_announcement():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, blocked=2, near={"thief": 2})
-    coordinator.announce("a", 0, blocked=2)
+    coordinator.announce("a", 0, overdue=2, near={"thief": 2})
+    coordinator.announce("a", 0, overdue=2)
     assert coordinator.request("thief", idle=False) == []
 
 
@@ -309,9 +318,9 @@ def test_with_the_longest_queue_first_owners_with_as_many_tasks_take_turns():
     assert victims(coordinator, 4) == ["a", "b", "a", "b"]
 
 
-def test_with_the_longest_queue_first_blocked_tasks_still_go_last():
+def test_with_the_longest_queue_first_overdue_tasks_still_go_last():
     coordinator = Coordinator(longest_queue)
-    coordinator.announce("a", 0, blocked=9)
+    coordinator.announce("a", 0, overdue=9)
     coordinator.announce("b", 1)
     assert victims(coordinator, 2) == ["b", "a"]
 
@@ -331,9 +340,9 @@ class Matching(RuleBasedStateMachine):
 
     def open_to(self, owner, thief):
         """Tasks that this thief may have even when it is not idle, and those that it may have when it is."""
-        waiting, blocked, near = self.queues.get(owner, (0, 0, {}))
+        waiting, overdue, near = self.queues.get(owner, (0, 0, {}))
         free = waiting + near.get(thief, 0)
-        return free, free or blocked
+        return free, free or overdue
 
     def check(self, matches):
         for thief, victim in ((match.thief, match.victim) for match in matches):
@@ -342,19 +351,21 @@ class Matching(RuleBasedStateMachine):
             others = [self.open_to(owner, thief)[0] for owner in self.queues if owner != thief]
             assert free or (idle and self.asking[thief] and not any(others))
             del self.asking[thief]
-            waiting, blocked, near = self.queues[victim]
+            waiting, overdue, near = self.queues[victim]
             if waiting:
-                self.queues[victim] = waiting - 1, blocked, near
+                self.queues[victim] = waiting - 1, overdue, near
+            elif near.get(thief):
+                self.queues[victim] = 0, overdue, {**near, thief: near[thief] - 1}
             else:
-                left = {**near, thief: near[thief] - 1} if near.get(thief) else near
-                self.queues[victim] = 0, max(0, blocked - 1), left
+                self.queues[victim] = 0, overdue - 1, near
+                assert overdue > 0
 
-    @rule(owner=names, waiting=few, blocked=few, near=st.dictionaries(names, few))
-    def announce(self, owner, waiting, blocked, near):
-        self.queues[owner] = waiting, blocked, near
+    @rule(owner=names, waiting=few, overdue=few, near=st.dictionaries(names, few))
+    def announce(self, owner, waiting, overdue, near):
+        self.queues[owner] = waiting, overdue, near
         if waiting:
             self.asking.pop(owner, None)
-        self.check(self.coordinator.announce(owner, waiting, blocked, near))
+        self.check(self.coordinator.announce(owner, waiting, overdue, near))
 
     @rule(thief=names, missed=st.none() | names, idle=st.booleans())
     def request(self, thief, missed, idle):

@@ -12,8 +12,10 @@ SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
 INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, width=8)
 
 
-def result_of(shapes=SHAPES):
-    return Result(info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, compute_ms=1.0)
+def result_of(shapes=SHAPES, strips=None):
+    return Result(
+        info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, strips=strips or {}, compute_ms=1.0
+    )  # fmt: skip
 
 
 def payload_of(*arrays):
@@ -22,13 +24,43 @@ def payload_of(*arrays):
 
 def test_a_payload_is_split_into_the_maps_that_were_sent():
     sent = [np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in SHAPES]
-    for made, expected in zip(split_result(result_of(), payload_of(*sent), SHAPES), sent, strict=True):
+    maps, strips = split_result(result_of(), payload_of(*sent), SHAPES)
+    for made, expected in zip(maps, sent, strict=True):
         np.testing.assert_array_equal(made, expected)
+    assert strips == {}
 
 
-def test_the_maps_are_not_copied():
-    payload = np.zeros(4 * (24 + 10), np.uint8)
-    assert all(np.shares_memory(made, payload) for made in split_result(result_of(), payload, SHAPES))
+def test_behind_the_maps_are_the_strips_by_reader():
+    maps = [np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in SHAPES]
+    for_two, for_five = np.arange(7, dtype=np.uint8), np.arange(3, dtype=np.float32)
+    header = Result.decode(result_of(strips={5: for_five.nbytes, 2: for_two.nbytes}).encode())
+    made, strips = split_result(header, payload_of(*maps, for_five, for_two), SHAPES)
+    for array, expected in zip(made, maps, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert list(strips) == [5, 2]
+    np.testing.assert_array_equal(strips[2], for_two)
+    np.testing.assert_array_equal(strips[5].view(np.float32), for_five)
+
+
+def test_neither_maps_nor_strips_are_copied():
+    payload = np.zeros(4 * (24 + 10) + 5, np.uint8)
+    maps, strips = split_result(result_of(strips={1: 5}), payload, SHAPES)
+    assert len(maps) == 2
+    assert all(np.shares_memory(made, payload) for made in (*maps, strips[1]))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size"),
+    [({}, 137), ({1: 5}, 136), ({1: 5}, 140), ({1: 5}, 142), ({1: 5, 2: 0}, 140), ({1: 2, 2: 3}, 139), ({1: 200}, 335)],
+)
+def test_strips_of_another_length_than_the_header_says_are_refused(sizes, size):
+    with pytest.raises(ProtocolError, match=rf"b sent tile 3 with {size} bytes instead of 136 and its strips"):
+        split_result(result_of(strips=sizes), np.zeros(size, np.uint8), SHAPES)
+
+
+def test_strips_do_not_make_up_for_maps_that_are_missing():
+    with pytest.raises(ProtocolError, match="the plan has"):
+        split_result(result_of(SHAPES[:1], {1: 40}), np.zeros(136, np.uint8), SHAPES)
 
 
 @pytest.mark.parametrize("change", [-4, -1, 1, 4, -136])

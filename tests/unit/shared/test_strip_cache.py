@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.strip_cache import StripCache
+from shared.strip_cache import StripCache, split_strips
 
 
 def strips(size, count=1, value=0):
@@ -146,3 +146,21 @@ def test_what_fits_beside_the_rest_of_the_newest_frame_is_always_kept(cap, steps
         if newest and rest + size <= cap:
             assert cache.get(frame, key) is kept
         frames = [other for other in dict.fromkeys([*frames, frame]) if cache.keys(other)]
+
+
+@given(st.dictionaries(st.integers(0, 99), st.integers(0, 40), max_size=6))
+def test_strips_that_came_one_after_the_other_are_told_apart(sizes):
+    payload = np.random.default_rng(1).integers(0, 256, sum(sizes.values()), np.uint8)
+    parts = split_strips(payload, sizes)
+    assert {tile: part.size for tile, part in parts.items()} == sizes
+    assert np.array_equal(np.concatenate([payload[:0], *parts.values()]), payload)
+
+
+def test_strips_are_in_the_order_in_which_their_sizes_are_said():
+    parts = split_strips(np.arange(6, dtype=np.uint8), {7: 1, 3: 2, 5: 3})
+    assert {tile: part.tolist() for tile, part in parts.items()} == {7: [0], 3: [1, 2], 5: [3, 4, 5]}
+
+
+def test_strips_that_are_told_apart_are_not_copied():
+    payload = np.zeros(6, np.uint8)
+    assert all(np.shares_memory(part, payload) for part in split_strips(payload, {7: 1, 3: 5}).values())

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import numpy as np
+import pytest
+
+from edge import owner as owner_module
+from edge.owner import Owner
+from shared import topics
+from shared.ftp.grid import Grid
+from shared.messages import TaskAnnouncement, TileDone
+from shared.wire.headers import Absent, Take, TaskRef
+from tests.unit.edge.works import frame_info, reusing_work
+
+_, WORK = reusing_work(Grid(3, 3))
+FREE = {0, 2, 4, 6, 8}
+LARGEST = max(costs.macs for costs in WORK.agenda.whole.values())
+TILE_S = 1.0
+"""What the largest tile takes, here and elsewhere."""
+
+
+class Bus:
+    def __init__(self):
+        self.said = []
+
+    def post(self, topic, message, name):
+        assert (topic, name) == (topics.TASKS, "me")
+        self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
+
+
+class Clock:
+    """In the place of the module `time`."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Bench:
+    """An owner with one frame, which knows how long a tile takes."""
+
+    def __init__(self, clock):
+        self.clock, self.bus, self.woken = clock, Bus(), 0
+        self.owner = Owner("me", self.bus, None, self.wake)
+        self.owner.adopt(WORK)
+
+    def wake(self):
+        self.woken += 1
+
+    async def begin(self):
+        await self.owner.accept(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
+        self.owner.on_tile_done(TileDone(frame="earlier", tile=0, worker="me", compute_ms=TILE_S * 1e3, macs=LARGEST))
+        assert [(said.waiting, said.overdue) for said in self.bus.said] == [(5, 0)]
+
+    def lend(self, thief="a", *, idle=True, **more):
+        lent = self.owner.lend(Take(thief=thief, epoch=WORK.epoch, idle=idle, **more))
+        return lent if isinstance(lent, Absent) else lent[0].tile
+
+    def says(self, now):
+        """What was announced since it was last asked, at this time."""
+        self.clock.now = now
+        said, self.bus.said = self.bus.said, []
+        return [(one.waiting, one.overdue, one.near) for one in said]
+
+    async def watch(self, now):
+        """Have the owner look at the clock now, more than once."""
+        self.clock.now = now
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def bench(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(owner_module, "time", clock)
+    monkeypatch.setattr(owner_module, "CHECK_S", 0)
+    made = Bench(clock)
+    await made.begin()
+    made.bus.said.clear()
+    return made
+
+
+@contextlib.asynccontextmanager
+async def watching(bench):
+    running = asyncio.create_task(bench.owner.run())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_thief_of_another_plan_is_told_so(bench):
+    lent = bench.owner.lend(Take(thief="a", epoch=WORK.epoch - 1, idle=False))
+    assert lent == Absent(reason="another plan is followed here")
+
+
+async def test_who_takes_ahead_where_others_are_free_sooner_is_told_to_come_later(bench):
+    assert bench.lend() in FREE
+    assert {bench.lend(idle=False) for _ in range(3)} < FREE
+    assert bench.lend(idle=False) == Absent(reason="no task is waiting for you", later=True)
+    assert bench.lend() in FREE
+
+
+async def test_a_task_that_was_refused_is_announced_as_the_gateway_has_counted_one_less(bench):
+    for idle in (True, False, False, False):
+        bench.lend(idle=idle)
+    assert bench.says(0.0) == []
+    woken = bench.woken
+    bench.lend(idle=False)
+    assert bench.says(0.0) == [(1, 0, {})]
+    assert bench.woken == woken + 1
+
+
+async def test_where_nothing_waits_for_anyone_nobody_is_told_to_come_later(bench):
+    assert {bench.lend(node) for node in "abcde"} == FREE
+    bench.says(0.95)
+    assert bench.lend("f", idle=False) == bench.lend("f") == Absent(reason="no task is waiting for you")
+    assert bench.says(0.95) == []
+
+
+async def test_a_tile_that_is_finished_is_not_to_be_had_again_later(bench):
+    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == Absent(reason="no task is waiting for you")
+
+
+async def test_a_thief_that_will_have_all_strips_is_announced_as_near(bench):
+    for _ in FREE:
+        assert bench.lend("near", reuses=True) in FREE
+    assert bench.says(0.0)[-1] == (0, 4, {"near": 4})
+
+
+async def test_tasks_that_become_overdue_are_announced_once(bench):
+    assert {bench.lend(node) for node in "abcde"} == FREE
+    async with watching(bench):
+        await bench.watch(0.95)
+        assert bench.says(0.95) == []
+        await bench.watch(3.05)
+        assert bench.says(3.05) == [(0, 4, {})]
+        await bench.watch(3.1)
+        assert bench.says(3.1) == []
+
+
+async def test_tasks_that_become_overdue_again_are_announced_again(bench):
+    """They are when their strips are far, and when these are late; the gateway may have forgotten the first time."""
+    assert {bench.lend(node) for node in "abcde"} == FREE
+    async with watching(bench):
+        await bench.watch(0.0)
+        assert bench.says(0.0) == [(0, 4, {})]
+        await bench.watch(0.95)
+        assert bench.says(0.95) == []
+        await bench.watch(3.05)
+        assert bench.says(3.05) == [(0, 4, {})]
+
+
+async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
+    assert {bench.lend(node) for node in "abcde"} == FREE
+    for tile in sorted(FREE):
+        done = TileDone(
+            frame="f", tile=tile, worker="a", compute_ms=900, macs=LARGEST, strips=WORK.agenda.readers(tile)
+        )  # fmt: skip
+        bench.owner.on_tile_done(done)
+    assert bench.says(0.0)[-1] == (4, 0, {})

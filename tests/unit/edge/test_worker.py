@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from edge import worker as worker_module
+from edge.strips import StripStore
+from edge.task_queue import Task
+from edge.worker import Assignment, Done, Worker
+from gateway.results import split_result
+from shared.ftp.grid import Grid
+from shared.wire.connection import Traffic
+from shared.wire.headers import Result
+from tests.unit.edge.works import GATEWAY, as_received, frame_info, reusing_work
+
+_, WORK = reusing_work(Grid(3, 3))
+VALUES = np.random.default_rng(1)
+
+
+class Courier:
+    """Remembers what was sent, as it arrives."""
+
+    def __init__(self):
+        self.sent = []
+
+    async def send(self, address, parcel):
+        assert address == GATEWAY
+        header, payload = parcel
+        self.sent.append((Result.decode(header.encode()), as_received([part.cast("B") for part in payload])))
+
+
+class Strips:
+    def __init__(self):
+        self.prefetched = []
+
+    async def prefetch(self, work, frame, tile):
+        assert work is WORK
+        self.prefetched.append((frame, tile))
+
+
+@dataclass
+class Queue:
+    next: Task | None = None
+
+    def upcoming(self):
+        return self.next
+
+
+@dataclass
+class Owner:
+    queue: Queue = field(default_factory=Queue)
+
+
+class Engine:
+    """Gives some maps, and strips of every tile that reads some."""
+
+    def __init__(self):
+        self.given = []
+        self.thread = None
+
+    def run(self, _form, _parts, _strips):
+        self.thread = threading.get_ident()
+        return maps(), self.given
+
+
+def maps():
+    return [np.ones((1, 5, 12, 16), np.float32), np.zeros((1, 2, 3, 4), np.float32)]
+
+
+def random(shape, dtype):
+    return VALUES.integers(0, 200, shape).astype(dtype)
+
+
+def read(courier):
+    """The one result that was sent, its maps and strips."""
+    ((header, payload),) = courier.sent
+    return header, *split_result(header, payload, [array.shape for array in maps()])
+
+
+async def test_a_result_brings_its_strips_behind_its_maps_in_one_message():
+    courier = Courier()
+    worker = Worker("me", courier, Strips())
+    strips = {
+        7: [random((1, 4, 2, 9), np.float32), random((1, 3, 1, 9), np.uint8)],
+        1: [random((1, 2, 2, 2), np.uint8)],
+    }
+    await worker.deliver(WORK, frame_info(), "owner", 4, Done(maps(), 12.5, 100, 1e6, strips))
+    header, made, brought = read(courier)
+    assert (header.tile, header.owner, header.worker, header.compute_ms, header.macs) == (4, "owner", "me", 12.5, 100)
+    assert header.strips == {7: 4 * 72 + 27, 1: 8}
+    for array, expected in zip(made, maps(), strict=True):
+        assert np.array_equal(array, expected)
+    assert {reader: bytes(part) for reader, part in brought.items()} == {
+        reader: b"".join(array.tobytes() for array in arrays) for reader, arrays in strips.items()
+    }
+    assert (worker.own, worker.stolen) == (0, 1)
+
+
+async def test_strips_that_are_views_are_sent_as_what_is_seen():
+    courier = Courier()
+    whole = random((1, 3, 8, 8), np.float32)
+    view = whole[:, :, 2:4, 1:7]
+    assert not view.flags.c_contiguous
+    await Worker("me", courier, Strips()).deliver(WORK, frame_info(), "me", 4, Done(maps(), 1.0, 1, strips={3: [view]}))
+    _, _, brought = read(courier)
+    assert np.array_equal(brought[3].view(np.float32).reshape(view.shape), view)
+
+
+async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
+    courier, strips, engine = Courier(), StripStore(Traffic()), Engine()
+    tile = WORK.tile(4)
+    joints = WORK.plan.stages[0].joints
+    engine.given = [
+        random((1, joints[strip.joint].channels, strip.region.height, strip.region.width), joints[strip.joint].dtype)
+        for strip in tile.given
+    ]
+    work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
+    pixels = np.zeros((*tile.form.sizes[0], 3), np.uint8)
+    assert await Worker("me", courier, strips)._run(work, Assignment(frame_info(), "me", tile, pixels, wanted=(1, 7)))
+    header, _, brought = read(courier)
+    assert set(header.strips) == set(brought) == {1, 7}
+    for reader in (1, 7):
+        assert WORK.strips_of(reader, 4, brought[reader]) is not None
+    assert {reader for reader in range(9) if strips._here.get("f", (4, reader))} == {1, 3, 5, 7}
+
+
+async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypatch):
+    stepped_back = []
+    monkeypatch.setattr(worker_module, "step_back", lambda: stepped_back.append(threading.get_ident()))
+    worker, engine = Worker("me", Courier(), Strips()), Engine()
+    for _ in range(2):
+        await worker.compute(engine, None, [])
+        assert stepped_back == [engine.thread]
+    assert engine.thread != threading.get_ident()
+
+
+class Watch:
+    """A worker that looks ahead."""
+
+    def __init__(self, work=WORK):
+        self.strips, self.owner = Strips(), Owner()
+        self.worker = Worker("me", Courier(), self.strips)
+        self.worker.work = work
+
+    async def __aenter__(self):
+        self.running = asyncio.create_task(self.worker.look_ahead(self.owner))
+        await self.settle()
+        return self
+
+    async def __aexit__(self, *_):
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+    @staticmethod
+    async def settle():
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def wake(self, task):
+        self.owner.queue.next = task
+        self.worker.wake()
+        await self.settle()
+
+
+async def test_strips_for_the_next_own_tile_are_fetched_while_another_runs():
+    async with Watch() as watch:
+        await watch.wake(Task("f", 1))
+        assert watch.strips.prefetched == [("f", 1)]
+        await watch.settle()
+        assert watch.strips.prefetched == [("f", 1)]
+        await watch.wake(Task("f", 3))
+        assert watch.strips.prefetched == [("f", 1), ("f", 3)]
+
+
+async def test_nothing_is_fetched_where_no_tile_from_strips_is_next():
+    async with Watch() as watch:
+        await watch.wake(None)
+    assert watch.strips.prefetched == []
+
+
+@pytest.mark.parametrize("work", [None, reusing_work(Grid(3, 3), reuses=False)[1]], ids=["no plan", "no reuse"])
+async def test_nothing_is_fetched_by_who_cannot_compute_from_strips(work):
+    async with Watch(work) as watch:
+        await watch.wake(Task("f", 1))
+        assert not watch.running.done()
+    assert watch.strips.prefetched == []
