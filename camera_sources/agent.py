@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +14,14 @@ from typing import TYPE_CHECKING
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.frames import FrameCounts, FrameInfo, Outcome
+from shared.messages import REASON_CAP, State
 from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Camera, Frame, FrameOutcome, Ready, Report
+from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Ready, Report
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from camera_sources.health import Condition
     from camera_sources.mailbox import Shot
     from camera_sources.reader import Reader
     from shared.addresses import Address
@@ -22,7 +29,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REPORT_S = 1.0
-"""How often the account is told while frames come."""
+"""How often the account is told while frames come; a change of the camera's state is told at once."""
+
+CHECK_S = 0.2
+"""How often the camera's state is looked at, and whether its reader hangs."""
+
+HUNG_EXIT_CODE = 3
+"""The driver or library that reads the camera hangs: only a new process helps."""
+
+LAST_WORDS_S = 1.0
+"""To tell that before."""
 
 LAST_FRAMES_S = 30.0
 """After the source has ended, frames under way have so long to end too; a frame's deadline is shorter."""
@@ -54,6 +70,9 @@ class CameraAgent:
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
+        self._report_due = asyncio.Event()
+        self._control: Control | None = None
+        self._condition = reader.health.condition(time.monotonic())
         self._leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -65,17 +84,18 @@ class CameraAgent:
         feeding = asyncio.create_task(self._feed())
         finished = asyncio.create_task(self._until_finished())
         stopping = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(self._watch())
         try:
-            await asyncio.wait([feeding, finished, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([feeding, finished, stopping, watching], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._reader.stop()
-            for task in (finished, stopping):
+            for task in (finished, stopping, watching):
                 task.cancel()
             await asyncio.to_thread(self._reader.join, STOP_S)
             await self._drain(STOP_S if stop.is_set() else 0.0)
             await self._last_report()
             feeding.cancel()
-            await asyncio.gather(feeding, finished, stopping, return_exceptions=True)
+            await asyncio.gather(feeding, finished, stopping, watching, return_exceptions=True)
         if feeding.done() and not feeding.cancelled():
             feeding.result()
         if self._reader.error is not None:
@@ -86,6 +106,39 @@ class CameraAgent:
         if superseded is not None:
             self.counts.count(Outcome.NO_EDGE if self._connection is None else Outcome.SUPERSEDED)
         self._changed.set()
+
+    async def _watch(self) -> None:
+        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs."""
+        while True:
+            now = time.monotonic()
+            before, self._condition = self._condition, self._reader.health.condition(now)
+            if (before.state, before.reason) != (self._condition.state, self._condition.reason):
+                self._report_due.set()
+                self._log(self._condition)
+            if self._reader.hangs(now):
+                await self._end_hung()
+            await asyncio.sleep(CHECK_S)
+
+    def _log(self, condition: Condition) -> None:
+        name = self._config.camera
+        if condition.state is State.ONLINE:
+            log.info("camera %s is online: %sx%s", name, condition.width, condition.height)
+        else:
+            log.warning("camera %s is offline: %s", name, condition.reason)
+
+    async def _end_hung(self) -> NoReturn:
+        """A call into a driver cannot be interrupted. Others would wait for its thread."""
+        log.error("camera %s: what reads it hangs; this process ends", self._config.camera)
+        reason = "what reads it hangs; it is started again"
+        if self._connection is not None:
+            try:
+                async with asyncio.timeout(LAST_WORDS_S):
+                    await self._connection.send(Report(counts=self.counts, state=State.OFFLINE, reason=reason))
+                    self._connection.finish()
+            except (DeepThingsError, TimeoutError) as error:
+                log.warning("camera %s: the edge was not told: %s", self._config.camera, error)
+        sys.stderr.flush()
+        os._exit(HUNG_EXIT_CODE)
 
     async def _feed(self) -> None:
         """Connect, and again whenever the connection is lost."""
@@ -135,12 +188,21 @@ class CameraAgent:
 
     async def _send_reports(self, connection: Connection) -> None:
         while not self._leaving:
-            await connection.send(Report(counts=self.counts))
-            await asyncio.sleep(REPORT_S)
+            self._report_due.clear()
+            now = self._reader.health.condition(time.monotonic())
+            await connection.send(
+                Report(
+                    counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
+                    height=now.height,
+                )
+            )  # fmt: skip
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_S):
+                    await self._report_due.wait()
 
     async def _hear(self, connection: Connection) -> None:
         while True:
-            header, _ = await connection.expect(Ready, FrameOutcome)
+            header, _ = await connection.expect(Ready, FrameOutcome, Control)
             if isinstance(header, Ready):
                 self._credit += 1
                 self._backoff.reset()
@@ -148,7 +210,15 @@ class CameraAgent:
                 self._under_way.discard(header.number)
                 self.counts.count(header.outcome)
                 self._settled.set()
+            elif isinstance(header, Control):
+                self._obey(header)
             self._changed.set()
+
+    def _obey(self, control: Control) -> None:
+        if control != self._control:
+            log.info("camera %s: %s", self._config.camera, _in_words(control))
+            self._control = control
+            self._reader.selection.instruct(detect=control.detect, fps=control.fps)
 
     def _disconnected(self) -> None:
         """What was under way at the edge will not be heard of again."""
@@ -186,7 +256,8 @@ class CameraAgent:
             return
         self._leaving = True
         try:
-            await connection.send(Report(counts=self.counts, ended=True))
+            why = str(self._reader.error or "ended")[:REASON_CAP]
+            await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
             connection.finish()
             async with asyncio.timeout(STOP_S):
                 while self._connection is connection:  # until the edge has read it, and closes
@@ -194,6 +265,12 @@ class CameraAgent:
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
+
+
+def _in_words(control: Control) -> str:
+    if not control.detect:
+        return "no frames are wanted"
+    return f"frames are wanted{f', at most {control.fps:g} a second' if control.fps else ''}"
 
 
 def _tell(loop: asyncio.AbstractEventLoop, *call: object) -> None:

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
+from pydantic import SecretStr
 
 from camera_sources.agent import AgentConfig, CameraAgent
 from camera_sources.opening import open_source
 from camera_sources.reader import Reader
+from camera_sources.redaction import Secrets
+from camera_sources.selection import Selection
+from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.source import LiveSource
 from shared.cli.options import ADDRESS, NAME, verbose_option
+from shared.errors import ConfigurationError
 from shared.service import configure_logging, run_service
 
 if TYPE_CHECKING:
     from shared.addresses import Address
 
+SETTINGS_CAP_BYTES = 1024 * 1024
+"""Of the line with the settings: the longest part are polygons, and each has some hundred corners at the most."""
+
 
 @click.command()
-@click.option("--source", required=True, metavar="PATH", help="A video file or a folder of pictures.")
+@click.option("--source", metavar="URL", help="rtsp://, http://, mqtt://, test://, /dev/videoN, a file or a folder.")
+@click.option("--settings", metavar="-", help="In the place of --source: one line of JSON from standard input (-).")
 @click.option("--name", type=NAME, required=True, help="The camera's name, as it appears in topics.")
 @click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes tell the port.")
-@click.option("--loop", is_flag=True, help="Begin again at the end.")
+@click.option("--loop", is_flag=True, help="Begin a file or folder again at the end.")
 @click.option("--fps", type=click.FloatRange(0.01, 240), help="Pictures a second, instead of the source's own rate.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
 @click.option("--every-frame", is_flag=True, help="Wait for the cluster instead of the clock: no frame is superseded.")
 @verbose_option
 def command(
-    source: str,
+    source: str | None,
+    settings: str | None,
     name: str,
     edge: Address,
     loop: bool,
@@ -35,7 +48,45 @@ def command(
     every_frame: bool,
     verbose: int,
 ) -> None:
-    """Play a source in real time. The newest frame wins; every frame that nobody had time for is counted."""
+    """Send the newest frame of a camera whenever its edge has time; the others are counted.
+
+    A password in --source is seen by all who see the processes of this machine: --settings - is for those.
+    """
     configure_logging(verbose)
-    reader = Reader(open_source(source), loop=loop, fps=fps, frames=frames, every_frame=every_frame)
+    if (source is None) == (settings is None):
+        raise click.UsageError("write either --source or --settings -")
+    if source is not None:
+        reader = _reader_of(source, loop=loop, fps=fps, frames=frames, every_frame=every_frame)
+    elif settings == "-":
+        reader = _reader_as_told(frames=frames, every_frame=every_frame)
+    else:
+        raise click.UsageError("--settings reads standard input only: write --settings -")
     run_service(lambda stop: CameraAgent(AgentConfig(name, edge), reader).run(stop))
+    if reader.running:  # in a driver: the interpreter must not be taken down around it
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _reader_of(source: str, *, loop: bool, fps: float | None, frames: int, every_frame: bool) -> Reader:
+    """By options: a recording is played at `fps`, a camera gives so many at the most."""
+    opened = open_source(source)
+    live = isinstance(opened, LiveSource)
+    selection = Selection(CameraSettings(source=SecretStr(source), fps=fps if live else None))
+    return Reader(
+        lambda: opened, selection, loop=loop, fps=fps, frames=frames, every_frame=every_frame, persistent=live,
+        hide=Secrets(source).hide,
+    )  # fmt: skip
+
+
+def _reader_as_told(*, frames: int, every_frame: bool) -> Reader:
+    """By settings on standard input: whatever fails is reported, and tried again."""
+    line = sys.stdin.buffer.readline(SETTINGS_CAP_BYTES + 1)
+    if len(line) > SETTINGS_CAP_BYTES:
+        raise ConfigurationError(f"settings of a camera: at most {SETTINGS_CAP_BYTES} bytes are read")
+    told = AssignedCamera.decode(line)
+    settings = told.settings
+    return Reader(
+        lambda: open_source(settings), Selection(settings, detect=told.detect, fps=told.fps), loop=settings.loop,
+        frames=frames, every_frame=every_frame, persistent=True, stale_after_s=settings.stale_after,
+        hide=Secrets(settings.source.get_secret_value()).hide,
+    )  # fmt: skip

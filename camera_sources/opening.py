@@ -1,30 +1,83 @@
-"""Finding the source that a URI means."""
+"""Finding the source that a URL means: ours, and those that third parties add by entry points."""
 
 from __future__ import annotations
 
+import importlib
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlparse
 
+from pydantic import SecretStr
+
 from camera_sources.picture_folder import PictureFolder
+from camera_sources.redaction import redacted
+from camera_sources.settings import CameraSettings
 from camera_sources.video_file import VideoFile
 from shared.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from camera_sources.source import Source
 
+    Factory = Callable[[CameraSettings], Source]
 
-def open_source(uri: str) -> Source:
-    """A video file or a folder of pictures, by path or file:// URI.
+GROUP = "deepthings.camera_sources"
+"""Entry points: the scheme, and what makes a Source of CameraSettings."""
 
-    Raises SourceError when it is not there or cannot be read, ConfigurationError for another kind of URI.
+OURS = {
+    "rtsp": "camera_sources.rtsp_camera:RtspCamera",
+    "rtsps": "camera_sources.rtsp_camera:RtspCamera",
+    "http": "camera_sources.web_camera:WebCamera",
+    "https": "camera_sources.web_camera:WebCamera",
+    "mqtt": "camera_sources.mqtt_camera:MqttCamera",
+    "mqtts": "camera_sources.mqtt_camera:MqttCamera",
+    "test": "camera_sources.test_pattern:TestPattern",
+}
+"""Schemes and their classes, loaded when they are wanted; nobody else's take their place."""
+
+DEVICES = "/dev/"
+
+
+def open_source(source: str | CameraSettings) -> Source:
+    """The source for a URL, a device, a video file or a folder of pictures. A live one is not connected yet.
+
+    Raises SourceError when a recording is not there or cannot be read, ConfigurationError for what no source can be.
     """
-    parsed = urlparse(uri)
-    if parsed.scheme not in {"", "file"}:
-        raise ConfigurationError(
-            f"camera source {parsed.scheme}://... is not supported by this release; name a video file or a folder"
-        )
-    path = Path(unquote(parsed.path)) if parsed.scheme else Path(uri)
+    settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
+    url = settings.source.get_secret_value()
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme.lower() != "file":
+        return _factory(scheme.lower())(settings)
+    if url.startswith(DEVICES):
+        return _load("camera_sources.usb_camera:UsbCamera")(settings)
+    path = Path(unquote(urlparse(url).path)) if separator else Path(url)
     if not path.exists():
-        raise SourceError(f"camera source {path} does not exist; name a video file or a folder of pictures")
+        raise SourceError(
+            f"camera source {redacted(str(path))} does not exist; name a video file or a folder of pictures"
+        )
     return PictureFolder(path) if path.is_dir() else VideoFile(path)
+
+
+def _factory(scheme: str) -> Factory:
+    if scheme in OURS:
+        return _load(OURS[scheme])
+    others = {entry.name.lower(): entry for entry in entry_points(group=GROUP)}
+    if scheme not in others:
+        known = ", ".join(f"{name}://" for name in sorted({*OURS, *others, "file"}))
+        raise ConfigurationError(
+            f"camera source {scheme[:40]}://... is not supported; write {known}, /dev/videoN, or the path of a "
+            "video file or a folder of pictures"
+        )
+    try:
+        return cast("Factory", others[scheme].load())
+    except Exception as error:
+        raise ConfigurationError(
+            f"camera source {scheme}://... cannot be loaded from {others[scheme].value}: {error}; install it again"
+        ) from error
+
+
+def _load(place: str) -> Factory:
+    module, _, name = place.partition(":")
+    return cast("Factory", getattr(importlib.import_module(module), name))

@@ -1,12 +1,18 @@
-"""Reading a source in a thread of its own, at the pace of real time or of the cluster."""
+"""Reading a source in a thread of its own, at the pace of real time or of the cluster; again when it fails."""
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
 
+from camera_sources.health import Health
 from camera_sources.mailbox import Mailbox, Shot
+from camera_sources.source import LiveSource
+from shared.backoff import Backoff
 from shared.errors import DeepThingsError, SourceError
 from shared.frames import LONGEST_SIDE
 from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
@@ -14,34 +20,57 @@ from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from camera_sources.selection import Selection
     from camera_sources.source import Source
     from shared.letterbox import Pixels
 
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
+"""Half of a pause is random: a camera that fails is tried again after 1 to 2 s first, 15 to 30 s in the end."""
+
+GRACE_S = 1.0
+"""A source ends its own waits by stale_after; one that is so much later hangs."""
+
+T = TypeVar("T")
+
 
 class Reader:
-    """Puts every picture of a source into a mailbox, numbered and stamped.
+    """Puts the pictures of a source that are wanted into a mailbox, numbered and stamped.
 
-    `frames` ends it after so many (0: never), `loop` begins again at the end, `fps` replaces the source's own rate.
-    With `every_frame` it waits for the mailbox instead of the clock, so that no picture is superseded.
+    `frames` ends it after so many (0: never), `loop` begins a recording again at its end, `fps` replaces its own rate.
+    With `every_frame` it waits for the mailbox instead of the clock, so that no picture is superseded. `persistent`: a
+    source that fails is opened again, for ever. `hide` takes secrets out of what is told.
     """
 
     def __init__(
         self,
-        source: Source,
+        open_source: Callable[[], Source],
+        selection: Selection,
         *,
         loop: bool = False,
         fps: float | None = None,
         frames: int = 0,
         every_frame: bool = False,
+        persistent: bool = False,
+        stale_after_s: float = 30.0,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self.mailbox = Mailbox()
+        self.selection = selection
+        self.health = Health(stale_after_s)
         self.captured = 0
         self.error: DeepThingsError | None = None
-        self._source = source
+        self._open = open_source
         self._loop = loop
-        self._interval_s = 1 / (fps or source.fps)
+        self._fps = fps
         self._frames = frames
         self._every_frame = every_frame
+        self._persistent = persistent
+        self._stale_after_s = stale_after_s
+        self._hide = hide
+        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._late_at = math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._on_shot: Callable[[Shot | None], None] = lambda _: None
@@ -59,34 +88,105 @@ class Reader:
     def join(self, timeout_s: float) -> None:
         self._thread.join(timeout_s)
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def hangs(self, now: float) -> bool:
+        """Whether the source has been waited for longer than it may take; `now` is of the monotonic clock."""
+        return now > self._late_at
+
     def _run(self) -> None:
         try:
-            self._read()
-        except DeepThingsError as error:
-            self.error = error
-        except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
-            self.error = SourceError(f"the source failed: {error}")
+            while not self._play():
+                pause_s = self._backoff.next_s()
+                log.debug("trying again in %.1f s", pause_s)
+                if self._stop.wait(pause_s):
+                    return
         finally:
             self._on_end()
 
-    def _read(self) -> None:
+    def _play(self) -> bool:
+        """Open the source and read it; whether that was all."""
+        try:
+            source = self._timed(self._open, self._stale_after_s)
+            self.selection.begin()
+            if isinstance(source, LiveSource):
+                self._watch(source)
+            else:
+                self._play_back(source)
+        except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
+            failure = self._failure(error)
+            self.health.failed(str(failure))
+            if self._persistent:
+                return False
+            self.error = failure
+        return True
+
+    def _failure(self, error: Exception) -> DeepThingsError:
+        """What is said about it."""
+        said = self._hide(str(error))
+        if isinstance(error, DeepThingsError):
+            return error if said == str(error) else type(error)(said)
+        return SourceError(f"the source failed: {said or type(error).__name__}")
+
+    def _watch(self, source: LiveSource) -> None:
+        """Read a camera until it fails or it is time to stop."""
+        patience_s = max(self._stale_after_s, source.opening_s)
+        with closing(source.grabs()) as grabs:
+            while not self._stop.is_set():
+                grab = self._timed(lambda: next(grabs, None), patience_s)
+                if grab is None:
+                    raise SourceError("the stream ended")
+                patience_s = self._stale_after_s
+                now = time.monotonic()
+                if not self.selection.wants(now):
+                    self.health.picture(now, None)
+                elif not self._take(self._timed(grab.decode, patience_s), grab.captured_at, now):
+                    return
+
+    def _play_back(self, source: Source) -> None:
+        """Play a recording at its pace."""
+        interval_s = 1 / (self._fps or source.fps)
         begun = time.monotonic()
-        for number, picture in enumerate(self._pictures()):
-            if self._stop.is_set() or not self._wait_for_turn(begun + number * self._interval_s):
+        for number, picture in enumerate(self._pictures(source)):
+            if self._stop.is_set() or not self._wait_for_turn(begun + number * interval_s):
                 return
-            _refuse_too_large(picture)
-            self.captured = number + 1
-            self._on_shot(self.mailbox.put(Shot(number, time.time(), picture)))
-            if number + 1 == self._frames:
+            now = time.monotonic()
+            if not self.selection.wants(now):
+                self.health.picture(now, None)
+            elif not self._take(picture, time.time(), now):
                 return
 
-    def _pictures(self) -> Iterator[Pixels]:
+    def _take(self, picture: Pixels, captured_at: float, now: float) -> bool:
+        """Have a picture sent on if it is wanted; False when it was the last."""
+        _refuse_too_large(picture)
+        self.health.picture(now, (picture.shape[0], picture.shape[1]))
+        self._backoff.reset()
+        chosen = self.selection.choose(picture, now)
+        if chosen is None:
+            return True
+        shot = Shot(self.captured, captured_at, chosen)
+        self.captured += 1
+        self._on_shot(self.mailbox.put(shot))
+        return self.captured != self._frames
+
+    def _pictures(self, source: Source) -> Iterator[Pixels]:
         again = True
         while again and not self._stop.is_set():
             again = False
-            for picture in self._source.pictures():
+            pictures = source.pictures()
+            while (picture := self._timed(lambda: next(pictures, None), self._stale_after_s)) is not None:  # noqa: B023
                 yield picture
                 again = self._loop
+
+    def _timed(self, step: Callable[[], T], patience_s: float) -> T:
+        """What may hang, under the eyes of whoever asks `hangs`."""
+        self._late_at = time.monotonic() + patience_s + GRACE_S
+        try:
+            return step()
+        finally:
+            self._late_at = math.inf
 
     def _wait_for_turn(self, due: float) -> bool:
         """Until the picture is due; False when it is time to stop."""

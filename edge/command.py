@@ -11,7 +11,15 @@ import click
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.node import EdgeNode
 from shared.addresses import Address
-from shared.cli.options import NAME, gateway_option, listen_option, threads_option, verbose_option, warn_of_open_door
+from shared.cli.options import (
+    NAME,
+    gateway_option,
+    listen_option,
+    prefix_option,
+    threads_option,
+    verbose_option,
+    warn_of_open_door,
+)
 from shared.service import configure_logging, run_service
 
 
@@ -32,16 +40,18 @@ def default_name() -> str:
 @click.option(
     "--frames-in-flight", type=click.IntRange(1, 16), default=FRAMES_IN_FLIGHT, help="Frames of one camera at once."
 )
+@prefix_option
 @threads_option
 @verbose_option
 def command(
-    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, threads: int, verbose: int
-) -> None:
+    broker: Address, name: str, host: str, port: int, cache: Path, frames_in_flight: int, topic_prefix: str,
+    threads: int, verbose: int,
+) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
     warn_of_open_door(host)
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
-        frames_in_flight=frames_in_flight,
+        frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
     )  # fmt: skip
     run_service(lambda stop: EdgeNode(config).run(stop))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.addresses import LOOPBACK, Address
+from shared.topics import PREFIX
 
 FRAMES_IN_FLIGHT = 2
 """Frames of one camera at once: one being computed, one prepared, so that no worker waits between frames."""
@@ -28,3 +29,4 @@ class EdgeConfig:
     cache: Path = field(default_factory=default_cache)
     threads: int = 1
     frames_in_flight: int = FRAMES_IN_FLIGHT
+    topic_prefix: str = PREFIX

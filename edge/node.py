@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from edge.camera_sessions import CameraSessions
+from edge import vitals
+from edge.cameras.assignments import Assignments
+from edge.cameras.sessions import CameraSessions
+from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
 from edge.owner import Owner
 from edge.programs import ProgramCache
@@ -19,7 +23,7 @@ from edge.thief import Thief
 from edge.work import Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
-from shared.addresses import Address, advertised
+from shared.addresses import Address, advertised, reached_here
 from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
@@ -30,7 +34,7 @@ from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
-from shared.wire.headers import Absent, Camera, Header, Picture, PictureRequest, Strips, Take
+from shared.wire.headers import Absent, Border, Camera, Header, Picture, PictureRequest, Take
 from shared.wire.headers import Tile as TileHeader
 from shared.wire.server import DataServer
 
@@ -42,6 +46,9 @@ log = logging.getLogger(__name__)
 
 STATS_S = 1.0
 """How often an edge tells what it has done, while that changes."""
+
+VITALS_S = 30.0
+"""How often it does while it does not: load and temperature are among it."""
 
 
 class EdgeNode:
@@ -55,6 +62,7 @@ class EdgeNode:
             f"deepthings-edge-{config.name}",
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
             birth=self._birth,
+            prefix=config.topic_prefix,
         )
         self._courier = Courier(self._traffic, UNSENT_RESULTS_CAP)
         self._strips = StripStore(self._traffic)
@@ -68,6 +76,8 @@ class EdgeNode:
         self._newest_plan: Plan | None = None
         self._plan_came = asyncio.Event()
         self._server = DataServer(self._serve, config.listen, self._traffic)
+        self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
+        self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,8 +89,11 @@ class EdgeNode:
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
+            self._worker.look_ahead(self._owner),
             self._shared.run(),
             self._courier.run(),
+            self._assignments.run(),
+            self._supervisor.run(),
             self._report_stats(),
             self._say_goodbye(stop),
             self._bus.run(),
@@ -104,6 +117,7 @@ class EdgeNode:
         self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
+        self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
     async def _birth(self) -> None:
         await self._bus.publish(topics.NODE_STATE, self._state(State.ONLINE), self._config.name)
@@ -150,20 +164,24 @@ class EdgeNode:
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
+            load=vitals.load(),
+            temperature=vitals.temperature(),
         )
 
     async def _report_stats(self) -> None:
         told: NodeStats | None = None
+        told_at = 0.0
         while True:
             await asyncio.sleep(STATS_S)
-            stats = self._stats()
-            if told is None or (stats.epoch, stats.tiles, stats.cameras) != (
+            stats, now = self._stats(), time.monotonic()
+            same = told is not None and (stats.epoch, stats.tiles, stats.cameras) == (
                 told.epoch,
                 told.tiles,
                 told.cameras,
-            ):
+            )
+            if not same or now - told_at >= VITALS_S:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
-                told = stats
+                told, told_at = stats, now
 
     # the plan
 
@@ -224,7 +242,7 @@ class EdgeNode:
             await self._cameras.serve(connection, first)
         elif isinstance(first, Take):
             await self._serve_thief(connection, first)
-        elif isinstance(first, TileHeader | Strips):
+        elif isinstance(first, TileHeader | Border):
             await self._serve_workers(connection, first, payload)
         elif isinstance(first, PictureRequest):
             await self._serve_pictures(connection, first)
@@ -235,8 +253,8 @@ class EdgeNode:
         while True:
             assert isinstance(take, Take)
             lent = self._owner.lend(take)
-            if lent is None:
-                await connection.send(Absent(reason="no task is waiting"))
+            if isinstance(lent, Absent):
+                await connection.send(lent)
             else:
                 header, pixels = lent
                 try:
@@ -249,12 +267,12 @@ class EdgeNode:
     async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
         """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
         while True:
-            if isinstance(header, Strips):
+            if isinstance(header, Border):
                 self._exchange.arrived(header, payload)
             else:
                 assert isinstance(header, TileHeader)
                 await self._shared.accept(header, payload)
-            header, payload = await connection.expect(TileHeader, Strips)
+            header, payload = await connection.expect(TileHeader, Border)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:

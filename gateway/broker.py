@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from shared.addresses import LOOPBACK, Address, is_wildcard
+from shared.addresses import Address, reached_here
 from shared.errors import BrokerError, ListenError
 from shared.processes import dying_with_parent, stop_process
 
@@ -41,11 +41,6 @@ def find_mosquitto() -> str:
     return path
 
 
-def own_broker_address(listen: Address) -> Address:
-    """How the gateway itself reaches a broker that listens there."""
-    return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
-
-
 @contextlib.asynccontextmanager
 async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run a Mosquitto on `listen` for as long as the context lasts.
@@ -63,7 +58,7 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
         assert process.stderr is not None
         words = asyncio.create_task(_relay(process.stderr))
         try:
-            await _wait_until_up(process, own_broker_address(listen), words)
+            await _wait_until_up(process, reached_here(listen), words)
             log.info("Mosquitto listens on %s", listen)
             yield process
         finally:
@@ -98,7 +93,7 @@ def _refuse_used(listen: Address) -> None:
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {listen}: {error.strerror or error}; is another broker running there? "
-                f"Use it with --broker {own_broker_address(listen)}, or choose another --port"
+                f"Use it with --broker {reached_here(listen)}, or choose another --port"
             ) from error
 
 

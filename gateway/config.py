@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.catalogue import DEFAULT_MODEL
+from gateway.configuration.root import Configuration
 from gateway.methods import Method
 from gateway.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FRAMES_AT_ONCE = 32
@@ -40,6 +42,9 @@ class GatewayConfig:
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0
     pictures: Path | None = None
+    configuration: Configuration = field(default_factory=Configuration)
+    reload: Callable[[], Configuration] | None = None
+    """Reads the configuration once more; None when there is no file."""
 
     def grid_for(self, devices: int) -> Grid:
         """The grid that was asked for; else the usual one, or as many rows as devices where rows are divided."""

@@ -17,7 +17,7 @@ from shared.letterbox import Letterbox
 from shared.messages import FrameDetections, Latency, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from gateway.collector import Assembly
     from gateway.config import GatewayConfig
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from shared.wire.connection import Traffic
 
 log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    Fetch = Callable[[], Awaitable[Pixels]]
 
 
 class Finisher:
@@ -40,11 +43,14 @@ class Finisher:
         bus: Bus,
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
+        observe: Callable[[FrameDetections, Fetch], Awaitable[None]],
     ) -> None:
+        """`observe` is called with each frame's detections, and how to get its picture while it is not finished."""
         self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
         self._address_of = address_of
+        self._observe = observe
         self._detector = Detector(partitioned, config.threads)
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
         self._pictures = PictureFolder(config.pictures)
@@ -87,11 +93,12 @@ class Finisher:
         await self._bus.publish(topics.DETECTIONS, detections, info.camera)
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
+            await self._observe(detections, lambda: self._picture(assembly))
             await self._prove(assembly, detections)
         except DeepThingsError as error:
-            log.warning("%s is published, but not proven: %s", info.frame, error)
-        except Exception:  # published it is, whatever happens to its proof
-            log.exception("%s is published, but not proven", info.frame)
+            log.warning("%s is published, but not looked at further: %s", info.frame, error)
+        except Exception:  # published it is, whatever happens then
+            log.exception("%s is published, but not looked at further", info.frame)
 
     def _detections(self, assembly: Assembly, findings: Findings) -> FrameDetections:
         info, now = assembly.info, time.time()

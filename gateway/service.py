@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.broker import own_broker, own_broker_address
+from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
 from gateway.coordinator import Coordinator, Match
+from gateway.data_plane import DataPlane
 from gateway.finisher import Finisher
+from gateway.home import Home
 from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
@@ -22,10 +23,11 @@ from gateway.results import split_result
 from gateway.sharer import Sharer
 from gateway.victims import POLICIES
 from shared import topics
-from shared.addresses import Address, advertised
+from shared.addresses import Address, advertised, reached_here
+from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.bus import Bus, Outgoing
 from shared.engine.memory import give_back
-from shared.errors import BrokerError, ProtocolError
+from shared.errors import BrokerError
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
     BridgeState,
@@ -39,18 +41,17 @@ from shared.messages import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
-from shared.plan import Distribution, ProgramRef
+from shared.plan import Distribution
 from shared.service import release, run_together
-from shared.strip_cache import StripCache
 from shared.wire.codec import PROTOCOL
-from shared.wire.connection import Connection, Payload, Traffic
-from shared.wire.headers import Absent, Header, Program, ProgramRequest, Result, Strips, StripsRequest, Tile
-from shared.wire.server import DataServer
+from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from camera_sources.settings import CameraSettings
     from gateway.config import GatewayConfig
+    from shared.wire.headers import Result, Tile
 
 log = logging.getLogger(__name__)
 
@@ -69,22 +70,31 @@ class Gateway:
         self._config = config
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
-        self._broker = config.broker or own_broker_address(Address(config.host, config.port))
+        self._broker = config.broker or reached_here(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
-        self._strips: StripCache[tuple[int, int]] = StripCache()
         self._replanning = Replanning(config, model, self._members)
-        self._server = DataServer(self._serve, Address(config.host, config.data_port), self._traffic)
+        self._data = DataPlane(
+            Address(config.host, config.data_port), self._traffic, on_result=self._on_result, on_tile=self._collect,
+            settings_of=self._settings_of,
+        )  # fmt: skip
         self._adopt(self._partitioned)
         self._bus = Bus(
             self._broker,
             "deepthings-gateway",
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             birth=self._birth,
+            prefix=config.configuration.mqtt.topic_prefix,
         )
-        self._finisher = Finisher(config, self._partitioned, self._bus, self._traffic, self._members.address)
+        self._home = Home(
+            config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
+            config.reload, self._info,
+        )  # fmt: skip
+        self._finisher = Finisher(
+            config, self._partitioned, self._bus, self._traffic, self._members.address, self._home.observe
+        )
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
@@ -104,15 +114,16 @@ class Gateway:
             log.info(
                 "gateway: %s cut behind %s, %s layers in %s tiles; broker %s, data plane %s",
                 self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._broker,
-                self._server.address,
+                self._data.address,
             )  # fmt: skip
             await run_together(
-                self._server.run(),
+                self._data.run(),
                 self._sharer.run(),
                 self._replan(),
                 self._watch_deadlines(),
                 self._report_nodes(),
                 self._finisher.run(self._done),
+                self._home.run(),
                 self._watch_broker(broker),
                 self._say_goodbye(stop),
                 self._bus.run(),
@@ -144,18 +155,17 @@ class Gateway:
         self._collector = Collector(
             partitioned.stage, partitioned.map_shapes, config.frames_at_once, config.terms.deadline_s
         )
-        self._programs = {hashlib.sha256(program).hexdigest(): program for program in partitioned.programs}
-        programs = [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
         self._plan = write_plan(
             config.method,
             partitioned.model.network,
             partitioned.spec.preprocessing,
             partitioned.stages,
-            programs,
+            self._data.offer(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
-            gateway=advertised(self._server.address, self._broker),
+            gateway=advertised(self._data.address, self._broker),
             terms=config.terms,
         )
+        self._data.follow(self._plan.epoch)
         self._sharer.adopt(self._plan, nodes)
 
     async def _replan(self) -> None:
@@ -166,6 +176,7 @@ class Gateway:
                     self._done(assembly, Outcome.REPLANNED)
             self._adopt(partitioned, nodes)
             await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
+            self._home.tell(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
 
@@ -174,7 +185,23 @@ class Gateway:
     async def _birth(self) -> None:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
         await self._bus.publish(topics.PLAN, self._plan)
+        await self._home.born()
         self._nodes_changed.set()
+
+    def _info(self) -> BridgeInfo:
+        """What this gateway runs, for whoever asks."""
+        stage, spec = self._partitioned.stages[-1], self._partitioned.spec
+        return BridgeInfo(
+            version=release(),
+            protocol=PROTOCOL,
+            topic_prefix=self._bus.prefix,
+            model=spec.name,
+            labels=spec.labels,
+            plan=PlanInfo(
+                epoch=self._plan.epoch, method=str(self._config.method), grid=str(stage.grid), cut=stage.cut,
+                tiles=self._plan.tile_count,
+            ),
+        )  # fmt: skip
 
     @staticmethod
     def _state(state: State) -> BridgeState:
@@ -188,7 +215,10 @@ class Gateway:
             log.warning("edge %s is refused: %s", name, refusal)
         else:
             log.info("edge %s is %s", name, node.state)
+        before = self._members.online(name) is not None
         self._members.on_state(node)
+        if before != (self._members.online(name) is not None):
+            self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
         if node.state is State.OFFLINE:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
@@ -205,10 +235,11 @@ class Gateway:
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
         told = announcement
-        self._grant(self._coordinator.announce(told.node, told.waiting, told.blocked, told.near))
+        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
-        if request.epoch == self._plan.epoch and self._members.online(request.node) is not None:
+        known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
+        if known and self._home.may_work(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -230,6 +261,7 @@ class Gateway:
             )
             if report != told and self._bus.connected.is_set():
                 told = report
+                await self._home.nodes_are(report)
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.BRIDGE_NODES, report)
             await asyncio.sleep(NODES_S)
@@ -247,11 +279,13 @@ class Gateway:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
-        arrays = split_result(result, payload, self._collector.result_shapes(result.tile))
+        arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
         receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
             return
+        if not self._collector.finished(result.info.frame):
+            self._data.keep_strips(result, strips)
         self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
@@ -269,7 +303,7 @@ class Gateway:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
-            strips=tuple(reader for giver, reader in self._strips.keys(frame) if giver == result.tile),
+            strips=self._data.kept_strips(frame, result.tile),
         )
 
     async def _watch_deadlines(self) -> None:
@@ -287,51 +321,19 @@ class Gateway:
     def _done(self, assembly: Assembly, outcome: Outcome) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
-        self._strips.drop(assembly.info.frame)
+        self._data.drop(assembly.info.frame)
         self._tell_outcome(assembly.info.frame, assembly.owner, outcome)
+
+        self._home.ended(assembly.info.camera, outcome)
 
     def _tell_outcome(self, frame: str, owner: str, outcome: Outcome) -> None:
         self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
-    # the data plane
-
-    async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
-        while True:
-            if isinstance(header, Result):
-                self._on_result(header, payload)
-            elif isinstance(header, Strips):
-                self._keep_strips(header, payload)
-            elif isinstance(header, StripsRequest):
-                await self._send_strips(connection, header)
-            elif isinstance(header, Tile):
-                self._collect(header, payload)
-            elif isinstance(header, ProgramRequest):
-                await self._send_program(connection, header)
-            else:
-                raise ProtocolError(f"{header.kind.name} is not for a gateway")
-            header, payload = await connection.receive()
-
-    async def _send_program(self, connection: Connection, request: ProgramRequest) -> None:
-        program = self._programs.get(request.sha256)
-        if program is not None:
-            await connection.send(Program(sha256=request.sha256), [memoryview(program)])
-        else:
-            await connection.send(Absent(reason="the plan has no such program"))
+    def _settings_of(self, camera: str, revision: int) -> CameraSettings | None:
+        return self._home.settings(camera, revision)
 
     def _collect(self, header: Tile, payload: Payload) -> None:
         """A tile that is to be shared out."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
             self._sharer.on_tile(header, payload)
-
-    def _keep_strips(self, header: Strips, payload: Payload) -> None:
-        if header.epoch == self._plan.epoch and not self._collector.finished(header.frame):
-            self._strips.put(header.frame, (header.giver, header.reader), [payload])
-
-    async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
-        kept = self._strips.get(request.frame, (request.giver, request.reader))
-        if kept is None or request.epoch != self._plan.epoch:
-            await connection.send(Absent(reason="those strips are not here"))
-            return
-        header = Strips(frame=request.frame, epoch=request.epoch, giver=request.giver, reader=request.reader)
-        await connection.send(header, [array.data for array in kept])

@@ -63,6 +63,11 @@ def is_wildcard(host: str) -> bool:
         return False
 
 
+def reached_here(listen: Address) -> Address:
+    """How processes of this machine reach who listens there."""
+    return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
+
+
 def advertised(listen: Address, broker: Address) -> Address:
     """What to tell others of a listening address: who listens everywhere is where the broker sees it.
 

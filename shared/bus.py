@@ -17,12 +17,13 @@ from pydantic import ValidationError
 
 from shared.backoff import Backoff
 from shared.errors import BrokerError
-from shared.topics import M, Topic
+from shared.topics import PREFIX, M, PlainTopic, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from shared.addresses import Address
+    from shared.message import Message
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,17 @@ SHORT_SESSIONS_CAP = 5
 (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
 
 NOT_AUTHORIZED = frozenset({134, 135})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A payload that is no message of ours, the names in its topic, and where an answer is wanted (MQTT 5)."""
+
+    names: tuple[str, ...]
+    payload: bytes
+    retained: bool
+    response_topic: str | None = None
+    correlation: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +81,61 @@ class Bus:
         *,
         will: Outgoing[Any] | None = None,
         birth: Callable[[], Awaitable[None]] | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         self.broker = broker
+        self.prefix = prefix
         self.connected = asyncio.Event()
         self.sent_bytes = 0
         self.received_bytes = 0
         self._client_id = client_id
         self._will = will
         self._birth = birth
-        self._handlers: list[tuple[Topic[Any], str, Callable[[str, Any], Awaitable[None] | None]]] = []
+        self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
         self._reached_at: float | None = None
         self._outbox: set[asyncio.Task[None]] = set()
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
-        """Call `handler(name, message)` for each message; `+` is for every name. Call before `run`."""
-        self._handlers.append((topic, topic.at(name), handler))
+        """Call `handler(name, message)` for each message, with the first name in its topic; `+` is for every name.
 
-    async def publish(self, topic: Topic[M], message: M, name: str = "") -> None:
+        Call before `run`.
+        """
+        self._handlers.append((topic, topic.at(name, prefix=self.prefix), handler))
+
+    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None]) -> None:
+        """Call `handler(received)` for each payload, of all names. Call before `run`."""
+        self._handlers.append((topic, topic.at(prefix=self.prefix), handler))
+
+    async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish, and wait until the broker has it (QoS 1). Raises BrokerError when there is no connection."""
-        payload = message.model_dump_json().encode()
-        if len(payload) > LARGEST_MESSAGE_BYTES:
-            raise BrokerError(f"a message of {len(payload)} bytes is too large for {topic.at(name)}")
-        await self._publish(topic, payload, name)
+        await self._publish(topic, message.model_dump_json().encode(), names)
 
-    def post(self, topic: Topic[M], message: M, name: str = "") -> None:
+    async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
+        """The same for a payload that is no message of ours."""
+        await self._publish(topic, payload, names)
+
+    async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
+        """Have the broker forget what is retained there. Raises BrokerError."""
+        await self._publish(topic, b"", names)
+
+    async def answer(self, request: Received, message: Message) -> None:
+        """Publish where the sender of a request wants the answer (MQTT 5); nowhere if it did not say."""
+        if request.response_topic and self._client is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if request.correlation is not None:
+                properties.CorrelationData = request.correlation
+            with self._broker_errors(request.response_topic):
+                payload = message.model_dump_json().encode()
+                await self._client.publish(request.response_topic, payload, 1, False, properties)
+
+    def post(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
         if len(self._outbox) >= OUTBOX_CAP:
-            log.warning("%s not published: %s messages wait for the broker", topic.at(name), OUTBOX_CAP)
+            where = topic.at(*names, prefix=self.prefix)
+            log.warning("%s not published: %s messages wait for the broker", where, OUTBOX_CAP)
             return
-        task = asyncio.create_task(self._post(topic, message, name))
+        task = asyncio.create_task(self._post(topic, message, names))
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
 
@@ -141,7 +178,7 @@ class Bus:
             identifier=self._client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             keepalive=KEEPALIVE_S,
-            will=_will(self._will),
+            will=_will(self._will, self.prefix),
             max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
             max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -166,22 +203,29 @@ class Bus:
                 self._client = None
                 self.connected.clear()
 
-    async def _publish(self, topic: Topic[Any], payload: bytes, name: str) -> None:
+    async def _publish(self, topic: Topic[Any] | PlainTopic, payload: bytes, names: tuple[str, ...]) -> None:
+        where = topic.at(*names, prefix=self.prefix)
+        if len(payload) > LARGEST_MESSAGE_BYTES:
+            raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if topic.expiry_s is not None:
             properties.MessageExpiryInterval = topic.expiry_s
-        where = topic.at(name)
-        try:
+        with self._broker_errors(where):
             await self._client.publish(where, payload, topic.qos, topic.retain, properties)
-        except aiomqtt.MqttError as error:
-            raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
         self.sent_bytes += len(where) + len(payload)
 
-    async def _post(self, topic: Topic[Any], message: Any, name: str) -> None:  # noqa: ANN401
+    @contextlib.contextmanager
+    def _broker_errors(self, where: str) -> Iterator[None]:
         try:
-            await self.publish(topic, message, name)
+            yield
+        except (aiomqtt.MqttError, ValueError) as error:  # paho-mqtt says ValueError of a topic that cannot be
+            raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
+
+    async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+        try:
+            await self.publish(topic, message, *names)
         except BrokerError as error:
             log.debug("%s", error)
 
@@ -189,16 +233,20 @@ class Bus:
         if isinstance(message.payload, bytes):
             self.received_bytes += len(str(message.topic)) + len(message.payload)
         for topic, where, handler in self._handlers:
-            if not message.topic.matches(where):
+            if not message.topic.matches(where) or not isinstance(message.payload, bytes):
                 continue
-            if not isinstance(message.payload, bytes) or not message.payload:
+            names = topic.names_in(str(message.topic), self.prefix)
+            if isinstance(topic, PlainTopic):
+                result = handler(_received(message, names, message.payload))
+            elif message.payload:
+                try:
+                    parsed = topic.message.model_validate_json(message.payload)
+                except ValidationError as error:
+                    log.warning("%s: message ignored: %s", message.topic, _first_line(error))
+                    continue
+                result = handler(next(iter(names), ""), parsed)
+            else:
                 continue  # a retained message was cleared
-            try:
-                parsed = topic.message.model_validate_json(message.payload)
-            except ValidationError as error:
-                log.warning("%s: message ignored: %s", message.topic, _first_line(error))
-                continue
-            result = handler(topic.name_in(str(message.topic)), parsed)
             if result is not None:
                 await result
 
@@ -211,10 +259,23 @@ class Bus:
             ) from error
 
 
-def _will(will: Outgoing[Any] | None) -> aiomqtt.Will | None:
+def _received(message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
+    said = message.properties
+    return Received(
+        names,
+        payload,
+        bool(message.retain),
+        getattr(said, "ResponseTopic", None),
+        getattr(said, "CorrelationData", None),
+    )
+
+
+def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     if will is None:
         return None
-    return aiomqtt.Will(will.topic.at(will.name), will.message.model_dump_json(), will.topic.qos, will.topic.retain)
+    return aiomqtt.Will(
+        will.topic.at(will.name, prefix=prefix), will.message.model_dump_json(), will.topic.qos, will.topic.retain
+    )
 
 
 def _first_line(error: ValidationError) -> str:

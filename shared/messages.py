@@ -11,6 +11,9 @@ from shared.message import Message
 
 Box = tuple[float, float, float, float]
 
+REASON_CAP = 200
+"""Letters of the reason why something is not there: one line."""
+
 
 class State(StrEnum):
     ONLINE = "online"
@@ -85,6 +88,8 @@ class NodeReport(Message):
         default_factory=dict, description="received by TCP, by kind of message; sent and received by MQTT"
     )
     cameras: tuple[str, ...] = ()
+    load: float | None = Field(default=None, description="of the last minute, as part of all cores")
+    temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
 
 
@@ -102,6 +107,11 @@ class CameraStats(Message):
     node: str
     counts: FrameCounts
     ended: bool = False
+    state: State | None = Field(default=None, description="whether its pictures come; none: not known")
+    reason: str = Field(default="", max_length=REASON_CAP, description="why it is offline")
+    fps: float = Field(default=0.0, ge=0, description="pictures a second that the camera gives; 0: not known")
+    width: int = Field(default=0, ge=0, description="of these pictures, in pixels; 0: not known")
+    height: int = Field(default=0, ge=0)
 
 
 class Verification(Message):
@@ -134,19 +144,41 @@ class NodeStats(Message):
     tiles: TileCounts
     bytes: dict[str, int]
     cameras: tuple[str, ...] = ()
+    load: float | None = Field(default=None, description="of the last minute, as part of all cores")
+    temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
+
+
+class CameraRef(Message):
+    """A camera that an edge is to serve; its source is asked for by TCP, as it may hold a password.
+
+    `revision` changes with the source and how its pictures are taken.
+    """
+
+    revision: int
+    detect: bool = True
+    fps: float | None = Field(default=None, description="frames a second at the most")
+
+
+class CameraAssignment(Message):
+    """All cameras that an edge is to serve, by name, and where the gateway tells more of them."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    host: str = Field(description="empty: the host of the broker")
+    port: int
+    cameras: dict[str, CameraRef] = Field(default_factory=dict, max_length=256)
 
 
 class TaskAnnouncement(Message):
     """An owner has so many tasks waiting in its queue now.
 
-    `blocked` are those whose neighbours' strips are still missing: only who is idle may be worth one of them. Some of
-    them are not for nodes that are `near`, by name, as these compute all the strips themselves.
+    Others wait for their neighbours' strips. Of these, `overdue` are done sooner with their whole halo, by who is idle;
+    some are for nodes that are `near`, by name, as these compute all the strips themselves.
     """
 
     node: str = Field(pattern=NAME_PATTERN)
     epoch: int
     waiting: int = Field(ge=0)
-    blocked: int = Field(default=0, ge=0)
+    overdue: int = Field(default=0, ge=0)
     near: dict[str, int] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
 

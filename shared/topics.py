@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from shared import messages
+from shared import bridge, messages, observations
 from shared.message import Message
 from shared.plan import Plan
 
@@ -20,42 +20,85 @@ STALE_TASK_S = 10
 """Announcements, requests and grants that waited longer at the broker speak of a past that is over."""
 
 
+class _Route:
+    """Below a prefix; levels that are names are written {so}."""
+
+    path: str
+    root: str | None
+
+    def at(self, *names: str, prefix: str = PREFIX) -> str:
+        """The full topic for these names; one that is missing is `+`, any name."""
+        given = iter(names)
+        levels = [next(given, "+") if level.startswith("{") else level for level in self.path.split("/")]
+        return "/".join([self.root or prefix, *levels])
+
+    def names_in(self, where: str, prefix: str = PREFIX) -> tuple[str, ...]:
+        """The names in a full topic."""
+        levels = where.split("/")[(self.root or prefix).count("/") + 1 :]
+        return tuple(said for said, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
+
+
 @dataclass(frozen=True, slots=True)
-class Topic(Generic[M]):
-    """A topic below the prefix; at most one level is a name, written {so}."""
+class Topic(_Route, Generic[M]):
+    """One whose payload is a message, as JSON. `root` takes the prefix's place in topics of other programs.
+
+    What is repeated when it is lost, by leases and requests, has QoS 0: an acknowledgement takes a small device's time.
+    """
 
     path: str
     message: type[M]
     qos: int = 1
     retain: bool = False
     expiry_s: int | None = None
-
-    def at(self, name: str = "") -> str:
-        """The full topic for one name."""
-        head, brace, tail = self.path.partition("{")
-        return f"{PREFIX}/{head}{name}{tail.partition('}')[2]}" if brace else f"{PREFIX}/{self.path}"
-
-    def name_in(self, where: str) -> str:
-        """The name in a full topic; empty for a topic without one."""
-        level = self.at("+").split("/").index("+") if "{" in self.path else None
-        return "" if level is None else where.split("/")[level]
+    root: str | None = None
 
 
-# public
+@dataclass(frozen=True, slots=True)
+class PlainTopic(_Route):
+    """One whose payload is no message of ours: `content` says what, for people."""
+
+    path: str
+    content: str
+    qos: int = 1
+    retain: bool = False
+    expiry_s: int | None = None
+    root: str | None = None
+
+
+# public: what is seen
 DETECTIONS = Topic("detections/{camera}/frame", messages.FrameDetections, qos=0)
+OBJECTS = Topic("detections/{camera}/{label}", observations.LabelState, retain=True)
+ZONE_OBJECTS = Topic("detections/{camera}/zones/{zone}/{label}", observations.LabelState, retain=True)
+EVENTS = Topic("detections/{camera}/event", observations.ObjectEvent)
+TRIGGERS = Topic("detections/{camera}/trigger", observations.Trigger)
+SNAPSHOT = PlainTopic("detections/{camera}/snapshot", "JPEG", retain=True)
+LABEL_SNAPSHOT = PlainTopic("detections/{camera}/{label}/snapshot", "JPEG", retain=True)
+
+# public: cameras
+CAMERA_AVAILABILITY = PlainTopic("cameras/{camera}/availability", "online or offline", retain=True)
 CAMERA_STATS = Topic("cameras/{camera}/stats", messages.CameraStats, retain=True)
+CAMERA_SETTING = PlainTopic("cameras/{camera}/{setting}/state", "ON or OFF, a number, or JSON", retain=True)
+CAMERA_SET = PlainTopic("cameras/{camera}/{setting}/set", "ON or OFF, a number, or JSON")
+
+# public: the gateway
 BRIDGE_STATE = Topic("bridge/state", messages.BridgeState, retain=True)
+BRIDGE_INFO = Topic("bridge/info", bridge.BridgeInfo, retain=True)
 BRIDGE_NODES = Topic("bridge/nodes", messages.Nodes, retain=True)
+BRIDGE_HEALTH = Topic("bridge/health", bridge.BridgeHealth, retain=True)
+BRIDGE_EVENT = Topic("bridge/event", bridge.BridgeEvent)
 BRIDGE_VERIFICATION = Topic("bridge/verification", messages.Verification)
+REQUEST = PlainTopic("bridge/request/{command}", "JSON, or nothing")
+RESPONSE = Topic("bridge/response/{command}", bridge.Response)
 
 # cluster: edge to gateway, and to all who must know that a node is gone
 NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True)
 NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats)
-TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, expiry_s=STALE_TASK_S)
-STEAL = Topic("cluster/steal/{node}", messages.StealRequest, expiry_s=STALE_TASK_S)
+TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=STALE_TASK_S)
+STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=STALE_TASK_S)
 
 # cluster: gateway to edges
 PLAN = Topic("cluster/plan", Plan, retain=True)
-GRANTS = Topic("cluster/grants/{node}", messages.Grant, expiry_s=STALE_TASK_S)
-RESULTS = Topic("cluster/results/{node}", messages.TileDone, expiry_s=STALE_TASK_S)
+GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=STALE_TASK_S)
+RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=STALE_TASK_S)
+CAMERAS = Topic("cluster/cameras/{node}", messages.CameraAssignment, retain=True)
 OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from gateway.commands.options import cut_option, method_option, model_option, weights_option
 from gateway.config import GatewayConfig
+from gateway.configuration.reading import read_configuration
+from gateway.configuration.root import Configuration
 from gateway.planner import Terms
 from gateway.service import Gateway
 from gateway.victims import POLICIES
+from shared.addresses import Address
 from shared.cli.options import (
     BROKER,
     DEFAULT_BROKER_PORT,
@@ -21,13 +26,8 @@ from shared.cli.options import (
     verbose_option,
     warn_of_open_door,
 )
+from shared.ftp.grid import Grid
 from shared.service import configure_logging, run_service
-
-if TYPE_CHECKING:
-    from gateway.methods import Method
-    from gateway.planner import Pixels
-    from shared.addresses import Address
-    from shared.ftp.grid import Grid
 
 
 @click.command()
@@ -74,18 +74,41 @@ if TYPE_CHECKING:
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @threads_option
+@click.option(
+    "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration file; options that are given go before it. SIGHUP reads it again.",
+)  # fmt: skip
 @verbose_option
-def command(
-    model: str, weights: Path | None, method: Method, grid: Grid | None, cut: str | None, policy: str, host: str,
-    port: int, data_port: int, broker: Address | None, lease: float, deadline: float, pixels: Pixels,
-    verify_every: int, pictures: Path | None, threads: int, verbose: int,
-) -> None:  # fmt: skip
+@click.pass_context
+def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
     """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
     configure_logging(verbose)
-    warn_of_open_door(host)
-    config = GatewayConfig(
-        model=model, weights=weights, method=method, grid=grid, cut=cut, policy=policy, host=host, port=port,
-        data_port=data_port, broker=broker, threads=threads,
-        terms=Terms(lease_s=lease, deadline_s=deadline, pixels=pixels), verify_every=verify_every, pictures=pictures,
-    )  # fmt: skip
+    configuration = read_configuration(file) if file else Configuration()
+    if file:
+        given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        options |= {name: value for name, value in said_in(configuration).items() if name not in given}
+    warn_of_open_door(options["host"])
+    terms = Terms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
+    reload = partial(read_configuration, file) if file else None
+    config = GatewayConfig(**options, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(config).run(stop))
+
+
+def said_in(configuration: Configuration) -> dict[str, Any]:
+    """What a configuration says of this command's options, by name."""
+    mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
+    return {
+        "model": model.path,
+        "weights": model.weights,
+        "cut": model.cut,
+        "method": cluster.method,
+        "grid": Grid.parse(cluster.grid) if cluster.grid else None,
+        "policy": cluster.policy,
+        "host": cluster.listen,
+        "port": mqtt.port,
+        "data_port": cluster.data_port,
+        "broker": Address(mqtt.host, mqtt.port) if mqtt.host else None,
+        "lease": cluster.lease,
+        "deadline": cluster.deadline,
+        "threads": cluster.threads,
+    }

@@ -17,6 +17,11 @@ COMMANDS = {
         "Watch a cluster on this machine detect pedestrians in real footage.",
     ),
     "gateway": ("gateway.commands.serve", "gateway", "Run the gateway: broker, plan, merge, detections."),
+    "check-config": (
+        "gateway.commands.check_config",
+        "gateway",
+        "Check a configuration file; every mistake with its line.",
+    ),
     "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
     "camera": ("camera_sources.command", "cameras", "Feed a video or a folder of pictures to an edge."),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),

@@ -11,6 +11,7 @@ from shared.addresses import LOOPBACK, Address, is_loopback
 from shared.errors import ConfigurationError
 from shared.frames import NAME_PATTERN
 from shared.ftp.grid import Grid
+from shared.topics import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,9 @@ gateway_option = click.option(
     type=BROKER,
     default=f"{LOOPBACK}:{DEFAULT_BROKER_PORT}",
     help="The gateway's MQTT broker.",
+)
+prefix_option = click.option(
+    "--topic-prefix", default=PREFIX, metavar="PREFIX", help="What all topics begin with, as the gateway has it."
 )
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",

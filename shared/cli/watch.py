@@ -11,7 +11,7 @@ import click
 
 from shared import topics
 from shared.bus import Bus
-from shared.cli.options import NAME, gateway_option, json_option, verbose_option
+from shared.cli.options import NAME, gateway_option, json_option, prefix_option, verbose_option
 from shared.messages import BridgeState, FrameDetections, State
 from shared.service import configure_logging, run_service, run_together
 
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 @gateway_option
 @click.option("--camera", type=NAME, help="Only this camera.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
+@prefix_option
 @json_option
 @verbose_option
-def command(broker: Address, camera: str | None, frames: int, as_json: bool, verbose: int) -> None:
+def command(broker: Address, camera: str | None, frames: int, topic_prefix: str, as_json: bool, verbose: int) -> None:
     """Print one line for each frame that a running cluster publishes."""
     configure_logging(verbose)
-    run_service(lambda stop: _watch(stop, broker, camera, frames, as_json))
+    run_service(lambda stop: _watch(stop, broker, camera, frames, topic_prefix, as_json))
 
 
-async def _watch(stop: asyncio.Event, broker: Address, camera: str | None, frames: int, as_json: bool) -> None:
-    bus = Bus(broker, f"deepthings-watch-{os.getpid()}")
+async def _watch(
+    stop: asyncio.Event, broker: Address, camera: str | None, frames: int, topic_prefix: str, as_json: bool
+) -> None:
+    bus = Bus(broker, f"deepthings-watch-{os.getpid()}", prefix=topic_prefix)
     seen = 0
 
     def on_detections(_: str, detections: FrameDetections) -> None:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from shared.errors import ProtocolError, VersionError
 
 MAGIC = b"DpTh"
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised whenever a message changes its meaning. Magic and version keep their place for ever."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")
@@ -34,15 +34,19 @@ class Kind(IntEnum):
     READY = 3
     OUTCOME = 4
     REPORT = 5
+    CONTROL = 6
     TAKE = 10
     TILE = 11
     RESULT = 12
     STRIPS = 13
     STRIPS_REQUEST = 14
+    BORDER = 15
     PROGRAM_REQUEST = 20
     PROGRAM = 21
     PICTURE_REQUEST = 22
     PICTURE = 23
+    SETTINGS_REQUEST = 24
+    SETTINGS = 25
     ABSENT = 30
     REFUSED = 31
 
@@ -52,7 +56,8 @@ PAYLOAD_CAP_BYTES = {
     Kind.PICTURE: 128 * MIB,
     Kind.TILE: 64 * MIB,  # a network's whole input, 4096 x 4096 pixels, is 48 MiB
     Kind.RESULT: 256 * MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
-    Kind.STRIPS: 64 * MIB,  # a few rows of a map, or, between stages, half of one at the most
+    Kind.STRIPS: 64 * MIB,  # a few rows of each map
+    Kind.BORDER: 64 * MIB,  # half of a map at the most
     Kind.PROGRAM: 1024 * MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Kinds that are not named here carry no payload."""

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
 from shared.frames import FRAME_PATTERN, LONGEST_SIDE, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.messages import REASON_CAP, State
 from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
+SIDES = 4
+"""Of a tile: it takes strips from so many others at the most, or gives them."""
+
 WORKERS_CAP = 256
 """A device for each row of most maps; with the longest names and addresses they fill half a header."""
+
+
+ByteCount = Annotated[int, Field(ge=0)]
+TileIndex = Annotated[int, Field(ge=0)]
 
 
 class Header(BaseModel):
@@ -85,11 +93,28 @@ class FrameOutcome(Header):
 
 
 class Report(Header):
-    """Camera agent to edge: its account, now and then; `ended` when no frame will follow."""
+    """Camera agent to edge: its account, now and then; `ended` when no frame will follow.
+
+    `state`, and the `reason` why it is offline, are the camera's; `fps`, `width` and `height` (pixels) are what it
+    gives, 0 when that is not known.
+    """
 
     kind = Kind.REPORT
     counts: FrameCounts
     ended: bool = False
+    state: State | None = None
+    reason: str = Field(default="", max_length=REASON_CAP)
+    fps: float = Field(default=0.0, ge=0)
+    width: int = Field(default=0, ge=0)
+    height: int = Field(default=0, ge=0)
+
+
+class Control(Header):
+    """Edge to camera agent: whether frames are wanted, and how many a second at the most; None: as it was told."""
+
+    kind = Kind.CONTROL
+    detect: bool = True
+    fps: float | None = Field(default=None, gt=0, le=240)
 
 
 class Take(Header):
@@ -124,19 +149,38 @@ class Tile(Header):
     width: int = Field(ge=1, le=LONGEST_SIDE)
     lease_s: float = 0.0
     reusing: bool = False
-    wanted: tuple[int, ...] = Field(default=(), max_length=4)
+    wanted: tuple[int, ...] = Field(default=(), max_length=SIDES)
     attempt: int = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=WORKERS_CAP)
 
 
-class Strips(Header):
-    """What one tile has computed and another reads: its strips, or parts of the maps between two stages.
+class StripsRequest(Header):
+    """Worker to gateway: the strips of these tiles for another. Answered by Strips."""
 
-    Worker to gateway, which keeps strips for whoever will compute `reader`; gateway to worker as an answer; between
-    workers at the border of stages, where `stage` is the one that was finished and `attempt` as in Tile.
+    kind = Kind.STRIPS_REQUEST
+    frame: str = Field(pattern=FRAME_PATTERN)
+    epoch: int
+    reader: int = Field(ge=0)
+    givers: tuple[TileIndex, ...] = Field(max_length=SIDES)
+
+
+class Strips(Header):
+    """Gateway to worker: what it has of the strips that were asked for, one giver's after the other's.
+
+    `sizes` are the bytes of each giver's.
     """
 
     kind = Kind.STRIPS
+    sizes: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=SIDES)
+
+
+class Border(Header):
+    """Worker to worker: what one tile of a stage has made of the maps behind it, and one of the next stage reads.
+
+    `attempt` as in Tile; `stage` is the one that was finished.
+    """
+
+    kind = Kind.BORDER
     frame: str = Field(pattern=FRAME_PATTERN)
     epoch: int
     giver: int = Field(ge=0)
@@ -145,20 +189,12 @@ class Strips(Header):
     attempt: int = 0
 
 
-class StripsRequest(Header):
-    """Worker to gateway: the strips of one tile for another. Answered by Strips or Absent."""
-
-    kind = Kind.STRIPS_REQUEST
-    frame: str = Field(pattern=FRAME_PATTERN)
-    epoch: int
-    giver: int = Field(ge=0)
-    reader: int = Field(ge=0)
-
-
 class Result(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
-    `macs` multiply-accumulate operations took `compute_ms`; the tile came with `fetch_bytes_per_s`, 0 for an own one.
+    Behind them are the strips that the gateway keeps for whoever computes other tiles: `strips` are their bytes by
+    reader. `macs` multiply-accumulate operations took `compute_ms`; the tile came with `fetch_bytes_per_s`, 0 for an
+    own one.
     """
 
     kind = Kind.RESULT
@@ -168,6 +204,7 @@ class Result(Header):
     worker: str = Field(pattern=NAME_PATTERN)
     tile: int = Field(ge=0)
     shapes: tuple[tuple[int, int, int, int], ...] = Field(max_length=64)
+    strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=SIDES)
     compute_ms: float
     macs: int = Field(default=0, ge=0)
     fetch_bytes_per_s: float = Field(default=0.0, ge=0)
@@ -201,11 +238,27 @@ class Picture(Header):
     info: FrameInfo
 
 
+class SettingsRequest(Header):
+    """Edge to gateway: what the agent of a camera that is assigned to me must know. Answered by Settings or Absent."""
+
+    kind = Kind.SETTINGS_REQUEST
+    camera: str = Field(pattern=NAME_PATTERN)
+    revision: int
+
+
+class Settings(Header):
+    """Gateway to edge: a camera as camera_sources.settings.AssignedCamera encodes it. A password may be in it."""
+
+    kind = Kind.SETTINGS
+    settings: str
+
+
 class Absent(Header):
-    """What was asked for is not here."""
+    """What was asked for is not here; `later`: a task is, for who asks once more when it has nothing else to do."""
 
     kind = Kind.ABSENT
     reason: str = ""
+    later: bool = False
 
 
 class Refused(Header):
@@ -218,7 +271,7 @@ class Refused(Header):
 HEADERS: dict[Kind, type[Header]] = {
     header.kind: header
     for header in (
-        Camera, Frame, Ready, FrameOutcome, Report, Take, Tile, Strips, StripsRequest, Result,
-        ProgramRequest, Program, PictureRequest, Picture, Absent, Refused,
+        Camera, Frame, Ready, FrameOutcome, Report, Control, Take, Tile, Result, StripsRequest, Strips, Border,
+        ProgramRequest, Program, PictureRequest, Picture, SettingsRequest, Settings, Absent, Refused,
     )
 }  # fmt: skip

@@ -47,7 +47,7 @@ PLAN: dict[str, Any] = {
 
 VALID: list[tuple[type[Any], dict[str, Any]]] = [
     (NodeState, {"node": "pi-1", "state": "online", "protocol": 1, "version": "1", "host": "10.0.0.1", "port": 4000}),
-    (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "blocked": 4, "near": {"pi-2": 1}, "opened": None}),
+    (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "overdue": 4, "near": {"pi-2": 1}, "opened": None}),
     (StealRequest, {"node": "pi-1", "epoch": 3, "missed": "pi-2", "idle": False}),
     (Grant, {"epoch": 3, "victim": "pi-1", "host": "10.0.0.1", "port": 4000}),
     (
@@ -103,7 +103,7 @@ def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
         (TaskAnnouncement, {"waiting": -1}),
         (TaskAnnouncement, {"waiting": "many"}),
         (TaskAnnouncement, {"opened": {"frame": "f"}}),
-        (TaskAnnouncement, {"blocked": -1}),
+        (TaskAnnouncement, {"overdue": -1}),
         (TaskAnnouncement, {"near": {"pi-2": "many"}}),
         (TaskAnnouncement, {"near": {f"pi-{number}": 1 for number in range(1001)}}),
         (StealRequest, {"epoch": None}),
@@ -176,8 +176,8 @@ def test_a_frame_has_as_many_tasks_as_each_stage_has_tiles():
     assert Plan.model_validate({**PLAN, "stages": [stage, stage]}).tile_count == 6
 
 
-def test_who_says_nothing_of_it_is_idle_and_has_no_blocked_tasks():
-    assert TaskAnnouncement(node="pi-1", epoch=3, waiting=9).blocked == 0
+def test_who_says_nothing_of_it_is_idle_and_has_no_overdue_tasks():
+    assert TaskAnnouncement(node="pi-1", epoch=3, waiting=9).overdue == 0
     assert StealRequest(node="pi-1", epoch=3).idle
 
 

@@ -64,6 +64,11 @@ def test_what_speaks_of_tasks_expires():
     assert {name for name, topic in TOPICS.items() if topic.expiry_s} == {"TASKS", "STEAL", "GRANTS", "RESULTS"}
 
 
+def test_of_what_edges_and_gateway_say_only_what_is_repeated_when_it_is_lost_is_not_acknowledged():
+    cluster = {name: topic for name, topic in TOPICS.items() if topic.path.startswith("cluster/")}
+    assert {name for name, topic in cluster.items() if topic.qos == 0} == {"TASKS", "STEAL", "GRANTS", "RESULTS"}
+
+
 def test_nothing_that_is_retained_expires():
     assert not [name for name, topic in TOPICS.items() if topic.retain and topic.expiry_s]
 

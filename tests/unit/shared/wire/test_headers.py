@@ -11,7 +11,7 @@ from shared.errors import ProtocolError
 from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
 from shared.wire.codec import HEADER_CAP_BYTES, Kind
-from shared.wire.headers import HEADERS, WORKERS_CAP, Result, Take
+from shared.wire.headers import HEADERS, SIDES, WORKERS_CAP, Result, Take
 
 names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
 frames = st.from_regex(FRAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
@@ -29,7 +29,8 @@ infos = st.builds(
 counts = st.builds(
     FrameCounts, captured=epochs, published=epochs, dropped=st.dictionaries(st.sampled_from(Outcome), epochs)
 )
-numbers = st.lists(tiles, max_size=4).map(tuple)
+numbers = st.lists(tiles, max_size=SIDES).map(tuple)
+sizes = st.dictionaries(tiles, epochs, max_size=SIDES)
 booleans = st.booleans()
 refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
 workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
@@ -48,19 +49,20 @@ VALID = {
         headers.Tile, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels, lease_s=seconds,
         reusing=booleans, wanted=numbers, attempt=epochs, workers=st.lists(workers, max_size=16).map(tuple),
     ),
-    Kind.STRIPS: st.builds(
-        headers.Strips, frame=frames, epoch=epochs, giver=tiles, reader=tiles, stage=tiles, attempt=epochs
+    Kind.STRIPS_REQUEST: st.builds(headers.StripsRequest, frame=frames, epoch=epochs, reader=tiles, givers=numbers),
+    Kind.STRIPS: st.builds(headers.Strips, sizes=sizes),
+    Kind.BORDER: st.builds(
+        headers.Border, frame=frames, epoch=epochs, giver=tiles, reader=tiles, stage=tiles, attempt=epochs
     ),
-    Kind.STRIPS_REQUEST: st.builds(headers.StripsRequest, frame=frames, epoch=epochs, giver=tiles, reader=tiles),
     Kind.RESULT: st.builds(
         headers.Result, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
-        compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
+        strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
     ),
     Kind.PROGRAM_REQUEST: st.builds(headers.ProgramRequest, sha256=hashes),
     Kind.PROGRAM: st.builds(headers.Program, sha256=hashes),
     Kind.PICTURE_REQUEST: st.builds(headers.PictureRequest, frame=frames),
     Kind.PICTURE: st.builds(headers.Picture, info=infos),
-    Kind.ABSENT: st.builds(headers.Absent, reason=st.text(max_size=50)),
+    Kind.ABSENT: st.builds(headers.Absent, reason=st.text(max_size=50), later=booleans),
     Kind.REFUSED: st.builds(headers.Refused, reason=st.text(max_size=50)),
 }  # fmt: skip
 
@@ -70,7 +72,9 @@ TILE: dict[str, Any] = {
 }  # fmt: skip
 
 
-STRIPS: dict[str, Any] = {"frame": "door-1-7", "epoch": 3, "giver": 4, "reader": 1}
+STRIPS_REQUEST: dict[str, Any] = {"frame": "door-1-7", "epoch": 3, "reader": 1, "givers": [0, 2, 4]}
+BORDER: dict[str, Any] = {"frame": "door-1-7", "epoch": 3, "giver": 4, "reader": 1}
+RESULT: dict[str, Any] = {**TILE, "worker": "pi-2", "shapes": [], "compute_ms": 1.0}
 
 
 def test_every_kind_of_message_has_a_header():
@@ -87,7 +91,7 @@ def test_a_header_survives_the_wire_within_its_cap(header):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"\x00" * 8, b'{"a": NaN}', b"7"])
 def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
-    if kind in {Kind.READY, Kind.ABSENT} and data.startswith(b'{"a"'):
+    if kind in {Kind.READY, Kind.ABSENT, Kind.STRIPS} and data.startswith(b'{"a"'):
         assert HEADERS[kind].decode(data) == HEADERS[kind]()  # they need no field
         return
     with pytest.raises(ProtocolError, match=kind.name):
@@ -114,8 +118,11 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         (headers.Take, {"thief": "pi-1", "epoch": 3}),
         (headers.Take, {"thief": "pi-1", "epoch": 3, "again": {"frame": "f", "tile": 1}}),
         (headers.Tile, TILE),
-        (headers.Strips, STRIPS),
-        (headers.StripsRequest, STRIPS),
+        (headers.StripsRequest, STRIPS_REQUEST),
+        (headers.Strips, {"sizes": {"4": 100}}),
+        (headers.Border, BORDER),
+        (Result, RESULT),
+        (headers.Absent, {"reason": "no task is waiting for you", "later": True}),
     ],
 )
 def test_an_unknown_field_is_ignored(kind, payload):
@@ -136,6 +143,11 @@ def test_who_does_not_say_takes_a_tile_when_it_is_idle_and_computes_it_whole():
     assert Take(thief="pi-1", epoch=3) == Take(thief="pi-1", epoch=3, idle=True, reuses=False, again=None)
     tile = headers.Tile.decode(json.dumps(TILE).encode())
     assert (tile.reusing, tile.wanted, tile.attempt, tile.workers) == (False, (), 0, ())
+
+
+def test_what_is_absent_without_a_word_more_is_not_to_be_had_later_and_a_result_brings_no_strips():
+    assert not headers.Absent.decode(b"{}").later
+    assert Result.decode(json.dumps(RESULT).encode()).strips == {}
 
 
 @pytest.mark.parametrize(
@@ -171,22 +183,55 @@ def test_a_field_that_cannot_be_is_refused_by_name(change, place):
     [
         ({"frame": "../etc"}, "frame"),
         ({"frame": None}, "frame"),
-        ({"giver": -1}, "giver"),
+        ({"givers": [-1]}, "givers.0"),
+        ({"givers": [0, "next"]}, "givers.1"),
+        ({"givers": [0, 1, 2, 3, 4]}, "givers"),
+        ({"givers": 4}, "givers"),
         ({"reader": -1}, "reader"),
         ({"reader": "next"}, "reader"),
         ({"epoch": "now"}, "epoch"),
     ],
 )
-@pytest.mark.parametrize("kind", [headers.Strips, headers.StripsRequest])
-def test_strips_of_what_cannot_be_are_refused_by_name(kind, change, place):
-    with pytest.raises(ProtocolError, match=rf"{kind.kind.name}: {place}: "):
-        kind.decode(json.dumps({**STRIPS, **change}).encode())
+def test_a_request_for_strips_of_what_cannot_be_is_refused_by_name(change, place):
+    with pytest.raises(ProtocolError, match=rf"STRIPS_REQUEST: {place}: "):
+        headers.StripsRequest.decode(json.dumps({**STRIPS_REQUEST, **change}).encode())
 
 
-@pytest.mark.parametrize(("change", "place"), [({"stage": -1}, "stage"), ({"attempt": "first"}, "attempt")])
-def test_strips_of_no_stage_or_attempt_are_refused_by_name(change, place):
-    with pytest.raises(ProtocolError, match=rf"STRIPS: {place}: "):
-        headers.Strips.decode(json.dumps({**STRIPS, **change}).encode())
+@pytest.mark.parametrize(
+    ("sizes", "place"),
+    [
+        ({"1": -1}, "1"),
+        ({"1": "much"}, "1"),
+        ({"next": 5}, "next"),
+        ({"-1": 5}, "-1"),
+        ({str(tile): 5 for tile in range(5)}, ""),
+        ([5], ""),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "field", "rest"), [(headers.Strips, "sizes", {}), (Result, "strips", RESULT)], ids=["strips", "result"]
+)
+def test_sizes_of_strips_that_cannot_be_are_refused_by_name(kind, field, rest, sizes, place):
+    with pytest.raises(ProtocolError, match=rf"{kind.kind.name}: {field}\.?{place}"):
+        kind.decode(json.dumps({**rest, field: sizes}).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"frame": "../etc"}, "frame"),
+        ({"frame": None}, "frame"),
+        ({"giver": -1}, "giver"),
+        ({"reader": -1}, "reader"),
+        ({"reader": "next"}, "reader"),
+        ({"epoch": "now"}, "epoch"),
+        ({"stage": -1}, "stage"),
+        ({"attempt": "first"}, "attempt"),
+    ],
+)
+def test_a_border_of_what_cannot_be_is_refused_by_name(change, place):
+    with pytest.raises(ProtocolError, match=rf"BORDER: {place}: "):
+        headers.Border.decode(json.dumps({**BORDER, **change}).encode())
 
 
 @pytest.mark.parametrize(
@@ -208,7 +253,7 @@ def test_a_take_of_what_cannot_be_is_refused_by_name(change, place):
     ("change", "place"), [({"macs": -1}, "macs"), ({"fetch_bytes_per_s": -1}, "fetch_bytes_per_s")]
 )
 def test_a_result_that_took_less_than_nothing_is_refused_by_name(change, place):
-    header = {**TILE, "worker": "pi-2", "shapes": [], "compute_ms": 1.0, **change}
+    header = {**RESULT, **change}
     with pytest.raises(ProtocolError, match=rf"RESULT: {place}: "):
         Result.decode(json.dumps(header).encode())
 
@@ -229,6 +274,6 @@ def test_a_lease_that_is_no_number_is_refused():
 
 @pytest.mark.parametrize("shape", [[[1, 2, 3]], [[1, 2, 3, 4, 5]], [[1, 2, 3, "x"]], [[1, 1, 1, 1]] * 65])
 def test_a_result_of_other_shapes_is_refused(shape):
-    header = {**TILE, "worker": "pi-2", "shapes": shape, "compute_ms": 1.0}
+    header = {**RESULT, "shapes": shape}
     with pytest.raises(ProtocolError, match="RESULT: shapes"):
         Result.decode(json.dumps(header).encode())

@@ -1,0 +1,102 @@
+"""Answering a server that asks who we are: Basic (RFC 7617) and Digest (RFC 7616: MD5, SHA-256, qop auth). Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+
+HASHES: dict[str, Callable[[bytes], str]] = {
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),  # what cameras know
+    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+}
+
+
+class Authorization:
+    """A user and password for one server.
+
+    Who asks repeats a request once after a challenge and no more: cameras lock themselves after some wrong passwords.
+    """
+
+    def __init__(self, user: str, password: str) -> None:
+        self._user = user
+        self._password = password
+        self._challenge: dict[str, str] | None = None
+        self._used = 0
+
+    def take(self, challenges: Iterable[str]) -> bool:
+        """Take the values of WWW-Authenticate; whether one of them can be answered."""
+        known = [challenge for challenge in map(_parse, challenges) if _can_be_answered(challenge)]
+        if not known or not (self._user or self._password):
+            return False
+        self._challenge, self._used = max(known, key=_strength), 0
+        return True
+
+    def header(self, method: str, target: str) -> str | None:
+        """The value of Authorization for a request; None while nobody has asked."""
+        challenge = self._challenge
+        if challenge is None:
+            return None
+        if challenge["scheme"] == "basic":
+            return "Basic " + base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
+        self._used += 1
+        return _digest(challenge, self._user, self._password, method, target, self._used, secrets.token_hex(8))
+
+
+def _digest(
+    challenge: dict[str, str], user: str, password: str, method: str, target: str, count: int, own_nonce: str
+) -> str:
+    """RFC 7616, section 3.4."""
+    algorithm = challenge.get("algorithm", "MD5")
+    digest = HASHES[algorithm.upper()]
+    realm, nonce = challenge.get("realm", ""), challenge["nonce"]
+    secret, request = digest(f"{user}:{realm}:{password}".encode()), digest(f"{method}:{target}".encode())
+    said = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
+    plain = {"algorithm": algorithm} if "algorithm" in challenge else {}
+    if "qop" in challenge:
+        plain |= {"qop": "auth", "nc": f"{count:08x}"}
+        said["cnonce"] = own_nonce
+        said["response"] = digest(f"{secret}:{nonce}:{count:08x}:{own_nonce}:auth:{request}".encode())
+    else:
+        said["response"] = digest(f"{secret}:{nonce}:{request}".encode())
+    if "opaque" in challenge:
+        said["opaque"] = challenge["opaque"]
+    quoted = [f'{name}="{_escape(value)}"' for name, value in said.items()]
+    return "Digest " + ", ".join([*quoted, *(f"{name}={value}" for name, value in plain.items())])
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _parse(challenge: str) -> dict[str, str]:
+    """The scheme in lower case under "scheme", and the parameters by their names."""
+    scheme, _, rest = challenge.strip().partition(" ")
+    parameters = {
+        match[1].lower(): re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
+        for match in _PARAMETER.finditer(rest)
+    }
+    return {**parameters, "scheme": scheme.lower()}
+
+
+def _strength(challenge: dict[str, str]) -> tuple[bool, str]:
+    return challenge["scheme"] == "digest", challenge.get("algorithm", "").upper()
+
+
+def _can_be_answered(challenge: dict[str, str]) -> bool:
+    if challenge["scheme"] == "basic":
+        return True
+    methods = [method.strip() for method in challenge.get("qop", "auth").lower().split(",")]
+    return (
+        challenge["scheme"] == "digest"
+        and "nonce" in challenge
+        and challenge.get("algorithm", "MD5").upper() in HASHES
+        and "auth" in methods
+    )

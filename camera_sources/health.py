@@ -1,0 +1,60 @@
+"""Whether a camera is there: from its pictures and its failures. Pure but for a lock: time is told."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from camera_sources.source import no_picture_for
+from shared.messages import REASON_CAP, State
+
+RECENT = 50
+"""Pictures from which the rate is taken: two seconds of most cameras."""
+
+CONNECTING = "connecting"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is told of a camera: `reason` why it is offline; pictures a second and pixels as it gives them, else 0."""
+
+    state: State
+    reason: str
+    fps: float
+    width: int
+    height: int
+
+
+class Health:
+    """Online while the last picture is younger than `stale_after_s`. Told by the reader's thread, asked by the loop."""
+
+    def __init__(self, stale_after_s: float) -> None:
+        self._stale_after_s = stale_after_s
+        self._lock = threading.Lock()
+        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._size = (0, 0)
+        self._reason = CONNECTING
+
+    def picture(self, now: float, size: tuple[int, int] | None) -> None:
+        """One came at `now` (seconds of a clock that never goes back); height and width if it was decoded."""
+        with self._lock:
+            if self._recent and now - self._recent[-1] > self._stale_after_s:
+                self._recent.clear()  # the pause says nothing about the rate
+            self._recent.append(now)
+            self._size = size or self._size
+            self._reason = ""
+
+    def failed(self, reason: str) -> None:
+        """The source failed and will be opened again; it still counts as online until it is stale."""
+        with self._lock:
+            self._reason = reason[:REASON_CAP]
+
+    def condition(self, now: float) -> Condition:
+        """How the camera is at `now`."""
+        with self._lock:
+            stale = not self._recent or now - self._recent[-1] > self._stale_after_s
+            if stale:
+                return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
+            rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
+            return Condition(State.ONLINE, "", round(rate, 1), self._size[1], self._size[0])

@@ -1,0 +1,94 @@
+"""Still scenes cost nothing: whether something moves in a small grey picture of what the camera sees."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+from shared.polygons import in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from camera_sources.settings import Motion
+    from shared.letterbox import Pixels
+    from shared.polygons import Polygon
+
+SIDE = 160
+"""Pixels of the longer side that is looked at: a person far away is a few of them, noise is averaged out."""
+
+ABSORBED_S = 4.0
+"""Something that has come to rest belongs to the background after some of these, as does a change of light."""
+
+Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+class MotionGate:
+    """Lets pictures pass while something moves, for a while after, and now and then all the same."""
+
+    def __init__(self, settings: Motion) -> None:
+        self._settings = settings
+        self._background: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
+        self._counts: Grey | None = None
+        self._shape: tuple[int, ...] = ()
+        self._seen_at = -math.inf
+        self._moved_at = -math.inf
+        self._passed_at = -math.inf
+
+    def passes(self, picture: Pixels, now: float) -> bool:
+        """Whether to send on a picture, uint8 BGR (H, W, 3), that came at `now` (seconds, never going back)."""
+        if not self._settings.enabled:
+            return True
+        if self._moves(picture, now):
+            self._moved_at = now
+        held = now - self._moved_at <= self._settings.hold
+        if held or now - self._passed_at >= self._settings.keep_alive:
+            self._passed_at = now
+            return True
+        return False
+
+    def _moves(self, picture: Pixels, now: float) -> bool:
+        grey = _small(picture)
+        if self._background is None or picture.shape != self._shape:
+            self._background, self._shape = grey.astype(np.float32), picture.shape
+            self._counts = _counting(picture.shape, grey.shape, self._settings.mask)
+            self._seen_at, self._passed_at = now, -math.inf
+            return False
+        share = 1 - math.exp(-(now - self._seen_at) / ABSORBED_S)
+        self._seen_at = now
+        changed = cv2.absdiff(grey, cv2.convertScaleAbs(self._background))
+        cv2.accumulateWeighted(grey, self._background, share)
+        moving = np.where((changed >= self._settings.threshold) & (self._counts != 0), np.uint8(255), np.uint8(0))
+        return _largest_patch(moving) >= self._settings.contour_area * moving.size
+
+
+def _small(picture: Pixels) -> Grey:
+    """At most SIDE pixels a side, grey, smoothed."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return cast("Grey", cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (3, 3), 0))
+
+
+def _largest_patch(moving: Grey) -> int:
+    """Pixels of the largest connected patch; parts of one thing that nearly touch are one."""
+    if not moving.any():
+        return 0
+    joined = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, _, figures, _ = cv2.connectedComponentsWithStats(joined)
+    return int(figures[1:, cv2.CC_STAT_AREA].max(initial=0))
+
+
+def _counting(picture: tuple[int, ...], small: tuple[int, ...], masks: Sequence[Polygon]) -> Grey:
+    """Where motion counts: not 0."""
+    counting = np.full(small[:2], 255, np.uint8)
+    height, width = picture[:2]
+    for mask in masks:
+        whole = (1, 1) if in_parts(mask) else (width, height)
+        corners = [(x / whole[0] * small[1] - 0.5, y / whole[1] * small[0] - 0.5) for x, y in mask]
+        cv2.fillPoly(counting, [np.rint(corners).astype(np.int32)], 0)
+    return counting

@@ -1,0 +1,185 @@
+"""Asking a camera over HTTP: connections, logins, redirections, and why it did not work."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urljoin
+
+from camera_sources.authorization import Authorization
+from camera_sources.locator import Locator
+from camera_sources.source import OPENING_S
+from shared.errors import ConfigurationError, SourceError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+REDIRECTIONS = 3
+"""From http to https, and from an old path to a new one; more is a loop."""
+
+REASONS = {401: "wrong password", 403: "this user may not see it", 404: "no such path (404)"}
+
+
+class WebClient:
+    """GET for one URL, again and again, on one connection as long as the server keeps it."""
+
+    def __init__(self, locator: Locator) -> None:
+        self._locator = locator
+        self._until = 0.0
+        self._authorization = Authorization(locator.user, locator.password)
+        self._connection: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._response = self._socket = None
+
+    def get(self, until: float) -> http.client.HTTPResponse:
+        """The answer, 200, to be had and read by `until` (of the monotonic clock) unless that is moved.
+
+        Raises SourceError with a reason.
+        """
+        self.allow_until(until)
+        login_wanted = redirections = 0
+        while True:
+            response = self._ask()
+            if response.status == http.client.OK:
+                return response
+            challenges = response.headers.get_all("WWW-Authenticate") or []
+            location = response.headers.get("Location")
+            status = response.status
+            self._finish(response)
+            if status == http.client.UNAUTHORIZED and not login_wanted:
+                login_wanted += 1
+                if self._authorization.take(challenges):
+                    continue
+                if not (self._locator.user or self._locator.password):
+                    raise SourceError("it wants a user and a password")
+            if 300 <= status < 400 and location and redirections < REDIRECTIONS:
+                redirections += 1
+                self._go_to(location)
+                continue
+            in_words = f"it answers {status} {http.client.responses.get(status, '')}".strip()
+            raise SourceError(REASONS.get(status, in_words))
+
+    def allow_until(self, until: float) -> None:
+        """Waiting for bytes ends then."""
+        self._until = until
+        if self._socket is not None:
+            self._socket.settimeout(self._left_s())
+
+    def fileno(self) -> int:
+        """Of the connection whose answer is being read, to wait for it."""
+        assert self._socket is not None
+        return self._socket.fileno()
+
+    def _left_s(self) -> float:
+        return max(0.01, self._until - time.monotonic())
+
+    def _ask(self) -> http.client.HTTPResponse:
+        """One request. A kept connection that the server has closed meanwhile is replaced."""
+        kept = self._connection is not None
+        try:
+            return self._request()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self.close()
+            if not kept:
+                raise SourceError("not reachable: it closes the connection") from None
+        except TimeoutError:
+            self.close()
+            raise SourceError("it does not answer") from None
+        except (http.client.HTTPException, ValueError):
+            self.close()
+            raise SourceError("it does not speak HTTP") from None
+        return self._ask()
+
+    def _request(self) -> http.client.HTTPResponse:
+        connection = self._connect()
+        headers = {"User-Agent": "deepthings", "Accept": "multipart/x-mixed-replace, image/*;q=0.9, */*;q=0.1"}
+        answer = self._authorization.header("GET", self._locator.target)
+        if answer is not None:
+            headers["Authorization"] = answer
+        connection.request("GET", self._locator.target, headers=headers)
+        self._response = connection.getresponse()
+        return self._response
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._connection is not None:
+            return self._connection
+        where, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
+        if self._locator.scheme == "https":
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                where, port, timeout=timeout_s, context=trusting()
+            )
+        else:
+            connection = http.client.HTTPConnection(where, port, timeout=timeout_s)
+        try:
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise SourceError(why_not_reachable(error)) from None
+        assert isinstance(connection.sock, socket.socket)
+        self._connection, self._socket = connection, connection.sock
+        self.allow_until(self._until)
+        return connection
+
+    def _finish(self, response: http.client.HTTPResponse) -> None:
+        """Make the connection ready for the next request, or close it: a long page of an error is not worth reading."""
+        length = response.length
+        if length is None or length > 65536 or response.will_close:
+            self.close()
+            return
+        try:
+            response.read()
+        except (OSError, http.client.HTTPException):
+            self.close()
+
+    def _go_to(self, location: str) -> None:
+        """The same camera elsewhere; the password goes to the same host only."""
+        self.close()
+        try:
+            there = Locator.parse(urljoin(self._locator.plain, location))
+        except ConfigurationError:
+            raise SourceError("it sends us on to no valid address") from None
+        if there.scheme not in {"http", "https"}:
+            raise SourceError(f"it sends us on to {there.scheme}://, which is not HTTP")
+        same = there.host == self._locator.host
+        self._locator = Locator(
+            scheme=there.scheme, host=there.host, port=there.port, target=there.target,
+            user=self._locator.user if same else "", password=self._locator.password if same else "",
+        )  # fmt: skip
+        self._authorization = Authorization(self._locator.user, self._locator.password)
+
+
+def trusting() -> ssl.SSLContext:
+    """TLS that hides, but does not prove who the camera is: cameras sign their own certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def why_not_reachable(error: OSError) -> str:
+    """In words: without the address, which the reader knows and which may hold a password."""
+    if isinstance(error, TimeoutError):
+        return "not reachable: no answer"
+    if isinstance(error, socket.gaierror):
+        return "not reachable: no such host name"
+    if isinstance(error, ssl.SSLError):
+        return f"not reachable: TLS failed ({error.reason or 'unknown reason'})"
+    return f"not reachable: {(error.strerror or type(error).__name__).lower()}"

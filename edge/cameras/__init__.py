@@ -1,0 +1,1 @@
+"""Cameras of an edge: their agents as processes, and the connections that they feed frames by."""

@@ -1,0 +1,42 @@
+"""Starting the agent of a camera as a process of its own: what hangs or crashes in a driver ends there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from shared.processes import dying_with_parent
+
+if TYPE_CHECKING:
+    from camera_sources.settings import AssignedCamera
+    from shared.addresses import Address
+
+RUN_COMMAND = "from shared.cli import main; main()"
+"""What the console script does, wherever it is installed."""
+
+
+async def start_agent(name: str, camera: AssignedCamera, edge: Address) -> asyncio.subprocess.Process:
+    """`deepthings camera`, with its settings, and so the password, by standard input; it logs where we do.
+
+    It ends when this process does. Raises OSError.
+    """
+    arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge)]
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        arguments.append("-v")
+    process = await asyncio.create_subprocess_exec(
+        *dying_with_parent(), sys.executable, "-P", "-c", RUN_COMMAND, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin is not None
+    try:
+        process.stdin.write(f"{camera.encode()}\n".encode())
+        with contextlib.suppress(ConnectionError):  # it has ended already: that is seen by who waits for it
+            await process.stdin.drain()
+    except BaseException:
+        process.kill()
+        raise
+    process.stdin.close()
+    return process

@@ -1,0 +1,89 @@
+"""Whether a camera is there, pure: what its agent says, and what is not heard of it any more.
+
+Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.messages import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.messages import CameraStats
+
+SILENT_S = 5.0
+"""An agent says every second how it is; after so long without a word nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A camera was lost, or is back."""
+
+    camera: str
+    online: bool
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class _Camera:
+    online: bool = False
+    reason: str = "nothing was heard of it yet"
+    node: str = ""
+    heard_at: float = 0.0
+
+
+@dataclass(slots=True)
+class CameraPresence:
+    """All cameras that were heard of, or are configured."""
+
+    _cameras: dict[str, _Camera] = field(default_factory=dict)
+
+    def expect(self, cameras: Iterable[str]) -> None:
+        """These cameras are configured."""
+        for name in cameras:
+            self._cameras.setdefault(name, _Camera())
+
+    def forget(self, camera: str) -> None:
+        """It is no longer configured."""
+        self._cameras.pop(camera, None)
+
+    def on_stats(self, stats: CameraStats, now: float) -> Change | None:
+        """An agent has said how its camera is."""
+        known = self._cameras.setdefault(stats.camera, _Camera())
+        known.node, known.heard_at = stats.node, now
+        online = stats.state is not State.OFFLINE and not stats.ended
+        return self._set(stats.camera, online, "its source has ended" if stats.ended else stats.reason)
+
+    def on_node_lost(self, node: str) -> list[Change]:
+        """Its edge is gone."""
+        lost = [name for name, camera in self._cameras.items() if camera.node == node and camera.online]
+        changes = [self._set(name, online=False, reason=f"its edge {node} is gone") for name in lost]
+        return [change for change in changes if change is not None]
+
+    def expire(self, now: float) -> list[Change]:
+        """Cameras of which nothing was heard for too long."""
+        silent = [name for name, camera in self._cameras.items() if camera.online and now - camera.heard_at > SILENT_S]
+        changes = [self._set(name, online=False, reason="nothing is heard of it any more") for name in silent]
+        return [change for change in changes if change is not None]
+
+    def online(self, camera: str) -> bool:
+        return camera in self._cameras and self._cameras[camera].online
+
+    def reason(self, camera: str) -> str:
+        """Why it is not there; empty when it is."""
+        known = self._cameras.get(camera)
+        return "" if known is None or known.online else known.reason
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(sorted(self._cameras))
+
+    def _set(self, name: str, online: bool, reason: str) -> Change | None:
+        camera = self._cameras[name]
+        changed = camera.online != online
+        camera.online, camera.reason = online, "" if online else reason
+        return Change(name, online, camera.reason) if changed else None

@@ -1,0 +1,71 @@
+"""`deepthings check-config`: what a configuration file says, or what is wrong in it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.catalogue import open_model
+from gateway.configuration.reading import Reading, read
+from gateway.configuration.schema import schema
+from gateway.configuration.summary import lines, summary
+from shared.cli.options import json_option
+from shared.errors import ConfigurationError, ModelError
+
+if TYPE_CHECKING:
+    from gateway.configuration.mistakes import Mistake
+
+WRONG = ConfigurationError.exit_code
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--schema", "wants_schema", is_flag=True, help="Print the JSON Schema of the file, for editors.")
+@json_option
+def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
+    """Check the configuration FILE: every mistake with its line, or a summary of what is configured.
+
+    The model is opened too, so that labels are checked. Exit code 2 when something is wrong.
+    """
+    if wants_schema:
+        print(json.dumps(schema(), indent=2))
+        return
+    if file is None:
+        raise click.UsageError("name the configuration file, for example deepthings.yaml")
+    reading = with_model(read(file))
+    if as_json:
+        told = summary(reading.configuration) if not reading.mistakes else None
+        print(json.dumps({
+            "valid": not reading.mistakes,
+            "problems": [_fields(mistake) for mistake in reading.mistakes],
+            "warnings": [_fields(warning) for warning in reading.warnings],
+            "summary": told,
+        }))  # fmt: skip
+    else:
+        for warning in reading.warnings:
+            click.echo(f"Warning: {warning}", err=True)
+        for mistake in reading.mistakes:
+            click.echo(str(mistake), err=True)
+        if not reading.mistakes:
+            print("\n".join(lines(reading.configuration)))
+    if reading.mistakes:
+        sys.exit(WRONG)
+
+
+def with_model(reading: Reading) -> Reading:
+    """The same, checked against the model that it names; a model that cannot be opened is a mistake."""
+    if not reading.model_is_right():
+        return reading
+    model = reading.configuration.model
+    try:
+        return reading.with_labels(open_model(model.path, model.weights).spec.labels)
+    except (ConfigurationError, ModelError) as error:
+        return reading.with_mistake(("model", "path"), str(error))
+
+
+def _fields(mistake: Mistake) -> dict[str, object]:
+    return {name: getattr(mistake, name) for name in ("file", "line", "path", "what", "right")}

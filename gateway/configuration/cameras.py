@@ -1,0 +1,66 @@
+"""Cameras in the configuration file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from camera_sources.settings import CameraSettings
+from gateway.configuration.names import Name, NodeName, distinct
+from gateway.configuration.objects import Objects, Zone
+from gateway.configuration.urls import Source
+from shared.durations import Seconds
+from shared.section import Section
+
+
+class Detect(Section):
+    """Whether and how objects are looked for. What is set by MQTT goes before it, and is kept over restarts."""
+
+    enabled: bool = True
+    """Whether this camera's frames are computed."""
+    max_disappeared: Seconds = Field(default=5.0, gt=0, le=600)
+    """Seconds that an object may be out of sight before its event ends."""
+    stationary_after: Seconds = Field(default=10.0, gt=0, le=3600)
+    """Seconds without motion after which an object counts as stationary."""
+
+
+class Snapshots(Section):
+    """Pictures of what was seen, on MQTT."""
+
+    enabled: bool = True
+    """Whether there are any."""
+    height: int = Field(default=480, ge=60, le=4320)
+    """Pixels; the width follows."""
+    quality: int = Field(default=80, ge=1, le=100)
+    """Of the JPEG."""
+    bounding_box: bool = True
+    """Whether boxes and labels are drawn."""
+    timestamp: bool = False
+    """Whether the time is drawn."""
+
+
+class Camera(CameraSettings):
+    """One camera, by its name."""
+
+    source: Source
+    """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
+    enabled: bool = True
+    """Whether it is read at all. What is set by MQTT goes before it."""
+    edge: NodeName | None = None
+    """The edge that it feeds; without it the gateway chooses one."""
+    friendly_name: str | None = Field(default=None, min_length=1)
+    """What people call it; else its name."""
+    detect: Detect = Detect()
+    """Whether and how objects are looked for."""
+    objects: Objects | None = None
+    """In the place of those for all cameras."""
+    zones: Annotated[dict[Name, Zone], AfterValidator(distinct)] = Field(default_factory=dict)
+    """Parts of its picture, by name."""
+    snapshots: Snapshots = Snapshots()
+    """Pictures of what was seen."""
+
+    @property
+    def settings(self) -> CameraSettings:
+        """What the camera's agent needs of it."""
+        return CameraSettings.model_construct(**{name: getattr(self, name) for name in CameraSettings.model_fields})

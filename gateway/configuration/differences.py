@@ -1,0 +1,68 @@
+"""What a changed configuration asks for: which cameras begin again, and what needs a restart of the gateway. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from camera_sources.settings import CameraSettings
+
+if TYPE_CHECKING:
+    from gateway.configuration.cameras import Camera
+    from gateway.configuration.root import Configuration
+
+NEEDS_RESTART = ("mqtt", "model", "cluster", "state")
+"""Sections that a running gateway cannot change."""
+
+AT_ONCE = ("home_assistant", "frigate_compat", "hooks")
+"""Sections that it can."""
+
+OF_THE_AGENT = (*CameraSettings.model_fields, "enabled", "edge")
+"""Keys of a camera that its agent begins again for; the others are for the gateway alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Names of cameras and of sections, each in one place only, in the order of the file.
+
+    `restarted`: cameras whose agent must begin again, whatever else has changed. `rearranged`: cameras whose objects,
+    zones, detect, snapshots or friendly_name have changed, and nothing that the agent must know; objects for all
+    cameras count for those that have none of their own. `sections`: what takes effect at once. `gateway`: what takes
+    effect when the gateway starts again.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    restarted: tuple[str, ...] = ()
+    rearranged: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    gateway: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Differences()
+
+
+def differences(old: Configuration, new: Configuration) -> Differences:
+    """What has changed from one configuration to the other."""
+    both = [name for name in new.cameras if name in old.cameras]
+    restarted = [name for name in both if _agent(old.cameras[name]) != _agent(new.cameras[name])]
+    rearranged = [name for name in both if name not in restarted and _scene(old, name) != _scene(new, name)]
+    return Differences(
+        added=tuple(name for name in new.cameras if name not in old.cameras),
+        removed=tuple(name for name in old.cameras if name not in new.cameras),
+        restarted=tuple(restarted),
+        rearranged=tuple(rearranged),
+        sections=tuple(name for name in AT_ONCE if getattr(old, name) != getattr(new, name)),
+        gateway=tuple(name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)),
+    )
+
+
+def _agent(camera: Camera) -> list[object]:
+    return [getattr(camera, name) for name in OF_THE_AGENT]
+
+
+def _scene(configuration: Configuration, name: str) -> list[object]:
+    """What the gateway alone must know of a camera; which of two places its objects are from does not matter."""
+    camera = configuration.cameras[name]
+    own = [key for key in type(camera).model_fields if key not in OF_THE_AGENT and key != "objects"]
+    return [configuration.objects_of(name), *(getattr(camera, key) for key in own)]

@@ -1,0 +1,175 @@
+"""A YAML file as plain values, each with its line; variables and secrets are put in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from gateway.configuration.mistakes import Finding, Mistake, Path
+from gateway.configuration.substitution import substitute
+from gateway.configuration.yaml_nodes import CORE, UnreadableError, compose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+DEEPEST = 24
+"""Levels of sections and lists; a configuration has eight. An anchor that holds itself has no end."""
+
+MOST_VALUES = 50_000
+"""A hundred cameras with twenty zones have fewer. Anchors in anchors may stand for any number."""
+
+SECRET_TAG = "!secret"  # noqa: S105  (the tag, no secret)
+
+KINDS = {CORE + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
+
+
+@dataclass(slots=True)
+class Document:
+    """What a file says. `keys` and `values` are lines by path; `written` is a scalar's text."""
+
+    file: str
+    value: object = None
+    keys: dict[Path, int] = field(default_factory=dict)
+    values: dict[Path, int] = field(default_factory=dict)
+    written: dict[Path, str] = field(default_factory=dict)
+    hidden: set[Path] = field(default_factory=set)
+    """Where values are from the environment or from the secrets: they are never told."""
+    findings: list[tuple[int, Finding]] = field(default_factory=list)
+    unknown: set[Path] = field(default_factory=set)
+    """Where values could not be found out."""
+
+    def known(self, path: Path) -> Path:
+        """The path, as far as it is in the file."""
+        while path and path not in self.values:
+            path = path[:-1]
+        return path
+
+    def line(self, path: Path) -> int:
+        """Where the key of a path is, or the item of a list, or what is nearest above it."""
+        path = self.known(path)
+        return self.keys.get(path, self.values.get(path, 1))
+
+    def is_hidden(self, path: Path) -> bool:
+        """Whether a secret value is there, in what is there, or in what it is in."""
+        return any(secret[: len(path)] == path or path[: len(secret)] == secret for secret in self.hidden)
+
+    def is_unknown(self, path: Path) -> bool:
+        """Whether what is there, or what it is in, could not be found out."""
+        return any(path[:length] in self.unknown for length in range(len(path) + 1))
+
+
+def read_document(file: str, content: bytes, environment: Mapping[str, str], secret: Callable[[str], str]) -> Document:
+    """The document of a file. `secret` gives a secret's value, or raises ValueError. Raises UnreadableError."""
+    document = Document(file)
+    root = compose(file, content)
+    if root is not None:
+        document.value = _Reading(document, environment, secret).value(root, ())
+    return document
+
+
+@dataclass(slots=True)
+class _Reading:
+    document: Document
+    environment: Mapping[str, str]
+    secret: Callable[[str], str]
+
+    def value(self, node: yaml.Node, path: Path) -> object:
+        line = node.start_mark.line + 1
+        self.document.values[path] = line
+        if len(path) > DEEPEST or len(self.document.values) > MOST_VALUES:
+            what = "nested too deep, or too long"
+            raise UnreadableError(
+                Mistake(self.document.file, line, "", what, "look at its anchors (&) and aliases (*)")
+            )
+        if node.tag != SECRET_TAG and node.tag not in KINDS:
+            self.not_understood(
+                path, line, "this tag is not known; !secret is, and text that begins with ! needs quotes"
+            )
+            return ""
+        match node:
+            case yaml.MappingNode():
+                return self.mapping(node, path)
+            case yaml.SequenceNode():
+                return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
+            case _:
+                return self.scalar(node, path, line)
+
+    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        values: dict[str, object] = {}
+        written: dict[str, int] = {}
+        for key, item in self.entries(node, path):
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in written:
+                what = f"written twice, in line {written[name]} and in line {line}"
+                self.document.findings.append((line, Finding((*path, name), what, "keep one")))
+                continue
+            written[name] = line
+            self.document.keys[*path, name] = line
+            values[name] = self.value(item, (*path, name))
+        for key, item in self.merged(node, path, {id(node)}):
+            if str(key.value) not in values:
+                self.document.keys[*path, str(key.value)] = key.start_mark.line + 1
+                values[str(key.value)] = self.value(item, (*path, str(key.value)))
+        return values
+
+    def entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """Keys and values that are written there, without what is merged."""
+        for key, item in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                finding = Finding(path, "a key is a list or a section", "write text as a key; text in { } needs quotes")
+                self.document.findings.append((key.start_mark.line + 1, finding))
+            elif key.tag != CORE + "merge":
+                yield key, item
+
+    def merged(self, node: yaml.MappingNode, path: Path, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """Keys and values of what `<<` names, the first first."""
+        for key, item in node.value:
+            if key.tag != CORE + "merge":
+                continue
+            for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
+                if not isinstance(source, yaml.MappingNode):
+                    finding = Finding(path, "<< needs a section", "write for example <<: *front")
+                    self.document.findings.append((key.start_mark.line + 1, finding))
+                elif id(source) not in seen:
+                    seen.add(id(source))
+                    yield from self.entries(source, path)
+                    yield from self.merged(source, path, seen)
+
+    def scalar(self, node: yaml.Node, path: Path, line: int) -> object:
+        self.document.written[path] = node.value
+        try:
+            if node.tag == SECRET_TAG:
+                self.document.hidden.add(path)
+                return self.secret(node.value)
+            if node.tag in {CORE + "str", CORE + "merge"}:
+                text, found = substitute(node.value, self.environment)
+                if found:
+                    self.document.hidden.add(path)
+                return text
+            return plain(node.tag, node.value)
+        except ValueError as error:
+            self.not_understood(path, line, str(error))
+            return ""
+
+    def not_understood(self, path: Path, line: int, message: str) -> None:
+        self.document.unknown.add(path)
+        self.document.findings.append((line, Finding.parse(path, message)))
+
+
+def plain(tag: str, text: str) -> object:
+    """The value of a scalar that is no text. Raises ValueError when it is not what its tag says, or has no end."""
+    try:
+        match tag.removeprefix(CORE):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+            case "float":
+                return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        pass
+    raise ValueError("no number, or one with too many digits; write for example 30 or 0.5")

@@ -1,0 +1,91 @@
+"""What pydantic finds in a document, in words: what is wrong, and what would be right. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from gateway.configuration.layout import keys_at
+from gateway.configuration.mistakes import Finding
+from gateway.configuration.wording import did_you_mean, presentable
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from gateway.configuration.document import Document
+    from gateway.configuration.mistakes import Path
+    from shared.section import Section
+
+LIMITS = {
+    "greater_than": ("gt", "too small", "write more than {}"),
+    "greater_than_equal": ("ge", "too small", "write {} or more"),
+    "less_than": ("lt", "too large", "write less than {}"),
+    "less_than_equal": ("le", "too large", "write at most {}"),
+}
+
+KINDS = {
+    "bool": ("neither true nor false", "write true or false"),
+    "int": ("no whole number", "write digits alone, for example 30"),
+    "float": ("no number", "write for example 30 or 0.5"),
+    "finite": ("no finite number", "write for example 30 or 0.5"),
+    "path": ("no path", "write the path of a file"),
+    "tuple": ("no list", "write [a, b], or each on a line of its own behind a -"),
+    "dict": ("no section", "write its names below it, indented, each with a colon"),
+    "model": ("no section", "write its keys below it, indented, each with a colon"),
+}
+
+
+def finding_of(error: ErrorDetails, document: Document, top: type[Section]) -> Finding:
+    """One error in words; without the value where it may be secret."""
+    path = path_of(error)
+    if error["type"] == "extra_forbidden":
+        return Finding(path, "unknown key", did_you_mean(str(path[-1]), keys_at(top, path[:-1])))
+    if error["type"] == "missing":
+        return Finding(path, "is missing", f"write {path[-1]}: and its value")
+    finding = Finding(document.known(path), *_told(error, path, document))
+    return finding.of_secret() if document.is_hidden(path) else finding
+
+
+def path_of(error: ErrorDetails) -> Path:
+    """Where an error is; one of a key is where its value is."""
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def _told(error: ErrorDetails, path: Path, document: Document) -> tuple[str, str]:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    shown = _shown(value, path, document)
+    if kind == "value_error":
+        what, _, right = str(context["error"]).partition("; ")
+        return what, right
+    if kind in LIMITS:
+        name, what, right = LIMITS[kind]
+        return f"{shown} is {what}", right.format(f"{context[name]:g}")
+    if kind in {"literal_error", "enum"}:
+        known = ["".join(word) for word in re.findall(r"'([^']*)'|(\d+)", str(context["expected"]))]
+        return f"{shown} is not known", did_you_mean(str(value), known)
+    if kind in {"too_short", "string_too_short"}:
+        return "empty", "write at least one"
+    if kind == "string_type":
+        return _no_text(value, path, document)
+    what, right = KINDS.get(kind.split("_", maxsplit=1)[0], ("not right", error["msg"]))
+    return f"{shown} is {what}", right
+
+
+def _no_text(value: object, path: Path, document: Document) -> tuple[str, str]:
+    if isinstance(value, list | dict):
+        return f"{_shown(value, path, document)} is no text", "write one value"
+    written = document.written.get(path, "")
+    kind = "true or false" if isinstance(value, bool) else "a number"
+    return f"this is {kind}, not text", "put it in quotes" + (f": '{written}'" if isinstance(value, bool) else "")
+
+
+def _shown(value: Any, path: Path, document: Document) -> str:  # noqa: ANN401  (whatever the file says)
+    """A value in a message. Addresses may have a password in them; so may long text."""
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, dict):
+        return "a section"
+    text = document.written.get(path, str(value))
+    if not presentable(text):
+        return "this"
+    return text if not isinstance(value, str) else repr(text)

@@ -1,0 +1,95 @@
+"""The tables of docs/configuration.md, from the models. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from gateway.configuration.layout import bare, section_in, sections
+from gateway.configuration.names import Label
+from gateway.configuration.root import Configuration
+from gateway.methods import Method
+from shared.durations import seconds_of
+from shared.polygons import polygon_of, polygons_of
+from shared.section import Section
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+"""Where a page has a table: its section's name, and what is replaced."""
+
+WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, secret"}
+
+LIMITS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
+
+
+def with_tables(page: str) -> str:
+    """The page with its tables as the models are now. Raises KeyError for a section that is not there."""
+    known = {section.__name__: section for section in sections(Configuration)}
+    return TABLE.sub(lambda match: f"{match[1]}\n{table(known[match[2]])}\n{match[3]}", page)
+
+
+def table(section: type[Section]) -> str:
+    """One section's keys: what may be there, what is assumed, what it means."""
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for name, field in section.model_fields.items():
+        cells = (f"`{name}`", _value(field), _default(field), field.description or "")
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _value(field: FieldInfo) -> str:
+    """What may be written, in words."""
+    kind = bare(field.annotation)
+    checks = [getattr(each, "func", None) for each in field.metadata]
+    if section_in(kind) is not None and get_origin(kind) is None:
+        return "section"
+    if polygons_of in checks:
+        return "polygon, or a list of them"
+    if polygon_of in checks:
+        return "polygon"
+    if seconds_of in checks:
+        return _with_limits("duration", field)
+    return _with_limits(_words(kind), field)
+
+
+def _words(kind: Any) -> str:  # noqa: ANN401  (types are values here)
+    kind = bare(kind)
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{each}`" for each in get_args(kind))
+    if kind is Method:
+        return ", ".join(f"`{each}`" for each in Method)
+    if get_origin(kind) is dict:
+        return "sections by label" if get_args(kind)[0] == Label else "sections by name"
+    if get_origin(kind) is tuple:
+        section, item = section_in(kind), get_args(kind)[0]
+        several = get_args(kind)[-1] is Ellipsis
+        return "list of sections" if section else f"list of {_words(item)}" if several else "four numbers"
+    return WORDS.get(kind, "path")
+
+
+def _with_limits(words: str, field: FieldInfo) -> str:
+    told = [
+        text.format(f"{getattr(limit, name):.12g}")
+        for name, text in LIMITS.items()
+        for limit in field.metadata
+        if getattr(limit, name, None) is not None
+    ]
+    return f"{words}, {' '.join(told)}" if told else words
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "must be there" if field.is_required() else ""
+    value = field.default
+    if value is None or value == () or isinstance(value, Section):
+        return ""
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    return f"`{value:.12g}`" if isinstance(value, float) else f"`{value}`"

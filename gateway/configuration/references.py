@@ -1,0 +1,145 @@
+"""What does not fit together though each part is right: names that nobody has, ports and prefixes twice. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.configuration.mistakes import Finding
+from gateway.configuration.wording import did_you_mean, shown
+from gateway.methods import Method
+from shared.ftp.grid import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from gateway.configuration.automation import Hook
+    from gateway.configuration.mistakes import Path
+    from gateway.configuration.objects import Objects, Zone
+    from gateway.configuration.root import Cluster, Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The names of cameras, each with those of its zones, as they are in the file, right or not."""
+
+    zones: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, value: object) -> Written:
+        """From the plain values of the file."""
+        cameras = _section(_section(value).get("cameras"))
+        return cls(
+            {
+                str(name): frozenset(map(str, _section(_section(camera).get("zones"))))
+                for name, camera in cameras.items()
+            }
+        )
+
+
+def contradictions(configuration: Configuration, written: Written) -> Iterator[Finding]:
+    """Mistakes that no part shows by itself."""
+    for path, hook in hooks_of(configuration):
+        yield from _absent(path, hook, written)
+    yield from _grids(configuration.cluster)
+    yield from _same_places(configuration)
+
+
+def doubts(configuration: Configuration) -> Iterator[Finding]:
+    """What is allowed and yet perhaps not meant."""
+    if not configuration.cameras:
+        yield Finding(("cameras",), "there are none", "write their names below it")
+    followed = {name: configuration.objects_of(name).track for name in configuration.cameras}
+    for name, camera in configuration.cameras.items():
+        for zone_name, zone in camera.zones.items():
+            for label in sorted({*zone.objects} - {*followed[name]}):
+                path: Path = ("cameras", name, "zones", zone_name, "objects")
+                yield Finding(path, f"this camera does not follow {shown(label)}", "add it to track of its objects")
+    for path, hook in hooks_of(configuration):
+        for label in sorted({*hook.labels}.difference(*followed.values())):
+            yield Finding((*path, "labels"), f"no camera follows {shown(label)}", "add it to track of objects")
+
+
+def unknown_labels(configuration: Configuration, labels: Sequence[str]) -> Iterator[Finding]:
+    """Labels that a model with these does not know."""
+    for path, label in _labels(configuration):
+        if label not in labels:
+            yield Finding(path, f"the model has no label {shown(label)}", did_you_mean(label, labels))
+
+
+def hooks_of(configuration: Configuration) -> Iterator[tuple[Path, Hook]]:
+    """All hooks, with their places."""
+    for number, webhook in enumerate(configuration.hooks.webhooks):
+        yield ("hooks", "webhooks", number), webhook
+    for number, command in enumerate(configuration.hooks.commands):
+        yield ("hooks", "commands", number), command
+
+
+def _absent(path: Path, hook: Hook, written: Written) -> Iterator[Finding]:
+    """Cameras and zones of a hook that are not there."""
+    for camera in hook.cameras:
+        if camera not in written.zones:
+            yield Finding(
+                (*path, "cameras"), f"there is no camera {shown(camera)}", did_you_mean(camera, sorted(written.zones))
+            )
+    cameras = [name for name in hook.cameras if name in written.zones] or list(written.zones)
+    zones = sorted({zone for camera in cameras for zone in written.zones[camera]})
+    for zone in hook.zones:
+        if zone not in zones:
+            whose = "none of its cameras has" if hook.cameras else "no camera has"
+            yield Finding((*path, "zones"), f"{whose} a zone {shown(zone)}", did_you_mean(zone, zones))
+
+
+def _grids(cluster: Cluster) -> Iterator[Finding]:
+    if cluster.grid is None:
+        return
+    grid = Grid.parse(cluster.grid)
+    if cluster.method is Method.BODP and min(grid.rows, grid.columns) > 1:
+        yield Finding(
+            ("cluster", "grid"), f"method bodp divides along one axis, not into {grid}", f"write {grid.count}x1"
+        )
+    if cluster.method is Method.WHOLE and grid.count > 1:
+        yield Finding(("cluster", "grid"), "method whole does not divide frames", "remove it, or write method: ftp-wst")
+
+
+def _same_places(configuration: Configuration) -> Iterator[Finding]:
+    """Ports and topics that two parts want."""
+    mqtt, cluster = configuration.mqtt, configuration.cluster
+    if mqtt.host is None and cluster.data_port == mqtt.port:
+        yield Finding(("cluster", "data_port"), "the gateway's own broker has this port", "write another, or 0 for any")
+    taken = {mqtt.topic_prefix: "mqtt.topic_prefix"}
+    for path, wanted in (
+        (("home_assistant", "discovery_prefix"), configuration.home_assistant.enabled),
+        (("frigate_compat", "topic_prefix"), configuration.frigate_compat.enabled),
+    ):
+        section, key = path
+        prefix = getattr(getattr(configuration, section), key)
+        if wanted and prefix in taken:
+            yield Finding(path, f"{taken[prefix]} is the same", "write another")
+        taken.setdefault(prefix, ".".join(path))
+
+
+def _labels(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    """Every label that is written or a default, with its place."""
+    yield from _labels_of_objects(("objects",), configuration.objects)
+    for name, camera in configuration.cameras.items():
+        if camera.objects is not None:
+            yield from _labels_of_objects(("cameras", name, "objects"), camera.objects)
+        for zone_name, zone in camera.zones.items():
+            yield from _labels_of_zone(("cameras", name, "zones", zone_name), zone)
+    for path, hook in hooks_of(configuration):
+        yield from (((*path, "labels", number), label) for number, label in enumerate(hook.labels))
+
+
+def _labels_of_objects(path: Path, objects: Objects) -> Iterator[tuple[Path, str]]:
+    yield from (((*path, "track", number), label) for number, label in enumerate(objects.track))
+    yield from (((*path, "filters", label), label) for label in objects.filters)
+
+
+def _labels_of_zone(path: Path, zone: Zone) -> Iterator[tuple[Path, str]]:
+    yield from (((*path, "objects", number), label) for number, label in enumerate(zone.objects))
+    yield from (((*path, "filters", label), label) for label in zone.filters)
+
+
+def _section(value: object) -> dict[object, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,69 @@
+"""Taking what is wrong out of a file's values, so that what it hides can be looked at too. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.configuration.layout import field_at, has_items, section_in
+from gateway.configuration.root import Configuration
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from gateway.configuration.mistakes import Path
+
+STAND_INS: dict[str, object] = {
+    "source": "test://",
+    "coordinates": "0,0,1,0,1,1",
+    "url": "http://localhost/",
+    "command": ["true"],
+}
+"""Values of the keys that must be there, for as long as a file is looked at that lacks them."""
+
+
+def repaired(value: object, path: Path, *, missing: bool = False, name: bool = False) -> object:
+    """Plain values without what is wrong at `path`, its name or its value, or with what is missing there.
+
+    Positions in lists stay, and names of sections that are right.
+    """
+    if missing:
+        return _changed(value, path, STAND_INS.get(str(path[-1]), ""))
+    while path and not name:
+        field = field_at(Configuration, path)
+        if field is not None and section_in(field.annotation) and not _is_all(field, path):
+            return _changed(value, path, {})
+        if not isinstance(path[-1], int):
+            break
+        path = path[:-1]
+    return _without(value, path)
+
+
+def _is_all(field: FieldInfo, path: Path) -> bool:
+    """Whether the path is that of a list or of names, rather than of one item."""
+    return has_items(field.annotation) and field_at(Configuration, path[:-1]) is not field
+
+
+def _changed(value: object, path: Path, new: object) -> object:
+    """A copy with something else at a path."""
+    if not path:
+        return new
+    first, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        return {**value, first: _changed(value.get(first), rest, new)}
+    if isinstance(value, list) and isinstance(first, int):
+        return [_changed(item, rest, new) if number == first else item for number, item in enumerate(value)]
+    return {first: _changed(None, rest, new)} if value is None else value
+
+
+def _without(value: object, path: Path) -> object:
+    """A copy without what is at a path, or without what is nearest above it."""
+    if not path:
+        return {}
+    first, rest = path[0], path[1:]
+    if isinstance(value, dict) and first in value:
+        if rest and isinstance(value[first], dict | list):
+            return {**value, first: _without(value[first], rest)}
+        return {key: item for key, item in value.items() if key != first}
+    if isinstance(value, list) and isinstance(first, int):
+        return [_without(item, rest) if number == first else item for number, item in enumerate(value)]
+    return value

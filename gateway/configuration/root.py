@@ -1,0 +1,111 @@
+"""The whole configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from gateway.catalogue import DEFAULT_MODEL
+from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks, Mqtt
+from gateway.configuration.cameras import Camera
+from gateway.configuration.names import Host, Name, distinct
+from gateway.configuration.objects import Objects
+from gateway.methods import Method
+from shared.durations import Seconds
+from shared.errors import ConfigurationError
+from shared.ftp.grid import Grid
+from shared.section import Section
+
+MOST_TILES_ASIDE = 99
+"""Rows or columns; the largest maps that are cut have a hundred."""
+
+MODEL_FILES = frozenset({".onnx", ".cfg"})
+
+
+def beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    """~ is the home of whom it runs as; what is relative is so to the folder of the configuration file."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    return folder / path.expanduser()
+
+
+def model_of(name: str, info: ValidationInfo) -> str:
+    """A built-in model's name as it is, a file as a path."""
+    return str(beside_the_file(Path(name), info)) if Path(name).suffix in MODEL_FILES else name
+
+
+def grid_of(written: object) -> str:
+    """Rows x columns, checked. Raises ValueError."""
+    try:
+        grid = Grid.parse(str(written))
+    except ConfigurationError as error:
+        raise ValueError("no grid; write rows x columns, for example 3x3") from error
+    if max(grid.rows, grid.columns) > MOST_TILES_ASIDE:
+        raise ValueError(f"no map has so many tiles; write at most {MOST_TILES_ASIDE}x{MOST_TILES_ASIDE}")
+    return str(grid)
+
+
+LocalPath = Annotated[Path, AfterValidator(beside_the_file)]
+GridText = Annotated[
+    str, BeforeValidator(grid_of), WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}[xX]\d{1,2}$"})
+]
+
+
+class Model(Section):
+    """The network: a built-in one, an ONNX file, or a Darknet .cfg with its weights."""
+
+    path: Annotated[str, AfterValidator(model_of)] = DEFAULT_MODEL
+    """A built-in model's name, an .onnx file, or a Darknet .cfg."""
+    weights: LocalPath | None = None
+    """The weights of a .cfg; as a rule the .weights file beside it."""
+    cut: str | None = None
+    """The layer behind which the network is cut; as a rule the model's own, or the best one."""
+
+
+class Cluster(Section):
+    """How frames are divided and distributed."""
+
+    method: Method = Method.WST
+    """How frames are divided and distributed; docs/methods.md tells of each."""
+    grid: GridText | None = None
+    """Rows x columns of tiles; without it what is usual for the method, 3x3 as a rule."""
+    policy: Literal["round-robin", "longest-queue"] = "round-robin"
+    """Whom idle edges take tiles from."""
+    listen: Host = "127.0.0.1"
+    """The address that the gateway listens on for edges, and its own broker too."""
+    data_port: int = Field(default=0, ge=0, le=65535)
+    """The port for tiles; 0: any that is free."""
+    lease: Seconds = Field(default=1.0, ge=0.1, le=60)
+    """Seconds after which a stolen tile is computed again elsewhere."""
+    deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
+    """Seconds after which a frame is given up."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Threads that compute in the gateway."""
+
+
+class Configuration(Section):
+    """One gateway and its cameras."""
+
+    mqtt: Mqtt = Mqtt()
+    """The broker."""
+    model: Model = Model()
+    """The network."""
+    cluster: Cluster = Cluster()
+    """How frames are divided and distributed."""
+    objects: Objects = Objects()
+    """For all cameras that say nothing else."""
+    cameras: Annotated[dict[Name, Camera], AfterValidator(distinct)] = Field(default_factory=dict)
+    """Cameras by name; the name is a part of topics."""
+    home_assistant: HomeAssistant = HomeAssistant()
+    """Discovery by Home Assistant."""
+    frigate_compat: FrigateCompat = FrigateCompat()
+    """The topics of Frigate."""
+    hooks: Hooks = Hooks()
+    """What happens outside MQTT at an event."""
+    state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
+    """Where what was set by MQTT is kept over restarts."""
+
+    def objects_of(self, camera: str) -> Objects:
+        """Which objects count for one camera."""
+        return self.cameras[camera].objects or self.objects

@@ -1,0 +1,49 @@
+"""The JSON Schema of the configuration file, for editors. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.configuration.layout import sections
+from gateway.configuration.root import Configuration
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+def schema() -> dict[str, Any]:
+    """What the models accept: every key with its description, nothing else."""
+    told = Configuration.model_json_schema(mode="validation")
+    for section in sections(Configuration):
+        part = told if section is Configuration else told["$defs"][section.__name__]
+        for name, field in section.model_fields.items():
+            _limit(part["properties"][name], field)
+    _tidy(told)
+    return {"$schema": DIALECT, "title": "DeepThings: deepthings.yaml", **told}
+
+
+def _limit(key: dict[str, Any], field: FieldInfo) -> None:
+    """Say the limits of a duration, which pydantic does not, of its form as a number."""
+    for kind in key.get("anyOf", ()):
+        if kind.get("type") == "number":
+            for limit in field.metadata:
+                kind.update({word: getattr(limit, name) for name, word in LIMITS.items() if hasattr(limit, name)})
+
+
+def _tidy(part: object) -> None:
+    """No titles, which repeat the keys; where names have a pattern, no others."""
+    if isinstance(part, list):
+        for item in part:
+            _tidy(item)
+    if not isinstance(part, dict):
+        return
+    if isinstance(part.get("title"), str):
+        del part["title"]
+    if "patternProperties" in part:
+        part["additionalProperties"] = False
+    for item in part.values():
+        _tidy(item)

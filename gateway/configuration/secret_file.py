@@ -1,0 +1,99 @@
+"""secrets.yaml: names and secret values, one on each line, beside the configuration."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from gateway.configuration.mistakes import Mistake
+from gateway.configuration.wording import did_you_mean
+from gateway.configuration.yaml_nodes import UnreadableError, compose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "secrets.yaml"
+
+LARGEST_BYTES = 1 << 20
+"""Of a configuration or of secrets; a hundred cameras take a tenth."""
+
+
+@dataclass(slots=True)
+class Secrets:
+    """The secrets of one folder, read when the first is asked for."""
+
+    folder: Path
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+    _values: dict[str, str] | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.folder / NAME
+
+    def value(self, name: str) -> str:
+        """A secret, as it is written there. Raises ValueError, without the name: it may be a secret by mistake."""
+        if self._values is None:
+            self._values = self._read()
+        if name not in self._values:
+            if not self.path.exists():
+                raise ValueError(f"there is no {self.path}; write it there, as name: value")
+            raise ValueError(f"{NAME} has no such name; {_instead(name, list(self._values))}")
+        return self._values[name]
+
+    def _read(self) -> dict[str, str]:
+        try:
+            content = read_bounded(self.path)
+            mode = self.path.stat().st_mode
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            self.mistakes.append(
+                Mistake(str(self.path), 1, "", f"cannot be read: {reason(error)}", "look at its rights")
+            )
+            return {}
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            what = "others than its owner may read it"
+            self.warnings.append(Mistake(str(self.path), 1, "", what, f"run chmod 600 {self.path}"))
+        try:
+            return self._pairs(compose(str(self.path), content))
+        except UnreadableError as error:
+            self.mistakes.append(error.mistake)
+            return {}
+
+    def _pairs(self, root: yaml.Node | None) -> dict[str, str]:
+        values: dict[str, str] = {}
+        if root is not None and not isinstance(root, yaml.MappingNode):
+            self.mistakes.append(Mistake(str(self.path), 1, "", "these are no names with values", "write name: value"))
+            return values
+        for key, item in root.value if root is not None else ():
+            line = key.start_mark.line + 1
+            if not (isinstance(key, yaml.ScalarNode) and isinstance(item, yaml.ScalarNode)):
+                self.mistakes.append(Mistake(str(self.path), line, "", "this is no secret", "write name: value"))
+            elif key.value in values:
+                self.mistakes.append(Mistake(str(self.path), line, key.value, "written twice", "keep one"))
+            else:
+                values[key.value] = item.value
+        return values
+
+
+def read_bounded(path: Path) -> bytes:
+    """A file's content. Raises OSError, and ValueError when it is larger than any that is meant."""
+    with path.open("rb") as stream:
+        content = stream.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise ValueError(f"it is larger than {LARGEST_BYTES >> 20} MiB")
+    return content
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read."""
+    return (error.strerror or "" if isinstance(error, OSError) else str(error)).lower()
+
+
+def _instead(name: str, known: list[str]) -> str:
+    likely = did_you_mean(name, known)
+    return likely if likely.startswith("did") else "write it there, as name: value"

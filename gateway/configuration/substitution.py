@@ -1,0 +1,38 @@
+"""Environment variables in text: ${NAME}, ${NAME:-default}, and $$ for a dollar. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE = re.compile(
+    r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<open>\{))"
+)
+
+
+def substitute(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
+    """The text with variables in their places, and whether there were any. A dollar before anything else stays.
+
+    Raises ValueError: "what is wrong; what would be right".
+    """
+    found = False
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal found
+        if match["dollar"]:
+            return "$"
+        if match["open"]:
+            raise ValueError("${ without a name and }; write ${NAME} or ${NAME:-default}, or $$ for a dollar")
+        found = True
+        told = environment.get(match["name"])
+        if told is None and match["default"] is None:
+            raise ValueError(
+                f"the environment variable {match['name']} is not set; set it, or write ${{{match['name']}:-default}}"
+            )
+        # As in a shell, :- stands in for an empty variable too.
+        return match["default"] if match["default"] is not None and not told else told or ""
+
+    return VARIABLE.sub(value, text), found

@@ -1,0 +1,38 @@
+"""What to say of a word in the file, without telling what may be a password. Pure."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_NAMED = 12
+"""Words that a message lists; with more nobody reads it."""
+
+
+LONGEST_SHOWN = 40
+"""Characters of a word in a message."""
+
+
+def presentable(text: str) -> bool:
+    """Whether a text may be in a message: it is no address, which may have a password in it, and short."""
+    return len(text) <= LONGEST_SHOWN and "@" not in text and "://" not in text
+
+
+def shown(text: str) -> str:
+    """A text in a message, in quotes."""
+    return repr(text) if presentable(text) else "this"
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """The nearest of the known words, else all of them, as the second half of a message."""
+    known = [each for each in known if presentable(each)]
+    near = get_close_matches(word.lower(), [each.lower() for each in known], 1, 0.6)
+    if near:
+        return f"did you mean {next(each for each in known if each.lower() == near[0])!r}?"
+    if not known:
+        return "there are none yet"
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"known are {', '.join(known[:MOST_NAMED])}{more}"

@@ -1,0 +1,124 @@
+"""What a gateway serves by TCP: programs, strips and cameras' settings out; results and tiles to be shared in."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from camera_sources.settings import AssignedCamera
+from shared.errors import ProtocolError
+from shared.plan import ProgramRef
+from shared.strip_cache import StripCache
+from shared.wire.headers import (
+    Absent,
+    Header,
+    Program,
+    ProgramRequest,
+    Result,
+    Settings,
+    SettingsRequest,
+    Strips,
+    StripsRequest,
+    Tile,
+)  # fmt: skip
+from shared.wire.server import DataServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from camera_sources.settings import CameraSettings
+    from shared.addresses import Address
+    from shared.wire.connection import Connection, Payload, Traffic
+
+
+class DataPlane:
+    """Keeps programs and strips for whoever asks; tells what comes in.
+
+    `settings_of` finds the settings of a camera by name and revision, None when there are none.
+    """
+
+    def __init__(
+        self,
+        listen: Address,
+        traffic: Traffic,
+        *,
+        on_result: Callable[[Result, Payload], None],
+        on_tile: Callable[[Tile, Payload], None],
+        settings_of: Callable[[str, int], CameraSettings | None],
+    ) -> None:
+        """Listen at once. Raises ListenError."""
+        self._server = DataServer(self._serve, listen, traffic)
+        self._on_result = on_result
+        self._on_tile = on_tile
+        self._settings_of = settings_of
+        self._programs: dict[str, bytes] = {}
+        self._strips: StripCache[tuple[int, int]] = StripCache()
+        self._epoch = 0
+
+    @property
+    def address(self) -> Address:
+        return self._server.address
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._server.run()
+
+    def offer(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+        """Have these programs, and no others, for the asking."""
+        self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
+        return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
+
+    def follow(self, epoch: int) -> None:
+        """Strips are of the plan of this epoch from now on."""
+        self._epoch = epoch
+
+    def keep_strips(self, result: Result, strips: Mapping[int, Payload]) -> None:
+        """Keep what a tile has for others, by reader; copied, as they came with maps that are not kept."""
+        for reader, array in strips.items():
+            self._strips.put(result.info.frame, (result.tile, reader), [array.copy()])
+
+    def kept_strips(self, frame: str, giver: int) -> tuple[int, ...]:
+        """For whom a tile's strips are kept."""
+        return tuple(reader for tile, reader in self._strips.keys(frame) if tile == giver)
+
+    def drop(self, frame: str) -> None:
+        """The frame is finished."""
+        self._strips.drop(frame)
+
+    async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
+        while True:
+            if isinstance(header, Result):
+                self._on_result(header, payload)
+            elif isinstance(header, Tile):
+                self._on_tile(header, payload)
+            elif isinstance(header, StripsRequest):
+                await self._send_strips(connection, header)
+            elif isinstance(header, ProgramRequest):
+                await self._send_program(connection, header)
+            elif isinstance(header, SettingsRequest):
+                await self._send_settings(connection, header)
+            else:
+                raise ProtocolError(f"{header.kind.name} is not for a gateway")
+            header, payload = await connection.receive()
+
+    async def _send_program(self, connection: Connection, request: ProgramRequest) -> None:
+        program = self._programs.get(request.sha256)
+        if program is not None:
+            await connection.send(Program(sha256=request.sha256), [memoryview(program)])
+        else:
+            await connection.send(Absent(reason="the plan has no such program"))
+
+    async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
+        """What is here of them; a request of another plan finds nothing."""
+        same = request.epoch == self._epoch
+        kept = {giver: self._strips.get(request.frame, (giver, request.reader)) for giver in request.givers if same}
+        found = {giver: arrays for giver, arrays in kept.items() if arrays is not None}
+        header = Strips(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
+        await connection.send(header, [array.data for arrays in found.values() for array in arrays])
+
+    async def _send_settings(self, connection: Connection, request: SettingsRequest) -> None:
+        settings = self._settings_of(request.camera, request.revision)
+        if settings is None:
+            await connection.send(Absent(reason="that camera is not configured, or otherwise by now"))
+        else:
+            await connection.send(Settings(settings=AssignedCamera(settings=settings).encode()))

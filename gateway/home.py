@@ -1,0 +1,220 @@
+"""What a gateway is to a smart home: its cameras, what they see, Home Assistant, hooks, requests, health."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from gateway.cameras.book import Cameras
+from gateway.configuration.differences import differences
+from gateway.event_queue import EventQueue
+from gateway.health import Health
+from gateway.hooks import Hooks
+from gateway.observer import Observer
+from gateway.requests import Requests, named
+from shared import topics
+from shared.bridge import BridgeEvent, BridgeEventType
+from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+from shared.service import run_together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from camera_sources.settings import CameraSettings
+    from gateway.configuration.root import Configuration
+    from gateway.finisher import Fetch
+    from gateway.membership import Membership
+    from shared.addresses import Address
+    from shared.bridge import BridgeInfo
+    from shared.bus import Bus
+    from shared.frames import Outcome
+    from shared.messages import FrameDetections, Nodes
+
+log = logging.getLogger(__name__)
+
+HEALTH_S = 60.0
+"""How often health is told when nothing of it changes."""
+
+LOOK_S = 1.0
+"""How often it is looked at whether it has."""
+
+
+class Home:
+    """The parts behind the detections, put together."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        bus: Bus,
+        members: Membership,
+        listening: Address,
+        read: Callable[[], Configuration] | None,
+        info: Callable[[], BridgeInfo],
+    ) -> None:
+        """`read` reads the configuration once more, `info` tells what the gateway runs."""
+        self._configuration = configuration
+        self._bus = bus
+        self._members = members
+        self._read = read
+        self._info = info
+        self._health = Health(time.monotonic())
+        self._events = EventQueue(bus)
+        self._hooks = Hooks(configuration.hooks)
+        self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell)
+        self._observer = Observer(configuration, self._cameras, bus, self._events, self._hooks, self._health)
+        self._drained: set[str] = set()
+        self._nodes: Nodes | None = None
+        self._health_told: dict[str, Any] = {}
+        Requests(
+            bus,
+            {
+                "info": self._on_info,
+                "restart_camera": self._on_restart_camera,
+                "snapshot": self._on_snapshot,
+                "reload": self._on_reload,
+                "drain_node": self._on_drain_node,
+                "resume_node": self._on_resume_node,
+            },
+        )
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+        await run_together(
+            self._events.run(), self._hooks.run(), self._cameras.run(), self._observer.run(), self._tell_health(),
+            self._hear_signals(),
+        )  # fmt: skip
+
+    async def born(self) -> None:
+        """There is a broker, which may have forgotten everything."""
+        self._health_told = {}
+        await self._bus.publish(topics.BRIDGE_INFO, self._described())
+        await self._cameras.born()
+        await self._observer.born()
+
+    async def nodes_are(self, nodes: Nodes) -> None:
+        """The edges, as they are now."""
+        self._nodes = nodes
+        await self._cameras.nodes_are(self._members.present, self._drained)
+
+    async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
+        """What one frame shows."""
+        await self._observer.observe(detections, fetch)
+
+    def ended(self, camera: str, outcome: Outcome) -> None:
+        """A frame was published, or dropped."""
+        self._health.ended(camera, outcome, time.monotonic())
+
+    def settings(self, camera: str, revision: int) -> CameraSettings | None:
+        """What the agent of a camera needs; None when that is not how it is now."""
+        return self._cameras.settings(camera, revision)
+
+    def may_work(self, node: str) -> bool:
+        """Whether a node may be given tiles of others."""
+        return node not in self._drained
+
+    def tell(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
+        """Something happened to the cluster."""
+        self._tell(BridgeEvent(type=kind, name=name, reason=reason, at=time.time()))
+
+    def _tell(self, event: BridgeEvent) -> None:
+        self._events.put(topics.BRIDGE_EVENT, event)
+
+    def _changed(self, camera: str) -> None:
+        self._observer.changed(camera)
+
+    def _described(self) -> BridgeInfo:
+        said = {"cameras": self._cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
+        return self._info().model_copy(update=said)
+
+    async def _tell_health(self) -> None:
+        told_at = 0.0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now, configured = time.monotonic(), self._cameras.configured
+            online = sum(1 for name in self._cameras.online if name in configured)
+            report = self._health.report(
+                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost
+            )
+            lasting = report.model_dump(include={"nodes_online", "cameras_online", "cameras", "problems"})
+            if self._bus.connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
+                with contextlib.suppress(BrokerError):
+                    await self._bus.publish(topics.BRIDGE_HEALTH, report)
+                    self._health_told, told_at = lasting, now
+
+    async def _hear_signals(self) -> None:
+        """SIGHUP has the configuration read again, as it has other services do."""
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, asked.set)
+        try:
+            while True:
+                await asked.wait()
+                asked.clear()
+                try:
+                    log.info("the configuration is read again: %s", await self.reload())
+                except DeepThingsError as error:
+                    log.warning("the configuration stays as it was: %s", error)
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+
+    # requests
+
+    async def _on_info(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return self._described().model_dump(mode="json")
+
+    async def _on_restart_camera(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        name = named(said, "camera")
+        await self._cameras.restart(name)
+        return {"camera": name}
+
+    async def _on_snapshot(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        name = named(said, "camera")
+        if name not in self._cameras.configured and name not in self._cameras.online:
+            raise ConfigurationError(f"there is no camera {name!r}; there are {', '.join(self._cameras.configured)}")
+        self._observer.want_snapshot(name)
+        return {"camera": name}
+
+    async def _on_drain_node(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        name = named(said, "node")
+        if self._members.online(name) is None:
+            raise ConfigurationError(
+                f"no edge {name!r} is there; there are {', '.join(self._members.present) or 'none'}"
+            )
+        self._drained.add(name)
+        if self._nodes is not None:
+            await self.nodes_are(self._nodes)
+        return {"node": name, "drained": sorted(self._drained)}
+
+    async def _on_resume_node(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        name = named(said, "node")
+        self._drained.discard(name)
+        if self._nodes is not None:
+            await self.nodes_are(self._nodes)
+        return {"node": name, "drained": sorted(self._drained)}
+
+    async def _on_reload(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        return await self.reload()
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration once more, and follow it as far as that goes without a restart.
+
+        Raises ConfigurationError when there is no file, or it is wrong: then nothing changes.
+        """
+        if self._read is None:
+            raise ConfigurationError("this gateway was started without a configuration file: nothing to read again")
+        before, after = self._configuration, await asyncio.to_thread(self._read)
+        changes = differences(before, after)
+        self._configuration = after
+        await self._observer.reload(after)
+        await self._cameras.reload(after, [*changes.added, *changes.restarted], changes.removed)
+        await self._bus.publish(topics.BRIDGE_INFO, self._described())
+        self.tell(BridgeEventType.CONFIGURATION_RELOADED)
+        return {
+            "added": list(changes.added), "removed": list(changes.removed), "restarted": list(changes.restarted),
+            "changed": list(changes.rearranged), "sections": list(changes.sections),
+            "needs_restart": list(changes.gateway),
+        }  # fmt: skip

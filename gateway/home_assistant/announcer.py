@@ -1,0 +1,147 @@
+"""When Home Assistant is told what: at the start, when it is born, when the broker is back, when something changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from gateway.home_assistant.announced import read_announced, write_announced
+from gateway.home_assistant.node_device import tells_of_node
+from gateway.home_assistant.removal import removals, together
+from shared.errors import BrokerError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.3
+"""Changes that follow each other so closely are told together."""
+
+SETTLE_S = 1.0
+"""Home Assistant subscribes to the states of what is new within half a second; before that, they are lost on it."""
+
+RETRY_S = 10.0
+"""The broker did not take something, though there is one; when there is none, its return is not waited for."""
+
+RETURN_S = 60.0
+"""An edge that was known to the gateway's last run has so long to show up before its device is removed."""
+
+BIRTH = "online"
+"""What Home Assistant says at its status topic when it has started."""
+
+
+class Publish(Protocol):
+    """Has the broker take a payload. Raises BrokerError."""
+
+    def __call__(self, topic: str, payload: str, *, retain: bool) -> Awaitable[None]: ...
+
+
+class Announcer:
+    """Tells Home Assistant of our devices, once for whatever comes together, and takes back what is no more.
+
+    `discovered` gives what is to be told now, `states` publishes all states once more, `publish` one message; `path` is
+    the file of what was told. The methods return at once; `run` does the work.
+    """
+
+    def __init__(
+        self,
+        discovered: Callable[[], Mapping[str, str]],
+        states: Callable[[], Awaitable[None]],
+        publish: Publish,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        return_s: float = RETURN_S,
+    ) -> None:
+        self._discovered = discovered
+        self._states = states
+        self._publish = publish
+        self._path = path
+        self._clock = clock
+        self._told = read_announced(path)
+        self._inherited = frozenset(topic for topic, said in self._told.items() if tells_of_node(said))
+        self._return_at = clock() + return_s
+        self._asked = asyncio.Event()
+        self._everything = True
+
+    def connected(self) -> None:
+        """There is a broker, which may have forgotten everything."""
+        self._everything = True
+        self._asked.set()
+
+    def heard(self, status: str) -> None:
+        """Home Assistant said this of itself."""
+        if status == BIRTH:
+            self.connected()
+
+    def changed(self) -> None:
+        """Something may be new, or gone: the configuration was read again, labels were chosen, a node came."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await self._wait()
+            await asyncio.sleep(GATHER_S)
+            self._asked.clear()
+            try:
+                if await self._tell():
+                    await asyncio.sleep(SETTLE_S)
+                    await self._states()
+            except BrokerError as error:
+                log.debug("Home Assistant is told later: %s", error)
+                self._everything = True
+                await self._pause()
+
+    async def _wait(self) -> None:
+        """Until something is asked, or the time is over for nodes that were known before."""
+        try:
+            async with asyncio.timeout(max(0.0, self._return_at - self._clock()) if self._inherited else None):
+                await self._asked.wait()
+        except TimeoutError:
+            self._inherited = frozenset()
+
+    async def _pause(self) -> None:
+        """After a failure: until the broker is back, or it is time to try again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_S):
+                await self._asked.wait()
+        self._asked.set()
+
+    async def _tell(self) -> bool:
+        """Whether anything was told."""
+        everything, self._everything = self._everything, False
+        now = self._wanted()
+        partings = removals(self._told, now)
+        messages = {topic: said for topic, said in now.items() if everything or self._told.get(topic) != said}
+        if not (partings or messages):
+            return False
+        self._told = together(self._told, now)
+        await self._keep()
+        for topic, payload in partings:
+            await self._publish(topic, payload, retain=True)
+        if partings and messages:
+            await asyncio.sleep(SETTLE_S)  # the same entity may come back under another topic
+        for topic, payload in messages.items():
+            await self._publish(topic, payload, retain=True)
+        self._told = now
+        await self._keep()
+        log.info(
+            "Home Assistant was told of %s devices or entities, and that %s are gone", len(messages), len(partings)
+        )
+        return True
+
+    async def _keep(self) -> None:
+        await asyncio.to_thread(write_announced, self._path, self._told)
+
+    def _wanted(self) -> dict[str, str]:
+        now = dict(self._discovered())
+        if self._clock() >= self._return_at:
+            self._inherited = frozenset()
+        waiting = {topic: self._told[topic] for topic in self._inherited if topic in self._told and topic not in now}
+        return {**now, **waiting} if now else {}

@@ -1,0 +1,29 @@
+"""Where Home Assistant reads whether something is there. Pure."""
+
+from __future__ import annotations
+
+from shared import topics
+
+Availability = dict[str, str]
+
+
+def of_gateway(prefix: str) -> Availability:
+    """The gateway's will says when it has gone."""
+    return {"topic": topics.BRIDGE_STATE.at(prefix=prefix), "value_template": "{{ value_json.state }}"}
+
+
+def of_node(prefix: str, node: str) -> Availability:
+    """Nodes are read from the public list; their own topics are the cluster's."""
+    return {
+        "topic": topics.BRIDGE_NODES.at(prefix=prefix),
+        "value_template": f"{{{{ 'online' if {report(node)}.state == 'online' else 'offline' }}}}",
+    }
+
+
+def of_camera(prefix: str, camera: str) -> Availability:
+    return {"topic": topics.CAMERA_AVAILABILITY.at(camera, prefix=prefix)}
+
+
+def report(node: str) -> str:
+    """The expression, in a template, of what the list of nodes says of one; nothing where it is not in it."""
+    return f"(value_json.nodes.get('{node}') or {{}})"

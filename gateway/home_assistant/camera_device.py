@@ -1,0 +1,97 @@
+"""A camera as a device of Home Assistant. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from gateway.home_assistant.availability import of_camera, of_gateway
+from gateway.home_assistant.device import Device, described, identifier, readable, sentence
+from gateway.home_assistant.gateway_device import gateway_id
+from gateway.home_assistant.sightings import sightings
+from shared import topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.configuration.cameras import Camera
+    from gateway.home_assistant.device import Component
+
+
+def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Device:
+    """What it sees, its pictures, and what can be set and asked. `labels` are those that are followed."""
+    its_id = identifier(prefix, "camera", name)
+    return Device(
+        id=its_id,
+        base=name,
+        information=described(
+            camera.friendly_name or sentence(readable(name)), its_id, "Camera", via_device=gateway_id(prefix)
+        ),
+        availability=(of_gateway(prefix), of_camera(prefix, name)),
+        components={
+            **_controls(prefix, name),
+            **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
+            **sightings(prefix, name, camera, labels),
+        },
+    )
+
+
+def _controls(prefix: str, name: str) -> dict[str, Component]:
+    """What can be set or asked, of a camera that is away, too: one that is switched off can be switched on."""
+    controls: dict[str, Component] = {
+        "connectivity": {
+            "platform": "binary_sensor",
+            "name": "Connectivity",
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            "state_topic": topics.CAMERA_AVAILABILITY.at(name, prefix=prefix),
+            "payload_on": "online",
+            "payload_off": "offline",
+        },
+        "enabled": {"platform": "switch", "name": "Enabled", "icon": "mdi:cctv", **_set(prefix, name, "enabled")},
+        "detect": {
+            "platform": "switch", "name": "Detect", "icon": "mdi:motion-sensor", **_set(prefix, name, "detect"),
+        },
+        "threshold": {
+            "platform": "number", "name": "Threshold", "icon": "mdi:tune-vertical", "entity_category": "config",
+            "min": 0, "max": 1, "step": 0.01, "mode": "slider", **_set(prefix, name, "threshold"),
+        },
+        "fps": {
+            "platform": "number", "name": "Frame rate limit", "icon": "mdi:speedometer", "entity_category": "config",
+            "min": 0.1, "max": 240, "step": 0.1, "mode": "box", "unit_of_measurement": "fps",
+            **_set(prefix, name, "fps"),
+        },
+        "restart": {
+            "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",
+            "command_topic": topics.REQUEST.at("restart_camera", prefix=prefix),
+            "payload_press": json.dumps({"camera": name}),
+        },
+    }  # fmt: skip
+    return {key: {**control, "availability": [of_gateway(prefix)]} for key, control in controls.items()}
+
+
+def _set(prefix: str, name: str, setting: str) -> Component:
+    return {
+        "state_topic": topics.CAMERA_SETTING.at(name, setting, prefix=prefix),
+        "command_topic": topics.CAMERA_SET.at(name, setting, prefix=prefix),
+    }
+
+
+def _pictures(prefix: str, name: str) -> dict[str, Component]:
+    picture = topics.SNAPSHOT.at(name, prefix=prefix)
+    return {
+        "live_view": {"platform": "camera", "name": "Live view", "topic": picture},
+        "snapshot": {
+            "platform": "image",
+            "name": "Snapshot",
+            "image_topic": picture,
+            "content_type": "image/jpeg",
+        },
+        "snapshot_now": {
+            "platform": "button",
+            "name": "Snapshot now",
+            "icon": "mdi:camera",
+            "command_topic": topics.REQUEST.at("snapshot", prefix=prefix),
+            "payload_press": json.dumps({"camera": name}),
+        },
+    }

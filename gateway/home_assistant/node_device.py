@@ -1,0 +1,116 @@
+"""An edge as a device of Home Assistant. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from gateway.home_assistant.availability import of_gateway, of_node, report
+from gateway.home_assistant.device import Device, described, identifier
+from gateway.home_assistant.gateway_device import gateway_id, gateway_name
+from shared import topics
+
+MODEL = "Edge"
+
+if TYPE_CHECKING:
+    from gateway.home_assistant.device import Component
+
+
+def node_device(prefix: str, name: str, version: str) -> Device:
+    """What it computes, how it is, and what can be asked of it. `version` is the edge's own; empty where unknown."""
+    its_id = identifier(prefix, "node", name)
+    more = {"sw_version": version} if version else {}
+    return Device(
+        id=its_id,
+        base=identifier(prefix, name),
+        information=described(f"{gateway_name(prefix)} {name}", its_id, MODEL, via_device=gateway_id(prefix), **more),
+        availability=(of_gateway(prefix), of_node(prefix, name)),
+        components={
+            **_presence(prefix, name),
+            **_figures(prefix, name),
+            "drain": _request(prefix, name, "drain_node", "Give it no work of others", "mdi:pause-circle-outline"),
+            "resume": _request(prefix, name, "resume_node", "Give it work of others", "mdi:play-circle-outline"),
+        },
+    )
+
+
+def tells_of_node(payload: str) -> bool:
+    """Whether a discovery message tells of an edge."""
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return False
+    device = (said.get("dev") or said.get("device")) if isinstance(said, dict) else None
+    return isinstance(device, dict) and device.get("model") == MODEL
+
+
+def _presence(prefix: str, name: str) -> dict[str, Component]:
+    """What is told of a node that is away, too."""
+    nodes, told = topics.BRIDGE_NODES.at(prefix=prefix), report(name)
+    common = {"entity_category": "diagnostic", "availability": [of_gateway(prefix)], "state_topic": nodes}
+    return {
+        "state": {
+            **common,
+            "platform": "sensor",
+            "name": "State",
+            "icon": "mdi:lan-connect",
+            "value_template": f"{{{{ {told}.state | default('offline') }}}}",
+        },
+        "problem": {
+            **common,
+            "platform": "binary_sensor",
+            "name": "Problem",
+            "device_class": "problem",
+            "value_template": f"{{{{ 'ON' if {told}.state != 'online' or {told}.reason else 'OFF' }}}}",
+            "json_attributes_topic": nodes,
+            "json_attributes_template": f"{{{{ {{'reason': {told}.reason | default('')}} | to_json }}}}",
+        },
+    }
+
+
+def _figures(prefix: str, name: str) -> dict[str, Component]:
+    told = report(name)
+    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.at(prefix=prefix)}
+    counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
+    measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
+    return {
+        "tiles_computed": {
+            **counted,
+            "name": "Tiles computed",
+            "icon": "mdi:view-grid",
+            "value_template": f"{{{{ {told}.tiles.own + {told}.tiles.stolen if {told}.tiles else none }}}}",
+        },
+        "tiles_stolen": {
+            **counted,
+            "name": "Tiles stolen",
+            "icon": "mdi:view-grid-plus",
+            "value_template": f"{{{{ {told}.tiles.stolen if {told}.tiles else none }}}}",
+        },
+        "load": {
+            **measured,
+            "name": "Load",
+            "icon": "mdi:chip",
+            "unit_of_measurement": "%",
+            "suggested_display_precision": 0,
+            "value_template": f"{{{{ (100 * {told}.load) | round(1) if {told}.load is number else none }}}}",
+        },
+        "temperature": {
+            **measured,
+            "name": "Temperature",
+            "device_class": "temperature",
+            "unit_of_measurement": "°C",
+            "suggested_display_precision": 0,
+            "value_template": f"{{{{ {told}.temperature | default(none) }}}}",
+        },
+    }
+
+
+def _request(prefix: str, node: str, command: str, name: str, icon: str) -> Component:
+    return {
+        "platform": "button",
+        "name": name,
+        "icon": icon,
+        "entity_category": "config",
+        "command_topic": topics.REQUEST.at(command, prefix=prefix),
+        "payload_press": json.dumps({"node": node}),
+    }

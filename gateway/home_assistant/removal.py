@@ -1,0 +1,64 @@
+"""How Home Assistant is told that something is no more. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+COMPONENTS = "cmps"
+
+Message = tuple[str, str]
+"""A topic and its payload, to be retained."""
+
+
+def removals(before: Mapping[str, str], now: Mapping[str, str]) -> list[Message]:
+    """What is to be published, in this order, before `now` is, where `before` was told last; both by topic.
+
+    An empty payload removes all that a topic told of, the last told first, so that nobody loses the device that it is
+    reached by. A component that its device has no more is named once with nothing but its platform; leaving it out
+    would not remove it.
+    """
+    gone = [(topic, "") for topic in reversed(list(before)) if topic not in now]
+    less = [(topic, _farewell(payload, now[topic])) for topic, payload in before.items() if topic in now]
+    return gone + [(topic, payload) for topic, payload in less if payload]
+
+
+def together(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """All that Home Assistant may know of while `now` takes the place of `before`."""
+    known = {**before, **now}
+    for topic, payload in before.items():
+        farewell = _farewell(payload, now[topic]) if topic in now else ""
+        if farewell:
+            known[topic] = farewell
+    return known
+
+
+def _farewell(before: str, now: str) -> str:
+    """The device of `now` with the components that only `before` had, named once more; empty where there are none."""
+    had, has = _components(before), _components(now)
+    missing = dict(_missing(had, has))
+    if not missing:
+        return ""
+    device = json.loads(now)
+    return json.dumps(
+        {**device, COMPONENTS: {**device.get(COMPONENTS, {}), **missing}}, ensure_ascii=False, separators=(",", ":")
+    )
+
+
+def _missing(had: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    for key, component in had.items():
+        platform = component.get("p") if isinstance(component, dict) else None
+        if key not in has and isinstance(platform, str):
+            yield key, {"p": platform}
+
+
+def _components(payload: str) -> dict[str, Any]:
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return {}
+    found = said.get(COMPONENTS) if isinstance(said, dict) else None
+    return found if isinstance(found, dict) else {}

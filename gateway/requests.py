@@ -1,0 +1,86 @@
+"""Requests to the gateway by MQTT, and their answers."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from shared import topics
+from shared.bridge import Response
+from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from shared.bus import Bus, Received
+
+log = logging.getLogger(__name__)
+
+LARGEST_REQUEST_BYTES = 64 * 1024
+"""A request names a camera or a node."""
+
+if TYPE_CHECKING:
+    Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
+class Requests:
+    """Answers `bridge/request/<command>` at `bridge/response/<command>`, and where MQTT 5 says that it is wanted.
+
+    A command gets the request's JSON object, and returns what is to be told, or raises DeepThingsError.
+    """
+
+    def __init__(self, bus: Bus, commands: Mapping[str, Command]) -> None:
+        self._bus = bus
+        self._commands = commands
+        bus.on_plain(topics.REQUEST, self._on_request)
+
+    async def _on_request(self, received: Received) -> None:
+        (command,) = received.names
+        if received.retained:
+            log.warning("a retained request for %s is left alone", command)
+            return
+        transaction, response = None, Response(command=command, ok=False)
+        try:
+            said = _read(received.payload)
+            transaction = said.get("transaction")
+            response = Response(command=command, ok=True, data=dict(await self._command(command)(said)))
+        except DeepThingsError as error:
+            response = Response(command=command, ok=False, error=str(error))
+        except Exception:  # a mistake of ours in one command must not end the gateway
+            log.exception("request %s failed", command)
+            response = Response(command=command, ok=False, error="it failed; the gateway's log says why")
+        if isinstance(transaction, str | int):
+            response = response.model_copy(update={"transaction": transaction})
+        try:
+            await self._bus.publish(topics.RESPONSE, response, command)
+            await self._bus.answer(received, response)
+        except BrokerError as error:
+            log.warning("request %s could not be answered: %s", command, error)
+
+    def _command(self, name: str) -> Command:
+        if name not in self._commands:
+            raise ConfigurationError(f"no request {name!r}; there are {', '.join(sorted(self._commands))}")
+        return self._commands[name]
+
+
+def named(said: Mapping[str, Any], key: str) -> str:
+    """A name that a request must have. Raises ConfigurationError."""
+    value = said.get(key)
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f'the request must name a {key}, as {{"{key}": "..."}}')
+    return value
+
+
+def _read(payload: bytes) -> dict[str, Any]:
+    if len(payload) > LARGEST_REQUEST_BYTES:
+        raise ConfigurationError(f"a request of {len(payload)} bytes is too large")
+    text = payload.decode(errors="replace").strip()
+    try:
+        said = from_json(text) if text else {}
+    except ValueError:
+        raise ConfigurationError(f"{text[:60]!r} is no JSON") from None
+    if not isinstance(said, dict):
+        raise ConfigurationError("a request is a JSON object, or nothing")
+    return said

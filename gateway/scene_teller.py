@@ -1,0 +1,88 @@
+"""States of scenes on MQTT: retained, told when they change."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from gateway.scene.states import ALL, same
+from shared import topics
+from shared.errors import BrokerError
+from shared.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gateway.scene.states import SceneState
+    from shared.bus import Bus
+    from shared.observations import LabelState
+    from shared.topics import Topic
+
+BOXES_S = 1.0
+"""How often boxes are told while nothing else changes."""
+
+Place = tuple["Topic[LabelState]", tuple[str, ...]]
+
+
+class SceneTeller:
+    """Remembers what was told of each camera."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._told: dict[str, dict[Place, tuple[LabelState, float] | None]] = {}
+        """By camera; None: something is retained there that must be told anew."""
+
+    async def tell(self, camera: str, state: SceneState, now: float) -> None:
+        """Publish what has changed; boxes alone at most every BOXES_S. `now` is monotonic seconds.
+
+        What is retained of labels and zones that are no more is cleared.
+        """
+        places, told = dict(_places(camera, state)), self._told.setdefault(camera, {})
+        for place in [place for place in told if place not in places]:
+            await self._clear(camera, place)
+        for place, label_state in places.items():
+            before = told.get(place)
+            if before is not None and same(before[0], label_state):
+                still = before[0].objects == label_state.objects
+                if still or now - before[1] < BOXES_S:
+                    continue
+            await self._publish(camera, place, label_state, now)
+
+    async def again(self, states: Mapping[str, SceneState]) -> None:
+        """The broker may have forgotten all of them."""
+        self._told = {camera: dict.fromkeys(told) for camera, told in self._told.items()}
+        for camera in self._told.keys() - states.keys():
+            for place in list(self._told[camera]):
+                await self._clear(camera, place)
+        for camera, state in states.items():
+            await self.tell(camera, state, 0.0)
+
+    async def forget(self, camera: str, state: SceneState) -> None:
+        """The camera is gone: nothing retained speaks of it. What cannot be cleared now is when there is a broker."""
+        told = self._told.setdefault(camera, {})
+        for place in {**dict(_places(camera, state)), **told}:
+            told.setdefault(place, None)
+            await self._clear(camera, place)
+
+    async def _publish(self, camera: str, place: Place, state: LabelState, now: float) -> None:
+        topic, names = place
+        self._told[camera][place] = None  # so it stays until the broker has it
+        with contextlib.suppress(BrokerError):
+            await self._bus.publish(topic, state, *names)
+            self._told[camera][place] = state, now
+
+    async def _clear(self, camera: str, place: Place) -> None:
+        topic, names = place
+        with contextlib.suppress(BrokerError):
+            await self._bus.clear(topic, *names)
+            self._told[camera].pop(place, None)
+
+
+def _places(camera: str, state: SceneState) -> Iterator[tuple[Place, LabelState]]:
+    """Every topic of a camera's scene, and its state."""
+    yield (topics.OBJECTS, (camera, ALL)), state.all
+    for label, label_state in state.labels.items():
+        yield (topics.OBJECTS, (camera, slug(label))), label_state
+    for zone, labels in state.zones.items():
+        for label, label_state in labels.items():
+            yield (topics.ZONE_OBJECTS, (camera, zone, label if label == ALL else slug(label))), label_state

@@ -1,0 +1,135 @@
+"""Pictures of what was seen, small enough for the broker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+
+from gateway.annotation import annotate
+from gateway.lettering import plate_size, write_on_plate
+from shared.messages import DetectedObject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.configuration.cameras import Snapshots
+    from shared.letterbox import Pixels
+    from shared.messages import Box
+    from shared.observations import FollowedObject
+
+SNAPSHOT_CAP_BYTES = 900_000
+"""Of a JPEG: the bus takes messages up to 1,000,000 bytes, the broker up to 1,048,576."""
+
+QUALITY_STEP, LOWEST_QUALITY = 20, 40
+"""Below that a JPEG shows less than one of half the size."""
+
+LEAST_PART = 0.5
+"""Of the picture's height and width in a close-up, so of its area a quarter: what is around belongs to the story."""
+
+MARGIN = 0.15
+"""Of the box's size, on each side of it."""
+
+LETTERS_PART, SMALLEST_LETTERS = 1 / 28, 7
+"""The timestamp's letters: their size as part of the picture's height, and the pixels below which nobody reads them."""
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A JPEG of at most SNAPSHOT_CAP_BYTES, and its size in pixels."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+def render(picture: Pixels, objects: Sequence[FollowedObject], settings: Snapshots, captured_at: float) -> Snapshot:
+    """A snapshot of `picture`, uint8 BGR (H, W, 3), of the height that is set or the picture's own if that is less.
+
+    The objects' boxes are in pixels of the picture; `captured_at` is in seconds since 1970 and shown as local time.
+    Takes some milliseconds, for large pictures tens of them: call it in a thread.
+    """
+    height = min(settings.height, picture.shape[0])
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    while True:
+        drawn = _drawn(picture, objects, (width, height), settings, captured_at)
+        for quality in range(settings.quality, min(settings.quality, LOWEST_QUALITY) - 1, -QUALITY_STEP):
+            _, data = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, quality))
+            if data.size <= SNAPSHOT_CAP_BYTES:
+                return Snapshot(data.tobytes(), width, height)
+        width, height = max(1, width // 2), max(1, height // 2)
+
+
+def render_object(picture: Pixels, found: FollowedObject, settings: Snapshots, captured_at: float) -> Snapshot:
+    """A snapshot of one object, close up; otherwise as `render`."""
+    part, there = close_up(picture, found)
+    return render(part, [there], settings, captured_at)
+
+
+def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedObject]:
+    """A view of the part of the picture around an object, and the object with its boxes in that part.
+
+    The part has the picture's proportions, contains the box with a margin as far as the picture goes, and is at least
+    a quarter of the picture.
+    """
+    height, width = picture.shape[:2]
+    left, top, right, bottom = _inside(found.box, width, height)
+    margins = 1 + 2 * MARGIN
+    part = min(1.0, max(LEAST_PART, margins * (right - left) / width, margins * (bottom - top) / height))
+    part_width, part_height = max(1, round(width * part)), max(1, round(height * part))
+    start = _start(left + right, part_width, width)
+    base = _start(top + bottom, part_height, height)
+    box = (left - start, top - base, right - start, bottom - base)
+    box_rel = (box[0] / part_width, box[1] / part_height, box[2] / part_width, box[3] / part_height)
+    there = found.model_copy(update={"box": box, "box_rel": box_rel})
+    return picture[base : base + part_height, start : start + part_width], there
+
+
+def _inside(box: Box, width: int, height: int) -> Box:
+    """The box as far as it is in the picture: a predicted one may reach out of it."""
+    left, top, right, bottom = box
+    return min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height)
+
+
+def _start(ends: float, part: int, whole: int) -> int:
+    """Where a part begins that lies around the middle between two ends, given as their sum, inside of the whole."""
+    return min(max(round((ends - part) / 2), 0), whole - part)
+
+
+def _drawn(
+    picture: Pixels,
+    objects: Sequence[FollowedObject],
+    size: tuple[int, int],
+    settings: Snapshots,
+    captured_at: float,
+) -> Pixels:
+    width, height = size
+    drawn: Pixels = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    if settings.bounding_box:
+        scales = (width / picture.shape[1], height / picture.shape[0]) * 2
+        drawn = annotate(drawn, [_scaled(found, scales) for found in objects])
+    if settings.timestamp:
+        _write_time(drawn, captured_at)
+    return drawn
+
+
+def _scaled(found: FollowedObject, scales: tuple[float, ...]) -> DetectedObject:
+    left, top, right, bottom = (value * scale for value, scale in zip(found.box, scales, strict=True))
+    return DetectedObject(label=found.label, score=found.score, box=(left, top, right, bottom), box_rel=found.box_rel)
+
+
+def _write_time(picture: Pixels, captured_at: float) -> None:
+    """On a plate in the lower left corner, as large as fits."""
+    height, width = picture.shape[:2]
+    words = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(captured_at))
+    size = max(SMALLEST_LETTERS, round(height * LETTERS_PART))
+    while plate_size(words, size)[0] > width and size > SMALLEST_LETTERS:
+        size -= 1
+    plate_width, plate_height = plate_size(words, size)
+    if plate_width <= width and plate_height <= height:
+        centre = (plate_width // 2 + 1, height - plate_height // 2 - 1)
+        write_on_plate(picture, words, centre, WHITE, BLACK, size)

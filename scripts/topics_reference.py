@@ -1,0 +1,32 @@
+"""Writes what docs/ says of the public topics: asyncapi.json, and schemas/ of their payloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gateway.asyncapi import document, schemas
+from gateway.public_topics import INFO, PARAMETERS, ROWS
+from shared.topics import PREFIX
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def files() -> dict[Path, str]:
+    """All that is written, by where it goes below docs/."""
+    made = {Path("asyncapi.json"): document(ROWS, PARAMETERS, INFO, PREFIX)}
+    made |= {Path("schemas", f"{name}.json"): schema for name, schema in schemas(ROWS).items()}
+    return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in made.items()}
+
+
+def main() -> None:
+    (DOCS / "schemas").mkdir(exist_ok=True)
+    wanted = files()
+    for stale in set((DOCS / "schemas").iterdir()) - {DOCS / path for path in wanted}:
+        stale.unlink()
+    for path, text in wanted.items():
+        (DOCS / path).write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

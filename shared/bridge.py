@@ -1,0 +1,75 @@
+"""What the gateway tells of itself, and how it answers requests: payloads of the public topics below `bridge`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from shared.message import Message
+
+
+class PlanInfo(Message):
+    """How frames are divided."""
+
+    epoch: int
+    method: str
+    grid: str
+    cut: tuple[str, ...]
+    tiles: int
+
+
+class BridgeInfo(Message):
+    """What this gateway runs; nothing in it is secret."""
+
+    version: str
+    protocol: int
+    topic_prefix: str
+    model: str
+    labels: tuple[str, ...]
+    plan: PlanInfo
+    cameras: tuple[str, ...] = ()
+    home_assistant: bool = False
+
+
+class BridgeHealth(Message):
+    """How the gateway is, told when it changes and once a minute."""
+
+    at: float = Field(description="seconds since 1970")
+    up_s: float = Field(description="since the gateway started")
+    frames_per_s: float = Field(description="published, over the last minute")
+    published: int
+    dropped: int
+    nodes_online: int
+    cameras_online: int
+    cameras: int
+    problems: tuple[str, ...] = ()
+
+
+class BridgeEventType(StrEnum):
+    NODE_JOINED = "node_joined"
+    NODE_LOST = "node_lost"
+    CAMERA_LOST = "camera_lost"
+    CAMERA_BACK = "camera_back"
+    REPLANNED = "replanned"
+    CONFIGURATION_RELOADED = "configuration_reloaded"
+
+
+class BridgeEvent(Message):
+    """Something that happened to the cluster."""
+
+    type: BridgeEventType
+    name: str = Field(default="", description="of the node or camera")
+    reason: str = ""
+    at: float = Field(description="seconds since 1970")
+
+
+class Response(Message):
+    """The answer to a request; `transaction` is the request's, if it had one."""
+
+    command: str
+    ok: bool
+    error: str = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+    transaction: str | int | None = None

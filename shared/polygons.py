@@ -1,0 +1,157 @@
+"""Polygons in configuration: corners of masks and zones. Pure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import isfinite
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from shared.crossings import crossing, on_one_line
+from shared.frames import LONGEST_SIDE
+
+MOST_CORNERS = 200
+"""Of one polygon; every object of every frame is held against all sides, and nobody draws more by hand."""
+
+EDGE = 1e-9
+"""How near a side a point counts as on it, as part of the polygon's greatest coordinate: what rounding makes."""
+
+Corner = tuple[float, float]
+
+
+def polygon_of(value: object) -> tuple[Corner, ...]:
+    """Corners from "x,y,x,y,x,y" (Frigate's), a list of numbers, of "x,y", or of pairs.
+
+    Raises ValueError for what is no polygon with an area: "what is wrong; what would be right".
+    """
+    numbers = [_number(part) for part in _flat(value)]
+    if len(numbers) % 2:
+        raise ValueError(f"{len(numbers)} numbers are no pairs; write x,y for each corner")
+    corners = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if len(corners) > 3 and corners[0] == corners[-1]:
+        del corners[-1]  # drawn until it closed
+    _check(corners)
+    return tuple(corners)
+
+
+def polygons_of(value: object) -> object:
+    """Several polygons as they are, a single one as a list of itself."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple) and value and not _several(value):
+        return [value]
+    return value
+
+
+Polygon = Annotated[
+    tuple[Corner, ...],
+    BeforeValidator(polygon_of, json_schema_input_type=str | list[float] | list[str] | list[Corner]),
+]
+"""Three corners or more, (x, y) in parts of the picture when all are at most 1, in pixels of it otherwise."""
+
+Polygons = Annotated[tuple[Polygon, ...], BeforeValidator(polygons_of, json_schema_input_type=Polygon | list[Polygon])]
+"""Several polygons; a single one may stand for itself."""
+
+
+def in_parts(polygon: Polygon) -> bool:
+    """Whether its corners are parts of the picture rather than pixels."""
+    return all(x <= 1 and y <= 1 for x, y in polygon)
+
+
+def scaled(polygon: Polygon, width: int, height: int) -> Polygon:
+    """The polygon in pixels of a picture of that size."""
+    if not in_parts(polygon):
+        return polygon
+    return tuple((x * width, y * height) for x, y in polygon)
+
+
+def contains(polygon: Polygon, x: float, y: float) -> bool:
+    """Whether a point, in the polygon's own units, is inside; its sides count as inside. Ray casting (even-odd)."""
+    inside = False
+    near = EDGE * max(max(corner) for corner in polygon)
+    for (x1, y1), (x2, y2) in sides(polygon):
+        if _on_side(x1, y1, x2, y2, x, y, near):
+            return True
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            inside = not inside
+    return inside
+
+
+def area(polygon: Polygon) -> float:
+    """What it encloses, in its own units squared."""
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in sides(polygon))) / 2
+
+
+def sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
+    """From every corner to the next, the last one back to the first."""
+    return list(pairwise([*polygon, polygon[0]]))
+
+
+def _flat(value: object) -> list[object]:
+    """The numbers, as they were written."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if not isinstance(value, list | tuple):
+        raise ValueError('no polygon; write "x,y,x,y,x,y" with three corners or more')  # noqa: TRY004  (pydantic's)
+    parts: list[object] = []
+    for item in value:
+        if isinstance(item, list | tuple):
+            if len(item) != 2:
+                raise ValueError(f"a corner has {len(item)} numbers; write two, [x, y]")
+            parts += item
+        else:
+            parts += _flat(item) if isinstance(item, str) else [item]
+    return parts
+
+
+def _several(value: list[object] | tuple[object, ...]) -> bool:
+    """Whether the items of a list are polygons, not corners or numbers."""
+    return any(
+        (isinstance(item, str) and item.count(",") > 1)
+        or (isinstance(item, list | tuple) and (len(item) > 2 or any(isinstance(part, list | tuple) for part in item)))
+        for item in value
+    )
+
+
+def _number(part: object) -> float:
+    try:
+        number = float("nan" if isinstance(part, bool) or not isinstance(part, str | int | float) else part)
+    except (ValueError, OverflowError):
+        number = float("nan")
+    if not isfinite(number):
+        raise ValueError('not all of it is numbers; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
+    if not 0 <= number <= LONGEST_SIDE:
+        where = "negative" if number < 0 else "larger than any picture"
+        raise ValueError(f"{number:g} is {where}; write parts of the picture from 0 to 1, or pixels")
+    return number
+
+
+def _check(corners: list[Corner]) -> None:
+    if len(corners) < 3:
+        raise ValueError(f"{len(corners)} corners enclose nothing; write three or more")
+    if len(corners) > MOST_CORNERS:
+        raise ValueError(f"{len(corners)} corners are too many; write at most {MOST_CORNERS}")
+    if on_one_line(corners):
+        raise ValueError("its corners are on one line, so it encloses nothing; move one of them")
+    crossed = crossing(sides(tuple(corners)))
+    if crossed is not None:
+        first, second = crossed
+        raise ValueError(
+            f"the sides from corner {first + 1} and from corner {second + 1} cross or touch; "
+            "list the corners in their order around it"
+        )
+    if area(tuple(corners)) < 1 and not in_parts(tuple(corners)):
+        raise ValueError(
+            "a number is above 1, so all are pixels, and it is smaller than one; "
+            "write parts of the picture from 0 to 1, or pixels"
+        )
+
+
+def _on_side(x1: float, y1: float, x2: float, y2: float, x: float, y: float, near: float) -> bool:
+    """Whether a point is on a side, within rounding."""
+    along, up = x2 - x1, y2 - y1
+    length = (along * along + up * up) ** 0.5
+    if abs(along * (y - y1) - up * (x - x1)) > near * length:
+        return False
+    return min(x1, x2) - near <= x <= max(x1, x2) + near and min(y1, y2) - near <= y <= max(y1, y2) + near

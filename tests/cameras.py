@@ -1,0 +1,167 @@
+"""Real cameras and a real edge's side of them for tests: servers as processes, and what agents report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from camera_sources.settings import AssignedCamera, CameraSettings
+from edge.cameras.sessions import CameraSessions
+from edge.cameras.supervisor import CameraSupervisor
+from gateway.demo.cluster import free_port
+from shared.addresses import LOOPBACK, Address
+from shared.frames import Outcome
+from shared.messages import State
+from shared.wire.connection import Traffic
+from shared.wire.server import DataServer
+
+SERVERS = Path(__file__).parent / "servers"
+SYSTEM_PYTHON = "/usr/bin/python3"
+RTSP_PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"  # noqa: E501
+
+
+class CameraServer:
+    """A camera on the network, which can be frozen, killed and started as another one on the same port."""
+
+    def __init__(self, *command):
+        self.port = free_port()
+        self._command = command
+        self._process = None
+
+    def start(self, *options):
+        command = [str(self.port) if word == "PORT" else word for word in (*self._command, *options)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline() == "ready\n", f"{command} did not start"
+        return self
+
+    def freeze(self):
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
+
+
+@contextlib.contextmanager
+def web_camera(*options, start=True):
+    server = CameraServer(sys.executable, str(SERVERS / "web_camera.py"), "PORT")
+    try:
+        yield server.start(*options) if start else server
+    finally:
+        server.kill()
+
+
+@contextlib.contextmanager
+def rtsp_camera(*options):
+    """`options` are width, height, codec and perhaps user:password."""
+    server = CameraServer(SYSTEM_PYTHON, str(SERVERS / "rtsp_server.py"), "PORT")
+    try:
+        yield server.start(*options)
+    finally:
+        server.kill()
+
+
+class Desk:
+    """An edge as its agents see it: it takes frames, and remembers what was said of cameras. Frames end at once."""
+
+    def __init__(self):
+        self.said = {}
+        self.everything = []
+        self.frames = {}
+        self._news = asyncio.Event()
+        self.sessions = CameraSessions("edge-1", self, self, credit=2)
+        self.server = DataServer(self._serve, Address(LOOPBACK, 0), Traffic())
+        self.supervisor = CameraSupervisor(self.server.address, self.sessions)
+        self.sessions.invite()
+
+    async def _serve(self, connection, first, _):
+        await self.sessions.serve(connection, first)
+
+    def post(self, _, stats, camera):
+        """As the bus."""
+        self.said[camera] = stats
+        self.everything.append(stats)
+        self._news.set()
+
+    async def accept(self, info, picture, finished):
+        """As the owner."""
+        self.frames.setdefault(info.camera, []).append((info, picture))
+        self._news.set()
+        finished(Outcome.PUBLISHED)
+
+    def newest(self, camera="front"):
+        return self.frames[camera][-1][0]
+
+    def count(self, camera="front"):
+        return len(self.frames.get(camera, ()))
+
+    def state(self, camera="front"):
+        """State and reason as told last."""
+        said = self.said.get(camera)
+        return (None, "") if said is None else (said.state, said.reason)
+
+    async def until(self, what, condition, timeout_s=30):
+        """Wait until `condition()` holds, and return the seconds that it took."""
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen; told was {self.said}") from None
+        return time.monotonic() - begun
+
+    async def until_online(self, camera="front", timeout_s=30):
+        return await self.until(f"{camera} online", lambda: self.state(camera)[0] is State.ONLINE, timeout_s)
+
+    async def until_offline(self, reason, camera="front", timeout_s=30):
+        return await self.until(
+            f"{camera} offline: {reason}",
+            lambda: self.state(camera)[0] is State.OFFLINE and reason in self.state(camera)[1], timeout_s,
+        )  # fmt: skip
+
+    async def until_more(self, frames, camera="front", timeout_s=30):
+        """So many frames more than now."""
+        enough = self.count(camera) + frames
+        return await self.until(f"{frames} more frames", lambda: self.count(camera) >= enough, timeout_s)
+
+
+@contextlib.asynccontextmanager
+async def desk():
+    """An edge's side with a supervisor, both running."""
+    here = Desk()
+    running = [asyncio.create_task(here.server.run()), asyncio.create_task(here.supervisor.run())]
+    try:
+        yield here
+    finally:
+        for task in reversed(running):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def assigned(source, *, detect=True, rate=None, **settings):
+    return AssignedCamera(settings=CameraSettings(source=source, **settings), detect=detect, fps=rate)
+
+
+def children():
+    """Command lines of our child processes, by id."""
+    lines = {}
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid():
+                lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return lines

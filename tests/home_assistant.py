@@ -1,0 +1,275 @@
+"""A real Home Assistant for tests: installed on first use, started on a folder, asked over its own interfaces.
+
+DEEPTHINGS_HOME_ASSISTANT names the version that must be there (2025.4.4, say); any other word requires the newest one
+that this Python can run. DEEPTHINGS_HOME_ASSISTANT_PYTHON is the interpreter for it, if it is not our own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.demo.cluster import free_port
+from shared.addresses import LOOPBACK
+from shared.processes import dying_with_parent, stop_process
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from shared.addresses import Address
+
+CACHE = Path("~/.cache/deepthings-test").expanduser()
+INSTALL_TIMEOUT_S = 1200.0
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 30.0
+REQUEST_TIMEOUT_S = 20.0
+LOOK_AGAIN_S = 0.2
+"""Home Assistant does not call back: its states are asked for until they are right."""
+
+VERSIONS = (((3, 13, 2), "2026.2.3"), ((3, 13, 0), "2025.4.4"), ((3, 12, 0), "2024.11.3"), ((3, 11, 0), "2024.3.3"))
+"""The newest that is tried with a Python from this one on."""
+
+NEEDED = ("api", "camera", "config", "device_automation", "image", "mqtt", "recorder", "websocket_api")
+REQUIREMENTS = f"""
+import json, pathlib, homeassistant
+from homeassistant.bootstrap import CORE_INTEGRATIONS, DEFAULT_INTEGRATIONS
+folder = pathlib.Path(homeassistant.__file__).parent / "components"
+names, needed = {{*CORE_INTEGRATIONS, *DEFAULT_INTEGRATIONS, *{NEEDED!r}}}, set()
+while names:
+    name = names.pop()
+    manifest = json.loads((folder / name / "manifest.json").read_text())
+    needed |= {{name, *manifest.get("requirements", [])}}
+    names |= set(manifest.get("dependencies", [])) - needed
+print("\\n".join(sorted(each for each in needed if "=" in each)))
+"""
+"""Prints what those parts of Home Assistant need that it would otherwise install when it starts."""
+
+CONFIGURATION = """
+homeassistant:
+  name: Test
+  time_zone: UTC
+  auth_providers:
+    - type: command_line
+      command: {command}
+http:
+  server_host: {host}
+  server_port: {port}
+api:
+config:
+websocket_api:
+automation: !include_dir_merge_list automations
+logger:
+  default: warning
+"""
+
+CLIENT = "http://127.0.0.1/"
+
+
+class NotInstallableError(Exception):
+    """No Home Assistant can be had here; the message says why."""
+
+
+def required() -> bool:
+    """Whether tests must fail rather than be skipped where there is no Home Assistant."""
+    return bool(os.environ.get("DEEPTHINGS_HOME_ASSISTANT"))
+
+
+def install() -> Path:
+    """The Python of an environment with Home Assistant. Raises NotInstallableError."""
+    interpreter = os.environ.get("DEEPTHINGS_HOME_ASSISTANT_PYTHON", sys.executable)
+    asked = subprocess.run(
+        [interpreter, "-c", "import sys; print(*sys.version_info[:3])"], capture_output=True, text=True, check=True
+    )
+    python = tuple(int(part) for part in asked.stdout.split())
+    wanted = re.fullmatch(r"20\d\d\.\d+(\.\d+)?", os.environ.get("DEEPTHINGS_HOME_ASSISTANT", ""))
+    version = wanted[0] if wanted else next(version for least, version in VERSIONS if python >= least)
+    folder = CACHE / f"home-assistant-{version}-python-{python[0]}.{python[1]}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                _run(interpreter, "-m", "venv", str(folder))
+                _pip(folder, f"homeassistant=={version}")
+                _pip(folder, *_run(str(folder / "bin/python"), "-c", REQUIREMENTS).split())
+            except (subprocess.SubprocessError, OSError) as error:
+                words = str(getattr(error, "stderr", "") or error).strip().splitlines()
+                raise NotInstallableError(f"Home Assistant {version} cannot be installed: {words[-1]}") from error
+            (folder / "complete").touch()
+    return folder / "bin/python"
+
+
+def _pip(folder: Path, *names: str) -> None:
+    _run(str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *names)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=INSTALL_TIMEOUT_S).stdout
+
+
+class HomeAssistant:
+    """One that runs on `folder`, on a port of its own, with a user for the tests."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._python = python
+        self._process: asyncio.subprocess.Process | None = None
+        self._token = ""
+        (folder / "automations").mkdir(parents=True)
+        (folder / "configuration.yaml").write_text(
+            CONFIGURATION.format(host=LOOPBACK, port=self.port, command=shutil.which("true"))
+        )
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "output.log").read_text()
+
+    async def start(self) -> None:
+        """Start, and wait until it says that it runs."""
+        with (self.folder / "output.log").open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *dying_with_parent(), str(self._python), "-m", "homeassistant", "--config", str(self.folder),
+                "--skip-pip", stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        await self.until("Home Assistant's start", self._runs, START_TIMEOUT_S)
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            await stop_process(self._process, STOP_TIMEOUT_S)
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def set_up_mqtt(self, broker: Address) -> None:
+        """As a person does it: add the integration, name the broker."""
+        flow = await self.post("config/config_entries/flow", {"handler": "mqtt"})
+        done = await self.post(
+            f"config/config_entries/flow/{flow['flow_id']}", {"broker": broker.host, "port": broker.port}
+        )
+        assert done["type"] == "create_entry", done
+
+    async def states(self) -> dict[str, dict[str, Any]]:
+        """All entities by id: `state` and `attributes`."""
+        return {each["entity_id"]: each for each in json.loads(await self.get("states"))}
+
+    async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 15.0) -> Any:  # noqa: ANN401
+        """Ask until the awaited `condition()` holds; returns what it gave."""
+        said: Any = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (said := await condition()):
+                    await asyncio.sleep(LOOK_AGAIN_S)
+        except TimeoutError:
+            raise AssertionError(f"{what} did not happen in {timeout_s:.0f} s; Home Assistant: {self.log}") from None
+        return said
+
+    async def until_states(self, timeout_s: float = 15.0, **wanted: str | None) -> dict[str, dict[str, Any]]:
+        """Until these entities, written with __ for the dot, have these states; None is for one that is gone."""
+        expected = {name.replace("__", ".", 1): state for name, state in wanted.items()}
+        seen: dict[str, Any] = {}
+
+        async def right() -> bool:
+            seen.clear()
+            seen.update(await self.states())
+            return {name: seen[name]["state"] if name in seen else None for name in expected} == expected
+
+        try:
+            await self.until(f"{expected}", right, timeout_s)
+        except AssertionError as error:
+            found = {name: seen.get(name, {}).get("state") for name in expected}
+            raise AssertionError(f"{error}\nlast seen: {found}\nall: {sorted(seen)}") from None
+        return seen
+
+    async def call(self, service: str, **data: object) -> None:
+        """Call a service, as `switch.turn_off`."""
+        await self.post(f"services/{service.replace('.', '/')}", data)
+
+    async def ask(self, *commands: dict[str, Any]) -> list[Any]:
+        """The answers to commands of the WebSocket interface."""
+        script = Path(__file__).with_name("home_assistant_socket.py")
+        url = f"ws://{LOOPBACK}:{self.port}/api/websocket"
+        process = await asyncio.create_subprocess_exec(
+            str(self._python), str(script), url,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        words = json.dumps({"token": self._token, "commands": commands}).encode()
+        output, _ = await asyncio.wait_for(process.communicate(words), REQUEST_TIMEOUT_S)
+        assert process.returncode == 0
+        answers: list[Any] = json.loads(output)
+        return answers
+
+    async def get(self, path: str) -> bytes:
+        """The body of an address below /api."""
+        return await asyncio.to_thread(self._request, f"/api/{path}", None, "application/json")
+
+    async def post(self, path: str, data: object) -> Any:  # noqa: ANN401
+        body = json.dumps(data).encode()
+        return json.loads(await asyncio.to_thread(self._request, f"/api/{path}", body, "application/json"))
+
+    async def check_configuration(self) -> str:
+        """Home Assistant's own errors in its configuration, automations included; empty where it has none."""
+        answer = await self.post("config/core/check_config", {})
+        return str(answer["errors"] or "")
+
+    def _request(self, path: str, body: bytes | None, kind: str) -> bytes:
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.port}{path}", body)  # noqa: S310
+        request.add_header("Content-Type", kind)
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as answer:  # noqa: S310
+                content: bytes = answer.read()
+                return content
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(f"{path}: {error.code} {error.read().decode(errors='replace')}") from None
+
+    async def _runs(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.log
+        with contextlib.suppress(OSError, AssertionError):
+            if not self._token:
+                self._token = await asyncio.to_thread(self._log_in)
+            return bool(json.loads(await self.get("config"))["state"] == "RUNNING")
+        return False
+
+    def _log_in(self) -> str:
+        """The first who logs in owns it."""
+        asked = {"client_id": CLIENT, "handler": ["command_line", None], "redirect_uri": CLIENT}
+        flow = json.loads(self._request("/auth/login_flow", json.dumps(asked).encode(), "application/json"))
+        answer = {"client_id": CLIENT, "username": "test", "password": "test"}
+        path = f"/auth/login_flow/{flow['flow_id']}"
+        done = json.loads(self._request(path, json.dumps(answer).encode(), "application/json"))
+        form = {"client_id": CLIENT, "grant_type": "authorization_code", "code": done["result"]}
+        words = self._request("/auth/token", urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded")
+        return str(json.loads(words)["access_token"])
+
+
+@contextlib.asynccontextmanager
+async def running_home_assistant(
+    python: Path, folder: Path, automations: Sequence[Path] = ()
+) -> AsyncIterator[HomeAssistant]:
+    """A Home Assistant with these files of automations, for as long as the context lasts."""
+    home = HomeAssistant(python, folder)
+    for file in automations:
+        shutil.copy(file, folder / "automations" / file.name)
+    try:
+        await home.start()
+        yield home
+    finally:
+        await home.stop()

@@ -1,0 +1,417 @@
+"""Webhooks to a real server on loopback: retries, time-outs, refusals, signatures, TLS, overflow, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import shutil
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.configuration.automation import Hooks as HooksSection
+from gateway.configuration.automation import Webhook
+from gateway.hooks import Hooks, webhook
+from gateway.hooks.lane import AT_ONCE
+from gateway.hooks.line import WAITING_CAP
+from gateway.hooks.signing import signature
+from shared.addresses import LOOPBACK
+from shared.errors import ConfigurationError
+from shared.observations import EventType
+from tests.hook_events import event, trigger
+
+OK = b"HTTP/1.1 204 No Content\r\n\r\n"
+KEY = "s3cret"
+DEADLINE_S = 15
+
+
+def status(code, *headers):
+    return "\r\n".join([f"HTTP/1.1 {code} Because", "Content-Length: 0", *headers, "", ""]).encode()
+
+
+@dataclass
+class Request:
+    line: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+class Receiver:
+    """A server that notes requests and answers with `answers` in turn, the last one again and again.
+
+    An answer is bytes; None closes the connection without a word; a future is waited for first; a function writes.
+    """
+
+    def __init__(self, *answers):
+        self.answers = list(answers) or [OK]
+        self.requests = []
+        self.at_once = self.most_at_once = 0
+        self.port = 0
+        self._news = asyncio.Event()
+        self._serving = set()
+
+    def url(self, path="/hook", host=LOOPBACK, scheme="http"):
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    async def until(self, count):
+        async with asyncio.timeout(DEADLINE_S):
+            while len(self.requests) < count:
+                self._news.clear()
+                await self._news.wait()
+
+    async def end(self):
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def serve(self, reader, writer):
+        self._serving.add(asyncio.current_task())
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.requests.append(Request(head[0], headers, body, time.monotonic()))
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            self._news.set()
+            if isinstance(answer, asyncio.Future):
+                answer = await answer
+            if callable(answer):
+                await answer(writer)
+            elif answer is not None:
+                writer.write(answer)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self.at_once -= 1
+            self._serving.discard(asyncio.current_task())
+            writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def receiving(*answers, tls=None):
+    receiver = Receiver(*answers)
+    server = await asyncio.start_server(receiver.serve, LOOPBACK, 0, ssl=tls)
+    receiver.port = server.sockets[0].getsockname()[1]
+    try:
+        yield receiver
+    finally:
+        server.close()
+        await receiver.end()
+
+
+@contextlib.asynccontextmanager
+async def running(*webhooks):
+    hooks = Hooks(HooksSection(webhooks=webhooks))
+    task = asyncio.create_task(hooks.run())
+    await asyncio.sleep(0)
+    try:
+        yield hooks
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def post_to(url, **settings):
+    return Webhook(url=url, **settings)
+
+
+async def account(hooks, **expected):
+    """Wait until the only hook has nothing more to do; its account must say so then."""
+    async with asyncio.timeout(DEADLINE_S):
+        await hooks._lanes[0].drain()
+    counts = counts_of(hooks)
+    assert {name: getattr(counts, name) for name in expected} == expected
+    assert counts.notified == counts.delivered + counts.failed + counts.dropped
+
+
+def counts_of(hooks):
+    (counts,) = hooks.counts().values()
+    return counts
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(webhook, "FIRST_RETRY_S", 0.01)
+
+
+async def test_an_event_arrives_whole_and_signed():
+    seen = event(zones=("yard",))
+    async with receiving() as receiver, running(post_to(receiver.url("/a?b=c"), secret=KEY)) as hooks:
+        hooks.notify(seen)
+        await account(hooks, delivered=1)
+    (request,) = receiver.requests
+    assert request.line == "POST /a?b=c HTTP/1.1"
+    assert json.loads(request.body) == json.loads(seen.model_dump_json())
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-deepthings-event"] == "new"
+    stamp = request.headers["x-deepthings-timestamp"]
+    assert abs(time.time() - int(stamp)) < DEADLINE_S
+    assert request.headers["x-deepthings-signature"] == signature(KEY, stamp, request.body)
+
+
+async def test_a_trigger_arrives_as_one():
+    async with receiving() as receiver, running(post_to(receiver.url(), events=("trigger",))) as hooks:
+        hooks.notify(trigger("person_in_yard", zone="yard"))
+        hooks.notify(event())
+        await account(hooks, delivered=1)
+    (request,) = receiver.requests
+    assert request.headers["x-deepthings-event"] == "trigger"
+    assert json.loads(request.body)["name"] == "person_in_yard"
+
+
+@pytest.mark.parametrize("first", [status(500), status(503), status(429), None, b"Hello, I am no HTTP\r\n\r\n"])
+async def test_what_may_pass_is_tried_again_with_the_same_delivery(first):
+    async with receiving(first, OK) as receiver, running(post_to(receiver.url())) as hooks:
+        hooks.notify(event())
+        await account(hooks, delivered=1)
+    one, two = receiver.requests
+    assert one.headers["x-deepthings-delivery"] == two.headers["x-deepthings-delivery"]
+    assert one.body == two.body
+
+
+@pytest.mark.parametrize("code", [400, 401, 404, 410, 422])
+async def test_what_is_refused_is_not_tried_again(code, caplog):
+    async with receiving(status(code)) as receiver, running(post_to(receiver.url())) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+    assert len(receiver.requests) == 1
+    assert f"webhook 1 ({LOOPBACK}): 1 event not delivered: the server answers {code}" in caplog.text
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+async def test_a_redirection_to_another_host_is_not_followed(code, caplog):
+    async with receiving() as other, receiving(status(code, f"Location: {other.url(host='localhost')}")) as receiver:
+        async with running(post_to(receiver.url(), secret=KEY)) as hooks:
+            hooks.notify(event())
+            await account(hooks, failed=1)
+        assert (len(receiver.requests), other.requests) == (1, [])
+    assert "write the final address" in caplog.text
+
+
+async def test_the_tries_are_as_many_as_the_configuration_says(caplog):
+    async with receiving(status(500)) as receiver, running(post_to(receiver.url(), retries=2)) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+    assert len(receiver.requests) == 3
+    assert "the server answers 500, 3 times" in caplog.text
+
+
+async def test_no_retries_is_one_try():
+    async with receiving(status(500)) as receiver, running(post_to(receiver.url(), retries=0)) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+    assert len(receiver.requests) == 1
+
+
+async def test_a_server_is_given_the_time_that_it_asks_for():
+    async with receiving(status(503, "Retry-After: 1"), OK) as receiver, running(post_to(receiver.url())) as hooks:
+        hooks.notify(event())
+        await account(hooks, delivered=1)
+    one, two = receiver.requests
+    assert two.at - one.at >= 0.99
+
+
+async def test_a_silent_server_costs_its_time_and_no_more(caplog):
+    silence = asyncio.get_running_loop().create_future()
+    async with receiving(silence) as receiver, running(post_to(receiver.url(), timeout=0.5, retries=1)) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+        assert len(receiver.requests) == 2
+    assert "no answer within 0.5 s, 2 times" in caplog.text
+
+
+async def test_a_server_that_drips_its_answer_costs_its_time_and_no_more(caplog):
+    async def drip(writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"X-More: yes\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with receiving(drip) as receiver, running(post_to(receiver.url(), timeout=0.2, retries=0)) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+    assert "no answer within 0.2 s" in caplog.text
+
+
+async def test_the_body_of_an_answer_is_not_read():
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nand so on"
+    async with receiving(endless) as receiver, running(post_to(receiver.url())) as hooks:
+        hooks.notify(event())
+        await account(hooks, delivered=1)
+
+
+async def test_nobody_there_is_told_without_the_address(caplog):
+    caplog.set_level("DEBUG")
+    async with receiving() as receiver:
+        url = receiver.url("/hooks/t0ken?key=k3y").replace("://", "://someone:passw0rd@")
+    async with running(post_to(url, secret=KEY, retries=2)) as hooks:
+        hooks.notify(event())
+        await account(hooks, failed=1)
+        assert "t0ken" not in str(hooks.counts())
+    assert "it cannot be reached, 3 times" in caplog.text
+    assert [word for word in ("t0ken", "k3y", "passw0rd", KEY, "someone") if word in caplog.text] == []
+
+
+async def test_no_part_of_the_address_is_logged_when_all_goes_well_either(caplog):
+    caplog.set_level("DEBUG")
+    async with receiving() as receiver:
+        url = receiver.url("/hooks/t0ken?key=k3y").replace("://", "://someone:passw0rd@")
+        async with running(post_to(url)) as hooks:
+            hooks.notify(event())
+            await account(hooks, delivered=1)
+    login = base64.b64encode(b"someone:passw0rd").decode()
+    assert receiver.requests[0].headers["authorization"] == f"Basic {login}"
+    assert [word for word in ("t0ken", "k3y", "passw0rd", login) if word in caplog.text] == []
+
+
+async def test_proxies_of_the_environment_are_not_used(monkeypatch):
+    async with receiving() as proxy, receiving() as receiver:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
+        async with running(post_to(receiver.url())) as hooks:
+            hooks.notify(event())
+            await account(hooks, delivered=1)
+        assert (len(receiver.requests), proxy.requests) == (1, [])
+
+
+async def test_a_slow_server_gets_so_many_at_once_and_the_rest_after_them():
+    gate = asyncio.get_running_loop().create_future()
+    async with receiving(gate) as receiver, running(post_to(receiver.url())) as hooks:
+        for number in range(3 * AT_ONCE):
+            hooks.notify(event(object_id=str(number)))
+        await receiver.until(AT_ONCE)
+        assert (counts_of(hooks).under_way, counts_of(hooks).waiting) == (AT_ONCE, 2 * AT_ONCE)
+        gate.set_result(OK)
+        await account(hooks, delivered=3 * AT_ONCE)
+    assert receiver.most_at_once == AT_ONCE
+
+
+async def test_a_hook_that_hangs_delays_no_other_hook():
+    silence = asyncio.get_running_loop().create_future()
+    async with receiving(silence) as deaf, receiving() as receiver:
+        async with running(post_to(deaf.url()), post_to(receiver.url())) as hooks:
+            for number in range(50):
+                hooks.notify(event(object_id=str(number)))
+            await receiver.until(50)
+        assert len(deaf.requests) == AT_ONCE
+
+
+async def test_more_than_can_wait_cost_the_oldest(caplog):
+    gate = asyncio.get_running_loop().create_future()
+    async with receiving(gate) as receiver, running(post_to(receiver.url())) as hooks:
+        for number in range(AT_ONCE):
+            hooks.notify(event(object_id=str(number)))
+        await receiver.until(AT_ONCE)
+        for number in range(AT_ONCE, AT_ONCE + WAITING_CAP + 5):
+            hooks.notify(event(object_id=str(number)))
+        assert (counts_of(hooks).dropped, counts_of(hooks).waiting) == (5, WAITING_CAP)
+        gate.set_result(OK)
+        await account(hooks, delivered=AT_ONCE + WAITING_CAP)
+    arrived = {json.loads(request.body)["id"] for request in receiver.requests}
+    assert arrived == {str(number) for number in range(AT_ONCE + WAITING_CAP + 5)} - {
+        str(number) for number in range(AT_ONCE, AT_ONCE + 5)
+    }
+    assert caplog.text.count("dropped") == 1
+
+
+async def test_the_end_of_an_object_arrives_after_its_beginning_though_that_had_to_be_tried_again():
+    async with receiving(status(500), status(500), OK) as receiver, running(post_to(receiver.url())) as hooks:
+        hooks.notify(event(EventType.NEW))
+        hooks.notify(event(EventType.END))
+        await account(hooks, delivered=2)
+    assert [request.headers["x-deepthings-event"] for request in receiver.requests] == ["new", "new", "new", "end"]
+
+
+async def test_what_is_seen_just_before_the_end_is_still_delivered():
+    async with receiving() as receiver:
+        async with running(post_to(receiver.url())) as hooks:
+            for number in range(20):
+                hooks.notify(event(EventType.END, object_id=str(number)))
+        assert len(receiver.requests) == 20
+        assert counts_of(hooks).delivered == 20
+
+
+async def test_the_end_does_not_wait_for_a_silent_server(monkeypatch, caplog):
+    monkeypatch.setattr("gateway.hooks.DRAIN_S", 0.1)
+    silence = asyncio.get_running_loop().create_future()
+    async with receiving(silence) as receiver:
+        async with asyncio.timeout(DEADLINE_S), running(post_to(receiver.url(), timeout=60)) as hooks:
+            for number in range(AT_ONCE + 2):
+                hooks.notify(event(object_id=str(number)))
+            await receiver.until(AT_ONCE)
+        counts = counts_of(hooks)
+    assert (counts.notified, counts.dropped, counts.under_way) == (AT_ONCE + 2, AT_ONCE + 2, 0)
+    assert f"{AT_ONCE + 2} events not delivered before the end" in caplog.text
+
+
+async def test_without_hooks_there_is_nothing_to_do():
+    async with running() as hooks:
+        hooks.notify(event())
+        assert hooks.counts() == {}
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port/", "http://", "ftp://host/t0ken", "t0ken"])
+def test_an_address_that_is_none_is_refused_and_not_shown(url):
+    with pytest.raises(ConfigurationError, match="write it as http") as raised:
+        webhook.host_of(url)
+    assert "t0ken" not in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl here to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificate")
+    made, key = folder / "made.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", key, "-out", made, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return made, key
+
+
+def serving_with(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(certificate, caplog):
+    async with receiving(tls=serving_with(certificate)) as receiver:
+        async with running(post_to(receiver.url(host="localhost", scheme="https"))) as hooks:
+            hooks.notify(event())
+            await account(hooks, failed=1)
+        assert receiver.requests == []
+    assert "its certificate is not trusted: self" in caplog.text
+    assert "times" not in caplog.text
+
+
+async def test_a_certificate_for_another_host_is_refused(certificate, monkeypatch, caplog):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with receiving(tls=serving_with(certificate)) as receiver:
+        async with running(post_to(receiver.url(scheme="https"))) as hooks:
+            hooks.notify(event())
+            await account(hooks, failed=1)
+        assert receiver.requests == []
+    assert "its certificate is not trusted: IP address mismatch" in caplog.text
+
+
+async def test_an_authority_that_this_machine_trusts_counts(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    async with receiving(tls=serving_with(certificate)) as receiver:
+        async with running(post_to(receiver.url(host="localhost", scheme="https"))) as hooks:
+            hooks.notify(event())
+            await account(hooks, delivered=1)
+        assert len(receiver.requests) == 1

@@ -1,0 +1,59 @@
+"""A real RTSP server for tests, by GStreamer: rtsp://127.0.0.1:PORT/camera. Run it with the system's Python.
+
+    /usr/bin/python3 rtsp_server.py PORT WIDTH HEIGHT CODEC [USER:PASSWORD]
+
+CODEC is h264, or alaw for a stream that has no video. It says "ready" when it can be asked.
+"""
+
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402  (versions are chosen before)
+
+PATH = "/camera"
+FPS = 15
+LINES = {
+    "h264": (
+        "( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate={fps}/1 ! "
+        "x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} ! rtph264pay name=pay0 pt=96 "
+        "config-interval=1 )"
+    ),
+    "alaw": "( audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay0 pt=8 )",
+}
+
+
+def main() -> None:
+    port, width, height, codec, *login = sys.argv[1:]
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(port)
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(LINES[codec].format(width=width, height=height, fps=FPS))
+    factory.set_shared(True)
+    if login:
+        _want_login(server, factory, *login[0].split(":", 1))
+    server.get_mount_points().add_factory(PATH, factory)
+    if not server.attach(None):
+        sys.exit(f"port {port} is taken")
+    print("ready", flush=True)
+    GLib.MainLoop().run()
+
+
+def _want_login(server, factory, user, password) -> None:
+    auth = GstRtspServer.RTSPAuth()
+    auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth.add_digest(user, password, token)
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    for permission in ("media.factory.access", "media.factory.construct"):
+        permissions.add_permission_for_role("viewer", permission, True)
+    factory.set_permissions(permissions)
+
+
+main()

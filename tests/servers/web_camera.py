@@ -1,0 +1,124 @@
+"""A real camera on the web for tests: http://127.0.0.1:PORT/stream is Motion JPEG, /picture a snapshot.
+
+    python web_camera.py PORT [--size WxH] [--fps N] [--login USER:PASSWORD] [--auth basic|digest] [--body KIND]
+
+--body garbage sends parts that are no pictures, html no picture at all; --delay waits so long before each picture.
+Every picture is a little brighter than the one before. It says "ready" when it can be asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import http.server
+import itertools
+import re
+import time
+
+import cv2
+import numpy as np
+
+BOUNDARY = "frame"
+REALM, NONCE = "camera", "0123456789abcdef"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.server.options.login and not self.may():
+            self.send_response(401)
+            basic = self.server.options.auth == "basic"
+            challenge = "Basic" if basic else f'Digest qop="auth", algorithm=MD5, nonce="{NONCE}",'
+            self.send_header("WWW-Authenticate", f'{challenge} realm="{REALM}"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", "/stream")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.server.options.body == "html":
+            self.answer("text/html", b"<p>please use our app</p>")
+        elif self.path.startswith("/stream"):
+            self.stream()
+        elif self.path.startswith("/picture"):
+            time.sleep(self.server.options.delay)
+            self.answer("image/jpeg", self.server.body())
+        else:
+            self.send_error(404)
+
+    def may(self):
+        user, _, password = self.server.options.login.partition(":")
+        said = self.headers.get("Authorization", "")
+        if self.server.options.auth == "basic":
+            return said == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        parts = dict(re.findall(r'(\w+)="?([^",]*)', said))
+        secret, request = md5(f"{user}:{REALM}:{password}"), md5(f"GET:{self.path}")
+        middle = ":".join(parts.get(name, "") for name in ("nonce", "nc", "cnonce", "qop"))
+        return said.startswith("Digest ") and parts.get("response") == md5(f"{secret}:{middle}:{request}")
+
+    def answer(self, kind, body):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self):
+        self.send_response(200)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while True:
+            time.sleep(self.server.options.delay or 1 / self.server.options.fps)
+            body = self.server.body()
+            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+            self.wfile.write(head.encode() + body + b"\r\n")
+
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:
+            return
+
+    def log_message(self, *_):
+        return
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, options):
+        super().__init__(("127.0.0.1", options.port), Handler)
+        self.options = options
+        self.numbers = itertools.count()
+
+    def body(self):
+        if self.options.body == "garbage":
+            return b"H.265, say" * 100
+        width, height = map(int, self.options.size.split("x"))
+        return cv2.imencode(".jpg", np.full((height, width, 3), next(self.numbers) % 256, np.uint8))[1].tobytes()
+
+
+def md5(text):
+    return hashlib.md5(text.encode()).hexdigest()  # noqa: S324  (what cameras speak)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--size", default="64x48")
+    parser.add_argument("--fps", type=float, default=20)
+    parser.add_argument("--login")
+    parser.add_argument("--auth", default="basic")
+    parser.add_argument("--body", default="jpeg")
+    parser.add_argument("--delay", type=float, default=0)
+    server = Server(parser.parse_args())
+    print("ready", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from camera_sources.motion import MotionGate
+from camera_sources.settings import Motion
+
+RNG = np.random.default_rng(1)
+FPS = 10
+
+
+def scene(square=None, size=(180, 320), brightness=100, noise=6):
+    """A noisy grey wall, and perhaps a white square: left, top, side."""
+    picture = np.clip(RNG.normal(brightness, noise, (*size, 3)), 0, 255).astype(np.uint8)
+    if square:
+        left, top, side = square
+        picture[top : top + side, left : left + side] = 230
+    return picture
+
+
+def passing(pictures, begin=0.0, gate=None, **settings):
+    """Numbers of those that pass, at ten a second."""
+    gate = gate or MotionGate(Motion(enabled=True, **{"keep_alive": 3600, "hold": 0, **settings}))
+    return [number for number, picture in enumerate(pictures) if gate.passes(picture, begin + number / FPS)]
+
+
+def test_a_gate_that_is_not_enabled_lets_all_pass():
+    gate = MotionGate(Motion())
+    assert all(gate.passes(scene(), number) for number in range(5))
+
+
+def test_of_a_still_scene_only_the_first_picture_passes():
+    assert passing([scene() for _ in range(100)]) == [0]
+
+
+def test_now_and_then_a_still_scene_passes_all_the_same():
+    assert passing([scene() for _ in range(70)], keep_alive=2) == [0, 20, 40, 60]
+
+
+def test_what_walks_through_passes_at_once_and_as_long_as_it_walks():
+    pictures = [scene((20 + 6 * (number - 30), 60, 40) if 30 <= number < 60 else None) for number in range(90)]
+    found = passing(pictures)
+    assert set(range(30, 60)) <= set(found)
+    assert [number for number in found if 1 < number < 30] == []
+
+
+def test_what_is_slow_passes_too():
+    pictures = [scene((20 + number, 60, 40)) for number in range(60)]
+    assert len(passing(pictures)) > 50
+
+
+def test_pictures_are_held_for_a_while_after_the_last_motion():
+    pictures = [scene((100, 60, 40) if number == 20 else None) for number in range(60)]
+    still = [number for number in passing(pictures, hold=1.0) if number > 0]
+    assert set(range(20, 31)) <= set(still)
+    assert max(still) < 45
+
+
+def test_what_came_to_rest_belongs_to_the_background_in_the_end():
+    pictures = [scene((100, 60, 40) if number >= 20 else None) for number in range(300)]
+    found = passing(pictures)
+    assert 20 in found
+    assert max(found) < 200
+
+
+def test_what_is_smaller_than_wanted_does_not_pass():
+    pictures = [scene((100, 60, 8) if number == 20 else None) for number in range(30)]
+    assert passing(pictures, contour_area=0.01) == [0]
+    assert passing(pictures, contour_area=0.0005)[:2] == [0, 20]
+
+
+def test_noise_below_the_threshold_does_not_pass():
+    pictures = [scene(brightness=100 + 10 * (number % 2), noise=0) for number in range(30)]
+    assert passing(pictures) == [0]
+    assert len(passing(pictures, threshold=5)) > 10
+
+
+@pytest.mark.parametrize(
+    "mask", [((0, 0), (0.5, 0), (0.5, 1), (0, 1)), ((0, 0), (160, 0), (160, 180), (0, 180))], ids=["parts", "pixels"]
+)
+def test_motion_under_a_mask_does_not_count(mask):
+    left = [scene((20 + number, 60, 40) if number > 5 else None) for number in range(60)]
+    right = [scene((220 + number, 60, 40) if number > 5 else None) for number in range(60)]
+    assert passing(left, mask=(mask,)) == [0]
+    assert len(passing(right, mask=(mask,))) > 40
+
+
+def test_a_picture_of_another_size_passes_and_begins_anew():
+    pictures = [scene() for _ in range(10)] + [scene(size=(90, 160)) for _ in range(10)]
+    assert passing(pictures) == [0, 10]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (3, 3)])
+def test_any_size_will_do(size):
+    assert passing([scene(size=size, noise=0) for _ in range(3)]) == [0]

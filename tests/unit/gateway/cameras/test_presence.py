@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from gateway.cameras.presence import SILENT_S, CameraPresence, Change
+from shared.frames import FrameCounts
+from shared.messages import CameraStats, State
+
+CAMERAS = ("door", "yard", "shed")
+NODES = ("pi-1", "pi-2")
+
+
+def stats(camera="door", node="pi-1", *, state: State | None = State.ONLINE, reason="", ended=False):
+    return CameraStats(camera=camera, node=node, counts=FrameCounts(), ended=ended, state=state, reason=reason)
+
+
+@pytest.fixture
+def presence():
+    """Of one configured camera."""
+    presence = CameraPresence()
+    presence.expect(["door"])
+    return presence
+
+
+@pytest.fixture
+def there(presence):
+    presence.on_stats(stats(), 10)
+    return presence
+
+
+def test_a_configured_camera_is_known_and_not_there_until_it_is_heard_of(presence):
+    assert presence.cameras == ("door",)
+    assert not presence.online("door")
+    assert presence.reason("door") == "nothing was heard of it yet"
+
+
+def test_a_camera_nobody_knows_is_not_there_and_has_no_reason(presence):
+    assert not presence.online("yard")
+    assert presence.reason("yard") == ""
+
+
+def test_a_camera_that_is_heard_of_is_there(presence):
+    assert presence.on_stats(stats(), 10) == Change("door", online=True)
+    assert presence.online("door")
+    assert presence.reason("door") == ""
+
+
+def test_a_camera_of_which_it_is_not_known_whether_its_pictures_come_is_there(presence):
+    assert presence.on_stats(stats(state=None), 10) == Change("door", online=True)
+
+
+def test_the_same_words_again_are_no_change(there):
+    assert there.on_stats(stats(), 11) is None
+
+
+def test_a_camera_that_is_offline_from_the_first_is_no_change_and_its_reason_is_known(presence):
+    assert presence.on_stats(stats(state=State.OFFLINE, reason="wrong password"), 10) is None
+    assert presence.reason("door") == "wrong password"
+
+
+def test_a_camera_whose_pictures_stop_is_lost_for_the_reason_that_its_agent_tells(there):
+    change = there.on_stats(stats(state=State.OFFLINE, reason="no picture for 30 s"), 11)
+    assert change == Change("door", online=False, reason="no picture for 30 s")
+    assert there.reason("door") == "no picture for 30 s"
+
+
+def test_the_newest_reason_holds(there):
+    there.on_stats(stats(state=State.OFFLINE, reason="no picture for 30 s"), 11)
+    assert there.on_stats(stats(state=State.OFFLINE, reason="connection refused"), 12) is None
+    assert there.reason("door") == "connection refused"
+
+
+def test_a_camera_whose_source_has_ended_is_lost_whatever_else_is_said(there):
+    assert there.on_stats(stats(ended=True, reason="x"), 11) == Change("door", False, "its source has ended")
+
+
+def test_a_camera_that_comes_back_has_no_reason_any_more(there):
+    there.on_stats(stats(state=State.OFFLINE, reason="connection refused"), 11)
+    assert there.on_stats(stats(), 12) == Change("door", online=True)
+    assert there.reason("door") == ""
+
+
+def test_a_camera_that_is_silent_for_too_long_is_lost_once(there):
+    assert there.expire(10 + SILENT_S) == []
+    (change,) = there.expire(10 + SILENT_S + 0.1)
+    assert change == Change("door", False, "nothing is heard of it any more")
+    assert there.expire(1000) == []
+
+
+def test_every_word_keeps_a_camera_there(there):
+    there.on_stats(stats(), 14)
+    assert there.expire(18) == []
+    assert [change.camera for change in there.expire(19.1)] == ["door"]
+
+
+def test_a_camera_that_was_never_there_is_not_lost_for_being_silent(presence):
+    assert presence.expire(1000) == []
+
+
+def test_the_cameras_of_an_edge_that_is_gone_are_lost_and_no_others(there):
+    there.on_stats(stats("yard", "pi-2"), 10)
+    assert there.on_node_lost("pi-1") == [Change("door", False, "its edge pi-1 is gone")]
+    assert there.on_node_lost("pi-1") == []
+    assert there.online("yard")
+
+
+def test_a_camera_that_moved_is_its_new_edges(there):
+    there.on_stats(stats(node="pi-2"), 11)
+    assert there.on_node_lost("pi-1") == []
+    assert [change.camera for change in there.on_node_lost("pi-2")] == ["door"]
+
+
+def test_a_camera_that_was_started_by_hand_is_known(presence):
+    assert presence.on_stats(stats("yard"), 10) == Change("yard", online=True)
+    assert presence.cameras == ("door", "yard")
+
+
+def test_a_camera_that_is_forgotten_is_not_known_and_comes_back_as_a_new_one(there):
+    there.forget("door")
+    there.forget("door")
+    assert (there.cameras, there.online("door"), there.reason("door")) == ((), False, "")
+    assert there.expire(1000) == there.on_node_lost("pi-1") == []
+    assert there.on_stats(stats(), 1001) == Change("door", online=True)
+
+
+def test_what_is_known_of_a_camera_survives_another_configuration(there):
+    there.expect(["door", "yard"])
+    assert there.online("door")
+    assert not there.online("yard")
+
+
+class Life(RuleBasedStateMachine):
+    """Whatever is heard: who follows the changes knows what is there."""
+
+    def __init__(self):
+        super().__init__()
+        self.presence = CameraPresence()
+        self.now = 0.0
+        self.followed: dict[str, bool] = {}
+        self.heard: dict[str, tuple[float, str]] = {}
+
+    def follow(self, changes):
+        for change in changes:
+            assert change.online is not self.followed.get(change.camera, False)
+            assert change.online is (change.reason == "")
+            self.followed[change.camera] = change.online
+
+    @rule(names=st.sets(st.sampled_from(CAMERAS)))
+    def are_configured(self, names):
+        self.presence.expect(names)
+
+    @rule(camera=st.sampled_from(CAMERAS))
+    def is_removed(self, camera):
+        self.presence.forget(camera)
+        self.followed.pop(camera, None)
+
+    @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), state=st.none() | st.just(State.ONLINE))
+    def is_well(self, camera, node, state):
+        self.follow(filter(None, [self.presence.on_stats(stats(camera, node, state=state), self.now)]))
+        self.heard[camera] = self.now, node
+        assert self.presence.online(camera)
+
+    @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), ended=st.booleans())
+    def is_not_well(self, camera, node, ended):
+        said = stats(camera, node, state=State.OFFLINE, reason="no route", ended=ended)
+        self.follow(filter(None, [self.presence.on_stats(said, self.now)]))
+        assert not self.presence.online(camera)
+
+    @rule(node=st.sampled_from(NODES))
+    def edge_goes(self, node):
+        self.follow(self.presence.on_node_lost(node))
+        assert not [name for name, (_, on) in self.heard.items() if on == node and self.presence.online(name)]
+
+    @rule(passed_s=st.floats(0, 2 * SILENT_S))
+    def time_passes(self, passed_s):
+        self.now += passed_s
+        self.follow(self.presence.expire(self.now))
+
+    @invariant()
+    def the_followed_is_what_is_there(self):
+        there = {name for name in CAMERAS if self.presence.online(name)}
+        assert there == {name for name, online in self.followed.items() if online}
+        assert there <= set(self.presence.cameras)
+        assert all((self.presence.reason(name) == "") is (name in there) for name in self.presence.cameras)
+
+    @invariant()
+    def nobody_is_there_who_was_silent_for_too_long(self):
+        self.follow(self.presence.expire(self.now))
+        assert all(self.now - at <= SILENT_S for name, (at, _) in self.heard.items() if self.presence.online(name))
+
+
+TestLife = Life.TestCase
