@@ -216,7 +216,8 @@ class CameraAgent:
 
     def _obey(self, control: Control) -> None:
         if control != self._control:
-            log.info("camera %s: %s", self._config.camera, _in_words(control))
+            level = logging.DEBUG if self._control is None else logging.INFO  # the first is mostly as it was started
+            log.log(level, "camera %s: %s", self._config.camera, _in_words(control))
             self._control = control
             self._reader.selection.instruct(detect=control.detect, fps=control.fps)
 

@@ -91,21 +91,24 @@ class WebCamera(LiveSource):
             response = client.get(begun + self._silence_s)
 
     def _whole(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
-        """All of an answer, within its time."""
-        body = bytearray()
-        while len(body) <= PICTURE_CAP_BYTES:
+        """All of an answer, within its time; the connection is then ready for the next."""
+        body, length = bytearray(), response.length
+        while length is None or len(body) < length:
             client.allow_until(until)
-            data = self._read(response)
+            data = self._read(response, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length - len(body)))
             if not data:
-                return bytes(body)
+                break
             if time.monotonic() > until:
                 raise SourceError(no_picture_for(self._silence_s))
             body += data
-        raise SourceError(f"a picture has more than {PICTURE_CAP_BYTES // 2**20} MiB, or never ends")
+            if len(body) > PICTURE_CAP_BYTES:
+                raise SourceError(f"a picture has more than {PICTURE_CAP_BYTES // 2**20} MiB, or never ends")
+        response.close()
+        return bytes(body)
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
+    def _read(self, response: http.client.HTTPResponse, most: int = CHUNK_BYTES) -> bytes:
         try:
-            return response.read1(CHUNK_BYTES)
+            return response.read1(most)
         except TimeoutError:
             raise SourceError(no_picture_for(self._silence_s)) from None
         except (OSError, http.client.HTTPException, ValueError):

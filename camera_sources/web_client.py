@@ -55,7 +55,7 @@ class WebClient:
         Raises SourceError with a reason.
         """
         self.allow_until(until)
-        login_wanted = redirections = 0
+        answered, redirections = False, 0
         while True:
             response = self._ask()
             if response.status == http.client.OK:
@@ -64,14 +64,14 @@ class WebClient:
             location = response.headers.get("Location")
             status = response.status
             self._finish(response)
-            if status == http.client.UNAUTHORIZED and not login_wanted:
-                login_wanted += 1
+            if status == http.client.UNAUTHORIZED and not answered:
+                answered = True
                 if self._authorization.take(challenges):
                     continue
                 if not (self._locator.user or self._locator.password):
                     raise SourceError("it wants a user and a password")
             if 300 <= status < 400 and location and redirections < REDIRECTIONS:
-                redirections += 1
+                answered, redirections = False, redirections + 1
                 self._go_to(location)
                 continue
             in_words = f"it answers {status} {http.client.responses.get(status, '')}".strip()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 from camera_sources.settings import AssignedCamera
 from shared.errors import ProtocolError
 from shared.plan import ProgramRef
 from shared.strip_cache import StripCache
+from shared.wire.codec import HEADER_CAP_BYTES
 from shared.wire.headers import (
     Absent,
     Header,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from camera_sources.settings import CameraSettings
     from shared.addresses import Address
     from shared.wire.connection import Connection, Payload, Traffic
+
+log = logging.getLogger(__name__)
 
 
 class DataPlane:
@@ -120,5 +124,10 @@ class DataPlane:
         settings = self._settings_of(request.camera, request.revision)
         if settings is None:
             await connection.send(Absent(reason="that camera is not configured, or otherwise by now"))
+            return
+        header = Settings(settings=AssignedCamera(settings=settings).encode())
+        if len(header.encode()) > HEADER_CAP_BYTES:
+            log.warning("camera %s cannot be served: its settings are too long; draw fewer corners", request.camera)
+            await connection.send(Absent(reason="its settings are too long"))
         else:
-            await connection.send(Settings(settings=AssignedCamera(settings=settings).encode()))
+            await connection.send(header)

@@ -13,13 +13,17 @@ from gateway.cameras.book import Cameras
 from gateway.configuration.differences import differences
 from gateway.event_queue import EventQueue
 from gateway.health import Health
+from gateway.home_assistant.announcer import Announcer
+from gateway.home_assistant.discovery import discovery
 from gateway.hooks import Hooks
 from gateway.observer import Observer
 from gateway.requests import Requests, named
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
-from shared.service import run_together
+from shared.messages import Nodes
+from shared.service import release, run_together
+from shared.topics import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,9 +36,12 @@ if TYPE_CHECKING:
     from shared.bridge import BridgeInfo
     from shared.bus import Bus
     from shared.frames import Outcome
-    from shared.messages import FrameDetections, Nodes
+    from shared.messages import FrameDetections
 
 log = logging.getLogger(__name__)
+
+ANNOUNCED = "home-assistant.json"
+"""In the state folder: what Home Assistant was told of."""
 
 HEALTH_S = 60.0
 """How often health is told when nothing of it changes."""
@@ -67,7 +74,10 @@ class Home:
         self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell)
         self._observer = Observer(configuration, self._cameras, bus, self._events, self._hooks, self._health)
         self._drained: set[str] = set()
-        self._nodes: Nodes | None = None
+        self._nodes = Nodes(nodes={})
+        self._announcer = Announcer(self._discovered, self._say_states, bus.publish_at, configuration.state / ANNOUNCED)
+        status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
+        bus.on_plain(status, lambda received: self._announcer.heard(received.payload.decode(errors="replace")))
         self._health_told: dict[str, Any] = {}
         Requests(
             bus,
@@ -84,8 +94,8 @@ class Home:
     async def run(self) -> None:
         """Live until cancelled."""
         await run_together(
-            self._events.run(), self._hooks.run(), self._cameras.run(), self._observer.run(), self._tell_health(),
-            self._hear_signals(),
+            self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(), self._hear_signals(),
+            self._announcer.run(), self._hooks.run(),
         )  # fmt: skip
 
     async def born(self) -> None:
@@ -94,10 +104,12 @@ class Home:
         await self._bus.publish(topics.BRIDGE_INFO, self._described())
         await self._cameras.born()
         await self._observer.born()
+        self._announcer.connected()
 
     async def nodes_are(self, nodes: Nodes) -> None:
         """The edges, as they are now."""
         self._nodes = nodes
+        self._announcer.changed()
         await self._cameras.nodes_are(self._members.present, self._drained)
 
     async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
@@ -125,6 +137,18 @@ class Home:
 
     def _changed(self, camera: str) -> None:
         self._observer.changed(camera)
+        self._announcer.changed()
+
+    def _discovered(self) -> dict[str, str]:
+        """What Home Assistant is to know; labels as they were set last."""
+        labels = {name: self._cameras.effective(name).labels for name in self._cameras.configured}
+        chosen = {name: chosen for name, chosen in labels.items() if chosen is not None}
+        return discovery(self._configuration, self._nodes, release(), chosen)
+
+    async def _say_states(self) -> None:
+        """Who has just subscribed hears everything; what is retained it has heard already, if the broker has it."""
+        await self._cameras.born()
+        await self._observer.born()
 
     def _described(self) -> BridgeInfo:
         said = {"cameras": self._cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
@@ -185,15 +209,13 @@ class Home:
                 f"no edge {name!r} is there; there are {', '.join(self._members.present) or 'none'}"
             )
         self._drained.add(name)
-        if self._nodes is not None:
-            await self.nodes_are(self._nodes)
+        await self.nodes_are(self._nodes)
         return {"node": name, "drained": sorted(self._drained)}
 
     async def _on_resume_node(self, said: Mapping[str, Any]) -> dict[str, Any]:
         name = named(said, "node")
         self._drained.discard(name)
-        if self._nodes is not None:
-            await self.nodes_are(self._nodes)
+        await self.nodes_are(self._nodes)
         return {"node": name, "drained": sorted(self._drained)}
 
     async def _on_reload(self, _: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +234,7 @@ class Home:
         await self._observer.reload(after)
         await self._cameras.reload(after, [*changes.added, *changes.restarted], changes.removed)
         await self._bus.publish(topics.BRIDGE_INFO, self._described())
+        self._announcer.changed()
         self.tell(BridgeEventType.CONFIGURATION_RELOADED)
         return {
             "added": list(changes.added), "removed": list(changes.removed), "restarted": list(changes.restarted),

@@ -134,6 +134,7 @@ class Observer:
             await self._tell(name, scene.clear(time.time()))
             await self._teller.forget(name, scene.state())
             del self._scenes[name]
+            self._keeper.forget(name)
             return
         await self._tell(name, scene.apply(self._settings(name), time.time()))
         if name not in self._cameras.online or not self._cameras.effective(name).detect:
@@ -163,6 +164,7 @@ class Observer:
         try:
             await self._publish_snapshots(name, update, wishes.labels, whole, await fetch(), settings)
         except DeepThingsError as error:
+            self._keeper.missed(name, wishes)
             log.warning("no snapshot of camera %s: %s", name, error)
 
     async def _publish_snapshots(

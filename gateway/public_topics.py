@@ -62,16 +62,14 @@ def _plain(name: str, topic: PlainTopic, payload: object, content: str, descript
 
 def _setting(name: str, payload: object, content: str, description: str) -> tuple[Row, Row]:
     """A setting of a camera, as it is and as it may be set."""
-    state = (topics.CAMERA_SETTING, "State", f"{description} Kept over restarts; empty: nothing is set.")
-    change = (topics.CAMERA_SET, "Set", f"{description} An empty payload takes it back; retained ones are ignored.")
-    is_now, may_be = (
-        Row(
-            name + ending, topic.path.replace("{setting}", name), payload, said, topic.qos, topic.retain, content,
-            heard=topic is topics.CAMERA_SET,
-        )
-        for topic, ending, said in (state, change)
-    )  # fmt: skip
-    return is_now, may_be
+    state, change = topics.CAMERA_SETTING, topics.CAMERA_SET
+    state_path, change_path = (topic.path.replace("{setting}", name) for topic in (state, change))
+    kept = f"{description} Kept over restarts; empty: nothing is set."
+    taken_back = f"{description} An empty payload takes it back; retained ones are ignored."
+    return (
+        Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content),
+        Row(f"{name}Set", change_path, payload, taken_back, change.qos, change.retain, content, heard=True),
+    )
 
 
 ROWS: tuple[Row, ...] = (

@@ -116,7 +116,7 @@ def _after(found: FollowedObject, view: _View | None, now: float) -> _View:
     score, area = _quality(found)
     if view is None or now - view.at >= OLD_VIEW_S:
         return _View(score, area, now)
-    return _View(max(score, view.score), area, now)
+    return _View(max(score, view.score), max(area, view.area), now)
 
 
 def _quality(found: FollowedObject) -> tuple[float, float]:

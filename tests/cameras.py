@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from camera_sources.settings import AssignedCamera, CameraSettings
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
@@ -23,7 +25,29 @@ from shared.wire.server import DataServer
 
 SERVERS = Path(__file__).parent / "servers"
 SYSTEM_PYTHON = "/usr/bin/python3"
-RTSP_PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"  # noqa: E501
+RTSP_PACKAGES = (
+    "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
+    "gstreamer1.0-plugins-ugly"
+)
+CAN_SERVE_RTSP = (
+    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; Gst.init(None);"
+    "assert all(map(Gst.ElementFactory.find, ('videotestsrc', 'rtph264pay', 'x264enc', 'alawenc')))"
+)
+SECRET = "s3cr3t"
+LOGIN = f"me:{SECRET}@:"
+"""User and password: of the sort that nobody escapes."""
+
+
+def require_rtsp_server():
+    """Skip where it is said that there is none; else say what to install."""
+    if os.environ.get("DEEPTHINGS_NO_RTSP_SERVER"):
+        pytest.skip("DEEPTHINGS_NO_RTSP_SERVER is set")
+    asked = subprocess.run([SYSTEM_PYTHON, "-c", CAN_SERVE_RTSP], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        pytest.fail(
+            f"no RTSP server for tests: run 'apt-get install {RTSP_PACKAGES}', or set DEEPTHINGS_NO_RTSP_SERVER=1 to do "
+            f"without; {asked.stderr.strip().splitlines()[-1]}"
+        )
 
 
 class CameraServer:
@@ -31,6 +55,7 @@ class CameraServer:
 
     def __init__(self, *command):
         self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         self._command = command
         self._process = None
 
@@ -150,18 +175,21 @@ async def desk():
         for task in reversed(running):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+    assert not agents(), "agents outlive their supervisor"
+    assert SECRET not in repr(here.everything)
 
 
 def assigned(source, *, detect=True, rate=None, **settings):
     return AssignedCamera(settings=CameraSettings(source=source, **settings), detect=detect, fps=rate)
 
 
-def children():
-    """Command lines of our child processes, by id."""
+def agents():
+    """Command lines of our agent processes, by camera."""
     lines = {}
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid():
-                lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            words = (folder / "cmdline").read_text().split("\0")
+            if parent == os.getpid() and "--settings" in words:
+                lines[words[words.index("--name") + 1]] = int(folder.name), words
     return lines

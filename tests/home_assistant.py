@@ -36,7 +36,7 @@ START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 REQUEST_TIMEOUT_S = 20.0
 LOOK_AGAIN_S = 0.2
-"""Home Assistant does not call back: its states are asked for until they are right."""
+"""How often its states are asked for until they are right."""
 
 VERSIONS = (((3, 13, 2), "2026.2.3"), ((3, 13, 0), "2025.4.4"), ((3, 12, 0), "2024.11.3"), ((3, 11, 0), "2024.3.3"))
 """The newest that is tried with a Python from this one on."""
@@ -69,7 +69,8 @@ http:
 api:
 config:
 websocket_api:
-automation: !include_dir_merge_list automations
+automation: !include automations.yaml
+automation examples: !include_dir_merge_list examples
 logger:
   default: warning
 """
@@ -129,7 +130,9 @@ class HomeAssistant:
         self._python = python
         self._process: asyncio.subprocess.Process | None = None
         self._token = ""
-        (folder / "automations").mkdir(parents=True)
+        self.version: tuple[int, ...] = ()
+        (folder / "examples").mkdir(parents=True)
+        (folder / "automations.yaml").write_text("[]\n")
         (folder / "configuration.yaml").write_text(
             CONFIGURATION.format(host=LOOPBACK, port=self.port, command=shutil.which("true"))
         )
@@ -167,12 +170,12 @@ class HomeAssistant:
         """All entities by id: `state` and `attributes`."""
         return {each["entity_id"]: each for each in json.loads(await self.get("states"))}
 
-    async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 15.0) -> Any:  # noqa: ANN401
+    async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 15.0) -> Any:
         """Ask until the awaited `condition()` holds; returns what it gave."""
         said: Any = None
         try:
             async with asyncio.timeout(timeout_s):
-                while not (said := await condition()):
+                while not (said := await condition()):  # noqa: ASYNC110  (it does not call back)
                     await asyncio.sleep(LOOK_AGAIN_S)
         except TimeoutError:
             raise AssertionError(f"{what} did not happen in {timeout_s:.0f} s; Home Assistant: {self.log}") from None
@@ -217,9 +220,15 @@ class HomeAssistant:
         """The body of an address below /api."""
         return await asyncio.to_thread(self._request, f"/api/{path}", None, "application/json")
 
-    async def post(self, path: str, data: object) -> Any:  # noqa: ANN401
+    async def post(self, path: str, data: object) -> Any:
         body = json.dumps(data).encode()
         return json.loads(await asyncio.to_thread(self._request, f"/api/{path}", body, "application/json"))
+
+    async def automate(self, name: str, trigger: dict[str, Any], action: dict[str, Any]) -> None:
+        """Add an automation, as the editor does."""
+        automation = {"alias": name, "trigger": [trigger], "action": [action], "mode": "queued"}
+        assert (await self.post(f"config/automation/config/{name}", automation))["result"] == "ok"
+        await self.until_states(**{f"automation__{name}": "on"})
 
     async def check_configuration(self) -> str:
         """Home Assistant's own errors in its configuration, automations included; empty where it has none."""
@@ -227,7 +236,7 @@ class HomeAssistant:
         return str(answer["errors"] or "")
 
     def _request(self, path: str, body: bytes | None, kind: str) -> bytes:
-        request = urllib.request.Request(f"http://{LOOPBACK}:{self.port}{path}", body)  # noqa: S310
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.port}{path}", body)
         request.add_header("Content-Type", kind)
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
@@ -245,7 +254,9 @@ class HomeAssistant:
         with contextlib.suppress(OSError, AssertionError):
             if not self._token:
                 self._token = await asyncio.to_thread(self._log_in)
-            return bool(json.loads(await self.get("config"))["state"] == "RUNNING")
+            said = json.loads(await self.get("config"))
+            self.version = tuple(int(part) for part in said["version"].split(".")[:2])
+            return bool(said["state"] == "RUNNING")
         return False
 
     def _log_in(self) -> str:
@@ -267,7 +278,7 @@ async def running_home_assistant(
     """A Home Assistant with these files of automations, for as long as the context lasts."""
     home = HomeAssistant(python, folder)
     for file in automations:
-        shutil.copy(file, folder / "automations" / file.name)
+        shutil.copy(file, folder / "examples" / file.name)
     try:
         await home.start()
         yield home

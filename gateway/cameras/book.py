@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.0
-"""How often it is looked at whether cameras were heard of; they say something every second."""
+"""How often it is looked at whether cameras were heard of; half a minute may pass between two words."""
 
 
 @dataclass(frozen=True, slots=True)

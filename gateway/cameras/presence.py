@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from shared.messages import CameraStats
 
-SILENT_S = 5.0
-"""An agent says every second how it is; after so long without a word nobody knows."""
+SILENT_S = 75.0
+"""An edge says every 30 s how a camera is, though nothing has changed; after two of them without a word nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def read_bounded(path: Path) -> bytes:
 
 def reason(error: OSError | ValueError) -> str:
     """Why a file cannot be read."""
-    return (error.strerror or "" if isinstance(error, OSError) else str(error)).lower()
+    return (error.strerror or "no reason is known").lower() if isinstance(error, OSError) else str(error)
 
 
 def _instead(name: str, known: list[str]) -> str:

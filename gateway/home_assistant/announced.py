@@ -21,11 +21,7 @@ LARGEST_FILE_BYTES = 64 * 1024 * 1024
 def read_announced(path: Path) -> dict[str, str]:
     """Payloads by topic; none where there is no such file, or none that can be read: that is told in the log."""
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise ValueError("it is too large")
-        said = json.loads(path.read_bytes())
-        if not isinstance(said, dict) or not all(isinstance(payload, str) for payload in said.values()):
-            raise ValueError("it does not hold payloads by topic")
+        return _messages(path)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -34,7 +30,6 @@ def read_announced(path: Path) -> dict[str, str]:
             "there", path, error,
         )  # fmt: skip
         return {}
-    return said
 
 
 def write_announced(path: Path, messages: Mapping[str, str]) -> None:
@@ -46,3 +41,12 @@ def write_announced(path: Path, messages: Mapping[str, str]) -> None:
             "%s cannot be written (%s): what is removed while the gateway is away will stay in Home Assistant",
             path, error,
         )  # fmt: skip
+
+
+def _messages(path: Path) -> dict[str, str]:
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise ValueError("it is too large")
+    said = json.loads(path.read_bytes())
+    if not isinstance(said, dict) or not all(isinstance(payload, str) for payload in said.values()):
+        raise ValueError("it does not hold payloads by topic")
+    return said

@@ -10,10 +10,10 @@ from gateway.home_assistant.device import Device, described, identifier
 from gateway.home_assistant.gateway_device import gateway_id, gateway_name
 from shared import topics
 
-MODEL = "Edge"
-
 if TYPE_CHECKING:
     from gateway.home_assistant.device import Component
+
+MODEL = "Edge"
 
 
 def node_device(prefix: str, name: str, version: str) -> Device:

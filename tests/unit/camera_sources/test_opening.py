@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
 import pytest
 
-from camera_sources.opening import open_source
+from camera_sources import opening
+from camera_sources.mqtt_camera import MqttCamera
+from camera_sources.opening import GROUP, OURS, open_source
 from camera_sources.picture_folder import PictureFolder
+from camera_sources.rtsp_camera import RtspCamera
+from camera_sources.settings import CameraSettings
+from camera_sources.source import LiveSource
+from camera_sources.test_pattern import TestPattern
+from camera_sources.usb_camera import UsbCamera
 from camera_sources.video_file import VideoFile
+from camera_sources.web_camera import WebCamera
 from shared.errors import ConfigurationError, SourceError
 
 
@@ -32,10 +42,9 @@ def test_a_source_that_is_not_there_is_refused_by_name(uri):
         open_source(uri)
 
 
-@pytest.mark.parametrize("uri", ["rtsp://camera/stream", "http://user:secret@camera/video", "usb:0"])
-def test_another_kind_of_source_is_refused_without_telling_its_password(uri):
-    with pytest.raises(ConfigurationError, match="not supported by this release") as caught:
-        open_source(uri)
+def test_a_camera_whose_scheme_was_forgotten_is_refused_without_its_password():
+    with pytest.raises(SourceError, match="does not exist") as caught:
+        open_source("me:secret@camera/1")
     assert "secret" not in str(caught.value)
 
 
@@ -49,3 +58,79 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     path.write_text("no video")
     with pytest.raises(SourceError, match=r"notes\.txt"):
         open_source(str(path))
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("rtsp://me:secret@camera:554/1", RtspCamera),
+        ("RTSPS://camera/1", RtspCamera),
+        ("http://camera/stream", WebCamera),
+        ("https://camera/picture.jpg", WebCamera),
+        ("mqtt://broker/cameras/front", MqttCamera),
+        ("mqtts://me:secret@broker/cameras/front", MqttCamera),
+        ("test://64x48", TestPattern),
+        ("/dev/video0", UsbCamera),
+        ("/dev/v4l/by-id/usb-046d_HD_Pro-video-index0", UsbCamera),
+    ],
+)
+def test_every_scheme_has_its_class_and_opening_does_not_connect(url, kind):
+    assert isinstance(open_source(url), kind)
+    assert isinstance(open_source(CameraSettings(source=url)), kind)
+
+
+@pytest.mark.parametrize("url", ["gopher://me:secret@camera/1", "webrtc://camera?token=secret"])
+def test_another_kind_of_source_is_refused_with_those_that_exist_and_without_its_password(url):
+    with pytest.raises(ConfigurationError, match=r"not supported; write file://, http://, .*rtsps://.*dev/video") as caught:
+        open_source(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["rtsp://me:secret@", "http:///picture", "/dev/sda", "/dev/video", "mqtt://me:secret@/a"])
+def test_what_cannot_be_a_camera_is_refused_without_its_password(url):
+    with pytest.raises(ConfigurationError) as caught:
+        open_source(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_fails_when_it_is_read():
+    with pytest.raises(SourceError, match=r"not reachable: there is no /dev/video99"):
+        next(open_source("/dev/video99").pictures())
+
+
+class Painting(LiveSource):
+    """What somebody else might add."""
+
+    def __init__(self, settings):
+        self.url = settings.source.get_secret_value()
+
+    def grabs(self):
+        yield from ()
+
+
+def offer(monkeypatch, name, value):
+    entries = {GROUP: (EntryPoint(name, value, GROUP),)}
+    monkeypatch.setattr(opening, "entry_points", lambda group: entries[group])
+
+
+def test_a_scheme_that_somebody_else_adds_is_opened(monkeypatch):
+    monkeypatch.setattr(opening, "Painting", Painting, raising=False)
+    offer(monkeypatch, "canvas", "camera_sources.opening:Painting")
+    source = open_source("canvas://louvre/1")
+    assert isinstance(source, Painting)
+    assert source.url == "canvas://louvre/1"
+    with pytest.raises(ConfigurationError, match="canvas://, file://"):
+        open_source("gopher://camera")
+
+
+@pytest.mark.parametrize("scheme", sorted(OURS))
+def test_nobody_takes_the_place_of_ours(monkeypatch, scheme):
+    offer(monkeypatch, scheme, "nowhere:Painting")
+    url = {"test": "test://64x48"}.get(scheme, f"{scheme}://camera/1")
+    assert not isinstance(open_source(url), Painting)
+
+
+def test_what_somebody_else_has_broken_is_told(monkeypatch):
+    offer(monkeypatch, "canvas", "nowhere_at_all:Painting")
+    with pytest.raises(ConfigurationError, match=r"canvas://\.\.\. cannot be loaded from nowhere_at_all:Painting: No module"):
+        open_source("canvas://louvre/1")

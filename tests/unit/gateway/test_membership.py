@@ -16,8 +16,11 @@ def offline(name="pi-1"):
     return NodeState(node=name, state=State.OFFLINE, protocol=PROTOCOL, version="1.0")
 
 
-def stats(name="pi-1", epoch=7):
-    return NodeStats(node=name, epoch=epoch, tiles=TileCounts(own=3, stolen=2), bytes={"mqtt": 9}, cameras=("door",))
+def stats(name="pi-1", epoch=7, load=0.5, temperature=61.5):
+    return NodeStats(
+        node=name, epoch=epoch, tiles=TileCounts(own=3, stolen=2), bytes={"mqtt": 9}, cameras=("door",), load=load,
+        temperature=temperature,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -95,6 +98,28 @@ def test_an_edge_that_went_keeps_its_figures_and_loses_its_present(members):
     report = members.report({}).nodes["pi-1"]
     assert report.tiles == TileCounts(own=3, stolen=2)
     assert (report.state, report.address, report.epoch, report.cameras) == (State.OFFLINE, "", 0, ())
+
+
+def test_the_list_says_how_an_edge_is_as_it_said_last(members):
+    assert (members.report({}).nodes["pi-1"].load, members.report({}).nodes["pi-1"].temperature) == (None, None)
+    members.on_stats(stats())
+    members.on_stats(stats(load=0.0, temperature=-5.0))
+    report = members.report({}).nodes["pi-1"]
+    assert (report.load, report.temperature) == (0.0, -5.0)
+
+
+def test_an_edge_without_a_thermometer_has_no_temperature(members):
+    members.on_stats(stats())
+    members.on_stats(stats(temperature=None))
+    report = members.report({}).nodes["pi-1"]
+    assert (report.load, report.temperature) == (0.5, None)
+
+
+def test_of_an_edge_that_went_nobody_knows_how_it_is(members):
+    members.on_stats(stats())
+    members.on_state(offline())
+    report = members.report({}).nodes["pi-1"]
+    assert (report.load, report.temperature) == (None, None)
 
 
 def test_figures_of_an_edge_that_never_came_are_ignored(members):

@@ -189,7 +189,7 @@ hooks:
         "12: cameras.front: written twice, in line 7 and in line 12",
         "15: cameras.back.source: the environment variable NOWHERE is not set",
         "16: cameras.back.sorce: unknown key",
-        "19: hooks.webhooks[0]: this is no section",
+        "19: hooks.webhooks[0]: 'just text' is no section",
         "20: hooks.webhooks[1].url: this is a number, not text",
         "21: hooks.webhooks[1].cameras: there is no camera 'frnt'",
         "22: hooks.webhooks[1].zones: none of its cameras has a zone 'yrd'",

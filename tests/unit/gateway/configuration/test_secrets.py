@@ -110,7 +110,8 @@ def test_short_secrets_are_not_told_either(reading):
     text = """\
 mqtt: {topic_prefix: !secret other}
 objects: {track: [!secret one, !secret one], filters: {cat: {min_score: !secret one}}}
-cameras: {front: {source: test://, edge: !secret name, zones: {yard: {coordinates: '0,0,1,0,1,1', objects: !secret one}}}}
+cameras:
+  front: {source: test://, edge: !secret name, zones: {yard: {coordinates: '0,0,1,0,1,1', objects: !secret one}}}
 hooks: {webhooks: [{url: http://h/, cameras: !secret one, zones: !secret one, labels: !secret one}]}
 home_assistant: {discovery_prefix: !secret other}
 """
@@ -121,8 +122,8 @@ home_assistant: {discovery_prefix: !secret other}
 
 def test_an_address_where_a_key_should_be_is_not_told(told):
     assert told("cameras: {front: {source: test://, 'rtsp://u:hunter2@h/': }}") == [
-        "deepthings.yaml:1: cameras.front....: unknown key; known are source, kind, fps, loop, rotate, crop, stale_after, "
-        "motion, enabled, edge, friendly_name, detect and 3 more"
+        "deepthings.yaml:1: cameras.front....: unknown key; known are source, kind, fps, loop, rotate, crop, "
+        "stale_after, motion, enabled, edge, friendly_name, detect and 3 more"
     ]
 
 

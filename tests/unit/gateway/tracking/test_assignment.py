@@ -36,7 +36,8 @@ def test_no_other_pairing_has_a_greater_sum(weights):
 def test_nothing_is_paired_twice_and_only_what_may_be(weights):
     pairs = best_pairs(weights)
     rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
-    assert len(set(rows)) == len(rows) and len(set(columns)) == len(columns)
+    assert len(set(rows)) == len(rows)
+    assert len(set(columns)) == len(columns)
     assert all(weights[pair] > 0 for pair in pairs)
     assert rows == sorted(rows)
 

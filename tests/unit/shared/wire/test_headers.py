@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
 from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.messages import REASON_CAP, State
 from shared.wire import headers
 from shared.wire.codec import HEADER_CAP_BYTES, Kind
 from shared.wire.headers import HEADERS, SIDES, WORKERS_CAP, Result, Take
@@ -41,7 +42,11 @@ VALID = {
     Kind.FRAME: st.builds(headers.Frame, info=infos),
     Kind.READY: st.builds(headers.Ready),
     Kind.OUTCOME: st.builds(headers.FrameOutcome, number=epochs, outcome=st.sampled_from(Outcome)),
-    Kind.REPORT: st.builds(headers.Report, counts=counts, ended=st.booleans()),
+    Kind.REPORT: st.builds(
+        headers.Report, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
+        reason=st.text(max_size=REASON_CAP), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
+    ),
+    Kind.CONTROL: st.builds(headers.Control, detect=booleans, fps=st.none() | st.floats(0.01, 240)),
     Kind.TAKE: st.builds(
         headers.Take, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
     ),
@@ -62,6 +67,8 @@ VALID = {
     Kind.PROGRAM: st.builds(headers.Program, sha256=hashes),
     Kind.PICTURE_REQUEST: st.builds(headers.PictureRequest, frame=frames),
     Kind.PICTURE: st.builds(headers.Picture, info=infos),
+    Kind.SETTINGS_REQUEST: st.builds(headers.SettingsRequest, camera=names, revision=epochs),
+    Kind.SETTINGS: st.builds(headers.Settings, settings=st.text(max_size=1000)),
     Kind.ABSENT: st.builds(headers.Absent, reason=st.text(max_size=50), later=booleans),
     Kind.REFUSED: st.builds(headers.Refused, reason=st.text(max_size=50)),
 }  # fmt: skip
@@ -91,7 +98,7 @@ def test_a_header_survives_the_wire_within_its_cap(header):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"\x00" * 8, b'{"a": NaN}', b"7"])
 def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
-    if kind in {Kind.READY, Kind.ABSENT, Kind.STRIPS} and data.startswith(b'{"a"'):
+    if kind in {Kind.READY, Kind.ABSENT, Kind.STRIPS, Kind.CONTROL} and data.startswith(b'{"a"'):
         assert HEADERS[kind].decode(data) == HEADERS[kind]()  # they need no field
         return
     with pytest.raises(ProtocolError, match=kind.name):
@@ -122,6 +129,10 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         (headers.Strips, {"sizes": {"4": 100}}),
         (headers.Border, BORDER),
         (Result, RESULT),
+        (headers.SettingsRequest, {"camera": "door", "revision": 3}),
+        (headers.Settings, {"settings": "{}"}),
+        (headers.Report, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
+        (headers.Control, {"detect": False, "fps": 2.5}),
         (headers.Absent, {"reason": "no task is waiting for you", "later": True}),
     ],
 )
@@ -277,3 +288,51 @@ def test_a_result_of_other_shapes_is_refused(shape):
     header = {**RESULT, "shapes": shape}
     with pytest.raises(ProtocolError, match="RESULT: shapes"):
         Result.decode(json.dumps(header).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"camera": "../etc"}, "camera"),
+        ({"camera": "Door"}, "camera"),
+        ({"camera": None}, "camera"),
+        ({"revision": "newest"}, "revision"),
+        ({"revision": 1.5}, "revision"),
+        ({"revision": None}, "revision"),
+    ],
+)
+def test_a_request_for_settings_of_what_cannot_be_is_refused_by_name(change, place):
+    header = {"camera": "door", "revision": 3, **change}
+    with pytest.raises(ProtocolError, match=rf"SETTINGS_REQUEST: {place}: "):
+        headers.SettingsRequest.decode(json.dumps(header).encode())
+
+
+@pytest.mark.parametrize("settings", [{"source": "rtsp://u:correct-horse@h/"}, ["correct-horse"], None])
+def test_settings_that_are_no_text_are_refused_without_what_may_be_a_password(settings):
+    with pytest.raises(ProtocolError, match="SETTINGS: settings: ") as refused:
+        headers.Settings.decode(json.dumps({"settings": settings}).encode())
+    assert "correct-horse" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "place"),
+    [
+        (headers.Control, {"detect": "perhaps"}, "detect"),
+        (headers.Control, {"fps": 0}, "fps"),
+        (headers.Control, {"fps": 241}, "fps"),
+        (headers.Report, {"state": "tired"}, "state"),
+        (headers.Report, {"reason": "x" * (REASON_CAP + 1)}, "reason"),
+        (headers.Report, {"fps": -1}, "fps"),
+        (headers.Report, {"width": -1}, "width"),
+        (headers.Report, {"height": 0.5}, "height"),
+    ],
+)
+def test_of_a_camera_what_cannot_be_is_refused_by_name(kind, change, place):
+    with pytest.raises(ProtocolError, match=rf"{kind.kind.name}: {place}: "):
+        kind.decode(json.dumps({"counts": {}, **change}).encode())
+
+
+def test_a_camera_of_an_earlier_release_does_not_say_how_it_is():
+    report = headers.Report.decode(b'{"counts": {}}')
+    assert (report.state, report.reason, report.fps, report.width, report.height) == (None, "", 0, 0, 0)
+    assert headers.Control.decode(b"{}") == headers.Control(detect=True, fps=None)

@@ -1,0 +1,68 @@
+"""Cameras on a real RTSP server, with all that happens to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.messages import State
+from tests.cameras import LOGIN, SECRET, assigned, desk, require_rtsp_server, rtsp_camera
+
+STALE_S = 2.0
+LATE_S = 1.0
+"""For telling it, on a busy machine."""
+
+
+@pytest.fixture(autouse=True)
+def server_and_secrets(capfd):
+    require_rtsp_server()
+    yield
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+def url(server, path="camera", login=LOGIN):
+    return f"rtsp://{login}@{server.address}/{path}"
+
+
+async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
+    with rtsp_camera("320", "240", "h264", LOGIN) as server:
+        async with desk() as edge:
+            edge.supervisor.assign({"front": assigned(url(server), stale_after=STALE_S)})
+            await edge.until_online()
+            await edge.until_more(5)
+            assert (edge.newest().width, edge.newest().height) == (320, 240)
+            server.freeze()
+            frozen_at = edge.newest().captured_at
+            assert await edge.until_offline("no picture for 2 s") <= STALE_S + LATE_S
+            count = edge.count()
+            server.thaw()
+            await edge.until_online()
+            await edge.until_more(5)
+            later = [info.captured_at for info, _ in edge.frames["front"][count:]]
+            assert min(later) > frozen_at + STALE_S  # nothing from before is played again
+            server.kill()
+            assert await edge.until_offline("not reachable") <= STALE_S + LATE_S
+            server.start("640", "360", "h264", LOGIN)
+            await edge.until_online()
+            await edge.until_more(2)
+            assert (edge.newest().width, edge.newest().height) == (640, 360)
+            assert (edge.said["front"].width, edge.said["front"].height) == (640, 360)
+
+
+async def test_everything_that_can_be_wrong_has_its_reason():
+    with rtsp_camera("320", "240", "h264", LOGIN) as good, rtsp_camera("320", "240", "alaw") as deaf:
+        wrong = {
+            "password": (url(good, login="me:other"), "wrong password"),
+            "nobody": (f"rtsp://{good.address}/camera", "it wants a user and a password"),
+            "path": (url(good, path="other"), "no such path (404)"),
+            "audio": (url(deaf), "codec not decodable: the stream has no video"),
+            "port": (f"rtsp://{LOGIN}@127.0.0.1:9/camera", "not reachable: connection refused"),
+            "host": (f"rtsp://{LOGIN}@nowhere.invalid/camera", "not reachable: no such host name"),
+        }
+        async with desk() as edge:
+            edge.supervisor.assign({name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()})
+            for name, (_, reason) in wrong.items():
+                await edge.until_offline(reason, name)
+            good.kill()
+            good.start("320", "240", "h264", "me:other")
+            await edge.until_online("password")
+            assert edge.state("nobody")[0] is State.OFFLINE

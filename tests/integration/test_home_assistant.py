@@ -1,0 +1,460 @@
+"""A real Home Assistant that knows nothing but the broker: what it shows, does, and forgets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import Any
+
+import aiomqtt
+import pytest
+
+from gateway.broker import own_broker
+from gateway.configuration.root import Configuration
+from gateway.demo.cluster import free_port
+from gateway.home_assistant.announcer import Announcer
+from gateway.home_assistant.discovery import discovery
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.bridge import BridgeHealth
+from shared.errors import BrokerError
+from shared.messages import BridgeState, NodeReport, Nodes, State, TileCounts
+from shared.observations import EventType, FollowedObject, LabelState, ObjectEvent, Trigger
+from tests.home_assistant import NotInstallableError, install, required, running_home_assistant
+
+pytestmark = pytest.mark.timeout(1500)  # it is installed on first use; after that each test takes some seconds
+
+DOOR = "binary_sensor.front_door_person_occupancy"
+JPEG = bytes.fromhex(
+    "ffd8ffe000104a46494600010100000100010000ffdb004300030202020202030202020303030304060404040404080606050609080a0a0908"
+    "09090a0c0f0c0a0b0e0b09090d110d0e0f101011100a0c12131210130f101010ffc0000b080001000101011100ffc400140001000000000000"
+    "00000000000000000003ffc40014100100000000000000000000000000000000ffda0008010100003f0037ffd9"
+)
+BOX = (10.0, 20.0, 110.0, 220.0)
+BOX_REL = (0.1, 0.1, 0.2, 0.3)
+
+NODES = Nodes(
+    nodes={
+        "pi-1": NodeReport(
+            state=State.ONLINE, address="", version="1.0", tiles=TileCounts(own=7, stolen=3), load=0.25, temperature=51.5
+        ),
+        "pi-2": NodeReport(state=State.OFFLINE, address="", version="1.0", reason="it speaks another protocol"),
+    }
+)
+
+
+def home_of(**more: Any) -> Configuration:
+    """A front door with a yard, and a garage where cars count, too."""
+    cameras = {
+        "front_door": {
+            "source": "test://", "zones": {"front_yard": {"coordinates": ((0, 0), (1, 0), (1, 1)), "objects": ("person",)}},
+        },
+        "garage": {"source": "test://", "friendly_name": "Big garage", "objects": {"track": ("person", "car")}},
+    }  # fmt: skip
+    return Configuration.model_validate({"cameras": cameras, **more})
+
+
+@pytest.fixture(scope="module")
+def python():
+    try:
+        return install()
+    except NotInstallableError as error:
+        if required():
+            raise
+        pytest.skip(str(error))
+
+
+class Spoken:
+    """Speaks as a gateway does: a will, states that are retained, discovery by the announcer."""
+
+    def __init__(self, broker, path, configuration):
+        self.configuration = configuration
+        self.nodes = NODES
+        self.commands: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.retained: dict[str, bytes] = {}
+        self.announcer = Announcer(self._discovered, self._tell, self._publish, path)
+        self._broker = broker
+        self._client: aiomqtt.Client | None = None
+
+    def _discovered(self):
+        return discovery(self.configuration, self.nodes, "1.0")
+
+    async def _publish(self, topic, payload, *, retain):
+        if self._client is None:
+            raise BrokerError("there is no broker")
+        try:
+            await self._client.publish(topic, payload, qos=1, retain=retain)
+        except aiomqtt.MqttError as error:
+            raise BrokerError(str(error)) from error
+
+    async def _tell(self):
+        for topic, payload in self.retained.items():
+            await self._publish(topic, payload, retain=True)
+
+    async def state(self, topic, payload):
+        """Publish what is to be retained, now and whenever states are told again."""
+        self.retained[topic] = payload.encode() if isinstance(payload, str) else payload
+        await self._publish(topic, self.retained[topic], retain=True)
+
+    async def say(self, topic, message):
+        """Publish what is not."""
+        await self._publish(topic, message.model_dump_json(), retain=False)
+
+    async def count(self, topic, *labels):
+        """So many objects are seen there."""
+        objects = tuple(
+            FollowedObject(id=f"{number}", label=label, score=0.8, box=BOX, box_rel=BOX_REL)
+            for number, label in enumerate(labels)
+        )
+        state = LabelState(count=len(objects), active=len(objects), objects=objects, frame="front_door-1-1")
+        await self.state(topic, state.model_dump_json())
+
+    async def settle(self):
+        """All that a gateway says when it has started and sees nothing."""
+        await self.state(topics.BRIDGE_STATE.at(), online(State.ONLINE))
+        health = BridgeHealth(
+            at=time.time(), up_s=1, frames_per_s=4.5, published=9, dropped=2, nodes_online=1, cameras_online=2, cameras=2,
+            problems=("camera garage: it is dark",),
+        )  # fmt: skip
+        await self.state(topics.BRIDGE_HEALTH.at(), health.model_dump_json())
+        await self.state(topics.BRIDGE_NODES.at(), self.nodes.model_dump_json())
+        for name, camera in self.configuration.cameras.items():
+            await self.state(topics.CAMERA_AVAILABILITY.at(name), "online")
+            for setting, value in {"enabled": "ON", "detect": "ON", "threshold": "0.7", "fps": "5"}.items():
+                await self.state(topics.CAMERA_SETTING.at(name, setting), value)
+            for label in ("all", *(camera.objects or self.configuration.objects).track):
+                await self.count(topics.OBJECTS.at(name, label))
+            for zone in camera.zones:
+                await self.count(topics.ZONE_OBJECTS.at(name, zone, "person"))
+
+    async def run(self):
+        while True:
+            with contextlib.suppress(aiomqtt.MqttError):
+                will = aiomqtt.Will(topics.BRIDGE_STATE.at(), online(State.OFFLINE), 1, True)
+                async with aiomqtt.Client(*self._broker, identifier="spoken", will=will) as client:
+                    self._client = client
+                    for topic in ("homeassistant/status", "deepthings/+/+/+/set", "deepthings/bridge/request/+"):
+                        await client.subscribe(topic, qos=1)
+                    await self.settle()
+                    self.announcer.connected()
+                    async for message in client.messages:
+                        if str(message.topic) == "homeassistant/status":
+                            self.announcer.heard(message.payload.decode())
+                        else:
+                            self.commands.put_nowait((str(message.topic), message.payload.decode()))
+            self._client = None
+            await asyncio.sleep(0.1)  # between two tries to reach the broker
+
+
+def online(state):
+    return BridgeState(state=state, protocol=1, version="1.0").model_dump_json()
+
+
+@contextlib.asynccontextmanager
+async def speaking(broker, path, configuration):
+    spoken = Spoken(broker, path, configuration)
+    tasks = [asyncio.create_task(spoken.run()), asyncio.create_task(spoken.announcer.run())]
+    try:
+        yield spoken
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def supported(home, configuration):
+    """Discovery by device, where this Home Assistant knows it."""
+    return configuration if home.version >= (2024, 11) else configuration.model_copy(
+        update={"home_assistant": configuration.home_assistant.model_copy(update={"per_entity": True})}
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def house(python, tmp_path):
+    """A broker, a Home Assistant set up with it, and a gateway that speaks to it."""
+    broker = Address(LOOPBACK, free_port())
+    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
+        await home.set_up_mqtt(broker)
+        async with speaking(broker, tmp_path / "announced.json", supported(home, home_of())) as spoken:
+            yield home, spoken
+
+
+async def test_all_devices_and_entities_appear_with_their_states(house):
+    home, _ = house
+    states = await home.until_states(
+        binary_sensor__deepthings_connectivity="on",
+        binary_sensor__deepthings_problem="on",
+        sensor__deepthings_frames_per_second="4.5",
+        sensor__deepthings_dropped_frames="2",
+        sensor__deepthings_version="1.0",
+        sensor__deepthings_pi_1_state="online",
+        binary_sensor__deepthings_pi_1_problem="off",
+        sensor__deepthings_pi_1_tiles_computed="10",
+        sensor__deepthings_pi_1_tiles_stolen="3",
+        sensor__deepthings_pi_1_load="25.0",
+        sensor__deepthings_pi_1_temperature="51.5",
+        sensor__deepthings_pi_2_state="offline",
+        binary_sensor__deepthings_pi_2_problem="on",
+        sensor__deepthings_pi_2_load="unavailable",
+        binary_sensor__front_door_connectivity="on",
+        binary_sensor__front_door_person_occupancy="off",
+        sensor__front_door_person_count="0",
+        binary_sensor__front_door_front_yard_person_occupancy="off",
+        switch__front_door_enabled="on",
+        switch__front_door_detect="on",
+        number__front_door_threshold="0.7",
+        number__front_door_fps="5",
+        button__front_door_restart="unknown",
+        event__front_door_event="unknown",
+        image__front_door_person_snapshot="unknown",
+        binary_sensor__garage_car_occupancy="off",
+        binary_sensor__garage_all_occupancy="off",
+    )
+    assert states["binary_sensor.deepthings_problem"]["attributes"]["problems"] == ["camera garage: it is dark"]
+    assert states["binary_sensor.deepthings_pi_2_problem"]["attributes"]["reason"] == "it speaks another protocol"
+    assert states[DOOR]["attributes"]["friendly_name"] == "Front door Person occupancy"
+    assert states["binary_sensor.garage_car_occupancy"]["attributes"]["friendly_name"] == "Big garage Car occupancy"
+    devices, entities = await home.ask({"type": "config/device_registry/list"}, {"type": "config/entity_registry/list"})
+    ours = {device["id"]: device for device in devices if device["manufacturer"] == "DeepThings"}
+    assert {device["name"] for device in ours.values()} == {
+        "DeepThings", "DeepThings pi-1", "DeepThings pi-2", "Front door", "Big garage",
+    }  # fmt: skip
+    reached_by = {device["name"]: ours[device["via_device_id"]]["name"] for device in ours.values() if device["via_device_id"]}
+    assert reached_by == {
+        name: "DeepThings" for name in ("DeepThings pi-1", "DeepThings pi-2", "Front door", "Big garage")
+    }
+    assert all(entity["device_id"] in ours for entity in entities if entity["platform"] == "mqtt")
+    assert not [line for line in home.log.splitlines() if "mqtt" in line.lower() and ("ERROR" in line or "WARN" in line)]
+
+
+async def test_what_is_seen_turns_up_at_once(house):
+    home, spoken = house
+    await home.until_states(**{DOOR.replace(".", "__"): "off"})
+    await spoken.count(topics.OBJECTS.at("front_door", "person"), "person", "person")
+    await spoken.count(topics.ZONE_OBJECTS.at("front_door", "front_yard", "person"), "person")
+    states = await home.until_states(
+        binary_sensor__front_door_person_occupancy="on",
+        binary_sensor__front_door_front_yard_person_occupancy="on",
+        sensor__front_door_person_count="2",
+        sensor__front_door_front_yard_person_count="1",
+        binary_sensor__garage_person_occupancy="off",
+    )
+    assert states["sensor.front_door_person_count"]["attributes"]["active"] == 2
+    event = ObjectEvent(
+        type=EventType.NEW, id="1.2-abc", camera="front_door", label="person", score=0.8, top_score=0.9, box=BOX,
+        box_rel=BOX_REL, zones=("front_yard",), start_time=time.time(),
+    )  # fmt: skip
+    await spoken.say(topics.EVENTS.at("front_door"), event)
+
+    async def happened():
+        event = (await home.states())["event.front_door_event"]
+        return event["attributes"].get("event_type") == "new" and event["attributes"]
+
+    attributes = await home.until("the event", happened)
+    assert (attributes["label"], attributes["id"], attributes["zones"]) == ("person", "1.2-abc", ["front_yard"])
+    await spoken.state(topics.SNAPSHOT.at("front_door"), JPEG)
+    await spoken.state(topics.LABEL_SNAPSHOT.at("front_door", "person"), JPEG + b"person")
+
+    async def pictured():
+        with contextlib.suppress(AssertionError):
+            return await home.get("image_proxy/image.front_door_person_snapshot")
+
+    assert await home.until("the picture", pictured) == JPEG + b"person"
+    assert await home.get("image_proxy/image.front_door_snapshot") == JPEG
+    assert await home.get("camera_proxy/camera.front_door_live_view") == JPEG
+    await spoken.count(topics.OBJECTS.at("front_door", "person"))
+    await spoken.state(topics.ZONE_OBJECTS.at("front_door", "front_yard", "person"), b"")
+    await home.until_states(
+        binary_sensor__front_door_person_occupancy="off", binary_sensor__front_door_front_yard_person_occupancy="off"
+    )
+    assert "ERROR" not in home.log
+
+
+async def test_controls_say_what_the_gateway_hears(house):
+    home, spoken = house
+    await home.until_states(switch__front_door_detect="on", number__front_door_threshold="0.7")
+    wanted = {
+        "switch.turn_off": ({"entity_id": "switch.front_door_detect"}, "cameras/front_door/detect/set", "OFF"),
+        "switch.turn_on": ({"entity_id": "switch.garage_enabled"}, "cameras/garage/enabled/set", "ON"),
+        "number.set_value": (
+            {"entity_id": "number.front_door_threshold", "value": 0.55}, "cameras/front_door/threshold/set", "0.55",
+        ),
+    }  # fmt: skip
+    pressed = {
+        "button.front_door_restart": ("restart_camera", {"camera": "front_door"}),
+        "button.front_door_snapshot_now": ("snapshot", {"camera": "front_door"}),
+        "button.deepthings_pi_1_drain": ("drain_node", {"node": "pi-1"}),
+        "button.deepthings_pi_1_resume": ("resume_node", {"node": "pi-1"}),
+        "button.deepthings_reload": ("reload", {}),
+    }
+    for service, (data, topic, payload) in wanted.items():
+        await home.call(service, **data)
+        assert await asyncio.wait_for(spoken.commands.get(), 10) == (f"deepthings/{topic}", payload)
+    for button, (command, payload) in pressed.items():
+        await home.call("button.press", entity_id=button)
+        topic, said = await asyncio.wait_for(spoken.commands.get(), 10)
+        assert (topic, json.loads(said)) == (f"deepthings/bridge/request/{command}", payload)
+    await home.until_states(switch__front_door_detect="on")  # it is as the gateway says, not as it was asked
+    await spoken.state(topics.CAMERA_SETTING.at("front_door", "detect"), "OFF")
+    await home.until_states(switch__front_door_detect="off")
+
+
+async def test_device_triggers_start_automations(house):
+    home, spoken = house
+    await home.until_states(binary_sensor__front_door_person_occupancy="off")
+    (devices,) = await home.ask({"type": "config/device_registry/list"})
+    door = next(device["id"] for device in devices if device["name"] == "Front door")
+    (offered,) = await home.ask({"type": "device_automation/trigger/list", "device_id": door})
+    by_mqtt = {(trigger["type"], trigger["subtype"]): trigger for trigger in offered if trigger["domain"] == "mqtt"}
+    assert by_mqtt.keys() == {("appeared", "person"), ("left", "person"), ("in front_yard", "person")}
+    for kind, name in {"in front_yard": "in_yard", "left": "left"}.items():
+        payload = name + " {{ trigger.payload_json.id }}"
+        action = {"service": "mqtt.publish", "data": {"topic": "deepthings/cameras/heard/by/set", "payload": payload}}
+        await home.automate(name, by_mqtt[kind, "person"], action)
+
+    async def pull(word, number):
+        trigger = Trigger(name=word, camera="front_door", label="person", id=number, at=time.time())
+        await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
+
+    async def listens():  # it subscribes some time after an automation is there
+        await pull("person_left", "try")
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(spoken.commands.get(), 1)
+
+    await home.until("the first trigger", listens)
+    for word, number in {"person_appeared": "1", "person_in_front_yard": "2", "person_left": "3"}.items():
+        await pull(word, number)
+    heard = []
+    while "left 3" not in heard:
+        heard.append((await asyncio.wait_for(spoken.commands.get(), 10))[1])
+    assert [payload for payload in heard if payload != "left try"] == ["in_yard 2", "left 3"]
+
+
+async def test_what_is_away_is_shown_as_away(house):
+    home, spoken = house
+    await home.until_states(binary_sensor__front_door_person_occupancy="off", sensor__deepthings_pi_1_load="25.0")
+    await spoken.state(topics.CAMERA_AVAILABILITY.at("front_door"), "offline")
+    await home.until_states(
+        binary_sensor__front_door_person_occupancy="unavailable",
+        binary_sensor__front_door_connectivity="off",
+        switch__front_door_enabled="on",
+        binary_sensor__garage_person_occupancy="off",
+    )
+    gone = {"pi-1": NODES.nodes["pi-1"].model_copy(update={"state": State.OFFLINE})}
+    await spoken.state(topics.BRIDGE_NODES.at(), Nodes(nodes={**NODES.nodes, **gone}).model_dump_json())
+    await home.until_states(
+        sensor__deepthings_pi_1_load="unavailable",
+        sensor__deepthings_pi_1_state="offline",
+        binary_sensor__deepthings_pi_1_problem="on",
+    )
+    await spoken.state(topics.BRIDGE_STATE.at(), online(State.OFFLINE))
+    await home.until_states(
+        binary_sensor__deepthings_connectivity="off",
+        sensor__deepthings_pi_1_state="unavailable",
+        switch__front_door_enabled="unavailable",
+        binary_sensor__garage_person_occupancy="unavailable",
+    )
+
+
+async def test_what_is_removed_disappears(house):
+    home, spoken = house
+    await home.until_states(binary_sensor__garage_car_occupancy="off", binary_sensor__front_door_person_occupancy="off")
+    cameras = dict(spoken.configuration.cameras)
+    cameras["front_door"] = cameras["front_door"].model_copy(update={"zones": {}})
+    cameras["garage"] = cameras["garage"].model_copy(update={"objects": None})
+    spoken.configuration = spoken.configuration.model_copy(update={"cameras": cameras})
+    spoken.announcer.changed()
+    await home.until_states(
+        binary_sensor__garage_car_occupancy=None,
+        sensor__garage_car_count=None,
+        image__garage_car_snapshot=None,
+        binary_sensor__garage_all_occupancy=None,
+        binary_sensor__front_door_front_yard_person_occupancy=None,
+        binary_sensor__garage_person_occupancy="off",
+    )
+    spoken.configuration = spoken.configuration.model_copy(update={"cameras": {"front_door": cameras["front_door"]}})
+    spoken.announcer.changed()
+    await home.until_states(
+        binary_sensor__garage_person_occupancy=None,
+        switch__garage_enabled=None,
+        binary_sensor__front_door_person_occupancy="off",
+    )
+    devices, entities = await home.ask({"type": "config/device_registry/list"}, {"type": "config/entity_registry/list"})
+    assert not [device["name"] for device in devices if device["name"] == "Big garage"]
+    assert not [entity["entity_id"] for entity in entities if "garage" in entity["entity_id"]]
+    (offered,) = await home.ask({
+        "type": "device_automation/trigger/list",
+        "device_id": next(device["id"] for device in devices if device["name"] == "Front door"),
+    })
+    assert {each["type"] for each in offered if each["domain"] == "mqtt"} == {"appeared", "left"}
+
+
+async def test_a_camera_that_went_while_the_gateway_was_away_disappears(python, tmp_path):
+    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
+    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
+        await home.set_up_mqtt(broker)
+        configuration = supported(home, home_of())
+        async with speaking(broker, path, configuration):
+            await home.until_states(binary_sensor__garage_car_occupancy="off")
+        less = configuration.model_copy(update={"cameras": {"front_door": configuration.cameras["front_door"]}})
+        async with speaking(broker, path, less) as spoken:
+            spoken.nodes = Nodes(nodes={"pi-1": NODES.nodes["pi-1"]})
+            await home.until_states(
+                binary_sensor__garage_car_occupancy=None,
+                binary_sensor__front_door_person_occupancy="off",
+                sensor__deepthings_pi_2_state="offline",  # it may come back yet
+            )
+
+
+async def test_another_way_of_discovery_keeps_all_entities(house):
+    home, spoken = house
+    before = await home.until_states(binary_sensor__garage_car_occupancy="off", sensor__deepthings_pi_1_load="25.0")
+    if home.version < (2024, 11):
+        pytest.skip("this Home Assistant knows one way of discovery only")
+    other = spoken.configuration.home_assistant.model_copy(update={"per_entity": True})
+    spoken.configuration = spoken.configuration.model_copy(update={"home_assistant": other})
+    spoken.announcer.changed()
+
+    async def told():
+        return await asyncio.to_thread(lambda: "binary_sensor/deepthings_camera" in spoken.announcer._path.read_text())
+
+    await home.until("the other discovery", told)
+    await home.until_states(binary_sensor__garage_car_occupancy="off", sensor__deepthings_pi_1_load="25.0")
+
+    async def same():
+        return (await home.states()).keys() == before.keys()
+
+    await home.until("the same entities", same)
+
+
+async def test_everything_is_right_again_after_restarts(python, tmp_path):
+    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
+    right = {
+        "binary_sensor__front_door_person_occupancy": "on",
+        "sensor__front_door_person_count": "1",
+        "switch__front_door_detect": "on",
+        "sensor__deepthings_pi_1_load": "25.0",
+        "binary_sensor__deepthings_connectivity": "on",
+    }
+    async with running_home_assistant(python, tmp_path / "home") as home, contextlib.AsyncExitStack() as stack:
+        brokers = await stack.enter_async_context(contextlib.AsyncExitStack())
+        await brokers.enter_async_context(own_broker(broker))
+        await home.set_up_mqtt(broker)
+        spoken = await stack.enter_async_context(speaking(broker, path, supported(home, home_of())))
+        await home.until_states(binary_sensor__front_door_person_occupancy="off")
+        await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
+        await home.until_states(**right)
+        await home.restart()
+        await home.until_states(**right)
+        await brokers.aclose()
+        await home.until_states(binary_sensor__front_door_person_occupancy="unavailable")
+        await brokers.enter_async_context(own_broker(broker))
+        await home.until("the gateway's return", lambda: _connected(spoken))
+        await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
+        await home.until_states(**right, timeout_s=20)
+
+
+async def _connected(spoken):
+    return spoken._client is not None and topics.BRIDGE_STATE.at() in spoken.retained

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.cameras.sessions import differs
+from shared.frames import FrameCounts
+from shared.messages import CameraStats, State
+
+
+def stats(**changes):
+    plain = {"camera": "front", "node": "edge-1", "counts": FrameCounts(captured=3), "state": State.ONLINE, "fps": 10.0,
+             "width": 64, "height": 48}  # fmt: skip
+    return CameraStats(**{**plain, **changes})
+
+
+def test_the_first_stats_are_new():
+    assert differs(None, stats())
+
+
+@pytest.mark.parametrize("fps", [10.0, 9.0, 11.5])
+def test_a_rate_that_is_not_quite_steady_is_nothing_new(fps):
+    assert not differs(stats(), stats(fps=fps))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fps": 5.0},
+        {"fps": 15.0},
+        {"fps": 0.0},
+        {"counts": FrameCounts(captured=4)},
+        {"ended": True},
+        {"state": State.OFFLINE, "reason": "not reachable"},
+        {"width": 128},
+    ],
+)
+def test_every_other_change_is(change):
+    assert differs(stats(), stats(**change))
+    assert differs(stats(**change), stats())

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from camera_sources.settings import AssignedCamera, CameraSettings
+from gateway import data_plane
+from gateway.data_plane import DataPlane
+from shared.addresses import Address
+from shared.errors import PeerLostError, ProtocolError
+from shared.frames import FrameInfo
+from shared.wire.connection import Traffic
+from shared.wire.headers import (
+    Absent,
+    Program,
+    ProgramRequest,
+    Ready,
+    Result,
+    Settings,
+    SettingsRequest,
+    Strips,
+    StripsRequest,
+    Tile,
+)  # fmt: skip
+
+LISTEN = Address("127.0.0.1", 4000)
+INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)
+TILE = Tile(info=INFO, epoch=3, owner="pi-1", tile=0, height=1, width=1)
+RESULT = Result(info=INFO, epoch=3, owner="pi-1", worker="pi-2", tile=4, shapes=(), compute_ms=1)
+
+
+class Server:
+    """In the place of a DataServer: hands on what a test lets a peer say."""
+
+    def __init__(self, serve, listen, traffic):
+        self.serve, self.address, self.traffic = serve, listen, traffic
+
+
+class Peer:
+    """A connection: what it says, and what it is told."""
+
+    def __init__(self, *said):
+        self._said = list(said)
+        self.told = []
+
+    async def receive(self):
+        if not self._said:
+            raise PeerLostError("it went away")
+        return self._said.pop(0), np.array([1, 2, 3], np.uint8)
+
+    async def send(self, header, payload=()):
+        self.told.append((header, b"".join(bytes(part) for part in payload)))
+
+
+class Plane:
+    """A data plane, and what it has told the gateway."""
+
+    def __init__(self):
+        self.results, self.tiles, self.settings = [], [], {}
+        self.data = DataPlane(
+            LISTEN, Traffic(),
+            on_result=lambda header, payload: self.results.append((header, payload.tolist())),
+            on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
+            settings_of=lambda camera, revision: self.settings.get((camera, revision)),
+        )  # fmt: skip
+
+    async def tell(self, *said):
+        """What a peer is answered that says this and goes away."""
+        peer = Peer(*said)
+        first, payload = await peer.receive()
+        with pytest.raises(PeerLostError):
+            await self.data._server.serve(peer, first, payload)
+        return peer.told
+
+
+@pytest.fixture
+def plane(monkeypatch):
+    monkeypatch.setattr(data_plane, "DataServer", Server)
+    return Plane()
+
+
+def strips_request(*givers, epoch=3, reader=1, frame="door-1"):
+    return StripsRequest(frame=frame, epoch=epoch, reader=reader, givers=givers)
+
+
+async def test_results_and_tiles_are_told_one_after_the_other(plane):
+    assert await plane.tell(RESULT, TILE, RESULT) == []
+    assert plane.results == [(RESULT, [1, 2, 3])] * 2
+    assert plane.tiles == [(TILE, [1, 2, 3])]
+
+
+def test_it_listens_where_it_was_told(plane):
+    assert plane.data.address == LISTEN
+
+
+async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
+    references = plane.data.offer([b"first program", b"second"])
+    assert [(ref.sha256, ref.bytes) for ref in references] == [
+        (hashlib.sha256(b"first program").hexdigest(), 13), (hashlib.sha256(b"second").hexdigest(), 6),
+    ]  # fmt: skip
+    told = await plane.tell(*(ProgramRequest(sha256=ref.sha256) for ref in references))
+    assert told == [
+        (Program(sha256=references[0].sha256), b"first program"), (Program(sha256=references[1].sha256), b"second"),
+    ]  # fmt: skip
+
+
+async def test_a_program_of_another_plan_is_absent(plane):
+    (before,) = plane.data.offer([b"before"])
+    plane.data.offer([b"after"])
+    ((answer, payload),) = await plane.tell(ProgramRequest(sha256=before.sha256))
+    assert isinstance(answer, Absent)
+    assert (answer.reason, payload) == ("the plan has no such program", b"")
+
+
+async def test_strips_are_sent_as_they_are_had_one_givers_after_the_others(plane):
+    plane.data.follow(3)
+    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8), 2: np.array([9], np.uint8)})
+    plane.data.keep_strips(RESULT.model_copy(update={"tile": 0}), {1: np.array([5], np.uint8)})
+    assert await plane.tell(strips_request(4, 0, 8), strips_request(4, reader=2), strips_request(4, reader=3)) == [
+        (Strips(sizes={4: 2, 0: 1}), b"\x07\x08\x05"), (Strips(sizes={4: 1}), b"\x09"), (Strips(), b""),
+    ]  # fmt: skip
+
+
+def test_it_is_known_for_whom_a_tiles_strips_are_kept(plane):
+    plane.data.keep_strips(RESULT, {1: np.zeros(2, np.uint8), 3: np.zeros(1, np.uint8)})
+    plane.data.keep_strips(RESULT.model_copy(update={"tile": 5}), {2: np.zeros(2, np.uint8)})
+    assert plane.data.kept_strips("door-1", 4) == (1, 3)
+    assert plane.data.kept_strips("door-1", 0) == plane.data.kept_strips("door-2", 4) == ()
+
+
+@pytest.mark.parametrize("request_", [strips_request(4, epoch=2), strips_request(4, frame="door-2")])
+async def test_strips_of_another_plan_or_frame_are_not_found(plane, request_):
+    plane.data.follow(3)
+    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8)})
+    assert await plane.tell(request_) == [(Strips(), b"")]
+
+
+async def test_the_strips_of_a_frame_that_is_finished_are_gone(plane):
+    plane.data.follow(3)
+    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8)})
+    plane.data.drop("door-1")
+    plane.data.drop("door-1")
+    assert await plane.tell(strips_request(4)) == [(Strips(), b"")]
+
+
+async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
+    settings = CameraSettings.model_validate({"source": "rtsp://viewer:word@10.0.0.9/door", "fps": 5})
+    plane.settings["door", 7] = settings
+    ((answer, payload),) = await plane.tell(SettingsRequest(camera="door", revision=7))
+    assert isinstance(answer, Settings)
+    assert AssignedCamera.decode(answer.settings) == AssignedCamera(settings=settings)
+    assert "viewer:word@" in answer.settings
+    assert payload == b""
+
+
+@pytest.mark.parametrize(("camera", "revision"), [("door", 6), ("yard", 7)])
+async def test_a_camera_that_is_not_as_the_edge_believes_is_absent(plane, camera, revision):
+    plane.settings["door", 7] = CameraSettings.model_validate({"source": "test://"})
+    ((answer, _),) = await plane.tell(SettingsRequest(camera=camera, revision=revision))
+    assert answer == Absent(reason="that camera is not configured, or otherwise by now")
+
+
+async def test_settings_too_long_for_a_header_are_absent_and_the_others_of_the_edge_are_told(plane, caplog):
+    corners = [(column / 250, 0.0) for column in range(199)] + [(0.5, 1.0)]
+    mask = [[[x, y + shift / 1000] for x, y in corners[:-1]] + [[0.5, 1.0]] for shift in range(1, 40)]
+    plane.settings["door", 7] = CameraSettings.model_validate({"source": "rtsp://u:word@h/", "motion": {"mask": mask}})
+    plane.settings["yard", 7] = CameraSettings.model_validate({"source": "test://"})
+    told = await plane.tell(SettingsRequest(camera="door", revision=7), SettingsRequest(camera="yard", revision=7))
+    assert told[0] == (Absent(reason="its settings are too long"), b"")
+    assert isinstance(told[1][0], Settings)
+    assert "camera door cannot be served: its settings are too long" in caplog.text
+    assert "word" not in caplog.text
+
+
+@pytest.mark.parametrize("header", [Ready(), Absent(), Settings(settings="{}")])
+async def test_what_is_not_for_a_gateway_is_refused_by_name(plane, header):
+    peer = Peer()
+    with pytest.raises(ProtocolError, match=f"{header.kind.name} is not for a gateway"):
+        await plane.data._server.serve(peer, header, np.empty(0, np.uint8))
+    assert peer.told == []

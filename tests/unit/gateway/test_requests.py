@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.requests import LARGEST_REQUEST_BYTES, Requests, named
+from shared import topics
+from shared.bridge import Response
+from shared.errors import BrokerError, ConfigurationError
+from tests.unit.gateway.buses import StandInBus
+
+
+class Desk:
+    """Commands that remember what they were asked."""
+
+    def __init__(self):
+        self.bus = StandInBus()
+        self.asked = []
+        Requests(self.bus, {"info": self.info, "refuse": self.refuse, "break": self.break_})
+
+    async def info(self, said):
+        self.asked.append(dict(said))
+        return {"version": "1"}
+
+    async def refuse(self, said):
+        raise ConfigurationError(f"no camera {named(said, 'camera')!r}")
+
+    async def break_(self, _said):
+        raise KeyError("secret://password")
+
+    async def ask(self, command, payload=b"", **more):
+        """The answer at the topic of answers; None when there was none."""
+        await self.bus.hear_plain(topics.REQUEST, payload, command, **more)
+        said = self.bus.payloads(f"bridge/response/{command}")
+        return Response.model_validate_json(said[-1], extra="forbid") if said else None
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.mark.parametrize("payload", [b"", b" \n", b"{}", b'{"invented_later": [1]}'])
+async def test_a_request_without_anything_to_say_is_answered(desk, payload):
+    assert await desk.ask("info", payload) == Response(command="info", ok=True, data={"version": "1"})
+
+
+async def test_the_command_hears_what_was_said(desk):
+    await desk.ask("info", b'{"camera": "door", "count": 3}')
+    assert desk.asked == [{"camera": "door", "count": 3}]
+
+
+@pytest.mark.parametrize("transaction", ["4711", "", 7, 0, -1])
+async def test_the_transaction_comes_back(desk, transaction):
+    payload = json.dumps({"transaction": transaction}).encode()
+    assert (await desk.ask("info", payload)).transaction == transaction
+    assert (await desk.ask("nothing", payload)).transaction == transaction
+    assert (await desk.ask("break", payload)).transaction == transaction
+
+
+@pytest.mark.parametrize("transaction", [None, 1.5, [], {}])
+async def test_a_transaction_that_is_none_does_not(desk, transaction):
+    answer = await desk.ask("info", json.dumps({"transaction": transaction}).encode())
+    assert answer.ok
+    assert answer.transaction is None
+
+
+async def test_the_answer_goes_where_the_request_wants_it_too(desk):
+    answer = await desk.ask("info", response_topic="me/answers", correlation=b"\x00\x01")
+    ((request, told),) = desk.bus.answers
+    assert (request.response_topic, request.correlation, told) == ("me/answers", b"\x00\x01", answer)
+
+
+async def test_a_retained_request_is_left_alone(desk, caplog):
+    assert await desk.ask("info", retained=True) is None
+    assert not desk.asked
+    assert not desk.bus.answers
+    assert "a retained request for info is left alone" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("command", "payload", "error"),
+    [
+        ("nothing", b"", "no request 'nothing'; there are break, info, refuse"),
+        ("info", b"{", "'{' is no JSON"),
+        ("info", b"door", "'door' is no JSON"),
+        ("info", b"\xff\xfe", "is no JSON"),
+        ("info", b'{"transaction": "\\ud800"}', "is no JSON"),
+        ("info", b"[" * 60_000, "is no JSON"),
+        ("info", b'{"transaction": ' + b"9" * 5000 + b"}", "is no JSON"),
+        ("info", b"[]", "a request is a JSON object, or nothing"),
+        ("info", b'"door"', "a request is a JSON object, or nothing"),
+        ("info", b" " * (LARGEST_REQUEST_BYTES + 1), f"{LARGEST_REQUEST_BYTES + 1} bytes is too large"),
+        ("refuse", b"", 'the request must name a camera, as {"camera": "..."}'),
+        ("refuse", b'{"camera": ""}', "must name a camera"),
+        ("refuse", b'{"camera": 7}', "must name a camera"),
+        ("refuse", b'{"camera": "attic"}', "no camera 'attic'"),
+        ("break", b"", "it failed; the gateway's log says why"),
+    ],
+)
+async def test_what_cannot_be_done_is_answered_with_why(desk, command, payload, error):
+    answer = await desk.ask(command, payload)
+    assert (answer.command, answer.ok, answer.data) == (command, False, {})
+    assert error in answer.error
+    assert len(answer.error) < 200
+    assert not desk.asked
+
+
+async def test_a_mistake_of_ours_is_in_the_log_and_not_in_the_answer(desk, caplog):
+    answer = await desk.ask("break")
+    assert "password" not in answer.error
+    assert "request break failed" in caplog.text
+    assert (await desk.ask("info")).ok
+
+
+async def test_an_answer_that_the_broker_does_not_take_is_said_and_ends_nothing(desk, caplog):
+    desk.bus.away = True
+    await desk.bus.hear_plain(topics.REQUEST, b"", "info")
+    assert "request info could not be answered" in caplog.text
+
+
+async def test_a_place_for_the_answer_that_cannot_be_is_said_and_ends_nothing(desk, caplog, monkeypatch):
+    async def refuse(*_):
+        raise BrokerError("broker did not take me/+")
+
+    monkeypatch.setattr(desk.bus, "answer", refuse)
+    assert (await desk.ask("info", response_topic="me/+")).ok
+    assert "could not be answered: broker did not take me/+" in caplog.text
+
+
+@given(
+    payload=st.binary(max_size=100)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("transaction"), inner),
+        max_leaves=5,
+    ).map(lambda said: json.dumps(said).encode())
+)
+async def test_whatever_is_asked_is_answered_once(payload):
+    desk = Desk()
+    answer = await desk.ask("info", payload)
+    assert answer.ok or answer.error
+    assert len(desk.bus.said) == 1
+
+
+def test_a_request_names_what_it_must():
+    assert named({"camera": "door"}, "camera") == "door"
+    with pytest.raises(ConfigurationError, match="must name a node"):
+        named({"camera": "door"}, "node")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.whole_file import write_whole
+
+
+@given(st.binary(max_size=10_000), st.binary(max_size=10_000))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_there_and_nothing_else(tmp_path, first, second):
+    path = tmp_path / "kept"
+    for content in (first, second):
+        write_whole(path, content)
+        assert path.read_bytes() == content
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made(tmp_path):
+    write_whole(tmp_path / "a" / "b" / "kept", b"x")
+    assert (tmp_path / "a" / "b" / "kept").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_who_loses_power_has_the_old_one_and_no_half_of_the_new(tmp_path, monkeypatch, step):
+    path = tmp_path / "kept"
+    write_whole(path, b"old")
+
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(step, fail)
+        with pytest.raises(OSError, match="no space left"):
+            write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_content_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    path, synced = tmp_path / "kept", []
+
+    def sync(descriptor):
+        assert not path.exists()
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr("os.fsync", sync)
+    write_whole(path, b"12345")
+    assert synced == [5]
+
+
+def test_an_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "kept", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_its_folder_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_whole(tmp_path / "file" / "kept", b"x")
