@@ -39,6 +39,7 @@ LOCAL = {
     "verify": "largest difference 0 ",
     "plan": "MiB",
     "quantize": "int8",
+    "check-config": "street",
 }
 """Subcommands that end by themselves, and what they print."""
 
@@ -106,7 +107,8 @@ def kind_of(line):
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
     """Gateway, edges and camera as the README starts them, and both ways to watch."""
-    lines = [line for line in commands(ROOT / "README.md") if "0.0.0.0" not in line]  # noqa: S104
+    other = ("0.0.0.0", "--config")  # noqa: S104
+    lines = [line for line in commands(ROOT / "README.md") if not any(word in line for word in other)]
     async with contextlib.AsyncExitStack() as stack:
         for line in lines:
             if kind_of(line) in SERVICES:
@@ -117,6 +119,20 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
             if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
                 said = await first_line([*words_of(line, ports), "-C", "1"])
                 assert FrameDetections.model_validate_json(said).camera == "campus"
+
+
+async def test_a_gateway_with_the_cameras_of_a_file_serves_them_with_whatever_edge_there_is(
+    ports, monkeypatch, tmp_path
+):
+    """As the README starts it; an edge beside it gets the camera."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (line,) = [line for line in commands(ROOT / "README.md") if line.startswith("deepthings gateway --config")]
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(running(words_of(line, ports), SERVICES["gateway"]))
+        edge = f"deepthings edge --gateway 127.0.0.1:1883 --name shed --cache {tmp_path}"
+        await stack.enter_async_context(running(words_of(edge, ports), "is online: 768x576"))
+        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1:1883 --frames 1", ports))
+        assert "street #" in said
 
 
 async def first_line(words):

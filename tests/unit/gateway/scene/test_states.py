@@ -44,9 +44,12 @@ ONE = FollowedObject(id="a", label="person", score=0.8, box=(0, 0, 1, 1), box_re
 STATE = LabelState(count=1, active=1, objects=(ONE,), frame="f", captured_at=1, latency_ms=1)
 
 
+ELSEWHERE = ONE.model_copy(update={"score": 0.9, "box": (1, 1, 2, 2)})
+
+
 @pytest.mark.parametrize(
-    "change", [{"frame": "g"}, {"captured_at": 2.0}, {"latency_ms": 9.0}, {"objects": (ONE.model_copy(update={"score": 0.9, "box": (1, 1, 2, 2)}),)}]
-)  # fmt: skip
+    "change", [{"frame": "g"}, {"captured_at": 2.0}, {"latency_ms": 9.0}, {"objects": (ELSEWHERE,)}]
+)
 def test_boxes_scores_and_times_do_not_make_a_state_another(change):
     assert same(STATE, STATE.model_copy(update=change))
 

@@ -86,8 +86,8 @@ def test_a_zones_filter_may_have_a_mask():
 
 def test_slow_cameras_need_two_frames_for_a_zone():
     gate = camera(fps=0.5)
-    gate.film(person(300), frames=5)
-    assert [zones(gate.film(person(700))) for _ in range(2)] == [[()], [("yard",)]]
+    gate.film(person(400), frames=5)
+    assert [zones(gate.film(person(520))) for _ in range(2)] == [[()], [("yard",)]]
 
 
 def test_who_is_out_of_sight_is_where_he_was():

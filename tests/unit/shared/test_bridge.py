@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.bridge import BridgeEvent, BridgeEventType, BridgeHealth, BridgeInfo, Response
+
+INFO: dict[str, Any] = {
+    "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],
+    "plan": {"epoch": 3, "method": "ftp-wst", "grid": "3x3", "cut": ["concat_28"], "tiles": 9}, "cameras": ["door"],
+    "home_assistant": True,
+}  # fmt: skip
+HEALTH: dict[str, Any] = {
+    "at": 1.5, "up_s": 60.0, "frames_per_s": 2.5, "published": 150, "dropped": 3, "nodes_online": 2,
+    "cameras_online": 0,
+    "cameras": 1, "problems": ["camera door: no route"],
+}  # fmt: skip
+EVENT: dict[str, Any] = {"type": "camera_lost", "name": "door", "reason": "no route", "at": 1.5}
+RESPONSE: dict[str, Any] = {
+    "command": "restart_camera", "ok": False, "error": "no camera", "data": {"camera": "door"}, "transaction": "4711",
+}  # fmt: skip
+VALID: list[tuple[type[Any], dict[str, Any]]] = [
+    (BridgeInfo, INFO), (BridgeHealth, HEALTH), (BridgeEvent, EVENT), (Response, RESPONSE),
+]  # fmt: skip
+kinds = pytest.mark.parametrize(("kind", "payload"), VALID, ids=[kind.__name__ for kind, _ in VALID])
+
+
+@kinds
+def test_a_payload_has_every_field_and_no_other(kind, payload):
+    assert set(payload) == set(kind.model_fields)
+    assert json.loads(kind.model_validate_json(json.dumps(payload)).model_dump_json()) == payload
+
+
+@kinds
+def test_an_unknown_field_is_ignored(kind, payload):
+    later = json.dumps({**payload, "invented_later": [1]})
+    assert kind.model_validate_json(later) == kind.model_validate_json(json.dumps(payload))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (BridgeInfo, {"plan": {"epoch": 3}}),
+        (BridgeInfo, {"labels": "person"}),
+        (BridgeHealth, {"nodes_online": 1.5}),
+        (BridgeHealth, {"at": float("nan")}),
+        (BridgeEvent, {"type": "camera_tired"}),
+        (BridgeEvent, {"at": None}),
+        (Response, {"ok": "perhaps"}),
+        (Response, {"transaction": [1]}),
+        (Response, {"data": [1]}),
+    ],
+)
+def test_a_field_of_a_wrong_kind_is_refused(kind, change):
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        kind.model_validate({**dict(VALID)[kind], **change})
+
+
+@pytest.mark.parametrize("transaction", ["4711", "", 7, 0, None])
+def test_a_transaction_comes_back_as_it_was_said(transaction):
+    response = Response(command="info", ok=True, transaction=transaction)
+    assert json.loads(response.model_dump_json())["transaction"] == transaction
+
+
+def test_what_happens_to_a_node_or_camera_has_a_word_for_each_direction():
+    assert {str(kind) for kind in BridgeEventType} >= {"node_joined", "node_lost", "camera_lost", "camera_back"}
