@@ -1,0 +1,85 @@
+"""What following objects costs the gateway: `python -m benchmarks.tracking`.
+
+Cameras with people who walk about, and zones they walk through; detections are made up, so that nothing else is
+measured. The cost is told in percent of one core of this machine.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from gateway.configuration.cameras import Detect
+from gateway.configuration.objects import Objects, Zone
+from gateway.scene.scene import Scene
+from gateway.scene.settings import SceneSettings
+from shared.messages import DetectedObject, FrameDetections, Latency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CAMERAS, FPS, OBJECTS, SECONDS = 20, 2.0, 20, 60
+IMAGE = (1920, 1080)
+WALK, TREMBLE, MISSED = 120.0, 0.03, 0.1
+"""Pixels a second; of the height; of the detections."""
+
+LATENCY = Latency(total=0, transfer=0, prepare=0, tiles=0, tail=0, decode=0)
+ZONES = {
+    "left": Zone(coordinates=((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
+    "middle": Zone(
+        coordinates=((0.3, 0.2), (0.5, 0.1), (0.7, 0.2), (0.7, 0.9), (0.5, 1), (0.3, 0.9)), loitering_time=5
+    ),
+    "front": Zone(coordinates=((0, 0.6), (1, 0.6), (1, 1), (0, 1)), inertia=1),
+}
+
+
+class Crowd:
+    """People before one camera, who turn round at its edges."""
+
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311  (a made-up scene, the same in each run)
+        self._places = [self._chance.uniform(0, IMAGE[0]) for _ in range(OBJECTS)]
+        self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(OBJECTS)]
+        self._heights = [self._chance.uniform(80, 300) for _ in range(OBJECTS)]
+
+    def frames(self) -> Iterator[FrameDetections]:
+        """What the camera shows in SECONDS."""
+        for number in range(int(SECONDS * FPS)):
+            yield FrameDetections(
+                camera="camera", frame=f"camera-{number}", number=number, captured_at=number / FPS,
+                published_at=number / FPS, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE, nodes={},
+                objects=tuple(self._seen(one) for one in range(OBJECTS) if self._chance.random() > MISSED),
+            )  # fmt: skip
+            for one in range(OBJECTS):
+                self._places[one] += self._speeds[one] / FPS
+                if not 0 <= self._places[one] <= IMAGE[0]:
+                    self._speeds[one] = -self._speeds[one]
+
+    def _seen(self, one: int) -> DetectedObject:
+        height, x = self._heights[one], self._places[one]
+        tremble = [self._chance.gauss(0, TREMBLE * height) for _ in range(4)]
+        feet = 300 + 2.5 * height
+        sides = (x - 0.2 * height, feet - height, x + 0.2 * height, feet)
+        left, top, right, bottom = (side + by for side, by in zip(sides, tremble, strict=True))
+        relative = (left / IMAGE[0], top / IMAGE[1], right / IMAGE[0], bottom / IMAGE[1])
+        score = self._chance.uniform(0.55, 0.95)
+        return DetectedObject(label="person", score=score, box=(left, top, right, bottom), box_rel=relative)
+
+
+def core_percent() -> float:
+    """Processor time of trackers and scenes, in percent of the time that is filmed."""
+    settings = SceneSettings.of(Objects(), ZONES, Detect())
+    films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
+    begun = time.process_time()
+    for scene, frames in films:
+        for frame in frames:
+            scene.update(frame, degraded=False, latency_ms=0)
+    return 100 * (time.process_time() - begun) / SECONDS
+
+
+if __name__ == "__main__":
+    percent = core_percent()
+    frame_ms = 10 * percent / (CAMERAS * FPS)
+    print(f"{CAMERAS} cameras, {FPS:g} frames a second, {OBJECTS} objects: {percent:.1f} % of one core")
+    print(f"{frame_ms:.2f} ms a frame")
