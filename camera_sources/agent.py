@@ -96,8 +96,9 @@ class CameraAgent:
             await self._last_report()
             feeding.cancel()
             await asyncio.gather(feeding, finished, stopping, watching, return_exceptions=True)
-        if feeding.done() and not feeding.cancelled():
-            feeding.result()
+        for task in (feeding, watching):
+            if not task.cancelled():
+                task.result()
         if self._reader.error is not None:
             raise self._reader.error
 

@@ -35,6 +35,12 @@ class Health:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._size = (0, 0)
         self._reason = CONNECTING
+        self._live = True
+
+    def opened(self, *, live: bool) -> None:
+        """What follows is from a camera, or from a recording, which is not stale while it waits for its reader."""
+        with self._lock:
+            self._live = live
 
     def picture(self, now: float, size: tuple[int, int] | None) -> None:
         """One came at `now` (seconds of a clock that never goes back); height and width if it was decoded."""
@@ -53,8 +59,11 @@ class Health:
     def condition(self, now: float) -> Condition:
         """How the camera is at `now`."""
         with self._lock:
-            stale = not self._recent or now - self._recent[-1] > self._stale_after_s
-            if stale:
+            if not self._recent or self._stale(now):
                 return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
             return Condition(State.ONLINE, "", round(rate, 1), self._size[1], self._size[0])
+
+    def _stale(self, now: float) -> bool:
+        waits = not self._live and not self._reason
+        return not waits and now - self._recent[-1] > self._stale_after_s

@@ -33,7 +33,7 @@ OURS = {
     "https": "camera_sources.web_camera:WebCamera",
     "mqtt": "camera_sources.mqtt_camera:MqttCamera",
     "mqtts": "camera_sources.mqtt_camera:MqttCamera",
-    "test": "camera_sources.test_pattern:TestPattern",
+    "test": "camera_sources.pattern:Pattern",
 }
 """Schemes and their classes, loaded when they are wanted; nobody else's take their place."""
 

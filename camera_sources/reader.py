@@ -111,6 +111,7 @@ class Reader:
         try:
             source = self._timed(self._open, self._stale_after_s)
             self.selection.begin()
+            self.health.opened(live=isinstance(source, LiveSource))
             if isinstance(source, LiveSource):
                 self._watch(source)
             else:

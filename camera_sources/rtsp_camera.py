@@ -32,7 +32,10 @@ LATE = 0.9
 
 
 class RtspCamera(LiveSource):
-    """Reads are interrupted by FFmpeg itself; where even that hangs, the process ends."""
+    """Reads are interrupted by FFmpeg itself; where even that hangs, the process ends.
+
+    A camera shows nothing before its first key frame: stale_after must be longer than from one to the next.
+    """
 
     opening_s = OPENING_S + INQUIRY_S + 1.0
 

@@ -72,6 +72,8 @@ class WebCamera(LiveSource):
             client.allow_until(until)
             data = self._read(response)
             if not data:
+                if newest:
+                    break
                 raise SourceError("the stream ended")
             if not newest and time.monotonic() > until:
                 raise SourceError(no_picture_for(self._silence_s))

@@ -66,10 +66,11 @@ class WebClient:
             self._finish(response)
             if status == http.client.UNAUTHORIZED and not answered:
                 answered = True
-                if self._authorization.take(challenges):
-                    continue
                 if not (self._locator.user or self._locator.password):
                     raise SourceError("it wants a user and a password")
+                if not self._authorization.take(challenges):
+                    raise SourceError("it wants a login of another kind than Basic and Digest")
+                continue
             if 300 <= status < 400 and location and redirections < REDIRECTIONS:
                 answered, redirections = False, redirections + 1
                 self._go_to(location)
@@ -96,6 +97,8 @@ class WebClient:
         kept = self._connection is not None
         try:
             return self._request()
+        except SourceError:
+            raise
         except (http.client.RemoteDisconnected, ConnectionError):
             self.close()
             if not kept:
@@ -106,6 +109,9 @@ class WebClient:
         except (http.client.HTTPException, ValueError):
             self.close()
             raise SourceError("it does not speak HTTP") from None
+        except OSError as error:
+            self.close()
+            raise SourceError(why_not_reachable(error)) from None
         return self._ask()
 
     def _request(self) -> http.client.HTTPResponse:

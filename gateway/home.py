@@ -21,7 +21,7 @@ from gateway.requests import Requests, named
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
-from shared.messages import Nodes
+from shared.messages import Nodes, State
 from shared.service import release, run_together
 from shared.topics import PlainTopic
 
@@ -110,7 +110,8 @@ class Home:
         """The edges, as they are now."""
         self._nodes = nodes
         self._announcer.changed()
-        await self._cameras.nodes_are(self._members.present, self._drained)
+        lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
+        await self._cameras.nodes_are(self._members.present, self._drained, lost)
 
     async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
         """What one frame shows."""

@@ -193,7 +193,8 @@ class Bus:
             self._client, self._reached_at = client, time.monotonic()
             try:
                 for topic, where, _ in self._handlers:
-                    await client.subscribe(where, qos=topic.qos)
+                    with self._broker_errors(where):
+                        await client.subscribe(where, qos=topic.qos)
                 if self._birth is not None:
                     await self._birth()
                 self.connected.set()
@@ -223,10 +224,19 @@ class Bus:
 
     @contextlib.contextmanager
     def _broker_errors(self, where: str) -> Iterator[None]:
+        """Around what aiomqtt awaits: its errors are ours, and a cancellation is one.
+
+        It awaits by asyncio.wait_for, which before Python 3.12 forgets that it was cancelled when the broker's answer
+        comes at the same moment: whoever waits for the task's end would wait for ever.
+        """
+        task = asyncio.current_task()
+        asked = task.cancelling() if task else 0
         try:
             yield
         except (aiomqtt.MqttError, ValueError) as error:  # paho-mqtt says ValueError of a topic that cannot be
             raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
+        if task is not None and task.cancelling() > asked:
+            raise asyncio.CancelledError
 
     async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         try:

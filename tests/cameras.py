@@ -30,11 +30,11 @@ RTSP_PACKAGES = (
     "gstreamer1.0-plugins-ugly"
 )
 CAN_SERVE_RTSP = (
-    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; Gst.init(None);"
-    "assert all(map(Gst.ElementFactory.find, ('videotestsrc', 'rtph264pay', 'x264enc', 'alawenc')))"
+    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "
+    "Gst.init(None); assert all(map(Gst.ElementFactory.find, ('videotestsrc', 'rtph264pay', 'x264enc', 'alawenc')))"
 )
-SECRET = "s3cr3t"
-LOGIN = f"me:{SECRET}@:"
+UNSEEN = "s3cr3t"
+LOGIN = f"me:{UNSEEN}@:"
 """User and password: of the sort that nobody escapes."""
 
 
@@ -42,11 +42,13 @@ def require_rtsp_server():
     """Skip where it is said that there is none; else say what to install."""
     if os.environ.get("DEEPTHINGS_NO_RTSP_SERVER"):
         pytest.skip("DEEPTHINGS_NO_RTSP_SERVER is set")
-    asked = subprocess.run([SYSTEM_PYTHON, "-c", CAN_SERVE_RTSP], capture_output=True, text=True, check=False)
-    if asked.returncode:
+    try:
+        subprocess.run([SYSTEM_PYTHON, "-c", CAN_SERVE_RTSP], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
         pytest.fail(
-            f"no RTSP server for tests: run 'apt-get install {RTSP_PACKAGES}', or set DEEPTHINGS_NO_RTSP_SERVER=1 to do "
-            f"without; {asked.stderr.strip().splitlines()[-1]}"
+            f"no RTSP server for tests ({why}): run 'apt-get install {RTSP_PACKAGES}', or set "
+            "DEEPTHINGS_NO_RTSP_SERVER=1 to do without"
         )
 
 
@@ -176,7 +178,7 @@ async def desk():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
     assert not agents(), "agents outlive their supervisor"
-    assert SECRET not in repr(here.everything)
+    assert UNSEEN not in repr(here.everything)
 
 
 def assigned(source, *, detect=True, rate=None, **settings):
@@ -193,3 +195,10 @@ def agents():
             if parent == os.getpid() and "--settings" in words:
                 lines[words[words.index("--name") + 1]] = int(folder.name), words
     return lines
+
+
+async def until_gone(camera, timeout_s=15):
+    """Its agent's process has ended."""
+    async with asyncio.timeout(timeout_s):
+        while camera in agents():  # noqa: ASYNC110  (its keeper waits for its end; we can but look)
+            await asyncio.sleep(0.02)

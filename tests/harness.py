@@ -42,6 +42,19 @@ def cut_off(bus: Bus) -> None:
     connection.shutdown(socket.SHUT_RDWR)
 
 
+@contextlib.asynccontextmanager
+async def connected(bus: Bus) -> AsyncIterator[asyncio.Task[None]]:
+    """A bus that runs, and is connected when the context begins."""
+    running = asyncio.create_task(bus.run())
+    try:
+        async with asyncio.timeout(10):
+            await bus.connected.wait()
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 class Witness:
     """Remembers what was said on the bus, and waits for what should be said."""
 

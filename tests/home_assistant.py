@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,7 +27,7 @@ from shared.addresses import LOOPBACK
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from shared.addresses import Address
 
@@ -40,6 +41,9 @@ LOOK_AGAIN_S = 0.2
 
 VERSIONS = (((3, 13, 2), "2026.2.3"), ((3, 13, 0), "2025.4.4"), ((3, 12, 0), "2024.11.3"), ((3, 11, 0), "2024.3.3"))
 """The newest that is tried with a Python from this one on."""
+
+OLD_PINS = ("josepy<2",)
+"""What came out since, and versions before 2025 cannot work with, though they do not say so."""
 
 NEEDED = ("api", "camera", "config", "device_automation", "image", "mqtt", "recorder", "websocket_api")
 REQUIREMENTS = f"""
@@ -104,7 +108,7 @@ def install() -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 _run(interpreter, "-m", "venv", str(folder))
-                _pip(folder, f"homeassistant=={version}")
+                _pip(folder, f"homeassistant=={version}", *(OLD_PINS if version < "2025" else ()))
                 _pip(folder, *_run(str(folder / "bin/python"), "-c", REQUIREMENTS).split())
             except (subprocess.SubprocessError, OSError) as error:
                 words = str(getattr(error, "stderr", "") or error).strip().splitlines()
@@ -172,13 +176,11 @@ class HomeAssistant:
 
     async def until(self, what: str, condition: Callable[[], Any], timeout_s: float = 15.0) -> Any:
         """Ask until the awaited `condition()` holds; returns what it gave."""
-        said: Any = None
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not (said := await condition()):  # noqa: ASYNC110  (it does not call back)
-                    await asyncio.sleep(LOOK_AGAIN_S)
-        except TimeoutError:
-            raise AssertionError(f"{what} did not happen in {timeout_s:.0f} s; Home Assistant: {self.log}") from None
+        deadline = time.monotonic() + timeout_s  # a time-out of asyncio can be lost in what the condition awaits
+        while not (said := await condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what} did not happen in {timeout_s:.0f} s; Home Assistant: {self.log}")
+            await asyncio.sleep(LOOK_AGAIN_S)
         return said
 
     async def until_states(self, timeout_s: float = 15.0, **wanted: str | None) -> dict[str, dict[str, Any]]:
@@ -230,6 +232,12 @@ class HomeAssistant:
         assert (await self.post(f"config/automation/config/{name}", automation))["result"] == "ok"
         await self.until_states(**{f"automation__{name}": "on"})
 
+    async def load_automations(self, file: Path) -> None:
+        """Take over a file of automations. Triggers by MQTT need it to be set up."""
+        shutil.copy(file, self.folder / "examples" / file.name)
+        assert not await self.check_configuration()
+        await self.call("automation.reload")
+
     async def check_configuration(self) -> str:
         """Home Assistant's own errors in its configuration, automations included; empty where it has none."""
         answer = await self.post("config/core/check_config", {})
@@ -272,13 +280,9 @@ class HomeAssistant:
 
 
 @contextlib.asynccontextmanager
-async def running_home_assistant(
-    python: Path, folder: Path, automations: Sequence[Path] = ()
-) -> AsyncIterator[HomeAssistant]:
-    """A Home Assistant with these files of automations, for as long as the context lasts."""
+async def running_home_assistant(python: Path, folder: Path) -> AsyncIterator[HomeAssistant]:
+    """A Home Assistant, for as long as the context lasts."""
     home = HomeAssistant(python, folder)
-    for file in automations:
-        shutil.copy(file, folder / "examples" / file.name)
     try:
         await home.start()
         yield home

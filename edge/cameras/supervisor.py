@@ -139,6 +139,9 @@ class Keeper:
         except OSError as error:
             log.error("camera %s: its agent cannot be started: %s", self._name, error)  # noqa: TRY400  (no mistake)
             return False
+        except Exception:  # a mistake of ours with one camera must not end the others
+            log.exception("camera %s: its agent cannot be started", self._name)
+            return False
         ending, again = asyncio.create_task(process.wait()), asyncio.create_task(self._again.wait())
         try:
             await asyncio.wait([ending, again], return_when=asyncio.FIRST_COMPLETED)

@@ -129,11 +129,14 @@ class Cameras:
                 await self._say_setting(name, setting)
         await self._assign()
 
-    async def nodes_are(self, nodes: Sequence[str], drained: Collection[str] = ()) -> None:
-        """These edges are there; those that are drained serve no camera."""
-        gone = set(self._nodes) - set(nodes)
+    async def nodes_are(self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()) -> None:
+        """These edges are there; those that are drained serve no camera. `lost` are known not to be there.
+
+        What is retained of cameras may speak of an edge that was lost while the gateway was away.
+        """
+        gone = {*self._nodes, *lost} - set(nodes)
         self._nodes, self._drained = tuple(nodes), frozenset(drained)
-        for node in gone:
+        for node in sorted(gone):
             await self._tell_changes(self._presence.on_node_lost(node))
         await self._assign()
 
@@ -194,6 +197,9 @@ class Cameras:
             return
         if name not in self._presence.cameras:
             log.warning("%s of camera %s cannot be set: there is no such camera", setting, name)
+            return
+        if setting not in SETTINGS:
+            log.warning("%s of camera %s cannot be set; there are %s", setting, name, ", ".join(SETTINGS))
             return
         before = self._overrides.of(name)
         try:

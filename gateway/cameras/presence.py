@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.messages import CameraStats
 
 SILENT_S = 75.0
-"""An edge says every 30 s how a camera is, though nothing has changed; after two of them without a word nobody knows."""
+"""An edge says how a camera is every 30 s, changed or not; after two of them without a word nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

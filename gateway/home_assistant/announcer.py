@@ -143,5 +143,5 @@ class Announcer:
         now = dict(self._discovered())
         if self._clock() >= self._return_at:
             self._inherited = frozenset()
-        waiting = {topic: self._told[topic] for topic in self._inherited if topic in self._told and topic not in now}
+        waiting = {topic: said for topic, said in self._told.items() if topic in self._inherited and topic not in now}
         return {**now, **waiting} if now else {}

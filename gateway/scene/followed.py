@@ -9,7 +9,7 @@ from gateway.scene.zones import Presence, those_that_count
 from shared.observations import EventType, FollowedObject, ObjectEvent
 
 if TYPE_CHECKING:
-    from gateway.scene.filters import Image
+    from gateway.scene.areas import Image
     from gateway.tracking.motion import Box
     from gateway.tracking.tracks import Track
 

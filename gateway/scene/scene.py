@@ -17,7 +17,7 @@ from gateway.tracking.tracker import Tracker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.scene.filters import Image
+    from gateway.scene.areas import Image
     from gateway.scene.settings import SceneSettings
     from gateway.tracking.tracks import Track
     from shared.messages import FrameDetections
@@ -82,7 +82,7 @@ class Scene:
         for one in self._followed.values():
             for name in [name for name in one.presences if settings.zones.get(name) != before.zones.get(name)]:
                 del one.presences[name]
-        refused = frozenset(one.track.id for one in self._followed.values() if not self._may_stay(one))
+        refused = frozenset(one.track.id for one in self._followed.values() if one.counts and not self._reached(one))
         return self._tell(self._camera_time(now), self._end(self._tracker.drop(refused).ended))
 
     def state(self) -> SceneState:
@@ -122,14 +122,12 @@ class Scene:
         for track in ended:
             one = self._followed.pop(track.id, None)
             if one is not None and one.counts:
-                one.track = track
                 events.append(one.end(self._camera, self._moment.frame, self._image))
         return events
 
-    def _may_stay(self, one: Followed) -> bool:
-        if one.track.label not in self._settings.followed:
-            return False
-        return not one.counts or one.track.top_score >= self._filters.threshold(one.track.label)
+    def _reached(self, one: Followed) -> bool:
+        """Whether its median was ever high enough, which nothing is for a label that is not followed."""
+        return one.track.top_score >= self._filters.threshold(one.track.label)
 
     def _tell(self, at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
         told = tuple(events)

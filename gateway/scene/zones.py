@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.scene.filters import fits, foot, hidden, masks
-from shared.polygons import contains, scaled
+from gateway.scene.areas import Area, foot
+from gateway.scene.filters import fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.configuration.objects import Filter, Zone
-    from gateway.scene.filters import Image
+    from gateway.scene.areas import Image, Point
     from gateway.scene.settings import SceneSettings
     from gateway.tracking.tracks import Track
-    from shared.polygons import Polygon
 
 INERTIA_SLOW = 2
 """Frames in a row that are enough where they are more than a second apart: who crosses a zone would be gone by then."""
@@ -46,9 +45,9 @@ class Zones:
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._settings = settings
         self._image = image
-        self._areas = {name: scaled(zone.coordinates, *image) for name, zone in settings.zones.items()}
-        self._masks: dict[tuple[str, str], tuple[Polygon, ...]] = {
-            (name, label): masks(chosen.mask, image)
+        self._areas = {name: Area.of(zone.coordinates, image) for name, zone in settings.zones.items()}
+        self._masks = {
+            (name, label): [Area.of(polygon, image) for polygon in chosen.mask]
             for name, zone in settings.zones.items()
             for label, chosen in zone.filters.items()
         }
@@ -60,7 +59,7 @@ class Zones:
             if zone.objects and track.label not in zone.objects:
                 continue
             presence = presences.setdefault(name, Presence())
-            inside = contains(self._areas[name], *point) and (
+            inside = self._areas[name].holds(point) and (
                 presence.since is not None or self._admits(name, zone, track, point)
             )
             presence.see(
@@ -70,7 +69,7 @@ class Zones:
                 loitering_time_s=zone.loitering_time,
             )
 
-    def _admits(self, name: str, zone: Zone, track: Track, point: tuple[float, float]) -> bool:
+    def _admits(self, name: str, zone: Zone, track: Track, point: Point) -> bool:
         """Who has passed the zone's filter once is not held against it again, as in Frigate."""
         chosen = zone.filters.get(track.label)
         if chosen is None:
@@ -78,7 +77,7 @@ class Zones:
         return (
             fits(chosen, track.box, self._image)
             and track.median_score >= self._threshold(chosen)
-            and not hidden(self._masks[name, track.label], point)
+            and not any(mask.holds(point) for mask in self._masks[name, track.label])
         )
 
     def _threshold(self, chosen: Filter) -> float:

@@ -6,6 +6,7 @@ augmenting paths (Jonker, Volgenant, 1987). Rows and columns that are not connec
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,35 +21,37 @@ if TYPE_CHECKING:
 
 def best_pairs(weights: Weights) -> list[tuple[int, int]]:
     """Pairs (row, column) of the matching with the greatest sum, by row; only positive weights (R, C) may pair."""
+    rows, columns = np.nonzero(weights > 0)
+    if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
     pairs: list[tuple[int, int]] = []
-    for rows, columns in _components(weights > 0):
-        if len(rows) == 1 or len(columns) == 1:
-            best = int(weights[np.ix_(rows, columns)].argmax())
-            pairs.append((rows[best // len(columns)], columns[best % len(columns)]))
-        else:
-            part = weights[np.ix_(rows, columns)]
-            pairs += [(rows[row], columns[column]) for row, column in _solve(part) if part[row, column] > 0]
+    for some_rows, some_columns in _components(rows.tolist(), columns.tolist()):
+        if len(some_rows) == len(some_columns) == 1:
+            pairs.append((some_rows[0], some_columns[0]))
+            continue
+        part = weights[np.ix_(some_rows, some_columns)]
+        best = part.argmax(axis=1).tolist()
+        # Mostly everybody has a best of his own.
+        found = enumerate(best) if len(set(best)) == len(best) else _solve(part)
+        pairs += [(some_rows[row], some_columns[column]) for row, column in found if part[row, column] > 0]
     return sorted(pairs)
 
 
-def _components(possible: NDArray[np.bool_]) -> Iterator[tuple[list[int], list[int]]]:
+def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int], list[int]]]:
     """Rows and columns that may pair with each other, directly or by way of others."""
-    columns_of = [np.flatnonzero(row).tolist() for row in possible]
-    rows_of = [np.flatnonzero(column).tolist() for column in possible.T]
-    seen: set[int] = set()
-    for start, reached in enumerate(columns_of):
-        if start in seen or not reached:
-            continue
-        rows, columns, queue = [start], set(reached), list(reached)
-        seen.add(start)
-        while queue:
-            for row in rows_of[queue.pop()]:
-                if row not in seen:
-                    seen.add(row)
-                    rows.append(row)
-                    queue += [column for column in columns_of[row] if column not in columns]
-                    columns.update(columns_of[row])
-        yield sorted(rows), sorted(columns)
+    columns_of: defaultdict[int, list[int]] = defaultdict(list)
+    rows_of: defaultdict[int, list[int]] = defaultdict(list)
+    for row, column in zip(rows, columns, strict=True):
+        columns_of[row].append(column)
+        rows_of[column].append(row)
+    while columns_of:
+        reached, between = [next(iter(columns_of))], set[int]()
+        for row in reached:  # it grows meanwhile
+            for column in columns_of.pop(row):
+                if column not in between:
+                    between.add(column)
+                    reached += [other for other in rows_of[column] if other not in reached]
+        yield reached, sorted(between)
 
 
 def _solve(weights: Weights) -> list[tuple[int, int]]:

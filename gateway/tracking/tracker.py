@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from shared.messages import DetectedObject
 
 TRACKS_CAP = 100
-"""Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and every frame costs more."""
+"""Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and pairing them with as many
+detections as a frame may have takes a tenth of a second at the worst."""
 
 SCORES_KEPT, FEWEST_SCORES = 10, 3
 """As in Frigate."""
@@ -38,7 +39,7 @@ CLOCK_SET_BACK_S = 60.0
 ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Followed:
     """A track while it lasts."""
 
@@ -110,7 +111,7 @@ class Tracker:
             return self._tracks()
         ended: tuple[Track, ...] = ()
         if self._last is not None and at <= self._last:
-            ended = self.clear().ended
+            ended = self._end(lambda _: True)
             self._intervals = Intervals()
         self._last = at
         self._intervals.frame(at)
@@ -118,21 +119,21 @@ class Tracker:
         new: list[DetectedObject] = []
         for label in sorted({found.label for found in objects} | {f.label for f in self._followed}):
             new += self._associate(at, label, [found for found in objects if found.label == label])
-        tracks = self._end(lambda followed: self._overdue(followed, at))
+        ended += self._end(lambda followed: self._overdue(followed, at))
         self._begin(at, new)
-        return self._tracks((*ended, *tracks.ended))
+        return self._tracks(ended)
 
     def expire(self, at: float) -> Tracks:
         """No frame has come until `at`. What the last one has shown is there until another, or `clear`, says not."""
-        return self._end(lambda followed: self._overdue(followed, at))
+        return self._tracks(self._end(lambda followed: self._overdue(followed, at)))
 
     def drop(self, ids: frozenset[str]) -> Tracks:
         """End these. What is seen of them later is something new."""
-        return self._end(lambda followed: followed.id in ids)
+        return self._tracks(self._end(lambda followed: followed.id in ids))
 
     def clear(self) -> Tracks:
         """End all."""
-        return self._end(lambda _: True)
+        return self._tracks(self._end(lambda _: True))
 
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
         """What may begin a track."""
@@ -163,18 +164,18 @@ class Tracker:
         patience = max(patience, FRAMES_MISSED * self.interval_s)
         return not followed.visible and at - followed.last_seen > patience
 
-    def _end(self, over: Callable[[_Followed], bool]) -> Tracks:
+    def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
         ended = [followed for followed in self._followed if over(followed)]
-        gone = {followed.id for followed in ended}
-        self._followed = [followed for followed in self._followed if followed.id not in gone]
-        return self._tracks(tuple(followed.track(self.settings.stationary_after_s) for followed in ended))
+        if ended:
+            self._followed = [followed for followed in self._followed if followed not in ended]
+        return tuple(followed.track(self.settings.stationary_after_s) for followed in ended)
 
     def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
         return Tracks(tuple(one.track(self.settings.stationary_after_s) for one in self._followed), ended)
 
     def _fit(self, image: tuple[int, int]) -> None:
         """Boxes go with the picture when the camera changes its size."""
-        if self._image not in {None, image} and self._image is not None:
+        if self._image is not None and self._image != image:
             along_x, along_y = image[0] / self._image[0], image[1] / self._image[1]
             for followed in self._followed:
                 followed.scale(along_x, along_y)

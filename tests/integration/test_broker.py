@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from typing import Any
 
@@ -18,7 +17,7 @@ from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ListenError
 from shared.messages import BridgeState, FrameDone, NodeState, State, TileDone
-from tests.harness import cut_off
+from tests.harness import connected, cut_off
 
 ONLINE = BridgeState(state=State.ONLINE, protocol=1)
 OFFLINE = BridgeState(state=State.OFFLINE, protocol=1)
@@ -29,18 +28,6 @@ async def broker():
     address = Address(LOOPBACK, free_port())
     async with own_broker(address):
         yield address
-
-
-@contextlib.asynccontextmanager
-async def connected(bus):
-    running = asyncio.create_task(bus.run())
-    try:
-        async with asyncio.timeout(10):
-            await bus.connected.wait()
-        yield running
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 def hearing(bus, topic):

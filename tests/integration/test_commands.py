@@ -146,7 +146,7 @@ def bad_inputs(folder):
         (("verify", "--cut", "scores_8"), 1, "cut"),
         (("demo", "--source", "nowhere.mp4"), 1, "nowhere.mp4 does not exist"),
         (("demo", "--source", str(text.with_suffix(".mp4"))), 1, "broken, or no video"),
-        (("demo", "--source", "rtsp://camera/1"), 2, "not supported by this release"),
+        (("demo", "--source", "gopher://camera/1"), 2, "is not supported; write file://"),
         (("demo", "--headless", "--grid", "99x99"), 2, "larger than the map"),
         (("demo", "--headless", "--model", "yolov99"), 2, "unknown model"),
         ((*camera, str(text)), 1, "broken, or no video"),

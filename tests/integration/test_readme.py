@@ -14,19 +14,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gateway.broker import own_broker
+from gateway.cameras.overrides import Overrides
+from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
 from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
 from gateway.methods import Method
 from shared import topics
 from shared.addresses import LOOPBACK, Address
+from shared.bridge import Response
 from shared.frames import Outcome
 from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
-from shared.topics import Topic
+from shared.slugs import RESERVED
+from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
 
@@ -102,7 +109,8 @@ def kind_of(line):
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
-    return first if first in {"scripts/demo", "scripts/test", "scripts/bench", "mosquitto_sub"} else None
+    known = {"scripts/demo", "scripts/test", "scripts/bench", "mosquitto_sub", "mosquitto_pub", "mosquitto_rr"}
+    return first if first in known else None
 
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
@@ -251,19 +259,131 @@ def test_the_detections_of_the_readme_are_what_the_model_says():
     assert json.loads(example) == json.loads(detections.model_dump_json())
 
 
+def tables(document, columns):
+    """The cells of all rows of tables with so many columns, without their heads."""
+    rows = [line.strip("|").split(" | ") for line in document.read_text().splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in rows if len(row) == columns]
+
+
+TOPICS = [topic for topic in vars(topics).values() if isinstance(topic, Topic | PlainTopic)]
+
+
 def test_the_table_of_topics_is_complete_and_true():
-    rows = re.findall(r"^\| `(.+?)` \| (\w+) \|(.*)$", (ROOT / "docs" / "topics.md").read_text(), re.MULTILINE)
-    documented = {
-        (path, message, int(cells[-4]), cells[-3] == "yes")
-        for path, message, rest in rows
-        for cells in [[cell.strip() for cell in rest.split("|")]]
-    }
+    documented = [
+        (path.strip("`"), payload, int(qos), {"yes": True, "no": False}[retained])
+        for path, payload, _, qos, retained, _ in tables(ROOT / "docs" / "topics.md", 6)
+    ]
     known = {
-        (re.sub(r"{(\w+)}", r"<\1>", topic.path), topic.message.__name__, topic.qos, topic.retain)
-        for topic in vars(topics).values()
-        if isinstance(topic, Topic)
+        (
+            re.sub(r"{(\w+)}", r"<\1>", topic.path),
+            topic.message.__name__ if isinstance(topic, Topic) else topic.content,
+            topic.qos,
+            topic.retain,
+        )
+        for topic in TOPICS
     }
-    assert documented == known
+    assert set(documented) == known
+    assert len(documented) == len(known)
+
+
+def test_the_examples_of_payloads_are_what_the_gateway_says():
+    """Of every public topic with a message there is one, with all its fields; that of frames is in the README."""
+    text = (ROOT / "docs" / "topics.md").read_text()
+    under_its_topic = r"^`([\w/]+)`(?:(?!\n\n).)*:\n\n```json\n((?:(?!```).)*)```"
+    examples = re.findall(under_its_topic, text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == text.count("```json")
+    shown = set()
+    for where, example in examples:
+        (topic,) = [one for one in TOPICS if isinstance(one, Topic) and re.fullmatch(levels(one), where)]
+        message = topic.message.model_validate_json(example, extra="forbid")
+        assert json.loads(example) == json.loads(message.model_dump_json()), where
+        shown.add(topic.path)
+    public = {one.path for one in TOPICS if isinstance(one, Topic) and not one.path.startswith("cluster/")}
+    assert shown == public - {topics.DETECTIONS.path, topics.ZONE_OBJECTS.path}
+
+
+def levels(topic):
+    """A pattern of its topics; a reserved word is no name."""
+    name = rf"(?!(?:{'|'.join(RESERVED)})\\b)[^/]+"
+    return re.sub(r"{\w+}", name, topic.path)
+
+
+def test_every_setting_of_a_camera_is_in_the_table_and_is_told_as_it_says():
+    rows = [row for row in tables(ROOT / "docs" / "topics.md", 4) if row[2].startswith("`")]
+    assert [setting.strip("`") for setting, *_ in rows] == list(SETTINGS)
+    for setting, payload, state, _ in ([cell.strip("`") for cell in row] for row in rows):
+        value = getattr(changed(Overrides(), setting, payload.encode()), setting)
+        assert said(value).decode() == state
+
+
+HOME = """
+cameras:
+  front_door: {source: "test://", fps: 1}
+state: STATE
+"""
+
+
+async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_path):
+    """As mosquitto_pub would say it, to a gateway with that camera and an edge of that name."""
+    lines = [shlex.split(line) for line in commands(ROOT / "docs" / "topics.md")]
+    assert {words[0] for words in lines} == {"mosquitto_pub", "mosquitto_rr"}
+    file = tmp_path / "home.yaml"
+    file.write_text(HOME.replace("STATE", str(tmp_path)))
+    gateway = words_of(f"deepthings gateway --config {file} --port 1883", ports)
+    edge = words_of(f"deepthings edge --gateway 127.0.0.1:1883 --name attic --cache {tmp_path}", ports)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(running(gateway, SERVICES["gateway"]))
+        await stack.enter_async_context(running(edge, SERVICES["edge"]))
+        client = aiomqtt.Client(LOOPBACK, int(ports["1883"]), protocol=aiomqtt.ProtocolVersion.V5)
+        await stack.enter_async_context(client)
+        for topic in ("my/answers", "deepthings/bridge/response/+", "deepthings/cameras/front_door/+/state"):
+            await client.subscribe(topic, qos=1)
+        for words in lines:
+            await say(client, words)
+            where, payload = await answer_to(client, words)
+            if where.endswith("/state"):
+                assert payload == told_of(words)
+            else:
+                assert Response.model_validate_json(payload).ok, payload
+        await client.publish("deepthings/bridge/request/nothing", qos=1)
+        _, payload = await answer_to(client, ["", "-t", "deepthings/bridge/request/nothing"])
+        documented = sorted(command.strip("`") for command, *_ in tables(ROOT / "docs" / "topics.md", 3))
+        assert Response.model_validate_json(payload).error.endswith(f"there are {', '.join(documented)}")
+
+
+async def say(client, words):
+    """What one of Mosquitto's clients publishes when it is called so."""
+    payload = words[words.index("-m") + 1] if "-m" in words else b""
+    assert ("-m" in words) is not ("-n" in words)
+    properties = Properties(PacketTypes.PUBLISH)
+    if words[0] == "mosquitto_rr":
+        properties.ResponseTopic = words[words.index("-e") + 1]
+    qos = int(words[words.index("-q") + 1])
+    await client.publish(words[words.index("-t") + 1], payload, qos=qos, properties=properties)
+
+
+async def answer_to(client, words):
+    """Where the answer came, and what it is; what is told for other reasons is passed over."""
+    asked = words[words.index("-t") + 1]
+    if words[0] == "mosquitto_rr":
+        wanted = words[words.index("-e") + 1]
+    elif asked.endswith("/set"):
+        wanted = f"{asked.removesuffix('set')}state"
+    else:
+        wanted = asked.replace("/request/", "/response/")
+    async with asyncio.timeout(10):
+        async for message in client.messages:
+            if str(message.topic) == wanted and not message.retain:
+                return wanted, message.payload
+    raise AssertionError("the broker went away")
+
+
+def told_of(words):
+    """What a camera's state is after that."""
+    setting = words[words.index("-t") + 1].split("/")[-2]
+    if "-n" in words:
+        return {"detect": b"ON"}[setting]
+    return said(getattr(changed(Overrides(), setting, words[words.index("-m") + 1].encode()), setting))
 
 
 def test_every_reason_for_a_drop_is_explained():

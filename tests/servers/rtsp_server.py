@@ -7,11 +7,11 @@ CODEC is h264, or alaw for a stream that has no video. It says "ready" when it c
 
 import sys
 
-import gi
+import gi  # type: ignore[import-not-found]
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402  (versions are chosen before)
+from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
 
 PATH = "/camera"
 FPS = 15
@@ -39,7 +39,8 @@ def main() -> None:
     server.get_mount_points().add_factory(PATH, factory)
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     GLib.MainLoop().run()
 
 

@@ -1,8 +1,10 @@
-"""A real camera on the web for tests: http://127.0.0.1:PORT/stream is Motion JPEG, /picture a snapshot.
+"""A real camera on the web for tests: http://127.0.0.1:PORT/stream is Motion JPEG, /picture a snapshot;
+/moved leads to the stream, /away to that of another host, which is this one by another name.
 
-    python web_camera.py PORT [--size WxH] [--fps N] [--login USER:PASSWORD] [--auth basic|digest] [--body KIND]
+    python web_camera.py PORT [--size WxH] [--fps N] [--login USER:PASSWORD] [--auth basic|digest] [--tls PEM]
 
---body garbage sends parts that are no pictures, html no picture at all; --delay waits so long before each picture.
+/slow and /late are streams with a picture each 0.7 s and each 4 s, /garbage one of what is no picture, /page a page.
+PEM is a file with a certificate and its key, for https.
 Every picture is a little brighter than the one before. It says "ready" when it can be asked.
 """
 
@@ -14,6 +16,8 @@ import hashlib
 import http.server
 import itertools
 import re
+import ssl
+import sys
 import time
 
 import cv2
@@ -25,6 +29,7 @@ REALM, NONCE = "camera", "0123456789abcdef"
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else every answer waits for an acknowledgement between its head and its body
 
     def do_GET(self):
         if self.server.options.login and not self.may():
@@ -34,17 +39,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", f'{challenge} realm="{REALM}"')
             self.send_header("Content-Length", "0")
             self.end_headers()
-        elif self.path.startswith("/moved"):
+        elif self.path.startswith(("/moved", "/away")):
             self.send_response(302)
-            self.send_header("Location", "/stream")
+            other = f"http://localhost:{self.server.options.port}" if self.path.startswith("/away") else ""
+            self.send_header("Location", f"{other}/stream")
             self.send_header("Content-Length", "0")
             self.end_headers()
-        elif self.server.options.body == "html":
+        elif self.path == "/page":
             self.answer("text/html", b"<p>please use our app</p>")
-        elif self.path.startswith("/stream"):
-            self.stream()
-        elif self.path.startswith("/picture"):
-            time.sleep(self.server.options.delay)
+        elif self.path == "/stream":
+            self.stream(1 / self.server.options.fps)
+        elif self.path == "/slow":
+            self.stream(0.7)
+        elif self.path == "/late":
+            self.stream(4)
+        elif self.path == "/garbage":
+            self.stream(0.1, b"H.265, say" * 100)
+        elif self.path == "/picture":
             self.answer("image/jpeg", self.server.body())
         else:
             self.send_error(404)
@@ -66,14 +77,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def stream(self):
+    def stream(self, interval_s, garbage=None):
         self.send_response(200)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self.send_header("Connection", "close")
         self.end_headers()
         while True:
-            time.sleep(self.server.options.delay or 1 / self.server.options.fps)
-            body = self.server.body()
+            time.sleep(interval_s)
+            body = garbage or self.server.body()
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
             self.wfile.write(head.encode() + body + b"\r\n")
 
@@ -96,8 +107,6 @@ class Server(http.server.ThreadingHTTPServer):
         self.numbers = itertools.count()
 
     def body(self):
-        if self.options.body == "garbage":
-            return b"H.265, say" * 100
         width, height = map(int, self.options.size.split("x"))
         return cv2.imencode(".jpg", np.full((height, width, 3), next(self.numbers) % 256, np.uint8))[1].tobytes()
 
@@ -113,10 +122,14 @@ def main():
     parser.add_argument("--fps", type=float, default=20)
     parser.add_argument("--login")
     parser.add_argument("--auth", default="basic")
-    parser.add_argument("--body", default="jpeg")
-    parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--tls")
     server = Server(parser.parse_args())
-    print("ready", flush=True)
+    if server.options.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(server.options.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     server.serve_forever()
 
 

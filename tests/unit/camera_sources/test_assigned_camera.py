@@ -8,8 +8,8 @@ from camera_sources.settings import AssignedCamera, CameraSettings
 from shared.errors import ConfigurationError
 
 SETTINGS = CameraSettings(
-    source="rtsp://me:secret@camera/1", kind="mjpeg", fps=5, loop=False, rotate=90, crop=(0, 0.1, 1, 0.9), stale_after=2,
-    motion={"enabled": True, "mask": [[[0, 0], [1, 0], [1, 1]]]},
+    source="rtsp://me:secret@camera/1", kind="mjpeg", fps=5, loop=False, rotate=90, crop=(0, 0.1, 1, 0.9),
+    stale_after=2, motion={"enabled": True, "mask": [[[0, 0], [1, 0], [1, 1]]]},
 )  # fmt: skip
 
 

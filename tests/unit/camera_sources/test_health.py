@@ -74,3 +74,13 @@ def test_a_reason_fits_its_message():
     health = Health(3)
     health.failed("x" * 1000)
     assert len(health.condition(0.0).reason) == REASON_CAP
+
+
+def test_a_recording_that_waits_for_its_reader_is_not_stale_until_it_fails():
+    health = Health(3)
+    health.opened(live=False)
+    health.picture(1.0, (48, 64))
+    assert health.condition(1000.0).state is State.ONLINE
+    health.failed("the disk is gone")
+    condition = health.condition(1000.0)
+    assert (condition.state, condition.reason) == (State.OFFLINE, "the disk is gone")

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
-
 import pytest
 
-from camera_sources import opening
 from camera_sources.mqtt_camera import MqttCamera
 from camera_sources.opening import GROUP, OURS, open_source
+from camera_sources.pattern import Pattern
 from camera_sources.picture_folder import PictureFolder
 from camera_sources.rtsp_camera import RtspCamera
 from camera_sources.settings import CameraSettings
 from camera_sources.source import LiveSource
-from camera_sources.test_pattern import TestPattern
 from camera_sources.usb_camera import UsbCamera
 from camera_sources.video_file import VideoFile
 from camera_sources.web_camera import WebCamera
@@ -69,7 +66,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         ("https://camera/picture.jpg", WebCamera),
         ("mqtt://broker/cameras/front", MqttCamera),
         ("mqtts://me:secret@broker/cameras/front", MqttCamera),
-        ("test://64x48", TestPattern),
+        ("test://64x48", Pattern),
         ("/dev/video0", UsbCamera),
         ("/dev/v4l/by-id/usb-046d_HD_Pro-video-index0", UsbCamera),
     ],
@@ -81,12 +78,16 @@ def test_every_scheme_has_its_class_and_opening_does_not_connect(url, kind):
 
 @pytest.mark.parametrize("url", ["gopher://me:secret@camera/1", "webrtc://camera?token=secret"])
 def test_another_kind_of_source_is_refused_with_those_that_exist_and_without_its_password(url):
-    with pytest.raises(ConfigurationError, match=r"not supported; write file://, http://, .*rtsps://.*dev/video") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"not supported; write file://, http://, .*rtsps://.*dev/video"
+    ) as caught:
         open_source(url)
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["rtsp://me:secret@", "http:///picture", "/dev/sda", "/dev/video", "mqtt://me:secret@/a"])
+@pytest.mark.parametrize(
+    "url", ["rtsp://me:secret@", "http:///picture", "/dev/sda", "/dev/video", "mqtt://me:secret@/a"]
+)
 def test_what_cannot_be_a_camera_is_refused_without_its_password(url):
     with pytest.raises(ConfigurationError) as caught:
         open_source(url)
@@ -98,39 +99,51 @@ def test_a_device_that_is_not_there_fails_when_it_is_read():
         next(open_source("/dev/video99").pictures())
 
 
-class Painting(LiveSource):
-    """What somebody else might add."""
+CANVAS = """
+from camera_sources.source import LiveSource
 
+class Painting(LiveSource):
     def __init__(self, settings):
         self.url = settings.source.get_secret_value()
 
     def grabs(self):
         yield from ()
+"""
 
 
-def offer(monkeypatch, name, value):
-    entries = {GROUP: (EntryPoint(name, value, GROUP),)}
-    monkeypatch.setattr(opening, "entry_points", lambda group: entries[group])
+@pytest.fixture
+def install(monkeypatch, tmp_path):
+    """Install somebody else's package, which has a camera for a scheme."""
+
+    def offer(scheme, place="canvas_camera:Painting"):
+        (tmp_path / "canvas_camera.py").write_text(CANVAS)
+        folder = tmp_path / "canvas_camera-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: canvas-camera\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[{GROUP}]\n{scheme} = {place}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return offer
 
 
-def test_a_scheme_that_somebody_else_adds_is_opened(monkeypatch):
-    monkeypatch.setattr(opening, "Painting", Painting, raising=False)
-    offer(monkeypatch, "canvas", "camera_sources.opening:Painting")
+def test_a_scheme_that_somebody_else_adds_is_opened(install):
+    install("canvas")
     source = open_source("canvas://louvre/1")
-    assert isinstance(source, Painting)
+    assert isinstance(source, LiveSource)
     assert source.url == "canvas://louvre/1"
     with pytest.raises(ConfigurationError, match="canvas://, file://"):
         open_source("gopher://camera")
 
 
 @pytest.mark.parametrize("scheme", sorted(OURS))
-def test_nobody_takes_the_place_of_ours(monkeypatch, scheme):
-    offer(monkeypatch, scheme, "nowhere:Painting")
+def test_nobody_takes_the_place_of_ours(install, scheme):
+    install(scheme)
     url = {"test": "test://64x48"}.get(scheme, f"{scheme}://camera/1")
-    assert not isinstance(open_source(url), Painting)
+    assert type(open_source(url)).__module__.startswith("camera_sources.")
 
 
-def test_what_somebody_else_has_broken_is_told(monkeypatch):
-    offer(monkeypatch, "canvas", "nowhere_at_all:Painting")
-    with pytest.raises(ConfigurationError, match=r"canvas://\.\.\. cannot be loaded from nowhere_at_all:Painting: No module"):
+def test_what_somebody_else_has_broken_is_told(install):
+    install("canvas", "nowhere_at_all:Painting")
+    told = r"canvas://\.\.\. cannot be loaded from nowhere_at_all:Painting: No module"
+    with pytest.raises(ConfigurationError, match=told):
         open_source("canvas://louvre/1")

@@ -215,7 +215,7 @@ class Camera(LiveSource):
         return np.full((2, 3, 3), value, np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     """A source is opened again at once."""
     monkeypatch.setattr(reading, "FIRST_PAUSE_S", 1e-6)
@@ -233,12 +233,12 @@ def watch(camera, **options):
     return reader, shots
 
 
-def test_a_picture_of_a_camera_has_the_time_at_which_it_was_grabbed(no_pause):
+def test_a_picture_of_a_camera_has_the_time_at_which_it_was_grabbed():
     _, shots = watch(Camera([1, 2, 3]))
     assert [shot.captured_at for shot in shots] == [1.0, 2.0, 3.0]
 
 
-def test_a_camera_is_not_slowed_down_nor_played_again(no_pause):
+def test_a_camera_is_not_slowed_down_nor_played_again():
     camera = Camera(range(100))
     begun = time.monotonic()
     _, shots = watch(camera, fps=0.01, loop=True)
@@ -246,8 +246,10 @@ def test_a_camera_is_not_slowed_down_nor_played_again(no_pause):
     assert time.monotonic() - begun < 60
 
 
-def test_a_camera_that_fails_is_opened_again_and_counts_on(no_pause):
-    camera = Camera([1, SourceError("the cable is out")], [SourceError("not reachable")], [OSError("broken pipe"), 9], [2])
+def test_a_camera_that_fails_is_opened_again_and_counts_on():
+    camera = Camera(
+        [1, SourceError("the cable is out")], [SourceError("not reachable")], [OSError("broken pipe"), 9], [2]
+    )
     reader, shots = watch(camera)
     assert [shot.captured_at for shot in shots] == [1.0, 2.0]
     assert numbers(shots) == [0, 1]
@@ -255,12 +257,12 @@ def test_a_camera_that_fails_is_opened_again_and_counts_on(no_pause):
     assert reader.error is None
 
 
-def test_a_camera_that_ends_is_opened_again(no_pause):
+def test_a_camera_that_ends_is_opened_again():
     _, shots = watch(Camera([1], [2]))
     assert len(shots) == 2
 
 
-def test_what_cannot_be_opened_is_tried_again(no_pause):
+def test_what_cannot_be_opened_is_tried_again():
     camera, failures = Camera([1]), [SourceError("video x does not exist"), ConfigurationError("not supported")]
 
     def opening():
@@ -273,7 +275,7 @@ def test_what_cannot_be_opened_is_tried_again(no_pause):
     assert len(shots) == 1
 
 
-def test_the_reason_of_a_failure_is_told_without_secrets(no_pause):
+def test_the_reason_of_a_failure_is_told_without_secrets():
     camera, reasons = Camera([SourceError("no secret here")], [lambda: reasons.append(told())]), []
     reader = None
 
@@ -295,14 +297,14 @@ def test_an_error_that_ends_the_reader_holds_no_secret():
     assert str(reader.error) == "no *** here"
 
 
-def test_pictures_over_the_limit_are_not_decoded_but_make_a_camera_online(no_pause):
+def test_pictures_over_the_limit_are_not_decoded_but_make_a_camera_online():
     camera = Camera([*range(1, 100)])
     reader, shots = watch(camera, settings={"fps": 0.01})
     assert (len(shots), camera.decoded) == (1, 1)
     assert reader.health.condition(time.monotonic()).state is State.ONLINE
 
 
-def test_pictures_that_cannot_be_decoded_do_not_make_a_camera_online(no_pause):
+def test_pictures_that_cannot_be_decoded_do_not_make_a_camera_online():
     states = []
     camera = Camera([-1], [-1], [lambda: states.append(reader.health.condition(time.monotonic()))])
     reader = reader_of(camera, persistent=True, settings={"fps": 0.01})
@@ -348,7 +350,9 @@ def test_a_recording_that_does_not_open_hangs_too():
     reader.join(60)
 
 
-def test_a_reader_between_two_openings_does_not_hang_and_can_be_stopped():
+def test_a_reader_between_two_openings_does_not_hang_and_can_be_stopped(monkeypatch):
+    monkeypatch.setattr(reading, "FIRST_PAUSE_S", 1e6)
+    monkeypatch.setattr(reading, "LONGEST_PAUSE_S", 1e6)
     failed, ended = threading.Event(), threading.Event()
 
     def opening():

@@ -7,8 +7,8 @@ from camera_sources.rtsp_inquiry import Answer, is_whole, parse, reason_for
 SDP = "v=0\r\nm=audio 0 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
 VIDEO = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H266/90000\r\n"
 ANSWER = (
-    f"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n"
-    f"www-authenticate: Basic realm=\"a\"\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}"
+    f'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="a", nonce="b"\r\n'
+    f'www-authenticate: Basic realm="a"\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}'
 ).encode()
 
 

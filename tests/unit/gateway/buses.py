@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from shared.bus import Received
 from shared.errors import BrokerError
+from shared.topics import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.message import Message
-    from shared.topics import PlainTopic, Topic
+    from shared.topics import Topic
 
 
 class StandInBus:
@@ -67,6 +68,10 @@ class StandInBus:
 
     async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
         await self._publish(topic, payload, names)
+
+    async def publish_at(self, topic: str, payload: str, *, retain: bool) -> None:
+        root, _, path = topic.partition("/")
+        await self._publish(PlainTopic(path, "", retain=retain, root=root), payload.encode(), ())
 
     async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
         await self._publish(topic, b"", names)

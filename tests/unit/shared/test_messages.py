@@ -7,11 +7,14 @@ import pytest
 from pydantic import ValidationError
 
 from shared.messages import (
+    REASON_CAP,
+    CameraAssignment,
     CameraStats,
     FrameDetections,
     FrameDone,
     Grant,
     NodeState,
+    NodeStats,
     State,
     StealRequest,
     TaskAnnouncement,
@@ -61,7 +64,24 @@ VALID: list[tuple[type[Any], dict[str, Any]]] = [
     (Plan, PLAN),
     (
         CameraStats,
-        {"camera": "door", "node": "pi-1", "counts": {"captured": 3, "published": 1, "dropped": {"deadline": 1}}},
+        {
+            "camera": "door", "node": "pi-1", "counts": {"captured": 3, "published": 1, "dropped": {"deadline": 1}},
+            "ended": False, "state": "offline", "reason": "no route", "fps": 12.5, "width": 640, "height": 480,
+        },
+    ),
+    (
+        NodeStats,
+        {
+            "node": "pi-1", "epoch": 3, "tiles": {"own": 1, "stolen": 2}, "bytes": {"mqtt": 1}, "cameras": ["door"],
+            "load": 0.5, "temperature": 48.5,
+        },
+    ),
+    (
+        CameraAssignment,
+        {
+            "node": "pi-1", "host": "", "port": 4000,
+            "cameras": {"door": {"revision": 3, "detect": False, "fps": 2.5}, "yard": {"revision": 4}},
+        },
     ),
 ]  # fmt: skip
 kinds = pytest.mark.parametrize(("kind", "payload"), VALID, ids=[kind.__name__ for kind, _ in VALID])
@@ -127,6 +147,17 @@ def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
         (Plan, {"preprocessing": {"channels": "grey"}}),
         (CameraStats, {"counts": {"captured": -1}}),
         (CameraStats, {"counts": {"dropped": {"unheard_of": 1}}}),
+        (CameraStats, {"state": "tired"}),
+        (CameraStats, {"reason": "x" * (REASON_CAP + 1)}),
+        (CameraStats, {"fps": -1}),
+        (CameraStats, {"width": -1}),
+        (NodeStats, {"load": "heavy"}),
+        (NodeStats, {"temperature": "warm"}),
+        (CameraAssignment, {"node": "a/b"}),
+        (CameraAssignment, {"port": "http"}),
+        (CameraAssignment, {"cameras": {"door": {}}}),
+        (CameraAssignment, {"cameras": {"door": {"revision": 3, "fps": "fast"}}}),
+        (CameraAssignment, {"cameras": {f"camera-{number}": {"revision": 1} for number in range(257)}}),
     ],
 )
 def test_a_field_of_a_wrong_kind_is_refused(kind, change):

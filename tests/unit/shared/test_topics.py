@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from shared.message import Message
 from shared.slugs import RESERVED
 from shared.topics import PlainTopic, Topic
 
-TOPICS: dict[str, Topic | PlainTopic] = {
+TOPICS: dict[str, Topic[Any] | PlainTopic] = {
     name: value for name, value in vars(topics).items() if isinstance(value, Topic | PlainTopic)
 }
 

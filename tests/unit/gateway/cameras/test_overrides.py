@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -55,6 +56,7 @@ class Restarts(RuleBasedStateMachine):
 
 
 TestRestarts = Restarts.TestCase
+TestRestarts.settings = settings(max_examples=30, stateful_step_count=20)  # each step waits for the disk
 
 
 def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):

@@ -90,9 +90,9 @@ def test_a_camera_that_is_silent_for_too_long_is_lost_once(there):
 
 
 def test_every_word_keeps_a_camera_there(there):
-    there.on_stats(stats(), 14)
-    assert there.expire(18) == []
-    assert [change.camera for change in there.expire(19.1)] == ["door"]
+    there.on_stats(stats(), 9 + SILENT_S)
+    assert there.expire(11 + SILENT_S) == []
+    assert [change.camera for change in there.expire(9.1 + 2 * SILENT_S)] == ["door"]
 
 
 def test_a_camera_that_was_never_there_is_not_lost_for_being_silent(presence):
@@ -104,6 +104,12 @@ def test_the_cameras_of_an_edge_that_is_gone_are_lost_and_no_others(there):
     assert there.on_node_lost("pi-1") == [Change("door", False, "its edge pi-1 is gone")]
     assert there.on_node_lost("pi-1") == []
     assert there.online("yard")
+
+
+def test_a_camera_that_was_lost_before_its_edge_was_keeps_its_reason(there):
+    there.on_stats(stats(state=State.OFFLINE, reason="wrong password"), 11)
+    assert there.on_node_lost("pi-1") == there.expire(1000) == []
+    assert there.reason("door") == "wrong password"
 
 
 def test_a_camera_that_moved_is_its_new_edges(there):

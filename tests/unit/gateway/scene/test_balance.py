@@ -57,7 +57,7 @@ class Life(RuleBasedStateMachine):
         zones=st.sets(st.sampled_from(sorted(ZONES))),
         threshold=st.sampled_from([None, 0.3, 0.7, 0.85]),
         labels=st.none() | st.sets(st.sampled_from(LABELS)).map(tuple),
-        enabled=st.booleans() | st.just(True),  # noqa: FBT003
+        enabled=st.booleans() | st.just(True),
     )
     def apply(self, zones, threshold, labels, enabled):
         chosen = {name: ZONES[name] for name in zones}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 
 from tests.unit.gateway.scene.filming import Camera
@@ -52,4 +53,4 @@ def test_what_is_told_is_bounded():
         if event.type != "end":
             told[event.id].append(int(event.frame.partition("-")[2]))
     for moments in told.values():
-        assert all(after - before >= 10 for before, after in zip(moments, moments[1:], strict=False))
+        assert all(after - before >= 10 for before, after in itertools.pairwise(moments))

@@ -205,3 +205,12 @@ def test_what_does_not_change_is_kept_when_settings_are_applied():
     after = gate.apply(zones={"yard": YARD})
     assert after == before
     assert gate.kinds() == ["new"]
+
+
+def test_the_trackers_settings_are_applied_too():
+    gate = Camera(max_disappeared=5, stationary_after=100)
+    gate.film(person(100), person(800), frames=20)
+    gate.apply(max_disappeared=1, stationary_after=1)
+    state = gate.film(person(100), frames=12)
+    assert [found.stationary for found in state.all.objects] == [True]
+    assert gate.kinds().count("end") == 1

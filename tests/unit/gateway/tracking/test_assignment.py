@@ -32,6 +32,13 @@ def test_no_other_pairing_has_a_greater_sum(weights):
     assert sum(weights[pair] for pair in pairs) == pytest.approx(best_sum(weights))
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_no_other_pairing_has_a_greater_sum_where_all_may_pair(seed):
+    chance = np.random.default_rng(seed)
+    weights = chance.random((chance.integers(4, 7), 6)) + 0.1
+    assert sum(weights[pair] for pair in best_pairs(weights)) == pytest.approx(best_sum(weights))
+
+
 @given(matrices)
 def test_nothing_is_paired_twice_and_only_what_may_be(weights):
     pairs = best_pairs(weights)

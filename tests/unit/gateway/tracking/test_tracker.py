@@ -171,6 +171,14 @@ def test_boxes_go_with_the_size_of_the_picture():
     assert after.id == before.id
 
 
+def test_what_is_stationary_stays_so_in_another_size_of_the_picture():
+    followed = tracker(stationary_after_s=1.0)
+    follow(followed, [[person(300)]] * 15)
+    smaller = detected([side / 2 for side in standing(300)])
+    steps = [followed.update(BEGIN + at, [smaller], (960, 540)) for at in (1.5, 1.6, 1.7)]
+    assert [step.live[0].stationary for step in steps] == [True] * 3
+
+
 def test_no_more_are_followed_than_the_cap_and_the_best_begin():
     crowd = [person(10 + 15 * n, height=20.0, score=0.6 + n / 1000) for n in range(TRACKS_CAP + 20)]
     followed = tracker()

@@ -74,7 +74,7 @@ def test_what_fails_ends_with_one_and_one_line(monkeypatch, capsys, arguments, w
         (["verify", "--grid", "60x60"], "grid 60x60 is larger than the map"),
         (["verify", "--model", "unheard-of"], "unknown model 'unheard-of'"),
         (["detect", "a.png", "b.png", "--out", "one.png"], "several pictures need a folder"),
-        (["camera", "--source", "http://x/y", "--name", "c", "--edge", "h:1"], "http://... is not supported"),
+        (["camera", "--source", "ftp://x/y", "--name", "c", "--edge", "h:1"], "ftp://... is not"),
         (["verify", "--grid", "3"], "write for example 3x3"),
         (["verify", "--colour", "red"], "No such option"),
         (["edge", "--gateway", "nowhere:99999"], "is not HOST:PORT"),

@@ -25,10 +25,8 @@ ROUND_FRAMES = 100
 """After so many the square is back where it began."""
 
 
-class TestPattern(Source):
+class Pattern(Source):
     """test://WIDTHxHEIGHT?fps=10: a white square that goes round before a colourful wall; every run is the same."""
-
-    __test__ = False  # not for pytest
 
     def __init__(self, settings: CameraSettings) -> None:
         """Raises ConfigurationError for a size or rate that cannot be."""

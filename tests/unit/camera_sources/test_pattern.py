@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from camera_sources.opening import open_source
-from camera_sources.test_pattern import ROUND_FRAMES
+from camera_sources.pattern import ROUND_FRAMES
 from shared.errors import ConfigurationError
 
 
@@ -34,7 +34,9 @@ def test_what_moves_stays_within_the_picture():
     assert min(areas) == max(areas) > 0
 
 
-@pytest.mark.parametrize(("url", "fps"), [("test://96x64", 10), ("test://96x64?fps=2.5", 2.5), ("test://96x64/?fps=3", 3)])
+@pytest.mark.parametrize(
+    ("url", "fps"), [("test://96x64", 10), ("test://96x64?fps=2.5", 2.5), ("test://96x64/?fps=3", 3)]
+)
 def test_a_pattern_has_a_rate(url, fps):
     assert open_source(url).fps == fps
 

@@ -1,0 +1,271 @@
+"""What the bus carries beside messages of its own: plain payloads, sets, requests with MQTT 5, other prefixes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import aiomqtt
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.broker import own_broker
+from gateway.demo.cluster import free_port
+from gateway.requests import Requests
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.bridge import Response
+from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing, Received
+from shared.errors import BrokerError
+from shared.frames import FrameCounts
+from shared.messages import BridgeState, CameraStats, State
+from shared.topics import PlainTopic
+from tests.harness import connected, cut_off
+
+ONLINE, OFFLINE = (BridgeState(state=state, protocol=1) for state in (State.ONLINE, State.OFFLINE))
+FPS = "deepthings/cameras/door/fps/set"
+
+
+@pytest.fixture
+async def broker():
+    address = Address(LOOPBACK, free_port())
+    async with own_broker(address):
+        yield address
+
+
+def hearing_plain(bus, topic):
+    """A queue of all payloads of a plain topic."""
+    heard: asyncio.Queue[Received] = asyncio.Queue()
+    bus.on_plain(topic, heard.put_nowait)
+    return heard
+
+
+async def next_of(queue):
+    return await asyncio.wait_for(queue.get(), 10)
+
+
+def stranger(broker):
+    """A client that is none of ours."""
+    return aiomqtt.Client(*broker, protocol=aiomqtt.ProtocolVersion.V5)
+
+
+async def read(client, count):
+    """So many messages of a stranger's subscriptions."""
+    async with asyncio.timeout(10):
+        return [message async for _, message in _first(client.messages, count)]
+
+
+async def _first(messages, count):
+    number = 0
+    async for message in messages:
+        number += 1
+        yield number, message
+        if number == count:
+            return
+
+
+async def retained(broker, where="#"):
+    """What a client that comes late is told, by topic. It knows the end by a message of its own."""
+    async with stranger(broker) as client:
+        await client.subscribe(where, qos=1)
+        await client.subscribe("end", qos=1)
+        await client.publish("end", b"", qos=1)
+        told = {}
+        async with asyncio.timeout(10):
+            async for message in client.messages:
+                if str(message.topic) == "end":
+                    return told
+                assert message.retain
+                told[str(message.topic)] = message.payload
+    raise AssertionError("the broker went away")
+
+
+async def test_a_payload_that_is_no_message_arrives_as_it_is_with_all_names(broker):
+    listener, speaker = Bus(broker, "listener"), Bus(broker, "speaker")
+    heard = hearing_plain(listener, topics.CAMERA_SET)
+    pictures = hearing_plain(listener, topics.LABEL_SNAPSHOT)
+    async with connected(listener), connected(speaker):
+        for payload in (b"5", b"", b"\xff\x00{"):
+            await speaker.publish_plain(topics.CAMERA_SET, payload, "door", "fps")
+            assert await next_of(heard) == Received(("door", "fps"), payload, retained=False)
+        await speaker.publish_plain(topics.LABEL_SNAPSHOT, b"\xff\xd8" * 1000, "door", "person")
+        assert await next_of(pictures) == Received(("door", "person"), b"\xff\xd8" * 1000, retained=False)
+        assert heard.empty()
+
+
+async def test_a_value_that_somebody_retained_is_known_as_such_at_every_connection_and_a_live_one_is_not(broker):
+    async with stranger(broker) as client:
+        await client.publish(FPS, b"1", qos=1, retain=True)
+        listener = Bus(broker, "listener")
+        heard = hearing_plain(listener, topics.CAMERA_SET)
+        async with connected(listener):
+            assert await next_of(heard) == Received(("door", "fps"), b"1", retained=True)
+            await client.publish(FPS, b"2", qos=1)
+            assert await next_of(heard) == Received(("door", "fps"), b"2", retained=False)
+            await client.publish(FPS, b"3", qos=1, retain=True)  # said now, so it is carried out once
+            assert await next_of(heard) == Received(("door", "fps"), b"3", retained=False)
+            cut_off(listener)
+            assert await next_of(heard) == Received(("door", "fps"), b"3", retained=True)
+
+
+class Desk:
+    """A gateway's requests on a bus of its own."""
+
+    def __init__(self, broker):
+        self.bus = Bus(broker, "gateway")
+        self.asked = 0
+        Requests(self.bus, {"info": self._info})
+
+    async def _info(self, _):
+        self.asked += 1
+        return {"asked": self.asked}
+
+
+def wanting(response_topic=None, correlation=None):
+    """Properties of a request that says where its answer is wanted."""
+    properties = Properties(PacketTypes.PUBLISH)
+    if response_topic is not None:
+        properties.ResponseTopic = response_topic
+    if correlation is not None:
+        properties.CorrelationData = correlation
+    return properties
+
+
+async def test_a_request_is_answered_below_the_gateway_and_where_mqtt_5_says(broker):
+    desk = Desk(broker)
+    async with connected(desk.bus), stranger(broker) as client:
+        await client.subscribe("me/answers", qos=1)
+        await client.subscribe("deepthings/bridge/response/+", qos=1)
+        request = "deepthings/bridge/request/info"
+        await client.publish(request, b'{"transaction": "7"}', qos=1, properties=wanting("me/answers", b"\x00\xff"))
+        answers = {str(message.topic): message for message in await read(client, 2)}
+        assert answers.keys() == {"me/answers", "deepthings/bridge/response/info"}
+        for message in answers.values():
+            expected = Response(command="info", ok=True, data={"asked": 1}, transaction="7")
+            assert Response.model_validate_json(message.payload) == expected
+        assert answers["me/answers"].properties.CorrelationData == b"\x00\xff"
+        assert not hasattr(answers["deepthings/bridge/response/info"].properties, "CorrelationData")
+        assert not await retained(broker)
+
+
+async def test_a_request_that_says_no_place_is_answered_once(broker):
+    desk = Desk(broker)
+    async with connected(desk.bus), stranger(broker) as client:
+        await client.subscribe("#", qos=1)
+        for properties in (wanting(), wanting("me/answers")):
+            await client.publish("deepthings/bridge/request/info", b"", qos=1, properties=properties)
+        heard = [str(message.topic) for message in await read(client, 5)]
+        assert heard.count("deepthings/bridge/request/info") == 2
+        assert heard.count("deepthings/bridge/response/info") == 2
+        assert heard.count("me/answers") == 1
+
+
+@pytest.mark.parametrize("where", ["me/+", "#", "x" * 65_000 + "/+"])
+async def test_a_place_where_no_answer_can_be_ends_nothing(broker, where, caplog):
+    """A broker may pass it on; at the latest it is refused here."""
+    desk = Desk(broker)
+    async with connected(desk.bus), stranger(broker) as client, stranger(broker) as other:
+        await client.subscribe("deepthings/bridge/response/+", qos=1)
+        await client.publish("deepthings/bridge/request/info", b"", qos=1)
+        await read(client, 1)
+        try:
+            await other.publish("deepthings/bridge/request/info", b"", qos=1, properties=wanting(where))
+        except aiomqtt.MqttError:
+            return  # this broker refuses it itself
+        await read(client, 1)
+        await client.publish("deepthings/bridge/request/info", b"", qos=1)
+        (message,) = await read(client, 1)
+        assert Response.model_validate_json(message.payload).data == {"asked": 3}
+        assert "could not be answered" in caplog.text
+
+
+async def test_a_retained_request_is_not_carried_out(broker, caplog):
+    async with stranger(broker) as client:
+        await client.subscribe("deepthings/bridge/response/+", qos=1)
+        await client.publish("deepthings/bridge/request/info", b"", qos=1)
+        await client.publish("deepthings/bridge/request/info", b'{"transaction": "old"}', qos=1, retain=True)
+        desk = Desk(broker)
+        with caplog.at_level(logging.WARNING):
+            async with connected(desk.bus):
+                await client.publish("deepthings/bridge/request/info", b'{"transaction": "new"}', qos=1)
+                (message,) = await read(client, 1)
+        assert Response.model_validate_json(message.payload).transaction == "new"
+        assert desk.asked == 1
+        assert "a retained request for info is left alone" in caplog.text
+
+
+async def test_a_bus_of_another_prefix_speaks_and_hears_below_it_and_nowhere_else(broker):
+    will = Outgoing(topics.BRIDGE_STATE, OFFLINE)
+    ours = Bus(broker, "ours", prefix="a/b", will=will)
+    heard = hearing_plain(ours, topics.CAMERA_SET)
+    stats: asyncio.Queue[tuple[str, CameraStats]] = asyncio.Queue()
+    ours.on(topics.CAMERA_STATS, lambda name, message: stats.put_nowait((name, message)))
+    said = CameraStats(camera="door", node="pi-1", counts=FrameCounts())
+    async with stranger(broker) as client:
+        async with connected(ours):
+            await ours.publish(topics.BRIDGE_STATE, ONLINE)
+            await ours.publish_plain(topics.CAMERA_SETTING, b"5", "door", "fps")
+            for where in (FPS, "a/cameras/door/fps/set", "b/cameras/door/fps/set", "a/b/c/cameras/door/fps/set"):
+                await client.publish(where, b"1", qos=1)
+            await client.publish("a/b/cameras/door/fps/set", b"2", qos=1)
+            await client.publish("a/b/cameras/door/stats", said.model_dump_json(), qos=1)
+            assert await next_of(heard) == Received(("door", "fps"), b"2", retained=False)
+            assert await next_of(stats) == ("door", said)
+            assert heard.empty()
+            assert set(await retained(broker)) == {"a/b/bridge/state", "a/b/cameras/door/fps/state"}
+        told = await retained(broker)
+        assert BridgeState.model_validate_json(told["a/b/bridge/state"]) == OFFLINE
+
+
+async def test_the_will_of_a_bus_with_another_prefix_is_said_below_it(broker):
+    ours = Bus(broker, "ours", prefix="a/b", will=Outgoing(topics.BRIDGE_STATE, OFFLINE))
+    async with stranger(broker) as client:
+        await client.subscribe("#", qos=1)
+        async with connected(ours):
+            cut_off(ours)
+            (message,) = await read(client, 1)
+            assert str(message.topic) == "a/b/bridge/state"
+            assert BridgeState.model_validate_json(message.payload) == OFFLINE
+
+
+async def test_topics_of_other_programs_have_no_prefix(broker):
+    theirs = PlainTopic("{kind}/status", "a word", retain=True, root="other/program")
+    speaker, listener = (Bus(broker, name, prefix="a/b") for name in ("speaker", "listener"))
+    heard = hearing_plain(listener, theirs)
+    async with connected(speaker), connected(listener):
+        await speaker.publish_plain(theirs, b"well", "camera")
+        assert await next_of(heard) == Received(("camera",), b"well", retained=False)
+        await speaker.publish_at("elsewhere/x/config", "{}", retain=True)
+        assert await retained(broker) == {"other/program/camera/status": b"well", "elsewhere/x/config": b"{}"}
+
+
+async def test_what_is_cleared_is_not_told_to_who_comes_late_and_is_no_message(broker, caplog):
+    speaker, listener = Bus(broker, "speaker"), Bus(broker, "listener")
+    states: asyncio.Queue[BridgeState] = asyncio.Queue()
+    listener.on(topics.BRIDGE_STATE, lambda _, message: states.put_nowait(message))
+    async with connected(speaker), connected(listener):
+        await speaker.publish(topics.BRIDGE_STATE, ONLINE)
+        await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", "door")
+        await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", "yard")
+        assert await next_of(states) == ONLINE
+        await speaker.clear(topics.BRIDGE_STATE)
+        await speaker.clear(topics.CAMERA_AVAILABILITY, "door")
+        await speaker.clear(topics.CAMERA_AVAILABILITY, "attic")
+        assert await retained(broker) == {"deepthings/cameras/yard/availability": b"online"}
+        await speaker.publish(topics.BRIDGE_STATE, OFFLINE)
+        assert await next_of(states) == OFFLINE  # and nothing between the two
+    assert "message ignored" not in caplog.text
+
+
+async def test_what_cannot_be_published_is_an_error_that_names_the_topic(broker):
+    bus = Bus(broker, "speaker")
+    with pytest.raises(BrokerError, match="not connected"):
+        await bus.clear(topics.CAMERA_AVAILABILITY, "door")
+    async with connected(bus):
+        with pytest.raises(BrokerError, match="too large for deepthings/detections/door/snapshot"):
+            await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
+        with pytest.raises(BrokerError, match=r"did not take deepthings/detections/\+/snapshot"):
+            await bus.publish_plain(topics.SNAPSHOT, b"x")
+        await bus.publish_plain(topics.SNAPSHOT, b"x" * 900_000, "door")
+        assert len((await retained(broker))["deepthings/detections/door/snapshot"]) == 900_000

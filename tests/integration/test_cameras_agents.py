@@ -1,0 +1,200 @@
+"""Agents of cameras as processes: looked after, told what to do, ended when they hang, silent about passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from camera_sources.agent import HUNG_EXIT_CODE
+from shared.errors import ConfigurationError
+from shared.messages import State
+from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera
+from tests.commands import DEEPTHINGS, run
+
+PATTERN = "test://64x48?fps=20"
+STALE_S = 1.0
+
+
+@pytest.fixture(autouse=True)
+def secrets(capfd):
+    yield
+    assert UNSEEN not in "".join(capfd.readouterr())
+
+
+async def test_cameras_come_change_and_go_as_they_are_assigned():
+    async with desk() as edge:
+        edge.supervisor.assign({"front": assigned(PATTERN), "yard": assigned(PATTERN)})
+        await edge.until_more(1, "front")
+        await edge.until_more(1, "yard")
+        front, yard = agents()["front"][0], agents()["yard"][0]
+        edge.supervisor.assign(
+            {"front": assigned(PATTERN), "yard": assigned(PATTERN, rotate=90), "gate": assigned(PATTERN)}
+        )
+        await edge.until_more(1, "gate")
+        await edge.until("a turned picture", lambda: edge.newest("yard").height == 64)
+        assert agents()["front"][0] == front
+        assert agents()["yard"][0] != yard
+        edge.supervisor.assign({"gate": assigned(PATTERN)})
+        await edge.until("the end of two", lambda: edge.sessions.cameras == ("gate",))
+        assert edge.said["front"].ended
+        await until_gone("front")
+        await until_gone("yard")
+        assert set(agents()) == {"gate"}
+
+
+async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
+    async with desk() as edge:
+        edge.supervisor.assign({"front": assigned(PATTERN)})
+        await edge.until_online()
+        os.kill(agents()["front"][0], signal.SIGKILL)
+        await edge.until_offline("its agent is not connected", timeout_s=2)
+        await edge.until_online()
+        await edge.until_more(1)
+
+
+async def test_a_restart_is_a_new_process_at_once():
+    async with desk() as edge:
+        edge.supervisor.assign({"front": assigned(PATTERN)})
+        await edge.until_more(1)
+        before = agents()["front"][0]
+        edge.supervisor.restart("front")
+        await edge.until("its end", lambda: edge.said["front"].ended)
+        await edge.until_online()
+        assert agents()["front"][0] != before
+        with pytest.raises(ConfigurationError, match="camera yard is not looked after by this edge; it has: front"):
+            edge.supervisor.restart("yard")
+
+
+async def test_detection_and_rate_are_told_without_a_restart():
+    async with desk() as edge:
+        edge.supervisor.assign({"front": assigned(PATTERN, detect=False)})
+        await edge.until_online()
+        process = agents()["front"]
+        await edge.until("three reports", lambda: len(edge.everything) >= 4 or edge.said["front"].fps > 15)
+        assert edge.count() == 0
+        edge.supervisor.assign({"front": assigned(PATTERN, rate=4)})
+        seconds = await edge.until_more(9)
+        assert seconds > 8 / 4 * 0.8
+        edge.supervisor.assign({"front": assigned(PATTERN, detect=False)})
+        await edge.until_online()
+        edge.supervisor.assign({"front": assigned(PATTERN)})
+        assert await edge.until_more(20) < 20 / 4
+        assert agents()["front"] == process
+
+
+async def test_a_reader_that_hangs_in_a_call_ends_its_process_and_another_tries(tmp_path):
+    """Opening a pipe that nobody writes to never returns, and cannot be interrupted."""
+    pipe = tmp_path / "video.mp4"
+    os.mkfifo(pipe)
+    async with desk() as edge:
+        edge.supervisor.assign({"front": assigned(str(pipe), stale_after=STALE_S)})
+        await edge.until_offline("connecting")
+        before = agents()["front"][0]
+        await edge.until_offline("what reads it hangs")
+        await edge.until("another process", lambda: agents().get("front", (before,))[0] != before)
+
+
+async def test_a_process_that_hangs_says_so_by_its_exit_code(tmp_path):
+    pipe = tmp_path / "video.mp4"
+    os.mkfifo(pipe)
+    told = json.dumps({"settings": {"source": str(pipe), "stale_after": STALE_S}})
+    process = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "camera", "--settings", "-", "--name", "front", "--edge", "127.0.0.1:9",
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(f"{told}\n".encode()), 30)
+    assert process.returncode == HUNG_EXIT_CODE
+    assert b"camera front: what reads it hangs" in said
+
+
+async def test_what_is_no_source_is_told_and_tried_again(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    async with desk() as edge:
+        edge.supervisor.assign({"clip": assigned(str(clip)), "odd": assigned(f"odd://me:{UNSEEN}@camera/1")})
+        await edge.until_offline("clip.mp4 does not exist", "clip")
+        await edge.until_offline("camera source odd://... is not supported; write file://", "odd")
+        clip.symlink_to(Path(__file__).parents[2] / "camera_sources" / "footage" / "vtest-clip.mp4")
+        await edge.until_online("clip")
+
+
+async def test_agents_end_with_whoever_looks_after_them():
+    with web_camera("--login", LOGIN) as camera:
+        settings = assigned(f"http://{LOGIN}@{camera.address}/stream").encode()
+        keeper = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", KEEPER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        keeper.stdin.write(f"{settings}\n".encode())
+        child = psutil.Process(int(await asyncio.wait_for(keeper.stdout.readline(), 30)))
+        told = [" ".join(child.cmdline()), str(child.environ())]
+        keeper.kill()
+        await keeper.wait()
+        await asyncio.to_thread(child.wait, 15)
+    assert "--settings" in told[0]
+    assert UNSEEN not in "".join(told)
+
+
+KEEPER = """
+import asyncio, sys
+from camera_sources.settings import AssignedCamera
+from edge.cameras.process import start_agent
+from shared.addresses import Address
+
+async def main():
+    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9))
+    print(process.pid, flush=True)
+    await process.wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "settings of a camera: settings: Invalid JSON"),
+        (
+            '{"settings": {"source": "rtsp://me:s3cr3t@camera", "turn": 90}}',
+            "settings of a camera: settings.turn: Extra",
+        ),
+    ],
+)
+async def test_settings_that_cannot_be_end_with_one_line(line, said):
+    process = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "camera", "--settings", "-", "--name", "front", "--edge", "127.0.0.1:9",
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, errors = await asyncio.wait_for(process.communicate(f"{line}\n".encode()), 30)
+    assert process.returncode == 2
+    assert said in errors.decode()
+    assert len(errors.splitlines()) == 1
+    assert UNSEEN not in errors.decode()
+
+
+@pytest.mark.parametrize("options", [(), ("--source", ".", "--settings", "-"), ("--settings", "camera.json")])
+def test_a_source_is_named_once_and_settings_come_by_standard_input(options):
+    done = run("camera", "--name", "front", "--edge", "127.0.0.1:9", *options)
+    assert done.returncode == 2
+    assert "--settings -" in done.stderr
+
+
+async def test_motion_is_sent_and_stillness_is_not(tmp_path):
+    """The pattern moves; a folder with one picture does not."""
+    still = tmp_path / "still"
+    still.mkdir()
+    (still / "a.png").write_bytes((Path(__file__).parents[1] / "photos" / "camera.jpg").read_bytes())
+    gate = {"enabled": True, "hold": 0, "keep_alive": 3600}
+    async with desk() as edge:
+        edge.supervisor.assign(
+            {"moving": assigned("test://320x240?fps=20", motion=gate), "still": assigned(str(still), motion=gate)}
+        )
+        await edge.until_online("still")
+        await edge.until_more(30, "moving")
+        assert edge.state("still")[0] is State.ONLINE
+        assert edge.count("still") == 1

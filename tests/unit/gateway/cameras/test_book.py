@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from gateway.cameras import book
+from gateway.cameras.book import Cameras, Effective
+from gateway.cameras.presence import SILENT_S
+from gateway.configuration.root import Configuration
+from shared import topics
+from shared.addresses import Address
+from shared.bridge import BridgeEventType
+from shared.errors import ConfigurationError
+from shared.frames import FrameCounts
+from shared.messages import CameraAssignment, CameraRef, CameraStats, State
+from tests.unit.gateway.buses import StandInBus
+
+LISTENING = Address("10.0.0.1", 4000)
+
+
+class House:
+    """Cameras, what they say on the bus, and what else they tell."""
+
+    def __init__(self, folder, **cameras):
+        self.folder = folder
+        self.bus = StandInBus()
+        self.changed = []
+        self.events = []
+        self.cameras = Cameras(self.configured(**cameras), self.bus, LISTENING, self.changed.append, self.events.append)
+
+    def configured(self, **cameras):
+        """Cameras by name, each with what is said of it beside its source."""
+        said = {name: {"source": "test://", **camera} for name, camera in cameras.items()}
+        return Configuration.model_validate({"cameras": said, "state": str(self.folder)})
+
+    async def hear(self, camera="door", node="pi-1", **said):
+        stats = CameraStats(camera=camera, node=node, counts=FrameCounts(), **{"state": State.ONLINE, **said})
+        await self.bus.hear(topics.CAMERA_STATS, camera, stats)
+
+    async def set(self, camera, setting, payload, **more):
+        await self.bus.hear_plain(topics.CAMERA_SET, payload, camera, setting, **more)
+
+    def assigned(self, node):
+        """What an edge that connects now is told to serve; None when nothing is retained for it."""
+        said = self.bus.retained.get(f"cluster/cameras/{node}")
+        return None if said is None else CameraAssignment.model_validate_json(said).cameras
+
+    def told(self):
+        return [(event.type, event.name, event.reason) for event in self.events]
+
+
+@pytest.fixture(autouse=True)
+def _another_millisecond_each_time(monkeypatch):
+    milliseconds = itertools.count(1000)
+    monkeypatch.setattr(book.time, "time_ns", lambda: next(milliseconds) * 1_000_000)
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path, door={"fps": 5}, yard={"detect": {"enabled": False}})
+
+
+# which edge serves what
+
+
+async def test_an_edge_is_told_its_cameras_and_where_to_ask_for_more(house):
+    await house.cameras.nodes_are(["pi-1"])
+    said = CameraAssignment.model_validate_json(house.bus.retained["cluster/cameras/pi-1"])
+    assert (said.node, said.host, said.port) == ("pi-1", "10.0.0.1", 4000)
+    assert said.cameras == {
+        "door": CameraRef(revision=1000, detect=True, fps=5), "yard": CameraRef(revision=1000, detect=False, fps=None),
+    }  # fmt: skip
+
+
+async def test_no_source_is_told_to_everyone(tmp_path):
+    house = House(tmp_path, door={"source": "rtsp://viewer:correct-horse@10.0.0.9/door"})
+    await house.cameras.nodes_are(["pi-1"])
+    await house.cameras.born()
+    await house.set("door", "fps", b"no number")
+    assert "rtsp" not in str(house.bus.said)
+    assert "correct-horse" not in str(house.bus.said)
+
+
+async def test_cameras_are_divided_among_the_edges(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    assert sorted([*house.assigned("pi-1"), *house.assigned("pi-2")]) == ["door", "yard"]
+
+
+async def test_the_same_edges_again_are_told_nothing(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    house.bus.said.clear()
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    assert house.bus.said == []
+
+
+async def test_cameras_of_an_edge_that_goes_move_and_stay_there_when_it_comes_back(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    await house.cameras.nodes_are(["pi-2"])
+    assert set(house.assigned("pi-2")) == {"door", "yard"}
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    assert (house.assigned("pi-1"), set(house.assigned("pi-2"))) == ({}, {"door", "yard"})
+
+
+async def test_an_edge_that_is_drained_is_told_that_it_serves_none(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    await house.cameras.nodes_are(["pi-1", "pi-2"], {"pi-1"})
+    assert (house.assigned("pi-1"), set(house.assigned("pi-2"))) == ({}, {"door", "yard"})
+
+
+async def test_a_camera_stays_with_no_one_rather_than_with_an_edge_that_it_does_not_name(tmp_path):
+    house = House(tmp_path, door={"edge": "pi-2"})
+    await house.cameras.nodes_are(["pi-1"])
+    assert house.assigned("pi-1") == {}
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    assert set(house.assigned("pi-2")) == {"door"}
+    await house.cameras.nodes_are(["pi-1", "pi-2"], {"pi-2"})
+    assert house.assigned("pi-1") == house.assigned("pi-2") == {}
+
+
+async def test_a_camera_that_is_switched_off_is_nobodys(house):
+    await house.cameras.nodes_are(["pi-1"])
+    await house.set("door", "enabled", b"OFF")
+    assert set(house.assigned("pi-1")) == {"yard"}
+    await house.set("door", "enabled", b"ON")
+    assert set(house.assigned("pi-1")) == {"door", "yard"}
+
+
+async def test_while_the_broker_is_away_nothing_is_believed_to_be_told(house):
+    house.bus.away = True
+    await house.cameras.nodes_are(["pi-1"])
+    house.bus.away = False
+    await house.cameras.nodes_are(["pi-1"])
+    assert set(house.assigned("pi-1")) == {"door", "yard"}
+
+
+# what an edge may know
+
+
+async def test_an_edge_gets_the_settings_of_the_revision_that_it_was_told(house):
+    await house.cameras.nodes_are(["pi-1"])
+    revision = house.assigned("pi-1")["door"].revision
+    assert house.cameras.settings("door", revision).fps == 5
+    assert house.cameras.settings("door", revision - 1) is None
+    assert house.cameras.settings("attic", revision) is None
+
+
+async def test_a_restart_is_another_revision_of_one_camera(house):
+    await house.cameras.nodes_are(["pi-1"])
+    before = house.assigned("pi-1")
+    await house.cameras.restart("door")
+    after = house.assigned("pi-1")
+    assert after["door"].revision > before["door"].revision
+    assert after["yard"] == before["yard"]
+    assert house.cameras.settings("door", before["door"].revision) is None
+
+
+async def test_a_camera_that_is_not_configured_cannot_be_restarted(house):
+    await house.hear("by-hand")
+    with pytest.raises(ConfigurationError, match="no camera 'by-hand' is configured; there are door, yard"):
+        await house.cameras.restart("by-hand")
+
+
+# whether they are there
+
+
+async def test_a_camera_that_is_heard_of_is_online_for_everyone(house):
+    await house.hear()
+    assert house.bus.retained["cameras/door/availability"] == b"online"
+    assert house.told() == [(BridgeEventType.CAMERA_BACK, "door", "")]
+    assert house.changed == ["door"]
+    assert house.cameras.online == ("door",)
+    await house.hear()
+    assert len(house.bus.said) == len(house.events) == len(house.changed) == 1
+
+
+async def test_a_camera_that_is_lost_is_offline_for_everyone_with_a_reason(house):
+    await house.hear()
+    await house.hear(state=State.OFFLINE, reason="wrong password")
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+    assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "wrong password")]
+    assert house.cameras.lost == {"door": "wrong password", "yard": "nothing was heard of it yet"}
+
+
+async def test_a_camera_that_is_switched_off_is_not_missed(house):
+    await house.set("yard", "enabled", b"OFF")
+    assert set(house.cameras.lost) == {"door"}
+
+
+async def test_the_cameras_of_an_edge_that_goes_are_lost(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    await house.hear("door", "pi-1")
+    await house.hear("yard", "pi-2")
+    await house.cameras.nodes_are(["pi-2"])
+    assert house.told()[2:] == [(BridgeEventType.CAMERA_LOST, "door", "its edge pi-1 is gone")]
+    assert house.cameras.online == ("yard",)
+
+
+async def test_what_is_retained_of_a_camera_does_not_outlive_an_edge_that_went_while_the_gateway_was_away(house):
+    await house.hear("door", "pi-1")
+    await house.cameras.nodes_are([])
+    assert house.cameras.online == ("door",)  # its edge may be heard of next
+    await house.cameras.nodes_are([], (), ["pi-1"])
+    assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "its edge pi-1 is gone")]
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+
+
+async def test_an_edge_that_is_there_is_not_lost_whatever_was_said_before(house):
+    await house.hear("door", "pi-1")
+    await house.cameras.nodes_are(["pi-1"], (), ["pi-1"])
+    assert house.cameras.online == ("door",)
+
+
+async def test_a_camera_of_which_nothing_is_heard_any_more_is_lost(house, monkeypatch):
+    monkeypatch.setattr(book, "CHECK_S", 0)
+    await house.hear()
+    heard_at = book.time.monotonic()
+    monkeypatch.setattr(book.time, "monotonic", lambda: heard_at + SILENT_S + 1)
+    running = asyncio.create_task(house.cameras.run())
+    while True:
+        if await house.bus.next("cameras/door/availability") == b"offline":
+            break
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "nothing is heard of it any more")]
+
+
+async def test_a_camera_that_was_started_by_hand_is_one_like_others(house):
+    await house.hear("by-hand")
+    assert house.bus.retained["cameras/by-hand/availability"] == b"online"
+    assert house.cameras.online == ("by-hand",)
+    assert house.cameras.camera("by-hand") is None
+    assert house.cameras.effective("by-hand") == Effective(True, True, None, None, None)
+    assert "by-hand" not in house.cameras.lost
+    await house.set("by-hand", "threshold", b"0.7")
+    assert house.cameras.effective("by-hand").threshold == 0.7
+
+
+# what is set
+
+
+async def test_what_holds_is_what_was_set_else_what_is_configured(house):
+    assert house.cameras.effective("door") == Effective(True, True, None, 5, None)
+    assert house.cameras.effective("yard") == Effective(True, False, None, None, None)
+    for setting, payload in [("detect", b"ON"), ("threshold", b"0.7"), ("fps", b"2.5"), ("labels", b'["person"]')]:
+        await house.set("yard", setting, payload)
+    await house.set("door", "fps", b"1")
+    assert house.cameras.effective("door") == Effective(True, True, None, 1, None)
+    assert house.cameras.effective("yard") == Effective(True, True, 0.7, 2.5, ("person",))
+
+
+@pytest.mark.parametrize(
+    ("setting", "payload", "state"),
+    [
+        ("enabled", b"off", b"OFF"),
+        ("detect", b"OFF", b"OFF"),
+        ("threshold", b"0.70", b"0.7"),
+        ("fps", b"2", b"2"),
+        ("labels", b"person, car", b'["person", "car"]'),
+    ],
+)
+async def test_what_is_set_is_said_kept_and_followed(house, setting, payload, state):
+    await house.set("door", setting, payload)
+    assert house.bus.retained[f"cameras/door/{setting}/state"] == state
+    assert house.changed == ["door"]
+    again = House(house.folder, door={"fps": 5}, yard={})
+    assert again.cameras.effective("door") == house.cameras.effective("door")
+
+
+async def test_what_edges_must_know_of_it_they_are_told(house):
+    await house.cameras.nodes_are(["pi-1"])
+    revision = house.assigned("pi-1")["door"].revision
+    await house.set("door", "detect", b"OFF")
+    await house.set("door", "fps", b"2")
+    assert house.assigned("pi-1")["door"] == CameraRef(revision=revision, detect=False, fps=2)
+    house.bus.said.clear()
+    await house.set("door", "threshold", b"0.7")
+    assert [where for where, _ in house.bus.said] == ["cameras/door/threshold/state"]
+
+
+async def test_an_empty_payload_takes_it_back(house):
+    await house.set("door", "fps", b"1")
+    await house.set("door", "threshold", b"0.7")
+    await house.set("door", "fps", b"")
+    await house.set("door", "threshold", b"")
+    assert house.cameras.effective("door") == Effective(True, True, None, 5, None)
+    assert house.bus.retained["cameras/door/fps/state"] == b"5"
+    assert "cameras/door/threshold/state" not in house.bus.retained
+
+
+async def test_the_same_value_again_is_said_again_and_changes_nothing(house):
+    await house.set("door", "threshold", b"0.7")
+    await house.set("door", "threshold", b"0.7")
+    assert house.changed == ["door"]
+    assert house.bus.payloads("cameras/door/threshold/state") == [b"0.7", b"0.7"]
+
+
+async def test_who_sets_what_cannot_be_is_told_what_holds(house, caplog):
+    await house.set("door", "fps", b"very fast")
+    assert house.bus.retained["cameras/door/fps/state"] == b"5"
+    assert "'very fast' is no number" in caplog.text
+    assert house.changed == []
+    assert house.cameras.effective("door").fps == 5
+
+
+async def test_a_retained_value_is_left_alone(house):
+    await house.set("door", "detect", b"OFF", retained=True)
+    assert house.cameras.effective("door").detect
+    assert house.bus.said == house.changed == []
+
+
+@pytest.mark.parametrize(
+    ("camera", "setting"), [("attic", "fps"), ("door", "colour"), ("door", "__class__"), ("door", ""), ("+", "fps")]
+)
+async def test_what_is_no_camera_or_no_setting_cannot_be_set(house, caplog, camera, setting):
+    await house.set(camera, setting, b"1")
+    assert "cannot be set" in caplog.text
+    assert house.bus.said == house.changed == []
+
+
+# a broker that has forgotten everything, and another configuration
+
+
+async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
+    await house.cameras.nodes_are(["pi-1"])
+    await house.hear()
+    await house.set("yard", "threshold", b"0.7")
+    await house.cameras.born()
+    before = dict(house.bus.retained)
+    house.bus.forget()
+    await house.cameras.born()
+    assert house.bus.retained == before
+    assert before.keys() == {
+        "cluster/cameras/pi-1", "cameras/door/availability", "cameras/yard/availability", "cameras/door/enabled/state",
+        "cameras/yard/enabled/state", "cameras/door/detect/state", "cameras/yard/detect/state",
+        "cameras/door/fps/state", "cameras/yard/threshold/state",
+    }  # fmt: skip
+
+
+async def test_a_camera_that_was_never_heard_of_is_offline_from_the_start(house):
+    await house.cameras.born()
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+
+
+async def test_with_another_configuration_some_cameras_begin_anew_and_others_go_on(house):
+    await house.cameras.nodes_are(["pi-1"])
+    before = house.assigned("pi-1")
+    await house.cameras.reload(house.configured(door={"fps": 7}, yard={}, attic={}), ["door", "attic"], [])
+    after = house.assigned("pi-1")
+    assert after.keys() == {"door", "yard", "attic"}
+    assert after["door"].revision > before["door"].revision
+    assert (after["door"].fps, after["yard"].revision) == (7, before["yard"].revision)
+    assert after["yard"].detect
+    assert house.cameras.settings("attic", after["attic"].revision) is not None
+    assert house.cameras.configured == ("attic", "door", "yard")
+    assert house.bus.retained["cameras/attic/availability"] == b"offline"
+
+
+async def test_nothing_that_is_retained_speaks_of_a_camera_that_was_removed(house):
+    await house.cameras.nodes_are(["pi-1"])
+    await house.hear()
+    await house.set("door", "threshold", b"0.7")
+    await house.cameras.born()
+    house.bus.retained["cameras/door/stats"] = b"what its edge has said"
+    house.changed.clear()
+    await house.cameras.reload(house.configured(yard={}), [], ["door"])
+    assert not [where for where in house.bus.retained if where.startswith("cameras/door/")]
+    assert set(house.assigned("pi-1")) == {"yard"}
+    assert house.cameras.online == ()
+    assert "door" in house.changed
+    again = House(house.folder, door={})
+    assert again.cameras.effective("door").threshold is None
+
+
+async def test_what_was_set_holds_after_another_configuration(house):
+    await house.set("door", "detect", b"OFF")
+    await house.cameras.reload(house.configured(door={}, yard={}), ["door"], [])
+    assert not house.cameras.effective("door").detect

@@ -1,0 +1,238 @@
+"""When Home Assistant is told what, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+import gateway.home_assistant.announcer as module
+from gateway.home_assistant.announced import read_announced, write_announced
+from gateway.home_assistant.announcer import Announcer
+from gateway.home_assistant.discovery import discovery
+from shared.errors import BrokerError
+from tests.unit.gateway.home_assistant.homes import home_of, nodes_of
+
+STATES = ("states", "", False)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "GATHER_S", 0.01)
+    monkeypatch.setattr(module, "SETTLE_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.02)
+
+
+class Stage:
+    """An announcer, what it has to tell, and what a broker heard."""
+
+    def __init__(self, path, wanted=None, **options):
+        self.wanted = wanted or {}
+        self.heard = []
+        self.refused = 0
+        self.looked = 0
+        self.now = 0.0
+        self._said = asyncio.Event()
+        self.announcer = Announcer(self._look, self._states, self._publish, path, clock=lambda: self.now, **options)
+
+    async def _publish(self, topic, payload, *, retain):
+        if self.refused:
+            self.refused -= 1
+            raise BrokerError("there is no broker")
+        self._hear((topic, payload, retain))
+
+    async def _states(self):
+        self._hear(STATES)
+
+    def _hear(self, message):
+        self.heard.append(message)
+        self._said.set()
+
+    async def until_looked(self, times):
+        """Until it was asked so often what there is to tell."""
+        async with asyncio.timeout(10):
+            while self.looked < times:
+                self._said.clear()
+                await self._said.wait()
+
+    def _look(self):
+        self.looked += 1
+        self._said.set()
+        return self.wanted
+
+    async def until_states(self, times=1):
+        async with asyncio.timeout(10):
+            while self.heard.count(STATES) < times:
+                self._said.clear()
+                await self._said.wait()
+
+    def take(self):
+        heard, self.heard = self.heard, []
+        return [(topic, payload) for topic, payload, retain in heard if retain or (topic, payload, retain) == STATES]
+
+
+@contextlib.asynccontextmanager
+async def running(stage):
+    task = asyncio.create_task(stage.announcer.run())
+    try:
+        yield stage
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def device(*keys, model="Camera"):
+    return json.dumps({"dev": {"model": model}, "cmps": {key: {"p": "sensor", "name": key} for key in keys}})
+
+
+async def test_at_the_start_devices_come_in_order_and_then_the_states(tmp_path):
+    wanted = discovery(home_of(), nodes_of("pi-1"), "1.0")
+    async with running(Stage(tmp_path / "told.json", wanted)) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+    assert stage.take() == [*wanted.items(), STATES[:2]]
+    assert read_announced(tmp_path / "told.json") == wanted
+
+
+async def test_nothing_is_said_before_there_is_a_broker(tmp_path):
+    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert stage.heard == []
+
+
+async def test_a_birth_and_a_new_connection_have_all_told_again(tmp_path):
+    wanted = {"a": device("x"), "b": device("y")}
+    async with running(Stage(tmp_path / "told.json", wanted)) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+        first = stage.take()
+        stage.announcer.heard("online")
+        await stage.until_states()
+        assert stage.take() == first
+        stage.announcer.heard("offline")
+        stage.announcer.connected()
+        await stage.until_states()
+        assert stage.take() == first
+
+
+async def test_of_a_change_only_what_is_new_is_told(tmp_path):
+    async with running(
+        Stage(tmp_path / "told.json", {"a": device("x"), "b": device("y", "z"), "c": device("w")})
+    ) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+        stage.take()
+        stage.wanted = {"a": device("x"), "b": device("z"), "d": device("v")}
+        stage.announcer.changed()
+        await stage.until_states()
+        said = stage.take()
+    assert [topic for topic, _ in said] == ["c", "b", "b", "d", "states"]
+    assert said[0] == ("c", "")
+    assert json.loads(said[1][1])["cmps"]["y"] == {"p": "sensor"}
+    assert said[2:4] == [("b", device("z")), ("d", device("v"))]
+    assert read_announced(tmp_path / "told.json") == stage.wanted
+
+
+async def test_what_comes_together_is_told_once(tmp_path):
+    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+        for _ in range(100):
+            stage.announcer.connected()
+            stage.announcer.changed()
+        await stage.until_states()
+        stage.wanted = {"a": device("y")}
+        stage.announcer.changed()
+        await stage.until_states(2)
+    assert len([topic for topic, _, _ in stage.heard if topic == "a"]) == 3  # once, and then a parting and a change
+
+
+async def test_a_change_that_changes_nothing_is_not_told(tmp_path):
+    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+        stage.take()
+        stage.announcer.changed()
+        stage.announcer.changed()
+        await stage.until_looked(2)
+        stage.wanted = {"b": device("x")}
+        stage.announcer.changed()
+        await stage.until_states()
+    assert stage.take() == [("a", ""), ("b", device("x")), STATES[:2]]
+
+
+async def test_what_was_told_by_the_last_run_is_taken_back(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"a": device("x", "y"), "gone": device("z")})
+    async with running(Stage(path, {"a": device("x")})) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+    said = stage.take()
+    assert [topic for topic, _ in said] == ["gone", "a", "a", "states"]
+    assert said[0] == ("gone", "")
+
+
+async def test_a_broker_that_goes_in_between_hears_everything_when_it_is_back(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"gone": device("z"), "a": device("x", "y")})
+    stage = Stage(path, {"a": device("x"), "b": device("w")})
+    stage.refused = 2
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_states()
+    said = stage.take()
+    assert [topic for topic, _ in said] == ["gone", "a", "a", "b", "states"]
+    assert json.loads(said[1][1])["cmps"]["y"] == {"p": "sensor"}
+    assert read_announced(path) == stage.wanted
+
+
+async def test_a_gateway_that_ends_in_between_leaves_enough_to_go_on(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"gone": device("z")})
+    stage = Stage(path, {"a": device("x")})
+    stage.refused = 10**6
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_looked(2)
+    assert read_announced(path).keys() == {"gone", "a"}
+
+
+async def test_nodes_of_the_last_run_have_time_to_come_back(tmp_path):
+    path = tmp_path / "told.json"
+    node = device("load", model="Edge")
+    write_announced(path, {"node-1": node, "node-2": node, "camera": device("x")})
+    stage = Stage(path, {"gateway": device("v", model="Gateway")}, return_s=30.0)
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_states()
+        assert stage.take() == [("camera", ""), *stage.wanted.items(), ("node-1", node), ("node-2", node), STATES[:2]]
+        stage.wanted = {**stage.wanted, "node-1": node}
+        stage.announcer.changed()
+        await stage.until_looked(2)
+        assert stage.take() == []
+        stage.now = 31.0
+        stage.announcer.changed()
+        await stage.until_states()
+        assert stage.take() == [("node-2", ""), STATES[:2]]
+
+
+async def test_nodes_that_do_not_come_back_go_without_being_asked_for(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"node-1": device("load", model="Edge")})
+    stage = Stage(path, {"gateway": device("v")}, return_s=0.05)
+    stage.announcer._clock = asyncio.get_running_loop().time
+    stage.announcer._return_at = stage.announcer._clock() + 0.05
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_states(2)
+    assert stage.take()[-2:] == [("node-1", ""), STATES[:2]]
+
+
+async def test_who_wants_no_home_assistant_takes_all_back(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"node-1": device("load", model="Edge"), "camera": device("x")})
+    async with running(Stage(path, {})) as stage:
+        stage.announcer.connected()
+        await stage.until_states()
+    assert stage.take() == [("camera", ""), ("node-1", ""), STATES[:2]]

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+
+from gateway import home as module
+from gateway.configuration.root import Configuration
+from gateway.home import Home
+from gateway.membership import Membership
+from shared import topics
+from shared.addresses import Address
+from shared.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response
+from shared.errors import ConfigurationError
+from shared.frames import FrameCounts, Outcome
+from shared.messages import CameraStats, NodeState, State
+from shared.wire.codec import PROTOCOL
+from tests.unit.gateway.buses import StandInBus
+
+INFO = BridgeInfo(
+    version="1", protocol=PROTOCOL, topic_prefix="deepthings", model="nanodet-g", labels=("person",),
+    plan=PlanInfo(epoch=3, method="ftp-wst", grid="3x3", cut=("concat_28",), tiles=9),
+)  # fmt: skip
+
+TOLD = INFO.model_copy(update={"cameras": ("door",), "home_assistant": True})
+
+
+class House:
+    """A Home on a stand-in bus, with edges that come and go and a configuration file that changes."""
+
+    def __init__(self, folder, **cameras):
+        self.folder = folder
+        self.bus = StandInBus()
+        self.members = Membership(Address("10.0.0.1", 1883))
+        self.file = self.configuration(**cameras)
+        self.home = Home(self.file, self.bus, self.members, Address("10.0.0.1", 4000), self.read, lambda: INFO)
+
+    def read(self):
+        if isinstance(self.file, Exception):
+            raise self.file
+        return self.file
+
+    def configuration(self, cameras=("door",), **sections):
+        said = {name: {"source": "test://"} for name in cameras} if isinstance(cameras, tuple) else cameras
+        return Configuration.model_validate({"cameras": said, "state": str(self.folder), **sections})
+
+    async def edges(self, *there, gone=()):
+        for name in there:
+            self.members.on_state(NodeState(node=name, state=State.ONLINE, protocol=PROTOCOL, host="h", port=1))
+        for name in gone:
+            self.members.on_state(NodeState(node=name, state=State.OFFLINE, protocol=PROTOCOL))
+        await self.home.nodes_are(self.members.report({}))
+
+    async def hear(self, camera="door", node="pi-1", **said):
+        stats = CameraStats(camera=camera, node=node, counts=FrameCounts(), **{"state": State.ONLINE, **said})
+        await self.bus.hear(topics.CAMERA_STATS, camera, stats)
+
+    async def ask(self, command, **said):
+        await self.bus.hear_plain(topics.REQUEST, json.dumps(said).encode(), command)
+        return Response.model_validate_json(self.bus.payloads(f"bridge/response/{command}")[-1])
+
+    def served(self, node):
+        return set(json.loads(self.bus.retained[f"cluster/cameras/{node}"])["cameras"])
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def running(service):
+    task = asyncio.create_task(service)
+    try:
+        yield
+    finally:
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), ended
+
+
+# at a birth
+
+
+async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_are(house):
+    await house.edges("pi-1")
+    await house.hear()
+    await house.home.born()
+    info = BridgeInfo.model_validate_json(house.bus.retained["bridge/info"])
+    assert info == TOLD
+    assert house.bus.retained["cameras/door/availability"] == b"online"
+    assert json.loads(house.bus.retained["detections/door/all"])["count"] == 0
+    assert house.served("pi-1") == {"door"}
+
+
+async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
+    await house.edges("pi-1")
+    await house.hear()
+    await house.home.born()
+    before = dict(house.bus.retained)
+    house.bus.forget()
+    await house.home.born()
+    assert house.bus.retained == before
+
+
+# edges
+
+
+async def test_an_edge_that_is_drained_serves_no_camera_and_takes_no_tiles_until_it_is_resumed(house):
+    await house.edges("pi-1", "pi-2")
+    (serving,) = [name for name in ("pi-1", "pi-2") if house.served(name)]
+    (other,) = {"pi-1", "pi-2"} - {serving}
+    answer = await house.ask("drain_node", node=serving)
+    assert (answer.ok, answer.data) == (True, {"node": serving, "drained": [serving]})
+    assert (house.served(serving), house.served(other)) == (set(), {"door"})
+    assert (house.home.may_work(serving), house.home.may_work(other)) == (False, True)
+    answer = await house.ask("resume_node", node=serving)
+    assert (answer.ok, answer.data) == (True, {"node": serving, "drained": []})
+    assert house.home.may_work(serving)
+
+
+async def test_an_edge_that_is_drained_stays_so_when_it_comes_back(house):
+    await house.edges("pi-1")
+    await house.ask("drain_node", node="pi-1")
+    await house.edges(gone=["pi-1"])
+    await house.edges("pi-1")
+    assert not house.home.may_work("pi-1")
+    assert house.served("pi-1") == set()
+
+
+async def test_an_edge_that_is_not_there_cannot_be_drained(house):
+    await house.edges("pi-1")
+    answer = await house.ask("drain_node", node="pi-9")
+    assert (answer.ok, answer.error) == (False, "no edge 'pi-9' is there; there are pi-1")
+    assert house.home.may_work("pi-9")
+
+
+async def test_a_camera_of_an_edge_that_died_while_the_gateway_was_away_is_not_there(house):
+    """Its account is retained, and says that all is well."""
+    await house.hear("door", "pi-1")
+    await house.edges(gone=["pi-1"])
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+
+
+# requests
+
+
+async def test_whoever_asks_is_told_what_this_gateway_runs(house):
+    answer = await house.ask("info", transaction=7)
+    assert (answer.ok, answer.transaction) == (True, 7)
+    assert BridgeInfo.model_validate(answer.data) == TOLD
+
+
+async def test_a_camera_is_restarted_by_another_revision(house):
+    await house.edges("pi-1")
+
+    def revision():
+        return json.loads(house.bus.retained["cluster/cameras/pi-1"])["cameras"]["door"]["revision"]
+
+    before = revision()
+    answer = await house.ask("restart_camera", camera="door")
+    assert (answer.ok, answer.data) == (True, {"camera": "door"})
+    assert revision() != before
+    assert house.home.settings("door", before) is None
+    assert house.home.settings("door", revision()) is not None
+
+
+@pytest.mark.parametrize("command", ["restart_camera", "snapshot"])
+async def test_a_camera_that_is_not_there_is_answered_with_those_that_are(house, command):
+    answer = await house.ask(command, camera="attic")
+    assert not answer.ok
+    assert "'attic'" in answer.error
+    assert "door" in answer.error
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [("restart_camera", "camera"), ("snapshot", "camera"), ("drain_node", "node"), ("resume_node", "node")],
+)
+async def test_a_request_that_names_nothing_is_answered_with_what_it_must_name(house, command, what):
+    answer = await house.ask(command)
+    assert (answer.ok, answer.error) == (False, f'the request must name a {what}, as {{"{what}": "..."}}')
+
+
+async def test_a_snapshot_may_be_asked_of_a_camera_that_was_started_by_hand(house):
+    await house.hear("by-hand")
+    assert (await house.ask("snapshot", camera="by-hand")).ok
+
+
+# another configuration
+
+
+async def test_what_a_reload_has_changed_is_told_and_followed(house):
+    await house.edges("pi-1")
+    await house.home.born()
+    house.file = house.configuration(
+        {"yard": {"source": "test://"}, "attic": {"source": "test://"}}, mqtt={"topic_prefix": "other"}
+    )
+    answer = await house.ask("reload")
+    assert answer.ok
+    assert (answer.data["added"], answer.data["removed"]) == (["yard", "attic"], ["door"])
+    assert answer.data["needs_restart"] == ["mqtt"]
+    assert house.served("pi-1") == {"yard", "attic"}
+    assert json.loads(house.bus.retained["bridge/info"])["cameras"] == ["attic", "yard"]
+    assert not [where for where in house.bus.retained if where.startswith("cameras/door/")]
+
+
+async def test_a_reload_of_the_same_file_changes_nothing(house):
+    await house.edges("pi-1")
+    before = house.bus.retained["cluster/cameras/pi-1"]
+    answer = await house.ask("reload")
+    assert answer.ok
+    assert not any(answer.data.values())
+    assert house.bus.retained["cluster/cameras/pi-1"] == before
+
+
+async def test_a_camera_whose_source_has_changed_begins_anew_and_another_goes_on(tmp_path):
+    house = House(tmp_path, cameras=("door", "yard"))
+    await house.edges("pi-1")
+    before = json.loads(house.bus.retained["cluster/cameras/pi-1"])["cameras"]
+    house.file = house.configuration({"door": {"source": "test://?a=1"}, "yard": {"source": "test://"}})
+    assert (await house.ask("reload")).data["restarted"] == ["door"]
+    after = json.loads(house.bus.retained["cluster/cameras/pi-1"])["cameras"]
+    assert after["door"]["revision"] != before["door"]["revision"]
+    assert after["yard"] == before["yard"]
+
+
+async def test_a_file_that_is_wrong_changes_nothing_and_is_answered_with_what_is_wrong(house):
+    await house.edges("pi-1")
+    before = dict(house.bus.retained)
+    house.file = ConfigurationError("deepthings.yaml:6: cameras.door.zons: unknown key; did you mean 'zones'?")
+    answer = await house.ask("reload")
+    assert (answer.ok, answer.error) == (False, str(house.file))
+    assert {where: said for where, said in house.bus.retained.items() if where in before} == before
+    house.file = house.configuration()
+    assert (await house.ask("reload")).ok
+
+
+async def test_a_gateway_without_a_file_says_so(tmp_path):
+    house = House(tmp_path)
+    house.home._read = None
+    answer = await house.ask("reload")
+    assert not answer.ok
+    assert "started without a configuration file" in answer.error
+
+
+async def test_a_reload_is_an_event(house):
+    async with running(house.home._events.run()):
+        await house.ask("reload")
+        assert json.loads(await house.bus.next("bridge/event"))["type"] == "configuration_reloaded"
+
+
+async def test_what_happens_to_the_cluster_is_an_event_with_name_reason_and_time(house, monkeypatch):
+    monkeypatch.setattr(module.time, "time", lambda: 1.7e9)
+    house.home.tell(BridgeEventType.NODE_LOST, "pi-1", "its power failed")
+    async with running(house.home._events.run()):
+        assert json.loads(await house.bus.next("bridge/event")) == {
+            "type": "node_lost", "name": "pi-1", "reason": "its power failed", "at": 1.7e9,
+        }  # fmt: skip
+
+
+# health
+
+
+class Clock:
+    """Seconds that a test lets pass, and how often health was looked at."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self._looked = asyncio.Event()
+
+    def monotonic(self):
+        return self.now
+
+    def look(self):
+        self._looked.set()
+
+    async def looks(self):
+        """Wait until it was looked at some times more."""
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                self._looked.clear()
+                await self._looked.wait()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock, report = Clock(), module.Health.report
+
+    def watched(*said):
+        clock.look()
+        return report(*said)
+
+    monkeypatch.setattr(module, "LOOK_S", 0)
+    monkeypatch.setattr(module.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(module.Health, "report", watched)
+    return clock
+
+
+@pytest.fixture
+async def watched(clock, tmp_path):  # noqa: ARG001  (it is the clock of the house)
+    """A house whose health is told, by that clock."""
+    house = House(tmp_path)
+    async with running(house.home._tell_health()):
+        yield house
+
+
+async def health(house):
+    return BridgeHealth.model_validate_json(await house.bus.next("bridge/health"))
+
+
+async def test_health_is_told_at_once_and_then_when_it_changes(watched):
+    first = await health(watched)
+    assert (first.cameras, first.cameras_online, first.nodes_online) == (1, 0, 0)
+    assert first.problems == ("camera door: nothing was heard of it yet", "no edge is there")
+    await watched.edges("pi-1")
+    assert (await health(watched)).nodes_online == 1
+    await watched.hear()
+    assert (await health(watched)).problems == ()
+    watched.home.ended("door", Outcome.DEADLINE)
+    last = await health(watched)
+    assert last.problems == ("frames of camera door were lost of late",)
+    assert last.dropped == 1
+
+
+async def test_health_that_does_not_change_is_told_once_a_minute(watched, clock):
+    await health(watched)
+    clock.now += module.HEALTH_S - 1
+    watched.home.ended("door", Outcome.PUBLISHED)
+    await clock.looks()
+    assert len(watched.bus.payloads("bridge/health")) == 1
+    clock.now += 1
+    assert (await health(watched)).published == 1
+
+
+async def test_a_camera_that_was_started_by_hand_is_none_of_those_that_must_be_there(watched, clock):
+    first = await health(watched)
+    await watched.hear("by-hand")
+    await clock.looks()
+    assert (first.cameras, first.cameras_online) == (1, 0)
+    assert len(watched.bus.payloads("bridge/health")) == 1
+
+
+async def test_a_broker_that_has_forgotten_it_is_told_health_again(watched):
+    await health(watched)
+    watched.bus.forget()
+    await watched.home.born()
+    await health(watched)
+
+
+async def test_health_is_told_when_there_is_a_broker_again(watched, clock):
+    await health(watched)
+    watched.bus.away = True
+    await watched.edges("pi-1")
+    await clock.looks()
+    watched.bus.away = False
+    assert (await health(watched)).nodes_online == 1
