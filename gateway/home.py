@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.cameras.book import Cameras
 from gateway.configuration.differences import differences
 from gateway.event_queue import EventQueue
+from gateway.frigate.teller import FrigateTeller
 from gateway.health import Health
 from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
@@ -72,7 +73,11 @@ class Home:
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell)
-        self._observer = Observer(configuration, self._cameras, bus, self._events, self._hooks, self._health)
+        frigate = configuration.frigate_compat
+        self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
+        self._observer = Observer(
+            configuration, self._cameras, bus, self._events, self._hooks, self._health, self._frigate
+        )
         self._drained: set[str] = set()
         self._nodes = Nodes(nodes={})
         self._announcer = Announcer(self._discovered, self._say_states, bus.publish_at, configuration.state / ANNOUNCED)
@@ -93,9 +98,10 @@ class Home:
 
     async def run(self) -> None:
         """Live until cancelled."""
+        others = [self._frigate.run()] if self._frigate is not None else []
         await run_together(
-            self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(), self._hear_signals(),
-            self._announcer.run(), self._hooks.run(),
+            *others, self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(),
+            self._hear_signals(), self._announcer.run(), self._hooks.run(),
         )  # fmt: skip
 
     async def born(self) -> None:

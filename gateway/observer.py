@@ -15,24 +15,25 @@ from gateway.scene_teller import SceneTeller
 from gateway.snapshot_keeper import SnapshotKeeper
 from gateway.snapshots import render, render_object
 from shared import topics
-from shared.errors import DeepThingsError
+from shared.errors import BrokerError, DeepThingsError
 from shared.slugs import slug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from gateway.cameras.book import Cameras
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
     from gateway.event_queue import EventQueue
     from gateway.finisher import Fetch
+    from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
     from gateway.hooks import Hooks
-    from gateway.scene.states import SceneUpdate
+    from gateway.scene.states import SceneState, SceneUpdate
     from shared.bus import Bus
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
-    from shared.observations import FollowedObject, ObjectEvent
+    from shared.observations import FollowedObject
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Observer:
         events: EventQueue,
         hooks: Hooks,
         health: Health,
+        frigate: FrigateTeller | None,
     ) -> None:
         self._configuration = configuration
         self._cameras = cameras
@@ -61,12 +63,12 @@ class Observer:
         self._events = events
         self._hooks = hooks
         self._health = health
+        self._frigate = frigate
         self._scenes: dict[str, Scene] = {}
         self._teller = SceneTeller(bus)
         self._keeper = SnapshotKeeper()
         self._wanted: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
-        self.listeners: list[Callable[[ObjectEvent], None]] = []
 
     async def run(self) -> None:
         """End what is gone, and follow changes of settings, until cancelled."""
@@ -83,6 +85,8 @@ class Observer:
         for name in self._cameras.configured:
             self._scene(name)
         await self._teller.again({name: scene.state() for name, scene in self._scenes.items()})
+        if self._frigate is not None:
+            await self._frigate.born()
 
     def changed(self, camera: str) -> None:
         """Its settings have changed, or whether it is there."""
@@ -132,21 +136,33 @@ class Observer:
         known = name in self._cameras.online or name in self._cameras.configured
         if not known:
             await self._tell(name, scene.clear(time.time()))
-            await self._teller.forget(name, scene.state())
-            del self._scenes[name]
-            self._keeper.forget(name)
+            await self._forget(name, scene.state())
             return
         await self._tell(name, scene.apply(self._settings(name), time.time()))
+        if self._frigate is not None:
+            await self._frigate.changed(name)
         if name not in self._cameras.online or not self._cameras.effective(name).detect:
             await self._tell(name, scene.clear(time.time()))
+
+    async def _forget(self, name: str, state: SceneState) -> None:
+        """The camera is gone: nothing retained speaks of it."""
+        del self._scenes[name]
+        self._keeper.forget(name)
+        await self._teller.forget(name, state)
+        if self._frigate is not None:
+            await self._frigate.forget(name)
+        with contextlib.suppress(BrokerError):
+            await self._bus.clear(topics.SNAPSHOT, name)
+            for label in state.labels:
+                await self._bus.clear(topics.LABEL_SNAPSHOT, name, slug(label))
 
     async def _tell(self, name: str, update: SceneUpdate) -> None:
         await self._teller.tell(name, update.state, time.monotonic())
         for event in update.events:
             self._events.put(topics.EVENTS, event, name)
             self._hooks.notify(event)
-            for listener in self.listeners:
-                listener(event)
+        if self._frigate is not None:
+            await self._frigate.tell(name, update)
         for trigger in update.triggers:
             self._events.put(topics.TRIGGERS, trigger, name)
             self._hooks.notify(trigger)
@@ -183,3 +199,5 @@ class Observer:
         for label, found in labels.items():
             made = await asyncio.to_thread(render_object, picture, found, settings, at)
             await self._bus.publish_plain(topics.LABEL_SNAPSHOT, made.jpeg, name, slug(label))
+            if self._frigate is not None:
+                await self._frigate.tell_snapshot(name, label, made.jpeg)

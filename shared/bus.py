@@ -115,10 +115,11 @@ class Bus:
         """The same for a payload that is no message of ours."""
         await self._publish(topic, payload, names)
 
-    async def publish_at(self, topic: str, payload: str, *, retain: bool) -> None:
+    async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         """The same at a topic of another program, written out."""
         root, _, path = topic.partition("/")
-        await self._publish(PlainTopic(path, "", retain=retain, root=root), payload.encode(), ())
+        said = payload.encode() if isinstance(payload, str) else payload
+        await self._publish(PlainTopic(path, "", retain=retain, root=root), said, ())
 
     async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
         """Have the broker forget what is retained there. Raises BrokerError."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, values do not change, a key without a value is not there."""
+    """A part of the configuration: unknown keys are refused, values do not change, an empty key is not there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 

@@ -195,6 +195,10 @@ class Cameras:
         if received.retained:
             log.info("a retained value for %s of camera %s is left alone", setting, name)
             return
+        await self.change(name, setting, received.payload)
+
+    async def change(self, name: str, setting: str, payload: bytes) -> None:
+        """Set something of a camera, as it is said by MQTT; what cannot be is logged."""
         if name not in self._presence.cameras:
             log.warning("%s of camera %s cannot be set: there is no such camera", setting, name)
             return
@@ -203,7 +207,7 @@ class Cameras:
             return
         before = self._overrides.of(name)
         try:
-            after = changed(before, setting, received.payload)
+            after = changed(before, setting, payload)
         except ConfigurationError as error:
             log.warning("camera %s: %s", name, error)
             await self._say_setting(name, setting)  # whoever said it shows its own belief

@@ -1,4 +1,4 @@
-"""What Frigate's users know: its topics and payloads, made of ours, so that their automations carry over. Pure.
+"""What Frigate's users know: its topics and payloads, made of ours, so that their automations carry over.
 
 Shapes are those of Frigate's documentation (docs.frigate.video/integrations/mqtt). There are no clips, recordings or
 reviews here, and no server to fetch pictures from: `has_clip` and `has_snapshot` are always false.
@@ -9,10 +9,8 @@ from __future__ import annotations
 from gateway.frigate.counts import Counts
 from gateway.frigate.events import Events
 from gateway.frigate.messages import FrigateMessage, available, detect_command, detect_state, detect_topic, snapshot
-from gateway.frigate.stats import CameraRate, stats
 
 __all__ = [
-    "CameraRate",
     "Counts",
     "Events",
     "FrigateMessage",
@@ -21,5 +19,4 @@ __all__ = [
     "detect_state",
     "detect_topic",
     "snapshot",
-    "stats",
 ]

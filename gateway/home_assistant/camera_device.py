@@ -84,6 +84,7 @@ def _pictures(prefix: str, name: str) -> dict[str, Component]:
         "snapshot": {
             "platform": "image",
             "name": "Snapshot",
+            "icon": "mdi:image",
             "image_topic": picture,
             "content_type": "image/jpeg",
         },

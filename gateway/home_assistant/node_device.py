@@ -28,8 +28,8 @@ def node_device(prefix: str, name: str, version: str) -> Device:
         components={
             **_presence(prefix, name),
             **_figures(prefix, name),
-            "drain": _request(prefix, name, "drain_node", "Give it no work of others", "mdi:pause-circle-outline"),
-            "resume": _request(prefix, name, "resume_node", "Give it work of others", "mdi:play-circle-outline"),
+            "drain": _request(prefix, name, "drain_node", "Drain", "mdi:pause-circle-outline"),
+            "resume": _request(prefix, name, "resume_node", "Resume", "mdi:play-circle-outline"),
         },
     )
 

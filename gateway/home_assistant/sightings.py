@@ -34,12 +34,13 @@ def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> 
     """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
-        found |= _place(topics.OBJECTS.at(name, slug(label), prefix=prefix), slug(label), _thing(label))
+        found |= _place(topics.OBJECTS.at(name, slug(label), prefix=prefix), slug(label), "", label)
     for label in labels:
         if camera.snapshots.enabled:
             found[f"{slug(label)}_snapshot"] = {
                 "platform": "image",
                 "name": f"{sentence(readable(label))} snapshot",
+                "icon": "mdi:image",
                 "image_topic": topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix),
                 "content_type": "image/jpeg",
             }
@@ -49,7 +50,7 @@ def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> 
         here = [label for label in labels if not settings.objects or label in settings.objects]
         for label in _with_all(here):
             topic = topics.ZONE_OBJECTS.at(name, zone, slug(label), prefix=prefix)
-            found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} {_thing(label)}".strip())
+            found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
         for label in here:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
     return found
@@ -60,22 +61,21 @@ def _with_all(labels: Sequence[str]) -> list[str]:
     return [*([ALL] if len(labels) > 1 else []), *labels]
 
 
-def _thing(label: str) -> str:
-    return "" if label == ALL else readable(label)
-
-
-def _place(topic: str, key: str, what: str) -> dict[str, Component]:
+def _place(topic: str, key: str, where: str, label: str) -> dict[str, Component]:
+    """Whether there is one, and how many. `where` begins the names; empty for the whole picture."""
+    occupancy = f"{where}occupancy" if label == ALL else f"{where}{readable(label)} occupancy"
+    count = f"{where}{'object' if label == ALL else readable(label)} count"
     return {
         f"{key}_occupancy": {
             "platform": "binary_sensor",
-            "name": sentence(f"{what} occupancy".strip()),
+            "name": sentence(occupancy),
             "device_class": "occupancy",
             "state_topic": topic,
             "value_template": OCCUPANCY,
         },
         f"{key}_count": {
             "platform": "sensor",
-            "name": sentence(f"{what} count".strip()),
+            "name": sentence(count),
             "icon": "mdi:counter",
             "state_class": "measurement",
             "state_topic": topic,

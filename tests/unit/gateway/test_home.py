@@ -207,6 +207,20 @@ async def test_what_a_reload_has_changed_is_told_and_followed(house):
     assert not [where for where in house.bus.retained if where.startswith("cameras/door/")]
 
 
+async def test_nothing_that_is_retained_shows_a_camera_that_was_removed(house):
+    await house.edges("pi-1")
+    await house.home.born()
+    pictures = {"detections/door/snapshot", "detections/door/person/snapshot"}
+    house.bus.retained |= dict.fromkeys(pictures, b"JPEG")
+    assert {where for where in house.bus.retained if where.startswith("detections/door/")} > pictures
+    house.file = house.configuration(("yard",))
+    async with running(house.home._observer.run()):
+        await house.ask("reload")
+        while await house.bus.next("detections/door/person/snapshot"):
+            pass
+    assert not [where for where in house.bus.retained if "/door/" in where]
+
+
 async def test_a_reload_of_the_same_file_changes_nothing(house):
     await house.edges("pi-1")
     before = house.bus.retained["cluster/cameras/pi-1"]

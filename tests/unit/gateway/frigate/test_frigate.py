@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import gateway.frigate.events
 from gateway.frigate import (
-    CameraRate,
     Counts,
     Events,
     FrigateMessage,
@@ -20,9 +19,7 @@ from gateway.frigate import (
     detect_state,
     detect_topic,
     snapshot,
-    stats,
 )
-from shared.bridge import BridgeHealth
 from shared.observations import EventType, LabelState, ObjectEvent
 
 DOCUMENTED = {
@@ -204,29 +201,3 @@ def test_detection_is_switched(topic, payload, understood):
 
 def test_where_detection_is_switched():
     assert detect_topic("frigate") == "frigate/+/detect/set"
-
-
-def test_statistics():
-    health = BridgeHealth(
-        at=1700000000.5,
-        up_s=61.9,
-        frames_per_s=4.567,
-        published=9,
-        dropped=1,
-        nodes_online=2,
-        cameras_online=1,
-        cameras=1,
-    )
-    message = stats("frigate", health, "1.0", {"front": CameraRate(captured=5.0, published=4.5, detect=True)}, 123.456)
-    assert (message.topic, message.retain) == ("frigate/stats", False)
-    assert json.loads(message.payload) == {
-        "cameras": {
-            "front": {
-                "camera_fps": 5.0, "process_fps": 4.5, "skipped_fps": 0.5, "detection_fps": 4.5,
-                "detection_enabled": True,
-            }
-        },
-        "detectors": {"deepthings": {"detection_start": 0.0, "inference_speed": 123.46}},
-        "detection_fps": 4.57,
-        "service": {"uptime": 61, "version": "1.0", "last_updated": 1700000000},
-    }  # fmt: skip

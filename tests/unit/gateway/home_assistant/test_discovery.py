@@ -69,7 +69,7 @@ def test_entities_read_well_and_are_known_by_their_camera():
         "Traffic light snapshot", "image.garage_traffic_light_snapshot",
     )  # fmt: skip
     assert names["Big garage", "all_occupancy"] == ("Occupancy", "binary_sensor.garage_all_occupancy")
-    assert names["Big garage", "roof_ZONE_all_count"] == ("Roof count", "sensor.garage_roof_all_count")
+    assert names["Big garage", "roof_ZONE_all_count"] == ("Roof object count", "sensor.garage_roof_all_count")
     assert names["DeepThings pi-1", "load"] == ("Load", "sensor.deepthings_pi_1_load")
     assert names["DeepThings", "connectivity"] == ("Connectivity", "binary_sensor.deepthings_connectivity")
 
