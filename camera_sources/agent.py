@@ -34,6 +34,9 @@ REPORT_S = 1.0
 CHECK_S = 0.2
 """How often the camera's state is looked at, and whether its reader hangs."""
 
+FRESH_S = 5.0
+"""A camera's picture that has waited for its edge for longer shows what is over; in all a frame has twice as long."""
+
 HUNG_EXIT_CODE = 3
 """The driver or library that reads the camera hangs: only a new process helps."""
 
@@ -174,7 +177,7 @@ class CameraAgent:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self._credit and (shot := self._reader.mailbox.take()) is not None:
+            while self._credit and (shot := self._take_fresh()) is not None:
                 self._credit -= 1
                 self._under_way.add(shot.number)
                 info = FrameInfo(
@@ -186,6 +189,15 @@ class CameraAgent:
                     width=shot.picture.shape[1],
                 )
                 await connection.send(Frame(info=info), [shot.picture.data])
+
+    def _take_fresh(self) -> Shot | None:
+        """The picture that waits; one of a camera that has waited too long is given up."""
+        shot = self._reader.mailbox.take()
+        if shot is not None and self._reader.live and time.time() - shot.captured_at > FRESH_S:
+            self.counts.count(Outcome.NO_EDGE)
+            self._settled.set()
+            return None
+        return shot
 
     async def _send_reports(self, connection: Connection) -> None:
         while not self._leaving:

@@ -60,6 +60,8 @@ class Reader:
         self.selection = selection
         self.health = Health(stale_after_s)
         self.captured = 0
+        self.live = False
+        """Whether its pictures are of now; not known before it is opened."""
         self.error: DeepThingsError | None = None
         self._open = open_source
         self._loop = loop
@@ -111,7 +113,8 @@ class Reader:
         try:
             source = self._timed(self._open, self._stale_after_s)
             self.selection.begin()
-            self.health.opened(live=isinstance(source, LiveSource))
+            self.live = isinstance(source, LiveSource)
+            self.health.opened(live=self.live)
             if isinstance(source, LiveSource):
                 self._watch(source)
             else:

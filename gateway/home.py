@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.bus import Bus
     from shared.frames import Outcome
     from shared.messages import FrameDetections
+    from shared.observations import ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,12 @@ class Home:
         self._health = Health(time.monotonic())
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
+        self._hooks_changed = asyncio.Event()
         self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell)
         frigate = configuration.frigate_compat
         self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
         self._observer = Observer(
-            configuration, self._cameras, bus, self._events, self._hooks, self._health, self._frigate
+            configuration, self._cameras, bus, self._events, self._notify, self._health, self._frigate
         )
         self._drained: set[str] = set()
         self._nodes = Nodes(nodes={})
@@ -101,7 +103,7 @@ class Home:
         others = [self._frigate.run()] if self._frigate is not None else []
         await run_together(
             *others, self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(),
-            self._hear_signals(), self._announcer.run(), self._hooks.run(),
+            self._hear_signals(), self._announcer.run(), self._run_hooks(),
         )  # fmt: skip
 
     async def born(self) -> None:
@@ -141,6 +143,21 @@ class Home:
 
     def _tell(self, event: BridgeEvent) -> None:
         self._events.put(topics.BRIDGE_EVENT, event)
+
+    def _notify(self, event: ObjectEvent | Trigger) -> None:
+        self._hooks.notify(event)
+
+    async def _run_hooks(self) -> None:
+        """Those of the configuration as it is; what waits for earlier ones is delivered first."""
+        while True:
+            self._hooks_changed.clear()
+            running, changed = asyncio.create_task(self._hooks.run()), asyncio.create_task(self._hooks_changed.wait())
+            try:
+                await asyncio.wait([running, changed], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (running, changed):
+                    task.cancel()
+                await asyncio.gather(running, changed, return_exceptions=True)
 
     def _changed(self, camera: str) -> None:
         self._observer.changed(camera)
@@ -238,8 +255,12 @@ class Home:
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = differences(before, after)
         self._configuration = after
+        if before.hooks != after.hooks:
+            self._hooks = Hooks(after.hooks)
+            self._hooks_changed.set()
         await self._observer.reload(after)
         await self._cameras.reload(after, [*changes.added, *changes.restarted], changes.removed)
+        await self._observer.born()
         await self._bus.publish(topics.BRIDGE_INFO, self._described())
         self._announcer.changed()
         self.tell(BridgeEventType.CONFIGURATION_RELOADED)

@@ -19,7 +19,7 @@ from shared.errors import BrokerError, DeepThingsError
 from shared.slugs import slug
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.cameras.book import Cameras
     from gateway.configuration.cameras import Snapshots
@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from gateway.finisher import Fetch
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
-    from gateway.hooks import Hooks
     from gateway.scene.states import SceneState, SceneUpdate
     from shared.bus import Bus
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
-    from shared.observations import FollowedObject
+    from shared.observations import FollowedObject, ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Observer:
         cameras: Cameras,
         bus: Bus,
         events: EventQueue,
-        hooks: Hooks,
+        notify: Callable[[ObjectEvent | Trigger], None],
         health: Health,
         frigate: FrigateTeller | None,
     ) -> None:
@@ -61,7 +60,7 @@ class Observer:
         self._cameras = cameras
         self._bus = bus
         self._events = events
-        self._hooks = hooks
+        self._notify = notify
         self._health = health
         self._frigate = frigate
         self._scenes: dict[str, Scene] = {}
@@ -160,12 +159,12 @@ class Observer:
         await self._teller.tell(name, update.state, time.monotonic())
         for event in update.events:
             self._events.put(topics.EVENTS, event, name)
-            self._hooks.notify(event)
+            self._notify(event)
         if self._frigate is not None:
             await self._frigate.tell(name, update)
         for trigger in update.triggers:
             self._events.put(topics.TRIGGERS, trigger, name)
-            self._hooks.notify(trigger)
+            self._notify(trigger)
 
     async def _tell_snapshots(self, name: str, update: SceneUpdate, fetch: Fetch) -> None:
         camera = self._cameras.camera(name)

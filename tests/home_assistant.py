@@ -102,7 +102,7 @@ def install() -> Path:
     version = wanted[0] if wanted else next(version for least, version in VERSIONS if python >= least)
     folder = CACHE / f"home-assistant-{version}-python-{python[0]}.{python[1]}"
     CACHE.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -230,7 +230,7 @@ class HomeAssistant:
         """Add an automation, as the editor does."""
         automation = {"alias": name, "trigger": [trigger], "action": [action], "mode": "queued"}
         assert (await self.post(f"config/automation/config/{name}", automation))["result"] == "ok"
-        await self.until_states(**{f"automation__{name}": "on"})
+        await self.until_states(15.0, **{f"automation__{name}": "on"})
 
     async def load_automations(self, file: Path) -> None:
         """Take over a file of automations. Triggers by MQTT need it to be set up."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SILENT_S = 75.0
 """An edge says how a camera is every 30 s, changed or not; after two of them without a word nobody knows."""
 
+CAMERAS_CAP = 1000
+"""Names that are remembered; a client that invents them without end is not listened to further."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -41,18 +44,24 @@ class CameraPresence:
     """All cameras that were heard of, or are configured."""
 
     _cameras: dict[str, _Camera] = field(default_factory=dict)
+    _removed: set[str] = field(default_factory=set)
 
     def expect(self, cameras: Iterable[str]) -> None:
         """These cameras are configured."""
         for name in cameras:
             self._cameras.setdefault(name, _Camera())
+            self._removed.discard(name)
 
     def forget(self, camera: str) -> None:
-        """It is no longer configured."""
+        """It is no longer configured; what its agent says while it ends is not listened to."""
         self._cameras.pop(camera, None)
+        self._removed.add(camera)
 
     def on_stats(self, stats: CameraStats, now: float) -> Change | None:
         """An agent has said how its camera is."""
+        unknown = stats.camera not in self._cameras
+        if stats.camera in self._removed or (unknown and len(self._cameras) >= CAMERAS_CAP):
+            return None
         known = self._cameras.setdefault(stats.camera, _Camera())
         known.node, known.heard_at = stats.node, now
         online = stats.state is not State.OFFLINE and not stats.ended

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
 
-NEEDS_RESTART = ("mqtt", "model", "cluster", "state")
+NEEDS_RESTART = ("mqtt", "model", "cluster", "state", "frigate_compat")
 """Sections that a running gateway cannot change."""
 
-AT_ONCE = ("home_assistant", "frigate_compat", "hooks")
+AT_ONCE = ("home_assistant", "hooks")
 """Sections that it can."""
 
 OF_THE_AGENT = (*CameraSettings.model_fields, "enabled", "edge")

@@ -66,7 +66,7 @@ def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str
     """What all components have in common is said once."""
     components = [(key, _abbreviated(_complete(device, key, each))) for key, each in device.components.items()]
     for start in range(0, len(components), COMPONENTS_CAP):
-        part = f"_{start // COMPONENTS_CAP + 1}" if start else ""
+        part = f"_PART{start // COMPONENTS_CAP + 1}" if start else ""  # capitals, as no name has them
         yield (
             f"device/{device.id}{part}",
             {
@@ -97,7 +97,7 @@ def _complete(device: Device, key: str, component: Component) -> Component:
     return {
         **component,
         "qos": QOS,
-        "unique_id": f"{device.id}_{key}",
+        "unique_id": f"{device.id}.{key}",  # neither has a dot: no two pairs are one
         "default_entity_id": f"{component['platform']}.{object_id}",
         "object_id": object_id,
     }

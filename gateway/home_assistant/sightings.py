@@ -53,6 +53,9 @@ def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> 
             found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
         for label in here:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
+            found |= _trigger(prefix, name, label, f"left {zone}", f"{slug(label)}_left_{zone}")
+            if settings.loitering_time > 0:
+                found |= _trigger(prefix, name, label, f"loitering in {zone}", f"{slug(label)}_loitering_in_{zone}")
     return found
 
 
@@ -98,9 +101,9 @@ def _event(prefix: str, name: str) -> Component:
 
 
 def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[str, Component]:
-    """Home Assistant shows it as: "person" in yard."""
+    """Home Assistant shows it as: "person" in yard. It waits for a word of the topic of triggers."""
     return {
-        f"TRIGGER_{word}": {
+        f"{slug(label)}_TRIGGER_{kind.replace(' ', '_')}": {
             "platform": "device_automation",
             "automation_type": "trigger",
             "type": kind,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.cameras.presence import SILENT_S, CameraPresence, Change
+from gateway.cameras.presence import CAMERAS_CAP, SILENT_S, CameraPresence, Change
 from shared.frames import FrameCounts
 from shared.messages import CameraStats, State
 
@@ -123,12 +123,21 @@ def test_a_camera_that_was_started_by_hand_is_known(presence):
     assert presence.cameras == ("door", "yard")
 
 
-def test_a_camera_that_is_forgotten_is_not_known_and_comes_back_as_a_new_one(there):
+def test_a_camera_that_is_removed_is_not_known_whatever_its_agent_still_says_until_it_is_configured_again(there):
     there.forget("door")
     there.forget("door")
     assert (there.cameras, there.online("door"), there.reason("door")) == ((), False, "")
     assert there.expire(1000) == there.on_node_lost("pi-1") == []
-    assert there.on_stats(stats(), 1001) == Change("door", online=True)
+    assert there.on_stats(stats(), 1001) is None
+    there.expect(["door"])
+    assert there.on_stats(stats(), 1002) == Change("door", online=True)
+
+
+def test_names_without_end_are_not_listened_to(there):
+    for number in range(CAMERAS_CAP + 5):
+        there.on_stats(stats(f"c{number}"), 11)
+    assert len(there.cameras) == CAMERAS_CAP
+    assert there.on_stats(stats(state=State.OFFLINE, reason="x"), 12) == Change("door", False, "x")
 
 
 def test_what_is_known_of_a_camera_survives_another_configuration(there):
@@ -146,6 +155,7 @@ class Life(RuleBasedStateMachine):
         self.now = 0.0
         self.followed: dict[str, bool] = {}
         self.heard: dict[str, tuple[float, str]] = {}
+        self.removed: set[str] = set()
 
     def follow(self, changes):
         for change in changes:
@@ -156,17 +166,19 @@ class Life(RuleBasedStateMachine):
     @rule(names=st.sets(st.sampled_from(CAMERAS)))
     def are_configured(self, names):
         self.presence.expect(names)
+        self.removed -= names
 
     @rule(camera=st.sampled_from(CAMERAS))
     def is_removed(self, camera):
         self.presence.forget(camera)
         self.followed.pop(camera, None)
+        self.removed.add(camera)
 
     @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), state=st.none() | st.just(State.ONLINE))
     def is_well(self, camera, node, state):
         self.follow(filter(None, [self.presence.on_stats(stats(camera, node, state=state), self.now)]))
         self.heard[camera] = self.now, node
-        assert self.presence.online(camera)
+        assert self.presence.online(camera) is (camera not in self.removed)
 
     @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), ended=st.booleans())
     def is_not_well(self, camera, node, ended):

@@ -61,17 +61,17 @@ def test_objects_that_move_from_all_to_one_change_nothing_for_it():
 
 @pytest.mark.parametrize(
     ("section", "value"),
-    [("mqtt", {"port": 1}), ("model", {"cut": "x"}), ("cluster", {"lease": 2}), ("state", "/elsewhere")],
-)
+    [("mqtt", {"port": 1}), ("model", {"cut": "x"}), ("cluster", {"lease": 2}), ("state", "/elsewhere"),
+     ("frigate_compat", {"enabled": True})],
+)  # fmt: skip
 def test_sections_that_need_a_restart(section, value):
     assert differences(configuration(), configuration(**{section: value})) == Differences(gateway=(section,))
 
 
 @pytest.mark.parametrize(
     ("section", "value"),
-    [("home_assistant", {"enabled": False}), ("frigate_compat", {"enabled": True}),
-     ("hooks", {"webhooks": [{"url": "http://h/", "secret": "x"}]})],
-)  # fmt: skip
+    [("home_assistant", {"enabled": False}), ("hooks", {"webhooks": [{"url": "http://h/", "secret": "x"}]})],
+)
 def test_sections_that_take_effect_at_once(section, value):
     assert differences(configuration(), configuration(**{section: value})) == Differences(sections=(section,))
 

@@ -18,7 +18,10 @@ def home_of(**more: Any) -> Configuration:
         },
         "garage": {
             "source": "test://", "friendly_name": "Big garage", "objects": {"track": ("person", "traffic light")},
-            "zones": {"gate": {"coordinates": AREA, "objects": ("person",)}, "roof": {"coordinates": AREA}},
+            "zones": {
+                "gate": {"coordinates": AREA, "objects": ("person",), "loitering_time": 2},
+                "roof": {"coordinates": AREA},
+            },
         },
     }  # fmt: skip
     return Configuration.model_validate({"cameras": cameras, **more})

@@ -75,12 +75,24 @@ def test_entities_read_well_and_are_known_by_their_camera():
 
 
 def test_a_camera_has_what_it_can_see_and_no_more():
-    found = {key: each["p"] for (device, key), each in components(home_of()).items() if device == "Big garage"}
-    assert {key for key, platform in found.items() if platform == "device_automation"} == {
-        "TRIGGER_person_appeared", "TRIGGER_person_left", "TRIGGER_traffic_light_appeared",
-        "TRIGGER_traffic_light_left", "TRIGGER_person_in_gate", "TRIGGER_person_in_roof",
-        "TRIGGER_traffic_light_in_roof",
-    }  # fmt: skip
+    found = {key: each for (device, key), each in components(home_of()).items() if device == "Big garage"}
+    triggers = {
+        (each["subtype"], each["type"]): each["payload"] for each in found.values() if each["p"] == "device_automation"
+    }
+    assert triggers == {
+        ("person", "appeared"): "person_appeared",
+        ("person", "left"): "person_left",
+        ("person", "in gate"): "person_in_gate",
+        ("person", "left gate"): "person_left_gate",
+        ("person", "loitering in gate"): "person_loitering_in_gate",
+        ("person", "in roof"): "person_in_roof",
+        ("person", "left roof"): "person_left_roof",
+        ("traffic light", "appeared"): "traffic_light_appeared",
+        ("traffic light", "left"): "traffic_light_left",
+        ("traffic light", "in roof"): "traffic_light_in_roof",
+        ("traffic light", "left roof"): "traffic_light_left_roof",
+    }
+    found = {key: each["p"] for key, each in found.items()}
     assert {key for key in found if "gate_ZONE" in key} == {"gate_ZONE_person_occupancy", "gate_ZONE_person_count"}
     assert {key for key, platform in found.items() if platform == "image"} == {
         "snapshot", "person_snapshot", "traffic_light_snapshot",
@@ -98,7 +110,7 @@ def test_topics_are_those_of_the_table():
     switch = found["Front door", "detect"]
     assert switch["state_topic"] == "deepthings/cameras/front_door/detect/state"
     assert switch["command_topic"] == "deepthings/cameras/front_door/detect/set"
-    trigger = found["Front door", "TRIGGER_person_in_front_yard"]
+    trigger = found["Front door", "person_TRIGGER_in_front_yard"]
     assert (trigger["topic"], trigger["payload"]) == (
         "deepthings/detections/front_door/trigger",
         "person_in_front_yard",
@@ -215,7 +227,7 @@ def test_no_two_things_have_one_id(cameras, zones, labels):
         if message["dev"]["model"] == "Camera":
             own = 9 + 1 + len(labels)  # controls and pictures, the last event, a snapshot of each label
             places = (1 + len(zones)) * (len(labels) + (len(labels) > 1))
-            triggers = len(labels) * (2 + len(zones))
+            triggers = len(labels) * (2 + 2 * len(zones))
             assert len(message["cmps"]) == own + 2 * places + triggers
 
 
