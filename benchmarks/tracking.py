@@ -37,22 +37,23 @@ ZONES = {
 class Crowd:
     """People before one camera, who turn round at its edges."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, objects: int = OBJECTS, fps: float = FPS, seconds: float = SECONDS) -> None:
+        self._objects, self._fps, self._seconds = objects, fps, seconds
         self._chance = random.Random(seed)  # noqa: S311  (a made-up scene, the same in each run)
-        self._places = [self._chance.uniform(0, IMAGE[0]) for _ in range(OBJECTS)]
-        self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(OBJECTS)]
-        self._heights = [self._chance.uniform(80, 300) for _ in range(OBJECTS)]
+        self._places = [self._chance.uniform(0, IMAGE[0]) for _ in range(objects)]
+        self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(objects)]
+        self._heights = [self._chance.uniform(80, 300) for _ in range(objects)]
 
     def frames(self) -> Iterator[FrameDetections]:
-        """What the camera shows in SECONDS."""
-        for number in range(int(SECONDS * FPS)):
+        """What the camera shows in its time."""
+        for number in range(int(self._seconds * self._fps)):
             yield FrameDetections(
-                camera="camera", frame=f"camera-{number}", number=number, captured_at=number / FPS,
-                published_at=number / FPS, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE, nodes={},
-                objects=tuple(self._seen(one) for one in range(OBJECTS) if self._chance.random() > MISSED),
+                camera="camera", frame=f"camera-{number}", number=number, captured_at=number / self._fps,
+                published_at=number / self._fps, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE, nodes={},
+                objects=tuple(self._seen(one) for one in range(self._objects) if self._chance.random() > MISSED),
             )  # fmt: skip
-            for one in range(OBJECTS):
-                self._places[one] += self._speeds[one] / FPS
+            for one in range(self._objects):
+                self._places[one] += self._speeds[one] / self._fps
                 if not 0 <= self._places[one] <= IMAGE[0]:
                     self._speeds[one] = -self._speeds[one]
 
