@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import place
 from gateway.cameras.presence import CameraPresence, Change
 from gateway.cameras.words import SETTINGS, changed, said
+from gateway.configuration.objects import Filter
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError
@@ -220,9 +221,18 @@ class Cameras:
         await self._say_setting(name, setting)
 
     async def _say_setting(self, name: str, setting: str) -> None:
-        value = getattr(self.effective(name), setting)
+        value = getattr(self._shown(name), setting)
         with contextlib.suppress(BrokerError):
             await self._bus.publish_plain(topics.CAMERA_SETTING, said(value), name, setting)
+
+    def _shown(self, name: str) -> Effective:
+        """What people are shown: what holds for the first label that is followed, where labels differ."""
+        now, camera = self.effective(name), self._configuration.cameras.get(name)
+        objects = (camera.objects if camera else None) or self._configuration.objects
+        labels = now.labels if now.labels is not None else objects.track
+        first = next(iter(labels), "")
+        threshold = objects.filters.get(first, Filter()).threshold if now.threshold is None else now.threshold
+        return replace(now, threshold=threshold, labels=labels)
 
     async def _say_availability(self, name: str) -> None:
         word = b"online" if self._presence.online(name) else b"offline"

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
 
+NOTHING = "None"
+"""What is said of a setting without a value; Home Assistant takes it so, too."""
+
 LONGEST_PAYLOAD_BYTES = 64 * 1024
 """A list of labels is shorter."""
 
 
 def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
-    """Overrides with one setting as `payload` says it; an empty one takes it back.
+    """Overrides with one setting as `payload` says it; an empty one, or None, takes it back.
 
     Raises ConfigurationError saying what would be right.
     """
@@ -30,7 +33,7 @@ def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
     if len(payload) > LONGEST_PAYLOAD_BYTES:
         raise ConfigurationError(f"{setting}: {len(payload)} bytes are no value")
     text = payload.decode(errors="replace").strip()
-    value = _READ[setting](text) if text else None
+    value = None if text in {"", NOTHING} else _READ[setting](text)
     try:
         return Overrides.model_validate({**overrides.model_dump(), setting: value})
     except ValidationError as error:
@@ -44,7 +47,7 @@ def said(value: Any) -> bytes:  # noqa: ANN401
         return b"ON" if value else b"OFF"
     if isinstance(value, int | float):
         return f"{value:g}".encode()
-    return b"" if value is None else json.dumps(list(value)).encode()
+    return NOTHING.encode() if value is None else json.dumps(list(value)).encode()
 
 
 def _switch(text: str) -> bool:

@@ -131,9 +131,7 @@ class Announcer:
             await self._publish(topic, payload, retain=True)
         self._told = now
         await self._keep()
-        log.info(
-            "Home Assistant was told of %s devices or entities, and that %s are gone", len(messages), len(partings)
-        )
+        log.info("Home Assistant is told of %s things, and that %s are no more", len(messages), len(partings))
         return True
 
     async def _keep(self) -> None:

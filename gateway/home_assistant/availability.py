@@ -16,7 +16,7 @@ def of_node(prefix: str, node: str) -> Availability:
     """Nodes are read from the public list; their own topics are the cluster's."""
     return {
         "topic": topics.BRIDGE_NODES.at(prefix=prefix),
-        "value_template": f"{{{{ 'online' if {report(node)}.state == 'online' else 'offline' }}}}",
+        "value_template": f"{{{{ 'online' if {told(node, 'state')} == 'online' else 'offline' }}}}",
     }
 
 
@@ -24,6 +24,6 @@ def of_camera(prefix: str, camera: str) -> Availability:
     return {"topic": topics.CAMERA_AVAILABILITY.at(camera, prefix=prefix)}
 
 
-def report(node: str) -> str:
-    """The expression, in a template, of what the list of nodes says of one; nothing where it is not in it."""
-    return f"(value_json.nodes.get('{node}') or {{}})"
+def told(node: str, field: str) -> str:
+    """The expression, in a template, of what the list of nodes says of one; none where it is not in it."""
+    return f"(value_json.nodes.get('{node}') or {{}}).get('{field}')"

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from gateway.home_assistant.camera_device import camera_device
+from gateway.home_assistant.encoding import Message, encoded
 from gateway.home_assistant.gateway_device import gateway_device
 from gateway.home_assistant.node_device import node_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
-    from gateway.home_assistant.device import Component, Device
+    from gateway.home_assistant.device import Device
     from shared.messages import Nodes
 
 NODES_CAP = 256
 """More edges than any home has; a client that invents names does not fill Home Assistant with devices."""
 
-COMPONENTS_CAP = 500
-"""Components in one message, of at most 1 KB each: the broker takes 1 MB. What is more goes into another message."""
-
-QOS = 1
-"""Of Home Assistant's subscriptions and commands: what is told once is not lost on the way."""
+REMEMBERED_CAP = 256
+"""Devices of each kind whose messages are kept, some 20 KB each: they are asked for every second, and seldom change."""
 
 
 def discovery(
@@ -40,68 +39,58 @@ def discovery(
     """
     if not configuration.home_assistant.enabled:
         return {}
-    messages: dict[str, str] = {}
-    for device in _devices(configuration, nodes, version, labels or {}):
-        tell = _per_entity if configuration.home_assistant.per_entity else _per_device
-        origin = {"name": "DeepThings", "sw_version": version}
-        for topic, payload in tell(device, origin):
-            where = f"{configuration.home_assistant.discovery_prefix}/{topic}/config"
-            messages[where] = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return messages
+    told = _all(configuration, nodes, version, labels or {})
+    return {f"{configuration.home_assistant.discovery_prefix}/{topic}": payload for topic, payload in told}
 
 
-def _devices(
+def _all(
     configuration: Configuration, nodes: Nodes, version: str, labels: Mapping[str, Sequence[str]]
-) -> Iterator[Device]:
-    prefix = configuration.mqtt.topic_prefix
-    yield gateway_device(prefix, version)
+) -> Iterator[Message]:
+    terms = _Terms(configuration.mqtt.topic_prefix, version, configuration.home_assistant.per_entity)
+    yield from _gateway(terms)
     for name in sorted(nodes.nodes)[:NODES_CAP]:
-        yield node_device(prefix, name, nodes.nodes[name].version)
+        yield from _node(terms, name, nodes.nodes[name].version)
     for name, camera in configuration.cameras.items():
-        followed = (camera.objects or configuration.objects).track
-        yield camera_device(prefix, name, camera, labels.get(name, followed))
+        followed = labels.get(name, (camera.objects or configuration.objects).track)
+        yield from _camera(terms, name, _Held(camera), tuple(followed))
 
 
-def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What all components have in common is said once."""
-    components = [(key, _abbreviated(_complete(device, key, each))) for key, each in device.components.items()]
-    for start in range(0, len(components), COMPONENTS_CAP):
-        part = f"_PART{start // COMPONENTS_CAP + 1}" if start else ""  # capitals, as no name has them
-        yield (
-            f"device/{device.id}{part}",
-            {
-                "dev": device.information,
-                "o": origin,
-                "availability": device.availability,
-                "availability_mode": "all",
-                "cmps": dict(components[start : start + COMPONENTS_CAP]),
-            },
-        )
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What all messages depend on."""
+
+    prefix: str
+    version: str
+    per_entity: bool
 
 
-def _per_entity(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, each in device.components.items():
-        component = {"availability": device.availability, "availability_mode": "all", **_complete(device, key, each)}
-        platform = component.pop("platform")
-        yield f"{platform}/{device.id}/{key}", {**component, "device": device.information, "origin": origin}
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """A camera's section as a key: it does not change, so it is equal to none but itself."""
+
+    camera: Camera
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and other.camera is self.camera
+
+    def __hash__(self) -> int:
+        return id(self.camera)
 
 
-def _complete(device: Device, key: str, component: Component) -> Component:
-    """The component with what it is known by.
-
-    `object_id` says what `default_entity_id` does to a Home Assistant before 2025.10.
-    """
-    if component["platform"] == "device_automation":
-        return {**component, "qos": QOS}
-    object_id = re.sub(r"[^a-z0-9]+", "_", f"{device.base}_{key.replace('_ZONE_', '_')}".lower())
-    return {
-        **component,
-        "qos": QOS,
-        "unique_id": f"{device.id}.{key}",  # neither has a dot: no two pairs are one
-        "default_entity_id": f"{component['platform']}.{object_id}",
-        "object_id": object_id,
-    }
+@lru_cache(maxsize=REMEMBERED_CAP)
+def _gateway(terms: _Terms) -> tuple[Message, ...]:
+    return _encoded(terms, gateway_device(terms.prefix, terms.version))
 
 
-def _abbreviated(component: Component) -> Component:
-    return {"p": component["platform"], **{key: each for key, each in component.items() if key != "platform"}}
+@lru_cache(maxsize=REMEMBERED_CAP)
+def _node(terms: _Terms, name: str, version: str) -> tuple[Message, ...]:
+    return _encoded(terms, node_device(terms.prefix, name, version))
+
+
+@lru_cache(maxsize=REMEMBERED_CAP)
+def _camera(terms: _Terms, name: str, held: _Held, labels: tuple[str, ...]) -> tuple[Message, ...]:
+    return _encoded(terms, camera_device(terms.prefix, name, held.camera, labels))
+
+
+def _encoded(terms: _Terms, device: Device) -> tuple[Message, ...]:
+    return tuple(encoded(device, terms.version, per_entity=terms.per_entity))

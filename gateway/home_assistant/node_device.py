@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gateway.home_assistant.availability import of_gateway, of_node, report
+from gateway.home_assistant.availability import of_gateway, of_node, told
 from gateway.home_assistant.device import Device, described, identifier
 from gateway.home_assistant.gateway_device import gateway_id, gateway_name
 from shared import topics
@@ -46,7 +46,8 @@ def tells_of_node(payload: str) -> bool:
 
 def _presence(prefix: str, name: str) -> dict[str, Component]:
     """What is told of a node that is away, too."""
-    nodes, told = topics.BRIDGE_NODES.at(prefix=prefix), report(name)
+    nodes = topics.BRIDGE_NODES.at(prefix=prefix)
+    state, reason = told(name, "state"), told(name, "reason")
     common = {"entity_category": "diagnostic", "availability": [of_gateway(prefix)], "state_topic": nodes}
     return {
         "state": {
@@ -54,22 +55,22 @@ def _presence(prefix: str, name: str) -> dict[str, Component]:
             "platform": "sensor",
             "name": "State",
             "icon": "mdi:lan-connect",
-            "value_template": f"{{{{ {told}.state | default('offline') }}}}",
+            "value_template": f"{{{{ {state} or 'offline' }}}}",
         },
         "problem": {
             **common,
             "platform": "binary_sensor",
             "name": "Problem",
             "device_class": "problem",
-            "value_template": f"{{{{ 'ON' if {told}.state != 'online' or {told}.reason else 'OFF' }}}}",
+            "value_template": f"{{{{ 'ON' if {state} != 'online' or {reason} else 'OFF' }}}}",
             "json_attributes_topic": nodes,
-            "json_attributes_template": f"{{{{ {{'reason': {told}.reason | default('')}} | to_json }}}}",
+            "json_attributes_template": f"{{{{ {{'reason': {reason} or ''}} | to_json }}}}",
         },
     }
 
 
 def _figures(prefix: str, name: str) -> dict[str, Component]:
-    told = report(name)
+    tiles, load = told(name, "tiles"), told(name, "load")
     common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.at(prefix=prefix)}
     counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
     measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
@@ -78,13 +79,13 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             **counted,
             "name": "Tiles computed",
             "icon": "mdi:view-grid",
-            "value_template": f"{{{{ {told}.tiles.own + {told}.tiles.stolen if {told}.tiles else none }}}}",
+            "value_template": f"{{% set tiles = {tiles} %}}{{{{ tiles.own + tiles.stolen if tiles else none }}}}",
         },
         "tiles_stolen": {
             **counted,
             "name": "Tiles stolen",
             "icon": "mdi:view-grid-plus",
-            "value_template": f"{{{{ {told}.tiles.stolen if {told}.tiles else none }}}}",
+            "value_template": f"{{% set tiles = {tiles} %}}{{{{ tiles.stolen if tiles else none }}}}",
         },
         "load": {
             **measured,
@@ -92,7 +93,7 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             "icon": "mdi:chip",
             "unit_of_measurement": "%",
             "suggested_display_precision": 0,
-            "value_template": f"{{{{ (100 * {told}.load) | round(1) if {told}.load is number else none }}}}",
+            "value_template": f"{{% set load = {load} %}}{{{{ (100 * load) | round(1) if load is number else none }}}}",
         },
         "temperature": {
             **measured,
@@ -100,7 +101,7 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             "device_class": "temperature",
             "unit_of_measurement": "°C",
             "suggested_display_precision": 0,
-            "value_template": f"{{{{ {told}.temperature | default(none) }}}}",
+            "value_template": f"{{{{ {told(name, 'temperature')} }}}}",
         },
     }
 

@@ -38,6 +38,8 @@ def together(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str
 
 def _farewell(before: str, now: str) -> str:
     """The device of `now` with the components that only `before` had, named once more; empty where there are none."""
+    if before == now:
+        return ""  # parsing takes time, and most stay as they are
     had, has = _components(before), _components(now)
     missing = dict(_missing(had, has))
     if not missing:

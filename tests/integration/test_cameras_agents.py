@@ -132,12 +132,20 @@ async def test_agents_end_with_whoever_looks_after_them():
         )
         keeper.stdin.write(f"{settings}\n".encode())
         child = psutil.Process(int(await asyncio.wait_for(keeper.stdout.readline(), 30)))
+        await until_it_runs(child)
         told = [" ".join(child.cmdline()), str(child.environ())]
         keeper.kill()
         await keeper.wait()
         await asyncio.to_thread(child.wait, 15)
     assert "--settings" in told[0]
     assert UNSEEN not in "".join(told)
+
+
+async def until_it_runs(process, timeout_s=15):
+    """What was put before its command has done its part."""
+    async with asyncio.timeout(timeout_s):
+        while "--settings" not in (words := process.cmdline()) or "setpriv" in words[0]:
+            await asyncio.sleep(0.02)
 
 
 KEEPER = """

@@ -286,7 +286,7 @@ async def test_an_empty_payload_takes_it_back(house):
     await house.set("door", "threshold", b"")
     assert house.cameras.effective("door") == Effective(True, True, None, 5, None)
     assert house.bus.retained["cameras/door/fps/state"] == b"5"
-    assert "cameras/door/threshold/state" not in house.bus.retained
+    assert house.bus.retained["cameras/door/threshold/state"] == b"0.7"  # the filter's
 
 
 async def test_the_same_value_again_is_said_again_and_changes_nothing(house):
@@ -325,8 +325,9 @@ async def test_what_is_no_camera_or_no_setting_cannot_be_set(house, caplog, came
 async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
     await house.cameras.nodes_are(["pi-1"])
     await house.hear()
-    await house.set("yard", "threshold", b"0.7")
+    await house.set("yard", "threshold", b"0.6")
     await house.cameras.born()
+    assert house.bus.retained["cameras/yard/threshold/state"] == b"0.6"
     before = dict(house.bus.retained)
     house.bus.forget()
     await house.cameras.born()
@@ -334,7 +335,8 @@ async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
     assert before.keys() == {
         "cluster/cameras/pi-1", "cameras/door/availability", "cameras/yard/availability", "cameras/door/enabled/state",
         "cameras/yard/enabled/state", "cameras/door/detect/state", "cameras/yard/detect/state",
-        "cameras/door/fps/state", "cameras/yard/threshold/state",
+        "cameras/door/fps/state", "cameras/yard/fps/state", "cameras/door/threshold/state",
+        "cameras/yard/threshold/state", "cameras/door/labels/state", "cameras/yard/labels/state",
     }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import gateway.home_assistant.discovery
-from gateway.home_assistant.discovery import COMPONENTS_CAP, NODES_CAP, discovery
+from gateway.home_assistant.discovery import NODES_CAP, discovery
+from gateway.home_assistant.encoding import COMPONENTS_CAP
 from shared import topics
 from shared.bus import LARGEST_MESSAGE_BYTES
 from shared.slugs import RESERVED, slug
@@ -248,6 +248,13 @@ def test_invented_nodes_do_not_fill_home_assistant():
     assert len(messages) == 1 + NODES_CAP + 2
 
 
-def test_every_component_says_the_quality_of_service(monkeypatch):
-    monkeypatch.setattr(gateway.home_assistant.discovery, "QOS", 2)
-    assert {each["qos"] for each in components(home_of(), "pi-1").values()} == {2}
+def test_every_component_says_the_quality_of_service():
+    assert {each["qos"] for each in components(home_of(), "pi-1").values()} == {1}
+
+
+def test_what_does_not_change_is_not_made_again():
+    configuration = home_of()
+    before = discovery(configuration, nodes_of("pi-1"), "1.0")
+    after = discovery(configuration, nodes_of("pi-1", "pi-2"), "1.0", labels={"garage": ("cat",)})
+    same = {topic for topic in before if after[topic] is before[topic]}
+    assert same == {topic for topic in before if "garage" not in topic}
