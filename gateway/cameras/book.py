@@ -146,7 +146,7 @@ class Cameras:
         self._configuration = configuration
         self._presence.expect(configuration.cameras)
         for name in restarted:
-            self._revisions[name] = time.time_ns() // 1_000_000
+            self._revisions[name] = self._next_revision(name)
         for name in gone:
             self._presence.forget(name)
             self._revisions.pop(name, None)
@@ -157,8 +157,12 @@ class Cameras:
         """Have a camera's agent begin anew. Raises ConfigurationError for a camera that is not configured."""
         if name not in self._configuration.cameras:
             raise ConfigurationError(f"no camera {name!r} is configured; there are {', '.join(self.configured)}")
-        self._revisions[name] = time.time_ns() // 1_000_000
+        self._revisions[name] = self._next_revision(name)
         await self._assign()
+
+    def _next_revision(self, name: str) -> int:
+        """Larger than all before, also those of a gateway that ran earlier."""
+        return max(time.time_ns() // 1_000_000, self._revisions.get(name, 0) + 1)
 
     async def _assign(self) -> None:
         """Tell edges which cameras they serve, as far as that has changed."""
