@@ -1,0 +1,69 @@
+"""The whole way: footage, edges, gateway, and a real Home Assistant that was told of the broker and of nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+
+import pytest
+
+from gateway.broker import own_broker
+from gateway.demo.cluster import free_port
+from shared.addresses import LOOPBACK, Address
+from tests.cluster.test_home import RIGHT_AGAIN_S, home
+from tests.home_assistant import NotInstallableError, install, required, running_home_assistant
+
+pytestmark = pytest.mark.timeout(1500)  # it is installed on first use
+
+OCCUPANCY = "binary_sensor__street_person_occupancy"
+ZONE = "binary_sensor__street_crossing_person_occupancy"
+
+
+@pytest.fixture(scope="module")
+def python():
+    try:
+        return install()
+    except NotInstallableError as error:
+        if required():
+            raise
+        pytest.skip(str(error))
+
+
+async def test_somebody_who_walks_through_the_footage_turns_up_in_home_assistant(python, tmp_path):
+    broker = Address(LOOPBACK, free_port())
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(own_broker(broker))
+        assistant = await stack.enter_async_context(running_home_assistant(python, tmp_path / "home-assistant"))
+        await assistant.set_up_mqtt(broker)
+        said = {"home_assistant": {"per_entity": assistant.version < (2024, 11)}}
+        (tmp_path / "gateway").mkdir()
+        surroundings = home(tmp_path / "gateway", "pi-1", "pi-2", broker=broker, **said)
+        cluster, heard, options = await stack.enter_async_context(surroundings)
+        states = await assistant.until_states(60, **{OCCUPANCY: "on", ZONE: "on", "switch__street_detect": "on"})
+        assert float(states["sensor.street_person_count"]["state"]) >= 1
+        await assistant.until_states(sensor__deepthings_pi_1_state="online", sensor__deepthings_pi_2_state="online")
+        assert (await assistant.get("image_proxy/image.street_snapshot"))[:2] == b"\xff\xd8"
+        await assistant.automate(
+            "somebody_is_there",
+            {"platform": "mqtt", "topic": "deepthings/detections/street/trigger",
+             "value_template": "{{ value_json.name }}", "payload": "person_in_crossing"},
+            {"service": "mqtt.publish", "data": {"topic": "deepthings/bridge/request/heard", "payload": "{}"}},
+        )  # fmt: skip
+
+        await assistant.call("switch.turn_off", entity_id="switch.street_detect")
+        await assistant.until_states(**{OCCUPANCY: "off", ZONE: "off", "switch__street_detect": "off"})
+        cluster.signal(cluster.gateway, signal.SIGKILL)
+        await cluster.gateway.process.wait()
+        await assistant.until_states(**{OCCUPANCY: "unavailable"})
+        await cluster.start_gateway(*options)
+        await assistant.until_states(RIGHT_AGAIN_S, **{OCCUPANCY: "off", "switch__street_detect": "off"})
+
+        await assistant.call("switch.turn_on", entity_id="switch.street_detect")
+        await assistant.until_states(60, **{OCCUPANCY: "on", "switch__street_detect": "on"})
+        await heard.until("the automation", lambda: "deepthings/bridge/request/heard" in heard.now, 60)
+
+        async with asyncio.timeout(120):
+            await assistant.restart()
+        await assistant.until_states(RIGHT_AGAIN_S, switch__street_detect="on", sensor__deepthings_pi_1_state="online")
+        await assistant.until_states(60, **{OCCUPANCY: "on"})
