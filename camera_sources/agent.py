@@ -52,10 +52,11 @@ STOP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One camera: its name, and the edge that it feeds."""
+    """One camera: its name, and the edge that it feeds. It ends when `parent`, if any, is not its parent any more."""
 
     camera: str
     edge: Address
+    parent: int | None = None
 
 
 class CameraAgent:
@@ -112,8 +113,11 @@ class CameraAgent:
         self._changed.set()
 
     async def _watch(self) -> None:
-        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs."""
-        while True:
+        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs.
+
+        Returns when whoever started this process is gone.
+        """
+        while self._config.parent in {None, os.getppid()}:
             now = time.monotonic()
             before, self._condition = self._condition, self._reader.health.condition(now)
             if (before.state, before.reason) != (self._condition.state, self._condition.reason):
@@ -122,6 +126,7 @@ class CameraAgent:
             if self._reader.hangs(now):
                 await self._end_hung()
             await asyncio.sleep(CHECK_S)
+        log.warning("camera %s: whoever started this process is gone; it ends", self._config.camera)
 
     def _log(self, condition: Condition) -> None:
         name = self._config.camera

@@ -36,6 +36,7 @@ SETTINGS_CAP_BYTES = 1024 * 1024
 @click.option("--fps", type=click.FloatRange(0.01, 240), help="Pictures a second, instead of the source's own rate.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
 @click.option("--every-frame", is_flag=True, help="Wait for the cluster instead of the clock: no frame is superseded.")
+@click.option("--parent", type=int, hidden=True, help="End when the process with this number is gone.")
 @verbose_option
 def command(
     source: str | None,
@@ -46,6 +47,7 @@ def command(
     fps: float | None,
     frames: int,
     every_frame: bool,
+    parent: int | None,
     verbose: int,
 ) -> None:
     """Send the newest frame of a camera whenever its edge has time; the others are counted.
@@ -61,7 +63,7 @@ def command(
         reader = _reader_as_told(frames=frames, every_frame=every_frame)
     else:
         raise click.UsageError("--settings reads standard input only: write --settings -")
-    run_service(lambda stop: CameraAgent(AgentConfig(name, edge), reader).run(stop))
+    run_service(lambda stop: CameraAgent(AgentConfig(name, edge, parent), reader).run(stop))
     if reader.running:  # in a driver: the interpreter must not be taken down around it
         sys.stderr.flush()
         os._exit(0)

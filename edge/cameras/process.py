@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ RUN_COMMAND = "from shared.cli import main; main()"
 async def start_agent(name: str, camera: AssignedCamera, edge: Address) -> asyncio.subprocess.Process:
     """`deepthings camera`, with its settings, and so the password, by standard input; it logs where we do.
 
-    It ends when this process does. Raises OSError.
+    It ends when this process does, even if that is before it has begun. Raises OSError.
     """
-    arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge)]
+    arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge), "--parent", str(os.getpid())]
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         arguments.append("-v")
     process = await asyncio.create_subprocess_exec(

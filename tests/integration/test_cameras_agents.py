@@ -124,6 +124,17 @@ async def test_what_is_no_source_is_told_and_tried_again(tmp_path):
         await edge.until_online("clip")
 
 
+async def test_an_agent_whose_parent_is_gone_before_it_began_ends():
+    """Nobody tells it then: here its parent is said to be another process."""
+    process = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "camera", "--settings", "-", "--name", "front", "--edge", "127.0.0.1:9", "--parent", "1",
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(f"{assigned(PATTERN).encode()}\n".encode()), 30)
+    assert process.returncode == 0
+    assert b"whoever started this process is gone" in said
+
+
 async def test_agents_end_with_whoever_looks_after_them():
     with web_camera("--login", LOGIN) as camera:
         settings = assigned(f"http://{LOGIN}@{camera.address}/stream").encode()

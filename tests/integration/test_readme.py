@@ -175,7 +175,8 @@ def workshop(tmp_path):
     files.cfg.rename(tmp_path / "yolo.cfg")
     files.weights.rename(tmp_path / "yolo.weights")
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    (tmp_path / "camera_sources").symlink_to(ROOT / "camera_sources")
+    for folder in ("camera_sources", "docs"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     return tmp_path
 
 
