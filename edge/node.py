@@ -72,6 +72,7 @@ class EdgeNode:
         self._exchange = Exchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
+        self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._newest_plan: Plan | None = None
         self._plan_came = asyncio.Event()
@@ -164,6 +165,7 @@ class EdgeNode:
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
+            tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=vitals.load(),
             temperature=vitals.temperature(),
         )
@@ -174,11 +176,7 @@ class EdgeNode:
         while True:
             await asyncio.sleep(STATS_S)
             stats, now = self._stats(), time.monotonic()
-            same = told is not None and (stats.epoch, stats.tiles, stats.cameras) == (
-                told.epoch,
-                told.tiles,
-                told.cameras,
-            )
+            same = told is not None and _gist(stats) == _gist(told)
             if not same or now - told_at >= VITALS_S:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
@@ -286,3 +284,8 @@ class EdgeNode:
                 request, _ = await connection.expect(PictureRequest)
                 continue
             return
+
+
+def _gist(stats: NodeStats) -> tuple[object, ...]:
+    """What is told at once when it changes."""
+    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras

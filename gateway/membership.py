@@ -104,6 +104,7 @@ class Membership:
             tiles=stats.tiles if stats else TileCounts(),
             bytes=stats.bytes if stats else {},
             cameras=stats.cameras if stats and online else (),
+            tiles_per_s=stats.tiles_per_s if stats and online else 0.0,
             load=stats.load if stats and online else None,
             temperature=stats.temperature if stats and online else None,
             reason=reason,

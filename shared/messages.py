@@ -88,6 +88,7 @@ class NodeReport(Message):
         default_factory=dict, description="received by TCP, by kind of message; sent and received by MQTT"
     )
     cameras: tuple[str, ...] = ()
+    tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, description="of the last minute, as part of all cores")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
@@ -144,6 +145,7 @@ class NodeStats(Message):
     tiles: TileCounts
     bytes: dict[str, int]
     cameras: tuple[str, ...] = ()
+    tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, description="of the last minute, as part of all cores")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
 

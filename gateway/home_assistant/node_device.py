@@ -87,6 +87,13 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             "icon": "mdi:view-grid-plus",
             "value_template": f"{{% set tiles = {tiles} %}}{{{{ tiles.stolen if tiles else none }}}}",
         },
+        "tiles_per_second": {
+            **measured,
+            "name": "Tiles per second",
+            "icon": "mdi:speedometer",
+            "unit_of_measurement": "tiles/s",
+            "value_template": f"{{{{ {told(name, 'tiles_per_s')} }}}}",
+        },
         "load": {
             **measured,
             "name": "Load",
