@@ -127,6 +127,7 @@ class EdgeNode:
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
         self._owner.announce_again()
+        self._cameras.announce_again()
         self._thief.forget_request()
         self._worker.wake()
 

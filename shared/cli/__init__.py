@@ -23,7 +23,7 @@ COMMANDS = {
         "Check a configuration file; every mistake with its line.",
     ),
     "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
-    "camera": ("camera_sources.command", "cameras", "Feed a video or a folder of pictures to an edge."),
+    "camera": ("camera_sources.command", "cameras", "Feed the pictures of a camera, or of a video, to an edge."),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
     "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
