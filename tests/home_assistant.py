@@ -22,6 +22,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
 from shared.processes import dying_with_parent, stop_process
@@ -115,6 +117,16 @@ def install() -> Path:
                 raise NotInstallableError(f"Home Assistant {version} cannot be installed: {words[-1]}") from error
             (folder / "complete").touch()
     return folder / "bin/python"
+
+
+def installed() -> Path:
+    """The same for a test: skipped where it cannot be had, unless it is required."""
+    try:
+        return install()
+    except NotInstallableError as error:
+        if required():
+            raise
+        pytest.skip(str(error))
 
 
 def _pip(folder: Path, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sysconfig
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class LocalCluster:
             await self.stop(child)
 
     async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> Child:
-        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name.
+        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name, and a state of its own.
 
         `host` is put before the command; "ip netns exec NAME" makes it another host.
         """
@@ -81,6 +82,7 @@ class LocalCluster:
             process = await asyncio.create_subprocess_exec(
                 *host, *dying_with_parent(), str(Path(sysconfig.get_path("scripts")) / "deepthings"), *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, "XDG_STATE_HOME": str(self._logs / "state")},
             )  # fmt: skip
         child = Child(name, process, log)
         self._children.append(child)

@@ -12,7 +12,7 @@ from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from tests.cluster.test_home import RIGHT_AGAIN_S, home
-from tests.home_assistant import NotInstallableError, install, required, running_home_assistant
+from tests.home_assistant import installed, running_home_assistant
 
 pytestmark = pytest.mark.timeout(1500)  # it is installed on first use
 
@@ -22,12 +22,7 @@ ZONE = "binary_sensor__street_crossing_person_occupancy"
 
 @pytest.fixture(scope="module")
 def python():
-    try:
-        return install()
-    except NotInstallableError as error:
-        if required():
-            raise
-        pytest.skip(str(error))
+    return installed()
 
 
 async def test_somebody_who_walks_through_the_footage_turns_up_in_home_assistant(python, tmp_path):

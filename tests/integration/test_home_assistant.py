@@ -24,7 +24,7 @@ from shared.bridge import BridgeHealth
 from shared.errors import BrokerError
 from shared.messages import BridgeState, NodeReport, Nodes, State, TileCounts
 from shared.observations import EventType, FollowedObject, LabelState, ObjectEvent, Trigger
-from tests.home_assistant import NotInstallableError, install, required, running_home_assistant
+from tests.home_assistant import installed, running_home_assistant
 
 pytestmark = pytest.mark.timeout(1500)  # it is installed on first use; after that each test takes some seconds
 
@@ -68,12 +68,7 @@ def home_of(**more: Any) -> Configuration:
 
 @pytest.fixture(scope="module")
 def python():
-    try:
-        return install()
-    except NotInstallableError as error:
-        if required():
-            raise
-        pytest.skip(str(error))
+    return installed()
 
 
 class Spoken:
