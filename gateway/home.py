@@ -154,6 +154,8 @@ class Home:
             running, changed = asyncio.create_task(self._hooks.run()), asyncio.create_task(self._hooks_changed.wait())
             try:
                 await asyncio.wait([running, changed], return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    running.result()  # it never ends by itself but by a failure
             finally:
                 for task in (running, changed):
                     task.cancel()
