@@ -67,17 +67,23 @@ class Observer:
         self._teller = SceneTeller(bus)
         self._keeper = SnapshotKeeper()
         self._wanted: set[str] = set()
+        self._away: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
+        self._one_by_one = asyncio.Lock()
 
     async def run(self) -> None:
         """End what is gone, and follow changes of settings, until cancelled."""
         while True:
+            changed = None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_S):
-                    await self._follow(await self._changes.get())
+                    changed = await self._changes.get()
+            async with self._one_by_one:
+                if changed is not None:
+                    await self._follow(changed)
                     continue
-            for name, scene in list(self._scenes.items()):
-                await self._tell(name, scene.expire(time.time()))
+                for name, scene in list(self._scenes.items()):
+                    await self._tell(name, scene.expire(time.time()))
 
     async def born(self) -> None:
         """There is a broker, which may have forgotten everything."""
@@ -102,14 +108,18 @@ class Observer:
             self.changed(name)
 
     async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
-        """What one frame shows. `fetch` gets its picture, while the frame is not finished."""
+        """What one frame shows. `fetch` gets its picture, while the frame is not finished.
+
+        One that was still under way when its camera was lost shows what nobody would take back.
+        """
         name = detections.camera
         scene = self._scene(name)
-        if scene is None or not self._cameras.effective(name).detect:
-            return
-        degraded = self._health.degraded(name, time.monotonic())
-        update = scene.update(detections, degraded=degraded, latency_ms=detections.latency_ms.total)
-        await self._tell(name, update)
+        async with self._one_by_one:  # or what was seen before could be told after what is seen now
+            if scene is None or name in self._away or not self._cameras.effective(name).detect:
+                return
+            degraded = self._health.degraded(name, time.monotonic())
+            update = scene.update(detections, degraded=degraded, latency_ms=detections.latency_ms.total)
+            await self._tell(name, update)
         await self._tell_snapshots(name, update, fetch)
 
     def _scene(self, name: str) -> Scene | None:
@@ -140,12 +150,15 @@ class Observer:
         await self._tell(name, scene.apply(self._settings(name), time.time()))
         if self._frigate is not None:
             await self._frigate.changed(name)
-        if name not in self._cameras.online or not self._cameras.effective(name).detect:
+        online = name in self._cameras.online
+        (self._away.discard if online else self._away.add)(name)
+        if not online or not self._cameras.effective(name).detect:
             await self._tell(name, scene.clear(time.time()))
 
     async def _forget(self, name: str, state: SceneState) -> None:
         """The camera is gone: nothing retained speaks of it."""
         del self._scenes[name]
+        self._away.discard(name)
         self._keeper.forget(name)
         await self._teller.forget(name, state)
         if self._frigate is not None:
