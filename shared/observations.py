@@ -40,6 +40,18 @@ class EventType(StrEnum):
     END = "end"
 
 
+class EndReason(StrEnum):
+    """Why an event ended."""
+
+    GONE = "gone"  # frames did not show it any more
+    CAMERA_LOST = "camera_lost"  # its camera was away, and did not show it again
+    CAMERA_ENDED = "camera_ended"
+    CAMERA_REMOVED = "camera_removed"
+    DETECTION_OFF = "detection_off"
+    NOT_FOLLOWED = "not_followed"  # its label, or its score, does not count any more
+    GATEWAY_AWAY = "gateway_away"  # the gateway was away, and did not see it again
+
+
 class ObjectEvent(Message):
     """A followed object begins to count, changes its zones or its being stationary, or is gone."""
 
@@ -55,7 +67,8 @@ class ObjectEvent(Message):
     entered_zones: tuple[str, ...] = Field(default=(), description="all that it has been in, in order")
     stationary: bool = False
     start_time: float = Field(description="seconds since 1970")
-    end_time: float | None = None
+    end_time: float | None = Field(default=None, description="when it was seen last")
+    reason: EndReason | None = Field(default=None, description="why it has ended")
     frame: str = ""
 
 

@@ -30,11 +30,12 @@ SCORES_KEPT, FEWEST_SCORES = 10, 3
 TENTATIVE_S = 1.0
 """How long something seen less than three times may be out of sight: mistakes of the detector must not pile up."""
 
-FRAMES_MISSED = 2.5
-"""Frames that may miss an object however slowly they come: one frame is no proof that it is gone."""
+FEWEST_MISSED, FEWEST_MISSED_AT_REST = 2, 3
+"""Frames in a row that must miss an object before it ends, however long that takes: one frame is no proof that it is
+gone. A parked car hardly leaves without a frame that shows it move, so of what is at rest one more is asked for."""
 
-CLOCK_SET_BACK_S = 60.0
-"""A frame is never so late, it would have been dropped: the camera's clock was set, and another time has begun."""
+ROUNDING_S = 1e-3
+"""Times are differences of seconds since 1970, which a float holds to less than a microsecond."""
 
 ID_CHARACTERS = string.ascii_lowercase + string.digits
 
@@ -55,15 +56,27 @@ class _Followed:
     hits: int = 1
     top_score: float = 0.0
     visible: bool = True
+    missed: int = 0
+    """Frames in a row that do not show it."""
+    missed_since: float = 0.0
+    """The time of the first of them."""
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._weigh()
 
+    def miss(self, at: float) -> None:
+        """Note a frame that does not show it."""
+        if not self.missed:
+            self.missed_since = at
+        self.missed += 1
+        self.visible = False
+
     def see(self, found: DetectedObject, at: float) -> None:
+        """Note a frame that shows it."""
         self.motion = self.motion.seen(found.box, at - self.last_seen)
         self.rest.see(found.box, at)
-        self.box, self.score, self.last_seen, self.visible = found.box, found.score, at, True
+        self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
         self.scores.append(found.score)
         self.hits += 1
         self._weigh()
@@ -78,16 +91,23 @@ class _Followed:
         self.motion = self.motion.scaled(along_x, along_y)
         self.rest = self.rest.scaled(along_x, along_y)
 
+    def at_rest(self, stationary_after_s: float) -> bool:
+        """Return whether it had not moved for so long when it was seen last."""
+        return self.last_seen - self.rest.since >= stationary_after_s
+
     def track(self, stationary_after_s: float) -> Track:
         return Track(
             self.id, self.label, self.score, self.top_score, self.median_score, self.box, self.hits,
             self.first_seen, self.last_seen, self.visible,
-            stationary=self.last_seen - self.rest.since >= stationary_after_s,
+            stationary=self.at_rest(stationary_after_s), rested_s=max(0.0, self.last_seen - self.rest.since),
         )  # fmt: skip
 
 
 class Tracker:
-    """Follows the objects of one camera. Its `settings` may be changed at any time."""
+    """Follows the objects of one camera. Its `settings` may be changed at any time.
+
+    Times are seconds of a clock that is never set: see gateway.scene.clock.
+    """
 
     def __init__(self, settings: TrackerSettings) -> None:
         self.settings = settings
@@ -102,30 +122,42 @@ class Tracker:
         return self._intervals.usual_s
 
     def late(self, at: float) -> bool:
-        """Whether a frame of this time comes out of order."""
-        return self._last is not None and self._last - CLOCK_SET_BACK_S < at <= self._last
+        """Return whether a frame of this time comes out of order."""
+        return self._last is not None and at <= self._last
 
     def update(self, at: float, objects: Sequence[DetectedObject], image: tuple[int, int]) -> Tracks:
         """A frame of width and height `image`, taken at `at`, shows these. One that comes out of order is ignored."""
         if self.late(at):
             return self._tracks()
-        ended: tuple[Track, ...] = ()
-        if self._last is not None and at <= self._last:
-            ended = self._end(lambda _: True)
-            self._intervals = Intervals()
         self._last = at
         self._intervals.frame(at)
         self._fit(image)
         new: list[DetectedObject] = []
         for label in sorted({found.label for found in objects} | {f.label for f in self._followed}):
             new += self._associate(at, label, [found for found in objects if found.label == label])
-        ended += self._end(lambda followed: self._overdue(followed, at))
+        ended = self._end(lambda followed: self._overdue(followed, at))
         self._begin(at, new)
         return self._tracks(ended)
 
     def expire(self, at: float) -> Tracks:
-        """No frame has come until `at`. What the last one has shown is there until another, or `clear`, says not."""
+        """End what enough frames have missed for long enough, as no frame has come until `at`.
+
+        What the last frame has shown, and what too few have missed, is there until other frames say otherwise.
+        """
         return self._tracks(self._end(lambda followed: self._overdue(followed, at)))
+
+    def resume(self, kept: Sequence[Track], at: float, away_s: float) -> None:
+        """Follow these again, where they were, from the frame of time `at` on; they were last seen `away_s` before.
+
+        They are out of sight until a frame shows them, and end as others do when frames miss them.
+        """
+        for track in kept[:TRACKS_CAP]:
+            one = _Followed(
+                track.id, track.label, Motion.of(track.box), Rest(track.box, at - away_s - track.rested_s), track.box,
+                track.score, track.first_seen, at - away_s, deque([track.median_score] * FEWEST_SCORES, SCORES_KEPT),
+                hits=max(track.hits, FEWEST_SCORES), top_score=track.top_score, visible=False,
+            )  # fmt: skip
+            self._followed.append(one)
 
     def drop(self, ids: frozenset[str]) -> Tracks:
         """End these. What is seen of them later is something new."""
@@ -145,7 +177,7 @@ class Tracker:
             if index in pairs:
                 one.see(seen[pairs[index]], at)
             else:
-                one.visible = False
+                one.miss(at)
         taken = set(pairs.values())
         return [found for index, found in enumerate(seen) if index not in taken and found.score >= high]
 
@@ -161,8 +193,9 @@ class Tracker:
         patience = self.settings.max_disappeared_s
         if followed.hits < FEWEST_SCORES:
             patience = min(patience, TENTATIVE_S)
-        patience = max(patience, FRAMES_MISSED * self.interval_s)
-        return not followed.visible and at - followed.last_seen > patience
+        at_rest = followed.at_rest(self.settings.stationary_after_s)
+        fewest = FEWEST_MISSED_AT_REST if at_rest else FEWEST_MISSED
+        return followed.missed >= fewest and at - followed.missed_since >= patience - ROUNDING_S
 
     def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
         ended = [followed for followed in self._followed if over(followed)]

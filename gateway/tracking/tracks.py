@@ -28,7 +28,7 @@ class TrackerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One object, as it was when it was seen last. Times are seconds since 1970."""
+    """One object, as it was when it was seen last. Times are seconds of the tracker's clock."""
 
     id: str
     label: str
@@ -45,6 +45,8 @@ class Track:
     visible: bool
     """Whether the last frame shows it."""
     stationary: bool
+    rested_s: float = 0.0
+    """How long its box had hardly moved."""
 
 
 @dataclass(frozen=True, slots=True)

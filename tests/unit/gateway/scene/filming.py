@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gateway.configuration.cameras import Detect
 from gateway.configuration.objects import Filter, Objects, Zone
+from gateway.scene.kept import KeptScene
 from gateway.scene.scene import Scene
 from gateway.scene.settings import SceneSettings
 from shared.messages import DetectedObject, FrameDetections, Latency
+from shared.observations import EndReason
 
 IMAGE = (1000, 500)
 BEGIN = 1_700_000_000.0
@@ -44,12 +46,21 @@ class Camera:
         self.frame = -1
         self.events = []
         self.triggers = []
+        self.set_by_s = 0.0
+        """How far the camera's clock was set forward since it began."""
+        self.steady = False
+        """Whether the gateway says when it heard of frames, by a clock that is not set."""
+        self.passed_s = 0.0
+        """How long there were no frames at all."""
 
     def film(self, *objects, frames=1, degraded=False, image=IMAGE):
         """Some frames that all show these."""
         for _ in range(frames):
             self.frame += 1
-            update = self.scene.update(self._detections(self.seconds, objects, image), degraded=degraded, latency_ms=50)
+            update = self.scene.update(
+                self._detections(self.seconds, objects, image), degraded=degraded, latency_ms=50,
+                heard_at=self.now() if self.steady else None,
+            )  # fmt: skip
             self._note(update)
         return update.state
 
@@ -61,7 +72,7 @@ class Camera:
 
     @property
     def seconds(self):
-        return self.frame / self.fps
+        return self.frame / self.fps + self.passed_s
 
     def now(self, after=0.0):
         """The gateway's clock, so long after the last frame."""
@@ -74,8 +85,21 @@ class Camera:
     def apply(self, **said):
         return self._note(self.scene.apply(settings(**said), self.now()))
 
-    def clear(self):
-        return self._note(self.scene.clear(self.now()))
+    def clear(self, reason=EndReason.GONE):
+        return self._note(self.scene.clear(self.now(), reason))
+
+    def suspend(self, away_s=0.0):
+        """The camera is lost for so long."""
+        state = self._note(self.scene.suspend(self.now(), EndReason.CAMERA_LOST))
+        self.passed_s += away_s
+        return state
+
+    def restart(self, away_s=1.0, **said):
+        """The gateway stops, or is killed, and is back after so long; the file is as is said."""
+        kept = KeptScene.model_validate_json(self.scene.keep(self.now()).model_dump_json())
+        self.passed_s += away_s
+        kept = kept.model_copy(update={"away_s": kept.away_s + away_s})
+        self.scene = Scene("gate", settings(**said), kept, self.now(), self.now() - CLOCK_AHEAD_S)
 
     def kinds(self):
         """The types of the events so far."""
@@ -95,8 +119,8 @@ class Camera:
             camera="gate",
             frame=f"gate-{self.frame}",
             number=max(0, self.frame),
-            captured_at=BEGIN + seconds,
-            published_at=BEGIN + seconds + CLOCK_AHEAD_S,
+            captured_at=BEGIN + seconds + self.set_by_s,
+            published_at=BEGIN + seconds + self.set_by_s + CLOCK_AHEAD_S,
             latency_ms=NO_LATENCY,
             model="m",
             grid="1x1",

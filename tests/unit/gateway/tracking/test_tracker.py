@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tracking.tracker import CLOCK_SET_BACK_S, TRACKS_CAP, Tracker
+from gateway.tracking.tracker import TRACKS_CAP, Tracker
 from gateway.tracking.tracks import TrackerSettings
 from tests.unit.gateway.tracking.moving import IMAGE, detected, person, standing, visible
 
@@ -129,14 +129,6 @@ def test_a_frame_out_of_order_is_ignored():
     assert followed.update(BEGIN + 0.3, [person(300)], IMAGE).live[0].id == before.live[0].id
 
 
-def test_after_the_clock_was_set_back_everything_begins_anew():
-    followed = tracker()
-    (before,) = follow(followed, [[person(300)]] * 3)[-1].live
-    step = followed.update(BEGIN - CLOCK_SET_BACK_S, [person(300)], IMAGE)
-    assert [track.id for track in step.ended] == [before.id]
-    assert [track.first_seen for track in step.live] == [BEGIN - CLOCK_SET_BACK_S]
-
-
 def test_one_frame_is_no_proof_that_something_is_gone_however_slowly_they_come():
     frames = [[person(300)]] * 4 + [[]] + [[person(300)]] + [[]] * 3
     steps = follow(tracker(max_disappeared_s=5.0), frames, fps=0.2)
@@ -148,13 +140,50 @@ def test_what_was_seen_once_is_soon_forgotten():
     assert [len(step.live) for step in steps] == [1] * 11 + [0, 0]
 
 
-def test_without_frames_only_those_end_that_were_out_of_sight():
+def test_without_frames_only_those_end_that_enough_frames_have_missed():
     followed = tracker(max_disappeared_s=5.0)
-    follow(followed, [[person(300), person(900)]] * 5 + [[person(300)]])
+    follow(followed, [[person(300), person(900)]] * 5 + [[person(300)]] * 2)
     assert not followed.expire(BEGIN + 5.4).ended
     step = followed.expire(BEGIN + 5.5)
     assert [track.box for track in step.ended] == [standing(900)]
     assert [track.box for track in followed.expire(BEGIN + 3600).live] == [standing(300)]
+
+
+@pytest.mark.parametrize("pause_s", [4.0, 6.0, 30.0, 3600.0])
+def test_a_pause_in_frames_and_one_that_misses_it_are_no_proof_that_something_is_gone(pause_s):
+    followed = tracker(max_disappeared_s=5.0)
+    follow(followed, [[person(300)]] * 5)
+    after = BEGIN + 0.4 + pause_s
+    assert not followed.update(after, [], IMAGE).ended
+    assert not followed.expire(after + 3600).ended
+    assert len(followed.update(after + 3601, [], IMAGE).ended) == 1
+
+
+def test_of_what_was_at_rest_one_more_frame_must_miss_it():
+    followed = tracker(max_disappeared_s=5.0, stationary_after_s=2.0)
+    follow(followed, [[person(300)]] * 30)
+    ended = [len(followed.update(BEGIN + 10 * n, [], IMAGE).ended) for n in range(1, 4)]
+    assert ended == [0, 0, 1]
+
+
+def test_patience_begins_anew_whenever_it_is_seen():
+    followed = tracker(max_disappeared_s=1.0)
+    frames = [[person(300)]] * 5 + [[], [], [person(300)]] * 20
+    assert not any(step.ended for step in follow(followed, frames, fps=2))
+
+
+def test_what_was_followed_before_goes_on_where_it_was_and_ends_when_frames_miss_it():
+    (before,) = follow(tracker(), [[person(300)]] * 30)[-1].live
+    followed = tracker(max_disappeared_s=5.0)
+    followed.resume([before], BEGIN + 100, 30.0)
+    (after,) = followed.update(BEGIN + 100, [person(310)], IMAGE).live
+    assert (after.id, after.visible, after.first_seen) == (before.id, True, before.first_seen)
+    assert after.rested_s == pytest.approx(before.rested_s + 30)
+    followed = tracker(max_disappeared_s=5.0)
+    followed.resume([before], BEGIN + 100, 30.0)
+    steps = follow(followed, [[person(1500)]] * 60, at=BEGIN + 100)
+    assert [n for n, step in enumerate(steps) if step.ended] == [50]
+    assert before.id not in {track.id for track in steps[-1].live}
 
 
 def test_stationary_is_who_has_not_moved_for_a_while_and_not_a_moment_longer():

@@ -1,0 +1,60 @@
+"""Seconds that never jump, made of a camera's times, whose clock may be set at any moment. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+JUMP_S = 5.0
+"""The times between two frames at the camera and at the gateway differ by less, but for a clock that was set: a frame
+waits for its edge and its tiles for some seconds at the most."""
+
+LONGEST_PAUSE_S = 60.0
+"""A longer time without a frame counts for nothing: nobody knows who was there meanwhile."""
+
+SHORTEST_STEP_S = 0.001
+"""Two frames are never of the same time."""
+
+
+@dataclass(slots=True)
+class CameraClock:
+    """The clock of one camera. Times of frames in, seconds that only grow out; they begin as the first frame's time."""
+
+    at: float | None = None
+    """The last frame's time by this clock; None before the first."""
+    _session: str = ""
+    _number: int = -1
+    _captured_at: float = 0.0
+    _heard_at: float = 0.0
+
+    def late(self, frame: str, number: int, captured_at: float) -> bool:
+        """Return whether a frame comes behind one that was captured after it."""
+        same = self.at is not None and _session_of(frame) == self._session
+        return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
+
+    def tick(self, frame: str, number: int, captured_at: float, heard_at: float, usual_s: float) -> float:
+        """Return the time of a frame that is not late.
+
+        `captured_at` is of the camera's clock, `heard_at` of one of the gateway's that is not set (seconds); frames
+        usually are `usual_s` apart.
+        """
+        if self.at is None:
+            self.at = captured_at
+        else:
+            step_s, heard_s = captured_at - self._captured_at, heard_at - self._heard_at
+            if step_s <= 0 or abs(step_s - heard_s) > JUMP_S:
+                step_s = heard_s if heard_s > 0 else usual_s
+            if step_s > LONGEST_PAUSE_S:
+                step_s = min(usual_s or 1.0, LONGEST_PAUSE_S)
+            self.at += max(step_s, SHORTEST_STEP_S)
+        self._session, self._number = _session_of(frame), number
+        self._captured_at, self._heard_at = captured_at, heard_at
+        return self.at
+
+    def since_heard(self, now: float) -> float:
+        """Return the seconds from the last frame until `now`, by the gateway's clock."""
+        return max(0.0, now - self._heard_at) if self.at is not None else 0.0
+
+
+def _session_of(frame: str) -> str:
+    """Return the part of a frame's name that is the same for all frames of one agent."""
+    return frame.rpartition("-")[0]
