@@ -68,7 +68,7 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
                 await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
                 for name, film in films.items():
                     detections = next(film).model_copy(update={"camera": name, "captured_at": time.time()})
-                    await home.observe(detections, no_picture)
+                    await home.observe(detections, no_picture, time.monotonic())
                     frames += 1
             share = 100 * (time.process_time() - used) / (time.monotonic() - begun)
             for task in running:

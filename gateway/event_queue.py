@@ -22,12 +22,16 @@ AGAIN_S = 0.5
 """How long to wait before an event is tried again that the broker did not take."""
 
 
+Item = tuple["Topic[Any]", "Message", tuple[str, ...]]
+
+
 class EventQueue:
     """Publishes messages one after the other, whenever there is a broker."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._waiting: asyncio.Queue[tuple[Topic[Any], Message, tuple[str, ...]]] = asyncio.Queue(EVENTS_CAP)
+        self._waiting: asyncio.Queue[Item] = asyncio.Queue(EVENTS_CAP)
+        self._next: Item | None = None
 
     def put(self, topic: Topic[Any], message: Message, *names: str) -> None:
         """Have it published when its turn comes."""
@@ -39,12 +43,26 @@ class EventQueue:
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            topic, message, names = await self._waiting.get()
-            while True:
-                await self._bus.connected.wait()
-                try:
-                    await self._bus.publish(topic, message, *names)
-                    break
-                except BrokerError as error:
-                    log.debug("%s", error)
-                    await asyncio.sleep(AGAIN_S)
+            self._next = self._next or await self._waiting.get()
+            await self._bus.connected.wait()
+            if not await self._publish_next():
+                await asyncio.sleep(AGAIN_S)
+
+    async def flush(self) -> None:
+        """Publish what waits, as the gateway stops, while the broker takes it."""
+        while self._next or not self._waiting.empty():
+            self._next = self._next or self._waiting.get_nowait()
+            if not await self._publish_next():
+                return
+
+    async def _publish_next(self) -> bool:
+        """Return whether the broker took it; what is cancelled meanwhile may have been taken, and is not sent again."""
+        assert self._next is not None
+        (topic, message, names), self._next = self._next, None
+        try:
+            await self._bus.publish(topic, message, *names)
+        except BrokerError as error:
+            log.debug("%s", error)
+            self._next = topic, message, names
+            return False
+        return True

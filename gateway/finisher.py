@@ -43,9 +43,10 @@ class Finisher:
         bus: Bus,
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
-        observe: Callable[[FrameDetections, Fetch], Awaitable[None]],
+        observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
     ) -> None:
-        """`observe` is called with each frame's detections, and how to get its picture while it is not finished."""
+        """`observe` is called with each frame's detections, how to get its picture while it is not finished, and when
+        it was heard of (monotonic seconds)."""
         self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
@@ -93,7 +94,7 @@ class Finisher:
         await self._bus.publish(topics.DETECTIONS, detections, info.camera)
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._picture(assembly))
+            await self._observe(detections, lambda: self._picture(assembly), assembly.opened_at)
             await self._prove(assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not looked at further: %s", info.frame, error)

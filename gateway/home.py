@@ -19,6 +19,7 @@ from gateway.home_assistant.discovery import discovery
 from gateway.hooks import Hooks
 from gateway.observer import Observer
 from gateway.requests import Requests, named
+from gateway.retained import RETURN_S, RetainedTopics, expected_topics
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
@@ -27,7 +28,7 @@ from shared.service import release, run_together
 from shared.topics import PlainTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.configuration.root import Configuration
@@ -50,6 +51,9 @@ HEALTH_S = 60.0
 
 LOOK_S = 1.0
 """How often it is looked at whether it has."""
+
+FAREWELL_S = 3.0
+"""A gateway that stops does not wait longer for a broker that is slow."""
 
 
 class Home:
@@ -74,7 +78,11 @@ class Home:
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
-        self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell)
+        self._retained = RetainedTopics(configuration.state)
+        self._started_at = time.monotonic()
+        self._stale_due = True
+        bus.on_retained(self._on_retained)
+        self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell, self._occupied)
         frigate = configuration.frigate_compat
         self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
         self._observer = Observer(
@@ -100,19 +108,74 @@ class Home:
 
     async def run(self) -> None:
         """Live until cancelled."""
-        others = [self._frigate.run()] if self._frigate is not None else []
         await run_together(
-            *others, self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(),
-            self._hear_signals(), self._announcer.run(), self._run_hooks(),
+            self._events.run(), self._cameras.run(), self._observer.run(), self._tell_health(), self._hear_signals(),
+            self._announcer.run(), self._run_hooks(), self._keep_retained(),
         )  # fmt: skip
 
     async def born(self) -> None:
-        """There is a broker, which may have forgotten everything."""
+        """Publish all that is retained: called after each connection to the broker, which may have lost it.
+
+        Whatever is known to be there is published before `bridge/state` says that the gateway is.
+        """
         self._health_told = {}
         await self._bus.publish(topics.BRIDGE_INFO, self._described())
         await self._cameras.born()
         await self._observer.born()
+        await self._clear_stale()
         self._announcer.connected()
+
+    async def farewell(self) -> None:
+        """Publish that cameras are not there and nothing is seen, in this order: called when `bridge/state` says that
+        the gateway is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._cameras.farewell()
+                if self._frigate is not None:
+                    await self._frigate.farewell()
+                await self._observer.farewell()
+                await self._events.flush()
+        write = self._retained.content(self._by_hand)
+        if write is not None:
+            write()
+
+    # what is retained
+
+    def _on_retained(self, topic: str, *, retained: bool) -> None:
+        if topic.startswith(f"{self._configuration.home_assistant.discovery_prefix}/"):
+            return  # the announcer knows these
+        self._retained.note(topic, retained=retained)
+        self._stale_due |= retained
+
+    @property
+    def _by_hand(self) -> frozenset[str]:
+        """Return the cameras that were started by hand; for a while, those of the gateway's last run, too."""
+        returning = time.monotonic() - self._started_at < RETURN_S
+        return frozenset(self._cameras.by_hand) | (self._retained.by_hand if returning else frozenset())
+
+    async def _clear_stale(self) -> None:
+        """Clear what is retained of cameras, zones and labels that are not configured any more."""
+        self._stale_due = False
+        expected = expected_topics(
+            self._configuration.cameras, self._followed_labels(), self._by_hand, prefix=self._bus.prefix,
+            frigate=self._frigate.prefix if self._frigate is not None else None,
+        )  # fmt: skip
+        with contextlib.suppress(BrokerError):
+            for topic in self._retained.stale(expected):
+                await self._bus.publish_at(topic, "", retain=True)
+
+    async def _keep_retained(self) -> None:
+        """Keep the list of retained topics, and clear what became stale, until cancelled."""
+        returned = False
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._retained.by_hand and not returned and time.monotonic() - self._started_at >= RETURN_S:
+                returned = self._stale_due = True
+            if self._stale_due and self._bus.connected.is_set():
+                await self._clear_stale()
+            write = self._retained.content(self._by_hand)
+            if write is not None:
+                await asyncio.to_thread(write)
 
     async def nodes_are(self, nodes: Nodes) -> None:
         """The edges, as they are now."""
@@ -121,9 +184,9 @@ class Home:
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
         await self._cameras.nodes_are(self._members.present, self._drained, lost)
 
-    async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
-        """What one frame shows."""
-        await self._observer.observe(detections, fetch)
+    async def observe(self, detections: FrameDetections, fetch: Fetch, heard_at: float) -> None:
+        """Follow one frame's detections; the gateway heard of it at `heard_at`, in monotonic seconds."""
+        await self._observer.observe(detections, fetch, heard_at)
 
     def ended(self, camera: str, outcome: Outcome) -> None:
         """A frame was published, or dropped."""
@@ -161,15 +224,23 @@ class Home:
                     task.cancel()
                 await asyncio.gather(running, changed, return_exceptions=True)
 
+    def _occupied(self, camera: str) -> bool:
+        return self._observer.occupied(camera)
+
     def _changed(self, camera: str) -> None:
+        self._stale_due = True
         self._observer.changed(camera)
         self._announcer.changed()
 
     def _discovered(self) -> dict[str, str]:
-        """What Home Assistant is to know; labels as they were set last."""
-        labels = {name: self._cameras.effective(name).labels for name in self._cameras.configured}
-        chosen = {name: chosen for name, chosen in labels.items() if chosen is not None}
-        return discovery(self._configuration, self._nodes, release(), chosen)
+        """Return what Home Assistant is to know of; labels as they were set last."""
+        by_hand = sorted(self._cameras.by_hand)
+        return discovery(self._configuration, self._nodes, release(), self._followed_labels(), by_hand)
+
+    def _followed_labels(self) -> dict[str, Sequence[str]]:
+        """Return the labels that are followed, by camera: as they were set by MQTT, else as configured."""
+        names = {*self._cameras.configured, *self._cameras.by_hand}
+        return {name: self._cameras.followed_labels(name) for name in names}
 
     async def _say_states(self) -> None:
         """Who has just subscribed hears everything; what is retained it has heard already, if the broker has it."""
@@ -223,7 +294,7 @@ class Home:
 
     async def _on_snapshot(self, said: Mapping[str, Any]) -> dict[str, Any]:
         name = named(said, "camera")
-        if name not in self._cameras.configured and name not in self._cameras.online:
+        if name not in self._cameras.known:
             raise ConfigurationError(f"there is no camera {name!r}; there are {', '.join(self._cameras.configured)}")
         self._observer.want_snapshot(name)
         return {"camera": name}
@@ -261,8 +332,9 @@ class Home:
             self._hooks = Hooks(after.hooks)
             self._hooks_changed.set()
         await self._observer.reload(after)
-        await self._cameras.reload(after, [*changes.added, *changes.restarted], changes.removed)
+        await self._cameras.reload(after, changes.removed)
         await self._observer.born()
+        await self._clear_stale()
         await self._bus.publish(topics.BRIDGE_INFO, self._described())
         self._announcer.changed()
         self.tell(BridgeEventType.CONFIGURATION_RELOADED)

@@ -8,14 +8,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import Detect
 from gateway.scene.scene import Scene
 from gateway.scene.settings import SceneSettings
+from gateway.scene_memory import SceneMemory
 from gateway.scene_teller import SceneTeller
 from gateway.snapshot_keeper import SnapshotKeeper
 from gateway.snapshots import render, render_object
 from shared import topics
-from shared.errors import BrokerError, DeepThingsError
+from shared.errors import DeepThingsError
+from shared.observations import EndReason
 from shared.slugs import slug
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.finisher import Fetch
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
-    from gateway.scene.states import SceneState, SceneUpdate
+    from gateway.scene.states import SceneUpdate
     from shared.bus import Bus
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
@@ -63,6 +64,7 @@ class Observer:
         self._notify = notify
         self._health = health
         self._frigate = frigate
+        self._memory = SceneMemory(configuration.state)
         self._scenes: dict[str, Scene] = {}
         self._teller = SceneTeller(bus)
         self._keeper = SnapshotKeeper()
@@ -73,6 +75,9 @@ class Observer:
 
     async def run(self) -> None:
         """End what is gone, and follow changes of settings, until cancelled."""
+        async with self._one_by_one:
+            for name in self._memory.cameras:
+                self._scene(name)
         while True:
             changed = None
             with contextlib.suppress(TimeoutError):
@@ -83,15 +88,36 @@ class Observer:
                     await self._follow(changed)
                     continue
                 for name, scene in list(self._scenes.items()):
-                    await self._tell(name, scene.expire(time.time()))
+                    await self._tell(name, scene.expire(time.monotonic()))
+                await self._keep_places()
 
     async def born(self) -> None:
-        """There is a broker, which may have forgotten everything."""
-        for name in self._cameras.configured:
-            self._scene(name)
-        await self._teller.again({name: scene.state() for name, scene in self._scenes.items()})
-        if self._frigate is not None:
-            await self._frigate.born()
+        """Publish all that is known: called after each connection to the broker, which may have lost it."""
+        async with self._one_by_one:
+            for name in self._cameras.configured:
+                scene = self._scene(name)
+                if scene is not None and not self._cameras.effective(name).detect:
+                    await self._tell(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
+            known = {name: scene.state() for name, scene in self._scenes.items() if scene.settled or scene.given_up}
+            await self._teller.again(known)
+            if self._frigate is not None:
+                await self._frigate.born()
+
+    async def farewell(self) -> None:
+        """Publish that nothing is seen any more, as the gateway stops. Open events are kept for its next start."""
+        for name, scene in self._scenes.items():
+            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+        await asyncio.to_thread(self._memory.write)
+        for name, scene in self._scenes.items():
+            if not scene.away:
+                update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
+                await self._teller.tell(name, update.state, time.monotonic())
+                if self._frigate is not None:
+                    await self._frigate.tell(name, update)
+
+    def occupied(self, camera: str) -> bool:
+        """Return whether an event of this camera is open."""
+        return camera in self._scenes and self._scenes[camera].occupied
 
     def changed(self, camera: str) -> None:
         """Its settings have changed, or whether it is there."""
@@ -107,82 +133,104 @@ class Observer:
         for name in list(self._scenes):
             self.changed(name)
 
-    async def observe(self, detections: FrameDetections, fetch: Fetch) -> None:
-        """What one frame shows. `fetch` gets its picture, while the frame is not finished.
+    async def observe(self, detections: FrameDetections, fetch: Fetch, heard_at: float) -> None:
+        """Follow one frame's detections. `fetch` gets its picture, while the frame is not finished.
 
-        One that was still under way when its camera was lost shows what nobody would take back.
+        `heard_at` is when the gateway heard of the frame, in monotonic seconds. A frame that was still under way when
+        its camera was lost shows what nobody would take back.
         """
         name = detections.camera
-        scene = self._scene(name)
         async with self._one_by_one:  # or what was seen before could be told after what is seen now
+            scene = self._scene(name)
             if scene is None or name in self._away or not self._cameras.effective(name).detect:
                 return
             degraded = self._health.degraded(name, time.monotonic())
-            update = scene.update(detections, degraded=degraded, latency_ms=detections.latency_ms.total)
+            update = scene.update(
+                detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=heard_at
+            )
             await self._tell(name, update)
         await self._tell_snapshots(name, update, fetch)
 
     def _scene(self, name: str) -> Scene | None:
         if name not in self._scenes and len(self._scenes) < SCENES_CAP:
-            self._scenes[name] = Scene(name, self._settings(name))
+            kept = self._memory.take(name)
+            scene = self._scenes[name] = Scene(name, self._settings(name), kept, time.monotonic(), time.time())
+            self._memory.remember(name, scene.keep(time.monotonic()), away=True)
         return self._scenes.get(name)
 
     def _settings(self, name: str) -> SceneSettings:
         camera, now = self._cameras.camera(name), self._cameras.effective(name)
         return SceneSettings.of(
-            (camera.objects if camera else None) or self._configuration.objects,
-            camera.zones if camera else {},
-            (camera.detect if camera else Detect()).model_copy(update={"enabled": True}),
+            camera.objects or self._configuration.objects,
+            camera.zones,
+            camera.detect.model_copy(update={"enabled": True}),
             threshold=now.threshold,
             labels=now.labels,
         )
 
     async def _follow(self, name: str) -> None:
-        """A camera's settings have changed, or whether it is there."""
-        scene = self._scenes.get(name)
+        """Follow a camera whose settings have changed, or whether it is there."""
+        scene, now = self._scenes.get(name), time.monotonic()
         if scene is None:
             return
-        known = name in self._cameras.online or name in self._cameras.configured
-        if not known:
-            await self._tell(name, scene.clear(time.time()))
-            await self._forget(name, scene.state())
+        if name not in self._cameras.known:
+            await self._tell(name, scene.clear(now, EndReason.CAMERA_REMOVED))
+            await self._forget(name)
             return
-        await self._tell(name, scene.apply(self._settings(name), time.time()))
+        await self._tell(name, scene.apply(self._settings(name), now))
         if self._frigate is not None:
             await self._frigate.changed(name)
-        online = name in self._cameras.online
+        online, effective = name in self._cameras.online, self._cameras.effective(name)
         (self._away.discard if online else self._away.add)(name)
-        if not online or not self._cameras.effective(name).detect:
-            await self._tell(name, scene.clear(time.time()))
+        if not (effective.enabled and effective.detect):
+            await self._tell(name, scene.clear(now, EndReason.DETECTION_OFF))
+        elif self._cameras.finished(name):
+            await self._tell(name, scene.clear(now, EndReason.CAMERA_ENDED))
+        elif not online and not scene.away:
+            await self._tell(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
 
-    async def _forget(self, name: str, state: SceneState) -> None:
-        """The camera is gone: nothing retained speaks of it."""
+    async def _forget(self, name: str) -> None:
+        """Forget a camera that is gone."""
         del self._scenes[name]
         self._away.discard(name)
         self._keeper.forget(name)
-        await self._teller.forget(name, state)
+        self._teller.forget(name)
         if self._frigate is not None:
             await self._frigate.forget(name)
-        with contextlib.suppress(BrokerError):
-            await self._bus.clear(topics.SNAPSHOT, name)
-            for label in state.labels:
-                await self._bus.clear(topics.LABEL_SNAPSHOT, name, slug(label))
 
-    async def _tell(self, name: str, update: SceneUpdate) -> None:
-        await self._teller.tell(name, update.state, time.monotonic())
+    async def _tell(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
+        """Publish what a step of a scene brought; its state only when that is `known`: enough frames came."""
+        scene = self._scenes[name]
+        known = known or scene.settled or scene.given_up
+        if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
+            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+            await asyncio.to_thread(self._memory.write)
+        if known:
+            await self._teller.tell(name, update.state, time.monotonic())
         for event in update.events:
             self._events.put(topics.EVENTS, event, name)
             self._notify(event)
         if self._frigate is not None:
-            await self._frigate.tell(name, update)
+            await self._frigate.tell(name, update, known=known)
         for trigger in update.triggers:
             self._events.put(topics.TRIGGERS, trigger, name)
             self._notify(trigger)
+        if scene.settled:
+            await self._cameras.settled(name)
+
+    async def _keep_places(self) -> None:
+        """Keep where objects are, as far as it is time to."""
+        moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
+        if self._memory.due(moving=bool(moving)):
+            for name in moving:
+                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=False)
+            await asyncio.to_thread(self._memory.write)
+        else:
+            self._memory.touch()
 
     async def _tell_snapshots(self, name: str, update: SceneUpdate, fetch: Fetch) -> None:
-        camera = self._cameras.camera(name)
-        settings = camera.snapshots if camera else None
-        if settings is None or not settings.enabled:
+        settings = self._cameras.camera(name).snapshots
+        if not settings.enabled:
             return
         wishes = self._keeper.wanted(name, update.state, time.monotonic())
         whole = wishes.whole or name in self._wanted

@@ -29,17 +29,16 @@ class SceneTeller:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._told: dict[str, dict[Place, tuple[LabelState, float] | None]] = {}
-        """By camera; None: something is retained there that must be told anew."""
+        self._told: dict[str, dict[Place, tuple[LabelState, float]]] = {}
 
     async def tell(self, camera: str, state: SceneState, now: float) -> None:
         """Publish what has changed; boxes alone at most every BOXES_S. `now` is monotonic seconds.
 
-        What is retained of labels and zones that are no more is cleared.
+        Labels and zones that are no more are forgotten: what is retained of them is cleared by others.
         """
         places, told = dict(_places(camera, state)), self._told.setdefault(camera, {})
         for place in [place for place in told if place not in places]:
-            await self._clear(camera, place)
+            del told[place]
         for place, label_state in places.items():
             before = told.get(place)
             if before is not None and same(before[0], label_state):
@@ -49,33 +48,21 @@ class SceneTeller:
             await self._publish(camera, place, label_state, now)
 
     async def again(self, states: Mapping[str, SceneState]) -> None:
-        """The broker may have forgotten all of them."""
-        self._told = {camera: dict.fromkeys(told) for camera, told in self._told.items()}
-        for camera in self._told.keys() - states.keys():
-            for place in list(self._told[camera]):
-                await self._clear(camera, place)
+        """Publish these, and nothing else is known to be told: the broker may have forgotten all of it."""
+        self._told.clear()
         for camera, state in states.items():
             await self.tell(camera, state, 0.0)
 
-    async def forget(self, camera: str, state: SceneState) -> None:
-        """The camera is gone: nothing retained speaks of it. What cannot be cleared now is when there is a broker."""
-        told = self._told.setdefault(camera, {})
-        for place in {**dict(_places(camera, state)), **told}:
-            told.setdefault(place, None)
-            await self._clear(camera, place)
+    def forget(self, camera: str) -> None:
+        """Tell everything again when the camera comes back."""
+        self._told.pop(camera, None)
 
     async def _publish(self, camera: str, place: Place, state: LabelState, now: float) -> None:
         topic, names = place
-        self._told[camera][place] = None  # so it stays until the broker has it
+        self._told[camera].pop(place, None)
         with contextlib.suppress(BrokerError):
             await self._bus.publish(topic, state, *names)
             self._told[camera][place] = state, now
-
-    async def _clear(self, camera: str, place: Place) -> None:
-        topic, names = place
-        with contextlib.suppress(BrokerError):
-            await self._bus.clear(topic, *names)
-            self._told[camera].pop(place, None)
 
 
 def _places(camera: str, state: SceneState) -> Iterator[tuple[Place, LabelState]]:

@@ -86,6 +86,7 @@ class Gateway:
             "deepthings-gateway",
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             birth=self._birth,
+            farewell=self._farewell,
             prefix=config.configuration.mqtt.topic_prefix,
         )
         self._home = Home(
@@ -183,10 +184,13 @@ class Gateway:
     # the bus
 
     async def _birth(self) -> None:
-        await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
         await self._bus.publish(topics.PLAN, self._plan)
         await self._home.born()
+        await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
         self._nodes_changed.set()
+
+    async def _farewell(self) -> None:
+        await self._home.farewell()
 
     def _info(self) -> BridgeInfo:
         """What this gateway runs, for whoever asks."""

@@ -71,7 +71,7 @@ class Bus:
     """One client of the broker. Handlers run one after the other on the loop and must not block.
 
     `birth` is awaited after each connection, when the subscriptions stand; `will` is what the broker says when the
-    connection breaks, and what `run` publishes itself when it ends.
+    connection breaks, and what `run` publishes itself when it ends; `farewell` is awaited after that.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Bus:
         *,
         will: Outgoing[Any] | None = None,
         birth: Callable[[], Awaitable[None]] | None = None,
+        farewell: Callable[[], Awaitable[None]] | None = None,
         prefix: str = PREFIX,
     ) -> None:
         self.broker = broker
@@ -91,6 +92,8 @@ class Bus:
         self._client_id = client_id
         self._will = will
         self._birth = birth
+        self._farewell = farewell
+        self._note_retained: Callable[..., None] = lambda *_, **__: None
         self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
         self._reached_at: float | None = None
@@ -107,6 +110,10 @@ class Bus:
         """Call `handler(received)` for each payload, of all names. Call before `run`."""
         self._handlers.append((topic, topic.at(prefix=self.prefix), handler))
 
+    def on_retained(self, note: Callable[..., None]) -> None:
+        """Call `note(topic, retained=...)` for each topic at which something is, or is not any more, retained by us."""
+        self._note_retained = note
+
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish, and wait until the broker has it (QoS 1). Raises BrokerError when there is no connection."""
         await self._publish(topic, message.model_dump_json().encode(), names)
@@ -122,7 +129,7 @@ class Bus:
         await self._publish(PlainTopic(path, "", retain=retain, root=root), said, ())
 
     async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
-        """Have the broker forget what is retained there. Raises BrokerError."""
+        """Clear the retained message. Raises BrokerError."""
         await self._publish(topic, b"", names)
 
     async def answer(self, request: Received, message: Message) -> None:
@@ -202,9 +209,11 @@ class Bus:
                 log.info("connected to broker %s", self.broker)
                 yield client
             except asyncio.CancelledError:
-                if self._will is not None:
-                    with contextlib.suppress(BrokerError):
+                with contextlib.suppress(BrokerError):
+                    if self._will is not None:
                         await self.publish(self._will.topic, self._will.message, self._will.name)
+                    if self._farewell is not None:
+                        await self._farewell()
                 raise
             finally:
                 self._client = None
@@ -219,8 +228,12 @@ class Bus:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if topic.expiry_s is not None:
             properties.MessageExpiryInterval = topic.expiry_s
+        if topic.retain and payload:
+            self._note_retained(where, retained=True)
         with self._broker_errors(where):
             await self._client.publish(where, payload, topic.qos, topic.retain, properties)
+        if topic.retain and not payload:
+            self._note_retained(where, retained=False)
         self.sent_bytes += len(where) + len(payload)
 
     @contextlib.contextmanager

@@ -15,6 +15,10 @@ REASON_CAP = 200
 """Letters of the reason why something is not there: one line."""
 
 
+STOPPED = "its agent was stopped"
+"""The reason of a camera whose agent was told to end, as another edge serves it, or its own one stops."""
+
+
 class State(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
@@ -153,10 +157,12 @@ class NodeStats(Message):
 class CameraRef(Message):
     """A camera that an edge is to serve; its source is asked for by TCP, as it may hold a password.
 
-    `revision` changes with the source and how its pictures are taken.
+    `revision` changes with the source and how its pictures are taken. `restart` changes when its agent is to begin anew
+    although nothing has changed; 0: nobody has asked for that since the gateway started.
     """
 
     revision: int
+    restart: int = 0
     detect: bool = True
     fps: float | None = Field(default=None, description="frames a second at the most")
 

@@ -33,6 +33,7 @@ class Assignments:
         self._newest: CameraAssignment | None = None
         self._came = asyncio.Event()
         self._known: dict[str, tuple[int, AssignedCamera]] = {}
+        self._restarts: dict[str, int] = {}
 
     def on_assignment(self, assignment: CameraAssignment) -> None:
         """The gateway has said which cameras are ours."""
@@ -58,7 +59,6 @@ class Assignments:
                 self._came.set()
 
     async def _follow(self, assignment: CameraAssignment) -> None:
-        before = dict(self._known)
         asked = [name for name, ref in assignment.cameras.items() if self._known.get(name, (0,))[0] != ref.revision]
         if asked:
             gateway = Address(assignment.host, assignment.port).seen_from(self._broker)
@@ -70,10 +70,10 @@ class Assignments:
                 connection.close()
         self._known = {name: known for name, known in self._known.items() if name in assignment.cameras}
         self._supervisor.assign(self._now(assignment.cameras))
-        for name in asked:  # one that is told anew and has not changed is to begin anew
-            old, new = before.get(name), self._known.get(name)
-            if old and new and old[0] != new[0] and old[1].settings == new[1].settings:
+        for name, ref in assignment.cameras.items():
+            if ref.restart and self._restarts.get(name, ref.restart) != ref.restart and name in self._known:
                 self._supervisor.restart(name)
+        self._restarts = {name: ref.restart for name, ref in assignment.cameras.items()}
 
     async def _learn(self, connection: Connection, name: str, ref: CameraRef) -> None:
         answer, _ = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)

@@ -9,14 +9,20 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from gateway.cameras.overrides import Overrides, OverridesFile
-from gateway.cameras.placement import place
+from gateway.cameras.placement import Placement
 from gateway.cameras.presence import CameraPresence, Change
+from gateway.cameras.revisions import Revisions
 from gateway.cameras.words import SETTINGS, changed, said
+from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.objects import Filter
+from gateway.state_file import StateFile
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError
+from shared.message import Message
 from shared.messages import CameraAssignment, CameraRef
 
 if TYPE_CHECKING:
@@ -35,6 +41,17 @@ CHECK_S = 1.0
 """How often it is looked at whether cameras were heard of; half a minute may pass between two words."""
 
 
+PLACEMENT_FILE = "placement.json"
+PLACEMENT_LOST = "after a restart of the gateway cameras may move to other edges"
+
+
+class PlacementRecord(Message):
+    """The edges that were there, and the one that each camera was served by."""
+
+    edges: tuple[str, ...] = ()
+    cameras: dict[str, str] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Effective:
     """What holds for a camera: what was set, else what is configured. None: as the model or the filters have it."""
@@ -49,7 +66,8 @@ class Effective:
 class Cameras:
     """Tells edges which cameras to serve, and everyone how cameras are.
 
-    `changed` is called with the name of a camera whose detection settings have changed, or that is gone.
+    `changed` is called with the name of a camera whose detection settings have changed, or that is gone; `occupied`
+    says whether an event of one is open.
     """
 
     def __init__(
@@ -59,19 +77,29 @@ class Cameras:
         listening: Address,
         changed: Callable[[str], None],
         tell: Callable[[BridgeEvent], None],
+        occupied: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._configuration = configuration
         self._bus = bus
         self._listening = listening
         self._changed = changed
         self._tell = tell
-        self._overrides = OverridesFile(configuration.state.expanduser())
+        self._occupied = occupied
+        self._overrides = OverridesFile(configuration.state)
         self._presence = CameraPresence()
         self._presence.expect(configuration.cameras)
-        self._revisions = dict.fromkeys(configuration.cameras, time.time_ns() // 1_000_000)
+        self._settled: set[str] = set()
+        self._revisions = Revisions(configuration.state)
+        self._restarts: dict[str, int] = {}
         self._nodes: tuple[str, ...] = ()
         self._drained: frozenset[str] = frozenset()
-        self._placed: dict[str, str] = {}
+        self._file: StateFile[PlacementRecord] = StateFile(
+            configuration.state / PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST
+        )
+        self._recorded = self._file.read() or PlacementRecord()
+        self._placement = Placement(self._recorded.edges, self._recorded.cameras, time.monotonic())
+        self._seen_nodes: set[str] = set()
+        self._unplaced = False
         self._told: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
         bus.on_plain(topics.CAMERA_SET, self._on_set)
@@ -94,41 +122,76 @@ class Cameras:
             if not self._presence.online(name) and self.effective(name).enabled
         }
 
-    def camera(self, name: str) -> Camera | None:
-        """What is configured of it; None for one that was started by hand."""
-        return self._configuration.cameras.get(name)
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Return all cameras: those that are configured, and those that were heard of."""
+        return self._presence.cameras
+
+    @property
+    def by_hand(self) -> tuple[str, ...]:
+        """Return the cameras that were there without being configured: somebody started them."""
+        others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
+        return tuple(name for name in others if self._presence.seen(name))
+
+    def camera(self, name: str) -> Camera:
+        """Return what is configured of it, or what holds for one that was started by hand."""
+        return self._configuration.cameras.get(name, BY_HAND)
+
+    def finished(self, name: str) -> bool:
+        """Return whether its source has come to its end."""
+        return self._presence.finished(name)
+
+    async def settled(self, name: str) -> None:
+        """Note that enough frames of it were processed: what it sees is published, so it may be online."""
+        if name not in self._settled:
+            self._settled.add(name)
+            await self._say_availability(name)
 
     def effective(self, name: str) -> Effective:
-        camera, set_ = self._configuration.cameras.get(name), self._overrides.of(name)
-        enabled = camera.enabled if camera is not None else True
-        detect = camera.detect.enabled if camera is not None else True
+        """Return what holds for a camera now."""
+        camera, set_ = self.camera(name), self._overrides.of(name)
         return Effective(
-            enabled=enabled if set_.enabled is None else set_.enabled,
-            detect=detect if set_.detect is None else set_.detect,
+            enabled=camera.enabled if set_.enabled is None else set_.enabled,
+            detect=camera.detect.enabled if set_.detect is None else set_.detect,
             threshold=set_.threshold,
-            fps=set_.fps if set_.fps is not None else (camera.fps if camera is not None else None),
+            fps=set_.fps if set_.fps is not None else camera.fps,
             labels=set_.labels,
         )
+
+    def followed_labels(self, name: str) -> tuple[str, ...]:
+        """Return the labels that are followed there: as they were set, else as configured."""
+        chosen = self._overrides.of(name).labels
+        return chosen if chosen is not None else (self.camera(name).objects or self._configuration.objects).track
 
     def settings(self, name: str, revision: int) -> CameraSettings | None:
         """What the agent of a camera needs, its source with it; None when that is not how it is now."""
         camera = self._configuration.cameras.get(name)
-        return camera.settings if camera is not None and self._revisions.get(name) == revision else None
+        if camera is None or self._revisions.of(camera.settings) != revision:
+            return None
+        return camera.settings
 
     async def run(self) -> None:
         """Look after cameras until cancelled."""
         while True:
             await asyncio.sleep(CHECK_S)
             await self._tell_changes(self._presence.expire(time.monotonic()))
+            if self._unplaced or self._rebalance():
+                await self._assign()
 
     async def born(self) -> None:
-        """The broker may have forgotten everything: say all again."""
+        """Publish all that is retained of cameras: the broker may have lost it."""
         self._told.clear()
         for name in self._presence.cameras:
             await self._say_availability(name)
             for setting in SETTINGS:
                 await self._say_setting(name, setting)
         await self._assign()
+
+    async def farewell(self) -> None:
+        """Publish that no camera is there, as the gateway stops."""
+        self._settled.clear()
+        for name in self._presence.cameras:
+            await self._say_availability(name)
 
     async def nodes_are(self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()) -> None:
         """These edges are there; those that are drained serve no camera. `lost` are known not to be there.
@@ -141,39 +204,43 @@ class Cameras:
             await self._tell_changes(self._presence.on_node_lost(node))
         await self._assign()
 
-    async def reload(self, configuration: Configuration, restarted: Sequence[str], gone: Sequence[str]) -> None:
-        """Follow another configuration; agents of `restarted` cameras begin anew."""
+    async def reload(self, configuration: Configuration, gone: Sequence[str]) -> None:
+        """Follow another configuration, in which these cameras are `gone`."""
         self._configuration = configuration
         self._presence.expect(configuration.cameras)
-        for name in restarted:
-            self._revisions[name] = self._next_revision(name)
         for name in gone:
-            self._presence.forget(name)
-            self._revisions.pop(name, None)
-            await self._clear(name)
+            self._presence.forget(name, time.monotonic())
+            self._restarts.pop(name, None)
+            self._settled.discard(name)
+            self._overrides.set(name, Overrides())
+            self._changed(name)
         await self.born()
 
     async def restart(self, name: str) -> None:
         """Have a camera's agent begin anew. Raises ConfigurationError for a camera that is not configured."""
         if name not in self._configuration.cameras:
             raise ConfigurationError(f"no camera {name!r} is configured; there are {', '.join(self.configured)}")
-        self._revisions[name] = self._next_revision(name)
+        self._restarts[name] = self._next_restart(name)
         await self._assign()
 
-    def _next_revision(self, name: str) -> int:
-        """Larger than all before, also those of a gateway that ran earlier."""
-        return max(time.time_ns() // 1_000_000, self._revisions.get(name, 0) + 1)
+    def _next_restart(self, name: str) -> int:
+        """Return a number that was not used before, by a gateway that ran earlier either."""
+        return max(time.time_ns() // 1_000_000, self._restarts.get(name, 0) + 1)
 
     async def _assign(self) -> None:
         """Tell edges which cameras they serve, as far as that has changed."""
-        cameras = self._configuration.cameras
-        wishes = {name: camera.edge for name, camera in cameras.items() if self.effective(name).enabled}
-        self._placed = place(wishes, [node for node in self._nodes if node not in self._drained], self._placed)
+        cameras, wishes = self._configuration.cameras, self._wishes()
+        placed = self._placement.place(wishes, self._serving, time.monotonic())
+        self._unplaced = len(placed) < len(wishes)
+        self._record()
         for node in self._nodes:
             served = {}
-            for name in sorted(camera for camera, where in self._placed.items() if where == node):
-                now = self.effective(name)
-                served[name] = CameraRef(revision=self._revisions[name], detect=now.detect, fps=now.fps)
+            for name in sorted(camera for camera, where in placed.items() if where == node):
+                holds = self.effective(name)
+                served[name] = CameraRef(
+                    revision=self._revisions.of(cameras[name].settings), restart=self._restarts.get(name, 0),
+                    detect=holds.detect, fps=holds.fps,
+                )  # fmt: skip
             assignment = CameraAssignment(
                 node=node, host=self._listening.host, port=self._listening.port, cameras=served
             )
@@ -182,7 +249,34 @@ class Cameras:
                     await self._bus.publish(topics.CAMERAS, assignment, node)
                     self._told[node] = assignment
 
+    def _rebalance(self) -> bool:
+        """Return whether a camera is to move to an edge that serves fewer."""
+        wishes = self._wishes()
+        busy = [name for name in wishes if self._occupied(name)]
+        return self._placement.rebalance(wishes, self._serving, busy, time.monotonic())
+
+    def _wishes(self) -> dict[str, str | None]:
+        """Return the edge that each camera names, None for any; of those that are to be served."""
+        cameras = self._configuration.cameras
+        return {name: camera.edge for name, camera in cameras.items() if self.effective(name).enabled}
+
+    @property
+    def _serving(self) -> list[str]:
+        return [node for node in self._nodes if node not in self._drained]
+
+    def _record(self) -> None:
+        """Keep who serves what; edges that were there in this run are waited for in the next."""
+        self._seen_nodes |= set(self._nodes)
+        record = PlacementRecord(edges=tuple(sorted(self._seen_nodes)), cameras=self._placement.placed)
+        if self._seen_nodes and record != self._recorded:
+            self._recorded = record
+            self._file.write(record)
+
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
+        if self._presence.removed(stats.camera, time.monotonic()):
+            with contextlib.suppress(BrokerError):
+                await self._bus.clear(topics.CAMERA_STATS, stats.camera)
+            return
         change = self._presence.on_stats(stats, time.monotonic())
         if change is not None:
             await self._tell_changes([change])
@@ -192,6 +286,8 @@ class Cameras:
             kind = BridgeEventType.CAMERA_BACK if change.online else BridgeEventType.CAMERA_LOST
             log.info("camera %s is %s%s", change.camera, "there" if change.online else "lost: ", change.reason)
             self._tell(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
+            if not change.online:
+                self._settled.discard(change.camera)
             await self._say_availability(change.camera)
             self._changed(change.camera)
 
@@ -217,12 +313,13 @@ class Cameras:
             log.warning("camera %s: %s", name, error)
             await self._say_setting(name, setting)  # whoever said it shows its own belief
             return
+        self._overrides.set(name, after)
+        await self._say_setting(name, setting)
         if after != before:
-            self._overrides.set(name, after)
             log.info("camera %s: %s is set", name, setting)
             self._changed(name)
             await self._assign()
-        await self._say_setting(name, setting)
+            await self._say_availability(name)
 
     async def _say_setting(self, name: str, setting: str) -> None:
         value = getattr(self._shown(name), setting)
@@ -231,24 +328,17 @@ class Cameras:
 
     def _shown(self, name: str) -> Effective:
         """What people are shown: what holds for the first label that is followed, where labels differ."""
-        now, camera = self.effective(name), self._configuration.cameras.get(name)
-        objects = (camera.objects if camera else None) or self._configuration.objects
-        labels = now.labels if now.labels is not None else objects.track
+        now, objects = self.effective(name), self.camera(name).objects or self._configuration.objects
+        labels = self.followed_labels(name)
         first = next(iter(labels), "")
         threshold = objects.filters.get(first, Filter()).threshold if now.threshold is None else now.threshold
         return replace(now, threshold=threshold, labels=labels)
 
+    def _available(self, name: str) -> bool:
+        """Return whether its pictures come, and what they show is known: enough of them, or none is looked for."""
+        return self._presence.online(name) and (name in self._settled or not self.effective(name).detect)
+
     async def _say_availability(self, name: str) -> None:
-        word = b"online" if self._presence.online(name) else b"offline"
+        word = b"online" if self._available(name) else b"offline"
         with contextlib.suppress(BrokerError):
             await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, word, name)
-
-    async def _clear(self, name: str) -> None:
-        """Nothing retained speaks of a camera that is no longer there."""
-        with contextlib.suppress(BrokerError):
-            await self._bus.clear(topics.CAMERA_AVAILABILITY, name)
-            await self._bus.clear(topics.CAMERA_STATS, name)
-            for setting in SETTINGS:
-                await self._bus.clear(topics.CAMERA_SETTING, name, setting)
-        self._overrides.set(name, Overrides())
-        self._changed(name)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field
 
 from gateway.configuration.names import Label, distinct
+from gateway.state_file import StateFile
 from shared.message import Message
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-log = logging.getLogger(__name__)
-
 FILE = "cameras.json"
+LOST = "what was set of cameras by MQTT does not outlive the gateway"
 
 LONGEST_LABEL = 64
 """Letters; a label becomes a part of topics, and the longest in use have some twenty."""
@@ -35,31 +32,24 @@ class Overrides(Message):
     labels: Labels | None = Field(default=None, max_length=256)
 
 
-_ALL = TypeAdapter(dict[str, Overrides])
+All = dict[str, Overrides]
 
 
 class OverridesFile:
     """Overrides by camera, written whole at every change."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what is there; a file that cannot be read counts as empty, and that is said."""
-        self._path = folder / FILE
-        self._cameras: dict[str, Overrides] = {}
-        try:
-            self._cameras = _ALL.validate_json(self._path.read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, ValidationError) as error:
-            log.warning("%s cannot be read, what was set by MQTT is lost: %s", self._path, type(error).__name__)
+        self._file: StateFile[All] = StateFile(folder / FILE, All, LOST)
+        self._cameras = self._file.read() or {}
 
     def of(self, camera: str) -> Overrides:
+        """Return what was set of a camera."""
         return self._cameras.get(camera, Overrides())
 
     def set(self, camera: str, overrides: Overrides) -> None:
-        """Keep it. What cannot be written is said so, and kept in memory."""
-        self._cameras[camera] = overrides
-        said = {name: kept.model_dump(exclude_none=True) for name, kept in sorted(self._cameras.items())}
-        try:
-            write_whole(self._path, json.dumps(said, indent=1).encode())
-        except OSError as error:
-            log.warning("%s cannot be written, a restart will lose what was set: %s", self._path, error.strerror)
+        """Keep it; where it cannot be written, in memory only."""
+        if overrides == Overrides():
+            self._cameras.pop(camera, None)
+        else:
+            self._cameras[camera] = overrides
+        self._file.write(dict(sorted(self._cameras.items())))

@@ -1,4 +1,4 @@
-"""Which edge serves which camera, pure."""
+"""Deciding which edge serves which camera. Pure: time is monotonic seconds, given by the caller."""
 
 from __future__ import annotations
 
@@ -8,20 +8,67 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+WAIT_S = 15.0
+"""After its start a gateway waits so long for the edges that it knew: else the first would serve all cameras."""
 
-def place(wishes: Mapping[str, str | None], nodes: Collection[str], current: Mapping[str, str]) -> dict[str, str]:
-    """The node of each camera, of those that are there; a camera that has none is left out.
+MOVE_EVERY_S = 60.0
+"""Moving a camera costs some seconds of its pictures, so it is done one by one."""
 
-    `wishes` are the nodes that cameras ask for, None for any. A camera stays where it is while that node is there;
-    others go to whoever has the fewest.
-    """
-    placed = {camera: node for camera, node in wishes.items() if node is not None and node in nodes}
-    free = [camera for camera, node in sorted(wishes.items()) if node is None]
-    placed |= {camera: current[camera] for camera in free if current.get(camera) in nodes}
-    load = Counter(placed.values())
-    for camera in free:
-        if camera not in placed and nodes:
-            node = min(sorted(nodes), key=lambda name: load[name])
-            placed[camera] = node
-            load[node] += 1
-    return placed
+
+class Placement:
+    """The edge of each camera. `known` edges and the cameras `placed` at them are those of the gateway's last run."""
+
+    def __init__(self, known: Collection[str], placed: Mapping[str, str], now: float) -> None:
+        self._placed = dict(placed)
+        self._awaited = set(known)
+        self._wait_until = now + WAIT_S
+        self._move_at = self._wait_until + MOVE_EVERY_S
+
+    def place(self, wishes: Mapping[str, str | None], nodes: Collection[str], now: float) -> dict[str, str]:
+        """Return the edge of each camera, of those that are there; a camera that has none is left out.
+
+        `wishes` are the edges that cameras name, None for any. A camera stays where it is while that edge is there;
+        others go to whoever has the fewest, once the edges that were known have had time to come.
+        """
+        self._awaited -= set(nodes)
+        waiting = bool(self._awaited) and now < self._wait_until
+        placed = {camera: node for camera, node in wishes.items() if node is not None and node in nodes}
+        free = [camera for camera, node in sorted(wishes.items()) if node is None]
+        placed |= {camera: self._placed[camera] for camera in free if self._placed.get(camera) in nodes}
+        kept = {camera: node for camera, node in self._placed.items() if waiting and node in self._awaited}
+        load = Counter(placed.values())
+        for camera in free:
+            if camera not in placed and nodes and not waiting:
+                node = min(sorted(nodes), key=lambda name: load[name])
+                placed[camera] = node
+                load[node] += 1
+        self._placed = {**kept, **placed}
+        return placed
+
+    @property
+    def placed(self) -> dict[str, str]:
+        """Return where cameras are, and where those were that wait for their edge after a start."""
+        return dict(self._placed)
+
+    def rebalance(
+        self, wishes: Mapping[str, str | None], nodes: Collection[str], busy: Collection[str], now: float
+    ) -> bool:
+        """Move one camera from the edge with the most to the one with the fewest; return whether that was done.
+
+        At most every MOVE_EVERY_S, and only where the difference is more than one. Cameras that name their edge stay,
+        and those that are `busy`, as something is going on there.
+        """
+        if now < self._move_at or not nodes:
+            return False
+        load = Counter(dict.fromkeys(nodes, 0))
+        load.update(node for camera, node in self._placed.items() if node in nodes and camera in wishes)
+        fewest = min(sorted(nodes), key=lambda name: load[name])
+        for fullest in sorted(nodes, key=lambda name: (-load[name], name)):
+            if load[fullest] - load[fewest] <= 1:
+                return False
+            for camera, node in sorted(self._placed.items()):
+                if node == fullest and camera in wishes and wishes[camera] is None and camera not in busy:
+                    self._placed[camera] = fewest
+                    self._move_at = now + MOVE_EVERY_S
+                    return True
+        return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.messages import State
+from shared.messages import STOPPED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SILENT_S = 75.0
 """An edge says how a camera is every 30 s, changed or not; after two of them without a word nobody knows."""
+
+REMOVED_S = 30.0
+"""The agent of a camera that was removed ends within this time; what it says until then is not listened to."""
 
 CAMERAS_CAP = 1000
 """Names that are remembered; a client that invents them without end is not listened to further."""
@@ -37,6 +40,9 @@ class _Camera:
     reason: str = "nothing was heard of it yet"
     node: str = ""
     heard_at: float = 0.0
+    finished: bool = False
+    seen: bool = False
+    """It was online at some time."""
 
 
 @dataclass(slots=True)
@@ -44,28 +50,34 @@ class CameraPresence:
     """All cameras that were heard of, or are configured."""
 
     _cameras: dict[str, _Camera] = field(default_factory=dict)
-    _removed: set[str] = field(default_factory=set)
+    _removed: dict[str, float] = field(default_factory=dict)
 
     def expect(self, cameras: Iterable[str]) -> None:
         """These cameras are configured."""
         for name in cameras:
             self._cameras.setdefault(name, _Camera())
-            self._removed.discard(name)
+            self._removed.pop(name, None)
 
-    def forget(self, camera: str) -> None:
-        """It is no longer configured; what its agent says while it ends is not listened to."""
+    def forget(self, camera: str, now: float) -> None:
+        """Forget a camera that is no longer configured; what its agent says while it ends is not listened to."""
         self._cameras.pop(camera, None)
-        self._removed.add(camera)
+        self._removed[camera] = now
+
+    def removed(self, camera: str, now: float) -> bool:
+        """Return whether a camera was removed a short while ago."""
+        return now - self._removed.get(camera, float("-inf")) < REMOVED_S
 
     def on_stats(self, stats: CameraStats, now: float) -> Change | None:
         """An agent has said how its camera is."""
         unknown = stats.camera not in self._cameras
-        if stats.camera in self._removed or (unknown and len(self._cameras) >= CAMERAS_CAP):
+        if self.removed(stats.camera, now) or (unknown and len(self._cameras) >= CAMERAS_CAP):
             return None
         known = self._cameras.setdefault(stats.camera, _Camera())
         known.node, known.heard_at = stats.node, now
         online = stats.state is not State.OFFLINE and not stats.ended
-        return self._set(stats.camera, online, "its source has ended" if stats.ended else stats.reason)
+        known.finished = stats.ended and stats.reason != STOPPED
+        known.seen |= online
+        return self._set(stats.camera, online, "its source has ended" if known.finished else stats.reason)
 
     def on_node_lost(self, node: str) -> list[Change]:
         """Its edge is gone."""
@@ -81,6 +93,14 @@ class CameraPresence:
 
     def online(self, camera: str) -> bool:
         return camera in self._cameras and self._cameras[camera].online
+
+    def finished(self, camera: str) -> bool:
+        """Return whether its source has come to its end: no picture will follow."""
+        return camera in self._cameras and self._cameras[camera].finished
+
+    def seen(self, camera: str) -> bool:
+        """Return whether it was online at some time."""
+        return camera in self._cameras and self._cameras[camera].seen
 
     def reason(self, camera: str) -> str:
         """Why it is not there; empty when it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from camera_sources.settings import CameraSettings
 from gateway.configuration.names import Name, NodeName, distinct
@@ -64,3 +64,7 @@ class Camera(CameraSettings):
     def settings(self) -> CameraSettings:
         """What the camera's agent needs of it."""
         return CameraSettings.model_construct(**{name: getattr(self, name) for name in CameraSettings.model_fields})
+
+
+BY_HAND = Camera.model_construct(source=SecretStr(""))
+"""What holds for a camera that nobody has configured: somebody started its agent beside an edge."""

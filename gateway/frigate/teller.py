@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING
@@ -22,61 +21,54 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GOODBYE_S = 1.0
-"""A gateway that stops does not wait for a broker that is slow to say so."""
-
 
 class FrigateTeller:
     """What Frigate's users expect, for all cameras."""
 
     def __init__(self, prefix: str, bus: Bus, cameras: Cameras) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self._bus = bus
         self._cameras = cameras
         self._counts = Counts(prefix)
         self._events = Events(prefix)
         bus.on_plain(PlainTopic("{camera}/detect/set", "ON or OFF", root=prefix), self._on_detect)
 
-    async def run(self) -> None:
-        """Until cancelled; then say that nobody is here any more."""
-        try:
-            await asyncio.Event().wait()
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GOODBYE_S):
-                    await self._publish([available(self._prefix, online=False)])
-
     async def born(self) -> None:
         """There is a broker, which may have forgotten everything."""
         states = [
-            detect_state(self._prefix, name, on=self._cameras.effective(name).detect)
+            detect_state(self.prefix, name, on=self._cameras.effective(name).detect)
             for name in self._cameras.configured
         ]
-        await self._publish([available(self._prefix, online=True), *states, *self._counts.again()])
+        await self._publish([available(self.prefix, online=True), *states, *self._counts.again()])
 
-    async def tell(self, camera: str, update: SceneUpdate) -> None:
-        """What one step of a scene brought."""
+    async def farewell(self) -> None:
+        """Publish that the gateway is not there any more."""
+        await self._publish([available(self.prefix, online=False)])
+
+    async def tell(self, camera: str, update: SceneUpdate, *, known: bool = True) -> None:
+        """Publish what one step of a scene brought; its counts only when they are known."""
         state = update.state
         events = [self._events.message(event, state.all.captured_at or event.start_time) for event in update.events]
-        await self._publish([*events, *self._counts.update(camera, state.labels, state.all, state.zones)])
+        counts = self._counts.update(camera, state.labels, state.all, state.zones) if known else []
+        await self._publish([*events, *counts])
 
     async def tell_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
         """The best view of an object of a label."""
-        await self._publish([snapshot(self._prefix, camera, label, jpeg)])
+        await self._publish([snapshot(self.prefix, camera, label, jpeg)])
 
     async def changed(self, camera: str) -> None:
         """Its settings have changed."""
-        await self._publish([detect_state(self._prefix, camera, on=self._cameras.effective(camera).detect)])
+        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective(camera).detect)])
 
     async def forget(self, camera: str) -> None:
-        """The camera is no more."""
-        await self._publish([*self._counts.forget(camera)])
+        """Publish the counts without a camera that is no more."""
+        await self._publish(self._counts.forget(camera))
 
     async def _on_detect(self, received: Received) -> None:
         (camera,) = received.names
-        said = detect_command(self._prefix, f"{self._prefix}/{camera}/detect/set", received.payload)
+        said = detect_command(self.prefix, f"{self.prefix}/{camera}/detect/set", received.payload)
         if said is None or received.retained:
-            log.warning("%s/%s/detect/set: %r is left alone", self._prefix, camera, received.payload[:20])
+            log.warning("%s/%s/detect/set: %r is left alone", self.prefix, camera, received.payload[:20])
             return
         await self._cameras.change(camera, "detect", received.payload)
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.home_assistant.announced import read_announced, write_announced
+from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
 from gateway.home_assistant.removal import removals, together
 from shared.errors import BrokerError
@@ -29,7 +30,7 @@ RETRY_S = 10.0
 """The broker did not take something, though there is one; when there is none, its return is not waited for."""
 
 RETURN_S = 60.0
-"""An edge that was known to the gateway's last run has so long to show up before its device is removed."""
+"""After a restart an edge, or a camera that was started by hand, has so long to show up before it is removed."""
 
 BIRTH = "online"
 """What Home Assistant says at its status topic when it has started."""
@@ -64,7 +65,9 @@ class Announcer:
         self._path = path
         self._clock = clock
         self._told = read_announced(path)
-        self._inherited = frozenset(topic for topic, said in self._told.items() if tells_of_node(said))
+        self._inherited = frozenset(
+            topic for topic, said in self._told.items() if tells_of_node(said) or tells_of_camera_by_hand(said)
+        )
         self._return_at = clock() + return_s
         self._asked = asyncio.Event()
         self._everything = True

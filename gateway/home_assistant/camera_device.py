@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from gateway.configuration.cameras import BY_HAND
 from gateway.home_assistant.availability import of_camera, of_gateway
 from gateway.home_assistant.device import Device, described, identifier, readable, sentence
 from gateway.home_assistant.gateway_device import gateway_id
@@ -12,10 +13,16 @@ from gateway.home_assistant.sightings import sightings
 from shared import topics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from gateway.configuration.cameras import Camera
     from gateway.home_assistant.device import Component
+
+
+BY_HAND_MODEL = "Camera (started by hand)"
+
+AGENT_CONTROLS = ("enabled", "fps", "restart")
+"""What the agent is told by its edge, which has not started that of a camera by hand."""
 
 
 def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Device:
@@ -25,18 +32,26 @@ def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str])
         id=its_id,
         base=name,
         information=described(
-            camera.friendly_name or sentence(readable(name)), its_id, "Camera", via_device=gateway_id(prefix)
+            camera.friendly_name or sentence(readable(name)),
+            its_id,
+            BY_HAND_MODEL if camera is BY_HAND else "Camera",
+            via_device=gateway_id(prefix),
         ),
         availability=(of_gateway(prefix), of_camera(prefix, name)),
         components={
-            **_controls(prefix, name),
+            **_controls(prefix, name, () if camera is BY_HAND else AGENT_CONTROLS),
             **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
             **sightings(prefix, name, camera, labels),
         },
     )
 
 
-def _controls(prefix: str, name: str) -> dict[str, Component]:
+def tells_of_camera_by_hand(payload: str) -> bool:
+    """Return whether a discovery message is of a camera that was started by hand."""
+    return json.dumps(BY_HAND_MODEL) in payload
+
+
+def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Component]:
     """What can be set or asked, of a camera that is away, too: one that is switched off can be switched on."""
     controls: dict[str, Component] = {
         "connectivity": {
@@ -67,7 +82,8 @@ def _controls(prefix: str, name: str) -> dict[str, Component]:
             "payload_press": json.dumps({"camera": name}),
         },
     }  # fmt: skip
-    return {key: {**control, "availability": [of_gateway(prefix)]} for key, control in controls.items()}
+    wanted = {key: control for key, control in controls.items() if key in of_agent or key not in AGENT_CONTROLS}
+    return {key: {**control, "availability": [of_gateway(prefix)]} for key, control in wanted.items()}
 
 
 def _set(prefix: str, name: str, setting: str) -> Component:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from gateway.configuration.cameras import BY_HAND
 from gateway.home_assistant.camera_device import camera_device
 from gateway.home_assistant.encoding import Message, encoded
 from gateway.home_assistant.gateway_device import gateway_device
 from gateway.home_assistant.node_device import node_device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
@@ -31,26 +32,31 @@ def discovery(
     nodes: Nodes,
     version: str,
     labels: Mapping[str, Sequence[str]] | None = None,
+    by_hand: Iterable[str] = (),
 ) -> dict[str, str]:
     """Payloads by topic, in the order in which they are to be published: gateway, nodes, cameras.
 
-    `labels` are those that are followed now, by camera, where they are not those of the configuration. Empty where
-    Home Assistant is not to be told anything.
+    `labels` are those that are followed now, by camera, where they are not those of the configuration. Cameras that
+    were started `by_hand` come last. Empty where Home Assistant is not to be told anything.
     """
     if not configuration.home_assistant.enabled:
         return {}
-    told = _all(configuration, nodes, version, labels or {})
+    told = _all(configuration, nodes, version, labels or {}, by_hand)
     return {f"{configuration.home_assistant.discovery_prefix}/{topic}": payload for topic, payload in told}
 
 
 def _all(
-    configuration: Configuration, nodes: Nodes, version: str, labels: Mapping[str, Sequence[str]]
+    configuration: Configuration,
+    nodes: Nodes,
+    version: str,
+    labels: Mapping[str, Sequence[str]],
+    by_hand: Iterable[str],
 ) -> Iterator[Message]:
     terms = _Terms(configuration.mqtt.topic_prefix, version, configuration.home_assistant.per_entity)
     yield from _gateway(terms)
     for name in sorted(nodes.nodes)[:NODES_CAP]:
         yield from _node(terms, name, nodes.nodes[name].version)
-    for name, camera in configuration.cameras.items():
+    for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, BY_HAND)}.items():
         followed = labels.get(name, (camera.objects or configuration.objects).track)
         yield from _camera(terms, name, _Held(camera), tuple(followed))
 

@@ -83,6 +83,7 @@ class Scene:
         self._begun_at = at - now
         self._resumed_at = 0.0
         self._absence_reason = EndReason.GATEWAY_AWAY
+        self._given_up = False
 
     @property
     def settled(self) -> bool:
@@ -91,6 +92,16 @@ class Scene:
             return False
         long = self._clock.at is not None and self._clock.at - self._resumed_at >= SETTLE_S
         return long or self._frames >= self._fewest_detections
+
+    @property
+    def given_up(self) -> bool:
+        """Return whether frames have been awaited for so long that all that was kept has ended."""
+        return self._given_up
+
+    @property
+    def away(self) -> bool:
+        """Return whether no frames are to be expected now, or none has come yet."""
+        return self._absence is not None
 
     @property
     def occupied(self) -> bool:
@@ -127,7 +138,7 @@ class Scene:
         if self._absence is not None:
             over = now - self._absence.since > RETURN_S
             if over:
-                self._presumed = {}
+                self._presumed, self._given_up = {}, True
             return self._give_up(now, lambda kept: over or kept.event.label not in self._settings.followed)
         at = (self._clock.at or 0.0) + self._clock.since_heard(now)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
@@ -203,7 +214,7 @@ class Scene:
             self._followed[track.id] = Followed.of(kept, track, at)
         self._absence, self._absence_reason = None, absence.reason
         self._resumed_at, self._presumed_until = at, at + PRESUMED_S
-        self._frames = 0
+        self._frames, self._given_up = 0, False
 
     def _give_up(self, now: float, over: Callable[[KeptObject], bool]) -> SceneUpdate:
         """End those kept objects that are not waited for any longer."""

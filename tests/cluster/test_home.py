@@ -65,6 +65,7 @@ async def test_what_walks_through_the_footage_is_told_from_its_first_event_to_it
     cameras = {"street": {**STREET, "loop": False}}
     async with home(tmp_path, "pi-1", "pi-2", cameras=cameras, frigate_compat={"enabled": True}) as (cluster, heard, _):
         await heard.until("somebody in the zone", lambda: heard.count("detections/street/zones/crossing/person"), 60)
+        await heard.until("the camera", lambda: heard.text("cameras/street/availability") == "online")
         await heard.until("the end of the clip", lambda: heard.text("cameras/street/availability") == "offline", 90)
         await heard.until("an empty street", lambda: heard.count("detections/street/all") == 0)
         await heard.until("an end of every event", lambda: balanced(heard))

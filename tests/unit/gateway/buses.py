@@ -30,6 +30,7 @@ class StandInBus:
         self.answers: list[tuple[Received, Message]] = []
         self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._handlers: dict[str, Callable[..., Any]] = {}
+        self._note_retained: Callable[..., None] = lambda *_, **__: None
 
     @property
     def away(self) -> bool:
@@ -46,6 +47,9 @@ class StandInBus:
         """As a broker does that is started again."""
         self.said.clear()
         self.retained.clear()
+
+    def on_retained(self, note: Callable[..., None]) -> None:
+        self._note_retained = note
 
     def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any]) -> None:
         self._handlers[topic.path] = handler
@@ -69,9 +73,10 @@ class StandInBus:
     async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
         await self._publish(topic, payload, names)
 
-    async def publish_at(self, topic: str, payload: str, *, retain: bool) -> None:
+    async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         root, _, path = topic.partition("/")
-        await self._publish(PlainTopic(path, "", retain=retain, root=root), payload.encode(), ())
+        said = payload.encode() if isinstance(payload, str) else payload
+        await self._publish(PlainTopic(path, "", retain=retain, root=root), said, ())
 
     async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
         await self._publish(topic, b"", names)
@@ -93,6 +98,8 @@ class StandInBus:
             self.retained[where] = payload
         elif topic.retain:
             self.retained.pop(where, None)
+        if topic.retain:
+            self._note_retained(topic.at(*names), retained=bool(payload))
 
     def payloads(self, where: str) -> list[bytes]:
         """All that was said there."""

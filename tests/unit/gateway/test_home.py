@@ -90,8 +90,8 @@ async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_
     await house.home.born()
     info = BridgeInfo.model_validate_json(house.bus.retained["bridge/info"])
     assert info == TOLD
-    assert house.bus.retained["cameras/door/availability"] == b"online"
-    assert json.loads(house.bus.retained["detections/door/all"])["count"] == 0
+    assert house.bus.retained["cameras/door/availability"] == b"offline", "no frame of it was processed yet"
+    assert "detections/door/all" not in house.bus.retained
     assert house.served("pi-1") == {"door"}
 
 
@@ -153,18 +153,16 @@ async def test_whoever_asks_is_told_what_this_gateway_runs(house):
     assert BridgeInfo.model_validate(answer.data) == TOLD
 
 
-async def test_a_camera_is_restarted_by_another_revision(house):
+async def test_a_camera_is_restarted_by_another_number(house):
     await house.edges("pi-1")
 
-    def revision():
-        return json.loads(house.bus.retained["cluster/cameras/pi-1"])["cameras"]["door"]["revision"]
+    def restart():
+        return json.loads(house.bus.retained["cluster/cameras/pi-1"])["cameras"]["door"]["restart"]
 
-    before = revision()
+    before = restart()
     answer = await house.ask("restart_camera", camera="door")
     assert (answer.ok, answer.data) == (True, {"camera": "door"})
-    assert revision() != before
-    assert house.home.settings("door", before) is None
-    assert house.home.settings("door", revision()) is not None
+    assert restart() != before
 
 
 @pytest.mark.parametrize("command", ["restart_camera", "snapshot"])
@@ -204,21 +202,66 @@ async def test_what_a_reload_has_changed_is_told_and_followed(house):
     assert answer.data["needs_restart"] == ["mqtt"]
     assert house.served("pi-1") == {"yard", "attic"}
     assert json.loads(house.bus.retained["bridge/info"])["cameras"] == ["attic", "yard"]
+    house.file = house.configuration({"yard": {"source": "test://"}, "attic": {"source": "test://"}})
+    assert (await house.ask("reload")).ok
     assert not [where for where in house.bus.retained if where.startswith("cameras/door/")]
 
 
 async def test_nothing_that_is_retained_shows_a_camera_that_was_removed(house):
     await house.edges("pi-1")
     await house.home.born()
-    pictures = {"detections/door/snapshot", "detections/door/person/snapshot"}
-    house.bus.retained |= dict.fromkeys(pictures, b"JPEG")
-    assert {where for where in house.bus.retained if where.startswith("detections/door/")} > pictures
+    for picture in ("snapshot", "person/snapshot"):
+        await house.bus.publish_at(f"deepthings/detections/door/{picture}", "JPEG", retain=True)
     house.file = house.configuration(("yard",))
     async with running(house.home._observer.run()):
         await house.ask("reload")
         while await house.bus.next("detections/door/person/snapshot"):
             pass
+    await house.home._clear_stale()
     assert not [where for where in house.bus.retained if "/door/" in where]
+    assert [where for where in house.bus.retained if "/yard/" in where]
+
+
+async def test_what_left_the_file_while_the_gateway_was_away_is_cleared_when_it_is_back(tmp_path):
+    zones = {"porch": {"coordinates": "0,0,1,0,1,1,0,1"}}
+    door = {"source": "test://", "zones": zones}
+    before = House(tmp_path, cameras={"door": door, "yard": door}, frigate_compat={"enabled": True})
+    await before.home.born()
+    for topic in ("deepthings/detections/{}/zones/porch/person", "deepthings/detections/{}/car", "frigate/{}/car",
+                  "deepthings/detections/{}/person", "deepthings/cameras/{}/stats", "frigate/{}/person/snapshot",
+                  "deepthings/detections/{}/person/snapshot", "frigate/porch/person"):  # fmt: skip
+        for camera in ("door", "yard"):
+            await before.bus.publish_at(topic.format(camera), "1", retain=True)
+    await before.home.farewell()
+    after = House(tmp_path, cameras={"door": {"source": "test://"}}, objects={"track": ["person"]})
+    after.bus.retained = before.bus.retained
+    await after.home.born()
+    left = {where for where in after.bus.retained if "/state" not in where and not where.startswith("bridge")}
+    assert left == {
+        "cameras/door/availability", "cameras/door/stats", "detections/door/person", "detections/door/person/snapshot",
+    }  # fmt: skip
+    assert not [where for where in after.bus.retained if "yard" in where or "frigate" in where]
+
+
+async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
+    before = House(tmp_path)
+    await before.hear("by-hand")
+    await before.home.farewell()
+    after = House(tmp_path)
+    after.bus.retained = before.bus.retained
+    await after.home.born()
+    assert "cameras/by-hand/availability" in after.bus.retained
+    monkeypatch.setattr(module, "RETURN_S", 0.0)
+    await after.home._clear_stale()
+    assert "cameras/by-hand/availability" not in after.bus.retained
+
+
+async def test_when_the_gateway_stops_cameras_are_gone_before_counts_are_none(house):
+    await house.hear()
+    await house.home._cameras.settled("door")
+    house.bus.said.clear()
+    await house.home.farewell()
+    assert house.bus.said[0] == ("cameras/door/availability", b"offline")
 
 
 async def test_a_reload_of_the_same_file_changes_nothing(house):

@@ -22,9 +22,13 @@ class Supervisor:
 
     def __init__(self):
         self.assigned = asyncio.Queue()
+        self.restarted = []
 
     def assign(self, cameras):
         self.assigned.put_nowait(dict(cameras))
+
+    def restart(self, name):
+        self.restarted.append(name)
 
 
 class Gateway:
@@ -134,6 +138,18 @@ async def test_what_is_known_is_not_asked_for_again(edge, gateway):
     second = await assigned(supervisor)
     assert gateway.asked == [("door", 3)]
     assert second["door"] == first["door"].model_copy(update={"fps": 1})
+
+
+async def test_a_camera_begins_anew_when_that_is_asked_for_and_not_when_the_gateway_does(edge, gateway):
+    assignments, supervisor = edge
+    gateway.has("door", 3)
+    gateway.has("yard", 3)
+    for restart in (0, 0, 7, 7, 0, 8, 9):
+        assignments.on_assignment(assignment(door=CameraRef(revision=3, restart=restart), yard=3))
+        await assigned(supervisor)
+        await asyncio.sleep(0)  # what follows an assignment happens at once
+    assert supervisor.restarted == ["door"] * 3
+    assert gateway.asked == [("door", 3), ("yard", 3)]
 
 
 async def test_another_revision_is_asked_for(edge, gateway):

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.cameras.overrides import FILE, Overrides, OverridesFile
+from gateway.cameras.overrides import FILE, LOST, Overrides, OverridesFile
 
 CAMERAS = ("door", "yard", "shed")
 overrides = st.builds(
@@ -90,4 +90,5 @@ def test_what_cannot_be_written_is_said_and_holds_until_the_end(tmp_path, caplog
         caplog.clear()
         file.set("door", Overrides(detect=False))
     assert file.of("door") == Overrides(detect=False)
-    assert "a restart will lose what was set" in caplog.text
+    assert "cannot be written" in caplog.text
+    assert LOST in caplog.text

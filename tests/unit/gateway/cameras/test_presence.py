@@ -4,9 +4,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.cameras.presence import CAMERAS_CAP, SILENT_S, CameraPresence, Change
+from gateway.cameras.presence import CAMERAS_CAP, REMOVED_S, SILENT_S, CameraPresence, Change
 from shared.frames import FrameCounts
-from shared.messages import CameraStats, State
+from shared.messages import STOPPED, CameraStats, State
 
 CAMERAS = ("door", "yard", "shed")
 NODES = ("pi-1", "pi-2")
@@ -124,13 +124,27 @@ def test_a_camera_that_was_started_by_hand_is_known(presence):
 
 
 def test_a_camera_that_is_removed_is_not_known_whatever_its_agent_still_says_until_it_is_configured_again(there):
-    there.forget("door")
-    there.forget("door")
+    there.forget("door", 1000)
+    there.forget("door", 1000)
     assert (there.cameras, there.online("door"), there.reason("door")) == ((), False, "")
     assert there.expire(1000) == there.on_node_lost("pi-1") == []
     assert there.on_stats(stats(), 1001) is None
     there.expect(["door"])
     assert there.on_stats(stats(), 1002) == Change("door", online=True)
+
+
+def test_a_camera_of_that_name_that_is_started_by_hand_later_is_known(there):
+    there.forget("door", 1000)
+    assert there.on_stats(stats(), 1000 + REMOVED_S) == Change("door", online=True)
+
+
+@pytest.mark.parametrize(("reason", "finished"), [("ended", True), ("", True), (STOPPED, False)])
+def test_a_source_that_has_ended_is_no_agent_that_was_stopped(there, reason, finished):
+    change = there.on_stats(stats(ended=True, reason=reason), 11)
+    assert change == Change("door", False, "its source has ended" if finished else STOPPED)
+    assert there.finished("door") is finished
+    there.on_stats(stats(), 12)
+    assert not there.finished("door")
 
 
 def test_names_without_end_are_not_listened_to(there):
@@ -155,7 +169,7 @@ class Life(RuleBasedStateMachine):
         self.now = 0.0
         self.followed: dict[str, bool] = {}
         self.heard: dict[str, tuple[float, str]] = {}
-        self.removed: set[str] = set()
+        self.removed: dict[str, float] = {}
 
     def follow(self, changes):
         for change in changes:
@@ -166,19 +180,19 @@ class Life(RuleBasedStateMachine):
     @rule(names=st.sets(st.sampled_from(CAMERAS)))
     def are_configured(self, names):
         self.presence.expect(names)
-        self.removed -= names
+        self.removed = {name: at for name, at in self.removed.items() if name not in names}
 
     @rule(camera=st.sampled_from(CAMERAS))
     def is_removed(self, camera):
-        self.presence.forget(camera)
+        self.presence.forget(camera, self.now)
         self.followed.pop(camera, None)
-        self.removed.add(camera)
+        self.removed[camera] = self.now
 
     @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), state=st.none() | st.just(State.ONLINE))
     def is_well(self, camera, node, state):
         self.follow(filter(None, [self.presence.on_stats(stats(camera, node, state=state), self.now)]))
         self.heard[camera] = self.now, node
-        assert self.presence.online(camera) is (camera not in self.removed)
+        assert self.presence.online(camera) is (self.now - self.removed.get(camera, -1e9) >= REMOVED_S)
 
     @rule(camera=st.sampled_from(CAMERAS), node=st.sampled_from(NODES), ended=st.booleans())
     def is_not_well(self, camera, node, ended):

@@ -1,0 +1,142 @@
+"""Retained topics of this gateway, over restarts: what left the configuration meanwhile is cleared."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from gateway.cameras.words import SETTINGS
+from gateway.frigate.messages import level
+from gateway.scene.states import ALL
+from gateway.state_file import StateFile
+from shared import topics
+from shared.message import Message
+from shared.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from gateway.configuration.cameras import Camera
+
+FILE = "retained.json"
+
+LOST = "what is removed from the configuration while the gateway is away stays at the broker"
+
+TOPICS_CAP = 50_000
+"""Of 256 cameras with a hundred labels and a few zones each; more are published, but not cleared after a restart."""
+
+RETURN_S = 60.0
+"""A camera that was started by hand, and was there in the last run, has so long to show up."""
+
+WRITE_EVERY_S = 1.0
+"""Topics come by the hundred at a start; they are written together."""
+
+
+class _Content(Message):
+    topics: tuple[Annotated[str, Field(max_length=65535)], ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Topics that may be retained: by name, or by their beginning."""
+
+    names: frozenset[str]
+    beginnings: tuple[str, ...]
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self.names or topic.startswith(self.beginnings)
+
+
+class RetainedTopics:
+    """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file: StateFile[_Content] = StateFile(folder / FILE, _Content, LOST, durable=False)
+        content = self._file.read() or _Content()
+        self._topics = set(content.topics)
+        self.by_hand = frozenset(content.by_hand)
+        self._written = content
+        self._written_at = 0.0
+
+    def note(self, topic: str, *, retained: bool) -> None:
+        """Remember that something is retained there now, or nothing any more."""
+        if not retained:
+            self._topics.discard(topic)
+        elif len(self._topics) < TOPICS_CAP:
+            self._topics.add(topic)
+
+    def stale(self, expected: Expected) -> list[str]:
+        """Return the topics where something is retained that is not expected, sorted."""
+        return sorted(topic for topic in self._topics if topic not in expected)
+
+    def content(self, by_hand: Iterable[str]) -> Callable[[], None] | None:
+        """Return what writes the file, in a thread, if it is time to; None where nothing has changed."""
+        now = time.monotonic()
+        content = _Content(topics=tuple(sorted(self._topics)), by_hand=tuple(sorted(by_hand)))
+        if content == self._written or now - self._written_at < WRITE_EVERY_S:
+            return None
+        self._written, self._written_at = content, now
+        return lambda: self._file.write(content)
+
+
+def expected_topics(
+    cameras: Mapping[str, Camera],
+    labels: Mapping[str, Sequence[str]],
+    by_hand: Iterable[str],
+    *,
+    prefix: str,
+    frigate: str | None,
+) -> Expected:
+    """Return where something may be retained of these cameras, and of the gateway itself. Pure.
+
+    `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
+    `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
+    """
+    names = {
+        topic.at(prefix=prefix)
+        for topic in (topics.BRIDGE_STATE, topics.BRIDGE_INFO, topics.BRIDGE_NODES, topics.BRIDGE_HEALTH, topics.PLAN)
+    }
+    for name, camera in cameras.items():
+        names |= set(_of_camera(prefix, name, camera, labels[name]))
+        if frigate is not None:
+            names |= set(_of_camera_in_frigate(frigate, name, camera, labels[name]))
+    beginnings = [f"{prefix}/cluster/"]
+    for name in by_hand:
+        beginnings += [f"{prefix}/detections/{name}/", f"{prefix}/cameras/{name}/"]
+        beginnings += [f"{frigate}/{name}/"] if frigate is not None else []
+    if frigate is not None:
+        names.add(f"{frigate}/available")
+    return Expected(frozenset(names), tuple(beginnings))
+
+
+def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
+    yield topics.CAMERA_AVAILABILITY.at(name, prefix=prefix)
+    yield topics.CAMERA_STATS.at(name, prefix=prefix)
+    for setting in SETTINGS:
+        yield topics.CAMERA_SETTING.at(name, setting, prefix=prefix)
+    for label in (ALL, *map(slug, labels)):
+        yield topics.OBJECTS.at(name, label, prefix=prefix)
+    for zone, settings in camera.zones.items():
+        here = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in (ALL, *map(slug, here)):
+            yield topics.ZONE_OBJECTS.at(name, zone, label, prefix=prefix)
+    if camera.snapshots.enabled:
+        yield topics.SNAPSHOT.at(name, prefix=prefix)
+        for label in labels:
+            yield topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix)
+
+
+def _of_camera_in_frigate(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
+    yield f"{prefix}/{name}/detect/state"
+    for place in (name, *camera.zones):
+        for label in (ALL, *map(level, labels)):
+            yield f"{prefix}/{place}/{label}"
+            yield f"{prefix}/{place}/{label}/active"
+    if camera.snapshots.enabled:
+        for label in labels:
+            yield f"{prefix}/{name}/{level(label)}/snapshot"
