@@ -313,7 +313,8 @@ class Cameras:
             log.warning("camera %s: %s", name, error)
             await self._say_setting(name, setting)  # whoever said it shows its own belief
             return
-        self._overrides.set(name, after)
+        if after != before:
+            self._overrides.set(name, after)
         await self._say_setting(name, setting)
         if after != before:
             log.info("camera %s: %s is set", name, setting)

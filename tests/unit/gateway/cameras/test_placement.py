@@ -205,7 +205,7 @@ def test_rebalancing_ends_and_only_moves_what_may_move(asked, there, current, bu
     after = placement.place(asked, there, 1000)
     moved = {camera for camera, node in after.items() if before[camera] != node}
     assert not any(asked[camera] or camera in busy for camera in moved)
-    load = Counter({node: 0 for node in there})
+    load = Counter(dict.fromkeys(there, 0))
     load.update(after.values())
     free = {node for camera, node in after.items() if asked[camera] is None and camera not in busy}
     assert all(load[node] - min(load.values()) <= 1 for node in free)
