@@ -8,10 +8,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.home_assistant.announced import read_announced, write_announced
 from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
-from gateway.home_assistant.removal import removals, together
+from gateway.home_assistant.removal import removals, remember_removed, together
+from gateway.state_file import StateFile
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ BIRTH = "online"
 """What Home Assistant says at its status topic when it has started."""
 
 
+LOST = "what is removed while the gateway is away may stay in Home Assistant, where it can be deleted by hand"
+
+
 class Publish(Protocol):
     """Has the broker take a payload. Raises BrokerError."""
 
@@ -47,6 +50,10 @@ class Announcer:
 
     `discovered` gives what is to be told now, `states` publishes all states once more, `publish` one message; `path` is
     the file of what was told. The methods return at once; `run` does the work.
+
+    A Home Assistant that is not running does not hear that something was removed, and shows it as unavailable for ever
+    after: so what was removed is kept as well, and removed again at its next birth message. As it only removes what it
+    has discovered since its start, it is told of it once more before.
     """
 
     def __init__(
@@ -62,9 +69,15 @@ class Announcer:
         self._discovered = discovered
         self._states = states
         self._publish = publish
-        self._path = path
         self._clock = clock
-        self._told = read_announced(path)
+        self._file: StateFile[dict[str, str]] = StateFile(path, dict[str, str], LOST)
+        self._told = self._file.read() or {}
+        self._removed_file: StateFile[dict[str, str]] = StateFile(
+            path.with_stem(f"{path.stem}-removed"), dict[str, str], LOST
+        )
+        self._removed = self._removed_file.read() or {}
+        self._remove_again = bool(self._removed)
+        self._was_born = False
         self._inherited = frozenset(
             topic for topic, said in self._told.items() if tells_of_node(said) or tells_of_camera_by_hand(said)
         )
@@ -78,8 +91,9 @@ class Announcer:
         self._asked.set()
 
     def heard(self, status: str) -> None:
-        """Home Assistant said this of itself."""
+        """Note what Home Assistant says of itself."""
         if status == BIRTH:
+            self._remove_again = self._was_born = True
             self.connected()
 
     def changed(self) -> None:
@@ -124,6 +138,7 @@ class Announcer:
         messages = {topic: said for topic, said in now.items() if everything or self._told.get(topic) != said}
         if not (partings or messages):
             return False
+        self._removed = remember_removed(self._removed, self._told, now)
         self._told = together(self._told, now)
         await self._keep()
         for topic, payload in partings:
@@ -133,12 +148,31 @@ class Announcer:
         for topic, payload in messages.items():
             await self._publish(topic, payload, retain=True)
         self._told = now
+        if self._remove_again:
+            await self._tell_removed(now)
         await self._keep()
         log.info("Home Assistant is told of %s things, and that %s are no more", len(messages), len(partings))
         return True
 
+    async def _tell_removed(self, now: Mapping[str, str]) -> None:
+        """Tell Home Assistant of what was removed while it may not have been running, then remove it again."""
+        born, self._remove_again, self._was_born = self._was_born, False, False
+        removed = dict(self._removed)
+        if not removed:
+            return
+        for topic, payload in removed.items():
+            await self._publish(topic, payload, retain=False)
+        await asyncio.sleep(SETTLE_S)
+        for topic, payload in removals(removed, {topic: now[topic] for topic in removed if topic in now}):
+            await self._publish(topic, payload, retain=True)
+        for topic in [topic for topic in removed if topic in now]:
+            await self._publish(topic, now[topic], retain=True)
+        if born:
+            self._removed = {}
+
     async def _keep(self) -> None:
-        await asyncio.to_thread(write_announced, self._path, self._told)
+        await asyncio.to_thread(self._file.write, dict(self._told))
+        await asyncio.to_thread(self._removed_file.write, dict(self._removed))
 
     def _wanted(self) -> dict[str, str]:
         now = dict(self._discovered())

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 COMPONENTS = "cmps"
 
+REMOVED_CAP = 1000
+"""Devices, or entities where each has a topic, that are removed once more; the newest."""
+
 Message = tuple[str, str]
 """A topic and its payload, to be retained."""
 
@@ -34,6 +37,30 @@ def together(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str
         if farewell:
             known[topic] = farewell
     return known
+
+
+def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Return by topic, at most REMOVED_CAP, what was `removed` earlier or is so when `now` takes the place of `before`.
+
+    Each is as it was told last, with the components of all times; what has come back is left out.
+    """
+    found = dict(removed)
+    for topic, payload in before.items():
+        if topic not in now or _farewell(payload, now[topic]):
+            found[topic] = _with_components_of(payload, found.get(topic, ""))
+    left = {topic: payload for topic, payload in found.items() if topic not in now or _farewell(payload, now[topic])}
+    return dict(list(left.items())[-REMOVED_CAP:])
+
+
+def _with_components_of(payload: str, earlier: str) -> str:
+    """Return a device with those components as well that only an earlier payload had."""
+    missing = {key: one for key, one in _components(earlier).items() if key not in _components(payload)}
+    if not missing:
+        return payload
+    device = json.loads(payload)
+    return json.dumps(
+        {**device, COMPONENTS: {**device.get(COMPONENTS, {}), **missing}}, ensure_ascii=False, separators=(",", ":")
+    )
 
 
 def _farewell(before: str, now: str) -> str:

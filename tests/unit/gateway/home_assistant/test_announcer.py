@@ -9,13 +9,20 @@ import json
 import pytest
 
 import gateway.home_assistant.announcer as module
-from gateway.home_assistant.announced import read_announced, write_announced
 from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
 from shared.errors import BrokerError
 from tests.unit.gateway.home_assistant.homes import home_of, nodes_of
 
 STATES = ("states", "", False)
+
+
+def read_announced(path):
+    return json.loads(path.read_text())
+
+
+def write_announced(path, messages):
+    path.write_text(json.dumps(messages))
 
 
 @pytest.fixture(autouse=True)
@@ -236,3 +243,69 @@ async def test_who_wants_no_home_assistant_takes_all_back(tmp_path):
         stage.announcer.connected()
         await stage.until_states()
     assert stage.take() == [("camera", ""), ("node-1", ""), STATES[:2]]
+
+
+# a Home Assistant that was not running when something was removed
+
+
+def cmps(payload):
+    return {key: set(one) for key, one in json.loads(payload)["cmps"].items()} if payload else {}
+
+
+async def test_what_was_removed_is_told_and_removed_again_at_the_next_birth_message(tmp_path):
+    stage = Stage(tmp_path / "told.json", {"camera": device("x", "y"), "gone": device("z")})
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_states()
+        stage.wanted = {"camera": device("x")}
+        stage.announcer.changed()
+        await stage.until_states(2)
+        stage.take()
+        stage.announcer.heard("online")
+        await stage.until_states(1)
+        told = [(topic, payload, retain) for topic, payload, retain in stage.heard if (topic, payload) != STATES[:2]]
+        assert ("gone", device("z"), False) in told
+        assert told.index(("gone", "", True)) > told.index(("gone", device("z"), False))
+        of_camera = [(payload, retain) for topic, payload, retain in told if topic == "camera"]
+        assert [set(cmps(payload)) for payload, _ in of_camera] == [{"x"}, {"x", "y"}, {"x", "y"}, {"x"}]
+        assert [retain for _, retain in of_camera] == [True, False, True, True]
+        assert cmps(of_camera[2][0])["y"] == {"p"}, "its platform alone removes a component"
+        stage.take()
+        stage.announcer.heard("online")
+        await stage.until_states(1)
+        assert stage.take()[:-1] == [("camera", device("x"))], "once is enough"
+
+
+async def test_what_was_removed_is_kept_over_a_restart_until_a_birth_message(tmp_path):
+    path = tmp_path / "told.json"
+    write_announced(path, {"camera": device("x"), "gone": device("z")})
+    for _ in range(2):
+        stage = Stage(path, {"camera": device("x")})
+        async with running(stage):
+            stage.announcer.connected()
+            await stage.until_states()
+        assert ("gone", "") in stage.take()
+    stage = Stage(path, {"camera": device("x")})
+    async with running(stage):
+        stage.announcer.heard("online")
+        await stage.until_states()
+        assert ("gone", "") in stage.take()
+        stage.announcer.heard("online")
+        await stage.until_states()
+        assert ("gone", "") not in stage.take()
+
+
+async def test_what_has_come_back_is_not_removed_again(tmp_path):
+    path = tmp_path / "told.json"
+    stage = Stage(path, {"camera": device("x"), "gone": device("z")})
+    async with running(stage):
+        stage.announcer.connected()
+        await stage.until_states()
+        for number, wanted in enumerate([{"camera": device("x")}, {"camera": device("x"), "gone": device("z")}]):
+            stage.wanted = wanted
+            stage.announcer.changed()
+            await stage.until_states(2 + number)
+        stage.take()
+        stage.announcer.heard("online")
+        await stage.until_states()
+        assert ("gone", "") not in stage.take()

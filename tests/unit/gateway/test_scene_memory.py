@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from gateway.scene_memory import FILE, SceneMemory
+from tests.unit.gateway.scene.filming import Camera, person
+
+
+def kept(*, away_s=0.0):
+    gate = Camera()
+    gate.film(person(100), frames=5)
+    return gate.scene.keep(gate.now()).model_copy(update={"away_s": away_s})
+
+
+def aged(folder, seconds):
+    """As though it was written so long ago."""
+    then = time.time() - seconds
+    os.utime(folder / FILE, (then, then))
+
+
+def test_what_is_remembered_is_taken_once_by_the_next_run(tmp_path):
+    memory = SceneMemory(tmp_path)
+    assert memory.cameras == ()
+    scene = kept()
+    memory.remember("gate", scene, away=False)
+    memory.write()
+    aged(tmp_path, 30)
+    after = SceneMemory(tmp_path)
+    assert after.cameras == ("gate",)
+    taken = after.take("gate")
+    assert taken.objects == scene.objects
+    assert taken.away_s == pytest.approx(30, abs=2)
+    assert after.take("gate") is None
+
+
+def test_a_camera_that_was_away_before_is_so_for_longer(tmp_path):
+    memory = SceneMemory(tmp_path)
+    memory.remember("gate", kept(away_s=40), away=True)
+    memory.write()
+    assert SceneMemory(tmp_path).take("gate").away_s == pytest.approx(40, abs=2)
+
+
+def test_a_scene_with_nothing_open_is_not_kept(tmp_path):
+    memory = SceneMemory(tmp_path)
+    memory.remember("gate", kept(), away=False)
+    memory.remember("gate", Camera().scene.keep(0.0), away=False)
+    memory.write()
+    assert SceneMemory(tmp_path).cameras == ()
+
+
+def test_while_something_is_there_the_file_tells_that_the_gateway_is_too(tmp_path, monkeypatch):
+    memory = SceneMemory(tmp_path)
+    memory.remember("gate", kept(), away=False)
+    memory.write()
+    aged(tmp_path, 300)
+    later = time.monotonic() + 60
+    monkeypatch.setattr("gateway.scene_memory.time.monotonic", lambda: later)
+    memory.touch()
+    assert SceneMemory(tmp_path).take("gate").away_s < 60
+
+
+def test_damaged_ones_are_said_and_forgotten(tmp_path, caplog):
+    (tmp_path / FILE).write_text('{"gate": {"scene": {"objects": [{}]}}}')
+    assert SceneMemory(tmp_path).cameras == ()
+    assert "will have no end" in caplog.text

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from gateway import state_file
+from gateway.state_file import StateFile
+
+Names = dict[str, str]
+
+
+def file_at(path):
+    return StateFile(path, Names, "names are lost")
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "state" / "names.json"
+    assert file_at(path).read() is None
+    file_at(path).write({"a/config": '{"name":"Haustür"}', "b/config": ""})
+    assert file_at(path).read() == {"a/config": '{"name":"Haustür"}', "b/config": ""}
+    assert [file.name for file in path.parent.iterdir()] == ["names.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 1}', b"\xff\xfe", b'{"a": "b"', b"\0" * 4096])
+def test_a_file_that_is_damaged_is_said_and_is_no_obstacle(tmp_path, content, caplog):
+    path = tmp_path / "names.json"
+    path.write_bytes(content)
+    assert file_at(path).read() is None
+    assert f"{path} cannot be read" in caplog.text
+    assert "names are lost" in caplog.text
+    file_at(path).write({"a": "b"})
+    assert file_at(path).read() == {"a": "b"}
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "names.json"
+    file_at(path).write({"a": "b"})
+    monkeypatch.setattr(state_file, "LARGEST_FILE_BYTES", 5)
+    assert file_at(path).read() is None
+    assert "larger than 5 bytes" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, caplog):
+    path = tmp_path / "file" / "names.json"
+    path.parent.write_bytes(b"no folder")
+    file = file_at(path)
+    for _ in range(3):
+        file.write({"a": "b"})
+    assert caplog.text.count("cannot be written") == 1
+    path.parent.unlink()
+    file.write({"a": "b"})
+    assert file.read() == {"a": "b"}
+
+
+def test_it_is_known_how_long_ago_it_held(tmp_path):
+    path = tmp_path / "names.json"
+    file = file_at(path)
+    assert file.age_s() == 0
+    file.touch()
+    file.write({})
+    hour_ago = time.time() - 3600
+    os.utime(path, (hour_ago, hour_ago))
+    assert file.age_s() == pytest.approx(3600, abs=60)
+    file.touch()
+    assert file.age_s() < 60
+    tomorrow = time.time() + 86400
+    os.utime(path, (tomorrow, tomorrow))
+    assert file.age_s() == 0, "the clock was set back"
