@@ -149,6 +149,8 @@ class Observer:
                 detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=heard_at
             )
             await self._tell(name, update)
+            if scene.settled:
+                await self._cameras.settled(name)
         await self._tell_snapshots(name, update, fetch)
 
     def _scene(self, name: str) -> Scene | None:
@@ -184,6 +186,8 @@ class Observer:
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._tell(name, scene.clear(now, EndReason.DETECTION_OFF))
+            if online:  # it stays so when detection is switched on again
+                await self._cameras.settled(name)
         elif self._cameras.finished(name):
             await self._tell(name, scene.clear(now, EndReason.CAMERA_ENDED))
         elif not online and not scene.away:
@@ -215,8 +219,6 @@ class Observer:
         for trigger in update.triggers:
             self._events.put(topics.TRIGGERS, trigger, name)
             self._notify(trigger)
-        if scene.settled:
-            await self._cameras.settled(name)
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
-from gateway.home_assistant.removal import removals, remember_removed, together
+from gateway.home_assistant.removal import remember_removed, removals, together
 from gateway.state_file import StateFile
 from shared.errors import BrokerError
 

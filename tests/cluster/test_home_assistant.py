@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from pathlib import Path
 
+import cv2
 import pytest
 
 from gateway.broker import own_broker
@@ -13,6 +15,8 @@ from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from tests.cluster.test_home import RIGHT_AGAIN_S, home
 from tests.home_assistant import installed, running_home_assistant
+
+ASTRONAUT = Path(__file__).parents[1] / "photos/astronaut.jpg"
 
 pytestmark = pytest.mark.timeout(1500)  # it is installed on first use
 
@@ -62,3 +66,93 @@ async def test_somebody_who_walks_through_the_footage_turns_up_in_home_assistant
             await assistant.restart()
         await assistant.until_states(RIGHT_AGAIN_S, switch__street_detect="on", sensor__deepthings_pi_1_state="online")
         await assistant.until_states(60, **{OCCUPANCY: "on"})
+
+
+# somebody who stands at the door
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    """A video in which somebody stands all the time."""
+    path = tmp_path_factory.mktemp("video") / "standing.mp4"
+    picture = cv2.imread(str(ASTRONAUT))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 5, (picture.shape[1], picture.shape[0]))
+    for _ in range(100):
+        writer.write(picture)
+    writer.release()
+    return path
+
+
+RINGS = {
+    "trigger": {
+        "platform": "mqtt", "topic": "deepthings/detections/street/trigger",
+        "value_template": "{{ value_json.name }}", "payload": "person_appeared",
+    },
+    "left": {
+        "platform": "mqtt", "topic": "deepthings/detections/street/trigger",
+        "value_template": "{{ value_json.name }}", "payload": "person_left",
+    },
+    "occupied": {"platform": "state", "entity_id": "binary_sensor.street_person_occupancy", "from": "off", "to": "on"},
+    "empty": {"platform": "state", "entity_id": "binary_sensor.street_person_occupancy", "to": "off"},
+    "event": {
+        "platform": "mqtt", "topic": "deepthings/detections/street/event",
+        "value_template": "{{ value_json.type }}", "payload": "new",
+    },
+}  # fmt: skip
+
+
+def rings(heard):
+    return [topic.rpartition("-")[2] for topic, _ in heard.said if "/bridge/request/rung-" in topic]
+
+
+async def test_somebody_who_stands_at_the_door_rings_once_whatever_is_restarted(python, standing, tmp_path):
+    broker = Address(LOOPBACK, free_port())
+    async with contextlib.AsyncExitStack() as stack:
+        brokers = await stack.enter_async_context(contextlib.AsyncExitStack())
+        await brokers.enter_async_context(own_broker(broker))
+        assistant = await stack.enter_async_context(running_home_assistant(python, tmp_path / "home-assistant"))
+        await assistant.set_up_mqtt(broker)
+        for name, trigger in RINGS.items():
+            ring = {"topic": f"deepthings/bridge/request/rung-{name}", "payload": "{}"}
+            await assistant.automate(f"ring_{name}", trigger, {"service": "mqtt.publish", "data": ring})
+        (tmp_path / "gateway").mkdir()
+        said = {
+            "cameras": {"street": {"source": str(standing), "fps": 5, "snapshots": {"enabled": False}}},
+            "home_assistant": {"per_entity": assistant.version < (2024, 11)},
+        }
+        surroundings = home(tmp_path / "gateway", "pi-1", "pi-2", broker=broker, **said)
+        cluster, heard, options = await stack.enter_async_context(surroundings)
+        await assistant.until_states(60, **{OCCUPANCY: "on"})
+        first = sorted(rings(heard))
+        assert first in (["event", "trigger"], ["event", "occupied", "trigger"])  # it may have been unknown before
+
+        async def gateway_again(number):
+            cluster.signal(cluster.gateway, number)
+            await cluster.gateway.process.wait()
+            await assistant.until_states(**{OCCUPANCY: "unavailable"})
+            await cluster.start_gateway(*options)
+
+        async def edge_again():
+            name = "pi-1" if '"node":"pi-1"' in heard.text("cameras/street/stats") else "pi-2"
+            cluster.signal(cluster.edges[name], signal.SIGKILL)
+            await cluster.edges[name].process.wait()
+            await assistant.until_states(**{OCCUPANCY: "unavailable"})
+            await cluster.start_edge(name)
+
+        async def broker_again():
+            await brokers.aclose()
+            await assistant.until_states(**{OCCUPANCY: "unavailable"})
+            await brokers.enter_async_context(own_broker(broker))
+
+        for restart in (
+            lambda: gateway_again(signal.SIGTERM),
+            edge_again,
+            lambda: gateway_again(signal.SIGKILL),
+            broker_again,
+            lambda: gateway_again(signal.SIGKILL),
+            edge_again,
+        ):
+            await restart()
+            await assistant.until_states(40, **{OCCUPANCY: "on"})
+        assert sorted(rings(heard)) == first
+        assert {event["type"] for event in heard.all("detections/street/event")} <= {"new", "update"}

@@ -312,6 +312,37 @@ async def test_a_camera_that_went_while_the_gateway_was_away_disappears(python, 
             )
 
 
+async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_is_back(python, tmp_path):
+    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
+    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
+        await home.set_up_mqtt(broker)
+        configuration = supported(home, home_of())
+        async with speaking(broker, path, configuration) as spoken:
+            await home.until_states(
+                binary_sensor__garage_car_occupancy="off", binary_sensor__garage_person_occupancy="off"
+            )
+            await home.stop()
+            garage = configuration.cameras["garage"]
+            less = garage.model_copy(update={"objects": garage.objects.model_copy(update={"track": ("person",)})})
+            spoken.configuration = configuration.model_copy(update={"cameras": {"garage": less}})
+            spoken.announcer.changed()
+
+            async def told():
+                return await asyncio.to_thread(lambda: "front_door" not in path.read_text())
+
+            await home.until("the removal", told)
+            await home.start()
+            await home.until_states(
+                binary_sensor__front_door_person_occupancy=None,
+                switch__front_door_detect=None,
+                binary_sensor__garage_car_occupancy=None,
+                binary_sensor__garage_person_occupancy="off",
+            )
+            devices = await home.ask({"type": "config/device_registry/list"})
+            assert "Front door" not in {device["name"] for device in devices[0]}
+        assert complaints(home) == []
+
+
 def told_by(spoken, *, per_entity):
     way = spoken.configuration.home_assistant.model_copy(update={"per_entity": per_entity})
     spoken.configuration = spoken.configuration.model_copy(update={"home_assistant": way})
@@ -328,7 +359,9 @@ async def test_another_way_of_discovery_keeps_all_entities(house):
     told_by(spoken, per_entity=True)
 
     async def told():
-        return await asyncio.to_thread(lambda: "binary_sensor/deepthings_camera" in spoken.announcer._path.read_text())
+        return await asyncio.to_thread(
+            lambda: "binary_sensor/deepthings_camera" in spoken.announcer._file.path.read_text()
+        )
 
     async def same():
         return (await home.states()).keys() == before.keys()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 
 import pytest
@@ -92,3 +93,110 @@ async def test_a_change_is_followed_to_its_end_however_slow_the_broker_is(withou
         await slow.wait()
         while count(house):  # noqa: ASYNC110  (what is retained is no event)
             await asyncio.sleep(0)
+
+
+# starts and stops
+
+
+async def there(house):
+    await house.hear()
+    await settled(house)
+
+
+def kinds(house):
+    """The beginnings and ends of events so far."""
+    told = [event.type for topic, event, _ in house.home._events._waiting._queue if topic is topics.EVENTS]
+    return [kind for kind in told if kind != "update"]
+
+
+def triggers(house):
+    return [one.name for topic, one, _ in house.home._events._waiting._queue if topic is topics.TRIGGERS]
+
+
+async def test_nothing_is_published_of_a_camera_until_its_first_frames_were_processed(without_snapshots):
+    house = without_snapshots
+    await house.home.born()
+    await there(house)
+    await show(house, 1)
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+    assert not [where for where in house.bus.retained if where.startswith("detections/")]
+    await show(house, 2, 3)
+    assert count(house) == 1
+    said = [where for where, _ in house.bus.said]
+    assert house.bus.retained["cameras/door/availability"] == b"online"
+    last = max(index for index, where in enumerate(said) if where == "cameras/door/availability")
+    assert last > said.index("detections/door/person"), "who sees that it is online knows what it sees"
+
+
+async def test_after_a_restart_somebody_who_is_still_there_is_told_by_nothing(without_snapshots):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    assert kinds(house) == ["new"]
+    await house.home.farewell()
+    assert count(house) == 0
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    again.bus.retained = dict(house.bus.retained)
+    await again.home.born()
+    await there(again)
+    await show(again, 10)
+    assert count(again) == 0, "what it sees is not known after one frame"
+    await show(again, 11, 12)
+    assert count(again) == 1
+    assert kinds(again) == triggers(again) == []
+
+
+async def test_a_gateway_that_was_killed_knows_what_was_open(without_snapshots):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    await there(again)
+    assert again.home._observer.occupied("door")
+    await show(again, 10, 11, 12)
+    assert kinds(again) == triggers(again) == []
+
+
+async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    long_ago = time.time() - 300
+    os.utime(house.folder / "scenes.json", (long_ago, long_ago))
+    again = House(house.folder, cameras={})
+    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    async with running(again.home._observer.run()):
+        async with asyncio.timeout(10):
+            while not kinds(again):  # noqa: ASYNC110  (a queue of events tells nobody of its growth)
+                await asyncio.sleep(0)
+    assert kinds(again) == ["end"]
+    assert triggers(again) == ["person_left"]
+
+
+async def test_while_the_camera_is_away_it_is_gone_before_its_counts_are_none(without_snapshots):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    house.bus.said.clear()
+    await house.hear(state=State.OFFLINE, reason="no route")
+    await settled(house)
+    said = [where for where, _ in house.bus.said]
+    assert said.index("cameras/door/availability") < said.index("detections/door/person")
+    assert house.bus.retained["cameras/door/availability"] == b"offline"
+    assert kinds(house) == ["new"], "it may be back soon"
+    await there(house)
+    assert house.bus.retained["cameras/door/availability"] == b"offline", "no frame has come since"
+    await show(house, 10, 11, 12)
+    assert house.bus.retained["cameras/door/availability"] == b"online"
+    assert kinds(house) == ["new"]
+
+
+async def test_a_source_that_has_come_to_its_end_ends_all_at_once(without_snapshots):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    await house.hear(state=State.OFFLINE, ended=True, reason="ended")
+    await settled(house)
+    assert kinds(house) == ["new", "end"]
+    assert triggers(house) == ["person_appeared", "person_left"]
