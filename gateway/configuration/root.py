@@ -104,7 +104,7 @@ class Configuration(Section):
     hooks: Hooks = Hooks()
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """Where what was set by MQTT is kept over restarts."""
+    """Where is kept what outlives a restart: what was set by MQTT, open events, who serves which camera."""
 
     def objects_of(self, camera: str) -> Objects:
         """Which objects count for one camera."""
