@@ -166,7 +166,7 @@ from edge.cameras.process import start_agent
 from shared.addresses import Address
 
 async def main():
-    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9))
+    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9), "mine")
     print(process.pid, flush=True)
     await process.wait()
 
