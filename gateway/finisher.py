@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.detection import Detector, Findings
 from gateway.proofs import PictureFolder, Verifier, fetch_picture
 from shared import topics
-from shared.errors import DeepThingsError, PeerLostError
+from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.frames import Outcome
 from shared.letterbox import Letterbox
 from shared.messages import FrameDetections, Latency, Verification
@@ -99,9 +99,12 @@ class Finisher:
         )
         if self._decided(info.frame):
             return  # its owner has given it up meanwhile: it was told so, and so it stays
+        if not self._bus.connected.is_set():
+            raise BrokerError("not published: there is no connection to the broker")
         detections = self._detections(assembly, findings)
-        await self._bus.publish(topics.DETECTIONS, detections, info.camera)
         decide(assembly, Outcome.PUBLISHED)
+        # In the same turn of the loop: were we killed now, nobody would have seen a frame whose owner is not told.
+        await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._picture(assembly))
