@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import time
@@ -28,8 +27,10 @@ from gateway.catalogue import DEFAULT_MODEL, open_model
 from gateway.methods import Method
 from shared.cli.options import Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.service import run_service, run_together
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from benchmarks.setting import Setting
@@ -135,7 +136,12 @@ def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) ->
         def tell(number: int, text: str) -> None:
             progress.update(task, completed=number, description=text)
 
-        asyncio.run(campaign.run(wanted, tell))
+        async def measure(stop: asyncio.Event) -> None:
+            await run_together(campaign.run(wanted, tell), stop.wait())
+            if stop.is_set():
+                raise DeepThingsError(f"stopped; what is measured is kept in {campaign.folder}")
+
+        run_service(measure)
         progress.update(task, completed=len(wanted), description="measured")
     for setting, reason in campaign.failures.items():
         _say(console, f"Not measured: {setting}: {reason}")

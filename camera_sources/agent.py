@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,9 +12,11 @@ from typing import TYPE_CHECKING
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.frames import FrameCounts, FrameInfo, Outcome
-from shared.messages import REASON_CAP, State
+from shared.messages import REASON_CAP, STOPPED, State
+from shared.service import cancel_in_order, run_together
+from shared.signals import end_at_once
 from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Ready, Report
+from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -52,11 +52,11 @@ STOP_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One camera: its name, and the edge that it feeds. It ends when `parent`, if any, is not its parent any more."""
+    """One camera: its name, the edge that it feeds, and the token that makes it known there when it comes again."""
 
     camera: str
     edge: Address
-    parent: int | None = None
+    token: str = ""
 
 
 class CameraAgent:
@@ -68,7 +68,7 @@ class CameraAgent:
         self._reader = reader
         self._session = f"{time.time_ns() // 1_000_000:x}"
         self._backoff = Backoff()
-        self._under_way: set[int] = set()
+        self._under_way: dict[int, str] = {}
         self._credit = 0
         self._connection: Connection | None = None
         self._changed = asyncio.Event()
@@ -86,23 +86,20 @@ class CameraAgent:
             lambda superseded: _tell(loop, self._on_shot, superseded), lambda: _tell(loop, self._ended.set)
         )
         feeding = asyncio.create_task(self._feed())
-        finished = asyncio.create_task(self._until_finished())
-        stopping = asyncio.create_task(stop.wait())
         watching = asyncio.create_task(self._watch())
+        others = [asyncio.create_task(self._until_finished()), asyncio.create_task(stop.wait())]
         try:
-            await asyncio.wait([feeding, finished, stopping, watching], return_when=asyncio.FIRST_COMPLETED)
-        finally:
+            await asyncio.wait([feeding, watching, *others], return_when=asyncio.FIRST_COMPLETED)
             self._reader.stop()
-            for task in (finished, stopping, watching):
-                task.cancel()
             await asyncio.to_thread(self._reader.join, STOP_S)
             await self._drain(STOP_S if stop.is_set() else 0.0)
-            await self._last_report()
-            feeding.cancel()
-            await asyncio.gather(feeding, finished, stopping, watching, return_exceptions=True)
-        for task in (feeding, watching):
-            if not task.cancelled():
-                task.result()
+            await self._last_report(stopped=stop.is_set())
+        finally:
+            self._reader.stop()
+            ended = [task for task in (feeding, watching) if task.done()]
+            await cancel_in_order([watching, *others, feeding])
+        for task in ended:
+            task.result()
         if self._reader.error is not None:
             raise self._reader.error
 
@@ -113,11 +110,8 @@ class CameraAgent:
         self._changed.set()
 
     async def _watch(self) -> None:
-        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs.
-
-        Returns when whoever started this process is gone.
-        """
-        while self._config.parent in {None, os.getppid()}:
+        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs."""
+        while True:
             now = time.monotonic()
             before, self._condition = self._condition, self._reader.health.condition(now)
             if (before.state, before.reason) != (self._condition.state, self._condition.reason):
@@ -126,7 +120,6 @@ class CameraAgent:
             if self._reader.hangs(now):
                 await self._end_hung()
             await asyncio.sleep(CHECK_S)
-        log.warning("camera %s: whoever started this process is gone; it ends", self._config.camera)
 
     def _log(self, condition: Condition) -> None:
         name = self._config.camera
@@ -146,8 +139,7 @@ class CameraAgent:
                     self._connection.finish()
             except (DeepThingsError, TimeoutError) as error:
                 log.warning("camera %s: the edge was not told: %s", self._config.camera, error)
-        sys.stderr.flush()
-        os._exit(HUNG_EXIT_CODE)
+        end_at_once(HUNG_EXIT_CODE)
 
     async def _feed(self) -> None:
         """Connect, and again whenever the connection is lost."""
@@ -165,15 +157,15 @@ class CameraAgent:
         """One connection: both directions at once, until one of them fails."""
         connection = await Connection.open(self._config.edge, Traffic())
         try:
-            await connection.send(Camera(camera=self._config.camera))
+            hello = Camera(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
+            await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._send_frames(connection))
-                both.create_task(self._send_reports(connection))
-                both.create_task(self._hear(connection))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from group
+            await run_together(
+                self._hear(connection),  # first: of several failures, why we are refused is the one that counts
+                self._send_frames(connection),
+                self._send_reports(connection),
+            )
         finally:
             connection.close()
             self._disconnected()
@@ -184,9 +176,10 @@ class CameraAgent:
             self._changed.clear()
             while self._credit and (shot := self._take_fresh()) is not None:
                 self._credit -= 1
-                self._under_way.add(shot.number)
+                frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
+                self._under_way[shot.number] = frame
                 info = FrameInfo(
-                    frame=f"{self._config.camera}-{self._session}-{shot.number:06d}",
+                    frame=frame,
                     camera=self._config.camera,
                     number=shot.number,
                     captured_at=shot.captured_at,
@@ -205,15 +198,16 @@ class CameraAgent:
         return shot
 
     async def _send_reports(self, connection: Connection) -> None:
-        while not self._leaving:
+        while True:
             self._report_due.clear()
-            now = self._reader.health.condition(time.monotonic())
-            await connection.send(
-                Report(
-                    counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
-                    height=now.height,
-                )
-            )  # fmt: skip
+            if not self._leaving:  # else the last one is sent already
+                now = self._reader.health.condition(time.monotonic())
+                await connection.send(
+                    Report(
+                        counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
+                        height=now.height,
+                    )
+                )  # fmt: skip
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REPORT_S):
                     await self._report_due.wait()
@@ -225,14 +219,17 @@ class CameraAgent:
                 self._credit += 1
                 self._backoff.reset()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
-                self._under_way.discard(header.number)
+                del self._under_way[header.number]
                 self.counts.count(header.outcome)
                 self._settled.set()
             elif isinstance(header, Control):
                 self._obey(header)
             self._changed.set()
 
-    def _obey(self, control: Control) -> None:
+    def _obey(self, order: Control) -> None:
+        control = order.model_copy(update={"look": False})
+        if order.look:
+            self._reader.selection.look()
         if control != self._control:
             level = logging.DEBUG if self._control is None else logging.INFO  # the first is mostly as it was started
             log.log(level, "camera %s: %s", self._config.camera, _in_words(control))
@@ -240,11 +237,11 @@ class CameraAgent:
             self._reader.selection.instruct(detect=control.detect, fps=control.fps)
 
     def _disconnected(self) -> None:
-        """What was under way at the edge will not be heard of again."""
-        for _ in self._under_way:
-            self.counts.count(Outcome.NO_EDGE)
-        self._under_way.clear()
+        """Wait with what was under way: the edge tells what became of it when we are there again."""
         self._connection = None
+        for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # none, unless edges never tell
+            del self._under_way[number]
+            self.counts.count(Outcome.NO_EDGE)
         self._changed.set()
         self._settled.set()
 
@@ -263,8 +260,8 @@ class CameraAgent:
         except TimeoutError:
             log.info("camera %s: %s frames had no end", self._config.camera, self.counts.under_way)
 
-    async def _last_report(self) -> None:
-        """Close the account: what is still under way counts as stopped."""
+    async def _last_report(self, *, stopped: bool) -> None:
+        """Close the account: what is still under way counts as stopped. `stopped`: the source has not ended itself."""
         if self._reader.mailbox.take() is not None:
             self.counts.count(Outcome.NO_EDGE if self._connection is None else Outcome.STOPPED)
         for _ in self._under_way:
@@ -275,7 +272,7 @@ class CameraAgent:
             return
         self._leaving = True
         try:
-            why = str(self._reader.error or "ended")[:REASON_CAP]
+            why = str(self._reader.error or (STOPPED if stopped else "ended"))[:REASON_CAP]
             await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
             connection.finish()
             async with asyncio.timeout(STOP_S):

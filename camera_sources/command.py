@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from camera_sources.opening import open_source
 from camera_sources.reader import Reader
 from camera_sources.redaction import Secrets
 from camera_sources.selection import Selection
-from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings
 from camera_sources.source import LiveSource
 from shared.cli.options import ADDRESS, NAME, verbose_option
 from shared.errors import ConfigurationError
+from shared.processes import end_with_parent
 from shared.service import configure_logging, run_service
+from shared.signals import end_at_once
 
 if TYPE_CHECKING:
     from shared.addresses import Address
@@ -55,6 +58,8 @@ def command(
     A password in --source is seen by all who see the processes of this machine: --settings - is for those.
     """
     configure_logging(verbose)
+    if parent is not None:
+        end_with_parent(parent, f"camera {name}: whoever started this process is gone; it ends")
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
@@ -63,10 +68,10 @@ def command(
         reader = _reader_as_told(frames=frames, every_frame=every_frame)
     else:
         raise click.UsageError("--settings reads standard input only: write --settings -")
-    run_service(lambda stop: CameraAgent(AgentConfig(name, edge, parent), reader).run(stop))
+    config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
+    run_service(lambda stop: CameraAgent(config, reader).run(stop))
     if reader.running:  # in a driver: the interpreter must not be taken down around it
-        sys.stderr.flush()
-        os._exit(0)
+        end_at_once(0)
 
 
 def _reader_of(source: str, *, loop: bool, fps: float | None, frames: int, every_frame: bool) -> Reader:

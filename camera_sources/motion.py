@@ -37,13 +37,18 @@ class MotionGate:
         self._seen_at = -math.inf
         self._moved_at = -math.inf
         self._passed_at = -math.inf
+        self._look = True
+
+    def look(self) -> None:
+        """Let pictures pass for a while although nothing moves: whoever looks at them does not know the scene."""
+        self._look = True
 
     def passes(self, picture: Pixels, now: float) -> bool:
         """Whether to send on a picture, uint8 BGR (H, W, 3), that came at `now` (seconds, never going back)."""
         if not self._settings.enabled:
             return True
-        if self._moves(picture, now):
-            self._moved_at = now
+        if self._moves(picture, now) or self._look:
+            self._moved_at, self._look = now, False
         held = now - self._moved_at <= self._settings.hold
         if held or now - self._passed_at >= self._settings.keep_alive:
             self._passed_at = now

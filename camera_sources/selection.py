@@ -34,6 +34,10 @@ class Selection:
         """The source was opened again: its first picture is wanted."""
         self._pace = Pace(self._fps)
 
+    def look(self) -> None:
+        """Send pictures on for a while although nothing moves. May come from another thread."""
+        self._motion.look()
+
     def wants(self, now: float) -> bool:
         """Whether a picture that came at `now` (seconds of a clock that never goes back) is worth decoding."""
         return self._pace.wants(now)

@@ -12,6 +12,9 @@ from shared.errors import ConfigurationError
 from shared.polygons import Polygons
 from shared.section import Section
 
+TOKEN_VARIABLE = "DEEPTHINGS_AGENT_TOKEN"  # noqa: S105  (its name, not the token)
+"""Of the environment: what an agent presents itself with to the edge that started it; no other user sees it there."""
+
 Sides = tuple[float, float, float, float]
 
 

@@ -28,7 +28,6 @@ from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
-from shared.frames import Outcome
 from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
@@ -49,6 +48,9 @@ STATS_S = 1.0
 
 VITALS_S = 30.0
 """How often it does while it does not: load and temperature are among it."""
+
+GOODBYE_S = 1.0
+"""When an edge stops, the gateway has so long to say which of its last frames were published."""
 
 
 class EdgeNode:
@@ -103,7 +105,8 @@ class EdgeNode:
     async def _say_goodbye(self, stop: asyncio.Event) -> None:
         """While everything still runs: frames that will not be finished are reported, and the last figures."""
         await stop.wait()
-        self._owner.give_up(Outcome.STOPPED)
+        await self._owner.leave(GOODBYE_S)
+        await self._supervisor.close()
         await self._cameras.close()
         with contextlib.suppress(BrokerError):
             await self._bus.publish(topics.NODE_STATS, self._stats(), self._config.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +35,31 @@ log = logging.getLogger(__name__)
 NO_ANSWER_GRACE_S = 5.0
 """The gateway ends every frame by its deadline; an owner that hears nothing so long after gives the frame up."""
 
+ANSWER_WITHIN_S = 15.0
+"""Whether a frame that is given up was published all the same, only the gateway knows: so long it is asked. An edge
+that was frozen has a new connection to the broker by then."""
+
+ASK_AGAIN_S = 1.0
+"""It answers in milliseconds; the question, or a connection, may be lost."""
+
+ASKED_CAP = 1000
+"""Frames in one question; more of them wait for the next."""
+
+PICTURE_KEPT_S = 10.0
+"""After a frame is published, its picture is fetched for snapshots; that takes less, or fails."""
+
 CHECK_S = 0.1
 """How often leases and deadlines are looked at; leases last a second or more."""
+
+
+@dataclass(slots=True)
+class GivenUp:
+    """A frame that is to be dropped with this outcome, unless the gateway knows of another. Times are monotonic."""
+
+    outcome: Outcome
+    finished: Callable[[Outcome], None]
+    answer_by: float
+    ask_at: float
 
 
 @dataclass(slots=True)
@@ -62,10 +86,14 @@ class Owner:
         self._has_work = has_work
         self._work: Work | None = None
         self._frames: dict[str, OwnedFrame] = {}
+        self._given_up: dict[str, GivenUp] = {}
+        self._published: dict[str, tuple[float, OwnedFrame]] = {}
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._others: set[str] = set()
         self._experience = Experience(node)
         self._told_overdue = 0
+        self._leaving = False
+        self._answered = asyncio.Event()
         self.queue = TaskQueue(node, Agenda((), {}), lease_s=1.0)
 
     def adopt(self, work: Work) -> None:
@@ -78,23 +106,58 @@ class Owner:
         )
 
     def give_up(self, outcome: Outcome) -> None:
-        """Finish all frames with this outcome."""
-        for frame in list(self._frames):
-            self._finish(frame, outcome)
+        """Finish all frames with this outcome, unless the gateway decided otherwise."""
+        self._ask_for({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
+
+    def inquire(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
+        """Call `finished` with what became of a frame that is not here any more; with `outcome` if nobody knows."""
+        self._ask_for({frame: finished}, outcome)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Take no frames any more and give up those that are here; waits until the gateway has answered, or so long."""
+        self._leaving = True
+        self.give_up(Outcome.STOPPED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._given_up:
+                    self._answered.clear()
+                    await self._answered.wait()
+        for frame in list(self._given_up):
+            self._finish(frame, self._given_up[frame].outcome)
+
+    def _ask_for(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
+        now = time.monotonic()
+        for frame, finished in frames.items():
+            if frame not in self._given_up:
+                self.queue.drop_frame(frame)
+                self._given_up[frame] = GivenUp(outcome, finished, now + ANSWER_WITHIN_S, now)
+        self._ask(now)
+
+    def _ask(self, now: float, *, all_again: bool = False) -> None:
+        """Ask for the outcomes of frames that are due to be asked for, and finish those that have waited too long."""
+        for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
+            log.warning("%s: no answer from the gateway", frame)
+            self._finish(frame, self._given_up[frame].outcome)
+        due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][:ASKED_CAP]
+        if not due:
+            return
+        for frame in due:
+            self._given_up[frame].ask_at = now + ASK_AGAIN_S
+        self._announce(given_up={frame: self._given_up[frame].outcome for frame in due})
 
     async def accept(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
         """Take a picture, uint8 BGR (H, W, 3); `finished` is called once, with what became of it."""
         work = self._work
-        if work is None:
-            finished(Outcome.NO_PLAN)
+        if self._leaving or work is None:
+            finished(Outcome.STOPPED if self._leaving else Outcome.NO_PLAN)
             return
         begun = time.monotonic()
         letterbox = Letterbox.of((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )
-        if work is not self._work:
-            finished(Outcome.REPLANNED)
+        if self._leaving or work is not self._work:
+            finished(Outcome.STOPPED if self._leaving else Outcome.REPLANNED)
             return
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
@@ -119,8 +182,12 @@ class Owner:
         return work.reuses and (conditions is None or reuse_pays(work.agenda, conditions))
 
     def announce_again(self) -> None:
-        """The gateway may have forgotten: say how many tasks wait."""
-        if self._work is not None and self.queue.openings(time.monotonic()) != Openings():
+        """The gateway may have forgotten how many tasks wait, and we may have missed the end of frames: it tells it."""
+        now = time.monotonic()
+        self._ask(now, all_again=True)
+        for frame in [name for name in self._frames if name not in self._given_up]:
+            self._announce(opened=self._frames[frame].info)
+        if self._work is not None and self.queue.openings(now) != Openings():
             self._announce()
 
     def pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
@@ -159,8 +226,9 @@ class Owner:
         return Tile(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
     def picture(self, frame: str) -> OwnedFrame | None:
-        """A frame that is not finished."""
-        return self._frames.get(frame)
+        """A frame that is not finished, or was published just now."""
+        published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
+        return self._frames.get(frame) or next(iter(published), None)
 
     def on_tile_done(self, done: TileDone) -> None:
         now = time.monotonic()
@@ -200,6 +268,8 @@ class Owner:
             await asyncio.sleep(CHECK_S)
             now = time.monotonic()
             self._requeued(self.queue.expire(now), "its lease ended")
+            self._ask(now)
+            self._published = {camera: kept for camera, kept in self._published.items() if kept[0] > now}
             if self._work is None:
                 continue
             overdue = self.queue.openings(now).overdue
@@ -207,9 +277,10 @@ class Owner:
                 self._announce()
             self._told_overdue = overdue
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
-            for frame in [name for name, owned in self._frames.items() if owned.opened_at < oldest]:
-                log.warning("%s: no answer from the gateway; dropped", frame)
-                self._finish(frame, Outcome.NO_ANSWER)
+            late = {name: owned.finished for name, owned in self._frames.items() if owned.opened_at < oldest}
+            self._ask_for(
+                {name: finished for name, finished in late.items() if name not in self._given_up}, Outcome.NO_ANSWER
+            )
 
     def _requeued(self, tasks: list[Task], reason: str) -> None:
         for task in tasks:
@@ -217,22 +288,25 @@ class Owner:
         if tasks:
             self._announce()
 
-    def _announce(self, opened: FrameInfo | None = None) -> None:
-        assert self._work is not None
+    def _announce(self, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None) -> None:
         openings = self.queue.openings(time.monotonic())
         message = TaskAnnouncement(
-            node=self._node, epoch=self._work.epoch, waiting=openings.waiting, overdue=openings.overdue,
-            near=dict(openings.near), opened=opened,
+            node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=openings.waiting,
+            overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},
         )  # fmt: skip
         self._told_overdue = openings.overdue
         self._bus.post(topics.TASKS, message, self._node)
         self._has_work()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:
-        owned = self._frames.pop(frame, None)
-        if owned is None:
+        owned, given_up = self._frames.pop(frame, None), self._given_up.pop(frame, None)
+        finished = owned.finished if owned is not None else given_up.finished if given_up is not None else None
+        if finished is None:
             return
         self.queue.drop_frame(frame)
         if outcome is not Outcome.PUBLISHED:
             log.info("%s dropped: %s", frame, outcome)
-        owned.finished(outcome)
+        elif owned is not None:
+            self._published[owned.info.camera] = time.monotonic() + PICTURE_KEPT_S, owned
+        finished(outcome)
+        self._answered.set()

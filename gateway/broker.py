@@ -8,6 +8,7 @@ import logging
 import os
 import pwd
 import shutil
+import signal
 import socket
 import tempfile
 from importlib.resources import files
@@ -52,7 +53,7 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
     with tempfile.TemporaryDirectory(prefix="deepthings-") as folder:
         configuration = _write_configuration(Path(folder), listen)
         process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(_user_of_mosquitto()), mosquitto, "-c", str(configuration),
+            *dying_with_parent(_user_of_mosquitto(), number=signal.SIGTERM), mosquitto, "-c", str(configuration),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert process.stderr is not None

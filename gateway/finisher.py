@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.detection import Detector, Findings
 from gateway.proofs import PictureFolder, Verifier, fetch_picture
 from shared import topics
-from shared.errors import DeepThingsError, PeerLostError
+from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.frames import Outcome
 from shared.letterbox import Letterbox
 from shared.messages import FrameDetections, Latency, Verification
@@ -44,14 +44,19 @@ class Finisher:
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
+        decided: Callable[[str], bool],
     ) -> None:
-        """`observe` is called with each frame's detections, how to get its picture while it is not finished, and when
-        it was heard of (monotonic seconds)."""
+        """`observe` is called with each frame's detections, how to get its picture, which its owner keeps so long, and
+        when it was heard of (monotonic seconds).
+
+        `decided` says whether a frame has an outcome already.
+        """
         self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
         self._address_of = address_of
         self._observe = observe
+        self._decided = decided
         self._detector = Detector(partitioned, config.threads)
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
         self._pictures = PictureFolder(config.pictures)
@@ -66,22 +71,25 @@ class Finisher:
         """Wait until every frame so far is published or given up, and its owner told."""
         await self._complete.join()
 
-    async def run(self, done: Callable[[Assembly, Outcome], None]) -> None:
-        """Finish frames until cancelled; `done` is told each frame's outcome."""
+    async def run(self, decide: Callable[[Assembly, Outcome], bool], free: Callable[[Assembly], None]) -> None:
+        """Finish frames until cancelled.
+
+        `decide` is told a frame's outcome the moment it is known; it returns False when there was one already. `free`
+        says that the frame's maps are not needed any more.
+        """
         while True:
             assembly = await self._complete.get()
-            outcome = Outcome.FAILED
             try:
-                await self._finish(assembly)
-                outcome = Outcome.PUBLISHED
+                await self._finish(assembly, decide)
             except DeepThingsError as error:
                 log.warning("%s: %s", assembly.info.frame, error)
             except Exception:  # one frame's failure must not end the others
                 log.exception("%s could not be finished", assembly.info.frame)
-            done(assembly, outcome)
+            decide(assembly, Outcome.FAILED)  # unless it is published
+            free(assembly)
             self._complete.task_done()
 
-    async def _finish(self, assembly: Assembly) -> None:
+    async def _finish(self, assembly: Assembly, decide: Callable[[Assembly, Outcome], bool]) -> None:
         info = assembly.info
         partitioned = self._partitioned
         letterbox = Letterbox.of(
@@ -90,8 +98,14 @@ class Finisher:
         findings = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._detector.detect, assembly.merged.maps, letterbox
         )
+        if self._decided(info.frame):
+            return  # its owner has given it up meanwhile: it was told so, and so it stays
+        if not self._bus.connected.is_set():
+            raise BrokerError("not published: there is no connection to the broker")
         detections = self._detections(assembly, findings)
-        await self._bus.publish(topics.DETECTIONS, detections, info.camera)
+        decide(assembly, Outcome.PUBLISHED)
+        # In the same turn of the loop: were we killed now, nobody would have seen a frame whose owner is not told.
+        await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._picture(assembly), assembly.opened_at)

@@ -8,6 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from gateway.accounts import Accounts
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
@@ -16,6 +17,7 @@ from gateway.data_plane import DataPlane
 from gateway.finisher import Finisher
 from gateway.home import Home
 from gateway.membership import Membership
+from gateway.outcomes import Outcomes
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
 from gateway.replanning import Replanning
@@ -31,6 +33,7 @@ from shared.errors import BrokerError
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
     BridgeState,
+    CameraStats,
     FrameDone,
     Grant,
     Nodes,
@@ -47,7 +50,7 @@ from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.config import GatewayConfig
@@ -57,6 +60,9 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 0.1
 """How often deadlines are looked at; they are seconds away."""
+
+LAST_FRAMES_S = 2.0
+"""When the gateway stops, frames whose tiles are all there have so long to be published."""
 
 NODES_S = 1.0
 """How often the list of nodes is published at most."""
@@ -73,6 +79,7 @@ class Gateway:
         self._broker = config.broker or reached_here(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)
+        self._outcomes = Outcomes()
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
         self._replanning = Replanning(config, model, self._members)
@@ -94,12 +101,20 @@ class Gateway:
             config.reload, self._info,
         )  # fmt: skip
         self._finisher = Finisher(
-            config, self._partitioned, self._bus, self._traffic, self._members.address, self._home.observe
+            config,
+            self._partitioned,
+            self._bus,
+            self._traffic,
+            self._members.address,
+            self._home.observe,
+            lambda frame: self._outcomes.of(frame) is not None,
         )
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
+        self._accounts = Accounts()
         self._nodes_changed = asyncio.Event()
+        self._bus.on(topics.CAMERA_STATS, self._on_camera_stats)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)
         self._bus.on(topics.TASKS, self._on_tasks)
@@ -123,7 +138,7 @@ class Gateway:
                 self._replan(),
                 self._watch_deadlines(),
                 self._report_nodes(),
-                self._finisher.run(self._done),
+                self._finisher.run(self._decide, self._free),
                 self._home.run(),
                 self._watch_broker(broker),
                 self._say_goodbye(stop),
@@ -131,12 +146,16 @@ class Gateway:
             )
 
     async def _say_goodbye(self, stop: asyncio.Event) -> None:
-        """While everything still runs: owners hear that their frames will not be finished."""
+        """While everything still runs: what is complete is published, and owners hear that the rest will not be."""
         await stop.wait()
         for assembly in self._collector.assemblies():
-            done = FrameDone(frame=assembly.info.frame, outcome=Outcome.STOPPED)
-            with contextlib.suppress(BrokerError):
-                await self._bus.publish(topics.OUTCOMES, done, assembly.owner)
+            if not assembly.merged.complete:
+                self._done(assembly, Outcome.STOPPED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_FRAMES_S):
+                await self._finisher.finished()
+        for assembly in self._collector.assemblies():
+            self._decide(assembly, Outcome.STOPPED)
 
     @staticmethod
     async def _watch_broker(broker: asyncio.subprocess.Process | None) -> None:
@@ -227,6 +246,7 @@ class Gateway:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
+            self._tell_accounts(self._accounts.node_lost(name))
         self._nodes_changed.set()
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
@@ -234,6 +254,7 @@ class Gateway:
         self._nodes_changed.set()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
+        self._answer(announcement)
         if announcement.epoch != self._plan.epoch or self._members.online(announcement.node) is None:
             return
         if announcement.opened is not None:
@@ -272,11 +293,33 @@ class Gateway:
 
     # frames
 
+    def _answer(self, announcement: TaskAnnouncement) -> None:
+        """An owner gives frames up: say what became of them, which is what it proposes unless it was decided before.
+
+        Complete ones are about to be published, and answered then.
+        """
+        under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
+        for frame, outcome in announcement.given_up.items():
+            assembly = under_way.get(frame)
+            if (decided := self._outcomes.of(frame)) is not None:
+                self._tell_outcome(frame, announcement.node, decided)
+            elif assembly is None:
+                self._collector.close(frame)  # results that are still on their way must not open it
+                self._outcomes.decide(frame, outcome)
+                self._tell_outcome(frame, announcement.node, outcome)
+            elif not assembly.merged.complete:
+                self._done(assembly, outcome)
+
     def _open(self, info: FrameInfo, owner: str) -> None:
+        """Begin a frame; an owner that has missed its end is told."""
+        if (decided := self._outcomes.of(info.frame)) is not None:
+            self._tell_outcome(info.frame, owner, decided)
+            return
         assembly = self._collector.open(info, owner, time.monotonic())
         if assembly is None and not self._collector.finished(info.frame):
             log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
             self._collector.close(info.frame)
+            self._outcomes.decide(info.frame, Outcome.OVERLOAD)
             self._tell_outcome(info.frame, owner, Outcome.OVERLOAD)
 
     def _on_result(self, result: Result, payload: Payload) -> None:
@@ -323,12 +366,32 @@ class Gateway:
             self._done(assembly, outcome)
 
     def _done(self, assembly: Assembly, outcome: Outcome) -> None:
+        self._decide(assembly, outcome)
+        self._free(assembly)
+
+    def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
+        """Enter a frame's outcome and tell its owner; returns False when it had one already."""
+        info = assembly.info
+        if not self._outcomes.decide(info.frame, outcome):
+            return False
+        self._tell_outcome(info.frame, assembly.owner, outcome)
+        self._home.ended(info.camera, outcome)
+        if (account := self._accounts.decided(info, outcome)) is not None:
+            self._tell_accounts([account])
+        return True
+
+    def _free(self, assembly: Assembly) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
         self._data.drop(assembly.info.frame)
-        self._tell_outcome(assembly.info.frame, assembly.owner, outcome)
 
-        self._home.ended(assembly.info.camera, outcome)
+    def _on_camera_stats(self, _: str, stats: CameraStats) -> None:
+        self._accounts.on_stats(stats)
+
+    def _tell_accounts(self, closed: Iterable[CameraStats]) -> None:
+        """Of cameras whose edge cannot do it any more."""
+        for stats in closed:
+            self._bus.post(topics.CAMERA_STATS, stats, stats.camera)
 
     def _tell_outcome(self, frame: str, owner: str, outcome: Outcome) -> None:
         self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)

@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     REPLANNED = "replanned"
     FAILED = "failed"
     STOPPED = "stopped"
+    AGENT_LOST = "agent_lost"
 
 
 class FrameCounts(BaseModel):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
-from shared.frames import NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.message import Message
 
 Box = tuple[float, float, float, float]
@@ -179,6 +180,9 @@ class CameraAssignment(Message):
 class TaskAnnouncement(Message):
     """An owner has so many tasks waiting in its queue now.
 
+    Frames that it wants to give up are in `given_up`, of whatever epoch: the gateway answers for each of them with what
+    became of it. Unless that was decided already, it is the outcome that is named there.
+
     Others wait for their neighbours' strips. Of these, `overdue` are done sooner with their whole halo, by who is idle;
     some are for nodes that are `near`, by name, as these compute all the strips themselves.
     """
@@ -189,6 +193,9 @@ class TaskAnnouncement(Message):
     overdue: int = Field(default=0, ge=0)
     near: dict[str, int] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
+    given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
+        default_factory=dict, max_length=1000, description="frames that have waited for an answer for too long"
+    )
 
 
 class StealRequest(Message):

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import sys
 import threading
+import time
+
+from shared.signals import end_at_once
 
 BACKGROUND = 10
 """The niceness of what computes: it has a tenth of the weight of what answers others."""
+
+
+PARENT_CHECK_S = 0.3
+"""How often a child looks whether its parent is still there: it does so for ever, on small devices."""
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
 
 
 def step_back() -> None:
@@ -24,16 +36,36 @@ def step_back() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, max(BACKGROUND, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-def dying_with_parent(user: str | None = None) -> list[str]:
-    """What to put before a command so that it ends when its parent is killed (Linux; elsewhere nothing).
+def dying_with_parent(user: str | None = None, *, number: signal.Signals = signal.SIGKILL) -> list[str]:
+    """What to put before a command so that it gets this signal when its parent is killed (Linux; elsewhere nothing).
 
-    A program that changes its user itself loses that promise: name the `user`, and it starts as that one.
+    SIGKILL for what leaves nothing behind that the kernel does not clear away; SIGTERM, which may come more than once,
+    for what has to say goodbye. A program that changes its user itself loses that promise: name the `user`, and it
+    starts as that one.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return []
     change = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
-    return [setpriv, *change, "--pdeathsig", "TERM", "--"]
+    return [setpriv, *change, "--pdeathsig", number.name.removeprefix("SIG"), "--"]
+
+
+def end_with_parent(parent: int, farewell: str) -> None:
+    """End this process within PARENT_CHECK_S of its parent's end, whatever it does then, and log `farewell`.
+
+    Also where `dying_with_parent` can do nothing, or came too late: `parent` is who it should be. The kernel is asked
+    too, as a call into a driver may keep every thread of ours waiting.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_S)
+        end_at_once(0, farewell)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 async def stop_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:

@@ -8,8 +8,12 @@ import signal
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from shared.signals import SignalWatch
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+
+log = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -22,41 +26,103 @@ def release() -> str:
         return "source"
 
 
-def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stop)`; SIGTERM and SIGINT set `stop`, and a second one of them ends it on the spot."""
+def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bool = False) -> None:
+    """Run `main(stop)`; a first signal of STOP_SIGNALS sets `stop`, a second one ends it on the spot.
+
+    Both ends are bounded, whatever the event loop does. `reloads`: SIGHUP is no such signal, as `main` takes it for
+    something else. Raises SystemExit after a second signal.
+    """
 
     async def guarded() -> None:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        current = asyncio.current_task()
-        assert current is not None
+        await main(stopping.begin())
 
-        def on_signal() -> None:
-            if stop.is_set():
-                current.cancel()
-            stop.set()
+    stopping = _Stopping(_stop_signals(reloads=reloads))
+    try:
+        asyncio.run(guarded())
+    except BaseException:
+        if not stopping.hurried:
+            raise
+        log.debug("ended by a second signal", exc_info=True)
+    finally:
+        stopping.watch.restore()
+    if stopping.hurried:
+        raise SystemExit(128 + stopping.watch.heard[0])
 
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, on_signal)
-        await main(stop)
 
-    asyncio.run(guarded())
+class _Stopping:
+    """What signals do to the task that runs the service, also those that come before it has begun."""
+
+    def __init__(self, numbers: Sequence[signal.Signals]) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.watch = SignalWatch(numbers, self._on_signal, self._on_signal)
+
+    @property
+    def hurried(self) -> bool:
+        return len(self.watch.heard) > 1
+
+    def begin(self) -> asyncio.Event:
+        """Return the event that is set when it is time to stop. Call in the task that is to be ended."""
+        self._stop, self._task = asyncio.Event(), asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._follow()
+        return self._stop
+
+    def _on_signal(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._follow)
+
+    def _follow(self) -> None:
+        if self.watch.heard:
+            self._stop.set()
+        if self.hurried and self._task is not None:
+            self._task.cancel()
+
+
+def _stop_signals(*, reloads: bool) -> list[signal.Signals]:
+    """A hang-up is one, as a terminal that is closed sends it, unless it is ignored (nohup) or asks for a reload."""
+    if reloads:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # until `main` hears it: at first there is nothing to reload
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        return [*STOP_SIGNALS, signal.SIGHUP]
+    return list(STOP_SIGNALS)
 
 
 async def run_together(*services: Coroutine[Any, Any, Any]) -> None:
     """Run `services` together until one of them ends or fails; then cancel the others, in order.
 
-    The first failure is raised again.
+    The first failure is raised again. None of them is left running, also when this is cancelled more than once.
     """
     tasks = [asyncio.create_task(service) for service in services]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = [task for task in tasks if task.done()]
-        for task in tasks:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await cancel_in_order(tasks)
     for task in ended:
         task.result()
+
+
+async def cancel_in_order(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, each when the one before has ended, and return when all have.
+
+    Who is cancelled meanwhile has no more time: the rest is cancelled at once, and CancelledError raised at their end.
+    """
+    left, interrupted = list(tasks), False
+    while left:
+        if not interrupted:
+            left[0].cancel()
+        try:
+            await asyncio.wait(left[:1])
+        except asyncio.CancelledError:
+            interrupted = True
+            for task in left:
+                task.cancel()
+        while left and left[0].done():
+            ended = left.pop(0)
+            if not ended.cancelled():
+                ended.exception()  # is known: nobody needs to be warned that it was never looked at
+    if interrupted:
+        raise asyncio.CancelledError
 
 
 def configure_logging(verbosity: int) -> None:

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from camera_sources.settings import TOKEN_VARIABLE
 from shared.processes import dying_with_parent
 
 if TYPE_CHECKING:
@@ -19,17 +20,19 @@ RUN_COMMAND = "from shared.cli import main; main()"
 """What the console script does, wherever it is installed."""
 
 
-async def start_agent(name: str, camera: AssignedCamera, edge: Address) -> asyncio.subprocess.Process:
-    """`deepthings camera`, with its settings, and so the password, by standard input; it logs where we do.
+async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: str) -> asyncio.subprocess.Process:
+    """Start `deepthings camera`, with its settings, and so the password, by standard input; it logs where we do.
 
-    It ends when this process does, even if that is before it has begun. Raises OSError.
+    `token` is what it presents itself with, told where no other user of this machine sees it. It ends when this process
+    does, even if that is before it has begun; a signal of the terminal is ours alone. Raises OSError.
     """
     arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge), "--parent", str(os.getpid())]
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         arguments.append("-v")
     process = await asyncio.create_subprocess_exec(
         *dying_with_parent(), sys.executable, "-P", "-c", RUN_COMMAND, *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, TOKEN_VARIABLE: token},
     )  # fmt: skip
     assert process.stdin is not None
     try:

@@ -8,16 +8,19 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from edge.cameras.admission import Agent, refusal
+from edge.cameras.feed import Feed
 from shared import topics
 from shared.errors import DeepThingsError, ProtocolError
-from shared.frames import FrameCounts
+from shared.frames import FrameCounts, Outcome
 from shared.messages import CameraStats, State
 from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Header, Ready, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.owner import Owner
     from shared.bus import Bus
-    from shared.frames import Outcome
     from shared.letterbox import Pixels
     from shared.wire.connection import Connection, Payload
 
@@ -29,21 +32,29 @@ STATS_AGAIN_S = 30.0
 FPS_STEP = 0.2
 """A camera's rate counts as changed from this part of it on: it is never quite steady."""
 
+FEEDS_CAP = 256
+"""Cameras whose accounts are kept, as many as connections: a client that invents names makes others be forgotten."""
+
 AGENT_GONE = "its agent is not connected"
 
 
 class CameraSession:
-    """One agent: it may send a frame for each Ready it got, up to `credit` unfinished ones."""
+    """One connection of an agent: it may send a frame for each Ready it got, up to `credit` unfinished ones.
 
-    def __init__(self, camera: str, connection: Connection, credit: int) -> None:
+    `granted` of them are under way from an earlier connection.
+    """
+
+    def __init__(self, camera: str, connection: Connection, credit: int, granted: int = 0) -> None:
         self.camera = camera
         self._connection = connection
         self._credit = credit
-        self._granted = 0
+        self._granted = granted
+        self._open = False
         self._telling: set[asyncio.Task[None]] = set()
 
     def invite(self) -> None:
-        """Hand out the credit that is not in use."""
+        """Hand out the credit that is not in use, from now on as soon as it is not."""
+        self._open = True
         while self._granted < self._credit:
             self._granted += 1
             self._tell(Ready())
@@ -51,8 +62,13 @@ class CameraSession:
     def finished(self, number: int, outcome: Outcome) -> None:
         """Report a frame's end, and invite the next."""
         self._granted -= 1
+        self.missed(number, outcome)
+        if self._open:
+            self.invite()
+
+    def missed(self, number: int, outcome: Outcome) -> None:
+        """Report the end of a frame that was under way no more when the agent came."""
         self._tell(FrameOutcome(number=number, outcome=outcome))
-        self.invite()
 
     def control(self, control: Control) -> None:
         """Say whether frames are wanted, and how many."""
@@ -84,8 +100,11 @@ class CameraSessions:
         self._owner = owner
         self._credit = credit
         self._sessions: dict[str, CameraSession] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._own_tokens: dict[str, str] = {}
         self._controls: dict[str, Control] = {}
         self._told: dict[str, tuple[float, CameraStats]] = {}
+        self._closed: dict[str, CameraStats] = {}
         self._open = False
 
     @property
@@ -93,9 +112,10 @@ class CameraSessions:
         return tuple(sorted(self._sessions))
 
     def invite(self) -> None:
-        """There is a plan: frames are welcome."""
+        """There is a plan: frames are welcome. A gateway that has just started knows no scene, so some are sent on."""
         self._open = True
-        for session in self._sessions.values():
+        for camera, session in self._sessions.items():
+            session.control(self._controls.get(camera, Control()).model_copy(update={"look": True}))
             session.invite()
 
     def control(self, camera: str, control: Control | None) -> None:
@@ -106,6 +126,13 @@ class CameraSessions:
         self._controls[camera] = control
         if camera in self._sessions:
             self._sessions[camera].control(control)
+
+    def expect(self, camera: str, token: str | None) -> None:
+        """This edge has started an agent for the camera, which has this token; None: it looks after it no more."""
+        if token is None:
+            self._own_tokens.pop(camera, None)
+        else:
+            self._own_tokens[camera] = token
 
     def announce_again(self) -> None:
         """The broker may have forgotten: tell the stats of all cameras that are here."""
@@ -121,18 +148,18 @@ class CameraSessions:
             session.close()
 
     async def serve(self, connection: Connection, hello: Camera) -> None:
-        """Receive from one agent until it goes. A new agent for the same camera replaces the old."""
-        session = CameraSession(hello.camera, connection, self._credit)
-        older = self._sessions.get(hello.camera)
-        if older is not None:
-            log.warning(
-                "camera %s connected again from %s; the older connection is closed",
-                hello.camera,
-                connection.peer,
-            )
-            older.close()
-        self._sessions[hello.camera] = session
+        """Receive from one agent until it goes. Raises ProtocolError for one that may not feed this camera."""
+        feed = self._admit(Agent(hello.token, connection.peer), hello.camera)
+        ended, unknown = feed.missed(hello.under_way)
+        for number in unknown:
+            feed.begin(number)
+        session = CameraSession(hello.camera, connection, self._credit, feed.under_way)
+        self._sessions[hello.camera] = feed.listener = session
         log.info("camera %s connected from %s", hello.camera, connection.peer)
+        for number, outcome in ended.items():
+            session.missed(number, outcome)
+        for number in unknown:  # of an earlier life of this edge, or lost on the way here
+            self._owner.inquire(hello.under_way[number], Outcome.NO_EDGE, self._finished(hello.camera, feed, number))
         if hello.camera in self._controls:
             session.control(self._controls[hello.camera])
         if self._open:
@@ -141,17 +168,49 @@ class CameraSessions:
             while True:
                 header, payload = await connection.expect(Frame, Report)
                 if isinstance(header, Frame):
-                    await self._on_frame(session, header, payload)
+                    await self._on_frame(session, feed, header, payload)
                 else:
                     assert isinstance(header, Report)
-                    self._on_report(session, header)
+                    self._on_report(session, feed, header)
         finally:
             if self._sessions.get(hello.camera) is session:
                 del self._sessions[hello.camera]
+                feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
                 self._on_gone(hello.camera)
 
-    async def _on_frame(self, session: CameraSession, header: Frame, payload: Payload) -> None:
+    def _admit(self, agent: Agent, camera: str) -> Feed:
+        """The feed of an agent that may feed this camera; whoever fed it before is disconnected."""
+        older, known = self._sessions.get(camera), self._feeds.get(camera)
+        present = known.agent if known is not None and older is not None else None
+        refused = refusal(camera, agent, present, self._own_tokens.get(camera))
+        if refused:
+            raise ProtocolError(refused)
+        if older is not None:
+            log.warning("camera %s connected again from %s; the older connection is closed", camera, agent.peer)
+            older.close()
+        if known is None or known.agent.token != agent.token:
+            known = Feed(agent)
+        known.agent = agent
+        self._feeds[camera] = known
+        self._closed.pop(camera, None)
+        while len(self._feeds) > FEEDS_CAP:
+            oldest = next(name for name in self._feeds if name != camera)
+            del self._feeds[oldest]
+            self._closed.pop(oldest, None)
+        return known
+
+    def _finished(self, camera: str, feed: Feed, number: int) -> Callable[[Outcome], None]:
+        """What is to be called with the outcome of a frame."""
+
+        def finished(outcome: Outcome) -> None:
+            feed.end(number, outcome)
+            if self._feeds.get(camera) is feed and camera in self._closed:
+                self._tell_closed(camera)
+
+        return finished
+
+    async def _on_frame(self, session: CameraSession, feed: Feed, header: Frame, payload: Payload) -> None:
         info = header.info
         if info.camera != session.camera or payload.size != info.height * info.width * 3:
             raise ProtocolError(
@@ -159,28 +218,47 @@ class CameraSessions:
             )
         arrived = max(0.0, time.time() - info.captured_at)
         picture: Pixels = payload.reshape(info.height, info.width, 3)
+        feed.begin(info.number)
         await self._owner.accept(
             info.model_copy(update={"transfer_ms": arrived * 1e3}),
             picture,
-            lambda outcome: session.finished(info.number, outcome),
+            self._finished(session.camera, feed, info.number),
         )
 
-    def _on_report(self, session: CameraSession, report: Report) -> None:
+    def _on_report(self, session: CameraSession, feed: Feed, report: Report) -> None:
+        camera = session.camera
+        feed.account.report(report.counts)
         stats = CameraStats(
-            camera=session.camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
+            camera=camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
             reason=report.reason, fps=report.fps, width=report.width, height=report.height,
         )  # fmt: skip
-        told_at, told = self._told.get(session.camera, (0.0, None))
+        if report.ended:
+            self._closed[camera] = stats
+            self._tell_closed(camera)
+            return
+        self._closed.pop(camera, None)
+        told_at, told = self._told.get(camera, (0.0, None))
         if differs(told, stats) or time.monotonic() - told_at > STATS_AGAIN_S:
             self._post(stats)
 
     def _on_gone(self, camera: str) -> None:
-        """An agent that has not said that it ends is lost, and with it its camera."""
+        """An agent that has not said that it ends is lost, and with it its camera: its account is closed here."""
         _, told = self._told.pop(camera, (0.0, None))
-        if told is None or told.state is not State.OFFLINE:
-            counts = FrameCounts() if told is None else told.counts
-            lost = CameraStats(camera=camera, node=self._node, counts=counts, state=State.OFFLINE, reason=AGENT_GONE)
-            self._bus.post(topics.CAMERA_STATS, lost, camera)
+        if camera not in self._closed:
+            reason = told.reason if told is not None and told.state is State.OFFLINE else AGENT_GONE
+            self._closed[camera] = CameraStats(
+                camera=camera, node=self._node, counts=FrameCounts(), state=State.OFFLINE, reason=reason
+            )
+            self._tell_closed(camera)
+
+    def _tell_closed(self, camera: str) -> None:
+        """The account of an agent that reports no more, as frames of it end."""
+        if camera not in self._feeds:
+            return
+        closed = self._closed[camera]
+        rest = Outcome.STOPPED if closed.ended else Outcome.AGENT_LOST
+        counts = self._feeds[camera].counts(rest)
+        self._bus.post(topics.CAMERA_STATS, closed.model_copy(update={"counts": counts}), camera)
 
     def _post(self, stats: CameraStats) -> None:
         self._told[stats.camera] = time.monotonic(), stats

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,6 +38,8 @@ class Sessions(Protocol):
 
     def control(self, camera: str, control: Control | None) -> None: ...
 
+    def expect(self, camera: str, token: str | None) -> None: ...
+
 
 class CameraSupervisor:
     """Keeps the agents running that the assignment wants, and tells them of changes."""
@@ -48,11 +51,15 @@ class CameraSupervisor:
         self._wanted: dict[str, AssignedCamera] = {}
         self._keepers: dict[str, Keeper] = {}
         self._changed = asyncio.Event()
+        self._closing = False
 
     def assign(self, cameras: Mapping[str, AssignedCamera]) -> None:
         """From now on these, by name; the agents of those that have not changed run on."""
+        if self._closing:
+            return
         for name in self._wanted.keys() - cameras.keys():
             self._sessions.control(name, None)
+            self._sessions.expect(name, None)
         for name, camera in cameras.items():
             if name not in self._wanted or _control(self._wanted[name]) != _control(camera):
                 self._sessions.control(name, _control(camera))
@@ -77,6 +84,12 @@ class CameraSupervisor:
         finally:
             await self._stop(list(self._keepers))
 
+    async def close(self) -> None:
+        """Stop all agents for good, while what they say at their end is still heard."""
+        self._closing = True
+        self._wanted = {}
+        await self._stop(list(self._keepers))
+
     async def _adjust(self) -> None:
         """Stop what is not wanted so any more, then start what is missing."""
         wanted = dict(self._wanted)
@@ -88,18 +101,23 @@ class CameraSupervisor:
             if name in self._keepers:
                 self._keepers[name].camera = camera  # should it be started again
             else:
-                self._keepers[name] = Keeper(name, camera, self._edge_address)
+                self._keepers[name] = Keeper(name, camera, self._edge_address, self._sessions)
 
     async def _stop(self, names: list[str]) -> None:
+        """All at once; they are told to end before anything is waited for."""
         keepers = [self._keepers.pop(name) for name in names]
-        await asyncio.gather(*(keeper.stop() for keeper in keepers))
+        for keeper in keepers:
+            keeper.end()
+        for keeper in keepers:
+            await keeper.ended()
 
 
 class Keeper:
-    """Keeps one agent running, from its making until `stop`."""
+    """Keeps one agent running, from its making until `end`."""
 
-    def __init__(self, name: str, camera: AssignedCamera, edge_address: Address) -> None:
+    def __init__(self, name: str, camera: AssignedCamera, edge_address: Address, sessions: Sessions) -> None:
         self.camera = camera
+        self._sessions = sessions
         self._name = name
         self._edge_address = edge_address
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
@@ -109,10 +127,13 @@ class Keeper:
     def restart(self) -> None:
         self._again.set()
 
-    async def stop(self) -> None:
-        """End the agent, and wait for its end."""
+    def end(self) -> None:
+        """Have the agent end, for good."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def ended(self) -> None:
+        """Wait until it has ended; one that does not listen is killed."""
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while True:
@@ -134,8 +155,10 @@ class Keeper:
 
     async def _live(self) -> bool:
         """One life of the agent; whether it ended by itself and well. A restart, or being cancelled, ends it."""
+        token = secrets.token_hex(16)
+        self._sessions.expect(self._name, token)
         try:
-            process = await start_agent(self._name, self.camera, self._edge_address)
+            process = await start_agent(self._name, self.camera, self._edge_address, token)
         except OSError as error:
             log.error("camera %s: its agent cannot be started: %s", self._name, error)  # noqa: TRY400  (no mistake)
             return False

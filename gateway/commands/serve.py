@@ -91,7 +91,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     terms = Terms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
     config = GatewayConfig(**options, terms=terms, configuration=configuration, reload=reload)
-    run_service(lambda stop: Gateway(config).run(stop))
+    run_service(lambda stop: Gateway(config).run(stop), reloads=True)
 
 
 def said_in(configuration: Configuration) -> dict[str, Any]:

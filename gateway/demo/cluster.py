@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sysconfig
 from dataclasses import dataclass
@@ -69,8 +70,9 @@ class LocalCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for child in reversed(self._children):
-            await self.stop(child)
+        """The first one last: it has the broker, where the others say goodbye."""
+        await asyncio.gather(*(self.stop(child) for child in self._children[1:]))
+        await asyncio.gather(*(self.stop(child) for child in self._children[:1]))
 
     async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> Child:
         """Start `deepthings ARGUMENTS...`, with its output in a log file of its name, and a state of its own.
@@ -78,9 +80,10 @@ class LocalCluster:
         `host` is put before the command; "ip netns exec NAME" makes it another host.
         """
         log = self._logs / f"{name}.log"
+        script = str(Path(sysconfig.get_path("scripts")) / "deepthings")
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *host, *dying_with_parent(), str(Path(sysconfig.get_path("scripts")) / "deepthings"), *arguments,
+                *host, *dying_with_parent(number=signal.SIGTERM), script, *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, "XDG_STATE_HOME": str(self._logs / "state")},
             )  # fmt: skip

@@ -21,6 +21,8 @@ from gateway.demo.table import render
 from gateway.methods import Method
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
+from shared.errors import DeepThingsError
+from shared.service import cancel_in_order
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
@@ -84,14 +86,28 @@ class Demo:
 
     async def run(self, stop: asyncio.Event) -> None:
         """From the gateway's start to the edges' goodbye."""
-        gateway = await self._start_gateway()
-        edges = await self._start_edges(gateway)
+        gateway, edges = await self._start(stop)
         self._console.print(f"Follow it in another terminal:\n{self._hint}", soft_wrap=True, highlight=False)
         with self._live_table():
             await self._show_camera([gateway, *edges], stop)
-        for edge in edges:
-            await self._cluster.stop(edge)
+        await asyncio.gather(*(self._cluster.stop(edge) for edge in edges))
         await self._cluster.until(self.observer.edges_gone, [gateway], "the edges' goodbye", END_TIMEOUT_S)
+
+    async def _start(self, stop: asyncio.Event) -> tuple[Child, list[Child]]:
+        """Start what a camera needs. Raises DeepThingsError when it is time to stop before that is there."""
+
+        async def start() -> tuple[Child, list[Child]]:
+            gateway = await self._start_gateway()
+            return gateway, await self._start_edges(gateway)
+
+        starting, stopping = asyncio.create_task(start()), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                return starting.result()
+            raise DeepThingsError("the demo was stopped before its cluster was ready")
+        finally:
+            await cancel_in_order([starting, stopping])
 
     async def _start_gateway(self) -> Child:
         config = self._config

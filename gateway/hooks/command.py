@@ -48,7 +48,7 @@ class CommandSender:
             async with reading() as output:
                 try:
                     process = await asyncio.create_subprocess_exec(
-                        *dying_with_parent(), program, *self._hook.command[1:],
+                        *dying_with_parent(number=signal.SIGTERM), program, *self._hook.command[1:],
                         stdin=event, stdout=output.entrance, stderr=output.entrance, env=variables,
                         start_new_session=True,
                     )  # fmt: skip

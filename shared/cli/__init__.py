@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
-import click
+from shared.signals import ended_by_interrupt
 
-from shared.errors import DeepThingsError
-from shared.service import release
+with ended_by_interrupt():
+    import click
+
+    from shared.errors import DeepThingsError
+    from shared.service import release
 
 COMMANDS = {
     "demo": (
@@ -45,7 +49,8 @@ class LazyGroup(click.Group):
             return None
         module, extra, _ = COMMANDS[cmd_name]
         try:
-            command: click.Command = importlib.import_module(module).command
+            with ended_by_interrupt():
+                command: click.Command = importlib.import_module(module).command
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"'{cmd_name}' needs {error.name}, which is not installed: pip install 'deepthings[{extra}]'"
@@ -64,14 +69,22 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration."""
+    """The console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 128 + n ended by signal n."""
+    try:
+        sys.exit(_exit_code())
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the interpreter ends, nobody catches KeyboardInterrupt
+
+
+def _exit_code() -> int:
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except DeepThingsError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 128 + signal.SIGINT
+    return 0

@@ -100,6 +100,14 @@ class Connection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
+    async def until_closed(self, timeout_s: float) -> None:
+        """Throw away what the peer still sends until it closes, or time is over. Raises PeerLostError."""
+        waste = bytearray(WAKE_BYTES)
+        with self._whole_or_closed("did not close"), contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while await asyncio.get_running_loop().sock_recv_into(self._socket, waste):
+                    pass
+
     async def send(self, header: Header, payload: Iterable[memoryview] = ()) -> None:
         """Send one message whose payload is these buffers, one after the other.
 

@@ -19,9 +19,14 @@ SIDES = 4
 WORKERS_CAP = 256
 """A device for each row of most maps; with the longest names and addresses they fill half a header."""
 
+UNDER_WAY_CAP = 64
+"""Frames of one camera; an edge invites 16 at the most, and those of earlier connections count among them."""
+
 
 ByteCount = Annotated[int, Field(ge=0)]
 TileIndex = Annotated[int, Field(ge=0)]
+FrameNumber = Annotated[int, Field(ge=0)]
+FrameName = Annotated[str, Field(pattern=FRAME_PATTERN)]
 
 
 class Header(BaseModel):
@@ -65,10 +70,16 @@ class WorkerRef(BaseModel):
 
 
 class Camera(Header):
-    """Camera agent to edge, first of all: this is who will send frames. Answered by Ready or Refused."""
+    """Camera agent to edge, first of all: this is who will send frames. Answered by Ready or Refused.
+
+    `token` is the agent's own, the same for all its connections; no other agent knows it. `under_way` are frames of
+    earlier connections whose outcome it has not heard, by number: it is told for each of them.
+    """
 
     kind = Kind.CAMERA
     camera: str = Field(pattern=NAME_PATTERN)
+    token: str = Field(default="", max_length=64, repr=False)
+    under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=UNDER_WAY_CAP)
 
 
 class Frame(Header):
@@ -110,10 +121,14 @@ class Report(Header):
 
 
 class Control(Header):
-    """Edge to camera agent: whether frames are wanted, and how many a second at the most; None: as it was told."""
+    """Edge to camera agent: whether frames are wanted, and how many a second at the most; None: as it was told.
+
+    `look`: some are wanted now although nothing moves, as the gateway does not know the scene.
+    """
 
     kind = Kind.CONTROL
     detect: bool = True
+    look: bool = False
     fps: float | None = Field(default=None, gt=0, le=240)
 
 

@@ -26,6 +26,9 @@ CONNECTION_CAP = 256
 FIRST_MESSAGE_TIMEOUT_S = 30.0
 """A connection that has said nothing by then is closed, so that silent strangers do not fill the cap."""
 
+REFUSAL_S = 2.0
+"""To close while a peer is still sending would take the reason away from it before it has read that."""
+
 
 class DataServer:
     """Accepts connections and hands each, with its first message, to `serve`.
@@ -102,7 +105,9 @@ class DataServer:
 
 
 async def refuse(connection: Connection, reason: str) -> None:
-    """Tell the peer why, then close."""
+    """Tell the peer why, then close, as soon as it has heard that or REFUSAL_S have passed."""
     with contextlib.suppress(DeepThingsError):
         await connection.send(Refused(reason=reason))
+        connection.finish()
+        await connection.until_closed(REFUSAL_S)
     connection.close()

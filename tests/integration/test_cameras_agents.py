@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ import psutil
 import pytest
 
 from camera_sources.agent import HUNG_EXIT_CODE
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.messages import State
+from shared.wire.connection import Connection, Traffic
+from shared.wire.headers import Camera, FrameOutcome, Ready
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
 
@@ -137,26 +140,106 @@ async def test_an_agent_whose_parent_is_gone_before_it_began_ends():
 
 async def test_agents_end_with_whoever_looks_after_them():
     with web_camera("--login", LOGIN) as camera:
-        settings = assigned(f"http://{LOGIN}@{camera.address}/stream").encode()
-        keeper = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", KEEPER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
-        keeper.stdin.write(f"{settings}\n".encode())
-        child = psutil.Process(int(await asyncio.wait_for(keeper.stdout.readline(), 30)))
-        await until_it_runs(child)
-        told = [" ".join(child.cmdline()), str(child.environ())]
-        keeper.kill()
-        await keeper.wait()
-        await asyncio.to_thread(child.wait, 15)
+        settings = assigned(f"http://{LOGIN}@{camera.address}/stream")
+        async with kept_agent(settings) as (keeper, child):
+            told = [" ".join(child.cmdline()), str(child.environ())]
+            keeper.kill()
+            await asyncio.to_thread(child.wait, SOON_S)
     assert "--settings" in told[0]
+    assert "mine" not in told[0]
     assert UNSEEN not in "".join(told)
 
 
-async def until_it_runs(process, timeout_s=15):
-    """What was put before its command has done its part."""
-    async with asyncio.timeout(timeout_s):
-        while "--settings" not in (words := process.cmdline()) or "setpriv" in words[0]:  # noqa: ASYNC110  (we can but look)
-            await asyncio.sleep(0.02)
+@pytest.mark.parametrize("path", [os.environ["PATH"], ""], ids=["setpriv", "no setpriv"])
+@pytest.mark.parametrize("numbers", [(), (signal.SIGTERM, signal.SIGTERM), (signal.SIGSTOP,)])
+async def test_agents_end_with_their_parent_whatever_they_do_then(tmp_path, path, numbers):
+    """Here it is in a call of a driver that never returns."""
+    pipe = tmp_path / "video.mp4"
+    os.mkfifo(pipe)
+    async with kept_agent(assigned(str(pipe)), PATH=path) as (keeper, child):
+        for number in numbers:
+            child.send_signal(number)
+        keeper.kill()
+        await asyncio.to_thread(child.wait, SOON_S)
+
+
+SOON_S = 3.0
+"""A second, and what a busy machine takes."""
+
+
+@contextlib.asynccontextmanager
+async def kept_agent(settings, **environment):
+    """Whoever has started an agent, and the agent, in what its driver does."""
+    keeper = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KEEPER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, env=os.environ | environment,
+    )  # fmt: skip
+    keeper.stdin.write(f"{settings.encode()}\n".encode())
+    child = psutil.Process(int(await asyncio.wait_for(keeper.stdout.readline(), 30)))
+    try:
+        async with asyncio.timeout(30):
+            while b"trying again" not in (line := await keeper.stderr.readline()):
+                assert line, "it ended"
+        yield keeper, child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            keeper.kill()
+        await keeper.wait()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
+    async with desk() as edge, hand_started(edge) as first:
+        await edge.until_more(1)
+        async with hand_started(edge) as second:
+            _, said = await asyncio.wait_for(second.communicate(), 20)
+            assert second.returncode == 1
+            assert b"camera front is already fed by another agent, connected from 127.0.0.1:" in said
+            assert said.splitlines()[-1].endswith(b"give this camera another --name")
+        edge.supervisor.assign({"front": assigned("test://128x96?fps=20")})
+        await edge.until("its own pictures", lambda: edge.newest().height == 96)
+        _, said = await asyncio.wait_for(first.communicate(), 20)
+        assert first.returncode == 1
+        assert b"camera front is assigned to this edge" in said
+        await edge.until_more(20)
+        assert {info.height for info, _ in edge.frames["front"][-20:]} == {96}
+
+
+async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection():
+    """Of which the edge does not know yet that it is dead."""
+    async with desk() as edge:
+        one, other = (Camera(camera="front", token=token) for token in ("one", "other"))
+        older = await Connection.open(edge.server.address, Traffic())
+        await older.ask(one.model_copy(update={"under_way": {7: "front-1-000007"}}), FrameOutcome)
+        newer = await Connection.open(edge.server.address, Traffic())
+        await newer.ask(one, Ready)
+        for _ in range(edge.credit):
+            await older.expect(Ready)
+        with pytest.raises(PeerLostError):
+            await older.receive()
+        stranger = await Connection.open(edge.server.address, Traffic())
+        with pytest.raises(ProtocolError, match="already fed"):
+            await stranger.ask(other, Ready)
+        newer.close()
+        await edge.until("its end", lambda: edge.sessions.cameras == ())
+        welcome = await Connection.open(edge.server.address, Traffic())
+        await welcome.ask(other, Ready)
+        welcome.close()
+
+
+@contextlib.asynccontextmanager
+async def hand_started(edge):
+    process = await asyncio.create_subprocess_exec(
+        DEEPTHINGS, "camera", "--source", PATTERN, "--name", "front", "--edge", str(edge.server.address),
+        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 KEEPER = """
@@ -166,7 +249,7 @@ from edge.cameras.process import start_agent
 from shared.addresses import Address
 
 async def main():
-    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9))
+    process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9), "mine")
     print(process.pid, flush=True)
     await process.wait()
 

@@ -94,3 +94,15 @@ def test_a_picture_of_another_size_passes_and_begins_anew():
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (3, 3)])
 def test_any_size_will_do(size):
     assert passing([scene(size=size, noise=0) for _ in range(3)]) == [0]
+
+
+def test_at_first_enough_pictures_pass_to_know_what_is_there():
+    assert passing([scene() for _ in range(100)], hold=1) == list(range(11))
+
+
+def test_whoever_does_not_know_the_scene_can_look_at_it():
+    gate = MotionGate(Motion(enabled=True, keep_alive=3600, hold=1))
+    passing([scene() for _ in range(50)], gate=gate)
+    assert passing([scene() for _ in range(50)], begin=5, gate=gate) == []
+    gate.look()
+    assert passing([scene() for _ in range(50)], begin=10, gate=gate) == list(range(11))

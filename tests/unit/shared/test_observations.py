@@ -20,7 +20,7 @@ STATE: dict[str, Any] = {
 EVENT: dict[str, Any] = {
     "type": "end", "id": FOUND["id"], "camera": "door", "label": "person", "score": 0.8, "top_score": 0.9,
     "box": [1, 2, 3, 4], "box_rel": [0.1, 0.2, 0.3, 0.4], "zones": [], "entered_zones": ["porch"], "stationary": False,
-    "start_time": 1.5, "end_time": 2.5, "frame": "door-1",
+    "start_time": 1.5, "end_time": 2.5, "reason": "gone", "frame": "door-1",
 }  # fmt: skip
 TRIGGER: dict[str, Any] = {
     "name": "person_in_porch", "camera": "door", "label": "person", "zone": "porch", "id": FOUND["id"], "at": 1.5,

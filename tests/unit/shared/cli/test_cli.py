@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -14,11 +15,11 @@ from shared.service import release
 def run(monkeypatch, *arguments):
     """Run the console script; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["deepthings", *arguments])
-    try:
+    interrupt = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as ended:
         main()
-    except SystemExit as ended:
-        return ended.code
-    return 0
+    signal.signal(signal.SIGINT, interrupt)
+    return ended.value.code
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,0 +1,61 @@
+"""What one agent has fed to this edge over all its connections: its account, and frames whose end it must hear of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Protocol
+
+from shared.account import Account
+from shared.wire.headers import UNDER_WAY_CAP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.cameras.admission import Agent
+    from shared.frames import FrameCounts, Outcome
+
+
+class Listener(Protocol):
+    """A connection of the agent."""
+
+    def finished(self, number: int, outcome: Outcome) -> None: ...
+
+
+class Feed:
+    """One agent, known by its token; without a connection its frames go on."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.account = Account()
+        self.listener: Listener | None = None
+        self._under_way: set[int] = set()
+        self._ended: OrderedDict[int, Outcome] = OrderedDict()
+
+    @property
+    def under_way(self) -> int:
+        return len(self._under_way)
+
+    def begin(self, number: int) -> None:
+        """A frame is here, or is asked for at the gateway, and will end."""
+        self.account.seen(number)
+        self._under_way.add(number)
+
+    def end(self, number: int, outcome: Outcome) -> None:
+        """A frame has ended: enter it, and tell the agent, now or when it comes again."""
+        self._under_way.discard(number)
+        self.account.decide(number, outcome)
+        self._ended[number] = outcome
+        while len(self._ended) > UNDER_WAY_CAP:
+            self._ended.popitem(last=False)
+        if self.listener is not None:
+            self.listener.finished(number, outcome)
+
+    def missed(self, numbers: Iterable[int]) -> tuple[dict[int, Outcome], list[int]]:
+        """Of frames whose end the agent has not heard: the outcomes of those that ended, and those never seen here."""
+        asked = list(numbers)
+        ended = {number: self._ended[number] for number in asked if number in self._ended}
+        return ended, [number for number in asked if number not in ended and number not in self._under_way]
+
+    def counts(self, rest: Outcome) -> FrameCounts:
+        """The account while the agent is not there: what it never told is dropped for the reason `rest`."""
+        return self.account.closed(rest, self.under_way)

@@ -1,0 +1,131 @@
+"""What becomes of an owner's frames: only the gateway knows what was published, so it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from edge import owner as owner_module
+from edge.owner import ANSWER_WITHIN_S, ASK_AGAIN_S, NO_ANSWER_GRACE_S, PICTURE_KEPT_S, Owner
+from shared.frames import Outcome
+from shared.ftp.grid import Grid
+from shared.messages import FrameDone, TaskAnnouncement
+from tests.unit.edge.works import frame_info, reusing_work
+
+_, WORK = reusing_work(Grid(3, 3))
+LATE_S = WORK.plan.deadline_s + NO_ANSWER_GRACE_S + 0.1
+
+
+class Bench:
+    """An owner whose clock is ours; `asked` are the frames that it gave up, `ended` what became of them."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.said, self.ended = 0.0, [], {}
+        monkeypatch.setattr(owner_module, "time", self)
+        monkeypatch.setattr(owner_module, "CHECK_S", 0)
+        self.owner = Owner("me", self, None, lambda: None)
+        self.owner.adopt(WORK)
+
+    def monotonic(self):
+        return self.now
+
+    def post(self, _, message, __):
+        self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
+
+    async def begin(self, *frames):
+        for frame in frames:
+            info = frame_info(frame).model_copy(update={"camera": frame})
+            await self.owner.accept(
+                info, np.zeros((36, 48, 3), np.uint8), lambda outcome, frame=frame: self.ended.update({frame: outcome})
+            )
+        self.said.clear()
+
+    async def at(self, now):
+        """What was given up or asked for at this time."""
+        self.now = now
+        running = asyncio.create_task(self.owner.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        said, self.said = self.said, []
+        return [message.given_up for message in said if message.given_up]
+
+    def answer(self, frame, outcome):
+        self.owner.on_frame_done(FrameDone(frame=frame, outcome=outcome))
+
+
+@pytest.fixture
+async def bench(monkeypatch):
+    return Bench(monkeypatch)
+
+
+async def test_a_frame_without_an_answer_is_dropped_only_as_the_gateway_says(bench):
+    await bench.begin("f")
+    assert await bench.at(LATE_S) == [{"f": Outcome.NO_ANSWER}]
+    assert bench.ended == {}
+    bench.answer("f", Outcome.PUBLISHED)
+    assert bench.ended == {"f": Outcome.PUBLISHED}
+    assert await bench.at(LATE_S + 100) == []
+
+
+async def test_it_is_asked_again_until_nobody_seems_to_be_there(bench):
+    await bench.begin("f")
+    assert await bench.at(LATE_S) == [{"f": Outcome.NO_ANSWER}]
+    assert await bench.at(LATE_S + ASK_AGAIN_S / 2) == []
+    assert await bench.at(LATE_S + ASK_AGAIN_S) == [{"f": Outcome.NO_ANSWER}]
+    assert await bench.at(LATE_S + ANSWER_WITHIN_S) == []
+    assert bench.ended == {"f": Outcome.NO_ANSWER}
+
+
+async def test_a_new_plan_drops_what_was_not_published(bench):
+    await bench.begin("f", "g")
+    bench.owner.adopt(WORK)
+    assert bench.said[-1].given_up == dict.fromkeys("fg", Outcome.REPLANNED)
+    bench.answer("f", Outcome.PUBLISHED)
+    bench.answer("g", Outcome.REPLANNED)
+    assert bench.ended == {"f": Outcome.PUBLISHED, "g": Outcome.REPLANNED}
+
+
+async def test_whoever_was_cut_off_asks_at_once(bench):
+    """For what it gave up, and for what has ended meanwhile: frames that go on are opened again."""
+    await bench.begin("f", "g")
+    bench.owner.inquire("earlier", Outcome.NO_EDGE, lambda outcome: bench.ended.update(earlier=outcome))
+    bench.said.clear()
+    bench.owner.announce_again()
+    assert [message.given_up for message in bench.said if message.given_up] == [{"earlier": Outcome.NO_EDGE}]
+    assert [message.opened.frame for message in bench.said if message.opened] == ["f", "g"]
+    bench.answer("earlier", Outcome.PUBLISHED)
+    bench.answer("g", Outcome.DEADLINE)
+    assert bench.ended == {"earlier": Outcome.PUBLISHED, "g": Outcome.DEADLINE}
+
+
+async def test_an_edge_that_leaves_takes_no_more_frames_and_waits_for_answers(bench):
+    await bench.begin("f", "g")
+    leaving = asyncio.create_task(bench.owner.leave(0.05))
+    await asyncio.sleep(0)
+    await bench.begin("late")
+    bench.answer("f", Outcome.PUBLISHED)
+    await leaving
+    assert bench.ended == {"f": Outcome.PUBLISHED, "g": Outcome.STOPPED, "late": Outcome.STOPPED}
+
+
+async def test_the_picture_of_a_published_frame_is_kept_a_while_for_snapshots(bench):
+    await bench.begin("f", "g")
+    bench.answer("f", Outcome.PUBLISHED)
+    bench.answer("g", Outcome.DEADLINE)
+    assert bench.owner.picture("f").info.frame == "f"
+    assert bench.owner.picture("g") is None
+    await bench.at(PICTURE_KEPT_S)
+    assert bench.owner.picture("f") is None
+
+
+async def test_only_the_newest_picture_of_a_camera_is_kept(bench):
+    await bench.begin("f", "g")
+    for frame in "fg":
+        bench.owner._frames[frame].info = frame_info(frame)
+        bench.answer(frame, Outcome.PUBLISHED)
+    assert bench.owner.picture("f") is None
+    assert bench.owner.picture("g") is not None
