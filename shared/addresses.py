@@ -79,7 +79,11 @@ def advertised(listen: Address, broker: Address) -> Address:
     with socket.socket(broker.family, socket.SOCK_DGRAM) as probe:  # finds the route, sends nothing
         try:
             probe.connect((broker.host, broker.port))
-        except OSError:
+        except (
+            OSError,
+            OverflowError,
+            ValueError,
+        ):  # no route, or no such host: whoever connects finds out and says so
             return Address("", listen.port)
         host = str(probe.getsockname()[0])
     return Address("" if is_loopback(host) else host, listen.port)
