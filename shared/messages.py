@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
-from shared.frames import NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
+from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.message import Message
 
 Box = tuple[float, float, float, float]
+
+CAMERAS_CAP = 256
+"""Cameras of one edge."""
+
+TRAFFIC_CAP = 32
+"""Kinds of messages whose bytes are counted; there are twenty or so."""
+
+NEIGHBOURS_CAP = 4
+"""Tiles beside a tile: it gives strips to so many at the most."""
+
+Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
 
 REASON_CAP = 200
 """Letters of the reason why something is not there: one line."""
@@ -27,8 +40,8 @@ class State(StrEnum):
 class TileCounts(Message):
     """Tiles that a node computed: of its own frames, and stolen from others."""
 
-    own: int = 0
-    stolen: int = 0
+    own: Count = 0
+    stolen: Count = 0
 
 
 class DetectedObject(Message):
@@ -72,8 +85,8 @@ class BridgeState(Message):
     """Whether the gateway is there."""
 
     state: State
-    protocol: int
-    version: str = ""
+    protocol: Count
+    version: ShortText = ""
 
 
 class NodeReport(Message):
@@ -104,15 +117,15 @@ class Nodes(Message):
 class CameraStats(Message):
     """A camera's account, as its agent keeps it."""
 
-    camera: str = Field(pattern=NAME_PATTERN)
-    node: str
+    camera: Name
+    node: Name
     counts: FrameCounts
     ended: bool = False
     state: State | None = Field(default=None, description="whether its pictures come; none: not known")
     reason: str = Field(default="", max_length=REASON_CAP, description="why it is offline")
-    fps: float = Field(default=0.0, ge=0, description="pictures a second that the camera gives; 0: not known")
-    width: int = Field(default=0, ge=0, description="of these pictures, in pixels; 0: not known")
-    height: int = Field(default=0, ge=0)
+    fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
+    width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
+    height: Count = 0
 
 
 class Verification(Message):
@@ -129,25 +142,27 @@ class Verification(Message):
 class NodeState(Message):
     """An edge presents itself; its will says `offline`."""
 
-    node: str = Field(pattern=NAME_PATTERN)
+    node: Name
     state: State
-    protocol: int
-    version: str = ""
-    host: str = Field(default="", description="where it listens; empty: the host of the broker")
-    port: int = 0
+    protocol: Count
+    version: ShortText = ""
+    host: Host = Field(default="", description="where it listens; empty: the host of the broker")
+    port: Port = 0
 
 
 class NodeStats(Message):
     """What an edge has done since it started."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int = 0
+    node: Name
+    epoch: Count = 0
     tiles: TileCounts
-    bytes: dict[str, int]
-    cameras: tuple[str, ...] = ()
-    tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, description="of the last minute, as part of all cores")
-    temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
+    bytes: Traffic
+    cameras: tuple[Name, ...] = Field(default=(), max_length=CAMERAS_CAP)
+    tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
+    load: float | None = Field(default=None, ge=0, le=1e6, description="of the last minute, as part of all cores")
+    temperature: float | None = Field(
+        default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
+    )
 
 
 class CameraRef(Message):
@@ -156,18 +171,18 @@ class CameraRef(Message):
     `revision` changes with the source and how its pictures are taken.
     """
 
-    revision: int
+    revision: Count
     detect: bool = True
-    fps: float | None = Field(default=None, description="frames a second at the most")
+    fps: float | None = Field(default=None, gt=0, le=240, description="frames a second at the most")
 
 
 class CameraAssignment(Message):
     """All cameras that an edge is to serve, by name, and where the gateway tells more of them."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    host: str = Field(description="empty: the host of the broker")
-    port: int
-    cameras: dict[str, CameraRef] = Field(default_factory=dict, max_length=256)
+    node: Name
+    host: Host = Field(description="empty: the host of the broker")
+    port: Port
+    cameras: dict[Name, CameraRef] = Field(default_factory=dict, max_length=CAMERAS_CAP)
 
 
 class TaskAnnouncement(Message):
@@ -177,46 +192,46 @@ class TaskAnnouncement(Message):
     some are for nodes that are `near`, by name, as these compute all the strips themselves.
     """
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int
-    waiting: int = Field(ge=0)
-    overdue: int = Field(default=0, ge=0)
-    near: dict[str, int] = Field(default_factory=dict, max_length=1000)
+    node: Name
+    epoch: Count
+    waiting: Count
+    overdue: Count = 0
+    near: dict[Name, Count] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
 
 
 class StealRequest(Message):
     """An idle edge asks for work; the gateway parks the request until there is some."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int
-    missed: str | None = Field(default=None, description="the victim of the last grant, where nothing was left")
+    node: Name
+    epoch: Count
+    missed: Name | None = Field(default=None, description="the victim of the last grant, where nothing was left")
     idle: bool = Field(default=True, description="false: a tile runs meanwhile")
 
 
 class Grant(Message):
     """The gateway's answer: take a task from this victim."""
 
-    epoch: int
-    victim: str
-    host: str = Field(description="empty: the host of the broker")
-    port: int
+    epoch: Count
+    victim: Name
+    host: Host = Field(description="empty: the host of the broker")
+    port: Port
 
 
 class TileDone(Message):
     """The gateway has the result of one tile, and those strips of it that were sent for the tiles in `strips`."""
 
-    frame: str
-    tile: int
-    worker: str
-    compute_ms: float
-    macs: int = Field(default=0, description="what was computed, in multiply-accumulate operations")
-    fetch_bytes_per_s: float = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
-    strips: tuple[int, ...] = ()
+    frame: str = Field(pattern=FRAME_PATTERN)
+    tile: Count
+    worker: Name
+    compute_ms: Milliseconds
+    macs: Count = Field(default=0, description="what was computed, in multiply-accumulate operations")
+    fetch_bytes_per_s: Rate = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
+    strips: tuple[Count, ...] = Field(default=(), max_length=NEIGHBOURS_CAP)
 
 
 class FrameDone(Message):
     """The gateway is finished with a frame."""
 
-    frame: str
+    frame: str = Field(pattern=FRAME_PATTERN)
     outcome: Outcome
