@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from pydantic import ValidationError
 
 from shared.backoff import Backoff
-from shared.errors import BrokerError, DeepThingsError
-from shared.printable import printable
-from shared.rate_limit import RateLimit
+from shared.errors import BrokerError
+from shared.fault_boundary import FaultBoundary
 from shared.reasons import broker_reason, reason, refused
 from shared.received import Received
 from shared.topics import PREFIX, M, PlainTopic, Topic
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from shared.addresses import Address
     from shared.message import Message
+    from shared.name_claim import NameOwner
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +49,6 @@ SHORT_SESSION_S = 3.0
 SHORT_SESSIONS_CAP = 5
 """So many connections in a row that end as soon as they stand: another client has our name, and each ends the other.
 (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
-
-COMPLAINT_S = 60.0
-"""What is wrong with messages of one topic is logged so often at the most: others may send thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,9 @@ class Bus:
         will: Outgoing[Any] | None = None,
         birth: Callable[[], Awaitable[None]] | None = None,
         prefix: str = PREFIX,
+        owner: NameOwner | None = None,
     ) -> None:
+        """`owner`: of the client's name, which is asked for before each connection."""
         self.broker = broker
         self.prefix = prefix
         self.connected = asyncio.Event()
@@ -90,13 +88,16 @@ class Bus:
         self._client_id = client_id
         self._will = will
         self._birth = birth
+        self._owner = owner
         self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
         self._reached_at: float | None = None
         self._backlogs: list[tuple[str, asyncio.Queue[Received], Callable[[Received], Awaitable[None] | None]]] = []
         self._outbox: set[asyncio.Task[None]] = set()
         self._unanswered: set[asyncio.Timeout] = set()
-        self._complaints = RateLimit(COMPLAINT_S)
+        self._boundary = FaultBoundary()
+        if owner is not None:
+            owner.defend(self)
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
         """Call `handler(name, message)` for each message, with the first name in its topic; `+` is for every name.
@@ -166,7 +167,7 @@ class Bus:
     async def run(self) -> None:
         """Stay connected until cancelled, then say goodbye.
 
-        Raises BrokerError where trying again cannot help: refused, or another client has our name.
+        Raises BrokerError or NameTakenError where trying again cannot help: refused, or another has our name.
         """
         apart = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
         try:
@@ -181,7 +182,7 @@ class Bus:
     ) -> None:
         while True:
             received = await backlog.get()
-            async with self._fault_boundary(where):
+            with self._boundary.around(where):
                 result = handler(received)
                 if result is not None:
                     await result
@@ -191,8 +192,10 @@ class Bus:
         while True:
             began = self._reached_at = None
             try:
-                async with self._session() as inbox:
+                async with self._named(), self._session() as inbox:
                     began = time.monotonic()
+                    if self._owner is not None:
+                        await self._owner.won()
                     while True:
                         await self._dispatch(await inbox.get())
             except (aiomqtt.MqttError, BrokerError) as error:
@@ -208,13 +211,25 @@ class Bus:
                         backoff.reset()
                 if short_sessions == SHORT_SESSIONS_CAP:
                     raise BrokerError(
-                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another client is "
-                        f"connected as {self._client_id!r}; there can be one gateway only, and each edge needs its own "
-                        "--name"
+                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another program "
+                        f"must be connected as {self._client_id!r}, an older release perhaps; stop it, or give each "
+                        "edge its own --name and each gateway its own topic prefix"
                     ) from error
                 delay_s = backoff.next_s()
                 log.warning("broker %s: %s; trying again in %.1f s", self.broker, broker_reason(error), delay_s)
                 await asyncio.sleep(delay_s)
+
+    @contextlib.asynccontextmanager
+    async def _named(self) -> AsyncIterator[None]:
+        """Hold our name until the connection under it stands. Raises NameTakenError."""
+        if self._owner is None:
+            yield
+            return
+        try:
+            await self._owner.win()
+            yield
+        finally:
+            await self._owner.release()
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
@@ -241,7 +256,7 @@ class Bus:
                 if self._birth is not None:
                     await self._birth()
                 self.connected.set()
-                log.info("connected to broker %s", self.broker)
+                log.info("connected to broker %s as %s", self.broker, self._client_id)
                 yield inbox
             except asyncio.CancelledError:
                 if self._will is not None:
@@ -266,6 +281,9 @@ class Bus:
             yield
         finally:
             await client.__aexit__(None, None, None)
+            ended = client._disconnected  # noqa: SLF001  (asked why, or asyncio complains that nobody did)
+            if ended.done() and not ended.cancelled():
+                ended.exception()
 
     async def _read(self, client: aiomqtt.Client, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
         """Move what comes into the inbox, so that a loss is noticed at once, whatever a handler waits for meanwhile."""
@@ -331,7 +349,7 @@ class Bus:
         for topic, where, handler in self._handlers:
             if not message.topic.matches(where):
                 continue
-            async with self._fault_boundary(str(message.topic)):
+            with self._boundary.around(str(message.topic)):
                 result = self._hand_over(topic, handler, message, message.payload)
                 if result is not None:
                     await result
@@ -350,24 +368,6 @@ class Bus:
             return None  # a retained message was cleared
         return handler(next(iter(names), ""), topic.message.model_validate_json(payload))
 
-    @contextlib.asynccontextmanager
-    async def _fault_boundary(self, where: str) -> AsyncIterator[None]:
-        """Around one handler and one message; what goes wrong is logged, some kinds of each minute."""
-        try:
-            yield
-        except ValidationError as error:
-            self._complain(where, f"message ignored: {_first_line(error)}")
-        except asyncio.QueueFull:
-            self._complain(where, f"message ignored: {BACKLOG_CAP} before it are waiting")
-        except DeepThingsError as error:
-            self._complain(where, str(error))
-        except Exception:  # noqa: BLE001  (a mistake of ours with one message must not end the process)
-            self._complain(where, "message failed", exc_info=True)
-
-    def _complain(self, where: str, text: str, *, exc_info: bool = False) -> None:
-        if self._complaints.allows(text, time.monotonic()):
-            log.warning("%s: %s", printable(where), text, exc_info=exc_info)
-
 
 def _check_size(where: str, payload: bytes) -> None:
     if len(payload) > LARGEST_MESSAGE_BYTES:
@@ -380,8 +380,3 @@ def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     return aiomqtt.Will(
         will.topic.at(will.name, prefix=prefix), will.message.model_dump_json(), will.topic.qos, will.topic.retain
     )
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

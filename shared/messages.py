@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
 from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.message import Message
+from shared.printable import printable
 
 Box = tuple[float, float, float, float]
 
@@ -81,12 +82,27 @@ class FrameDetections(Message):
     duplicates: int = Field(default=0, description="tiles computed a second time after a lease ended")
 
 
+class Identity(Message):
+    """Which process this is, and on which device: names of devices are not always unique."""
+
+    instance: ShortText = Field(default="", description="random, of one run of one process; empty: not known")
+    device: ShortText = Field(default="", description="its host's name")
+    address: Host = Field(default="", description="its own address on the way to the broker; empty: not known")
+    network: ShortText = Field(
+        default="", description="of its loopback: who has the same reaches it there; empty: not known"
+    )
+
+    def __str__(self) -> str:
+        return printable(f"{self.device or 'an unknown device'} ({self.address or 'address unknown'})")
+
+
 class BridgeState(Message):
     """Whether the gateway is there."""
 
     state: State
     protocol: Count
     version: ShortText = ""
+    identity: Identity = Identity()
 
 
 class NodeReport(Message):
@@ -148,6 +164,15 @@ class NodeState(Message):
     version: ShortText = ""
     host: Host = Field(default="", description="where it listens; empty: the host of the broker")
     port: Port = 0
+    identity: Identity = Identity()
+
+
+class NameClaim(Message):
+    """A process asks who else has its name, or answers such a question: the name is taken, by me."""
+
+    identity: Identity
+    attempt: Count = Field(default=0, description="counts the questions of one process")
+    answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a question")
 
 
 class NodeStats(Message):
