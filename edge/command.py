@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.node import EdgeNode
+from shared import topics
 from shared.addresses import Address
 from shared.cli.options import (
     NAME,
@@ -20,7 +22,12 @@ from shared.cli.options import (
     verbose_option,
     warn_of_open_door,
 )
+from shared.client_ids import edge_client_id
+from shared.name_claim import NameOwner, OwnedName, with_name
 from shared.service import configure_logging, run_service
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def default_name() -> str:
@@ -54,4 +61,29 @@ def command(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
         frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
     )  # fmt: skip
-    run_service(lambda stop: EdgeNode(config).run(stop))
+    run_service(lambda stop: run_edge(config, stop))
+
+
+async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
+    """Live until `stop`, once the name is ours: a clone opens no port and no camera.
+
+    Raises DeepThingsError where going on makes no sense.
+    """
+    owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
+    try:
+        if await with_name(owner, stop):
+            await EdgeNode(config, owner).run(stop)
+    finally:
+        await owner.release()
+
+
+def edge_name(config: EdgeConfig) -> OwnedName:
+    """Return what an edge claims."""
+    return OwnedName(
+        client_id=edge_client_id(config.name, config.topic_prefix),
+        claims=topics.NODE_CLAIM,
+        states=topics.NODE_STATE,
+        name=config.name,
+        taken=f"another edge is called {config.name!r}",
+        cure=f"give one of them a name of its own, for example --name {config.name[:60]}-2",
+    )

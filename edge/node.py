@@ -27,8 +27,10 @@ from shared.addresses import Address, advertised, reached_here
 from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
-from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
+from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError
 from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
+from shared.own_state import OwnState
+from shared.printable import printable
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
@@ -39,6 +41,7 @@ from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
+    from shared.name_claim import NameOwner
     from shared.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -56,16 +59,19 @@ GOODBYE_S = 1.0
 class EdgeNode:
     """Owner, thief and worker of one device."""
 
-    def __init__(self, config: EdgeConfig) -> None:
+    def __init__(self, config: EdgeConfig, owner: NameOwner) -> None:
         self._config = config
+        self._name_owner = owner
         self._traffic = Traffic()
         self._bus = Bus(
             config.broker,
-            f"deepthings-edge-{config.name}",
+            owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
             birth=self._birth,
             prefix=config.topic_prefix,
+            owner=owner,
         )
+        self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._courier = Courier(self._traffic, UNSENT_RESULTS_CAP)
         self._strips = StripStore(self._traffic)
         self._worker = Worker(config.name, self._courier, self._strips)
@@ -76,7 +82,9 @@ class EdgeNode:
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
+        self._gateway: BridgeState | None = None
         self._newest_plan: Plan | None = None
+        self._postponed = False
         self._plan_came = asyncio.Event()
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
@@ -98,6 +106,7 @@ class EdgeNode:
             self._assignments.run(),
             self._supervisor.run(),
             self._report_stats(),
+            self._own_state.run(),
             self._say_goodbye(stop),
             self._bus.run(),
         )
@@ -124,8 +133,11 @@ class EdgeNode:
         self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
     async def _birth(self) -> None:
-        await self._bus.publish(topics.NODE_STATE, self._state(State.ONLINE), self._config.name)
+        await self._publish_state()
         self._resume()
+
+    async def _publish_state(self) -> None:
+        await self._bus.publish(topics.NODE_STATE, self._state(State.ONLINE), self._config.name)
 
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
@@ -140,16 +152,25 @@ class EdgeNode:
         self._worker.wake()
 
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
-        if bridge.state is State.ONLINE and bridge.protocol != PROTOCOL:
-            raise VersionError(
-                f"the gateway (release {bridge.version}) speaks version {bridge.protocol} of the protocol, this edge "
-                f"(release {release()}) version {PROTOCOL}: install the same release of deepthings on both"
-            )
+        """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
+        understood = bridge.state is not State.ONLINE or bridge.protocol == PROTOCOL
+        if not understood and bridge != self._gateway:
+            log.error(
+                "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
+                "install the same release of deepthings on both; waiting for another gateway",
+                printable(bridge.version), bridge.protocol, release(), PROTOCOL,
+            )  # fmt: skip
+        self._gateway = bridge
+        if understood and self._postponed:
+            self._postponed = False
+            self._plan_came.set()
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
-        if name == self._config.name:
+        if node.node != name:
             return
-        if node.state is State.ONLINE:
+        if name == self._config.name:
+            self._own_state.heard(node)
+        elif node.state is State.ONLINE:
             self._owner.on_node_found(name)
         else:
             self._owner.on_node_lost(name)
@@ -158,8 +179,9 @@ class EdgeNode:
         online = state is State.ONLINE
         where = advertised(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
-            node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=where.host, port=where.port
-        )
+            node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=where.host, port=where.port,
+            identity=self._name_owner.identity,
+        )  # fmt: skip
 
     def _stats(self) -> NodeStats:
         received = Counter({f"tcp_{kind}": count for kind, count in self._traffic.items()})
@@ -189,7 +211,10 @@ class EdgeNode:
 
     def _on_plan(self, _: str, plan: Plan) -> None:
         self._newest_plan = plan
-        self._plan_came.set()
+        if self._gateway is not None and self._gateway.state is State.ONLINE and self._gateway.protocol != PROTOCOL:
+            self._postponed = True
+        else:
+            self._plan_came.set()
 
     async def _follow_plans(self) -> None:
         """Adopt the gateway's newest plan; keep trying to fetch its program."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from shared.addresses import Address, reached_here
 from shared.errors import BrokerError, ListenError
 from shared.processes import dying_with_parent, stop_process
+from shared.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,9 +92,9 @@ def _refuse_used(listen: Address) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((listen.host, listen.port))
-        except OSError as error:
+        except (OSError, OverflowError, ValueError) as error:
             raise ListenError(
-                f"cannot listen on {listen}: {error.strerror or error}; is another broker running there? "
+                f"cannot listen on {listen}: {reason(error)}; is another broker running there? "
                 f"Use it with --broker {reached_here(listen)}, or choose another --port"
             ) from error
 

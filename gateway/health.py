@@ -10,7 +10,7 @@ from shared.bridge import BridgeHealth
 from shared.frames import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 WINDOW_S = 60.0
 """What "of late" means for the rate of frames."""
@@ -52,9 +52,18 @@ class Health:
         return now - self._lost_at.get(camera, float("-inf")) < DEGRADED_S
 
     def report(
-        self, now: float, at: float, nodes: int, cameras: tuple[int, int], lost: Mapping[str, str]
+        self,
+        now: float,
+        at: float,
+        nodes: int,
+        cameras: tuple[int, int],
+        lost: Mapping[str, str],
+        others: Sequence[str] = (),
     ) -> BridgeHealth:
-        """What is told at `at`, in seconds since 1970. `cameras`: how many are online, and all; `lost`: reasons."""
+        """Return what is told at `at`, in seconds since 1970.
+
+        `cameras`: how many are online, and all; `lost`: reasons; `others`: what other parts know to be wrong.
+        """
         while self._recent and now - self._recent[0] > WINDOW_S:
             self._recent.popleft()
         window_s = max(1.0, min(WINDOW_S, now - self.started_at))
@@ -72,5 +81,5 @@ class Health:
             nodes_online=nodes,
             cameras_online=online,
             cameras=configured,
-            problems=tuple(problems),
+            problems=(*problems, *others),
         )

@@ -18,6 +18,7 @@ from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
 from gateway.hooks import Hooks
 from gateway.observer import Observer
+from gateway.problems import Problems
 from gateway.requests import Requests, named
 from gateway.retained import RETURN_S, RetainedTopics, expected_topics
 from shared import topics
@@ -75,6 +76,7 @@ class Home:
         self._read = read
         self._info = info
         self._health = Health(time.monotonic())
+        self.problems = Problems()
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
@@ -258,8 +260,9 @@ class Home:
             now, configured = time.monotonic(), self._cameras.configured
             online = sum(1 for name in self._cameras.online if name in configured)
             report = self._health.report(
-                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost
-            )
+                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost,
+                self.problems.at(now),
+            )  # fmt: skip
             lasting = report.model_dump(include={"nodes_online", "cameras_online", "cameras", "problems"})
             if self._bus.connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
                 with contextlib.suppress(BrokerError):

@@ -34,12 +34,19 @@ class Membership:
         """An edge came, went, or speaks another protocol."""
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) >= KNOWN_NODES_CAP:
+            if len(self._members) >= KNOWN_NODES_CAP and not self._forget_one():
                 return
             member = self._members[node.node] = _Member(node)
         member.state = node
         if node.state is State.ONLINE:
             member.reached = node.host, node.port
+
+    def _forget_one(self) -> bool:
+        """Forget the edge that has been known longest of those that are not there; return whether there was one."""
+        gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
+        if gone is not None:
+            del self._members[gone]
+        return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
         member = self._members.get(stats.node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -10,16 +11,25 @@ from pydantic_core import from_json
 from shared import topics
 from shared.bridge import Response
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+from shared.printable import printable
+from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from shared.bus import Bus, Received
+    from shared.bus import Bus
+    from shared.received import Received
 
 log = logging.getLogger(__name__)
 
 LARGEST_REQUEST_BYTES = 64 * 1024
 """A request names a camera or a node."""
+
+LONGEST_COMMAND = 64
+"""Letters of what is asked for; it becomes a topic and a line of the log."""
+
+COMPLAINT_S = 60.0
+"""Requests that are left alone are logged so often at the most."""
 
 if TYPE_CHECKING:
     Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -34,30 +44,44 @@ class Requests:
     def __init__(self, bus: Bus, commands: Mapping[str, Command]) -> None:
         self._bus = bus
         self._commands = commands
-        bus.on_plain(topics.REQUEST, self._on_request)
+        self._complaints = RateLimit(COMPLAINT_S)
+        bus.on_plain(topics.REQUEST, self._on_request, apart=True)
 
     async def _on_request(self, received: Received) -> None:
         (command,) = received.names
         if received.retained:
-            log.warning("a retained request for %s is left alone", command)
+            self._complain("retained", f"a retained request for {printable(command)} is left alone")
+            return
+        if not 0 < len(command) <= LONGEST_COMMAND:
+            self._complain("long", f"a request for {printable(command)} is left alone: that name is invalid")
             return
         transaction, response = None, Response(command=command, ok=False)
         try:
             said = _read(received.payload)
             transaction = said.get("transaction")
-            response = Response(command=command, ok=True, data=dict(await self._command(command)(said)))
+            response = Response(command=command, ok=True, data=dict(await self._carried_out(received, said)))
         except DeepThingsError as error:
             response = Response(command=command, ok=False, error=str(error))
         except Exception:  # a mistake of ours in one command must not end the gateway
-            log.exception("request %s failed", command)
+            log.exception("request %s failed", printable(command))
             response = Response(command=command, ok=False, error="it failed; the gateway's log says why")
         if isinstance(transaction, str | int):
             response = response.model_copy(update={"transaction": transaction})
         try:
             await self._bus.publish(topics.RESPONSE, response, command)
-            await self._bus.answer(received, response)
+            if not received.invalid_answer:
+                await self._bus.answer(received, response)
         except BrokerError as error:
-            log.warning("request %s could not be answered: %s", command, error)
+            log.warning("request %s could not be answered: %s", printable(command), error)
+
+    def _complain(self, kind: str, text: str) -> None:
+        if self._complaints.allows(kind, time.monotonic()):
+            log.warning("%s", text)
+
+    async def _carried_out(self, received: Received, said: Mapping[str, Any]) -> Mapping[str, Any]:
+        if invalid := received.invalid_answer:
+            raise ConfigurationError(f"{invalid}; the request is not carried out")
+        return await self._command(received.names[0])(said)
 
     def _command(self, name: str) -> Command:
         if name not in self._commands:

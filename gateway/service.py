@@ -12,6 +12,7 @@ from gateway.accounts import Accounts
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
+from gateway.contested_names import ContestedNames
 from gateway.coordinator import Coordinator, Match
 from gateway.data_plane import DataPlane
 from gateway.finisher import Finisher
@@ -28,6 +29,7 @@ from shared import topics
 from shared.addresses import Address, advertised, reached_here
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.bus import Bus, Outgoing
+from shared.client_ids import gateway_client_id
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.frames import FrameInfo, Outcome
@@ -36,6 +38,7 @@ from shared.messages import (
     CameraStats,
     FrameDone,
     Grant,
+    NameClaim,
     Nodes,
     NodeState,
     NodeStats,
@@ -44,6 +47,8 @@ from shared.messages import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
+from shared.name_claim import NameOwner, OwnedName
+from shared.own_state import OwnState
 from shared.plan import Distribution
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
@@ -88,14 +93,18 @@ class Gateway:
             settings_of=self._settings_of,
         )  # fmt: skip
         self._adopt(self._partitioned)
+        prefix = config.configuration.mqtt.topic_prefix
+        self._name_owner = NameOwner(self._broker, gateway_name(self._broker, prefix), prefix)
         self._bus = Bus(
             self._broker,
-            "deepthings-gateway",
+            self._name_owner.client_id,
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
             birth=self._birth,
             farewell=self._farewell,
-            prefix=config.configuration.mqtt.topic_prefix,
+            prefix=prefix,
+            owner=self._name_owner,
         )
+        self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._home = Home(
             config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
             config.reload, self._info,
@@ -115,6 +124,11 @@ class Gateway:
         self._accounts = Accounts()
         self._nodes_changed = asyncio.Event()
         self._bus.on(topics.CAMERA_STATS, self._on_camera_stats)
+        self._names = ContestedNames()
+        self._home.problems.add("names", self._names.problems)
+        self._bus.on(topics.NODE_CLAIM, self._on_claim)
+        self._bus.on(topics.GATEWAY_CLAIM, self._on_claim)
+        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)
         self._bus.on(topics.TASKS, self._on_tasks)
@@ -141,6 +155,7 @@ class Gateway:
                 self._finisher.run(self._decide, self._free),
                 self._home.run(),
                 self._watch_broker(broker),
+                self._own_state.run(),
                 self._say_goodbye(stop),
                 self._bus.run(),
             )
@@ -205,11 +220,14 @@ class Gateway:
     async def _birth(self) -> None:
         await self._bus.publish(topics.PLAN, self._plan)
         await self._home.born()
-        await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
+        await self._publish_state()
         self._nodes_changed.set()
 
     async def _farewell(self) -> None:
         await self._home.farewell()
+
+    async def _publish_state(self) -> None:
+        await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
         """What this gateway runs, for whoever asks."""
@@ -226,9 +244,8 @@ class Gateway:
             ),
         )  # fmt: skip
 
-    @staticmethod
-    def _state(state: State) -> BridgeState:
-        return BridgeState(state=state, protocol=PROTOCOL, version=release())
+    def _state(self, state: State) -> BridgeState:
+        return BridgeState(state=state, protocol=PROTOCOL, version=release(), identity=self._name_owner.identity)
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
         if node.node != name:
@@ -248,6 +265,9 @@ class Gateway:
             self._drop(self._collector.orphaned(name))
             self._tell_accounts(self._accounts.node_lost(name))
         self._nodes_changed.set()
+
+    def _on_claim(self, name: str, claim: NameClaim) -> None:
+        self._names.on_claim(name, claim, time.monotonic())
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
@@ -404,3 +424,14 @@ class Gateway:
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
             self._sharer.on_tile(header, payload)
+
+
+def gateway_name(broker: Address, prefix: str) -> OwnedName:
+    """Return what a gateway claims."""
+    return OwnedName(
+        client_id=gateway_client_id(prefix),
+        claims=topics.GATEWAY_CLAIM,
+        states=topics.BRIDGE_STATE,
+        taken=f"another gateway uses the topics below {prefix!r} at broker {broker}",
+        cure="stop one of them, or give one a topic prefix of its own (mqtt.topic_prefix in its configuration)",
+    )

@@ -76,10 +76,15 @@ def advertised(listen: Address, broker: Address) -> Address:
     """
     if not is_wildcard(listen.host):
         return listen
-    with socket.socket(broker.family, socket.SOCK_DGRAM) as probe:  # finds the route, sends nothing
-        try:
-            probe.connect((broker.host, broker.port))
-        except OSError:
-            return Address("", listen.port)
-        host = str(probe.getsockname()[0])
+    host = own_address(broker)
     return Address("" if is_loopback(host) else host, listen.port)
+
+
+def own_address(broker: Address) -> str:
+    """Return this machine's address on the way to the broker; empty when there is no way."""
+    try:
+        with socket.socket(broker.family, socket.SOCK_DGRAM) as probe:  # finds the route, sends nothing
+            probe.connect((broker.host, broker.port))
+            return str(probe.getsockname()[0])
+    except (OSError, OverflowError, ValueError):  # no route, or no such host: whoever connects finds out and says so
+        return ""

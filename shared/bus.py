@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Generic
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from pydantic import ValidationError
 
 from shared.backoff import Backoff
 from shared.errors import BrokerError
+from shared.fault_boundary import FaultBoundary
+from shared.reasons import broker_reason, reason, refused
+from shared.received import Received
 from shared.topics import PREFIX, M, PlainTopic, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from shared.addresses import Address
     from shared.message import Message
+    from shared.name_claim import NameOwner
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,9 @@ LARGEST_MESSAGE_BYTES = 1_000_000
 QUEUED_MESSAGES_CAP = 2000
 """Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
 
+BACKLOG_CAP = 100
+"""Messages that wait for a handler that is called apart; whoever sends more before they are handled sends again."""
+
 OUTBOX_CAP = 500
 """Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
 
@@ -43,19 +49,6 @@ SHORT_SESSION_S = 3.0
 SHORT_SESSIONS_CAP = 5
 """So many connections in a row that end as soon as they stand: another client has our name, and each ends the other.
 (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
-
-NOT_AUTHORIZED = frozenset({134, 135})
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A payload that is no message of ours, the names in its topic, and where an answer is wanted (MQTT 5)."""
-
-    names: tuple[str, ...]
-    payload: bytes
-    retained: bool
-    response_topic: str | None = None
-    correlation: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,8 @@ class Outgoing(Generic[M]):
 class Bus:
     """One client of the broker. Handlers run one after the other on the loop and must not block.
 
+    A handler that fails loses its message and nothing else.
+
     `birth` is awaited after each connection, when the subscriptions stand; `will` is what the broker says when the
     connection breaks, and what `run` publishes itself when it ends; `farewell` is awaited after that.
     """
@@ -83,7 +78,9 @@ class Bus:
         birth: Callable[[], Awaitable[None]] | None = None,
         farewell: Callable[[], Awaitable[None]] | None = None,
         prefix: str = PREFIX,
+        owner: NameOwner | None = None,
     ) -> None:
+        """`owner`: of the client's name, which is asked for before each connection."""
         self.broker = broker
         self.prefix = prefix
         self.connected = asyncio.Event()
@@ -94,10 +91,16 @@ class Bus:
         self._birth = birth
         self._farewell = farewell
         self._note_retained: Callable[..., None] = lambda *_, **__: None
+        self._owner = owner
         self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
         self._reached_at: float | None = None
+        self._backlogs: list[tuple[str, asyncio.Queue[Received], Callable[[Received], Awaitable[None] | None]]] = []
         self._outbox: set[asyncio.Task[None]] = set()
+        self._unanswered: set[asyncio.Timeout] = set()
+        self._boundary = FaultBoundary()
+        if owner is not None:
+            owner.defend(self)
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
         """Call `handler(name, message)` for each message, with the first name in its topic; `+` is for every name.
@@ -106,9 +109,19 @@ class Bus:
         """
         self._handlers.append((topic, topic.at(name, prefix=self.prefix), handler))
 
-    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None]) -> None:
-        """Call `handler(received)` for each payload, of all names. Call before `run`."""
-        self._handlers.append((topic, topic.at(prefix=self.prefix), handler))
+    def on_plain(
+        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
+    ) -> None:
+        """Call `handler(received)` for each payload, of all names. Call before `run`.
+
+        One that is called `apart` may take its time: other messages are handled meanwhile.
+        """
+        where = topic.at(prefix=self.prefix)
+        if apart:
+            backlog: asyncio.Queue[Received] = asyncio.Queue(BACKLOG_CAP)
+            self._backlogs.append((where, backlog, handler))
+            handler = backlog.put_nowait
+        self._handlers.append((topic, where, handler))
 
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each topic at which something is, or is not any more, retained by us."""
@@ -133,13 +146,19 @@ class Bus:
         await self._publish(topic, b"", names)
 
     async def answer(self, request: Received, message: Message) -> None:
-        """Publish where the sender of a request wants the answer (MQTT 5); nowhere if it did not say."""
+        """Publish where the sender of a request wants the answer (MQTT 5); nowhere if it did not say.
+
+        Raises BrokerError, also for a place that a broker would end our connection for.
+        """
+        if invalid := request.invalid_answer:
+            raise BrokerError(invalid)
         if request.response_topic and self._client is not None:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             if request.correlation is not None:
                 properties.CorrelationData = request.correlation
-            with self._broker_errors(request.response_topic):
-                payload = message.model_dump_json().encode()
+            payload = message.model_dump_json().encode()
+            _check_size(request.response_topic, payload)
+            async with self._answered(request.response_topic):
                 await self._client.publish(request.response_topic, payload, 1, False, properties)
 
     def post(self, topic: Topic[M], message: M, *names: str) -> None:
@@ -155,19 +174,43 @@ class Bus:
     async def run(self) -> None:
         """Stay connected until cancelled, then say goodbye.
 
-        Raises BrokerError where trying again cannot help: refused, or another client has our name.
+        Raises BrokerError or NameTakenError where trying again cannot help: refused, or another has our name.
         """
+        apart = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
+        try:
+            await self._stay_connected()
+        finally:
+            for task in apart:
+                task.cancel()
+            await asyncio.gather(*apart, return_exceptions=True)
+
+    async def _work_off(
+        self, where: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
+    ) -> None:
+        while True:
+            received = await backlog.get()
+            with self._boundary.around(where):
+                result = handler(received)
+                if result is not None:
+                    await result
+
+    async def _stay_connected(self) -> None:
         backoff, short_sessions = Backoff(), 0
         while True:
             began = self._reached_at = None
             try:
-                async with self._session() as client:
+                async with self._named(), self._session() as inbox:
                     began = time.monotonic()
-                    async for message in client.messages:
-                        await self._dispatch(message)
+                    if self._owner is not None:
+                        await self._owner.won()
+                    while True:
+                        await self._dispatch(await inbox.get())
             except (aiomqtt.MqttError, BrokerError) as error:
-                reason = error.__cause__ or error
-                self._refuse_hopeless(reason)
+                if refused(error):
+                    raise BrokerError(
+                        f"broker {self.broker} refuses us: {broker_reason(error.__cause__ or error)}; allow this "
+                        "client there, or start the gateway without --broker to use its own"
+                    ) from error
                 if self._reached_at is not None:  # one that ends before it stands is short, however long that took
                     short = began is None or time.monotonic() - began < SHORT_SESSION_S
                     short_sessions = short_sessions + 1 if short else 0
@@ -175,16 +218,29 @@ class Bus:
                         backoff.reset()
                 if short_sessions == SHORT_SESSIONS_CAP:
                     raise BrokerError(
-                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another client is "
-                        f"connected as {self._client_id!r}; there can be one gateway only, and each edge needs its own "
-                        "--name"
+                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another program "
+                        f"must be connected as {self._client_id!r}, an older release perhaps; stop it, or give each "
+                        "edge its own --name and each gateway its own topic prefix"
                     ) from error
                 delay_s = backoff.next_s()
-                log.warning("broker %s: %s; trying again in %.1f s", self.broker, reason, delay_s)
+                log.warning("broker %s: %s; trying again in %.1f s", self.broker, broker_reason(error), delay_s)
                 await asyncio.sleep(delay_s)
 
     @contextlib.asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiomqtt.Client]:
+    async def _named(self) -> AsyncIterator[None]:
+        """Hold our name until the connection under it stands. Raises NameTakenError."""
+        if self._owner is None:
+            yield
+            return
+        try:
+            await self._owner.win()
+            yield
+        finally:
+            await self._owner.release()
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
+        """Connect, and yield what is received; the last of it is why the connection was lost."""
         client = aiomqtt.Client(
             self.broker.host,
             self.broker.port,
@@ -197,17 +253,18 @@ class Bus:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.pending_calls_threshold = OUTBOX_CAP
-        async with client:
-            self._client, self._reached_at = client, time.monotonic()
+        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(QUEUED_MESSAGES_CAP)
+        async with self._connection(client):
+            reading = asyncio.create_task(self._read(client, inbox))
             try:
                 for topic, where, _ in self._handlers:
-                    with self._broker_errors(where):
+                    async with self._answered(where):
                         await client.subscribe(where, qos=topic.qos)
                 if self._birth is not None:
                     await self._birth()
                 self.connected.set()
-                log.info("connected to broker %s", self.broker)
-                yield client
+                log.info("connected to broker %s as %s", self.broker, self._client_id)
+                yield inbox
             except asyncio.CancelledError:
                 with contextlib.suppress(BrokerError):
                     if self._will is not None:
@@ -218,11 +275,39 @@ class Bus:
             finally:
                 self._client = None
                 self.connected.clear()
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, client: aiomqtt.Client) -> AsyncIterator[None]:
+        """A connected client, disconnected at the end. Raises BrokerError for a host that cannot be."""
+        try:
+            await client.__aenter__()
+        except (ValueError, OverflowError) as error:  # aiomqtt makes errors of its own only of those of the system
+            raise BrokerError(f"broker {self.broker} cannot be reached: {reason(error)}") from error
+        self._client, self._reached_at = client, time.monotonic()
+        try:
+            yield
+        finally:
+            await client.__aexit__(None, None, None)
+            ended = client._disconnected  # noqa: SLF001  (asked why, or asyncio complains that nobody did)
+            if ended.done() and not ended.cancelled():
+                ended.exception()
+
+    async def _read(self, client: aiomqtt.Client, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
+        """Move what comes into the inbox, so that a loss is noticed at once, whatever a handler waits for meanwhile."""
+        try:
+            async for message in client.messages:
+                await inbox.put(message)
+        except aiomqtt.MqttError as error:
+            self._client = None
+            for waiting in self._unanswered:
+                waiting.reschedule(0)  # the answer will not come on another connection
+            await inbox.put(error)
 
     async def _publish(self, topic: Topic[Any] | PlainTopic, payload: bytes, names: tuple[str, ...]) -> None:
         where = topic.at(*names, prefix=self.prefix)
-        if len(payload) > LARGEST_MESSAGE_BYTES:
-            raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
+        _check_size(where, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -230,24 +315,33 @@ class Bus:
             properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
             self._note_retained(where, retained=True)
-        with self._broker_errors(where):
+        async with self._answered(where):
             await self._client.publish(where, payload, topic.qos, topic.retain, properties)
         if topic.retain and not payload:
             self._note_retained(where, retained=False)
         self.sent_bytes += len(where) + len(payload)
 
-    @contextlib.contextmanager
-    def _broker_errors(self, where: str) -> Iterator[None]:
-        """Around what aiomqtt awaits: its errors are ours, and a cancellation is one.
+    @contextlib.asynccontextmanager
+    async def _answered(self, where: str) -> AsyncIterator[None]:
+        """Around what waits for the broker's answer: its errors are ours, a loss ends it, and a cancellation is one.
 
-        It awaits by asyncio.wait_for, which before Python 3.12 forgets that it was cancelled when the broker's answer
-        comes at the same moment: whoever waits for the task's end would wait for ever.
+        aiomqtt waits by asyncio.wait_for, which before Python 3.12 forgets that it was cancelled when the answer comes
+        at the same moment: whoever waits for the task's end would wait for ever. Of a loss it hears only in 10 s.
         """
         task = asyncio.current_task()
         asked = task.cancelling() if task else 0
         try:
-            yield
-        except (aiomqtt.MqttError, ValueError) as error:  # paho-mqtt says ValueError of a topic that cannot be
+            async with asyncio.timeout(None) as waiting:
+                self._unanswered.add(waiting)
+                try:
+                    yield
+                finally:
+                    self._unanswered.discard(waiting)
+        except TimeoutError as error:
+            raise BrokerError(f"broker {self.broker} did not take {where}: the connection was lost") from error
+        except aiomqtt.MqttError as error:
+            raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
+        except ValueError as error:  # paho-mqtt says so of a topic that cannot be
             raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
         if task is not None and task.cancelling() > asked:
             raise asyncio.CancelledError
@@ -258,45 +352,39 @@ class Bus:
         except BrokerError as error:
             log.debug("%s", error)
 
-    async def _dispatch(self, message: aiomqtt.Message) -> None:
-        if isinstance(message.payload, bytes):
-            self.received_bytes += len(str(message.topic)) + len(message.payload)
+    async def _dispatch(self, message: aiomqtt.Message | aiomqtt.MqttError) -> None:
+        """Hand a message to its handlers, each in a fault boundary of its own. Raises what ended the connection."""
+        if isinstance(message, aiomqtt.MqttError):
+            raise message
+        if not isinstance(message.payload, bytes):
+            return
+        self.received_bytes += len(str(message.topic)) + len(message.payload)
         for topic, where, handler in self._handlers:
-            if not message.topic.matches(where) or not isinstance(message.payload, bytes):
+            if not message.topic.matches(where):
                 continue
-            names = topic.names_in(str(message.topic), self.prefix)
-            if isinstance(topic, PlainTopic):
-                result = handler(_received(message, names, message.payload))
-            elif message.payload:
-                try:
-                    parsed = topic.message.model_validate_json(message.payload)
-                except ValidationError as error:
-                    log.warning("%s: message ignored: %s", message.topic, _first_line(error))
-                    continue
-                result = handler(next(iter(names), ""), parsed)
-            else:
-                continue  # a retained message was cleared
-            if result is not None:
-                await result
+            with self._boundary.around(str(message.topic)):
+                result = self._hand_over(topic, handler, message, message.payload)
+                if result is not None:
+                    await result
 
-    def _refuse_hopeless(self, error: BaseException) -> None:
-        code = getattr(error, "rc", None)  # a ReasonCode of the broker's, or a number of paho-mqtt's own
-        if getattr(code, "value", None) in NOT_AUTHORIZED:
-            raise BrokerError(
-                f"broker {self.broker} refuses us: {error}; allow this client there, or start the gateway "
-                "without --broker to use its own"
-            ) from error
+    def _hand_over(
+        self,
+        topic: Topic[Any] | PlainTopic,
+        handler: Callable[..., Awaitable[None] | None],
+        message: aiomqtt.Message,
+        payload: bytes,
+    ) -> Awaitable[None] | None:
+        names = topic.names_in(str(message.topic), self.prefix)
+        if isinstance(topic, PlainTopic):
+            return handler(Received.of(message, names, payload))
+        if not payload:
+            return None  # a retained message was cleared
+        return handler(next(iter(names), ""), topic.message.model_validate_json(payload))
 
 
-def _received(message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
-    said = message.properties
-    return Received(
-        names,
-        payload,
-        bool(message.retain),
-        getattr(said, "ResponseTopic", None),
-        getattr(said, "CorrelationData", None),
-    )
+def _check_size(where: str, payload: bytes) -> None:
+    if len(payload) > LARGEST_MESSAGE_BYTES:
+        raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
 
 
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
@@ -305,8 +393,3 @@ def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     return aiomqtt.Will(
         will.topic.at(will.name, prefix=prefix), will.message.model_dump_json(), will.topic.qos, will.topic.retain
     )
-
-
-def _first_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -29,6 +29,10 @@ class BrokerError(DeepThingsError, ConnectionError):
     """The MQTT broker cannot be started or reached, or refuses us."""
 
 
+class NameTakenError(DeepThingsError):
+    """Another process has the name that this one was given, and is alive."""
+
+
 class ListenError(DeepThingsError, OSError):
     """A port that cannot be listened on."""
 

@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-"""Names of cameras and nodes: a part of a topic, so lower-case letters, digits, - and _."""
+from shared.fields import Count, Milliseconds, Name, Time
 
 LONGEST_SIDE = 16384
 """Pixels; no camera has more, and a picture of that size squared is over the data plane's cap."""
@@ -22,13 +21,13 @@ class FrameInfo(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     frame: str = Field(pattern=FRAME_PATTERN)
-    camera: str = Field(pattern=NAME_PATTERN)
-    number: int = Field(ge=0, description="counts the camera's captured frames from 0")
-    captured_at: float = Field(description="seconds since 1970, by the camera agent's clock")
+    camera: Name
+    number: Count = Field(description="counts the camera's captured frames from 0")
+    captured_at: Time = Field(description="seconds since 1970, by the camera agent's clock")
     height: int = Field(ge=1, le=LONGEST_SIDE)
     width: int = Field(ge=1, le=LONGEST_SIDE)
-    transfer_ms: float = Field(default=0.0, description="from capture to the owner")
-    prepare_ms: float = Field(default=0.0, description="letterbox and slicing at the owner")
+    transfer_ms: Milliseconds = Field(default=0.0, description="from capture to the owner")
+    prepare_ms: Milliseconds = Field(default=0.0, description="letterbox and slicing at the owner")
 
 
 class Outcome(StrEnum):
@@ -51,9 +50,9 @@ class Outcome(StrEnum):
 class FrameCounts(BaseModel):
     """A camera's account: captured = published + sum of dropped + those still under way."""
 
-    captured: int = Field(default=0, ge=0)
-    published: int = Field(default=0, ge=0)
-    dropped: dict[Outcome, int] = Field(default_factory=dict)
+    captured: Count = 0
+    published: Count = 0
+    dropped: dict[Outcome, Count] = Field(default_factory=dict)
 
     def count(self, outcome: Outcome) -> None:
         """Enter the end of one frame."""

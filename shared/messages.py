@@ -7,10 +7,23 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
+from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.message import Message
+from shared.printable import printable
 
 Box = tuple[float, float, float, float]
+
+CAMERAS_CAP = 256
+"""Cameras of one edge."""
+
+TRAFFIC_CAP = 32
+"""Kinds of messages whose bytes are counted; there are twenty or so."""
+
+NEIGHBOURS_CAP = 4
+"""Tiles beside a tile: it gives strips to so many at the most."""
+
+Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
 
 REASON_CAP = 200
 """Letters of the reason why something is not there: one line."""
@@ -32,8 +45,8 @@ class State(StrEnum):
 class TileCounts(Message):
     """Tiles that a node computed: of its own frames, and stolen from others."""
 
-    own: int = 0
-    stolen: int = 0
+    own: Count = 0
+    stolen: Count = 0
 
 
 class DetectedObject(Message):
@@ -73,12 +86,27 @@ class FrameDetections(Message):
     duplicates: int = Field(default=0, description="tiles computed a second time after a lease ended")
 
 
+class Identity(Message):
+    """Which process this is, and on which device: names of devices are not always unique."""
+
+    instance: ShortText = Field(default="", description="random, of one run of one process; empty: not known")
+    device: ShortText = Field(default="", description="its host's name")
+    address: Host = Field(default="", description="its own address on the way to the broker; empty: not known")
+    network: ShortText = Field(
+        default="", description="of its loopback: who has the same reaches it there; empty: not known"
+    )
+
+    def __str__(self) -> str:
+        return printable(f"{self.device or 'an unknown device'} ({self.address or 'address unknown'})")
+
+
 class BridgeState(Message):
     """Whether the gateway is there."""
 
     state: State
-    protocol: int
-    version: str = ""
+    protocol: Count
+    version: ShortText = ""
+    identity: Identity = Identity()
 
 
 class NodeReport(Message):
@@ -109,15 +137,15 @@ class Nodes(Message):
 class CameraStats(Message):
     """A camera's account, as its agent keeps it."""
 
-    camera: str = Field(pattern=NAME_PATTERN)
-    node: str
+    camera: Name
+    node: Name
     counts: FrameCounts
     ended: bool = False
     state: State | None = Field(default=None, description="whether its pictures come; none: not known")
     reason: str = Field(default="", max_length=REASON_CAP, description="why it is offline")
-    fps: float = Field(default=0.0, ge=0, description="pictures a second that the camera gives; 0: not known")
-    width: int = Field(default=0, ge=0, description="of these pictures, in pixels; 0: not known")
-    height: int = Field(default=0, ge=0)
+    fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
+    width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
+    height: Count = 0
 
 
 class Verification(Message):
@@ -134,25 +162,36 @@ class Verification(Message):
 class NodeState(Message):
     """An edge presents itself; its will says `offline`."""
 
-    node: str = Field(pattern=NAME_PATTERN)
+    node: Name
     state: State
-    protocol: int
-    version: str = ""
-    host: str = Field(default="", description="where it listens; empty: the host of the broker")
-    port: int = 0
+    protocol: Count
+    version: ShortText = ""
+    host: Host = Field(default="", description="where it listens; empty: the host of the broker")
+    port: Port = 0
+    identity: Identity = Identity()
+
+
+class NameClaim(Message):
+    """A process asks who else has its name, or answers such a question: the name is taken, by me."""
+
+    identity: Identity
+    attempt: Count = Field(default=0, description="counts the questions of one process")
+    answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a question")
 
 
 class NodeStats(Message):
     """What an edge has done since it started."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int = 0
+    node: Name
+    epoch: Count = 0
     tiles: TileCounts
-    bytes: dict[str, int]
-    cameras: tuple[str, ...] = ()
-    tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, description="of the last minute, as part of all cores")
-    temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
+    bytes: Traffic
+    cameras: tuple[Name, ...] = Field(default=(), max_length=CAMERAS_CAP)
+    tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
+    load: float | None = Field(default=None, ge=0, le=1e6, description="of the last minute, as part of all cores")
+    temperature: float | None = Field(
+        default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
+    )
 
 
 class CameraRef(Message):
@@ -162,19 +201,19 @@ class CameraRef(Message):
     although nothing has changed; 0: nobody has asked for that since the gateway started.
     """
 
-    revision: int
-    restart: int = 0
+    revision: Count
+    restart: Count = 0
     detect: bool = True
-    fps: float | None = Field(default=None, description="frames a second at the most")
+    fps: float | None = Field(default=None, gt=0, le=240, description="frames a second at the most")
 
 
 class CameraAssignment(Message):
     """All cameras that an edge is to serve, by name, and where the gateway tells more of them."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    host: str = Field(description="empty: the host of the broker")
-    port: int
-    cameras: dict[str, CameraRef] = Field(default_factory=dict, max_length=256)
+    node: Name
+    host: Host = Field(description="empty: the host of the broker")
+    port: Port
+    cameras: dict[Name, CameraRef] = Field(default_factory=dict, max_length=CAMERAS_CAP)
 
 
 class TaskAnnouncement(Message):
@@ -187,11 +226,11 @@ class TaskAnnouncement(Message):
     some are for nodes that are `near`, by name, as these compute all the strips themselves.
     """
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int
-    waiting: int = Field(ge=0)
-    overdue: int = Field(default=0, ge=0)
-    near: dict[str, int] = Field(default_factory=dict, max_length=1000)
+    node: Name
+    epoch: Count
+    waiting: Count
+    overdue: Count = 0
+    near: dict[Name, Count] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
     given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
         default_factory=dict, max_length=1000, description="frames that have waited for an answer for too long"
@@ -201,35 +240,35 @@ class TaskAnnouncement(Message):
 class StealRequest(Message):
     """An idle edge asks for work; the gateway parks the request until there is some."""
 
-    node: str = Field(pattern=NAME_PATTERN)
-    epoch: int
-    missed: str | None = Field(default=None, description="the victim of the last grant, where nothing was left")
+    node: Name
+    epoch: Count
+    missed: Name | None = Field(default=None, description="the victim of the last grant, where nothing was left")
     idle: bool = Field(default=True, description="false: a tile runs meanwhile")
 
 
 class Grant(Message):
     """The gateway's answer: take a task from this victim."""
 
-    epoch: int
-    victim: str
-    host: str = Field(description="empty: the host of the broker")
-    port: int
+    epoch: Count
+    victim: Name
+    host: Host = Field(description="empty: the host of the broker")
+    port: Port
 
 
 class TileDone(Message):
     """The gateway has the result of one tile, and those strips of it that were sent for the tiles in `strips`."""
 
-    frame: str
-    tile: int
-    worker: str
-    compute_ms: float
-    macs: int = Field(default=0, description="what was computed, in multiply-accumulate operations")
-    fetch_bytes_per_s: float = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
-    strips: tuple[int, ...] = ()
+    frame: str = Field(pattern=FRAME_PATTERN)
+    tile: Count
+    worker: Name
+    compute_ms: Milliseconds
+    macs: Count = Field(default=0, description="what was computed, in multiply-accumulate operations")
+    fetch_bytes_per_s: Rate = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
+    strips: tuple[Count, ...] = Field(default=(), max_length=NEIGHBOURS_CAP)
 
 
 class FrameDone(Message):
     """The gateway is finished with a frame."""
 
-    frame: str
+    frame: str = Field(pattern=FRAME_PATTERN)
     outcome: Outcome

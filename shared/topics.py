@@ -20,6 +20,10 @@ STALE_TASK_S = 10
 """Announcements, requests and grants that waited longer at the broker speak of a past that is over."""
 
 
+STALE_CLAIM_S = 10
+"""Who asked for a name longer ago has it by now, and its state says so, or has given up."""
+
+
 class _Route:
     """Below a prefix; levels that are names are written {so}."""
 
@@ -95,6 +99,10 @@ NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True)
 NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats)
 TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=STALE_TASK_S)
 STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=STALE_TASK_S)
+
+# cluster: who has a name; retained for a moment, so that a newcomer knows of another
+NODE_CLAIM = Topic("cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S)
+GATEWAY_CLAIM = Topic("cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S)
 
 # cluster: gateway to edges
 PLAN = Topic("cluster/plan", Plan, retain=True)

@@ -67,11 +67,13 @@ class Witness:
         self.detections: list[FrameDetections] = []
         self.stats: dict[str, CameraStats] = {}
         self.verifications: list[Verification] = []
+        self.problems: tuple[str, ...] = ()
         self.grants: dict[str, list[Grant]] = defaultdict(list)
         self._said = asyncio.Event()
         self._hear(topics.BRIDGE_STATE, lambda _, message: self.bridge.append(message))
         self._hear(topics.PLAN, lambda _, message: self.plans.append(message))
         self._hear(topics.BRIDGE_NODES, self._on_nodes)
+        self._hear(topics.BRIDGE_HEALTH, lambda _, message: setattr(self, "problems", message.problems))
         self._hear(topics.DETECTIONS, lambda _, message: self.detections.append(message))
         self._hear(topics.CAMERA_STATS, self.stats.__setitem__)
         self._hear(topics.BRIDGE_VERIFICATION, lambda _, message: self.verifications.append(message))

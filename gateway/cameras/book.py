@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
     from shared.addresses import Address
-    from shared.bus import Bus, Received
+    from shared.bus import Bus
     from shared.messages import CameraStats
+    from shared.received import Received
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Cameras:
         self._unplaced = False
         self._told: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
-        bus.on_plain(topics.CAMERA_SET, self._on_set)
+        bus.on_plain(topics.CAMERA_SET, self._on_set, apart=True)
 
     @property
     def configured(self) -> tuple[str, ...]:

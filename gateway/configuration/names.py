@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gateway.configuration.wording import presentable, shown
-from shared.frames import NAME_PATTERN
+from shared.fields import NAME_PATTERN
 from shared.slugs import RESERVED, slug
 
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from gateway.cameras.book import Cameras
     from gateway.scene.states import SceneUpdate
-    from shared.bus import Bus, Received
+    from shared.bus import Bus
+    from shared.received import Received
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import click
 
 from shared.addresses import LOOPBACK, Address, is_loopback
 from shared.errors import ConfigurationError
-from shared.frames import NAME_PATTERN
+from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
 from shared.topics import PREFIX
 

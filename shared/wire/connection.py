@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
+from shared.reasons import reason
 from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
 from shared.wire.headers import HEADERS, Header, Refused
 
@@ -75,9 +76,9 @@ class Connection:
         except TimeoutError as error:
             sock.close()
             raise PeerTimeoutError(f"{address} does not answer") from error
-        except OSError as error:
+        except (OSError, OverflowError, ValueError) as error:  # a host or port that cannot be is one that is not there
             sock.close()
-            raise PeerLostError(f"{address} cannot be reached: {error.strerror or error}") from error
+            raise PeerLostError(f"{address} cannot be reached: {reason(error)}") from error
         except BaseException:
             sock.close()
             raise

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.frames import FRAME_PATTERN, LONGEST_SIDE, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.fields import Count, Host, Milliseconds, Name, Port, Rate
+from shared.frames import FRAME_PATTERN, LONGEST_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.messages import REASON_CAP, State
 from shared.wire.codec import Kind
 
@@ -23,9 +24,9 @@ UNDER_WAY_CAP = 64
 """Frames of one camera; an edge invites 16 at the most, and those of earlier connections count among them."""
 
 
-ByteCount = Annotated[int, Field(ge=0)]
-TileIndex = Annotated[int, Field(ge=0)]
-FrameNumber = Annotated[int, Field(ge=0)]
+ByteCount = Count
+TileIndex = Count
+FrameNumber = Count
 FrameName = Annotated[str, Field(pattern=FRAME_PATTERN)]
 
 
@@ -56,7 +57,7 @@ class TaskRef(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     frame: str = Field(pattern=FRAME_PATTERN)
-    tile: int = Field(ge=0)
+    tile: TileIndex
 
 
 class WorkerRef(BaseModel):
@@ -64,9 +65,9 @@ class WorkerRef(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    node: str = Field(pattern=NAME_PATTERN)
-    host: str
-    port: int = Field(ge=0, le=65535)
+    node: Name
+    host: Host
+    port: Port
 
 
 class Camera(Header):
@@ -77,7 +78,7 @@ class Camera(Header):
     """
 
     kind = Kind.CAMERA
-    camera: str = Field(pattern=NAME_PATTERN)
+    camera: Name
     token: str = Field(default="", max_length=64, repr=False)
     under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=UNDER_WAY_CAP)
 
@@ -99,7 +100,7 @@ class FrameOutcome(Header):
     """Edge to camera agent: what became of a frame."""
 
     kind = Kind.OUTCOME
-    number: int
+    number: Count
     outcome: Outcome
 
 
@@ -115,9 +116,9 @@ class Report(Header):
     ended: bool = False
     state: State | None = None
     reason: str = Field(default="", max_length=REASON_CAP)
-    fps: float = Field(default=0.0, ge=0)
-    width: int = Field(default=0, ge=0)
-    height: int = Field(default=0, ge=0)
+    fps: Rate = 0.0
+    width: Count = 0
+    height: Count = 0
 
 
 class Control(Header):
@@ -140,8 +141,8 @@ class Take(Header):
     """
 
     kind = Kind.TAKE
-    thief: str = Field(pattern=NAME_PATTERN)
-    epoch: int
+    thief: Name
+    epoch: Count
     idle: bool = True
     reuses: bool = False
     again: TaskRef | None = None
@@ -157,15 +158,15 @@ class Tile(Header):
 
     kind = Kind.TILE
     info: FrameInfo
-    epoch: int
-    owner: str = Field(pattern=NAME_PATTERN)
-    tile: int = Field(ge=0)
+    epoch: Count
+    owner: Name
+    tile: TileIndex
     height: int = Field(ge=1, le=LONGEST_SIDE)
     width: int = Field(ge=1, le=LONGEST_SIDE)
-    lease_s: float = 0.0
+    lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
-    wanted: tuple[int, ...] = Field(default=(), max_length=SIDES)
-    attempt: int = 0
+    wanted: tuple[TileIndex, ...] = Field(default=(), max_length=SIDES)
+    attempt: Count = 0
     workers: tuple[WorkerRef, ...] = Field(default=(), max_length=WORKERS_CAP)
 
 
@@ -174,8 +175,8 @@ class StripsRequest(Header):
 
     kind = Kind.STRIPS_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
-    epoch: int
-    reader: int = Field(ge=0)
+    epoch: Count
+    reader: TileIndex
     givers: tuple[TileIndex, ...] = Field(max_length=SIDES)
 
 
@@ -197,11 +198,11 @@ class Border(Header):
 
     kind = Kind.BORDER
     frame: str = Field(pattern=FRAME_PATTERN)
-    epoch: int
-    giver: int = Field(ge=0)
-    reader: int = Field(ge=0)
-    stage: int = Field(default=0, ge=0)
-    attempt: int = 0
+    epoch: Count
+    giver: TileIndex
+    reader: TileIndex
+    stage: Count = 0
+    attempt: Count = 0
 
 
 class Result(Header):
@@ -214,15 +215,15 @@ class Result(Header):
 
     kind = Kind.RESULT
     info: FrameInfo
-    epoch: int
-    owner: str = Field(pattern=NAME_PATTERN)
-    worker: str = Field(pattern=NAME_PATTERN)
-    tile: int = Field(ge=0)
-    shapes: tuple[tuple[int, int, int, int], ...] = Field(max_length=64)
+    epoch: Count
+    owner: Name
+    worker: Name
+    tile: TileIndex
+    shapes: tuple[tuple[Count, Count, Count, Count], ...] = Field(max_length=64)
     strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=SIDES)
-    compute_ms: float
-    macs: int = Field(default=0, ge=0)
-    fetch_bytes_per_s: float = Field(default=0.0, ge=0)
+    compute_ms: Milliseconds
+    macs: Count = 0
+    fetch_bytes_per_s: Rate = 0.0
 
 
 class ProgramRequest(Header):
@@ -257,8 +258,8 @@ class SettingsRequest(Header):
     """Edge to gateway: what the agent of a camera that is assigned to me must know. Answered by Settings or Absent."""
 
     kind = Kind.SETTINGS_REQUEST
-    camera: str = Field(pattern=NAME_PATTERN)
-    revision: int
+    camera: Name
+    revision: Count
 
 
 class Settings(Header):

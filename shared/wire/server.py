@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import Address
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
+from shared.reasons import reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Header, Refused
 
@@ -52,11 +53,10 @@ class DataServer:
         try:
             self._socket.bind((listen.host, listen.port))
             self._socket.listen(64)
-        except OSError as error:
+        except (OSError, OverflowError, ValueError) as error:
             self._socket.close()
             raise ListenError(
-                f"cannot listen on {listen}: {error.strerror or error}; "
-                "choose another address or port, or stop what uses it"
+                f"cannot listen on {listen}: {reason(error)}; choose another address or port, or stop what uses it"
             ) from error
 
     @property

@@ -161,7 +161,7 @@ async def test_two_clients_of_one_name_do_not_fight_for_ever(broker):
     both = [asyncio.create_task(bus.run()) for bus in buses]
     ended, staying = await asyncio.wait(both, timeout=60, return_when=asyncio.FIRST_COMPLETED)
     (loser,) = ended
-    with pytest.raises(BrokerError, match="each edge needs its own --name"):
+    with pytest.raises(BrokerError, match="give each edge its own --name"):
         loser.result()
     (winner,) = staying
     winner.cancel()

@@ -16,10 +16,11 @@ from gateway.requests import Requests
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
-from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing, Received
+from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
 from shared.errors import BrokerError
 from shared.frames import FrameCounts
 from shared.messages import BridgeState, CameraStats, State
+from shared.received import Received
 from shared.topics import PlainTopic
 from tests.harness import connected, cut_off
 
@@ -161,9 +162,9 @@ async def test_a_request_that_says_no_place_is_answered_once(broker):
         assert heard.count("me/answers") == 1
 
 
-@pytest.mark.parametrize("where", ["me/+", "#", "x" * 65_000 + "/+"])
+@pytest.mark.parametrize("where", ["me/+", "#", "x" * 65_000 + "/+", "a/" * 300, "$SYS/me"])
 async def test_a_place_where_no_answer_can_be_ends_nothing(broker, where, caplog):
-    """A broker may pass it on; at the latest it is refused here."""
+    """A broker may pass it on, and would end our connection for following it."""
     desk = Desk(broker)
     async with connected(desk.bus), stranger(broker) as client, stranger(broker) as other:
         await client.subscribe("deepthings/bridge/response/+", qos=1)
@@ -173,11 +174,12 @@ async def test_a_place_where_no_answer_can_be_ends_nothing(broker, where, caplog
             await other.publish("deepthings/bridge/request/info", b"", qos=1, properties=wanting(where))
         except aiomqtt.MqttError:
             return  # this broker refuses it itself
-        await read(client, 1)
+        (message,) = await read(client, 1)
+        assert "the response topic" in Response.model_validate_json(message.payload).error
         await client.publish("deepthings/bridge/request/info", b"", qos=1)
         (message,) = await read(client, 1)
-        assert Response.model_validate_json(message.payload).data == {"asked": 3}
-        assert "could not be answered" in caplog.text
+        assert Response.model_validate_json(message.payload).data == {"asked": 2}
+    assert caplog.text.count("connection was lost") == 0
 
 
 async def test_a_retained_request_is_not_carried_out(broker, caplog):
@@ -269,3 +271,66 @@ async def test_what_cannot_be_published_is_an_error_that_names_the_topic(broker)
             await bus.publish_plain(topics.SNAPSHOT, b"x")
         await bus.publish_plain(topics.SNAPSHOT, b"x" * 900_000, "door")
         assert len((await retained(broker))["deepthings/detections/door/snapshot"]) == 900_000
+
+
+async def test_a_handler_that_fails_loses_its_message_and_no_other(broker, caplog):
+    speaker, listener = Bus(broker, "speaker"), Bus(broker, "listener")
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    def fail(received: Received) -> None:
+        heard.put_nowait(received.names[0])
+        raise KeyError(received.names[0])
+
+    listener.on_plain(topics.CAMERA_AVAILABILITY, fail)
+    async with connected(listener) as running, connected(speaker):
+        for name in ("door", "yard", "door"):
+            await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", name)
+            assert await next_of(heard) == name
+        assert not running.done()
+    assert caplog.text.count("message failed") == 1  # what repeats is not logged each time
+    assert "Traceback" in caplog.text
+
+
+async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_it_is_bounded(
+    broker, caplog, monkeypatch
+):
+    monkeypatch.setattr("shared.bus.BACKLOG_CAP", 2)
+    speaker, listener = Bus(broker, "speaker"), Bus(broker, "listener")
+    begun, free, handled = asyncio.Event(), asyncio.Event(), asyncio.Queue()
+
+    async def slow(received: Received) -> None:
+        begun.set()
+        await free.wait()
+        handled.put_nowait(received.payload)
+
+    listener.on_plain(topics.CAMERA_SET, slow, apart=True)
+    others = hearing_plain(listener, topics.CAMERA_AVAILABILITY)
+    async with connected(listener), connected(speaker):
+        await speaker.publish_plain(topics.CAMERA_SET, b"0", "door", "fps")
+        await asyncio.wait_for(begun.wait(), 10)
+        for number in range(1, 5):
+            await speaker.publish_plain(topics.CAMERA_SET, b"%d" % number, "door", "fps")
+        await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", "door")
+        assert (await next_of(others)).payload == b"online"
+        free.set()
+        assert [await next_of(handled) for _ in range(3)] == [b"0", b"1", b"2"]
+    assert caplog.text.count("message ignored: too many before it are waiting") == 1
+
+
+async def test_who_waits_for_a_broker_that_has_gone_hears_of_it_at_once(broker):
+    """aiomqtt alone would have it wait for 10 s, and every message that comes meanwhile."""
+    listener, speaker = Bus(broker, "listener"), Bus(broker, "speaker")
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def publish_into_the_void(_: Received) -> None:
+        cut_off(listener)
+        try:
+            await listener.publish(topics.BRIDGE_STATE, ONLINE)
+        except BrokerError as error:
+            ended.put_nowait(str(error))
+
+    listener.on_plain(topics.CAMERA_AVAILABILITY, publish_into_the_void)
+    async with connected(listener), connected(speaker):
+        await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"", "door")
+        assert "the connection was lost" in await asyncio.wait_for(ended.get(), 5)
+        await asyncio.wait_for(listener.connected.wait(), 10)

@@ -233,3 +233,27 @@ async def test_nobody_there_and_a_used_port_say_so():
             await Connection.open(address, Traffic())
         with pytest.raises(ListenError, match="choose another address or port"):
             DataServer(echo, address, Traffic())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        Address(LOOPBACK, 70_000),
+        Address(LOOPBACK, -1),
+        Address("10.0.0.1\0", 80),
+        Address("x" * 64 + ".example", 80),
+        Address("", 0),
+        Address("fe80::zz", 80),
+    ],
+)
+async def test_an_address_that_cannot_be_is_a_peer_that_is_not_there(address):
+    with pytest.raises(PeerLostError, match=r"cannot be reached: (invalid host name or port|host name not found|conn)"):
+        await Connection.open(address, Traffic())
+
+
+@pytest.mark.parametrize("address", [Address(LOOPBACK, 70_000), Address("x" * 64 + ".example", 0)])
+def test_listening_where_nobody_can_is_an_error_that_says_what_to_do(address):
+    with pytest.raises(
+        ListenError, match=r"cannot listen on .*(invalid host name or port|not found); choose another address"
+    ):
+        DataServer(echo, address, Traffic())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import struct
 
+import aiomqtt
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ from shared.wire.headers import (
     StripsRequest,
     Take,
 )  # fmt: skip
-from tests.harness import address_of, running_cluster
+from tests.harness import address_of, connected, running_cluster
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=8, width=8)
 
@@ -42,6 +44,11 @@ GARBAGE = [
     MAGIC + struct.pack("!BBHIQ", 99, Kind.RESULT, 0, 0, 0),
     MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.RESULT, 0, 500, 500),
 ]
+
+
+def stranger(broker):
+    """A client that is none of ours."""
+    return aiomqtt.Client(*broker, protocol=aiomqtt.ProtocolVersion.V5)
 
 
 async def throw(address, garbage):
@@ -151,21 +158,51 @@ async def test_an_edge_of_another_protocol_version_is_refused_and_gets_no_work(t
         assert witness.stats["front"].counts.published == 3
 
 
-async def test_an_edge_that_meets_a_gateway_of_another_version_ends_with_one_line(tmp_path):
-    async with running_cluster(tmp_path, 0) as cluster:
+async def test_a_state_of_the_gateway_that_a_stranger_published_ends_nobody_and_is_corrected(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
         impostor = Bus(cluster.broker, "impostor")
-        running = asyncio.create_task(impostor.run())
-        await impostor.connected.wait()
-        await impostor.publish(topics.BRIDGE_STATE, BridgeState(state=State.ONLINE, protocol=99, version="9.9"))
-        edge = await cluster.start_edge("edge-1")
-        code = await asyncio.wait_for(edge.process.wait(), 20)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        errors = [line for line in cluster.log("edge-1").splitlines() if line.startswith("Error: ")]
-    assert code == 1
+        async with connected(impostor):
+            strange = BridgeState(state=State.ONLINE, protocol=99, version="9.9")
+            await impostor.publish(topics.BRIDGE_STATE, strange)
+            await cluster.start_edge("edge-2")
+            await witness.until("the correction", lambda: strange in witness.bridge and witness.bridge[-1] != strange)
+            await cluster.edges_ready("edge-1", "edge-2")
+        errors = [line for line in cluster.log("edge-1").splitlines() if "version 99 of the protocol" in line]
     assert len(errors) == 1
-    assert "(release 9.9) speaks version 99 of the protocol" in errors[0]
-    assert "install the same release of deepthings on both" in errors[0]
+    assert "install the same release of deepthings on both; waiting for another gateway" in errors[0]
+
+
+async def test_an_edge_that_is_said_to_be_gone_objects_and_goes_on(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        impostor = Bus(cluster.broker, "impostor")
+        async with connected(impostor):
+            await impostor.publish(
+                topics.NODE_STATE, NodeState(node="edge-1", state=State.OFFLINE, protocol=PROTOCOL), "edge-1"
+            )
+            await witness.until("its loss", lambda: witness.nodes["edge-1"].state is State.OFFLINE)
+            await witness.until("its objection", lambda: witness.nodes["edge-1"].state is State.ONLINE, 10)
+        assert cluster.log("edge-1").count("it is corrected") == 1
+
+
+async def test_addresses_that_cannot_be_end_no_edge_that_is_sent_there(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        async with stranger(cluster.broker) as client:
+            for host, port in (("10.0.0.1", 70_000), ("10.0.0.1\0", 80), ("x" * 64 + ".example", 80), ("", 0)):
+                state = {"node": "evil", "state": "online", "protocol": PROTOCOL, "host": host, "port": port}
+                await client.publish(topics.NODE_STATE.at("evil"), json.dumps(state), qos=1, retain=True)
+                grant = {"epoch": witness.plan.epoch, "victim": "evil", "host": host, "port": port}
+                await client.publish(topics.GRANTS.at("edge-1"), json.dumps(grant), qos=1)
+                cameras = {"node": "edge-1", "host": host, "port": port, "cameras": {"door": {"revision": 1}}}
+                await client.publish(topics.CAMERAS.at("edge-1"), json.dumps(cameras), qos=1)
+            await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")
+            await witness.until("the camera's end", lambda: witness.ended("front"))
+        assert witness.stats["front"].counts.published == 3
+        assert "Traceback" not in cluster.log("edge-1")
+        assert "Traceback" not in cluster.log("gateway")
+        assert cluster.edges["edge-1"].process.returncode is None
 
 
 async def test_everything_listens_on_loopback_unless_told_otherwise(tmp_path):

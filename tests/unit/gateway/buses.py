@@ -6,8 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from shared.bus import Received
 from shared.errors import BrokerError
+from shared.received import Received
 from shared.topics import PlainTopic
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class StandInBus:
     def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any]) -> None:
         self._handlers[topic.path] = handler
 
-    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any]) -> None:
+    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any], *, apart: bool = False) -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
 
     async def hear(self, topic: Topic[Any] | PlainTopic, *said: Any) -> None:

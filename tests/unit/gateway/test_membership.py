@@ -141,6 +141,14 @@ def test_names_without_end_are_not_remembered(members):
     assert members.address("pi-1") is not None
 
 
+def test_an_edge_that_is_there_takes_the_place_of_one_that_is_not(members):
+    members.on_state(offline())
+    for number in range(KNOWN_NODES_CAP):
+        members.on_state(online(f"new-{number}"))
+    assert members.online(f"new-{KNOWN_NODES_CAP - 1}") is not None
+    assert "pi-1" not in members.report({}).nodes
+
+
 def test_a_known_edge_can_still_go_when_no_more_are_remembered(members):
     for number in range(KNOWN_NODES_CAP):
         members.on_state(online(f"invented-{number}"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.requests import LARGEST_REQUEST_BYTES, Requests, named
 from shared import topics
 from shared.bridge import Response
-from shared.errors import BrokerError, ConfigurationError
+from shared.errors import ConfigurationError
 from tests.unit.gateway.buses import StandInBus
 
 
@@ -122,13 +122,34 @@ async def test_an_answer_that_the_broker_does_not_take_is_said_and_ends_nothing(
     assert "request info could not be answered" in caplog.text
 
 
-async def test_a_place_for_the_answer_that_cannot_be_is_said_and_ends_nothing(desk, caplog, monkeypatch):
-    async def refuse(*_):
-        raise BrokerError("broker did not take me/+")
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"response_topic": "a/" * 300}, "the response topic has 301 levels; it must have at most 100"),
+        ({"response_topic": "x" * 1025}, "the response topic has 1025 bytes; it must have at most 1024"),
+        ({"response_topic": "me/+"}, "the response topic must not contain the wildcards + and #"),
+        ({"response_topic": "$SYS/me"}, "the response topic must not begin with $"),
+        ({"response_topic": "me\0"}, "the response topic must not contain control characters"),
+        ({"response_topic": "\ud800"}, "the response topic is not valid text"),
+        ({"response_topic": "me", "correlation": bytes(1025)}, "the correlation data must have at most 1024 bytes"),
+    ],
+)
+async def test_a_request_that_wants_its_answer_where_none_can_be_is_refused(desk, more, why):
+    """A broker would end the gateway's connection for it, and with that all cameras' of the home."""
+    answer = await desk.ask("info", b'{"transaction": "7"}', **more)
+    assert (answer.ok, answer.transaction) == (False, "7")
+    assert why in answer.error
+    assert not desk.asked
+    assert not desk.bus.answers
 
-    monkeypatch.setattr(desk.bus, "answer", refuse)
-    assert (await desk.ask("info", response_topic="me/+")).ok
-    assert "could not be answered: broker did not take me/+" in caplog.text
+
+@pytest.mark.parametrize("command", ["", "x" * 65, "x" * 65_000])
+async def test_a_request_whose_name_cannot_be_is_left_alone_and_logged_now_and_then(desk, caplog, command):
+    for _ in range(3):
+        assert await desk.ask(command) is None
+    assert caplog.text.count("that name is invalid") == 1
+    assert len(caplog.text) < 400
+    assert (await desk.ask("info")).ok
 
 
 @given(

@@ -8,9 +8,10 @@ import pytest
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import Response
-from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Received
+from shared.bus import LARGEST_MESSAGE_BYTES, Bus
 from shared.errors import BrokerError
 from shared.messages import FrameDone
+from shared.received import Received
 
 DONE = FrameDone(frame="door-1", outcome="published")
 ANSWER = Response(command="info", ok=True)
@@ -132,3 +133,10 @@ async def test_what_is_too_large_for_a_broker_is_refused_here(bus):
     with pytest.raises(BrokerError, match=f"{LARGEST_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
         await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
     assert len(bus._client.published) == 1
+
+
+async def test_an_answer_that_no_broker_takes_is_refused_here(bus):
+    wanted = Received(("info",), b"", retained=False, response_topic="a/" * 300)
+    with pytest.raises(BrokerError, match="the response topic has 301 levels"):
+        await bus.answer(wanted, ANSWER)
+    assert bus._client.published == []

@@ -133,7 +133,7 @@ def test_what_stays_true_is_retained_and_nothing_else():
     assert {name for name, topic in TOPICS.items() if topic.retain} == {
         "OBJECTS", "ZONE_OBJECTS", "SNAPSHOT", "LABEL_SNAPSHOT", "CAMERA_AVAILABILITY", "CAMERA_STATS",
         "CAMERA_SETTING", "BRIDGE_STATE", "BRIDGE_INFO", "BRIDGE_NODES", "BRIDGE_HEALTH", "NODE_STATE", "PLAN",
-        "CAMERAS",
+        "CAMERAS", "NODE_CLAIM", "GATEWAY_CLAIM",
     }  # fmt: skip
 
 
@@ -143,8 +143,9 @@ def test_what_is_asked_for_or_set_is_never_retained():
         assert (topic.retain, topic.qos) == (False, 1)
 
 
-def test_what_speaks_of_tasks_expires():
-    assert {name for name, topic in TOPICS.items() if topic.expiry_s} == {"TASKS", "STEAL", "GRANTS", "RESULTS"}
+def test_what_speaks_of_tasks_and_of_newcomers_expires():
+    expiring = {name for name, topic in TOPICS.items() if topic.expiry_s}
+    assert expiring == {"TASKS", "STEAL", "GRANTS", "RESULTS", "NODE_CLAIM", "GATEWAY_CLAIM"}
 
 
 def test_of_what_edges_and_gateway_say_only_what_is_repeated_when_it_is_lost_is_not_acknowledged():
@@ -157,8 +158,9 @@ def test_of_what_is_public_only_what_comes_with_every_frame_is_not_acknowledged(
     assert {name for name, topic in public.items() if topic.qos == 0} == {"DETECTIONS"}
 
 
-def test_nothing_that_is_retained_expires():
-    assert not [name for name, topic in TOPICS.items() if topic.retain and topic.expiry_s]
+def test_nothing_that_is_retained_expires_but_claims():
+    retained = {name for name, topic in TOPICS.items() if topic.retain and topic.expiry_s}
+    assert retained == {"NODE_CLAIM", "GATEWAY_CLAIM"}
 
 
 def test_every_topic_has_a_payload_and_a_quality_of_service():

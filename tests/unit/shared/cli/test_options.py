@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shared.addresses import Address
 from shared.cli.options import ADDRESS, BROKER, DEFAULT_BROKER_PORT, GRID, NAME, parse_name
 from shared.errors import ConfigurationError
-from shared.frames import NAME_PATTERN
+from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
-from shared.frames import FRAME_PATTERN, NAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.fields import NAME_PATTERN
+from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.messages import REASON_CAP, State
 from shared.wire import headers
 from shared.wire.codec import HEADER_CAP_BYTES, Kind

@@ -1,0 +1,63 @@
+"""Names that two living processes want, pure: claims in, problems out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.messages import Identity, NameClaim
+
+SHOWN_S = 300.0
+"""A contest is a problem for so long after the last attempt: a supervisor may wait minutes before the next."""
+
+QUESTIONS_CAP = 256
+CONTESTS_CAP = 100
+"""Names, and questions that wait for an answer; more of them come from nobody but an attacker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    owner: Identity
+    newcomer: Identity
+    at: float
+
+
+class ContestedNames:
+    """Pairs questions for a name with the answers of who has it. Time is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._questions: OrderedDict[tuple[str, str], Identity] = OrderedDict()
+        self._contests: OrderedDict[str, _Contest] = OrderedDict()
+
+    def on_claim(self, name: str, claim: NameClaim, now: float) -> None:
+        """Take in a claim on the name of an edge; on the gateway's when `name` is empty."""
+        if not claim.answers:
+            self._questions[name, claim.identity.instance] = claim.identity
+            self._questions.move_to_end((name, claim.identity.instance))
+            if len(self._questions) > QUESTIONS_CAP:
+                self._questions.popitem(last=False)
+            return
+        newcomer = self._questions.pop((name, claim.answers), None)
+        if newcomer is not None and claim.identity.instance != claim.answers:
+            self._contests[name] = _Contest(claim.identity, newcomer, now)
+            self._contests.move_to_end(name)
+            if len(self._contests) > CONTESTS_CAP:
+                self._contests.popitem(last=False)
+
+    def problems(self, now: float) -> list[str]:
+        """Return who wanted the name of whom of late, and the cure."""
+        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < SHOWN_S]
+
+
+def _problem(name: str, found: _Contest) -> str:
+    if not name:
+        return (
+            f"another gateway, on {found.newcomer}, was started with the topic prefix of this one: stop it, or give it "
+            "a prefix of its own (mqtt.topic_prefix)"
+        )
+    return (
+        f"two edges are called {name}: the one on {found.owner} is used, the one on {found.newcomer} is not: "
+        f"give one of them a name of its own, for example --name {name[:60]}-2"
+    )

@@ -1,0 +1,42 @@
+"""Which process this is, and on which device."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.addresses import own_address
+from shared.messages import Identity
+
+if TYPE_CHECKING:
+    from shared.addresses import Address
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+NETWORK = Path("/proc/self/ns/net")
+DEVICE_LETTERS = 100
+"""Of a host's name, as Identity has it; Linux allows 64."""
+
+
+def new_instance() -> str:
+    """Return what tells a run of a process from all others."""
+    return secrets.token_hex(8)
+
+
+def identity_of(instance: str, broker: Address) -> Identity:
+    """Return who this process is, as seen by those who use the same broker."""
+    device = socket.gethostname()[:DEVICE_LETTERS]
+    return Identity(instance=instance, device=device, address=own_address(broker), network=_network())
+
+
+def _network() -> str:
+    """Return what processes have in common that reach each other on loopback: a boot, and a network namespace of it.
+
+    Neither a host's name nor its machine-id tells devices apart whose SD cards were cloned. Empty where it is unknown.
+    """
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(f"{BOOT.read_text().strip()} {NETWORK.stat().st_ino}".encode()).hexdigest()[:16]
+    return ""

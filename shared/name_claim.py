@@ -1,0 +1,166 @@
+"""A name that one process of a cluster has: asked for before each connection, defended while it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.bus import Bus
+from shared.claiming import Claiming, Verdict, answer_to
+from shared.errors import BrokerError, NameTakenError
+from shared.identity import identity_of, new_instance
+from shared.messages import NameClaim
+from shared.rate_limit import RateLimit
+from shared.service import run_together
+
+if TYPE_CHECKING:
+    from shared.addresses import Address
+    from shared.messages import BridgeState, NodeState
+    from shared.topics import Topic
+
+log = logging.getLogger(__name__)
+
+WARNING_S = 300.0
+"""A clone that a supervisor starts every few seconds is logged so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedName:
+    """A name, where it is claimed, and what is said of another process that has it, in words.
+
+    `taken` says that it is taken, `cure` what to do.
+    """
+
+    client_id: str
+    claims: Topic[NameClaim]
+    states: Topic[Any]
+    taken: str
+    cure: str
+    name: str = ""
+
+
+class NameOwner:
+    """The claim of this process on its name."""
+
+    def __init__(self, broker: Address, owned: OwnedName, prefix: str) -> None:
+        self._broker = broker
+        self._owned = owned
+        self._prefix = prefix
+        self._attempts = 0
+        self._asking: Bus | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._claiming: Claiming | None = None
+        self._heard = asyncio.Event()
+        self._warnings = RateLimit(WARNING_S)
+        self._instance = new_instance()
+        self.identity = identity_of(self._instance, broker)
+
+    @property
+    def client_id(self) -> str:
+        return self._owned.client_id
+
+    async def win(self) -> None:
+        """Make sure that no other living process has the name; keep it from newcomers until `won` or `release`.
+
+        Waits for the broker. Raises NameTakenError, and BrokerError when the broker does not let us in.
+        """
+        if self._running is not None:
+            return
+        self.identity = identity_of(self._instance, self._broker)
+        self._claiming = None
+        self._asking = Bus(self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix)
+        self._asking.on(self._owned.states, self._on_state, self._owned.name or "+")
+        self._asking.on(self._owned.claims, self._on_claim, self._owned.name or "+")
+        self._running = asyncio.create_task(self._asking.run())
+        try:
+            await self._decided(self._running)
+        except BaseException:
+            await self.release()
+            raise
+
+    async def won(self) -> None:
+        """Leave the name's defence to the bus that has it now; what was retained of the question has served."""
+        if self._running is not None and self._asking is not None:
+            with contextlib.suppress(BrokerError):
+                await self._asking.clear(self._owned.claims, *self._names)
+            await self.release()
+
+    async def release(self) -> None:
+        """Give up the question, or its defence; safe to call again."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def defend(self, bus: Bus) -> None:
+        """Answer newcomers on the bus of the process that has the name. Call before the bus runs."""
+        bus.on(self._owned.claims, lambda _, claim: self._defend(bus, claim), self._owned.name or "+")
+
+    def _defend(self, bus: Bus, claim: NameClaim) -> None:
+        answer = answer_to(claim, self.identity)
+        if answer is not None:
+            bus.post(self._owned.claims, answer, *self._names)
+            if self._warnings.allows(claim.identity.device, time.monotonic()):
+                log.warning("%s, too: %s; %s", self._owned.taken, claim.identity, self._owned.cure)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self._owned.name,) if self._owned.name else ()
+
+    async def _ask(self) -> None:
+        assert self._asking is not None
+        self._attempts += 1
+        question = NameClaim(identity=self.identity, attempt=self._attempts)
+        self._claiming = Claiming(question, time.monotonic())
+        self._heard.set()
+        await self._asking.publish(self._owned.claims, question, *self._names)
+
+    def _on_state(self, _: str, state: NodeState | BridgeState) -> None:
+        if self._claiming is not None:
+            self._claiming.on_state(state)
+
+    def _on_claim(self, _: str, claim: NameClaim) -> None:
+        if self._claiming is None or self._asking is None:
+            return
+        answer = self._claiming.on_claim(claim, time.monotonic())
+        if answer is not None:
+            self._asking.post(self._owned.claims, answer, *self._names)
+        self._heard.set()
+
+    async def _decided(self, running: asyncio.Task[None]) -> None:
+        deciding = asyncio.create_task(self._decide())
+        try:
+            await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()  # it never ends by itself but by a failure
+            deciding.result()
+        finally:
+            deciding.cancel()
+            await asyncio.gather(deciding, return_exceptions=True)
+
+    async def _decide(self) -> None:
+        told = False
+        while True:
+            claiming, now = self._claiming, time.monotonic()
+            verdict = claiming.verdict(now) if claiming else Verdict.OPEN
+            if verdict is Verdict.OURS:
+                return
+            if claiming is not None and claiming.rival is not None:
+                raise NameTakenError(f"{self._owned.taken} already: {claiming.rival}; {self._owned.cure}")
+            if claiming is not None and claiming.hinted and not told:
+                log.info("%s, as the broker has it: asking whether that is so still", self._owned.taken)
+                told = True
+            self._heard.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(claiming.remaining_s(now) if claiming else None):
+                    await self._heard.wait()
+
+
+async def with_name(owner: NameOwner, stop: asyncio.Event) -> bool:
+    """Wait until the name is ours, or `stop` is set; return whether it is ours. Raises NameTakenError, BrokerError."""
+    await run_together(owner.win(), stop.wait())
+    return not stop.is_set()

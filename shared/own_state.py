@@ -1,0 +1,59 @@
+"""The retained state of this process: published again when others have overwritten it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from shared.errors import BrokerError
+from shared.messages import BridgeState, NodeState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+SETTLE_S = 1.0
+"""What was retained of an earlier run comes before our own state comes back: that is no reason to object."""
+
+OBJECTION_S = 5.0
+"""Two who contradict each other do so no more often than this."""
+
+S = TypeVar("S", BridgeState, NodeState)
+
+
+class OwnState(Generic[S]):
+    """Compares what is heard of our own state with what it is, and has it published again while they differ."""
+
+    def __init__(self, state: Callable[[], S], publish: Callable[[], Awaitable[None]]) -> None:
+        """`state` is how we are; `publish` tells it, and may raise BrokerError."""
+        self._state: Callable[[], S] = state
+        self._publish = publish
+        self._heard: S | None = None
+        self._came = asyncio.Event()
+
+    def heard(self, state: S) -> None:
+        """Take in what the broker has as our state now."""
+        self._heard = state
+        self._came.set()
+
+    def wrong(self) -> bool:
+        """Return whether what was heard last is not our state."""
+        own, heard = self._state(), self._heard
+        return heard is not None and (
+            (heard.state, heard.protocol, heard.identity.instance) != (own.state, own.protocol, own.identity.instance)
+        )
+
+    async def run(self) -> None:
+        """Object until cancelled."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            await asyncio.sleep(SETTLE_S)
+            if self.wrong():
+                log.warning("the broker has a state of us that is not ours, published by another: it is corrected")
+                with contextlib.suppress(BrokerError):
+                    await self._publish()
+                await asyncio.sleep(OBJECTION_S)

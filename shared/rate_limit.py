@@ -1,0 +1,31 @@
+"""How often something that repeats may be told. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+KINDS_CAP = 256
+"""Kinds that are remembered; of more than these, the oldest may be told once more too soon."""
+
+
+class RateLimit:
+    """Allow one of each kind within `every_s` seconds."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._allowed_at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def allows(self, kind: Hashable, now: float) -> bool:
+        """Return whether one of this kind may be told at `now` (monotonic seconds), and remember that it was."""
+        allowed_at = self._allowed_at.get(kind)
+        if allowed_at is not None and now - allowed_at < self._every_s:
+            return False
+        self._allowed_at[kind] = now
+        self._allowed_at.move_to_end(kind)
+        while len(self._allowed_at) > KINDS_CAP:
+            self._allowed_at.popitem(last=False)
+        return True
