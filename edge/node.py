@@ -15,6 +15,7 @@ from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
 from edge.owner import Owner
+from edge.plan_follower import PlanFollower
 from edge.programs import ProgramCache
 from edge.shared_work import SharedWork
 from edge.strips import StripStore
@@ -24,13 +25,13 @@ from edge.work import Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
-from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
 from shared.frames import Outcome
 from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
 from shared.service import release, run_together
+from shared.unfinished import remove_abandoned
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
@@ -74,8 +75,7 @@ class EdgeNode:
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
-        self._newest_plan: Plan | None = None
-        self._plan_came = asyncio.Event()
+        self._plans = PlanFollower(self._adopt)
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
@@ -83,10 +83,11 @@ class EdgeNode:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
+        remove_abandoned(self._config.cache)
         log.info("edge %s listens on %s", self._config.name, self._server.address)
         await run_together(
             self._server.run(),
-            self._follow_plans(),
+            self._plans.run(),
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
@@ -113,7 +114,7 @@ class EdgeNode:
     def _listen_to_the_bus(self) -> None:
         name = self._config.name
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
-        self._bus.on(topics.PLAN, self._on_plan)
+        self._bus.on(topics.PLAN, lambda _, plan: self._plans.on_plan(plan))
         self._bus.on(topics.GRANTS, lambda _, grant: self._thief.on_grant(grant), name)
         self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
@@ -184,26 +185,6 @@ class EdgeNode:
 
     # the plan
 
-    def _on_plan(self, _: str, plan: Plan) -> None:
-        self._newest_plan = plan
-        self._plan_came.set()
-
-    async def _follow_plans(self) -> None:
-        """Adopt the gateway's newest plan; keep trying to fetch its program."""
-        backoff = Backoff()
-        while True:
-            await self._plan_came.wait()
-            self._plan_came.clear()
-            assert self._newest_plan is not None
-            try:
-                await self._adopt(self._newest_plan)
-                backoff.reset()
-            except DeepThingsError as error:
-                delay_s = backoff.next_s()
-                log.warning("the plan cannot be followed: %s; trying again in %.1f s", error, delay_s)
-                await asyncio.sleep(delay_s)
-                self._plan_came.set()
-
     async def _adopt(self, plan: Plan) -> None:
         if self._worker.work is not None and self._worker.work.epoch == plan.epoch:
             self._resume()
@@ -212,12 +193,9 @@ class EdgeNode:
         engines = []
         for stage in plan.stages:
             program = await self._programs.get(stage.program, gateway)
-            engines.append(
-                await asyncio.to_thread(
-                    open_engine, program, Work.kinds(stage), self._config.cache, self._config.threads
-                )
-            )
+            engines.append(await open_engine(program, Work.kinds(stage), self._config.cache, self._config.threads))
         work = Work(plan, engines, gateway)
+        work.complete()
         self._owner.adopt(work)
         self._thief.adopt(work)
         self._shared.adopt(work)

@@ -31,6 +31,13 @@ class Work:
     engines: Sequence[TileEngine]
     gateway: Address
 
+    def complete(self) -> None:
+        """Derive all that is derived from the plan, so that whatever does not fit is found before anyone works by it.
+
+        Raises whatever it likes for a plan that does not fit.
+        """
+        _ = self.stages, self._reusing, self.agenda, self.result_bytes
+
     @property
     def epoch(self) -> int:
         return self.plan.epoch
