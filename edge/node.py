@@ -29,7 +29,7 @@ from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
 from shared.frames import Outcome
-from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
+from shared.messages import REASON_CAP, BridgeState, NodeStanding, NodeState, NodeStats, State, TileCounts
 from shared.service import release, run_together
 from shared.unfinished import remove_abandoned
 from shared.wire.codec import PROTOCOL
@@ -76,6 +76,7 @@ class EdgeNode:
         self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._plans = PlanFollower(self._adopt)
+        self._trial = self._passed = 0
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
@@ -119,6 +120,7 @@ class EdgeNode:
         self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
+        self._bus.on(topics.STANDINGS, lambda _, standing: self._on_standing(standing), name)
         self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
     async def _birth(self) -> None:
@@ -170,6 +172,8 @@ class EdgeNode:
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=vitals.load(),
             temperature=vitals.temperature(),
+            problem=self._plans.problem[: 2 * REASON_CAP],
+            passed=self._passed if self._worker.barred else 0,
         )
 
     async def _report_stats(self) -> None:
@@ -183,19 +187,49 @@ class EdgeNode:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
+    def _on_standing(self, standing: NodeStanding) -> None:
+        """The gateway bars this node, or lets it work again."""
+        if standing.barred and not self._worker.barred:
+            log.warning("the gateway gives this edge no work: it %s", standing.reason)
+        elif self._worker.barred and not standing.barred:
+            log.info("the gateway gives this edge work again")
+        self._worker.barred = standing.barred
+        if not standing.barred:
+            self._trial = self._passed = 0
+            self._thief.forget_request()
+            self._worker.wake()
+        elif standing.trial != self._trial:
+            self._trial = standing.trial
+            self._plans.again()
+
     # the plan
 
     async def _adopt(self, plan: Plan) -> None:
-        if self._worker.work is not None and self._worker.work.epoch == plan.epoch:
+        following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
+        if following and self._trial == self._passed:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
+        trial = self._trial
         engines = []
         for stage in plan.stages:
             program = await self._programs.get(stage.program, gateway)
-            engines.append(await open_engine(program, Work.kinds(stage), self._config.cache, self._config.threads))
+            engines.append(
+                await open_engine(
+                    program, Work.kinds(stage), self._config.cache, self._config.threads,
+                    afresh=trial != self._passed,
+                )
+            )  # fmt: skip
         work = Work(plan, engines, gateway)
         work.complete()
+        if trial != self._passed:
+            log.info("the programs were prepared again, and have passed their test")
+        self._passed = trial
+        if following:
+            self._worker.work = work
+            self._shared.renew(work)
+            self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+            return
         self._owner.adopt(work)
         self._thief.adopt(work)
         self._shared.adopt(work)
@@ -267,4 +301,4 @@ class EdgeNode:
 
 def _gist(stats: NodeStats) -> tuple[object, ...]:
     """What is told at once when it changes."""
-    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras
+    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed

@@ -162,7 +162,16 @@ class Owner:
         """A frame that is not finished."""
         return self._frames.get(frame)
 
+    def tile_failed(self, task: Task, node: str) -> None:
+        """A node, this one or another, cannot compute a task: others do it."""
+        if self.queue.failed(task, node):
+            log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
+            self._announce()
+
     def on_tile_done(self, done: TileDone) -> None:
+        if done.error:
+            self.tile_failed(Task(done.frame, done.tile), done.worker)
+            return
         now = time.monotonic()
         before = self.queue.openings(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
@@ -222,7 +231,7 @@ class Owner:
         openings = self.queue.openings(time.monotonic())
         message = TaskAnnouncement(
             node=self._node, epoch=self._work.epoch, waiting=openings.waiting, overdue=openings.overdue,
-            near=dict(openings.near), opened=opened,
+            near=dict(openings.near), opened=opened, unfit=dict(openings.unfit),
         )  # fmt: skip
         self._told_overdue = openings.overdue
         self._bus.post(topics.TASKS, message, self._node)

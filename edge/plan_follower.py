@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.backoff import Backoff
-from shared.errors import DeepThingsError
+from shared.errors import DeepThingsError, WrongResultError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,6 +22,10 @@ UNREST_FIRST_S, UNREST_LONGEST_S = 0.5, 30.0
 each of them would take all of a small device's time."""
 
 
+FAULTY_FIRST_S, FAULTY_LONGEST_S = 10.0, 1800.0
+"""The same for a machine that computes wrongly: it prepares its programs twice for each try, for nothing."""
+
+
 class PlanFollower:
     """Makes one plan ready at a time. `adopt` does it; it is cancelled as soon as there is a newer plan.
 
@@ -32,6 +36,7 @@ class PlanFollower:
         self._adopt = adopt
         self._newest: Plan | None = None
         self._told, self._replaced = asyncio.Event(), asyncio.Event()
+        self._faulty = False
         self.problem = ""
 
     def on_plan(self, plan: Plan) -> None:
@@ -41,9 +46,15 @@ class PlanFollower:
         self._newest = plan
         self._told.set()
 
+    def again(self) -> None:
+        """Have the newest plan made ready once more."""
+        if self._newest is not None:
+            self._told.set()
+
     async def run(self) -> None:
         """Follow plans until cancelled; one that cannot be followed is tried again, ever more rarely."""
         failures, unrest = Backoff(), Backoff(UNREST_FIRST_S, UNREST_LONGEST_S)
+        faults = Backoff(FAULTY_FIRST_S, FAULTY_LONGEST_S)
         while True:
             await self._told.wait()
             self._told.clear()
@@ -63,7 +74,7 @@ class PlanFollower:
                 log.info("plan %s was replaced before it was ready", plan.epoch)
                 await asyncio.sleep(unrest.next_s())
             elif self.problem:
-                delay_s = failures.next_s()
+                delay_s = (faults if self._faulty else failures).next_s()
                 log.warning("the plan cannot be followed: %s; trying again in %.1f s", self.problem, delay_s)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay_s):
@@ -71,6 +82,7 @@ class PlanFollower:
                 self._told.set()
             else:
                 failures.reset()
+                faults.reset()
                 unrest.reset()
 
     async def _attempt(self, plan: Plan) -> None:
@@ -79,7 +91,8 @@ class PlanFollower:
             await self._adopt(plan)
             self.problem = ""
         except DeepThingsError as error:
-            self.problem = str(error)
+            self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
         except Exception as error:  # whatever a plan says, this edge goes on with the one it has
             log.debug("plan %s failed", plan.epoch, exc_info=True)
+            self._faulty = False
             self.problem = f"it does not fit its program, or this release ({type(error).__name__}: {error})"

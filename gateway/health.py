@@ -10,7 +10,7 @@ from shared.bridge import BridgeHealth
 from shared.frames import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 WINDOW_S = 60.0
 """What "of late" means for the rate of frames."""
@@ -52,15 +52,25 @@ class Health:
         return now - self._lost_at.get(camera, float("-inf")) < DEGRADED_S
 
     def report(
-        self, now: float, at: float, nodes: int, cameras: tuple[int, int], lost: Mapping[str, str]
+        self,
+        now: float,
+        at: float,
+        nodes: int,
+        cameras: tuple[int, int],
+        lost: Mapping[str, str],
+        others: Sequence[str] = (),
     ) -> BridgeHealth:
-        """What is told at `at`, in seconds since 1970. `cameras`: how many are online, and all; `lost`: reasons."""
+        """What is told at `at`, in seconds since 1970.
+
+        `cameras`: how many are online, and all; `lost`: reasons; `others`: problems that are known elsewhere.
+        """
         while self._recent and now - self._recent[0] > WINDOW_S:
             self._recent.popleft()
         window_s = max(1.0, min(WINDOW_S, now - self.started_at))
         online, configured = cameras
         problems = [f"camera {name}: {reason}" for name, reason in sorted(lost.items())]
         problems += [] if nodes else ["no edge is there"]
+        problems += others
         degraded = sorted(camera for camera in self._lost_at if self.degraded(camera, now))
         problems += [f"frames of camera {name} were lost of late" for name in degraded]
         return BridgeHealth(

@@ -27,7 +27,7 @@ from shared.service import release, run_together
 from shared.topics import PlainTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.configuration.root import Configuration
@@ -63,8 +63,10 @@ class Home:
         listening: Address,
         read: Callable[[], Configuration] | None,
         info: Callable[[], BridgeInfo],
+        problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`read` reads the configuration once more, `info` tells what the gateway runs."""
+        """`read` reads the configuration once more, `info` tells what the gateway runs, `problems` what edges have."""
+        self._problems = problems
         self._configuration = configuration
         self._bus = bus
         self._members = members
@@ -187,8 +189,9 @@ class Home:
             now, configured = time.monotonic(), self._cameras.configured
             online = sum(1 for name in self._cameras.online if name in configured)
             report = self._health.report(
-                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost
-            )
+                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost,
+                self._problems(),
+            )  # fmt: skip
             lasting = report.model_dump(include={"nodes_online", "cameras_online", "cameras", "problems"})
             if self._bus.connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
                 with contextlib.suppress(BrokerError):

@@ -21,6 +21,7 @@ from gateway.planner import write_plan
 from gateway.replanning import Replanning
 from gateway.results import split_result
 from gateway.sharer import Sharer
+from gateway.standings import Standings
 from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
@@ -28,12 +29,16 @@ from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.bus import Bus, Outgoing
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
+from shared.finite import all_finite
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
+    REASON_CAP,
     BridgeState,
     FrameDone,
     Grant,
+    NodeReport,
     Nodes,
+    NodeStanding,
     NodeState,
     NodeStats,
     State,
@@ -47,10 +52,12 @@ from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
+    from gateway.attribution import Fault
     from gateway.config import GatewayConfig
+    from gateway.proofs import Proof
     from shared.wire.headers import Result, Tile
 
 log = logging.getLogger(__name__)
@@ -74,7 +81,10 @@ class Gateway:
         self._traffic = Traffic()
         self._members = Membership(self._broker)
         self._coordinator = Coordinator(POLICIES[config.policy])
-        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
+        self._standings = Standings()
+        self._sharer = Sharer(
+            self._members, self._traffic, config.frames_at_once, lambda node: not self._standings.barred(node)
+        )
         self._replanning = Replanning(config, model, self._members)
         self._data = DataPlane(
             Address(config.host, config.data_port), self._traffic, on_result=self._on_result, on_tile=self._collect,
@@ -90,11 +100,12 @@ class Gateway:
         )
         self._home = Home(
             config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
-            config.reload, self._info,
+            config.reload, self._info, self._problems,
         )  # fmt: skip
         self._finisher = Finisher(
-            config, self._partitioned, self._bus, self._traffic, self._members.address, self._home.observe
-        )
+            config, self._partitioned, self._bus, self._traffic, self._members.address, self._home.observe,
+            self._suspected, self._found_wrong,
+        )  # fmt: skip
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
@@ -219,6 +230,8 @@ class Gateway:
         self._members.on_state(node)
         if before != (self._members.online(name) is not None):
             self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
+        if self._members.online(name) is not None:
+            self._tell_standing(name)
         if node.state is State.OFFLINE:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
@@ -227,6 +240,8 @@ class Gateway:
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
+        if self._members.online(stats.node) is not None:
+            self._standings.passed(stats.node, stats.passed)
         self._nodes_changed.set()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
@@ -235,11 +250,11 @@ class Gateway:
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
         told = announcement
-        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near))
+        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near, told.unfit))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node):
+        if known and self._home.may_work(request.node) and not self._standings.barred(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -259,12 +274,68 @@ class Gateway:
             report = self._members.report(
                 {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
             )
+            report = Nodes(
+                nodes={name: self._with_standing(name, node) for name, node in report.nodes.items()},
+                gateway_bytes=report.gateway_bytes,
+            )
             if report != told and self._bus.connected.is_set():
                 told = report
                 await self._home.nodes_are(report)
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.BRIDGE_NODES, report)
             await asyncio.sleep(NODES_S)
+
+    # who may compute
+
+    def _bar(self, node: str) -> None:
+        """A node gets no work until it has passed a test; what it has goes to others."""
+        log.warning("edge %s %s; it gets no work until it has passed a test", node, self._standings.reason(node))
+        self._coordinator.withdraw(node)
+        self._sharer.on_barred(node)
+        self._tell_standing(node)
+        self._home.tell(BridgeEventType.NODE_BARRED, node, self._standings.reason(node))
+        self._nodes_changed.set()
+
+    def _let_work_again(self, node: str) -> None:
+        log.info("edge %s has passed its test, and gets work again", node)
+        self._tell_standing(node)
+        self._home.tell(BridgeEventType.NODE_TRUSTED, node)
+        self._nodes_changed.set()
+
+    def _tell_standing(self, node: str) -> None:
+        barred, reason = self._standings.barred(node), self._standings.reason(node)
+        standing = NodeStanding(
+            node=node, barred=barred, trial=self._standings.trial(node), reason=reason[: 2 * REASON_CAP]
+        )
+        self._bus.post(topics.STANDINGS, standing, node)
+
+    def _with_standing(self, node: str, report: NodeReport) -> NodeReport:
+        known = {"failed": self._standings.failed_tiles(node), "barred": self._standings.reason(node)}
+        return report.model_copy(update=known)
+
+    def _suspected(self, assembly: Assembly) -> bool:
+        """Whether one who works on probation took part in a frame."""
+        now = time.monotonic()
+        return any(self._standings.on_probation(node, now) for node in set(assembly.workers.values()))
+
+    def _found_wrong(self, assembly: Assembly, found: Mapping[str, Fault], proof: Proof) -> None:
+        """A frame that was published is wrong: whoever computed the tiles that are is barred."""
+        for node, fault in found.items():
+            tiles = ", ".join(str(tile) for tile in fault.tiles)
+            reason = (
+                f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}, where "
+                f"the maps' standard deviation is {proof.difference.map_std:.3g}"
+            )
+            if self._standings.wrong(node, reason, time.monotonic()):
+                self._bar(node)
+
+    def _problems(self) -> tuple[str, ...]:
+        """What is wrong with edges."""
+        problems = [*self._standings.problems(), *self._members.problems()]
+        present = self._members.present
+        if present and self._standings.all_barred.issuperset(present):
+            problems.append("no edge may compute: frames are dropped")
+        return tuple(problems)
 
     # frames
 
@@ -279,7 +350,14 @@ class Gateway:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
+        if result.error or self._standings.barred(result.worker):
+            self._tile_failed(result, result.error or "this node may not compute")
+            return
         arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
+        if not all_finite(arrays):
+            self._tile_failed(result, "values of its result are no numbers")
+            return
+        self._standings.worked(result.worker)
         receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
@@ -293,6 +371,26 @@ class Gateway:
             self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
+
+    def _tile_failed(self, result: Result, reason: str) -> None:
+        """A tile is not computed: others do it at once, and its worker not again."""
+        now, worker = time.monotonic(), result.worker
+        if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
+            return
+        log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
+        if not self._standings.barred(worker) and self._standings.failed(worker, reason, now):
+            self._bar(worker)
+        self._nodes_changed.set()
+        if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
+            return
+        if self._plan.distribution is Distribution.SHARING:
+            self._sharer.on_failed(result.info.frame, result.tile, worker)
+        else:
+            failed = TileDone(
+                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
+            )
+            self._bus.post(topics.RESULTS, failed, result.owner)
+        self._drop_hopeless()
 
     def _tile_done(self, result: Result) -> TileDone:
         frame = result.info.frame
@@ -310,12 +408,22 @@ class Gateway:
         while True:
             await asyncio.sleep(CHECK_S)
             self._drop(self._collector.overdue(time.monotonic()))
+            self._drop_hopeless()
+            for name in self._standings.lift(time.monotonic()):
+                self._let_work_again(name)
             self._sharer.watch()
+
+    def _drop_hopeless(self) -> None:
+        """Give frames up that nobody is left for."""
+        able = frozenset(self._members.ready(self._plan.epoch)) - self._standings.all_barred
+        if able or self._standings.all_barred:
+            self._drop(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
 
     def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
         for assembly, outcome in frames:
             missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
-            log.warning("%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
+            level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # why they fail is told already
+            log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
             self._done(assembly, outcome)
 
     def _done(self, assembly: Assembly, outcome: Outcome) -> None:

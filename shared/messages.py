@@ -92,6 +92,9 @@ class NodeReport(Message):
     load: float | None = Field(default=None, description="of the last minute, as part of all cores")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
+    failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or whose values are no numbers")
+    barred: str = Field(default="", description="why it gets no work; empty: it does")
+    problem: str = Field(default="", description="why it cannot follow the plan, as it says itself")
 
 
 class Nodes(Message):
@@ -121,6 +124,9 @@ class Verification(Message):
     frame: str
     max_abs_diff: float = Field(description="largest difference of the merged maps, in units of the map")
     map_std: float = Field(description="standard deviation of the unpartitioned maps")
+    wrong: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="tiles of this frame, which was published, that a node computed wrongly"
+    )
 
 
 # Cluster: deepthings/cluster
@@ -148,6 +154,8 @@ class NodeStats(Message):
     tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, description="of the last minute, as part of all cores")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
+    problem: str = Field(default="", max_length=2 * REASON_CAP, description="why the plan is not followed")
+    passed: int = Field(default=0, ge=0, description="the last trial that it has passed, see NodeStanding")
 
 
 class CameraRef(Message):
@@ -183,6 +191,9 @@ class TaskAnnouncement(Message):
     overdue: int = Field(default=0, ge=0)
     near: dict[str, int] = Field(default_factory=dict, max_length=1000)
     opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
+    unfit: dict[str, int] = Field(
+        default_factory=dict, max_length=1000, description="so many of the waiting ones are not for these nodes"
+    )
 
 
 class StealRequest(Message):
@@ -213,6 +224,16 @@ class TileDone(Message):
     macs: int = Field(default=0, description="what was computed, in multiply-accumulate operations")
     fetch_bytes_per_s: float = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
     strips: tuple[int, ...] = ()
+    error: str = Field(default="", max_length=REASON_CAP, description="why the worker could not compute it, if so")
+
+
+class NodeStanding(Message):
+    """Whether a node may compute; a barred one has its programs prepared again, and says when it passed the trial."""
+
+    node: str = Field(pattern=NAME_PATTERN)
+    barred: bool
+    trial: int = Field(default=0, ge=0)
+    reason: str = Field(default="", max_length=2 * REASON_CAP)
 
 
 class FrameDone(Message):

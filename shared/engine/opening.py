@@ -65,15 +65,19 @@ class TileKinds:
         return tuple(sorted(form.kind for form in self.forms))
 
 
-async def open_engine(program: Path, kinds: TileKinds, cache: Path, threads: int = 1) -> TileEngine:
+async def open_engine(
+    program: Path, kinds: TileKinds, cache: Path, threads: int = 1, *, afresh: bool = False
+) -> TileEngine:
     """Return the engine for the program in this file; what is prepared for it is kept in `cache`.
 
-    What was kept is checked, and made again when it is damaged. Preparing takes up to minutes and ends when this is
-    cancelled. Raises ModelError when onnxruntime does not take the program at all, WrongResultError when this machine
-    computes another result than when it prepared the program, also after it has done so again.
+    What was kept is checked, and made again when it is damaged, or `afresh`. Preparing takes up to minutes, and ends
+    when this is cancelled. Raises ModelError when onnxruntime does not take the program at all, WrongResultError when
+    this machine computes another result than when it prepared the program, also after it has done so again.
     """
     share_arena(kinds.working_bytes)
     folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
+    if afresh:
+        discard(folder)
     wrong: WrongResultError | None = None
     for _ in range(ATTEMPTS):
         if not (folder / MANIFEST).exists():
@@ -91,7 +95,10 @@ async def open_engine(program: Path, kinds: TileKinds, cache: Path, threads: int
             break
         return engine
     if wrong is not None:
-        raise WrongResultError(f"this machine computes wrongly: {wrong}; its memory or processor may be faulty")
+        raise WrongResultError(
+            "this machine computes something else of a tile than when it prepared the program, twice: its memory or "
+            "processor may be faulty"
+        ) from wrong
     return await asyncio.to_thread(PaddingEngine, program, threads)
 
 
