@@ -21,13 +21,13 @@ from edge.shared_work import SharedWork
 from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.thief import Thief
-from edge.work import Work
+from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
-from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError
+from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, VersionError, WrongResultError
 from shared.frames import Outcome
 from shared.messages import REASON_CAP, BridgeState, NodeStanding, NodeState, NodeStats, State, TileCounts
 from shared.service import release, run_together
@@ -41,6 +41,7 @@ from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
+    from shared.engine.sessions import TileEngine
     from shared.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class EdgeNode:
         self._programs = ProgramCache(config.cache, self._traffic)
         self._plans = PlanFollower(self._adopt)
         self._trial = self._passed = 0
+        self._able = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
@@ -205,31 +207,45 @@ class EdgeNode:
     # the plan
 
     async def _adopt(self, plan: Plan) -> None:
+        """Make a plan ready and follow it, or make the one that is followed ready again where that is asked for.
+
+        A machine that computes wrongly follows it without computing: others do, also for its cameras.
+        """
         following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
-        if following and self._trial == self._passed:
+        trial = self._trial
+        if following and self._able and trial == self._passed:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
-        trial = self._trial
-        engines = []
-        for stage in plan.stages:
-            program = await self._programs.get(stage.program, gateway)
-            engines.append(
-                await open_engine(
-                    program, Work.kinds(stage), self._config.cache, self._config.threads,
-                    afresh=trial != self._passed,
-                )
-            )  # fmt: skip
-        work = Work(plan, engines, gateway)
-        work.complete()
+        try:
+            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed)
+        except WrongResultError:
+            self._able = False
+            if not following:
+                self._follow(Work(plan, [NoEngine()] * len(plan.stages), gateway))
+            raise
         if trial != self._passed:
             log.info("the programs were prepared again, and have passed their test")
-        self._passed = trial
+        self._passed, self._able = trial, True
+        work = Work(plan, engines, gateway)
         if following:
             self._worker.work = work
             self._shared.renew(work)
             self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
-            return
+        else:
+            self._follow(work)
+
+    async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
+        """An engine for each stage of a plan, whose programs `gateway` has."""
+        engines = []
+        for stage in plan.stages:
+            program = await self._programs.get(stage.program, gateway)
+            kinds = Work.kinds(stage)
+            engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
+        return engines
+
+    def _follow(self, work: Work) -> None:
+        work.complete()
         self._owner.adopt(work)
         self._thief.adopt(work)
         self._shared.adopt(work)
@@ -239,11 +255,11 @@ class EdgeNode:
         self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",
-            plan.epoch,
-            plan.model,
-            plan.method,
+            work.epoch,
+            work.plan.model,
+            work.plan.method,
             work.tile_count,
-            plan.stages[-1].grid,
+            work.plan.stages[-1].grid,
         )
 
     # the data plane

@@ -8,6 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from gateway.barring import Barring
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
@@ -21,7 +22,6 @@ from gateway.planner import write_plan
 from gateway.replanning import Replanning
 from gateway.results import split_result
 from gateway.sharer import Sharer
-from gateway.standings import Standings
 from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
@@ -36,9 +36,7 @@ from shared.messages import (
     BridgeState,
     FrameDone,
     Grant,
-    NodeReport,
     Nodes,
-    NodeStanding,
     NodeState,
     NodeStats,
     State,
@@ -52,12 +50,10 @@ from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from camera_sources.settings import CameraSettings
-    from gateway.attribution import Fault
     from gateway.config import GatewayConfig
-    from gateway.proofs import Proof
     from shared.wire.headers import Result, Tile
 
 log = logging.getLogger(__name__)
@@ -81,10 +77,12 @@ class Gateway:
         self._traffic = Traffic()
         self._members = Membership(self._broker)
         self._coordinator = Coordinator(POLICIES[config.policy])
-        self._standings = Standings()
-        self._sharer = Sharer(
-            self._members, self._traffic, config.frames_at_once, lambda node: not self._standings.barred(node)
-        )
+        self._barring = Barring(
+            self._members, self._on_barred,
+            post=lambda standing: self._bus.post(topics.STANDINGS, standing, standing.node),
+            tell=lambda *event: self._home.tell(*event),  # noqa: PLW0108  (it is made later)
+        )  # fmt: skip
+        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once, self._barring.may_compute)
         self._replanning = Replanning(config, model, self._members)
         self._data = DataPlane(
             Address(config.host, config.data_port), self._traffic, on_result=self._on_result, on_tile=self._collect,
@@ -100,11 +98,11 @@ class Gateway:
         )
         self._home = Home(
             config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
-            config.reload, self._info, self._problems,
+            config.reload, self._info, self._barring.problems,
         )  # fmt: skip
         self._finisher = Finisher(
             config, self._partitioned, self._bus, self._traffic, self._members.address, self._home.observe,
-            self._suspected, self._found_wrong,
+            self._barring.suspected, self._barring.found_wrong,
         )  # fmt: skip
         if not self._replanning.needed:
             model.forget_weights()
@@ -231,7 +229,7 @@ class Gateway:
         if before != (self._members.online(name) is not None):
             self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
         if self._members.online(name) is not None:
-            self._tell_standing(name)
+            self._barring.tell_standing(name)
         if node.state is State.OFFLINE:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
@@ -241,7 +239,7 @@ class Gateway:
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
-            self._standings.passed(stats.node, stats.passed)
+            self._barring.passed(stats.node, stats.passed)
         self._nodes_changed.set()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
@@ -254,7 +252,7 @@ class Gateway:
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node) and not self._standings.barred(request.node):
+        if known and self._home.may_work(request.node) and self._barring.may_compute(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -271,12 +269,10 @@ class Gateway:
             await self._nodes_changed.wait()
             self._nodes_changed.clear()
             received = {f"tcp_{kind}": count for kind, count in self._traffic.items()}
-            report = self._members.report(
-                {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-            )
-            report = Nodes(
-                nodes={name: self._with_standing(name, node) for name, node in report.nodes.items()},
-                gateway_bytes=report.gateway_bytes,
+            report = self._barring.reported(
+                self._members.report(
+                    {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+                )
             )
             if report != told and self._bus.connected.is_set():
                 told = report
@@ -285,57 +281,11 @@ class Gateway:
                     await self._bus.publish(topics.BRIDGE_NODES, report)
             await asyncio.sleep(NODES_S)
 
-    # who may compute
-
-    def _bar(self, node: str) -> None:
-        """A node gets no work until it has passed a test; what it has goes to others."""
-        log.warning("edge %s %s; it gets no work until it has passed a test", node, self._standings.reason(node))
+    def _on_barred(self, node: str) -> None:
+        """A node may not compute any more: what it has goes to others."""
         self._coordinator.withdraw(node)
         self._sharer.on_barred(node)
-        self._tell_standing(node)
-        self._home.tell(BridgeEventType.NODE_BARRED, node, self._standings.reason(node))
         self._nodes_changed.set()
-
-    def _let_work_again(self, node: str) -> None:
-        log.info("edge %s has passed its test, and gets work again", node)
-        self._tell_standing(node)
-        self._home.tell(BridgeEventType.NODE_TRUSTED, node)
-        self._nodes_changed.set()
-
-    def _tell_standing(self, node: str) -> None:
-        barred, reason = self._standings.barred(node), self._standings.reason(node)
-        standing = NodeStanding(
-            node=node, barred=barred, trial=self._standings.trial(node), reason=reason[: 2 * REASON_CAP]
-        )
-        self._bus.post(topics.STANDINGS, standing, node)
-
-    def _with_standing(self, node: str, report: NodeReport) -> NodeReport:
-        known = {"failed": self._standings.failed_tiles(node), "barred": self._standings.reason(node)}
-        return report.model_copy(update=known)
-
-    def _suspected(self, assembly: Assembly) -> bool:
-        """Whether one who works on probation took part in a frame."""
-        now = time.monotonic()
-        return any(self._standings.on_probation(node, now) for node in set(assembly.workers.values()))
-
-    def _found_wrong(self, assembly: Assembly, found: Mapping[str, Fault], proof: Proof) -> None:
-        """A frame that was published is wrong: whoever computed the tiles that are is barred."""
-        for node, fault in found.items():
-            tiles = ", ".join(str(tile) for tile in fault.tiles)
-            reason = (
-                f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}, where "
-                f"the maps' standard deviation is {proof.difference.map_std:.3g}"
-            )
-            if self._standings.wrong(node, reason, time.monotonic()):
-                self._bar(node)
-
-    def _problems(self) -> tuple[str, ...]:
-        """What is wrong with edges."""
-        problems = [*self._standings.problems(), *self._members.problems()]
-        present = self._members.present
-        if present and self._standings.all_barred.issuperset(present):
-            problems.append("no edge may compute: frames are dropped")
-        return tuple(problems)
 
     # frames
 
@@ -350,14 +300,14 @@ class Gateway:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
-        if result.error or self._standings.barred(result.worker):
+        if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(result, result.error or "this node may not compute")
             return
         arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
         if not all_finite(arrays):
             self._tile_failed(result, "values of its result are no numbers")
             return
-        self._standings.worked(result.worker)
+        self._barring.worked(result.worker)
         receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
@@ -378,8 +328,7 @@ class Gateway:
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
             return
         log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
-        if not self._standings.barred(worker) and self._standings.failed(worker, reason, now):
-            self._bar(worker)
+        self._barring.failed(worker, reason)
         self._nodes_changed.set()
         if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
             return
@@ -409,14 +358,13 @@ class Gateway:
             await asyncio.sleep(CHECK_S)
             self._drop(self._collector.overdue(time.monotonic()))
             self._drop_hopeless()
-            for name in self._standings.lift(time.monotonic()):
-                self._let_work_again(name)
+            self._barring.watch()
             self._sharer.watch()
 
     def _drop_hopeless(self) -> None:
         """Give frames up that nobody is left for."""
-        able = frozenset(self._members.ready(self._plan.epoch)) - self._standings.all_barred
-        if able or self._standings.all_barred:
+        able = self._barring.able(self._plan.epoch)
+        if able is not None:
             self._drop(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
 
     def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
