@@ -90,3 +90,16 @@ async def test_an_edge_that_is_proved_wrong_is_barred_and_works_again_when_it_ha
         assert not any(one.wrong for one in witness.verifications[proved:])
     assert "computed tile" in next(one.reason for one in standings if one.barred)
     assert "the programs were prepared again, and have passed their test" in cluster.log("liar")
+
+
+async def test_an_edge_that_never_computes_rightly_still_owns_the_frames_of_its_cameras(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        await start_liar(cluster, "liar", "1.1", first=0)
+        await cluster.edges_ready("liar", "edge-1")
+        await cluster.start_camera("yard", "liar", "--frames", "10", "--every-frame")
+        await witness.until("the end", lambda: witness.ended("yard"))
+        await witness.until("the problem", lambda: witness.nodes["liar"].problem)
+        assert witness.stats["yard"].counts.published == 10
+        assert all(set(frame.nodes) == {"edge-1"} for frame in witness.detections)
+        assert "its memory or processor may be faulty" in witness.nodes["liar"].problem
