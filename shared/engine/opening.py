@@ -85,7 +85,7 @@ async def open_engine(
             if not await _prepare(program, kinds, folder):
                 break
         try:
-            engine = await asyncio.to_thread(_open_prepared, folder, threads)
+            engine = await asyncio.to_thread(_open_prepared, folder, kinds, threads)
         except (DamageError, WrongResultError) as error:
             wrong = error if isinstance(error, WrongResultError) else None
             log.warning("%s; it is removed, and prepared again when it is needed", error)
@@ -102,7 +102,7 @@ async def open_engine(
     return await asyncio.to_thread(PaddingEngine, program, threads)
 
 
-def _open_prepared(folder: Path, threads: int) -> PreparedEngine | None:
+def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngine | None:
     """Return the engine of what is kept there; None when the program is known to be one that cannot be prepared.
 
     Raises DamageError, WrongResultError.
@@ -113,7 +113,7 @@ def _open_prepared(folder: Path, threads: int) -> PreparedEngine | None:
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
-    return PreparedEngine.checked(folder, manifest, threads)
+    return PreparedEngine.checked(folder, manifest, threads, max(form.cells for form in kinds.forms))
 
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:

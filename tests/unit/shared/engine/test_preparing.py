@@ -166,6 +166,18 @@ def test_a_machine_that_computes_something_else_than_before_is_found(cache):
         PreparedEngine.checked(folder, replace(written, kinds=tuple(kinds)))
 
 
+async def test_tiles_larger_than_those_of_the_plan_are_not_tried(network, cache, monkeypatch):
+    tried, trial = [], PreparedEngine.trial
+    monkeypatch.setattr(PreparedEngine, "trial", lambda self, form: tried.append(form) or trial(self, form))
+    forms = kinds_of(network[2]).forms
+    smaller = [replace(form, sizes=tuple((height - 1, width - 1) for height, width in form.sizes)) for form in forms]
+    await open_engine(cache / "program.onnx", TileKinds(tuple(smaller), 10**6), cache)
+    assert max(form.cells for form in tried) <= max(form.cells for form in smaller)
+    tried.clear()
+    await open_engine(cache / "program.onnx", TileKinds(forms, 10**6), cache)
+    assert len(tried) == len(forms)
+
+
 @pytest.mark.parametrize("name", [WEIGHTS, MANIFEST])
 async def test_what_is_damaged_is_prepared_again_at_once(network, cache, name, caplog):
     model, cut, stage, _ = network
