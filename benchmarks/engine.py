@@ -8,6 +8,7 @@ rounds in which all constructions take turns in one process, memory from a fresh
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
     name = session.get_inputs()[0].name
     runs: dict[str, Callable[[], object]] = {"whole": lambda: session.run(None, {name: image})}
     for grid, bench in benches.items():
-        prepared = open_engine(bench.program, bench.partitioned.kinds[0], bench.cache)
+        prepared = asyncio.run(open_engine(bench.program, bench.partitioned.kinds[0], bench.cache))
         plain = PaddingEngine(bench.program)
         runs[f"prepared {grid}"] = partial(bench.run_tiles, prepared, pixels)
         runs[f"plain {grid}"] = partial(bench.run_tiles, plain, pixels)

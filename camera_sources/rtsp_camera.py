@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from camera_sources.capture import retrieve
+from camera_sources.capture import refuse_too_large, retrieve
 from camera_sources.locator import Locator
 from camera_sources.rtsp_inquiry import INQUIRY_S, ask_why
 from camera_sources.source import OPENING_S, Grab, LiveSource, no_picture_for, silence_s
@@ -70,4 +70,5 @@ class RtspCamera(LiveSource):
         if not capture.isOpened():
             capture.release()
             raise SourceError(ask_why(self._locator))
+        refuse_too_large(capture)
         return capture

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
+from camera_sources.capture import refuse_too_large
 from camera_sources.source import Source
 from shared.errors import SourceError
 
@@ -51,4 +52,5 @@ class VideoFile(Source):
         capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise SourceError(f"video {self._path} cannot be decoded: it is broken, or no video")
+        refuse_too_large(capture)
         return capture

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.addresses import Address
-from shared.errors import PeerTimeoutError
+from shared.errors import DeepThingsError, PeerTimeoutError
+from shared.finite import all_finite
 from shared.wire.headers import Border
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ FRAMES_CAP = 64
 
 Place = tuple[int, int, int, int]
 """Attempt, stage, giver, reader."""
+
+
+class SpoiltBorderError(DeepThingsError):
+    """What tile `giver` handed on is no numbers."""
+
+    def __init__(self, giver: int) -> None:
+        super().__init__(f"values that tile {giver} handed on are no numbers")
+        self.giver = giver
 
 
 class Exchange:
@@ -73,7 +82,8 @@ class Exchange:
     async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
         """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
 
-        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline.
+        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, SpoiltBorderError when
+        values of it are no numbers.
         """
         reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
         parts: list[Map] = [
@@ -91,6 +101,8 @@ class Exchange:
                 place = (header.attempt, stage, giver.index, reader.index)
                 payload = await self._wait(header.info.frame, place, work.plan.deadline_s)
                 values = _split(payload, overlaps, [array.shape[1] for array in maps])
+                if not all_finite(value for value in values if value is not None):
+                    raise SpoiltBorderError(giver.index)
             else:
                 continue
             for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):

@@ -15,23 +15,24 @@ from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
 from edge.owner import Owner
+from edge.plan_follower import PlanFollower
 from edge.programs import ProgramCache
 from edge.shared_work import SharedWork
 from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.thief import Thief
-from edge.work import Work
+from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
-from shared.backoff import Backoff
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
-from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError
-from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
+from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
+from shared.messages import REASON_CAP, BridgeState, NodeStanding, NodeState, NodeStats, State, TileCounts
 from shared.own_state import OwnState
 from shared.printable import printable
 from shared.service import release, run_together
+from shared.unfinished import remove_abandoned
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
@@ -41,6 +42,7 @@ from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
+    from shared.engine.sessions import TileEngine
     from shared.name_claim import NameOwner
     from shared.plan import Plan
 
@@ -83,9 +85,10 @@ class EdgeNode:
         self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
-        self._newest_plan: Plan | None = None
-        self._postponed = False
-        self._plan_came = asyncio.Event()
+        self._postponed: Plan | None = None
+        self._plans = PlanFollower(self._adopt)
+        self._trial = self._passed = 0
+        self._able = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
@@ -93,10 +96,11 @@ class EdgeNode:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
+        remove_abandoned(self._config.cache)
         log.info("edge %s listens on %s", self._config.name, self._server.address)
         await run_together(
             self._server.run(),
-            self._follow_plans(),
+            self._plans.run(),
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
@@ -130,6 +134,7 @@ class EdgeNode:
         self._bus.on(topics.RESULTS, lambda _, done: self._owner.on_tile_done(done), name)
         self._bus.on(topics.OUTCOMES, lambda _, done: self._owner.on_frame_done(done), name)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
+        self._bus.on(topics.STANDINGS, lambda _, standing: self._on_standing(standing), name)
         self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
     async def _birth(self) -> None:
@@ -161,9 +166,9 @@ class EdgeNode:
                 printable(bridge.version), bridge.protocol, release(), PROTOCOL,
             )  # fmt: skip
         self._gateway = bridge
-        if understood and self._postponed:
-            self._postponed = False
-            self._plan_came.set()
+        if understood and self._postponed is not None:
+            plan, self._postponed = self._postponed, None
+            self._plans.on_plan(plan)
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
         if node.node != name:
@@ -194,6 +199,8 @@ class EdgeNode:
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=vitals.load(),
             temperature=vitals.temperature(),
+            problem=self._plans.problem[: 2 * REASON_CAP],
+            passed=self._passed if self._worker.barred else 0,
         )
 
     async def _report_stats(self) -> None:
@@ -207,45 +214,72 @@ class EdgeNode:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
+    def _on_standing(self, standing: NodeStanding) -> None:
+        """The gateway bars this node, or lets it work again."""
+        if standing.barred and not self._worker.barred:
+            log.warning("the gateway gives this edge no work: it %s", standing.reason)
+        elif self._worker.barred and not standing.barred:
+            log.info("the gateway gives this edge work again")
+        self._worker.barred = standing.barred
+        if not standing.barred:
+            self._trial = self._passed = 0
+            self._thief.forget_request()
+            self._worker.wake()
+        elif standing.trial != self._trial:
+            self._trial = standing.trial
+            self._plans.again()
+
     # the plan
 
     def _on_plan(self, _: str, plan: Plan) -> None:
-        self._newest_plan = plan
-        if self._gateway is not None and self._gateway.state is State.ONLINE and self._gateway.protocol != PROTOCOL:
-            self._postponed = True
+        """Follow a plan, but for one of a gateway of another protocol: it waits for one that is understood."""
+        other = self._gateway is not None and self._gateway.state is State.ONLINE
+        if other and self._gateway is not None and self._gateway.protocol != PROTOCOL:
+            self._postponed = plan
         else:
-            self._plan_came.set()
-
-    async def _follow_plans(self) -> None:
-        """Adopt the gateway's newest plan; keep trying to fetch its program."""
-        backoff = Backoff()
-        while True:
-            await self._plan_came.wait()
-            self._plan_came.clear()
-            assert self._newest_plan is not None
-            try:
-                await self._adopt(self._newest_plan)
-                backoff.reset()
-            except DeepThingsError as error:
-                delay_s = backoff.next_s()
-                log.warning("the plan cannot be followed: %s; trying again in %.1f s", error, delay_s)
-                await asyncio.sleep(delay_s)
-                self._plan_came.set()
+            self._postponed = None
+            self._plans.on_plan(plan)
 
     async def _adopt(self, plan: Plan) -> None:
-        if self._worker.work is not None and self._worker.work.epoch == plan.epoch:
+        """Make a plan ready and follow it, or make the one that is followed ready again where that is asked for.
+
+        A machine that computes wrongly follows it without computing: others do, also for its cameras.
+        """
+        following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
+        trial = self._trial
+        if following and self._able and trial == self._passed:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
+        try:
+            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed)
+        except WrongResultError:
+            self._able = False
+            if not following:
+                self._follow(Work(plan, [NoEngine()] * len(plan.stages), gateway))
+            raise
+        if trial != self._passed:
+            log.info("the programs were prepared again, and have passed their test")
+        self._passed, self._able = trial, True
+        work = Work(plan, engines, gateway)
+        if following:
+            self._worker.work = work
+            self._shared.renew(work)
+            self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+        else:
+            self._follow(work)
+
+    async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
+        """An engine for each stage of a plan, whose programs `gateway` has."""
         engines = []
         for stage in plan.stages:
             program = await self._programs.get(stage.program, gateway)
-            engines.append(
-                await asyncio.to_thread(
-                    open_engine, program, Work.kinds(stage), self._config.cache, self._config.threads
-                )
-            )
-        work = Work(plan, engines, gateway)
+            kinds = Work.kinds(stage)
+            engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
+        return engines
+
+    def _follow(self, work: Work) -> None:
+        work.complete()
         self._owner.adopt(work)
         self._thief.adopt(work)
         self._shared.adopt(work)
@@ -255,11 +289,11 @@ class EdgeNode:
         self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",
-            plan.epoch,
-            plan.model,
-            plan.method,
+            work.epoch,
+            work.plan.model,
+            work.plan.method,
             work.tile_count,
-            plan.stages[-1].grid,
+            work.plan.stages[-1].grid,
         )
 
     # the data plane
@@ -317,4 +351,4 @@ class EdgeNode:
 
 def _gist(stats: NodeStats) -> tuple[object, ...]:
     """What is told at once when it changes."""
-    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras
+    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed

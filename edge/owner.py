@@ -230,7 +230,16 @@ class Owner:
         published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
         return self._frames.get(frame) or next(iter(published), None)
 
+    def tile_failed(self, task: Task, node: str) -> None:
+        """A node, this one or another, cannot compute a task: others do it."""
+        if self.queue.failed(task, node):
+            log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
+            self._announce()
+
     def on_tile_done(self, done: TileDone) -> None:
+        if done.error:
+            self.tile_failed(Task(done.frame, done.tile), done.worker)
+            return
         now = time.monotonic()
         before = self.queue.openings(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
@@ -293,6 +302,7 @@ class Owner:
         message = TaskAnnouncement(
             node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=openings.waiting,
             overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},
+            unfit=dict(openings.unfit),
         )  # fmt: skip
         self._told_overdue = openings.overdue
         self._bus.post(topics.TASKS, message, self._node)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
+from shared.unfinished import remove, unfinished
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
 
@@ -39,16 +39,12 @@ class ProgramCache:
         Raises PeerLostError, PeerTimeoutError, ProtocolError; ModelError when it cannot be written.
         """
         path = self._folder / f"{program.sha256}.onnx"
-        if self._holds(path, program):
+        if await asyncio.to_thread(self._holds, path, program):
             log.info("program %s is in the cache", program.sha256[:12])
             return path
         data = await self._fetch(program, gateway)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}.part")
-            unfinished.write_bytes(data)
-            unfinished.replace(path)
-            self._forget_old(path)
+            await asyncio.to_thread(self._keep, path, data)
         except OSError as error:
             raise ModelError(
                 f"program cache {self._folder} cannot be written: {error.strerror}; name another with --cache"
@@ -62,6 +58,16 @@ class ProgramCache:
             return hashlib.sha256(path.read_bytes()).hexdigest() == program.sha256
         except OSError:
             return False
+
+    def _keep(self, path: Path, data: memoryview) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = unfinished(path)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        finally:
+            remove(part)
+        self._forget_old(path)
 
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
         connection = await Connection.open(gateway, self._traffic)
@@ -78,8 +84,9 @@ class ProgramCache:
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
         for path in _oldest(others, KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
-        for path in _oldest(self._folder.glob("prepared-*"), KEPT_PROGRAMS):
-            shutil.rmtree(path, ignore_errors=True)
+        prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]
+        for path in _oldest(prepared, KEPT_PROGRAMS):
+            remove(path)
 
 
 def _oldest(paths: Iterable[Path], kept: int) -> list[Path]:

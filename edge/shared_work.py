@@ -6,8 +6,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from edge.worker import Done
-from shared.errors import DeepThingsError, ProtocolError
+from edge.exchange import SpoiltBorderError
+from edge.worker import BARRED, Done
+from shared.errors import DeepThingsError, ModelError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,10 @@ class SharedWork:
         for frame, tile in list(self._tasks):
             self._give_up(frame, tile)
 
+    def renew(self, work: Work) -> None:
+        """The same plan has other engines from now on."""
+        self._work = work
+
     async def accept(self, header: TileHeader, payload: Payload) -> None:
         """Begin a tile; waits while too many are here. Raises ProtocolError for one that is not of the plan."""
         work = self._work
@@ -50,6 +55,9 @@ class SharedWork:
         pixels = work.pixels_in(header, payload)
         if pixels is None or (len(work.stages) > 1 and not header.workers):
             raise ProtocolError(f"tile {header.tile} of {header.info.frame} is not of the plan")
+        if self._worker.barred:
+            await self._worker.fail(work, header.info, header.owner, header.tile, BARRED)
+            return
         key = header.info.frame, header.tile
         if len(work.stages) > 1:  # tiles of one stage need nothing of each other, and are shared again one by one
             for (frame, tile), (attempt, _) in list(self._tasks.items()):
@@ -94,6 +102,13 @@ class SharedWork:
                 if stage < last:
                     await self._exchange.give(work, header, stage, maps)
                     parts = await self._exchange.take(work, header, stage, maps)
+        except ModelError as error:
+            await self._worker.fail(work, header.info, header.owner, header.tile, str(error))
+            return
+        except SpoiltBorderError as error:
+            culprit = header.workers[error.giver % len(header.workers)].node
+            await self._worker.fail(work, header.info, header.owner, error.giver, str(error), culprit)
+            return
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return

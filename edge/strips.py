@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
+from shared.finite import all_finite
 from shared.strip_cache import StripCache, split_strips
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Strips, StripsRequest
@@ -82,7 +83,7 @@ class StripStore:
             return {}
         parts = split_strips(payload, header.sizes)
         strips = {giver: work.strips_of(index, giver, part) for giver, part in parts.items() if giver in givers}
-        return {giver: arrays for giver, arrays in strips.items() if arrays is not None}
+        return {giver: arrays for giver, arrays in strips.items() if arrays is not None and all_finite(arrays)}
 
     async def _gateway(self, address: Address) -> Connection:
         if self._connection is None or self._connection[0] != address or self._connection[1].closed:

@@ -68,11 +68,13 @@ class Openings:
     """Tasks that anyone may take, and those that wait for strips but not for all nodes.
 
     `overdue` are for who is idle, with their whole halo; those in `near`, by node, for who computes all their strips.
+    So many of the waiting ones are not for the nodes in `unfit`, which failed to compute them.
     """
 
     waiting: int = 0
     overdue: int = 0
     near: Mapping[str, int] = field(default_factory=dict)
+    unfit: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class TaskQueue:
     _leases: dict[Task, _Lease] = field(default_factory=dict)
     _reuse: dict[str, _Reuse] = field(default_factory=dict)
     _helpers: dict[str, float] = field(default_factory=dict)
+    _unfit: dict[Task, set[str]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -121,15 +124,16 @@ class TaskQueue:
 
     def openings(self, now: float) -> Openings:
         """What may be taken now, and by whom."""
-        waiting, blocked, near = 0, [], Counter[str]()
+        waiting, blocked, near, unfit = 0, [], Counter[str](), Counter[str]()
         for task in self._waiting:
             if self._turn(task, ANYONE) is not None:
                 waiting += 1
+                unfit.update(self._unfit.get(task, ()))
             else:
                 blocked.append(task)
                 near.update(node for node in self._makers_of_givers(task) if self._turn(task, Taker(node, reuses=True)))
         overdue = 0 if waiting or self._worth_waiting(blocked, now) else len(blocked)
-        return Openings(waiting, overdue, dict(sorted(near.items())))
+        return Openings(waiting, overdue, dict(sorted(near.items())), dict(sorted(unfit.items())))
 
     @property
     def current_lease_s(self) -> float:
@@ -193,12 +197,28 @@ class TaskQueue:
             self._waiting.appendleft(task)
         return known
 
+    def failed(self, task: Task, node: str) -> bool:
+        """A node cannot compute a task: it waits again, first in line, for all others. False when it is finished.
+
+        It runs with its whole halo then: a strip may have been what was wrong.
+        """
+        lease = self._leases.get(task)
+        if lease is None and task not in self._waiting:
+            return False
+        self._unfit.setdefault(task, set()).add(node)
+        if task.frame in self._reuse:
+            self._reuse[task.frame].whole.add(task.tile)
+        if lease is not None and lease.holder == node:
+            self.put_back(task)
+        return True
+
     def done(
         self, task: Task, worker: str, compute_s: float, now: float, macs: int = 0, strips: Iterable[int] = ()
     ) -> None:
         """The gateway has this tile, computed by `worker`, and its strips for these readers."""
         self.pace.add(worker, compute_s, macs)
         self._leases.pop(task, None)
+        self._unfit.pop(task, None)
         following = next((lease for lease in self._leases.values() if lease.holder == worker), None)
         if following is not None:
             following.since = max(following.since, now)
@@ -223,6 +243,7 @@ class TaskQueue:
         """The frame is finished or given up: forget its tasks. One that runs here runs to its end."""
         self._waiting = deque(task for task in self._waiting if task.frame != frame)
         self._leases = {task: lease for task, lease in self._leases.items() if task.frame != frame}
+        self._unfit = {task: nodes for task, nodes in self._unfit.items() if task.frame != frame}
         self._reuse.pop(frame, None)
 
     def _take_back(self, tasks: Iterable[Task]) -> list[Task]:
@@ -241,7 +262,7 @@ class TaskQueue:
 
     def _next(self, tasks: Iterable[Task], taker: Taker, now: float) -> Turn | None:
         """What the taker would compute next; with its whole halo, if that is sooner than waiting for strips."""
-        tasks = list(tasks)
+        tasks = [task for task in tasks if taker.node not in self._unfit.get(task, ())]
         best = self._best(tasks, taker)
         if best is not None or not taker.idle or not tasks or self._worth_waiting(tasks, now, taker.node):
             return best
@@ -265,7 +286,9 @@ class TaskQueue:
         return best
 
     def _turn(self, task: Task, taker: Taker) -> Turn | None:
-        """How the taker would compute a waiting task; None while it is blocked."""
+        """How the taker would compute a waiting task; None while it is blocked, or not for this taker."""
+        if taker.node in self._unfit.get(task, ()):
+            return None
         reuse, givers = self._reuse.get(task.frame), self.agenda.givers.get(task.tile)
         if reuse is None or not givers or task.tile in reuse.whole:
             return Turn(task, wanted=self._wanted(task, taker.node))

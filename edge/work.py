@@ -10,17 +10,34 @@ import numpy as np
 
 from edge.agenda import Agenda
 from shared.engine.opening import TileKinds
+from shared.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.addresses import Address
     from shared.engine.sessions import TileEngine
-    from shared.ftp.stage import Tile
+    from shared.ftp.merge import Map
+    from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
     from shared.plan import Plan, StagePlan
     from shared.strip_cache import Array
     from shared.wire.headers import Tile as TileHeader
+
+
+class NoEngine:
+    """What a machine that computes wrongly has in the place of an engine."""
+
+    name = "none"
+    reuses = False
+
+    def run(
+        self,
+        form: Form,  # noqa: ARG002  (the protocol's)
+        parts: Sequence[Array],  # noqa: ARG002
+        strips: Sequence[Array] = (),  # noqa: ARG002
+    ) -> tuple[list[Map], list[Array]]:
+        raise ModelError("this machine computes wrongly; its memory or processor may be faulty")
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,13 @@ class Work:
     plan: Plan
     engines: Sequence[TileEngine]
     gateway: Address
+
+    def complete(self) -> None:
+        """Derive all that is derived from the plan, so that whatever does not fit is found before anyone works by it.
+
+        Raises whatever it likes for a plan that does not fit.
+        """
+        _ = self.stages, self._reusing, self.agenda, self.result_bytes
 
     @property
     def epoch(self) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.errors import ModelError
+from shared.finite import all_finite
+from shared.messages import REASON_CAP
 from shared.processes import step_back
 from shared.wire.headers import Result
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from shared.wire.courier import Courier
 
 log = logging.getLogger(__name__)
+
+NOT_FINITE = "values of its result are no numbers"
+
+BARRED = "this node may not compute"
 
 UNSENT_RESULTS_CAP = 4
 """Results on their way while the next tile runs; a slow link then slows the worker, not the memory."""
@@ -73,8 +79,11 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, "tiles", initializer=step_back)
         self._awake, self._changed = asyncio.Event(), asyncio.Event()
         self.work: Work | None = None
+        self._failing = False
         self.own = 0
         self.stolen = 0
+        self.barred = False
+        """Whether the gateway lets this node compute nothing."""
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -86,9 +95,15 @@ class Worker:
         while True:
             self._awake.clear()
             work = self.work
-            if work is None or not (await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)):
-                thief.ask()
+            if work is None or not await self._run_next(work, owner, thief):
+                if not self.barred:
+                    thief.ask()
                 await self._sleep()
+
+    async def _run_next(self, work: Work, owner: Owner, thief: Thief) -> bool:
+        if self.barred:
+            return await self._hand_back(work, thief)
+        return await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)
 
     async def look_ahead(self, owner: Owner) -> None:
         """While a tile runs, get the strips for our next own one, until cancelled."""
@@ -104,16 +119,20 @@ class Worker:
     ) -> tuple[list[Map], list[Array], float]:
         """Have an engine run a tile in its turn: the maps, the strips that it gives, and milliseconds.
 
-        Raises ModelError, whatever the engine raises.
+        Raises ModelError, whatever the engine raises, also when a value of the result is no number.
         """
 
         def run() -> tuple[list[Map], list[Array], float]:
             begun = time.monotonic()
             maps, given = engine.run(form, parts, strips)
+            if not all_finite((*maps, *given)):
+                raise ModelError(NOT_FINITE)
             return maps, given, (time.monotonic() - begun) * 1e3
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(f"the engine failed: {error}") from error
 
@@ -141,6 +160,8 @@ class Worker:
             assignment = Assignment(info, self._node, tile, pixels, strips or (), turn.wanted)
             if await self._run(work, assignment):
                 queue.sent(turn.task, time.monotonic())
+            else:
+                owner.tile_failed(turn.task, self._node)
         return True
 
     async def _run_stolen(self, work: Work, owner: Owner, thief: Thief) -> bool:
@@ -171,8 +192,8 @@ class Worker:
         info, tile = assigned.info, assigned.tile
         try:
             maps, given, compute_ms = await self.compute(work.engines[0], tile.form, [assigned.pixels], assigned.strips)
-        except ModelError:  # the frame is lost by its deadline, the worker is not
-            log.exception("%s tile %s failed", info.frame, tile.index)
+        except ModelError as error:
+            await self.fail(work, info, assigned.owner, tile.index, str(error))
             return False
         how = "from strips" if tile.taken else "whole"
         log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
@@ -181,6 +202,28 @@ class Worker:
         done = Done(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
         await self.deliver(work, info, assigned.owner, tile.index, done)
         return True
+
+    async def _hand_back(self, work: Work, thief: Thief) -> bool:
+        """Give up a stolen tile, for somebody who may compute."""
+        stolen = thief.take()
+        if stolen is None:
+            return False
+        header = stolen.header
+        if header.epoch == work.epoch:
+            await self.fail(work, header.info, header.owner, header.tile, BARRED)
+        return True
+
+    async def fail(self, work: Work, info: FrameInfo, owner: str, tile: int, reason: str, worker: str = "") -> None:
+        """Have the gateway told that a tile cannot be computed by this node, or by another `worker`."""
+        if not worker and reason != BARRED:
+            level = logging.DEBUG if self._failing else logging.WARNING
+            log.log(level, "%s tile %s cannot be computed here: %s; others do it", info.frame, tile, reason)
+            self._failing = True
+        header = Result(
+            info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
+            error=reason[:REASON_CAP],
+        )  # fmt: skip
+        await self._courier.send(work.gateway, (header, []))
 
     async def deliver(self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done) -> None:
         """Have the result of a tile sent to the gateway, and count it."""
@@ -198,6 +241,9 @@ class Worker:
         )
         strips = [np.ascontiguousarray(array) for arrays in done.strips.values() for array in arrays]
         await self._courier.send(work.gateway, (header, [array.data for array in (*done.maps, *strips)]))
+        if self._failing:
+            self._failing = False
+            log.info("tiles are computed here again")
         if owner == self._node:
             self.own += 1
         else:

@@ -35,7 +35,7 @@ class Receipt(Enum):
 
 @dataclass(slots=True)
 class Assembly:
-    """A frame whose tiles are coming in."""
+    """A frame whose tiles are coming in. `workers` computed them, by tile; those in `unfit` could not."""
 
     info: FrameInfo
     owner: str
@@ -45,6 +45,8 @@ class Assembly:
     completed_at: float = 0.0
     duplicates: int = 0
     tiles: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    workers: dict[int, str] = field(default_factory=dict)
+    unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def tile_counts(self) -> dict[str, TileCounts]:
         """Tiles by node."""
@@ -91,10 +93,19 @@ class Collector:
             assembly.duplicates += 1
             return Receipt.DUPLICATE
         assembly.tiles[worker][0 if worker == owner else 1] += 1
+        assembly.workers[tile] = worker
         if not assembly.merged.complete:
             return Receipt.PLACED
         assembly.completed_at = now
         return Receipt.COMPLETED
+
+    def failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
+        """A worker could not compute a tile; False when that does not matter any more."""
+        assembly = self.open(info, owner, now)
+        if assembly is None or tile not in assembly.merged.missing:
+            return False
+        assembly.unfit[tile].add(worker)
+        return True
 
     def get(self, frame: str) -> Assembly:
         """The assembly of an open frame. Raises KeyError."""
@@ -127,4 +138,18 @@ class Collector:
             (assembly, Outcome.OWNER_LOST)
             for assembly in self._open.values()
             if not assembly.merged.complete and assembly.owner == owner
+        ]
+
+    def hopeless(self, able: frozenset[str], *, together: bool) -> list[tuple[Assembly, Outcome]]:
+        """Incomplete frames of which a tile is left that none of these nodes can compute; the caller closes them.
+
+        `together`: who has failed a tile of a frame computes none of it.
+        """
+        return [
+            (assembly, Outcome.FAILED)
+            for assembly in self._open.values()
+            if any(
+                able <= (set().union(*assembly.unfit.values()) if together else assembly.unfit.get(tile, set()))
+                for tile in assembly.merged.missing
+            )
         ]

@@ -28,9 +28,10 @@ class _Queue:
     waiting: int = 0
     overdue: int = 0
     near: dict[str, int] = field(default_factory=dict)
+    unfit: dict[str, int] = field(default_factory=dict)
 
     def open_to(self, thief: str) -> int:
-        return self.waiting + self.near.get(thief, 0)
+        return max(0, self.waiting - self.unfit.get(thief, 0)) + self.near.get(thief, 0)
 
     def take(self, thief: str) -> None:
         if self.waiting:
@@ -54,15 +55,20 @@ class Coordinator:
     _parked: dict[str, bool] = field(default_factory=dict)
 
     def announce(
-        self, owner: str, waiting: int, overdue: int = 0, near: Mapping[str, int] | None = None
+        self,
+        owner: str,
+        waiting: int,
+        overdue: int = 0,
+        near: Mapping[str, int] | None = None,
+        unfit: Mapping[str, int] | None = None,
     ) -> list[Match]:
         """`owner` has so many tasks waiting now, so many more for idle nodes only, or for those that are `near`.
 
-        While some wait for itself, it asks for none.
+        So many of the waiting ones are not for the nodes in `unfit`. While some wait for itself, it asks for none.
         """
         queue = self._queues.setdefault(owner, _Queue())
-        queue.waiting, queue.overdue, queue.near = waiting, overdue, dict(near or {})
-        if waiting:
+        queue.waiting, queue.overdue, queue.near, queue.unfit = waiting, overdue, dict(near or {}), dict(unfit or {})
+        if queue.open_to(owner):
             self._parked.pop(owner, None)
         return self._match()
 
@@ -77,6 +83,10 @@ class Coordinator:
         """Neither its tasks nor its request are there any more."""
         self._queues.pop(node, None)
         self._parked.pop(node, None)
+
+    def withdraw(self, thief: str) -> None:
+        """Forget the request of a node that may not have work any more."""
+        self._parked.pop(thief, None)
 
     @property
     def parked(self) -> tuple[str, ...]:

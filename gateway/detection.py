@@ -12,6 +12,8 @@ import numpy as np
 
 from gateway.decoding import Candidates, decode
 from gateway.decoding.recognition import family_of, output_shapes
+from shared.errors import ModelError
+from shared.finite import all_finite
 from shared.messages import DetectedObject
 
 if TYPE_CHECKING:
@@ -52,11 +54,16 @@ class Detector:
         self._tail = partitioned.tail(threads)
 
     def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
-        """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input."""
+        """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
+
+        Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.
+        """
         begun = time.monotonic()
         outputs = dict(zip(self._cut, maps, strict=True))
         if self._tail is not None:
             outputs = self._tail.run(outputs)
+        if not all_finite(outputs.values()):
+            raise ModelError(f"outputs of model {self._spec.name} are no numbers; the frame is dropped")
         decoding = time.monotonic()
         candidates = decode(outputs, self._input_size, self._spec)
         if candidates.broken and not self._broken_seen:

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gateway.attribution import faults
 from gateway.detection import Detector, Findings
 from gateway.proofs import PictureFolder, Verifier, fetch_picture
 from shared import topics
@@ -17,11 +18,13 @@ from shared.letterbox import Letterbox
 from shared.messages import FrameDetections, Latency, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from gateway.attribution import Fault
     from gateway.collector import Assembly
     from gateway.config import GatewayConfig
     from gateway.partitioned import PartitionedModel
+    from gateway.proofs import Proof
     from shared.addresses import Address
     from shared.bus import Bus
     from shared.letterbox import Pixels
@@ -45,12 +48,17 @@ class Finisher:
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
         decided: Callable[[str], bool],
+        suspected: Callable[[Assembly], bool],
+        found_wrong: Callable[[Assembly, Mapping[str, Fault], Proof], None],
     ) -> None:
         """`observe` is called with each frame's detections, how to get its picture, which its owner keeps so long, and
         when it was heard of (monotonic seconds).
 
-        `decided` says whether a frame has an outcome already.
+        `decided` says whether a frame has an outcome already. A frame that is `suspected` is verified, where frames
+        are; `found_wrong` is called when one is proved wrong.
         """
+        self._suspected = suspected
+        self._found_wrong = found_wrong
         self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
@@ -142,18 +150,31 @@ class Finisher:
 
     async def _prove(self, assembly: Assembly, detections: FrameDetections) -> None:
         info = assembly.info
-        wants_verification, wants_picture = self._verifier.wants_next(), self._pictures.wants(info.camera)
+        wants_verification = self._verifier.wants_next(suspected=self._suspected(assembly))
+        wants_picture = self._pictures.wants(info.camera)
         if not (wants_verification or wants_picture):
             return
         picture = await self._picture(assembly)
         if wants_verification:
-            difference = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._verifier.verify, picture, assembly.merged.maps
+            proof = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._verifier.verify, picture, assembly.merged
             )
-            message = Verification(frame=info.frame, max_abs_diff=difference.max_abs_diff, map_std=difference.map_std)
-            await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
+            await self._tell_proof(assembly, proof)
         if wants_picture:
             await asyncio.to_thread(self._pictures.write, info.camera, picture, detections.objects)
+
+    async def _tell_proof(self, assembly: Assembly, proof: Proof) -> None:
+        """A frame that is proved wrong has been published already; those who computed it are known."""
+        found = faults(proof.wrong, assembly.workers, self._partitioned.stages)
+        if proof.wrong:
+            self._found_wrong(assembly, found, proof)
+        message = Verification(
+            frame=assembly.info.frame,
+            max_abs_diff=proof.difference.max_abs_diff,
+            map_std=proof.difference.map_std,
+            wrong={node: fault.tiles for node, fault in found.items()},
+        )
+        await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
     async def _picture(self, assembly: Assembly) -> Pixels:
         address = self._address_of(assembly.owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
     program = folder / f"program_{partitioned.stages[0].grid}.onnx"
     program.write_bytes(partitioned.programs[0])
     if construction == "prepared":
-        open_engine(program, partitioned.kinds[0], folder)
+        asyncio.run(open_engine(program, partitioned.kinds[0], folder))
     tiles = tuple(tile.form for tile in partitioned.stages[0].tiles)
     trial = Trial(construction, str(program), tiles, partitioned.kinds[0].working_bytes, str(folder))
     return measure(trial).peak_bytes

@@ -93,6 +93,14 @@ class Membership:
             )
         return ""
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what edges that are there say is wrong, a line for each."""
+        return tuple(
+            f"edge {name} does not follow the plan: {member.stats.problem}"
+            for name, member in sorted(self._members.items())
+            if member.stats is not None and member.stats.problem and self.online(name) is not None
+        )
+
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
         """The public list."""
         return Nodes(
@@ -115,4 +123,5 @@ class Membership:
             load=stats.load if stats and online else None,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
+            problem=stats.problem if stats and online else "",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -208,7 +209,7 @@ def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple
         for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
             path = Path(folder) / f"program_{number}.onnx"
             path.write_bytes(program)
-            engines.append(open_engine(path, kinds, Path(folder), threads))
+            engines.append(asyncio.run(open_engine(path, kinds, Path(folder), threads)))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
     return compare(tiled, WholeHead(partitioned, threads).run(pixels)), names

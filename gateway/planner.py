@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationError
+
+from shared.errors import ConfigurationError
 from shared.ftp.costs import working_bytes
 from shared.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
 
@@ -42,7 +45,25 @@ def write_plan(
     gateway: Address,
     terms: Terms,
 ) -> Plan:
-    """The plan as edges read it."""
+    """Return the plan as edges read it. Raises ConfigurationError when no edge would take it."""
+    try:
+        return _write_plan(method, network, preprocessing, stages, programs, epoch, gateway, terms)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"model {network.name} cannot be planned so: {error.errors()[0]['msg']}; try a finer --grid"
+        ) from error
+
+
+def _write_plan(
+    method: Method,
+    network: Network,
+    preprocessing: Preprocessing,
+    stages: Sequence[Stage],
+    programs: Sequence[ProgramRef],
+    epoch: int,
+    gateway: Address,
+    terms: Terms,
+) -> Plan:
     return Plan(
         epoch=epoch,
         method=method,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.annotation import annotate, write_picture
+from gateway.attribution import differing, limit
 from gateway.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.letterbox import Letterbox
@@ -14,10 +16,11 @@ from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Picture, PictureRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from shared.addresses import Address
-    from shared.ftp.merge import Map
+    from shared.ftp.merge import MergedMaps
     from shared.letterbox import Pixels
     from shared.messages import DetectedObject
 
@@ -27,26 +30,40 @@ PICTURE_EVERY_S = 1.0
 """How often a camera's annotated picture is written at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far a frame's maps are from those of the unpartitioned network, and which tiles are wrong, by how much."""
+
+    difference: Difference
+    wrong: Mapping[int, float]
+
+
 class Verifier:
-    """Compares merged maps with the unpartitioned network, every so many frames."""
+    """Compares merged maps with the unpartitioned network, every so many frames, and whenever a node is suspected."""
 
     def __init__(self, partitioned: PartitionedModel, every: int, threads: int) -> None:
         self._every = every
         self._frames = 0
         self._size = partitioned.model.network.input_size
         self._preprocessing = partitioned.spec.preprocessing
+        self._quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
         self._whole = WholeHead(partitioned, threads) if every else None
 
-    def wants_next(self) -> bool:
-        """Whether it is this frame's turn."""
+    def wants_next(self, *, suspected: bool = False) -> bool:
+        """Return whether it is this frame's turn, or that of one which a `suspected` node has taken part in."""
         self._frames += 1
-        return self._whole is not None and (self._frames - 1) % self._every == 0
+        return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
-    def verify(self, picture: Pixels, maps: list[Map]) -> Difference:
+    def verify(self, picture: Pixels, merged: MergedMaps) -> Proof:
         """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
         assert self._whole is not None
         letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
-        return compare(maps, self._whole.run(letterbox.apply(picture, self._preprocessing)))
+        whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
+        difference = compare(merged.maps, whole)
+        if difference.exact:
+            return Proof(difference, {})
+        most = limit(difference.map_std, difference.map_max, quantised=self._quantised)
+        return Proof(difference, differing(merged.maps, whole, merged.tiles, most))
 
 
 class PictureFolder:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.accounts import Accounts
+from gateway.barring import Barring
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
@@ -32,8 +33,10 @@ from shared.bus import Bus, Outgoing
 from shared.client_ids import gateway_client_id
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
+from shared.finite import all_finite
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
+    REASON_CAP,
     BridgeState,
     CameraStats,
     FrameDone,
@@ -86,7 +89,12 @@ class Gateway:
         self._members = Membership(self._broker)
         self._outcomes = Outcomes()
         self._coordinator = Coordinator(POLICIES[config.policy])
-        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
+        self._barring = Barring(
+            self._members, self._on_barred,
+            post=lambda standing: self._bus.post(topics.STANDINGS, standing, standing.node),
+            tell=lambda *event: self._home.tell(*event),  # noqa: PLW0108  (it is made later)
+        )  # fmt: skip
+        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once, self._barring.may_compute)
         self._replanning = Replanning(config, model, self._members)
         self._data = DataPlane(
             Address(config.host, config.data_port), self._traffic, on_result=self._on_result, on_tile=self._collect,
@@ -117,6 +125,8 @@ class Gateway:
             self._members.address,
             self._home.observe,
             lambda frame: self._outcomes.of(frame) is not None,
+            self._barring.suspected,
+            self._barring.found_wrong,
         )
         if not self._replanning.needed:
             model.forget_weights()
@@ -125,6 +135,7 @@ class Gateway:
         self._nodes_changed = asyncio.Event()
         self._bus.on(topics.CAMERA_STATS, self._on_camera_stats)
         self._names = ContestedNames()
+        self._home.problems.add("edges", lambda _: self._barring.problems())
         self._home.problems.add("names", self._names.problems)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.GATEWAY_CLAIM, self._on_claim)
@@ -259,6 +270,8 @@ class Gateway:
         self._members.on_state(node)
         if before != (self._members.online(name) is not None):
             self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
+        if self._members.online(name) is not None:
+            self._barring.tell_standing(name)
         if node.state is State.OFFLINE:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
@@ -271,6 +284,8 @@ class Gateway:
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
+        if self._members.online(stats.node) is not None:
+            self._barring.passed(stats.node, stats.passed)
         self._nodes_changed.set()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
@@ -280,11 +295,11 @@ class Gateway:
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
         told = announcement
-        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near))
+        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near, told.unfit))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node):
+        if known and self._home.may_work(request.node) and self._barring.may_compute(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -301,8 +316,10 @@ class Gateway:
             await self._nodes_changed.wait()
             self._nodes_changed.clear()
             received = {f"tcp_{kind}": count for kind, count in self._traffic.items()}
-            report = self._members.report(
-                {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+            report = self._barring.reported(
+                self._members.report(
+                    {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+                )
             )
             if report != told and self._bus.connected.is_set():
                 told = report
@@ -310,6 +327,12 @@ class Gateway:
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.BRIDGE_NODES, report)
             await asyncio.sleep(NODES_S)
+
+    def _on_barred(self, node: str) -> None:
+        """A node may not compute any more: what it has goes to others."""
+        self._coordinator.withdraw(node)
+        self._sharer.on_barred(node)
+        self._nodes_changed.set()
 
     # frames
 
@@ -346,7 +369,14 @@ class Gateway:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
+        if result.error or not self._barring.may_compute(result.worker):
+            self._tile_failed(result, result.error or "this node may not compute")
+            return
         arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
+        if not all_finite(arrays):
+            self._tile_failed(result, "values of its result are no numbers")
+            return
+        self._barring.worked(result.worker)
         receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
@@ -360,6 +390,25 @@ class Gateway:
             self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
+
+    def _tile_failed(self, result: Result, reason: str) -> None:
+        """A tile is not computed: others do it at once, and its worker not again."""
+        now, worker = time.monotonic(), result.worker
+        if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
+            return
+        log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
+        self._barring.failed(worker, reason)
+        self._nodes_changed.set()
+        if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
+            return
+        if self._plan.distribution is Distribution.SHARING:
+            self._sharer.on_failed(result.info.frame, result.tile, worker)
+        else:
+            failed = TileDone(
+                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
+            )
+            self._bus.post(topics.RESULTS, failed, result.owner)
+        self._drop_hopeless()
 
     def _tile_done(self, result: Result) -> TileDone:
         frame = result.info.frame
@@ -377,12 +426,21 @@ class Gateway:
         while True:
             await asyncio.sleep(CHECK_S)
             self._drop(self._collector.overdue(time.monotonic()))
+            self._drop_hopeless()
+            self._barring.watch()
             self._sharer.watch()
+
+    def _drop_hopeless(self) -> None:
+        """Give frames up that nobody is left for."""
+        able = self._barring.able(self._plan.epoch)
+        if able is not None:
+            self._drop(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
 
     def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
         for assembly, outcome in frames:
             missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
-            log.warning("%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
+            level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # why they fail is told already
+            log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
             self._done(assembly, outcome)
 
     def _done(self, assembly: Assembly, outcome: Outcome) -> None:

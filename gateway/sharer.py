@@ -11,7 +11,7 @@ from shared.wire.courier import Courier
 from shared.wire.headers import Tile, WorkerRef
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gateway.membership import Membership
     from shared.addresses import Address
@@ -30,7 +30,11 @@ Collected = tuple[Tile, "Payload"]
 class Sharer:
     """Sends every tile of the current plan's frames to a node, and once more when that node is lost."""
 
-    def __init__(self, members: Membership, traffic: Traffic, capacity: int) -> None:
+    def __init__(
+        self, members: Membership, traffic: Traffic, capacity: int, may_compute: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`may_compute` says which nodes may be given tiles."""
+        self._may_compute = may_compute
         self._members = members
         self._capacity = capacity
         self._courier = Courier(traffic, UNSENT_TILES_CAP, self._on_lost)
@@ -57,6 +61,14 @@ class Sharer:
     def on_result(self, frame: str, tile: int) -> None:
         self._sharing.done(frame, tile)
 
+    def on_failed(self, frame: str, tile: int, node: str) -> None:
+        """A node cannot compute a tile."""
+        self._send(self._sharing.failed(frame, tile, node, self._ready(), time.monotonic()))
+
+    def on_barred(self, node: str) -> None:
+        """A node may not compute any more: what it has goes to others."""
+        self._send(self._sharing.node_lost(node, self._ready(), time.monotonic()))
+
     def drop(self, frame: str) -> None:
         self._sharing.drop(frame)
 
@@ -73,7 +85,7 @@ class Sharer:
 
     def _ready(self) -> tuple[str, ...]:
         """Nodes that follow the plan: those that it was made for, in its order; all others only when none is there."""
-        ready = self._members.ready(self._epoch)
+        ready = tuple(name for name in self._members.ready(self._epoch) if self._may_compute(name))
         return tuple(name for name in self._nodes if name in ready) or ready
 
     def _on_lost(self, address: Address) -> None:

@@ -33,6 +33,7 @@ class _Frame(Generic[T]):
     tiles: dict[int, T] = field(default_factory=dict)
     holders: dict[int, str] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
+    unfit: dict[int, set[str]] = field(default_factory=dict)
 
 
 class Sharing(Generic[T]):
@@ -80,6 +81,24 @@ class Sharing(Generic[T]):
         ]
         return self._again(frames, {node}, nodes, now)
 
+    def failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
+        """A node cannot compute a tile of a frame: it goes to others. With several stages all of them begin anew."""
+        shared = self._frames.get(frame)
+        if shared is None or index in shared.done:
+            return []
+        shared.unfit.setdefault(index, set()).add(node)
+        if not self._together and shared.holders.get(index) != node:
+            return []
+        if self._together and node not in shared.holders.values():
+            return []
+        if self._together:
+            shared.done.clear()
+            shared.holders.clear()
+        else:
+            del shared.holders[index]
+        shared.attempt += 1
+        return self._share(shared, nodes, now)
+
     def expire(self, nodes: Sequence[str], now: float) -> list[Share[T]]:
         """Shares without a result in time, and tiles that nobody could take before, are given out again."""
         late = [
@@ -123,15 +142,21 @@ class Sharing(Generic[T]):
     def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
         """Give the tiles that nobody holds to nodes in turn; nothing when there is no node."""
         free = [index for index in sorted(shared.tiles) if index not in shared.holders]
-        if not nodes or not free:
+        given = {index: fit for index in free if (fit := self._fit(shared, index, nodes))}
+        if not given:
             return []
         shared.until = now + self._lease_s
-        for index in free:
-            shared.holders[index] = nodes[(index if self._together else self._turn) % len(nodes)]
+        for index, fit in given.items():
+            shared.holders[index] = fit[(index if self._together else self._turn) % len(fit)]
             self._turn += 1
         workers = tuple(shared.holders[index] for index in sorted(shared.holders)) if self._together else ()
         return [
             Share(shared.tiles[index], shared.holders[index], shared.attempt, workers)
-            for index in free
+            for index in given
             if self._together or index not in shared.done
         ]
+
+    def _fit(self, shared: _Frame[T], index: int, nodes: Sequence[str]) -> list[str]:
+        """Those that have not failed to compute the tile; with several stages, any tile of the frame."""
+        failed = set().union(*shared.unfit.values()) if self._together else shared.unfit.get(index, set())
+        return [node for node in nodes if node not in failed]

@@ -50,6 +50,8 @@ class BridgeHealth(Message):
 class BridgeEventType(StrEnum):
     NODE_JOINED = "node_joined"
     NODE_LOST = "node_lost"
+    NODE_BARRED = "node_barred"
+    NODE_TRUSTED = "node_trusted"
     CAMERA_LOST = "camera_lost"
     CAMERA_BACK = "camera_back"
     REPLANNED = "replanned"

@@ -17,6 +17,14 @@ class ModelError(DeepThingsError, ValueError):
     """A model that cannot be read, or that does not hold what is needed of it."""
 
 
+class DamageError(ModelError):
+    """What was prepared of a model, and kept, is not what was written; it can be made again."""
+
+
+class WrongResultError(ModelError):
+    """This machine computes something else of a tile than it did when it prepared the program."""
+
+
 class CutError(ModelError):
     """The network cannot be cut or tiled there."""
 

@@ -125,6 +125,9 @@ class NodeReport(Message):
     load: float | None = Field(default=None, description="of the last minute, as part of all cores")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
+    failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or whose values are no numbers")
+    barred: str = Field(default="", description="why it gets no work; empty: it does")
+    problem: str = Field(default="", description="why it cannot follow the plan, as it says itself")
 
 
 class Nodes(Message):
@@ -154,6 +157,9 @@ class Verification(Message):
     frame: str
     max_abs_diff: float = Field(description="largest difference of the merged maps, in units of the map")
     map_std: float = Field(description="standard deviation of the unpartitioned maps")
+    wrong: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="tiles of this frame, which was published, that a node computed wrongly"
+    )
 
 
 # Cluster: deepthings/cluster
@@ -192,6 +198,8 @@ class NodeStats(Message):
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )
+    problem: str = Field(default="", max_length=2 * REASON_CAP, description="why the plan is not followed")
+    passed: Count = Field(default=0, description="the last trial that it has passed, see NodeStanding")
 
 
 class CameraRef(Message):
@@ -235,6 +243,9 @@ class TaskAnnouncement(Message):
     given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
         default_factory=dict, max_length=1000, description="frames that have waited for an answer for too long"
     )
+    unfit: dict[Name, Count] = Field(
+        default_factory=dict, max_length=1000, description="so many of the waiting ones are not for these nodes"
+    )
 
 
 class StealRequest(Message):
@@ -265,6 +276,16 @@ class TileDone(Message):
     macs: Count = Field(default=0, description="what was computed, in multiply-accumulate operations")
     fetch_bytes_per_s: Rate = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
     strips: tuple[Count, ...] = Field(default=(), max_length=NEIGHBOURS_CAP)
+    error: str = Field(default="", max_length=REASON_CAP, description="why the worker could not compute it, if so")
+
+
+class NodeStanding(Message):
+    """Whether a node may compute; a barred one has its programs prepared again, and says when it passed the trial."""
+
+    node: Name
+    barred: bool
+    trial: Count = 0
+    reason: str = Field(default="", max_length=2 * REASON_CAP)
 
 
 class FrameDone(Message):

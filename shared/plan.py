@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from shared.frames import LONGEST_SIDE
 from shared.ftp.region import Region
 from shared.ftp.stage import Strip, Tile
 from shared.message import Message
 from shared.model.spec import Preprocessing
+from shared.plan_validity import check_plan, check_stage, check_tile
+from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import SHA256_PATTERN
 
 if TYPE_CHECKING:
@@ -18,6 +21,26 @@ if TYPE_CHECKING:
 
 STAGES_CAP = 256
 """A stage for each layer of the deepest detectors in use."""
+
+TILES_CAP = 4096
+"""Tiles of a frame: a grid of 64x64, finer than any that pays."""
+
+WORKING_CAP_BYTES = 2**30
+"""Of the largest layer of a tile: ten times what YOLOv2's has with a whole frame of 608x608 pixels."""
+
+TIME_CAP_S = 24 * 3600.0
+"""No lease or deadline is longer: a frame of yesterday tells nobody anything."""
+
+EPOCH_CAP = 2**53
+"""Milliseconds since 1970 fit, and what JSON in other languages can hold."""
+
+HOST_PATTERN = r"^[^\s\x00-\x1f/]*$"
+"""A name or an address; nothing that the system's calls do not take."""
+
+Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE)]
+"""Pixels."""
+
+Channels = Annotated[int, Field(gt=0, le=2**20)]
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right) of a region."""
@@ -34,13 +57,13 @@ class ProgramRef(Message):
     """A program by content."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
-    bytes: int
+    bytes: int = Field(ge=0, le=PAYLOAD_CAP_BYTES[Kind.PROGRAM])
 
 
 class JointPlan(Message):
     """A map of which strips are handed on: its channels, and numpy's name of its element type."""
 
-    channels: int = Field(gt=0)
+    channels: Channels
     dtype: Literal["float32", "float16", "uint8", "int8", "int32"] = "float32"
 
 
@@ -54,9 +77,14 @@ class TilePlan(Message):
     inputs: tuple[Box, ...]
     outputs: tuple[Box, ...]
     pads: tuple[Box, ...]
-    macs: int
+    macs: int = Field(ge=0)
     taken: tuple[StripPlan, ...] = ()
     given: tuple[StripPlan, ...] = ()
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        check_tile(self)
+        return self
 
     @classmethod
     def of(cls, tile: Tile) -> TilePlan:
@@ -89,14 +117,21 @@ class StagePlan(Message):
     neighbours; None where it depends on nobody; it is empty without reuse.
     """
 
-    layers: int
-    grid: str
-    channels: tuple[int, ...]
+    layers: int = Field(ge=0)
+    grid: str = Field(max_length=100)
+    channels: tuple[Channels, ...]
     program: ProgramRef
-    working_bytes: int = Field(gt=0, description="input and output of the largest layer of the largest tile")
-    tiles: tuple[TilePlan, ...] = Field(min_length=1)
+    working_bytes: int = Field(
+        gt=0, le=WORKING_CAP_BYTES, description="input and output of the largest layer of the largest tile"
+    )
+    tiles: tuple[TilePlan, ...] = Field(min_length=1, max_length=TILES_CAP)
     joints: tuple[JointPlan, ...] = ()
     reusing: tuple[TilePlan | None, ...] = ()
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        check_stage(self)
+        return self
 
 
 class Plan(Message):
@@ -106,19 +141,26 @@ class Plan(Message):
     its worker, and what it needs of others at the border of two stages is exchanged between the workers.
     """
 
-    epoch: int
+    epoch: int = Field(gt=0, le=EPOCH_CAP)
     method: str
     model: str
-    input: tuple[int, int] = Field(description="height, width of the network's input")
+    input: tuple[Side, Side] = Field(description="height, width of the network's input")
     preprocessing: Preprocessing
     cut: tuple[str, ...]
     stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=STAGES_CAP)
     distribution: Distribution
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
-    gateway_host: str = Field(description="data plane of the gateway; empty: the host of the broker")
-    gateway_port: int
-    lease_s: float
-    deadline_s: float
+    gateway_host: str = Field(
+        pattern=HOST_PATTERN, max_length=255, description="data plane of the gateway; empty: the host of the broker"
+    )
+    gateway_port: int = Field(gt=0, le=65535)
+    lease_s: float = Field(gt=0, le=TIME_CAP_S)
+    deadline_s: float = Field(gt=0, le=TIME_CAP_S)
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        check_plan(self)
+        return self
 
     @property
     def tile_count(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from shared.engine.manifest import PIXELS
 from shared.errors import ModelError
 from shared.ftp.operators import SLIDING, border_value, cell_constants, slices
 from shared.model.loading import constants_of
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.network import Layer, Shape
     from shared.model.spec import Preprocessing
-
-PIXELS = "pixels"
-"""Program input: one tile, uint8 (1, h, w, 3)."""
 
 PADS = "pads"
 """Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""

@@ -1,17 +1,29 @@
-"""What lies in the folder of a prepared program, and how its weights are found there."""
+"""What lies in the folder of a prepared program: its files with their checksums, and how weights are found there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+import json
+from dataclasses import astuple, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from shared.ftp.stage import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.bin"
 
+PIXELS = "pixels"
+"""Program input: one tile, uint8 (1, h, w, 3)."""
+
 EMPTY = "empty.bin"
 """The file that the models name for their weights: onnxruntime wants it to exist, and is then given them otherwise."""
+
+FORMAT = 2
+"""Counts the ways in which folders have been written; one of another is not looked at."""
 
 NOT_EXACT = 3
 """Exit code of preparing for a program that cannot be prepared; other failures may pass, and are tried again."""
@@ -32,42 +44,66 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The model for the tiles of one form."""
+    """The model for the tiles of one form.
+
+    `answers` is a sample of what it made of its trial tile when it was prepared, see shared.engine.trial.
+    """
 
     file: str
     form: Form
     weights: tuple[Weight, ...]
+    answers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All kinds of tile of a stage."""
+    """All kinds of tile of a stage, and the SHA-256 of each file; or why the program was `refused`."""
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[Kind, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    refused: str = ""
 
-    def to_json(self) -> list[Any]:
-        return [
-            [
-                kind.file,
-                form_to_json(kind.form),
-                [[weight.name, weight.dtype, weight.shape, weight.offset] for weight in kind.weights],
-            ]
-            for kind in self.kinds
-        ]
+    def encode(self) -> bytes:
+        """Return the manifest as it is written, with a checksum of its own."""
+        said = json.dumps(
+            {
+                "kinds": [
+                    [kind.file, form_to_json(kind.form), [astuple(one) for one in kind.weights], kind.answers]
+                    for kind in self.kinds
+                ],
+                "files": dict(self.files),
+                "refused": self.refused,
+            }
+        )  # fmt: skip
+        return json.dumps({"sha256": hashlib.sha256(said.encode()).hexdigest(), "manifest": said}).encode()
 
     @classmethod
-    def from_json(cls, rows: list[Any]) -> Manifest:
-        """Raises ValueError and TypeError for what to_json did not write."""
-        return cls(
-            tuple(
+    def decode(cls, data: bytes) -> Manifest:
+        """Return what encode wrote. Raises ValueError when a bit of it is another."""
+        try:
+            outer = json.loads(data)
+            said = outer["manifest"]
+            if set(outer) != {"sha256", "manifest"} or hashlib.sha256(said.encode()).hexdigest() != outer["sha256"]:
+                raise ValueError("its checksum differs")
+            rows = json.loads(said)
+            kinds = tuple(
                 Kind(
                     file,
                     form_from_json(form),
                     tuple(Weight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
+                    tuple(answers),
                 )
-                for file, form, weights in rows
+                for file, form, weights, answers in rows["kinds"]
             )
-        )
+            return cls(kinds, rows["files"], rows["refused"])
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("it is no manifest") from error
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def form_to_json(form: Form) -> list[Any]:

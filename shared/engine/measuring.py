@@ -5,6 +5,7 @@ python -P -m shared.engine.measuring < trial.json
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def _runner(trial: Trial) -> Callable[[Form], object]:
         engine: TileEngine = PaddingEngine(Path(trial.model))
     else:
         kinds = TileKinds.of(trial.tiles, trial.working_bytes)
-        engine = open_engine(Path(trial.model), kinds, Path(trial.cache))
+        engine = asyncio.run(open_engine(Path(trial.model), kinds, Path(trial.cache)))
         if engine.name != "prepared":
             raise ModelError("the program could not be prepared")
     return lambda form: engine.run(form, [_noise((*form.sizes[0], 3))])

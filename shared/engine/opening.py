@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
 import logging
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import onnxruntime
 
-from shared.engine.manifest import MANIFEST, NOT_EXACT, form_to_json
+from shared.engine.manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_to_json
 from shared.engine.memory import share_arena
-from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine
-from shared.errors import ModelError
+from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
+from shared.errors import DamageError, WrongResultError
 from shared.processes import dying_with_parent
+from shared.unfinished import discard, remove, unfinished
+from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +35,10 @@ log = logging.getLogger(__name__)
 PREPARING_TIMEOUT_S = 900.0
 """For one program with its kinds of tile; a Raspberry Pi needs seconds for each."""
 
-REFUSED = "refused.txt"
-"""Lies in the place of a manifest where preparing was tried in vain."""
+ATTEMPTS = 2
+"""Opening what was kept, and what is then prepared anew; a machine that cannot keep that either does without."""
+
+SLOWER = "tiles are computed the slower way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +65,61 @@ class TileKinds:
         return tuple(sorted(form.kind for form in self.forms))
 
 
-def open_engine(program: Path, kinds: TileKinds, cache: Path, threads: int = 1) -> TileEngine:
-    """The engine for the program in this file. Blocks while it is prepared; what was prepared is kept in `cache`.
+async def open_engine(
+    program: Path, kinds: TileKinds, cache: Path, threads: int = 1, *, afresh: bool = False
+) -> TileEngine:
+    """Return the engine for the program in this file; what is prepared for it is kept in `cache`.
 
-    Raises ModelError when onnxruntime does not take the program at all.
+    What was kept is checked, and made again when it is damaged, or `afresh`. Preparing takes up to minutes, and ends
+    when this is cancelled. Raises ModelError when onnxruntime does not take the program at all, WrongResultError when
+    this machine computes another result than when it prepared the program, also after it has done so again.
     """
     share_arena(kinds.working_bytes)
-    folder = cache / f"prepared-{_fingerprint(program, kinds)}"
-    if not (folder / MANIFEST).exists() and not (folder / REFUSED).exists():
-        _prepare(program, kinds, folder)
-    if (folder / MANIFEST).exists():
+    folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
+    if afresh:
+        discard(folder)
+    wrong: WrongResultError | None = None
+    for _ in range(ATTEMPTS):
+        if not (folder / MANIFEST).exists():
+            discard(folder)
+            if not await _prepare(program, kinds, folder):
+                break
         try:
-            os.utime(folder)
-            return PreparedEngine(folder, threads)
-        except (ModelError, OSError) as error:
-            log.warning("%s; it will be prepared again at the next start", error)
-            shutil.rmtree(folder, ignore_errors=True)
-    return PaddingEngine(program, threads)
+            engine = await asyncio.to_thread(_open_prepared, folder, kinds, threads)
+        except (DamageError, WrongResultError) as error:
+            wrong = error if isinstance(error, WrongResultError) else None
+            log.warning("%s; it is removed, and prepared again when it is needed", error)
+            discard(folder)
+            continue
+        if engine is None:
+            break
+        return engine
+    if wrong is not None:
+        raise WrongResultError(
+            "this machine computes something else of a tile than when it prepared the program, twice: its memory or "
+            "processor may be faulty"
+        ) from wrong
+    return await asyncio.to_thread(PaddingEngine, program, threads)
+
+
+def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngine | None:
+    """Return the engine of what is kept there; None when the program is known to be one that cannot be prepared.
+
+    Raises DamageError, WrongResultError.
+    """
+    manifest = read_manifest(folder)
+    if manifest.refused:
+        log.info("%s: %s", SLOWER, manifest.refused)
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+    return PreparedEngine.checked(folder, manifest, threads, max(form.cells for form in kinds.forms))
 
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:
     """All that what is prepared depends on."""
     digest = hashlib.sha256(program.read_bytes())
-    digest.update(json.dumps([kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode())
+    digest.update(json.dumps([FORMAT, kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode())
     return digest.hexdigest()[:32]
 
 
@@ -95,29 +131,48 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _prepare(program: Path, kinds: TileKinds, folder: Path) -> None:
-    """Have another process prepare the program into `folder`; say why where it cannot be."""
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(unfinished, ignore_errors=True)
+async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
+    """Have another process prepare the program into `folder`; return whether there is something then.
+
+    A program that cannot be prepared leaves a manifest that says so.
+    """
+    part = unfinished(folder)
+    remove(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
-    module = [sys.executable, "-P", "-m", "shared.engine.preparing"]
-    code = 0
     try:
-        done = subprocess.run(
-            [*dying_with_parent(), *module, str(program), str(unfinished)],
-            input=kinds.to_json(), capture_output=True, text=True, timeout=PREPARING_TIMEOUT_S, check=False,
-        )  # fmt: skip
-        code = done.returncode
-        reason = (done.stderr.strip().splitlines() or [f"it ended with {code}"])[-1] if code else ""
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = str(error)
-    if reason:
-        log.warning("tiles are computed the slower way, as the program could not be prepared: %s", reason)
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if code != NOT_EXACT:
-            return
-        unfinished.mkdir(parents=True)
-        (unfinished / REFUSED).write_text(reason)
-    with contextlib.suppress(OSError):  # another process was faster
-        unfinished.rename(folder)
-    shutil.rmtree(unfinished, ignore_errors=True)
+        code, reason = await _run_preparing(program, kinds, part)
+        if code:
+            log.warning("%s, as the program could not be prepared: %s", SLOWER, reason)
+            remove(part)
+        if code == NOT_EXACT:
+            write_whole(part / MANIFEST, Manifest(refused=reason or "no reason given").encode())
+        if code in {0, NOT_EXACT}:
+            with contextlib.suppress(OSError):  # another process was faster
+                part.rename(folder)
+            return True
+    except OSError as error:
+        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, error.strerror)
+    finally:
+        remove(part)
+    return False
+
+
+async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[int, str]:
+    """Return the exit code of the other process and the last line that it said. Kill it when cancelled."""
+    command = [*dying_with_parent(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(PREPARING_TIMEOUT_S):
+            _, errors = await process.communicate(kinds.to_json().encode())
+    except TimeoutError:
+        return 1, f"it took longer than {PREPARING_TIMEOUT_S:.0f} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    code = process.returncode or 0
+    said = errors.decode(errors="replace").strip().splitlines()
+    ended = "the system ended it, perhaps for want of memory" if code < 0 else "it gave no reason"
+    return code, (said or [ended])[-1]

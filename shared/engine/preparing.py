@@ -13,16 +13,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
-from shared.engine.building import PIXELS
 from shared.engine.manifest import (
     ALIGNMENT,
     EMPTY,
@@ -32,17 +31,19 @@ from shared.engine.manifest import (
     Kind,
     Manifest,
     Weight,
+    checksum,
     form_from_json,
 )  # fmt: skip
 from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
+from shared.engine.trial import sample
 from shared.errors import DeepThingsError, ModelError
+from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from shared.engine.sessions import Array
     from shared.ftp.stage import Form
 
 SMALLEST_SHARED_BYTES = 256
@@ -64,25 +65,27 @@ def prepare(program: Path, forms: Sequence[Form], folder: Path) -> Manifest:
     with (folder / WEIGHTS).open("wb") as file:
         weights = _WeightFile(file)
         for number, form in enumerate(forms):
-            model = _optimise(specialise(loaded, form))
+            model = _optimise(specialise(loaded, form), folder)
             path = f"kind_{number:03d}.onnx"
             described.append(Kind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
         raise ModelError(f"the weights of its kinds of tile differ: {weights.size} bytes for {own} of the program")
-    manifest = Manifest(tuple(described))
-    (folder / MANIFEST).write_text(json.dumps(manifest.to_json()))
-    _check(loaded, folder, forms)
+    kinds = _checked(loaded, folder, described)
+    files = {name: checksum(folder / name) for name in (WEIGHTS, EMPTY, *(kind.file for kind in kinds))}
+    manifest = Manifest(kinds, files)
+    write_whole(folder / MANIFEST, manifest.encode())
     return manifest
 
 
-def _optimise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model as onnxruntime would run it on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "optimised.onnx"
-        open_session(model.SerializeToString(), 1, {"optimized_model_filepath": str(path)})
-        return onnx.load(path)
+def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
+    """Return the model as onnxruntime would run it on this machine; written to `folder` for a moment."""
+    path = folder / "optimised.onnx"
+    open_session(model.SerializeToString(), 1, {"optimized_model_filepath": str(path)})
+    optimised = onnx.load(path)
+    path.unlink()
+    return optimised
 
 
 def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
@@ -122,32 +125,20 @@ class _WeightFile:
         return weight
 
 
-def _check(program: onnx.ModelProto, folder: Path, forms: Sequence[Form]) -> None:
-    """Compare a tile of every form with what an ordinary session makes of it."""
-    prepared = PreparedEngine(folder)
-    random = np.random.default_rng(1)
-    for number, form in enumerate(forms):
-        special = specialise(program, form)
-        sizes = (*form.sizes, *(strip[2:] for strip in form.taken))
-        arrays = [_noise(random, value, size) for value, size in zip(special.graph.input, sizes, strict=True)]
-        count = len(form.sizes)
-        ordinary = SpecialEngine(special.SerializeToString())
-        made, expected = (engine.run(form, arrays[:count], arrays[count:]) for engine in (prepared, ordinary))
+def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+    """Return the kinds with what each makes of its trial tile, which is what an ordinary session makes of it."""
+    prepared = PreparedEngine(folder, Manifest(tuple(kinds)))
+    answered = []
+    for number, kind in enumerate(kinds):
+        ordinary = SpecialEngine(specialise(program, kind.form).SerializeToString())
+        given = ordinary.trial_input(kind.form)
+        made, expected = (engine.run(kind.form, *given) for engine in (prepared, ordinary))
         for one, other in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
             difference = float(np.abs(one - other).max(initial=0.0)) if one.shape == other.shape else np.inf
             if not difference <= TOLERANCE * max(1e-3, float(other.std())):
                 raise ModelError(f"tiles of kind {number} differ by {difference:.3g} from those of an ordinary session")
-
-
-def _noise(random: np.random.Generator, value: onnx.ValueInfoProto, size: tuple[int, int]) -> Array:
-    """What a run may be given for an input: pixels (h, w, 3), or a part of a map (1, C, h, w)."""
-    if value.name == PIXELS:
-        return random.integers(0, 256, (*size, 3), np.uint8)
-    kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-    shape = (1, value.type.tensor_type.shape.dim[1].dim_value, *size)
-    if np.issubdtype(kind, np.integer):
-        return random.integers(0, 100, shape).astype(kind)
-    return random.standard_normal(shape).astype(kind)
+        answered.append(replace(kind, answers=sample([*made[0], *made[1]])))
+    return tuple(answered)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -160,6 +151,9 @@ def main(arguments: Sequence[str]) -> int:
     except DeepThingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
         return NOT_EXACT
+    except OSError as error:
+        print(f"{folder.parent} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
     print(f"{len(forms)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
     return 0
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnxruntime
 
-from shared.engine.manifest import MANIFEST, WEIGHTS, Kind, Manifest
-from shared.errors import ModelError
+from shared.engine.manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
+from shared.engine.trial import same, sample, trial_input
+from shared.errors import DamageError, ModelError, WrongResultError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +54,16 @@ def open_session(
         )
     except Exception as error:  # onnxruntime raises classes of its own, without a common base
         raise ModelError(f"onnxruntime does not take the model: {str(error).splitlines()[0]}") from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a prepared program. Raises DamageError when it is not there, or not as it was written."""
+    try:
+        return Manifest.decode((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise DamageError(f"{folder / MANIFEST} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise DamageError(f"{folder / MANIFEST} is damaged: {error}") from error
 
 
 class TileEngine(Protocol):
@@ -101,6 +112,10 @@ class SpecialEngine:
     def __init__(self, program: bytes, threads: int = 1) -> None:
         self._session = open_session(program, threads)
 
+    def trial_input(self, form: Form) -> tuple[list[Array], list[Array]]:
+        """Return the parts and the strips of the trial tile."""
+        return trial_input(self._session, form)
+
     def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
         return _run_special(self._session, form, parts, strips)
 
@@ -114,15 +129,41 @@ class PreparedEngine:
     name = "prepared"
     reuses = True
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
-        """Raises ModelError when the folder does not hold what is needed."""
+    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
+        """Raises ModelError when onnxruntime does not take what is there, OSError when it is not there."""
+        self._weights = np.memmap(folder / WEIGHTS, np.uint8, "r")
+        self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
+        self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
+
+    @classmethod
+    def checked(
+        cls, folder: Path, manifest: Manifest, threads: int = 1, largest_cells: float = math.inf
+    ) -> PreparedEngine:
+        """Return the engine after its files and what it computes were found to be as when it was prepared.
+
+        It may have been prepared for larger tiles: those of more than `largest_cells` are not tried, as they would take
+        more memory than the plan's own.
+        Raises DamageError, which names the file, and WrongResultError.
+        """
+        for name, expected in manifest.files.items():
+            try:
+                if checksum(folder / name) != expected:
+                    raise DamageError(f"{folder / name} is damaged: it was written otherwise")
+            except OSError as error:
+                raise DamageError(f"{folder / name} cannot be read: {error.strerror}") from error
         try:
-            manifest = Manifest.from_json(json.loads((folder / MANIFEST).read_text()))
-            self._weights = np.memmap(folder / WEIGHTS, np.uint8, "r")
-            self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
-            self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
-        except (OSError, ValueError, TypeError) as error:
-            raise ModelError(f"prepared program {folder} is not whole: {error}") from error
+            engine = cls(folder, manifest, threads)
+        except (ModelError, OSError, ValueError, TypeError) as error:
+            raise DamageError(f"{folder} cannot be used: {error}") from error
+        for kind in manifest.kinds:
+            if kind.form.cells <= largest_cells and not same(engine.trial(kind.form), kind.answers):
+                raise WrongResultError(f"{folder / kind.file} computes something else than when it was prepared")
+        return engine
+
+    def trial(self, form: Form) -> tuple[float, ...]:
+        """Return a sample of what is made of the trial tile of a form."""
+        maps, given = self.run(form, *trial_input(self._sessions[form.kind], form))
+        return sample([*maps, *given])
 
     def _open(self, folder: Path, kind: Kind, threads: int) -> Any:  # noqa: ANN401
         shared = {}

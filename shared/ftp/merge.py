@@ -25,7 +25,7 @@ class MergedMaps:
     def __init__(self, shapes: Sequence[tuple[int, ...]], tiles: Sequence[Tile]) -> None:
         self.maps: list[Map] = [np.zeros(shape, np.float32) for shape in shapes]
         self._shapes = shapes
-        self._tiles = tiles
+        self.tiles = tiles
         self._missing = {tile.index for tile in tiles}
 
     @property
@@ -44,7 +44,7 @@ class MergedMaps:
         """
         if index not in self._missing:
             return False
-        regions, expected = self._tiles[index].outputs, result_shapes(self._shapes, self._tiles[index])
+        regions, expected = self.tiles[index].outputs, result_shapes(self._shapes, self.tiles[index])
         for whole, region, array, shape in zip(self.maps, regions, arrays, expected, strict=True):
             if array.shape != shape:
                 raise ValueError(f"a result of shape {array.shape} came for tile {index}, whose region has {shape}")
@@ -54,4 +54,4 @@ class MergedMaps:
 
     def reset(self) -> None:
         """Forget the results and keep the memory, for the next frame."""
-        self._missing = {tile.index for tile in self._tiles}
+        self._missing = {tile.index for tile in self.tiles}

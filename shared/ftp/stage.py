@@ -60,6 +60,11 @@ class Form:
     given: tuple[tuple[int, int, int, int, int, int], ...] = ()
 
     @property
+    def cells(self) -> int:
+        """How many cells, or pixels, the inputs have together."""
+        return sum(height * width for height, width in self.sizes)
+
+    @property
     def kind(self) -> Kind:
         """All but the size of the tile."""
         return self.pads, self.taken, self.given

@@ -210,7 +210,7 @@ class Result(Header):
 
     Behind them are the strips that the gateway keeps for whoever computes other tiles: `strips` are their bytes by
     reader. `macs` multiply-accumulate operations took `compute_ms`; the tile came with `fetch_bytes_per_s`, 0 for an
-    own one.
+    own one. With an `error` nothing follows: the worker could not compute the tile.
     """
 
     kind = Kind.RESULT
@@ -224,6 +224,7 @@ class Result(Header):
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
+    error: str = Field(default="", max_length=REASON_CAP)
 
 
 class ProgramRequest(Header):

@@ -216,3 +216,41 @@ async def test_everything_listens_on_loopback_unless_told_otherwise(tmp_path):
         for port in ports:
             with pytest.raises(OSError, match=r"refused|Connect call failed"):
                 await asyncio.open_connection(outside, port)
+
+
+async def test_a_plan_that_cannot_be_carried_out_is_refused_and_the_one_before_goes_on(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        plan = witness.plan
+        bad = plan.model_dump(mode="json")
+        bad["epoch"] += 1
+        bad["stages"][0]["tiles"][4]["inputs"] = []
+        where = topics.PLAN.at()
+        for payload in (json.dumps(bad), "[" * 10_000, '{"epoch": 1e999}', "\0"):
+            await witness.bus.publish_at(where, payload, retain=True)
+        await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")
+        await witness.until("the camera's end", lambda: witness.ended("front"))
+        assert witness.stats["front"].counts.published == 3
+        ignored = [line for line in cluster.log("edge-1").splitlines() if "message ignored" in line]
+        assert len(ignored) == 4
+        assert "tile 4: 0 inputs; all must have as many, and at least one" in ignored[0]
+
+
+async def test_a_newer_plan_is_followed_at_once_whatever_holds_up_the_one_before(tmp_path):
+    """A plan whose gateway takes connections and says nothing."""
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        plan = witness.plan
+        with socket.create_server((LOOPBACK, 0)) as silent:
+            program = plan.stages[0].program.model_copy(update={"sha256": "0" * 64})
+            stage = plan.stages[0].model_copy(update={"program": program})
+            held_up = plan.model_copy(
+                update={"epoch": plan.epoch + 1, "gateway_port": silent.getsockname()[1], "stages": (stage,)}
+            )
+            await witness.bus.publish(topics.PLAN, held_up)
+            silent.settimeout(10)
+            connection, _ = await asyncio.to_thread(silent.accept)
+            newer = plan.model_copy(update={"epoch": plan.epoch + 2})
+            await witness.bus.publish(topics.PLAN, newer)
+            await witness.until("the newer plan", lambda: witness.nodes["edge-1"].epoch == newer.epoch, 4)
+            connection.close()

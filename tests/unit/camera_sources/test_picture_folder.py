@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 import shutil
+import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from camera_sources.picture_folder import PictureFolder, read_picture
+from camera_sources.picture_folder import FILE_CAP_BYTES, PictureFolder, read_picture
 from shared.errors import SourceError
 
 
@@ -79,9 +82,42 @@ def test_a_missing_picture_is_refused_by_name(tmp_path):
         read_picture(tmp_path / "missing.png")
 
 
-def test_a_folder_is_no_picture(tmp_path):
-    with pytest.raises(SourceError, match="does not exist"):
-        read_picture(tmp_path)
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "a.jpg")
+    with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it is no file"):
+        read_picture(tmp_path / "a.jpg")
+
+
+def test_a_file_without_end_is_refused(tmp_path):
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(FILE_CAP_BYTES + 1)
+    with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it has more than 256 MiB"):
+        read_picture(tmp_path / "a.jpg")
+
+
+def test_a_picture_that_is_too_large_is_named_with_its_size_and_left_out(pictures, caplog):
+    folder = pictures(a_png=10, c_png=30)
+    png = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    (folder / "b.png").write_bytes(png[:16] + struct.pack(">II", 20000, 20000) + png[24:])
+    assert len(list(PictureFolder(folder).pictures())) == 2
+    assert "b.png cannot be decoded: its pictures of 20000x20000 pixels are too large" in caplog.text
+
+
+def test_a_picture_is_told_to_be_left_out_once_and_once_more_for_another_reason(pictures, caplog):
+    folder = pictures(a_png=10)
+    source = PictureFolder(folder)
+    for content in (b"", b"", b"still none"):
+        (folder / "b.png").write_bytes(content)
+        assert len(list(source.pictures())) == 1
+    (folder / "b.png").unlink()
+    (folder / "b.png").mkdir()
+    for _ in range(2):
+        assert len(list(source.pictures())) == 1
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
+        "it is broken, or no picture; left out",
+        "it is no file; left out",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 broken"], ids=["empty", "text", "cut off"])

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from camera_sources import decoding
+from camera_sources.decoding import LargePictureError
 from camera_sources.source import FOOTAGE
 from camera_sources.video_file import FALLBACK_FPS, VideoFile
 from shared.errors import SourceError
@@ -80,3 +82,9 @@ def test_the_bundled_clip_is_what_its_readme_says():
     source = VideoFile(FOOTAGE)
     pictures = list(source.pictures())
     assert (len(pictures), source.fps, pictures[0].shape) == (300, 10.0, (576, 768, 3))
+
+
+def test_a_video_of_an_absurd_size_is_refused_by_its_size(monkeypatch):
+    monkeypatch.setattr(decoding, "LARGEST_PIXELS", 768 * 576 - 1)
+    with pytest.raises(LargePictureError, match="768x576 pixels are too large"):
+        VideoFile(FOOTAGE)

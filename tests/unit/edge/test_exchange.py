@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.exchange import FRAMES_CAP, Exchange
+from edge.exchange import FRAMES_CAP, Exchange, SpoiltBorderError
 from gateway.methods import Method, stages_of
 from shared.addresses import Address
 from shared.errors import PeerTimeoutError
@@ -307,3 +307,16 @@ async def test_what_was_taken_is_not_kept_any_longer():
 async def test_sixteen_devices_pass_rows_through_all_layers():
     work = rows(12, [1 + random.Random(1).random() for _ in range(12)])
     await exchange_all(work, [f"node-{number}" for number in range(12)])
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+async def test_a_part_that_is_no_number_is_refused_and_its_giver_named(value):
+    work, workers = rows(2), ["a", "b"]
+    cables, whole = Cables(*workers), maps_at(work, 0)
+    top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
+    top[0][...] = value
+    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    cables.deliver()
+    with pytest.raises(SpoiltBorderError, match="values that tile 0 handed on are no numbers") as refused:
+        await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+    assert refused.value.giver == 0

@@ -162,3 +162,22 @@ async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
         )  # fmt: skip
         bench.owner.on_tile_done(done)
     assert bench.says(0.0)[-1] == (4, 0, {})
+
+
+async def test_a_tile_that_a_thief_cannot_compute_is_announced_at_once_and_not_for_it(bench):
+    tile = bench.lend("a")
+    bench.says(0.1)
+    failed = TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="values of its result are no numbers")
+    bench.owner.on_tile_done(failed)
+    assert [(said.waiting, said.unfit) for said in bench.bus.said] == [(5, {"a": 1})]
+    left = FREE - {tile}
+    assert {bench.lend("a") for _ in left} == left
+    assert bench.lend("b") == tile
+
+
+async def test_a_tile_that_failed_late_changes_nothing(bench):
+    tile = bench.lend("a")
+    bench.owner.on_tile_done(TileDone(frame="f", tile=tile, worker="b", compute_ms=1e3, macs=LARGEST))
+    bench.says(0.1)
+    bench.owner.on_tile_done(TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="no numbers"))
+    assert bench.bus.said == []

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from edge import shared_work as shared_work_module
+from edge.exchange import SpoiltBorderError
 from edge.shared_work import SharedWork
+from edge.worker import BARRED
 from gateway.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
@@ -36,6 +38,8 @@ class Worker:
         self.idle = asyncio.Event()
         self.idle.set()
         self.failing = False
+        self.barred = False
+        self.failed = []
         self.computed = []
         self.delivered = []
 
@@ -50,6 +54,9 @@ class Worker:
         self.computed.append((engine, form, [part.shape for part in parts]))
         return [np.full((1, 4, 2, 3), len(self.computed), np.float32)], [], 5.0
 
+    async def fail(self, _work, info, _owner, tile, reason, worker=""):
+        self.failed.append((info.frame, tile, reason, worker))
+
     async def deliver(self, work, info, owner, tile, done):
         self.delivered.append((work.epoch, info.frame, tile, owner, done))
 
@@ -61,11 +68,14 @@ class Exchange:
         self.given = []
         self.dropped = []
         self.late = False
+        self.spoilt: int | None = None
 
     async def give(self, _work, header, stage, _maps):
         self.given.append((header.info.frame, header.tile, header.attempt, stage))
 
     async def take(self, work, header, stage, _maps):
+        if self.spoilt is not None:
+            raise SpoiltBorderError(self.spoilt)
         if self.late:
             raise PeerTimeoutError("tile 1 did not hand on stage 0")
         boxes = work.stages[stage + 1][header.tile].inputs
@@ -197,16 +207,33 @@ async def test_what_a_lost_node_leaves_does_not_end_the_tiles_that_are_under_way
     assert sorted(bench.results) == [("f", 0), ("f", 1), ("f", 2)]
 
 
-async def test_an_engine_that_fails_costs_its_tile_and_nothing_else(caplog):
+async def test_an_engine_that_fails_costs_its_tile_and_nothing_else():
     bench = Bench(FUSED)
     bench.worker.failing = True
     await bench.accept(0)
     await bench.settle()
-    assert "f tile 0 given up: the engine failed: out of memory" in caplog.text
+    assert bench.worker.failed == [("f", 0, "the engine failed: out of memory", "")]
     bench.worker.failing = False
     await bench.accept(1)
     await bench.settle()
     assert bench.results == [("f", 1)]
+
+
+async def test_a_node_that_may_not_compute_gives_its_tiles_up_at_once():
+    bench = Bench(FUSED)
+    bench.worker.barred = True
+    await bench.accept(0)
+    assert bench.worker.failed == [("f", 0, BARRED, "")]
+    assert bench.results == bench.worker.computed == []
+
+
+async def test_a_neighbour_that_hands_on_what_is_no_number_is_named():
+    bench = Bench(LAYERED)
+    bench.exchange.spoilt = 1
+    await bench.accept(0)
+    await bench.settle()
+    assert bench.worker.failed == [("f", 1, "values that tile 1 handed on are no numbers", WORKERS[1])]
+    assert bench.results == []
 
 
 async def test_a_neighbour_that_hands_on_nothing_costs_the_tile(caplog):

@@ -12,6 +12,7 @@ from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.worker import Assignment, Done, Worker
 from gateway.results import split_result
+from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import Traffic
 from shared.wire.headers import Result
@@ -188,3 +189,47 @@ async def test_nothing_is_fetched_by_who_cannot_compute_from_strips(work):
         await watch.wake(Task("f", 1))
         assert not watch.running.done()
     assert watch.strips.prefetched == []
+
+
+# tiles that cannot be computed here
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["map", "strip"])
+async def test_a_result_that_is_no_number_is_a_failure(value, where):
+    worker, engine = Worker("me", Courier(), Strips()), Engine()
+    made, given = maps(), [np.ones((1, 2, 3, 4), np.float32)]
+    (made if where == "map" else given)[-1][0, 1, 2, 3] = value
+    engine.run = lambda *_: (made, given)
+    with pytest.raises(ModelError, match="values of its result are no numbers"):
+        await worker.compute(engine, None, [])
+
+
+class Broken:
+    """An engine that fails for as long as it is told to."""
+
+    name, reuses = "broken", False
+
+    def __init__(self):
+        self.fails = True
+
+    def run(self, *_):
+        if self.fails:
+            raise RuntimeError("out of memory")
+        return maps(), []
+
+
+async def test_a_tile_that_fails_is_told_to_the_gateway_and_its_kind_in_the_log_once(caplog):
+    courier, engine = Courier(), Broken()
+    worker, tile = Worker("me", courier, StripStore(Traffic())), WORK.tile(4)
+    work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
+    assigned = Assignment(frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+    for _ in range(3):
+        assert not await worker._run(work, assigned)
+    assert [
+        (header.tile, header.owner, header.worker, header.error, payload.size) for header, payload in courier.sent
+    ] == [(4, "owner", "me", "the engine failed: out of memory", 0)] * 3
+    engine.fails = False
+    assert await worker._run(work, assigned)
+    assert (worker.own, worker.stolen) == (0, 1)
+    assert [record.levelname for record in caplog.records if "cannot be computed here" in record.message] == ["WARNING"]

@@ -245,3 +245,56 @@ def test_every_captured_frame_is_open_or_turned_away_or_has_one_end(events, capa
     under_way = [assembly.info.frame for assembly in collector.assemblies()]
     assert sorted([*published, *dropped, *under_way]) == sorted(captured)
     assert len(under_way) <= capacity
+
+
+# tiles that are not computed
+
+
+def failed(collector, tile, worker, *, name="f", owner="a"):
+    return collector.failed(frame(name), owner, worker, tile, 0.0)
+
+
+def hopeless(collector, *able, together=False):
+    return [
+        (assembly.info.frame, outcome) for assembly, outcome in collector.hopeless(frozenset(able), together=together)
+    ]
+
+
+def test_who_computed_which_tile_is_known():
+    collector = collector_of()
+    place(collector, 2, worker="a")
+    place(collector, 0, worker="b")
+    assert collector.get("f").workers == {2: "a", 0: "b"}
+
+
+def test_a_frame_is_hopeless_when_nobody_is_left_for_one_of_its_tiles():
+    collector = collector_of()
+    assert failed(collector, 1, "a")
+    assert hopeless(collector, "a", "b") == []
+    assert failed(collector, 1, "b")
+    assert hopeless(collector, "a", "b", "c") == []
+    assert hopeless(collector, "a", "b") == [("f", Outcome.FAILED)]
+
+
+def test_different_tiles_may_fail_at_different_nodes_unless_they_are_computed_together():
+    collector = collector_of()
+    failed(collector, 1, "a")
+    failed(collector, 2, "b")
+    assert hopeless(collector, "a", "b") == []
+    assert hopeless(collector, "a", "b", together=True) == [("f", Outcome.FAILED)]
+
+
+def test_a_tile_that_is_there_or_a_frame_that_is_finished_has_not_failed():
+    collector = collector_of()
+    place(collector, 1, worker="b")
+    assert not failed(collector, 1, "a")
+    complete(collector)
+    assert hopeless(collector) == []
+    collector.close("f")
+    assert not failed(collector, 0, "a")
+
+
+def test_where_nobody_may_compute_every_incomplete_frame_is_hopeless():
+    collector = collector_of()
+    place(collector, 1)
+    assert hopeless(collector) == [("f", Outcome.FAILED)]

@@ -389,3 +389,33 @@ class Matching(RuleBasedStateMachine):
 
 Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestMatching = Matching.TestCase
+
+
+def test_a_node_is_not_sent_for_tasks_that_it_failed_to_compute():
+    coordinator = Coordinator()
+    coordinator.announce("a", 3, unfit={"x": 2})
+    assert victims(coordinator, 2, "x") == ["a", None]
+    assert victims(coordinator, 2, "y") == ["a", "a"]
+
+
+def test_a_node_that_cannot_compute_its_own_tasks_may_ask_for_others():
+    coordinator = Coordinator()
+    coordinator.request("a")
+    coordinator.announce("a", 2, unfit={"a": 2})
+    assert coordinator.parked == ("a",)
+    assert coordinator.announce("b", 1) == [Match("a", "b")]
+
+
+def test_a_node_that_fails_all_of_a_victim_does_not_keep_others_from_it():
+    coordinator = Coordinator()
+    coordinator.request("x")
+    coordinator.announce("a", 2, unfit={"x": 2})
+    assert [coordinator.request(thief) for thief in ("x", "y")] == [[], [Match("y", "a")]]
+
+
+def test_who_may_not_work_any_more_waits_for_nothing():
+    coordinator = Coordinator()
+    coordinator.request("x")
+    coordinator.withdraw("x")
+    coordinator.withdraw("y")
+    assert coordinator.announce("a", 1) == []

@@ -342,3 +342,62 @@ for machine in (Sharings, SharingsTogether):
     machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestSharings = Sharings.TestCase
 TestSharingsTogether = SharingsTogether.TestCase
+
+
+# a node that cannot compute a tile
+
+
+def test_a_tile_that_a_node_cannot_compute_goes_to_another_at_once():
+    sharing = sharing_of(3)
+    nodes = ["a", "b", "c"]
+    fill(sharing, "f", 3, nodes)
+    (share,) = sharing.failed("f", 1, "b", nodes, 1.0)
+    assert (share.tile, share.attempt) == ("f-1", 1)
+    assert share.node in {"a", "c"}
+
+
+def test_a_tile_never_comes_back_to_a_node_that_failed_it():
+    sharing = sharing_of(1)
+    nodes = ["a", "b", "c"]
+    (share,) = fill(sharing, "f", 1, nodes)
+    tried = [share.node]
+    while shares := sharing.failed("f", 0, tried[-1], nodes, 1.0):
+        tried.append(shares[0].node)
+    assert sorted(tried) == nodes
+    assert sharing.expire(nodes, 1e6) == []
+    assert places(sharing.expire([*nodes, "d"], 2e6)) == {"f-0": "d"}
+
+
+def test_another_frame_may_go_to_who_failed_a_tile():
+    sharing = sharing_of(1)
+    fill(sharing, "f", 1, ["a"])
+    assert sharing.failed("f", 0, "a", ["a"], 0.0) == []
+    assert places(fill(sharing, "g", 1, ["a"])) == {"g-0": "a"}
+
+
+def test_a_failure_of_who_does_not_have_the_tile_changes_nothing():
+    sharing = sharing_of(1)
+    fill(sharing, "f", 1, ["a", "b"])
+    assert sharing.failed("f", 0, "b", ["a", "b"], 0.0) == []
+    assert sharing.failed("g", 0, "a", ["a", "b"], 0.0) == []
+    sharing.done("f", 0)
+    assert sharing.failed("f", 0, "a", ["a", "b"], 0.0) == []
+
+
+def test_with_several_stages_a_frame_begins_anew_without_who_failed_it():
+    sharing = sharing_of(3, together=True)
+    nodes = ["a", "b", "c"]
+    fill(sharing, "f", 3, nodes)
+    sharing.done("f", 0)
+    shares = sharing.failed("f", 1, "b", nodes, 1.0)
+    assert [(share.tile, share.attempt) for share in shares] == [("f-0", 1), ("f-1", 1), ("f-2", 1)]
+    assert {share.node for share in shares} == {"a", "c"}
+    assert sharing.failed("f", 2, "b", nodes, 1.0) == []
+
+
+def test_with_several_stages_a_frame_that_all_have_failed_is_shared_no_more():
+    sharing = sharing_of(2, together=True)
+    fill(sharing, "f", 2, ["a", "b"])
+    assert {share.node for share in sharing.failed("f", 0, "a", ["a", "b"], 1.0)} == {"b"}
+    assert sharing.failed("f", 0, "b", ["a", "b"], 1.0) == []
+    assert sharing.expire(["a", "b"], 1e6) == []

@@ -48,6 +48,11 @@ PLAN: dict[str, Any] = {
     "deadline_s": 10.0,
 }
 
+STAGE: dict[str, Any] = PLAN["stages"][0]
+
+BEHIND: dict[str, Any] = {**STAGE, "tiles": [{**TILE, "inputs": TILE["outputs"]}]}
+"""A stage that reads what another, or the same, has made."""
+
 VALID: list[tuple[type[Any], dict[str, Any]]] = [
     (NodeState, {"node": "pi-1", "state": "online", "protocol": 1, "version": "1", "host": "10.0.0.1", "port": 4000}),
     (TaskAnnouncement, {"node": "pi-1", "epoch": 3, "waiting": 9, "overdue": 4, "near": {"pi-2": 1}, "opened": None}),
@@ -216,15 +221,17 @@ def test_an_unknown_field_inside_a_plan_is_ignored():
 
 
 def test_a_plan_of_many_stages_survives_json():
-    plan = Plan.model_validate({**PLAN, "stages": PLAN["stages"] * STAGES_CAP, "distribution": "sharing"})
+    stages = [STAGE, *[BEHIND] * (STAGES_CAP - 1)]
+    plan = Plan.model_validate({**PLAN, "stages": stages, "distribution": "sharing"})
     assert plan.distribution is Distribution.SHARING
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
 def test_a_plan_with_reuse_survives_json():
     strip = [0, 2, 1, 3, 4, 5, 6, 1, 0]
+    given = [0, 2, 0, *strip[3:]]
     stage = {
-        **PLAN["stages"][0], "tiles": [TILE, {**TILE, "given": [strip]}], "joints": [{"channels": 3, "dtype": "uint8"}],
+        **STAGE, "tiles": [TILE, {**TILE, "given": [given]}], "joints": [{"channels": 3, "dtype": "uint8"}],
         "reusing": [{**TILE, "taken": [strip]}, None],
     }  # fmt: skip
     plan = Plan.model_validate({**PLAN, "stages": [stage]})
@@ -233,8 +240,8 @@ def test_a_plan_with_reuse_survives_json():
 
 
 def test_a_frame_has_as_many_tasks_as_each_stage_has_tiles():
-    stage = {**PLAN["stages"][0], "tiles": [TILE] * 6}
-    assert Plan.model_validate({**PLAN, "stages": [stage, stage]}).tile_count == 6
+    stages = [{**stage, "tiles": stage["tiles"] * 6} for stage in (STAGE, BEHIND)]
+    assert Plan.model_validate({**PLAN, "stages": stages}).tile_count == 6
 
 
 def test_who_says_nothing_of_it_is_idle_and_has_no_overdue_tasks():

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 
 from shared.engine.building import build_program
-from shared.engine.sessions import SpecialEngine
+from shared.engine.sessions import PreparedEngine, SpecialEngine, read_manifest
 from shared.engine.specialising import specialise
 from shared.ftp.merge import MergedMaps
 from shared.ftp.reuse import with_reuse
@@ -46,6 +46,11 @@ def merge_tiles(model, stage, pixels, run):
         merged.place(tile.index, run(pixels[tile.inputs[0].slices], tile))
     assert merged.complete
     return merged.maps
+
+
+def open_prepared(folder):
+    """The engine of what was prepared there, checked as an edge does it."""
+    return PreparedEngine.checked(folder, read_manifest(folder))
 
 
 def merge_reusing(model, stage, read, engine_of):

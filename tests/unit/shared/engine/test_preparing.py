@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-import json
-import subprocess
+import asyncio
+import shutil
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,16 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.engine import opening, preparing
-from shared.engine.manifest import MANIFEST, NOT_EXACT, WEIGHTS, Manifest
+from shared.engine.manifest import EMPTY, MANIFEST, NOT_EXACT, WEIGHTS
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.preparing import prepare
-from shared.engine.sessions import PaddingEngine, PreparedEngine
-from shared.errors import ModelError
+from shared.engine.sessions import PaddingEngine, PreparedEngine, read_manifest
+from shared.errors import DamageError, ModelError, WrongResultError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe
 from tests.networks import Builder
 from tests.unit.random_networks import cases
-from tests.unit.shared.engine.running import assert_same, build_stage, merge_tiles, random_pixels, run_whole
+from tests.unit.shared.engine.running import (
+    assert_same,
+    build_stage,
+    merge_tiles,
+    open_prepared,
+    random_pixels,
+    run_whole,
+)  # fmt: skip
 
 
 def kinds_of(stage):
@@ -38,7 +47,7 @@ def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, n
     path.write_bytes(program)
     prepare(path, kinds_of(stage).forms, tmp_path / str(number))
     pixels = random_pixels(*describe(case.model, "random").input_size)
-    tiled = run_prepared(case.model, stage, PreparedEngine(tmp_path / str(number)), pixels)
+    tiled = run_prepared(case.model, stage, open_prepared(tmp_path / str(number)), pixels)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
@@ -65,32 +74,34 @@ def test_weights_are_written_once_whatever_the_number_of_kinds(network, program,
     prepare(program, kinds_of(stage).forms[:1], tmp_path / "one")
     prepare(program, kinds_of(stage).forms, tmp_path / "nine")
     one, nine = ((tmp_path / name / WEIGHTS).stat().st_size for name in ("one", "nine"))
-    assert len(Manifest.from_json(json.loads((tmp_path / "nine" / MANIFEST).read_text())).kinds) == 9
+    assert len(read_manifest(tmp_path / "nine").kinds) == 9
     assert one == nine >= 4 * (16 * 3 * 9 + 32 * 16 * 9 + 32 * 32 * 9)
     assert all(path.stat().st_size < 20_000 for path in (tmp_path / "nine").glob("*.onnx"))
 
 
-def test_prepared_tiles_are_bitwise_those_of_the_whole_network(network, program, tmp_path):
+async def test_prepared_tiles_are_bitwise_those_of_the_whole_network(network, program, tmp_path):
     model, cut, stage, _ = network
     pixels = random_pixels(48, 48)
-    engine = open_engine(program, kinds_of(stage), tmp_path)
+    engine = await open_engine(program, kinds_of(stage), tmp_path)
     assert engine.name == "prepared"
     (tiled,), (whole,) = run_prepared(model, stage, engine, pixels), run_whole(model, [cut], pixels)
     np.testing.assert_array_equal(tiled, whole)
 
 
-def test_what_was_prepared_is_used_again(network, program, tmp_path, monkeypatch):
-    open_engine(program, kinds_of(network[2]), tmp_path)
+async def test_what_was_prepared_is_used_again(network, program, tmp_path, monkeypatch):
+    await open_engine(program, kinds_of(network[2]), tmp_path)
     monkeypatch.setattr(opening, "_prepare", lambda *_: pytest.fail("prepared twice"))
-    assert open_engine(program, kinds_of(network[2]), tmp_path).name == "prepared"
+    assert (await open_engine(program, kinds_of(network[2]), tmp_path)).name == "prepared"
 
 
-def test_what_was_prepared_for_other_sizes_of_the_same_kinds_is_used_again(network, program, tmp_path, monkeypatch):
+async def test_what_was_prepared_for_other_sizes_of_the_same_kinds_is_used_again(
+    network, program, tmp_path, monkeypatch
+):
     forms = kinds_of(network[2]).forms
-    open_engine(program, TileKinds(forms, 10**6), tmp_path)
+    await open_engine(program, TileKinds(forms, 10**6), tmp_path)
     monkeypatch.setattr(opening, "_prepare", lambda *_: pytest.fail("prepared twice"))
     larger = [replace(form, sizes=tuple((height + 1, width + 2) for height, width in form.sizes)) for form in forms]
-    assert open_engine(program, TileKinds.of(larger[::-1], 10**6), tmp_path).name == "prepared"
+    assert (await open_engine(program, TileKinds.of(larger[::-1], 10**6), tmp_path)).name == "prepared"
 
 
 def test_of_every_kind_of_tile_there_is_one_form(network):
@@ -100,23 +111,123 @@ def test_of_every_kind_of_tile_there_is_one_form(network):
     assert len(TileKinds.of((*forms, *larger), 1).forms) == len(forms) == 9
 
 
-def test_another_program_is_prepared_by_itself(network, program, tmp_path):
-    open_engine(program, kinds_of(network[2]), tmp_path)
-    open_engine(program, TileKinds(kinds_of(network[2]).forms[:4], 10**6), tmp_path)
+async def test_another_program_is_prepared_by_itself(network, program, tmp_path):
+    await open_engine(program, kinds_of(network[2]), tmp_path)
+    await open_engine(program, TileKinds(kinds_of(network[2]).forms[:4], 10**6), tmp_path)
     assert len(list(tmp_path.glob("prepared-*"))) == 2
 
 
-def test_weights_that_are_lost_are_prepared_again_at_the_next_start(network, program, tmp_path, caplog):
+MANGLED = {
+    "a bit is another": lambda data: bytes([*data[:-70], data[-70] ^ 4, *data[-69:]]),
+    "a bit of the beginning is another": lambda data: bytes([data[0] ^ 1, *data[1:]]),
+    "its end is missing": lambda data: data[:-1],
+    "it is empty": lambda data: data[:0],
+    "something follows": lambda data: data + b"0",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kept(network, tmp_path_factory):
+    """A folder with a program, and what was prepared for it."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "program.onnx").write_bytes(network[3])
+    assert asyncio.run(open_engine(folder / "program.onnx", kinds_of(network[2]), folder)).name == "prepared"
+    return folder
+
+
+@pytest.fixture
+def cache(kept, tmp_path):
+    return Path(shutil.copytree(kept, tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("how", MANGLED)
+@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST, "kind_000.onnx", "kind_004.onnx"])
+def test_a_file_that_is_not_as_it_was_written_is_found_and_named(cache, name, how):
+    (folder,) = cache.glob("prepared-*")
+    (folder / name).write_bytes(MANGLED[how]((folder / name).read_bytes()))
+    with pytest.raises(DamageError, match=f"{name} is damaged"):
+        open_prepared(folder)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST, EMPTY, "kind_003.onnx"])
+def test_a_file_that_is_missing_is_found_and_named(cache, name):
+    (folder,) = cache.glob("prepared-*")
+    (folder / name).unlink()
+    with pytest.raises(DamageError, match=f"{name} cannot be read: No such file"):
+        open_prepared(folder)
+
+
+def test_a_machine_that_computes_something_else_than_before_is_found(cache):
+    (folder,) = cache.glob("prepared-*")
+    written = read_manifest(folder)
+    kinds = list(written.kinds)
+    kinds[5] = replace(kinds[5], answers=(*kinds[5].answers[:-1], kinds[5].answers[-1] * 1.01))
+    with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes something else than when it was prepared"):
+        PreparedEngine.checked(folder, replace(written, kinds=tuple(kinds)))
+
+
+async def test_tiles_larger_than_those_of_the_plan_are_not_tried(network, cache, monkeypatch):
+    tried, trial = [], PreparedEngine.trial
+    monkeypatch.setattr(PreparedEngine, "trial", lambda self, form: tried.append(form) or trial(self, form))
+    forms = kinds_of(network[2]).forms
+    smaller = [replace(form, sizes=tuple((height - 1, width - 1) for height, width in form.sizes)) for form in forms]
+    await open_engine(cache / "program.onnx", TileKinds(tuple(smaller), 10**6), cache)
+    assert max(form.cells for form in tried) <= max(form.cells for form in smaller)
+    tried.clear()
+    await open_engine(cache / "program.onnx", TileKinds(forms, 10**6), cache)
+    assert len(tried) == len(forms)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST])
+async def test_what_is_damaged_is_prepared_again_at_once(network, cache, name, caplog):
     model, cut, stage, _ = network
-    open_engine(program, kinds_of(stage), tmp_path)
-    (folder,) = tmp_path.glob("prepared-*")
-    (folder / WEIGHTS).unlink()
-    engine = open_engine(program, kinds_of(stage), tmp_path)
-    assert engine.name == "plain"
-    assert "is not whole" in caplog.text
+    (folder,) = cache.glob("prepared-*")
+    (folder / name).write_bytes(b"garbage")
+    engine = await open_engine(cache / "program.onnx", kinds_of(stage), cache)
     pixels = random_pixels(48, 48)
-    assert_same(run_prepared(model, stage, engine, pixels), run_whole(model, [cut], pixels))
-    assert open_engine(program, kinds_of(stage), tmp_path).name == "prepared"
+    (tiled,), (whole,) = run_prepared(model, stage, engine, pixels), run_whole(model, [cut], pixels)
+    np.testing.assert_array_equal(tiled, whole)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"{folder / name} is damaged: ")
+    assert warnings[0].endswith("; it is removed, and prepared again when it is needed")
+    assert sorted(path.name for path in cache.iterdir()) == sorted([folder.name, "program.onnx"])
+
+
+async def test_a_machine_that_never_computes_the_same_does_not_compute(network, cache, monkeypatch):
+    honest = PreparedEngine.run
+
+    def run(self, form, parts, strips=()):
+        maps, given = honest(self, form, parts, strips)
+        return [array * 1.01 for array in maps], given
+
+    monkeypatch.setattr(PreparedEngine, "run", run)
+    with pytest.raises(WrongResultError, match="its memory or processor may be faulty"):
+        await open_engine(cache / "program.onnx", kinds_of(network[2]), cache)
+
+
+async def test_a_folder_without_a_manifest_is_prepared_again(network, cache):
+    (folder,) = cache.glob("prepared-*")
+    (folder / MANIFEST).unlink()
+    assert (await open_engine(cache / "program.onnx", kinds_of(network[2]), cache)).name == "prepared"
+
+
+async def test_preparing_ends_when_nobody_wants_it_any_more(network, program, tmp_path, monkeypatch):
+    started, start = asyncio.Queue(), asyncio.create_subprocess_exec
+
+    async def listened(*command, **streams):
+        process = await start(*command, **streams)
+        started.put_nowait(process)
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", listened)
+    opened = asyncio.create_task(open_engine(program, kinds_of(network[2]), tmp_path))
+    process = await started.get()
+    opened.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opened
+    assert process.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == [program]
 
 
 @pytest.fixture
@@ -124,46 +235,63 @@ def refusing(monkeypatch):
     """Preparing ends with an exit code and a reason, for as often as there are any."""
     ends = []
 
-    def run(*_, **__):
-        code, reason = ends.pop(0)
-        return subprocess.CompletedProcess([], code, "", f"{reason}\n")
+    async def run(*_):
+        return ends.pop(0)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(opening, "_run_preparing", run)
     return ends
 
 
-def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tried_again(
+async def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tried_again(
     network, program, tmp_path, refusing, caplog
 ):
     refusing.append((NOT_EXACT, "tiles of kind 3 differ by 0.1"))
-    engine = open_engine(program, kinds_of(network[2]), tmp_path)
+    engine = await open_engine(program, kinds_of(network[2]), tmp_path)
     assert isinstance(engine, PaddingEngine)
     assert "computed the slower way, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
     caplog.clear()
-    assert open_engine(program, kinds_of(network[2]), tmp_path).name == "plain"
+    assert (await open_engine(program, kinds_of(network[2]), tmp_path)).name == "plain"
     assert not caplog.text
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1, "No module named 'onnx'"), (-9, "")], ids=["incomplete", "killed"])
-def test_what_kept_a_program_from_being_prepared_may_pass(network, program, tmp_path, refusing, code, reason, caplog):
+async def test_a_refusal_that_is_damaged_is_not_believed(network, program, tmp_path, refusing):
+    refusing.append((NOT_EXACT, "tiles of kind 3 differ by 0.1"))
+    await open_engine(program, kinds_of(network[2]), tmp_path)
+    (folder,) = tmp_path.glob("prepared-*")
+    (folder / MANIFEST).write_bytes((folder / MANIFEST).read_bytes().replace(b"kind 3", b"kind 7"))
+    refusing.append((NOT_EXACT, "tried again"))
+    await open_engine(program, kinds_of(network[2]), tmp_path)
+    assert not refusing
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1, "No module named 'onnx'"), (-9, "killed")], ids=["incomplete", "killed"]
+)
+async def test_what_kept_a_program_from_being_prepared_may_pass(
+    network, program, tmp_path, refusing, code, reason, caplog
+):
     refusing += [(code, reason), (code, reason)]
     for _ in range(2):
-        assert open_engine(program, kinds_of(network[2]), tmp_path).name == "plain"
-        assert (reason or "it ended with -9") in caplog.text
+        assert (await open_engine(program, kinds_of(network[2]), tmp_path)).name == "plain"
+        assert reason in caplog.text
     assert not refusing
     assert list(tmp_path.iterdir()) == [program]
 
 
-def test_a_program_whose_kinds_do_not_fit_is_refused_by_the_process_that_prepares(network, program, tmp_path, caplog):
+async def test_a_program_whose_kinds_do_not_fit_is_refused_by_the_process_that_prepares(
+    network, program, tmp_path, caplog
+):
     form, *rest = kinds_of(network[2]).forms
-    assert open_engine(program, TileKinds((replace(form, pads=form.pads[:-1]), *rest), 10**6), tmp_path).name == "plain"
+    assert (
+        await open_engine(program, TileKinds((replace(form, pads=form.pads[:-1]), *rest), 10**6), tmp_path)
+    ).name == "plain"
     assert "could not be prepared" in caplog.text
 
 
 def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(network, program, tmp_path, monkeypatch):
-    def wrong(model):
+    def wrong(model, folder):
         """As if onnxruntime could not read back what it wrote."""
-        optimised = honest(model)
+        optimised = honest(model, folder)
         for node in optimised.graph.node:
             for part in node.attribute:
                 if part.name == "pads" and any(part.ints):

@@ -23,6 +23,7 @@ from tests.unit.shared.engine.running import (
     build_stage,
     merge_reusing,
     merge_tiles,
+    open_prepared,
     random_pixels,
     run_whole,
     special_engines,
@@ -68,7 +69,7 @@ def test_prepared_tiles_of_any_network_hand_on_strips(case, number, tmp_path):
     stage, program = build_stage(case.model, case.cut, grid, reuse=True)
     (tmp_path / f"{number}.onnx").write_bytes(program)
     prepare(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
-    engine = PreparedEngine(tmp_path / str(number))
+    engine = open_prepared(tmp_path / str(number))
     pixels = random_pixels(*describe(case.model, "random").input_size)
     tiled = merge_reusing(case.model, stage, [pixels], lambda _: engine)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
@@ -90,7 +91,7 @@ def test_prepared_tiles_with_strips_equal_the_whole_whatever_the_grid(grid, tmp_
     assert len(stage.joints) > 1
     (tmp_path / "program.onnx").write_bytes(program)
     prepare(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
-    engine, pixels = PreparedEngine(tmp_path / "prepared"), random_pixels(48, 48)
+    engine, pixels = open_prepared(tmp_path / "prepared"), random_pixels(48, 48)
     assert_same(merge_reusing(model, stage, [pixels], lambda _: engine), run_whole(model, ["last"], pixels))
 
 
@@ -165,7 +166,7 @@ def test_int8_tiles_that_hand_on_strips_equal_the_int8_whole_exactly(quantised, 
     assert stage.joints
     (tmp_path / "program.onnx").write_bytes(program)
     prepare(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
-    engine = PreparedEngine(tmp_path / "prepared")
+    engine = open_prepared(tmp_path / "prepared")
     for engine_of in (special_engines(program), lambda _: engine):
         for made, expected in zip(merge_reusing(quantised.proto, stage, [pixels], engine_of), whole, strict=True):
             np.testing.assert_array_equal(made, expected)

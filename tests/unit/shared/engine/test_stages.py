@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.engine.building import PADS, PIXELS, build_program
+from shared.engine.building import PADS, build_program
+from shared.engine.manifest import PIXELS
 from shared.engine.preparing import prepare
-from shared.engine.sessions import PaddingEngine, PreparedEngine
+from shared.engine.sessions import PaddingEngine
 from shared.errors import CutError
 from shared.ftp.cuts import possible_cuts
 from shared.ftp.grid import Grid
@@ -24,6 +25,7 @@ from tests.unit.shared.engine.running import (
     PREPARATION,
     assert_same,
     merge_reusing,
+    open_prepared,
     random_pixels,
     run_whole,
     special_engines,
@@ -184,7 +186,7 @@ def test_stages_that_are_prepared_make_what_the_whole_network_makes(branched, re
         number, stage = next((at, stage) for at, (stage, made) in enumerate(stages) if made == program)
         (tmp_path / f"{number}.onnx").write_bytes(program)
         prepare(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
-        engine = PreparedEngine(tmp_path / str(number))
+        engine = open_prepared(tmp_path / str(number))
         return lambda _: engine
 
     stages, pixels = stages_of(branched, PARTS, reuse=reuse), random_pixels(48, 40)

@@ -1,0 +1,98 @@
+"""Following the gateway's plans: the newest one is made ready and adopted, whatever became of those before it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from shared.backoff import Backoff
+from shared.errors import DeepThingsError, WrongResultError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.plan import Plan
+
+log = logging.getLogger(__name__)
+
+UNREST_FIRST_S, UNREST_LONGEST_S = 0.5, 30.0
+"""How long to wait after a plan was replaced while it was made ready: where they come in quick succession, preparing
+each of them would take all of a small device's time."""
+
+
+FAULTY_FIRST_S, FAULTY_LONGEST_S = 10.0, 1800.0
+"""The same for a machine that computes wrongly: it prepares its programs twice for each try, for nothing."""
+
+
+class PlanFollower:
+    """Makes one plan ready at a time. `adopt` does it; it is cancelled as soon as there is a newer plan.
+
+    `problem` is why the newest plan is not followed, one line; empty while nothing is wrong.
+    """
+
+    def __init__(self, adopt: Callable[[Plan], Awaitable[None]]) -> None:
+        self._adopt = adopt
+        self._newest: Plan | None = None
+        self._told, self._replaced = asyncio.Event(), asyncio.Event()
+        self._faulty = False
+        self.problem = ""
+
+    def on_plan(self, plan: Plan) -> None:
+        """Follow this plan from now on."""
+        if self._newest is not None and self._newest.epoch != plan.epoch:
+            self._replaced.set()
+        self._newest = plan
+        self._told.set()
+
+    def again(self) -> None:
+        """Have the newest plan made ready once more."""
+        if self._newest is not None:
+            self._told.set()
+
+    async def run(self) -> None:
+        """Follow plans until cancelled; one that cannot be followed is tried again, ever more rarely."""
+        failures, unrest = Backoff(), Backoff(UNREST_FIRST_S, UNREST_LONGEST_S)
+        faults = Backoff(FAULTY_FIRST_S, FAULTY_LONGEST_S)
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            self._replaced.clear()
+            plan = self._newest
+            assert plan is not None
+            attempt = asyncio.create_task(self._attempt(plan))
+            replaced = asyncio.create_task(self._replaced.wait())
+            try:
+                await asyncio.wait([attempt, replaced], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                overtaken = not attempt.done()
+                for task in (attempt, replaced):
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+            if overtaken:
+                log.info("plan %s was replaced before it was ready", plan.epoch)
+                await asyncio.sleep(unrest.next_s())
+            elif self.problem:
+                delay_s = (faults if self._faulty else failures).next_s()
+                log.warning("the plan cannot be followed: %s; trying again in %.1f s", self.problem, delay_s)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay_s):
+                        await self._replaced.wait()
+                self._told.set()
+            else:
+                failures.reset()
+                faults.reset()
+                unrest.reset()
+
+    async def _attempt(self, plan: Plan) -> None:
+        """The fault boundary of one plan."""
+        try:
+            await self._adopt(plan)
+            self.problem = ""
+        except DeepThingsError as error:
+            self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
+        except Exception as error:  # whatever a plan says, this edge goes on with the one it has
+            log.debug("plan %s failed", plan.epoch, exc_info=True)
+            self._faulty = False
+            self.problem = f"it does not fit its program, or this release ({type(error).__name__}: {error})"

@@ -1,0 +1,70 @@
+"""Which tiles of merged maps are wrong, and whose fault it is, pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shared.ftp.merge import Map
+    from shared.ftp.stage import Stage, Tile
+
+WRONG = 0.05
+"""Difference, in standard deviations of the maps, from which on a tile is wrong: tiles are exact to 1e-4 of one, and
+processors that compute in half precision differ by some hundredths at the most."""
+
+WRONG_QUANTISED = 0.5
+"""The same for a quantised model: where two processors round to another step, the layers behind it add steps to it."""
+
+FLAT = 2.0**-12
+"""The same, in largest values of the maps, for maps that hardly differ from cell to cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A node's tiles that are wrong, and by how much at the most, in units of the map."""
+
+    tiles: tuple[int, ...]
+    difference: float
+
+
+def limit(map_std: float, map_max: float, *, quantised: bool) -> float:
+    """Return from which difference on a tile is wrong, in units of the map."""
+    return max((WRONG_QUANTISED if quantised else WRONG) * map_std, FLAT * map_max)
+
+
+def differing(tiled: Sequence[Map], whole: Sequence[Map], tiles: Sequence[Tile], limit: float) -> dict[int, float]:
+    """Return, by tile, the largest difference of those that differ by more than `limit`; infinite for no numbers."""
+    found = {}
+    for tile in tiles:
+        most = 0.0
+        for one, other, region in zip(tiled, whole, tile.outputs, strict=True):
+            part = (slice(None), slice(None), *region.slices)
+            difference = float(np.abs(one[part] - other[part]).max(initial=0.0))
+            most = max(most, difference if np.isfinite(difference) else np.inf)
+        if most > limit:
+            found[tile.index] = most
+    return found
+
+
+def faults(differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]) -> dict[str, Fault]:
+    """Return, by node, what it did wrong.
+
+    Where tiles hand something on, they spread what is wrong. A tile that may have read strips of a wrong one is not
+    its worker's fault; of several stages, that exchange borders, only the tile that differs most is somebody's.
+    """
+    if len(stages) > 1:
+        worst = max(differing, key=lambda tile: differing[tile], default=None)
+        guilty = [] if worst is None else [worst]
+    else:
+        givers = {tile.index: {strip.tile for strip in tile.taken} for tile in stages[0].reusing if tile is not None}
+        guilty = [tile for tile in sorted(differing) if not givers.get(tile, set()) & differing.keys()]
+    by_node: dict[str, list[int]] = {}
+    for tile in guilty:
+        if tile in workers:
+            by_node.setdefault(workers[tile], []).append(tile)
+    return {node: Fault(tuple(tiles), max(differing[tile] for tile in tiles)) for node, tiles in by_node.items()}

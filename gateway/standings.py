@@ -1,0 +1,139 @@
+"""Which nodes may compute, pure: failures and proofs in, who is barred out.
+
+A node whose tiles are wrong, or that cannot compute them, is barred: it gets no work. It prepares its programs again,
+tests itself and says that it has passed; then it works on probation, and what it does is looked at more closely.
+Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+FAILURES_CAP = 3
+"""Tiles in a row that a node may fail to compute: one may be the picture's fault, and is then everybody's."""
+
+FIRST_BAR_S, LONGEST_BAR_S = 10.0, 3600.0
+"""How long a node is barred at least; twice as long each time, as a fault that comes back is in the device."""
+
+PROBATION_S = 60.0
+"""How long a node is looked at more closely once it may work again; one failure then bars it."""
+
+FORGIVEN_S = 24 * 3600.0
+"""A node that has done right for so long starts afresh."""
+
+KNOWN_NODES_CAP = 1000
+"""Nodes that something is remembered of: more than a cluster has."""
+
+
+@dataclass(slots=True)
+class _Record:
+    failures: int = 0
+    bars: int = 0
+    barred: bool = False
+    until: float = 0.0
+    passed: bool = False
+    reason: str = ""
+    failing: str = ""
+    failed: int = 0
+    seen_at: float = 0.0
+
+
+class Standings:
+    """What is known against nodes. A gateway that starts knows nothing."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+
+    def failed(self, node: str, reason: str, now: float) -> bool:
+        """A node did not compute a tile; return whether it is barred for it now."""
+        record = self._record(node)
+        record.failures += 1
+        record.failed += 1
+        record.failing, record.seen_at = reason, now
+        if record.failures >= FAILURES_CAP or self.on_probation(node, now):
+            return self._bar(record, f"did not compute {record.failures} tiles: {reason}", now)
+        return False
+
+    def worked(self, node: str) -> None:
+        """A node computed a tile, as far as can be seen."""
+        record = self._records.get(node)
+        if record is not None:
+            record.failures, record.failing = 0, ""
+
+    def wrong(self, node: str, reason: str, now: float) -> bool:
+        """A tile of this node was proved wrong; return whether it is barred for it now."""
+        return self._bar(self._record(node), reason, now)
+
+    def passed(self, node: str, trial: int) -> None:
+        """A node says that it has passed the trial of this number."""
+        record = self._records.get(node)
+        if record is not None and record.barred and trial == record.bars:
+            record.passed = True
+
+    def lift(self, now: float) -> tuple[str, ...]:
+        """Let those work again that have passed, and have been barred for long enough; return who they are."""
+        due = tuple(
+            node for node, record in self._records.items() if record.barred and record.passed and record.until <= now
+        )
+        for node in due:
+            record = self._records[node]
+            record.barred, record.failures, record.failing = False, 0, ""
+            record.until = record.seen_at = now
+        for node in [name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVEN_S < now]:
+            del self._records[node]
+        return due
+
+    def barred(self, node: str) -> bool:
+        record = self._records.get(node)
+        return record is not None and record.barred
+
+    def failed_tiles(self, node: str) -> int:
+        """Return how many tiles a node did not compute."""
+        record = self._records.get(node)
+        return record.failed if record is not None else 0
+
+    @property
+    def all_barred(self) -> frozenset[str]:
+        """The nodes that may not compute."""
+        return frozenset(node for node, record in self._records.items() if record.barred)
+
+    def on_probation(self, node: str, now: float) -> bool:
+        """Return whether a node has been let work again a short while ago."""
+        record = self._records.get(node)
+        return record is not None and record.bars > 0 and not record.barred and now < record.until + PROBATION_S
+
+    def trial(self, node: str) -> int:
+        """Return the number of the trial that a node must pass, or has passed last; 0 for none."""
+        record = self._records.get(node)
+        return record.bars if record is not None else 0
+
+    def reason(self, node: str) -> str:
+        """Return why a node is barred; empty when it is not."""
+        record = self._records.get(node)
+        return record.reason if record is not None and record.barred else ""
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong, a line for each node."""
+        lines = []
+        for node, record in sorted(self._records.items()):
+            if record.barred:
+                lines.append(f"edge {node} {record.reason}; it gets no work until it has passed a test")
+            elif record.failing:
+                lines.append(f"edge {node} did not compute a tile: {record.failing}; others do it")
+        return tuple(lines)
+
+    def _record(self, node: str) -> _Record:
+        record = self._records.setdefault(node, _Record())
+        while len(self._records) > KNOWN_NODES_CAP:
+            self._records.popitem(last=False)
+        return record
+
+    @staticmethod
+    def _bar(record: _Record, reason: str, now: float) -> bool:
+        if record.barred:
+            return False
+        record.until = now + min(LONGEST_BAR_S, FIRST_BAR_S * 2.0**record.bars)
+        record.bars = min(record.bars + 1, 2**31)
+        record.barred, record.passed, record.reason, record.seen_at = True, False, reason, now
+        return True

@@ -1,0 +1,71 @@
+"""The trial tile of a form: always the same input, of which a machine that works always makes the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.engine.manifest import PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.engine.sessions import Array
+    from shared.ftp.stage import Form
+
+SAMPLED = 256
+"""Values kept of each output, evenly spread: a wrong weight of a convolution changes a whole channel."""
+
+TOLERANCE = 1e-5
+"""Largest difference between two runs, in largest values of the output: threads may sum in another order."""
+
+PERIOD = 251
+"""A prime: cells that lie beside each other differ, in every row."""
+
+_TYPES = {"float": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8, "int32": np.int32}
+"""Names that onnxruntime has for the elements of tensors."""
+
+
+def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  # noqa: ANN401  (onnxruntime is untyped)
+    """Return the parts and the strips of the trial tile, for a session that runs this form."""
+    sizes = (*form.sizes, *(strip[2:] for strip in form.taken))
+    arrays = [_noise(value, size) for value, size in zip(session.get_inputs(), sizes, strict=True)]
+    return arrays[: len(form.sizes)], arrays[len(form.sizes) :]
+
+
+def sample(outputs: Sequence[Array]) -> tuple[float, ...]:
+    """Return some values of each output, and the largest of all: what is not finite is seen wherever it is."""
+    return tuple(
+        float(value)
+        for output in outputs
+        if output.size
+        for value in (
+            *output.ravel()[np.linspace(0, output.size - 1, min(SAMPLED, output.size)).astype(np.int64)],
+            max(abs(float(output.min())), abs(float(output.max()))),
+        )
+    )
+
+
+def same(made: Sequence[float], expected: Sequence[float]) -> bool:
+    """Return whether two samples are of the same outputs."""
+    if len(made) != len(expected):
+        return False
+    one, other = np.asarray(made), np.asarray(expected)
+    return bool(np.all(np.abs(one - other) <= TOLERANCE * max(1e-3, np.abs(other).max(initial=0.0))))
+
+
+def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401
+    """Return what a run may be given for an input: pixels (h, w, 3), or a part of a map (1, C, h, w).
+
+    Cheap in memory, as a generator of random numbers is not: the period has no factor in common with any width.
+    """
+    pixels = value.name == PIXELS
+    kind = np.uint8 if pixels else _TYPES[value.type.removeprefix("tensor(").removesuffix(")")]
+    shape = (*size, 3) if pixels else (1, value.shape[1], *size)
+    cells: Array = np.arange(PERIOD, dtype=np.int64) ** 3 % PERIOD
+    if not np.issubdtype(kind, np.integer):
+        cells = cells / PERIOD * 4 - 2
+    elif not pixels:
+        cells = cells % 100
+    return np.resize(cells.astype(kind), shape)
