@@ -303,7 +303,7 @@ class Gateway:
                 self._collector.close(frame)  # results that are still on their way must not open it
                 self._outcomes.decide(frame, outcome)
                 self._tell_outcome(frame, announcement.node, outcome)
-            elif not assembly.merged.complete:
+            elif assembly.owner == announcement.node and not assembly.merged.complete:
                 self._done(assembly, outcome)
 
     def _open(self, info: FrameInfo, owner: str) -> None:

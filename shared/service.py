@@ -54,6 +54,8 @@ class _Stopping:
 
     def __init__(self, numbers: Sequence[signal.Signals]) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._stop = asyncio.Event()
         self.watch = SignalWatch(numbers, self._on_signal, self._on_signal)
 
     @property
@@ -62,8 +64,7 @@ class _Stopping:
 
     def begin(self) -> asyncio.Event:
         """Return the event that is set when it is time to stop. Call in the task that is to be ended."""
-        self._stop, self._task = asyncio.Event(), asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
+        self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         self._follow()
         return self._stop
 
