@@ -8,16 +8,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.accounts import Accounts
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
 from gateway.collector import Assembly, Collector, Receipt
 from gateway.coordinator import Coordinator, Match
 from gateway.data_plane import DataPlane
+from gateway.endings import Endings
 from gateway.finisher import Finisher
 from gateway.home import Home
 from gateway.membership import Membership
-from gateway.outcomes import Outcomes
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
 from gateway.replanning import Replanning
@@ -33,8 +32,6 @@ from shared.errors import BrokerError
 from shared.frames import FrameInfo, Outcome
 from shared.messages import (
     BridgeState,
-    CameraStats,
-    FrameDone,
     Grant,
     Nodes,
     NodeState,
@@ -50,7 +47,7 @@ from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.config import GatewayConfig
@@ -79,7 +76,6 @@ class Gateway:
         self._broker = config.broker or reached_here(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)
-        self._outcomes = Outcomes()
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._sharer = Sharer(self._members, self._traffic, config.frames_at_once)
         self._replanning = Replanning(config, model, self._members)
@@ -99,6 +95,7 @@ class Gateway:
             config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
             config.reload, self._info,
         )  # fmt: skip
+        self._endings = Endings(self._bus, self._home.ended)
         self._finisher = Finisher(
             config,
             self._partitioned,
@@ -106,14 +103,12 @@ class Gateway:
             self._traffic,
             self._members.address,
             self._home.observe,
-            lambda frame: self._outcomes.of(frame) is not None,
+            self._endings.decided,
         )
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
-        self._accounts = Accounts()
         self._nodes_changed = asyncio.Event()
-        self._bus.on(topics.CAMERA_STATS, self._on_camera_stats)
         self._bus.on(topics.NODE_STATE, self._on_node_state)
         self._bus.on(topics.NODE_STATS, self._on_node_stats)
         self._bus.on(topics.TASKS, self._on_tasks)
@@ -242,7 +237,7 @@ class Gateway:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
-            self._tell_accounts(self._accounts.node_lost(name))
+            self._endings.on_node_lost(name)
         self._nodes_changed.set()
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
@@ -297,26 +292,22 @@ class Gateway:
         under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
         for frame, outcome in announcement.given_up.items():
             assembly = under_way.get(frame)
-            if (decided := self._outcomes.of(frame)) is not None:
-                self._tell_outcome(frame, announcement.node, decided)
+            if self._endings.decided(frame):
+                self._endings.answer(frame, announcement.node, outcome)
             elif assembly is None:
                 self._collector.close(frame)  # results that are still on their way must not open it
-                self._outcomes.decide(frame, outcome)
-                self._tell_outcome(frame, announcement.node, outcome)
+                self._endings.answer(frame, announcement.node, outcome)
             elif assembly.owner == announcement.node and not assembly.merged.complete:
                 self._done(assembly, outcome)
 
     def _open(self, info: FrameInfo, owner: str) -> None:
         """Begin a frame; an owner that has missed its end is told."""
-        if (decided := self._outcomes.of(info.frame)) is not None:
-            self._tell_outcome(info.frame, owner, decided)
-            return
-        assembly = self._collector.open(info, owner, time.monotonic())
-        if assembly is None and not self._collector.finished(info.frame):
+        if self._endings.decided(info.frame):
+            self._endings.answer(info.frame, owner, Outcome.FAILED)
+        elif self._collector.open(info, owner, time.monotonic()) is None:
             log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
             self._collector.close(info.frame)
-            self._outcomes.decide(info.frame, Outcome.OVERLOAD)
-            self._tell_outcome(info.frame, owner, Outcome.OVERLOAD)
+            self._endings.decide(info, owner, Outcome.OVERLOAD)
 
     def _on_result(self, result: Result, payload: Payload) -> None:
         known = self._members.online(result.worker) and self._members.online(result.owner)
@@ -366,31 +357,12 @@ class Gateway:
         self._free(assembly)
 
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
-        """Enter a frame's outcome and tell its owner; returns False when it had one already."""
-        info = assembly.info
-        if not self._outcomes.decide(info.frame, outcome):
-            return False
-        self._tell_outcome(info.frame, assembly.owner, outcome)
-        self._home.ended(info.camera, outcome)
-        if (account := self._accounts.decided(info, outcome)) is not None:
-            self._tell_accounts([account])
-        return True
+        return self._endings.decide(assembly.info, assembly.owner, outcome)
 
     def _free(self, assembly: Assembly) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
         self._data.drop(assembly.info.frame)
-
-    def _on_camera_stats(self, _: str, stats: CameraStats) -> None:
-        self._accounts.on_stats(stats)
-
-    def _tell_accounts(self, closed: Iterable[CameraStats]) -> None:
-        """Of cameras whose edge cannot do it any more."""
-        for stats in closed:
-            self._bus.post(topics.CAMERA_STATS, stats, stats.camera)
-
-    def _tell_outcome(self, frame: str, owner: str, outcome: Outcome) -> None:
-        self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
     def _settings_of(self, camera: str, revision: int) -> CameraSettings | None:
         return self._home.settings(camera, revision)
