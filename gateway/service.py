@@ -8,7 +8,6 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.accounts import Accounts
 from gateway.barring import Barring
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
@@ -16,10 +15,10 @@ from gateway.collector import Assembly, Collector, Receipt
 from gateway.contested_names import ContestedNames
 from gateway.coordinator import Coordinator, Match
 from gateway.data_plane import DataPlane
+from gateway.endings import Endings
 from gateway.finisher import Finisher
 from gateway.home import Home
 from gateway.membership import Membership
-from gateway.outcomes import Outcomes
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
 from gateway.replanning import Replanning
@@ -38,8 +37,6 @@ from shared.frames import FrameInfo, Outcome
 from shared.messages import (
     REASON_CAP,
     BridgeState,
-    CameraStats,
-    FrameDone,
     Grant,
     NameClaim,
     Nodes,
@@ -58,7 +55,7 @@ from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Payload, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.config import GatewayConfig
@@ -87,7 +84,6 @@ class Gateway:
         self._broker = config.broker or reached_here(Address(config.host, config.port))
         self._traffic = Traffic()
         self._members = Membership(self._broker)
-        self._outcomes = Outcomes()
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._barring = Barring(
             self._members, self._on_barred,
@@ -117,6 +113,7 @@ class Gateway:
             config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
             config.reload, self._info,
         )  # fmt: skip
+        self._endings = Endings(self._bus, self._home.ended)
         self._finisher = Finisher(
             config,
             self._partitioned,
@@ -124,16 +121,14 @@ class Gateway:
             self._traffic,
             self._members.address,
             self._home.observe,
-            lambda frame: self._outcomes.of(frame) is not None,
+            self._endings.decided,
             self._barring.suspected,
             self._barring.found_wrong,
         )
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
-        self._accounts = Accounts()
         self._nodes_changed = asyncio.Event()
-        self._bus.on(topics.CAMERA_STATS, self._on_camera_stats)
         self._names = ContestedNames()
         self._home.problems.add("edges", lambda _: self._barring.problems())
         self._home.problems.add("names", self._names.problems)
@@ -276,7 +271,7 @@ class Gateway:
             self._coordinator.node_lost(name)
             self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
-            self._tell_accounts(self._accounts.node_lost(name))
+            self._endings.on_node_lost(name)
         self._nodes_changed.set()
 
     def _on_claim(self, name: str, claim: NameClaim) -> None:
@@ -344,26 +339,22 @@ class Gateway:
         under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
         for frame, outcome in announcement.given_up.items():
             assembly = under_way.get(frame)
-            if (decided := self._outcomes.of(frame)) is not None:
-                self._tell_outcome(frame, announcement.node, decided)
+            if self._endings.decided(frame):
+                self._endings.answer(frame, announcement.node, outcome)
             elif assembly is None:
                 self._collector.close(frame)  # results that are still on their way must not open it
-                self._outcomes.decide(frame, outcome)
-                self._tell_outcome(frame, announcement.node, outcome)
-            elif not assembly.merged.complete:
+                self._endings.answer(frame, announcement.node, outcome)
+            elif assembly.owner == announcement.node and not assembly.merged.complete:
                 self._done(assembly, outcome)
 
     def _open(self, info: FrameInfo, owner: str) -> None:
         """Begin a frame; an owner that has missed its end is told."""
-        if (decided := self._outcomes.of(info.frame)) is not None:
-            self._tell_outcome(info.frame, owner, decided)
-            return
-        assembly = self._collector.open(info, owner, time.monotonic())
-        if assembly is None and not self._collector.finished(info.frame):
+        if self._endings.decided(info.frame):
+            self._endings.answer(info.frame, owner, Outcome.FAILED)
+        elif self._collector.open(info, owner, time.monotonic()) is None:
             log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
             self._collector.close(info.frame)
-            self._outcomes.decide(info.frame, Outcome.OVERLOAD)
-            self._tell_outcome(info.frame, owner, Outcome.OVERLOAD)
+            self._endings.decide(info, owner, Outcome.OVERLOAD)
 
     def _on_result(self, result: Result, payload: Payload) -> None:
         known = self._members.online(result.worker) and self._members.online(result.owner)
@@ -448,31 +439,12 @@ class Gateway:
         self._free(assembly)
 
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
-        """Enter a frame's outcome and tell its owner; returns False when it had one already."""
-        info = assembly.info
-        if not self._outcomes.decide(info.frame, outcome):
-            return False
-        self._tell_outcome(info.frame, assembly.owner, outcome)
-        self._home.ended(info.camera, outcome)
-        if (account := self._accounts.decided(info, outcome)) is not None:
-            self._tell_accounts([account])
-        return True
+        return self._endings.decide(assembly.info, assembly.owner, outcome)
 
     def _free(self, assembly: Assembly) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
         self._data.drop(assembly.info.frame)
-
-    def _on_camera_stats(self, _: str, stats: CameraStats) -> None:
-        self._accounts.on_stats(stats)
-
-    def _tell_accounts(self, closed: Iterable[CameraStats]) -> None:
-        """Of cameras whose edge cannot do it any more."""
-        for stats in closed:
-            self._bus.post(topics.CAMERA_STATS, stats, stats.camera)
-
-    def _tell_outcome(self, frame: str, owner: str, outcome: Outcome) -> None:
-        self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
     def _settings_of(self, camera: str, revision: int) -> CameraSettings | None:
         return self._home.settings(camera, revision)

@@ -8,10 +8,10 @@ import signal
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from shared.signals import SignalWatch
+from shared.signals import SignalWatch, WatchedLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +27,19 @@ def release() -> str:
 
 
 def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bool = False) -> None:
-    """Run `main(stop)`; a first signal of STOP_SIGNALS sets `stop`, a second one ends it on the spot.
+    """Run `main(stop)`; a first SIGTERM, SIGINT or SIGHUP sets `stop`, a second one ends it on the spot.
 
-    Both ends are bounded, whatever the event loop does. `reloads`: SIGHUP is no such signal, as `main` takes it for
-    something else. Raises SystemExit after a second signal.
+    Both ends are bounded, whatever the event loop does. `reloads`: SIGHUP is for `main` to hear, and stops nothing.
+    Raises SystemExit after a second signal.
     """
 
     async def guarded() -> None:
         await main(stopping.begin())
 
-    stopping = _Stopping(_stop_signals(reloads=reloads))
+    stopping = _Stopping(reloads=reloads)
     try:
-        asyncio.run(guarded())
+        with asyncio.Runner(loop_factory=lambda: WatchedLoop(stopping.watch)) as runner:
+            runner.run(guarded())
     except BaseException:
         if not stopping.hurried:
             raise
@@ -52,9 +53,15 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
 class _Stopping:
     """What signals do to the task that runs the service, also those that come before it has begun."""
 
-    def __init__(self, numbers: Sequence[signal.Signals]) -> None:
+    def __init__(self, *, reloads: bool) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._stop = asyncio.Event()
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup: a terminal that is closed sends it
+        numbers = STOP_SIGNALS if ignored else (*STOP_SIGNALS, signal.SIGHUP)
         self.watch = SignalWatch(numbers, self._on_signal, self._on_signal)
+        if reloads:
+            self.watch.take(signal.SIGHUP, lambda: None)  # until `main` hears it: at first there is nothing to reload
 
     @property
     def hurried(self) -> bool:
@@ -62,8 +69,7 @@ class _Stopping:
 
     def begin(self) -> asyncio.Event:
         """Return the event that is set when it is time to stop. Call in the task that is to be ended."""
-        self._stop, self._task = asyncio.Event(), asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
+        self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         self._follow()
         return self._stop
 
@@ -76,15 +82,6 @@ class _Stopping:
             self._stop.set()
         if self.hurried and self._task is not None:
             self._task.cancel()
-
-
-def _stop_signals(*, reloads: bool) -> list[signal.Signals]:
-    """A hang-up is one, as a terminal that is closed sends it, unless it is ignored (nohup) or asks for a reload."""
-    if reloads:
-        signal.signal(signal.SIGHUP, lambda *_: None)  # until `main` hears it: at first there is nothing to reload
-    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        return [*STOP_SIGNALS, signal.SIGHUP]
-    return list(STOP_SIGNALS)
 
 
 async def run_together(*services: Coroutine[Any, Any, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -10,14 +11,15 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
     from typing import NoReturn
 
 log = logging.getLogger(__name__)
+
+Ts = TypeVarTuple("Ts")
 
 STOP_WITHIN_S = 15.0
 """From a first signal to the end: an edge stops a camera's agent in 8 s at the most, a gateway its broker in 5 s."""
@@ -37,52 +39,72 @@ class SignalWatch:
 
     def __init__(self, numbers: Sequence[signal.Signals], stop: Callable[[], None], hurry: Callable[[], None]) -> None:
         self.heard: list[signal.Signals] = []
-        self._numbers = numbers
         self._stop, self._hurry = stop, hurry
+        self._taken: dict[int, Callable[[], None]] = {}
+        self._before: dict[int, Any] = {}
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
-        self._before = [signal.signal(number, self._on_signal) for number in numbers]
+        for number in numbers:
+            self._hear(number)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
 
+    def take(self, number: int, callback: Callable[[], None]) -> None:
+        """Have a signal mean something else: `callback` is called in the thread. Call in the main thread."""
+        self._taken[number] = callback
+        self._hear(number)
+
     def restore(self) -> None:
         """Give the signals back to whoever had them before; a deadline that runs goes on."""
         signal.set_wakeup_fd(-1)
-        for number, handler in zip(self._numbers, self._before, strict=True):
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        """Pass on what the thread did not hear itself, as an event loop has handlers of its own.
-
-        The interpreter calls this in the main thread, when that is not in a call that hangs.
-        """
-        ours = self._writing
-        others = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
-        if others != ours:
-            signal.set_wakeup_fd(others, warn_on_full_buffer=False)
-            with contextlib.suppress(BlockingIOError):  # so many signals wait that one more says nothing new
-                os.write(ours, bytes((number,)))
+    def _hear(self, number: int) -> None:
+        if number not in self._before:
+            self._before[number] = signal.signal(number, lambda *_: None)  # the thread is told by the wakeup fd
 
     def _watch(self) -> None:
-        """Count signals until `restore`, and wait for the end if one is due."""
+        """Count signals for ever, and wait for the end if one is due."""
         ends_at: float | None = None
         while True:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
             if not select.select([self._reading], [], [], left_s)[0]:
-                said = (
-                    "" if len(self.heard) > 1 else f"the process did not stop within {STOP_WITHIN_S:.0f} s; it is ended"
-                )
-                end_at_once(128 + self.heard[0], said)
+                late = f"the process did not stop within {STOP_WITHIN_S:.0f} s; it is ended"
+                end_at_once(128 + self.heard[0], late if len(self.heard) == 1 else "")
             for number in os.read(self._reading, 64):
-                if number not in self._numbers:
-                    continue
-                self.heard.append(signal.Signals(number))
-                first = len(self.heard) == 1
-                if len(self.heard) <= 2:
-                    ends_at = time.monotonic() + (STOP_WITHIN_S if first else HURRY_WITHIN_S)
+                call = self._taken.get(number)
+                if call is None and number in self._before:  # others are heard by somebody else in this process
+                    self.heard.append(signal.Signals(number))
+                    if len(self.heard) == 1:
+                        ends_at, call = time.monotonic() + STOP_WITHIN_S, self._stop
+                    elif len(self.heard) == 2:
+                        ends_at, call = time.monotonic() + HURRY_WITHIN_S, self._hurry
+                if call is not None:
                     with contextlib.suppress(RuntimeError):  # the event loop has closed: nobody needs to be told
-                        (self._stop if first else self._hurry)()
+                        call()
+
+
+class WatchedLoop(asyncio.SelectorEventLoop):
+    """An event loop that leaves signals to a watch: its own way of hearing them would make that one deaf."""
+
+    def __init__(self, watch: SignalWatch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def add_signal_handler(self, sig: int, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
+        """As every loop's; at a signal that would stop the process, it does not any more."""
+
+        def tell() -> None:
+            self.call_soon_threadsafe(callback, *args)
+
+        self._watch.take(sig, tell)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Have the signal do nothing: a reload that is asked for while we stop must not end us on the spot."""
+        self._watch.take(sig, lambda: None)
+        return True
 
 
 def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:

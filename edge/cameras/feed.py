@@ -41,7 +41,9 @@ class Feed:
         self._under_way.add(number)
 
     def end(self, number: int, outcome: Outcome) -> None:
-        """A frame has ended: enter it, and tell the agent, now or when it comes again."""
+        """A frame has ended: enter it, and tell the agent, now or when it comes again. A second end changes nothing."""
+        if number not in self._under_way:
+            return
         self._under_way.discard(number)
         self.account.decide(number, outcome)
         self._ended[number] = outcome

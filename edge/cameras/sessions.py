@@ -149,6 +149,9 @@ class CameraSessions:
 
     async def serve(self, connection: Connection, hello: Camera) -> None:
         """Receive from one agent until it goes. Raises ProtocolError for one that may not feed this camera."""
+        strange = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
+        if strange:
+            raise ProtocolError(f"frame {strange[0]} is not of camera {hello.camera}")
         feed = self._admit(Agent(hello.token, connection.peer), hello.camera)
         ended, unknown = feed.missed(hello.under_way)
         for number in unknown:
@@ -219,11 +222,12 @@ class CameraSessions:
         arrived = max(0.0, time.time() - info.captured_at)
         picture: Pixels = payload.reshape(info.height, info.width, 3)
         feed.begin(info.number)
-        await self._owner.accept(
-            info.model_copy(update={"transfer_ms": arrived * 1e3}),
-            picture,
-            self._finished(session.camera, feed, info.number),
-        )
+        finished = self._finished(session.camera, feed, info.number)
+        try:
+            await self._owner.accept(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
+        except Exception:  # whatever it was, the frame is not under way, or its agent would wait for ever
+            finished(Outcome.FAILED)
+            raise
 
     def _on_report(self, session: CameraSession, feed: Feed, report: Report) -> None:
         camera = session.camera

@@ -15,6 +15,7 @@ import pytest
 
 from camera_sources.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
+from shared.frames import Outcome
 from shared.messages import State
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Camera, FrameOutcome, Ready
@@ -226,6 +227,30 @@ async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection
         welcome = await Connection.open(edge.server.address, Traffic())
         await welcome.ask(other, Ready)
         welcome.close()
+
+
+async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(monkeypatch):
+    async with desk() as edge:
+        accept, left = edge.accept, [1, 2, 3]
+
+        async def fail_at_first(*frame):
+            if left:
+                left.pop()
+                raise ValueError
+            await accept(*frame)
+
+        monkeypatch.setattr(edge, "accept", fail_at_first)
+        async with hand_started(edge):
+            await edge.until_more(10)
+            await edge.until("an account", lambda: edge.said["front"].counts.published >= 10)
+        assert edge.said["front"].counts.dropped[Outcome.FAILED] == 3
+
+
+async def test_nobody_asks_for_frames_of_another_camera():
+    async with desk() as edge:
+        connection = await Connection.open(edge.server.address, Traffic())
+        with pytest.raises(ProtocolError, match="frame yard-1-000001 is not of camera front"):
+            await connection.ask(Camera(camera="front", under_way={1: "yard-1-000001"}), Ready)
 
 
 @contextlib.asynccontextmanager

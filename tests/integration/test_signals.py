@@ -101,7 +101,7 @@ async def test_a_second_signal_ends_a_process_at_once(tmp_path, temporary, name)
 
 
 NEVER_ENDING = """
-import asyncio, sys, time
+import asyncio, signal, sys, time
 from shared import signals
 from shared.service import run_service
 signals.STOP_WITHIN_S = float(sys.argv[1])
@@ -118,11 +118,15 @@ async def hanging(stop):
     print("begun", file=sys.stderr, flush=True)
     time.sleep(600)
 
-run_service({"ignoring": ignoring, "hanging": hanging}[sys.argv[2]])
+async def hearing(stop):
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, print)
+    await hanging(stop)
+
+run_service({"ignoring": ignoring, "hanging": hanging, "hearing": hearing}[sys.argv[2]])
 """
 
 
-@pytest.mark.parametrize("main", ["ignoring", "hanging"])
+@pytest.mark.parametrize("main", ["ignoring", "hanging", "hearing"])
 @pytest.mark.parametrize(("signals", "stop_within_s"), [(1, 0.2), (2, 60), (3, 60)])
 async def test_what_never_ends_is_ended(main, signals, stop_within_s):
     async with running(sys.executable, "-c", NEVER_ENDING, str(stop_within_s), main) as process:
@@ -166,6 +170,22 @@ async def test_an_interrupt_while_it_begins_says_nothing(tmp_path, delay_s):
         code, errors = await ended(process, 10)
     assert code in {0, 128 + signal.SIGINT}
     assert "Traceback" not in errors
+
+
+async def test_a_gateway_that_is_asked_to_reload_while_it_begins_or_stops_goes_on(tmp_path):
+    arguments, words = of("gateway", tmp_path)
+    file = tmp_path / "deepthings.yaml"
+    file.write_text(f"state: {tmp_path}\ncameras: {{}}\n")
+    async with running(DEEPTHINGS, *arguments, "--config", str(file)) as process:
+        await said(process, "Mosquitto listens")
+        process.send_signal(signal.SIGHUP)
+        await said(process, words)
+        process.send_signal(signal.SIGHUP)
+        await said(process, "the configuration is read again")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+        code, errors = await ended(process, 10)
+    assert (code, "Traceback" in errors) == (0, False), errors
 
 
 async def test_a_hang_up_is_ignored_where_that_was_asked_for(tmp_path):

@@ -55,3 +55,12 @@ def test_it_remembers_as_many_as_an_agent_can_ask_for():
     newest = range(9 * UNDER_WAY_CAP, 10 * UNDER_WAY_CAP)
     assert feed.missed(newest) == (dict.fromkeys(newest, Outcome.PUBLISHED), [])
     assert feed.missed([0]) == ({}, [0])
+
+
+def test_a_frame_ends_once():
+    feed = feed_with(0)
+    feed.listener = Listener()
+    feed.end(0, Outcome.FAILED)
+    feed.end(0, Outcome.PUBLISHED)
+    assert feed.listener.heard == [(0, Outcome.FAILED)]
+    assert feed.counts(Outcome.AGENT_LOST) == FrameCounts(captured=1, dropped={Outcome.FAILED: 1})

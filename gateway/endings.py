@@ -1,0 +1,53 @@
+"""What becomes of frames: decided once, told to their owners, entered in the accounts of their cameras."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.accounts import Accounts
+from gateway.outcomes import Outcomes
+from shared import topics
+from shared.messages import FrameDone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.bus import Bus
+    from shared.frames import FrameInfo, Outcome
+
+
+class Endings:
+    """Frames' ends; `ended(camera, outcome)` is called for each."""
+
+    def __init__(self, bus: Bus, ended: Callable[[str, Outcome], None]) -> None:
+        self._bus = bus
+        self._ended = ended
+        self._outcomes = Outcomes()
+        self._accounts = Accounts()
+        bus.on(topics.CAMERA_STATS, lambda _, stats: self._accounts.on_stats(stats))
+
+    def decided(self, frame: str) -> bool:
+        """Return whether a frame has ended."""
+        return self._outcomes.of(frame) is not None
+
+    def decide(self, info: FrameInfo, owner: str, outcome: Outcome) -> bool:
+        """Enter a frame's outcome and tell its owner; returns False when it had one already."""
+        if not self._outcomes.decide(info.frame, outcome):
+            return False
+        self.answer(info.frame, owner, outcome)
+        self._ended(info.camera, outcome)
+        account = self._accounts.decided(info, outcome)
+        if account is not None:
+            self._bus.post(topics.CAMERA_STATS, account, account.camera)
+        return True
+
+    def answer(self, frame: str, owner: str, otherwise: Outcome) -> None:
+        """Tell an owner what became of a frame: `otherwise` from now on, if nothing was decided."""
+        self._outcomes.decide(frame, otherwise)
+        outcome = self._outcomes.of(frame) or otherwise
+        self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
+
+    def on_node_lost(self, node: str) -> None:
+        """Close the accounts of its cameras."""
+        for account in self._accounts.node_lost(node):
+            self._bus.post(topics.CAMERA_STATS, account, account.camera)
