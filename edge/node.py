@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from edge import vitals
 from edge.cameras.assignments import Assignments
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
+from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.programs import ProgramCache
 from edge.shared_work import SharedWork
@@ -29,9 +32,10 @@ from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError
 from shared.frames import Outcome
-from shared.messages import BridgeState, NodeState, NodeStats, State, TileCounts
+from shared.messages import REASON_CAP, BridgeState, NodeState, NodeStats, State, TileCounts, UnreachedPeer
 from shared.own_state import OwnState
 from shared.printable import printable
+from shared.rate_limit import RateLimit
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
@@ -49,6 +53,9 @@ log = logging.getLogger(__name__)
 
 STATS_S = 1.0
 """How often an edge tells what it has done, while that changes."""
+
+WARNING_S = 600.0
+"""A mistake of configuration that lasts is logged again so often, when gateways come and plans change."""
 
 VITALS_S = 30.0
 """How often it does while it does not: load and temperature are among it."""
@@ -83,6 +90,7 @@ class EdgeNode:
         self._gateway: BridgeState | None = None
         self._newest_plan: Plan | None = None
         self._postponed = False
+        self._warnings = RateLimit(WARNING_S)
         self._plan_came = asyncio.Event()
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
@@ -161,6 +169,17 @@ class EdgeNode:
         if understood and self._postponed:
             self._postponed = False
             self._plan_came.set()
+        self._look_at_loopback()
+
+    def _look_at_loopback(self) -> None:
+        """Warn of addresses that cannot work, with the gateway as it is known by now."""
+        if self._gateway is None:
+            return
+        own_host = advertised(self._server.address, self._config.broker).host
+        gateway_host = self._newest_plan.gateway_host if self._newest_plan is not None else ""
+        for mistake in loopback_mistakes(self._name_owner.identity, own_host, self._gateway.identity, gateway_host):
+            if self._warnings.allows(mistake, time.monotonic()):
+                log.warning("%s", mistake)
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
         if node.node != name:
@@ -191,7 +210,16 @@ class EdgeNode:
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=vitals.load(),
             temperature=vitals.temperature(),
+            unreached=self._unreached(),
         )
+
+    def _unreached(self) -> tuple[UnreachedPeer, ...]:
+        """Whom we could not reach; an address that cannot be, which a stranger sent, is not worth telling."""
+        told = []
+        for peer in self._traffic.unreached.at(time.monotonic()):
+            with contextlib.suppress(ValidationError):
+                told.append(UnreachedPeer(host=peer.host, port=peer.port, reason=peer.reason[:REASON_CAP]))
+        return tuple(told)
 
     async def _report_stats(self) -> None:
         told: NodeStats | None = None
@@ -212,6 +240,7 @@ class EdgeNode:
             self._postponed = True
         else:
             self._plan_came.set()
+        self._look_at_loopback()
 
     async def _follow_plans(self) -> None:
         """Adopt the gateway's newest plan; keep trying to fetch its program."""
@@ -314,4 +343,4 @@ class EdgeNode:
 
 def _gist(stats: NodeStats) -> tuple[object, ...]:
     """What is told at once when it changes."""
-    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras
+    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.unreached

@@ -25,6 +25,9 @@ NEIGHBOURS_CAP = 4
 
 Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
 
+UNREACHED_CAP = 64
+"""Addresses that an edge could not reach; ours names 16 at the most."""
+
 REASON_CAP = 200
 """Letters of the reason why something is not there: one line."""
 
@@ -175,6 +178,14 @@ class NameClaim(Message):
     answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a question")
 
 
+class UnreachedPeer(Message):
+    """An address that an edge could not reach."""
+
+    host: Host
+    port: Port
+    reason: str = Field(max_length=REASON_CAP, description="the end of a sentence")
+
+
 class NodeStats(Message):
     """What an edge has done since it started."""
 
@@ -187,6 +198,9 @@ class NodeStats(Message):
     load: float | None = Field(default=None, ge=0, le=1e6, description="of the last minute, as part of all cores")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
+    )
+    unreached: tuple[UnreachedPeer, ...] = Field(
+        default=(), max_length=UNREACHED_CAP, description="addresses of others that it could not reach of late"
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from shared.fields import Host, Port
 from shared.ftp.region import Region
 from shared.ftp.stage import Strip, Tile
 from shared.message import Message
@@ -115,8 +116,8 @@ class Plan(Message):
     stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=STAGES_CAP)
     distribution: Distribution
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
-    gateway_host: str = Field(description="data plane of the gateway; empty: the host of the broker")
-    gateway_port: int
+    gateway_host: Host = Field(description="data plane of the gateway; empty: the host of the broker")
+    gateway_port: Port
     lease_s: float
     deadline_s: float
 
