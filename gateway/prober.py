@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.reachability import Facts, problems
 from shared.errors import DeepThingsError
+from shared.rate_limit import RateLimit
 from shared.wire.connection import Connection, Traffic
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ AT_ONCE = 8
 
 SETTLE_S = 5.0
 """A problem is logged when it has lasted so long: parties come one after the other."""
+
+WARNING_S = 300.0
+"""One that comes and goes, as an edge does that starts again and again, is logged so often."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class Prober:
         self._attempts: dict[str, _Attempt] = {}
         self._since: dict[str, float] = {}
         self._logged: set[str] = set()
+        self._warnings = RateLimit(WARNING_S)
 
     def problems(self, _: float) -> list[str]:
         """Return who cannot reach whom."""
@@ -114,7 +119,7 @@ class Prober:
         found = self.problems(now)
         self._since = {said: self._since.get(said, now) for said in found}
         for said in found:
-            if said not in self._logged and now - self._since[said] >= SETTLE_S:
+            if said not in self._logged and now - self._since[said] >= SETTLE_S and self._warnings.allows(said, now):
                 self._logged.add(said)
                 log.warning("%s", said)
         for said in sorted(self._logged - set(found)):

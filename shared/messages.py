@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
 from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.hosts import is_loopback
 from shared.message import Message
 from shared.printable import printable
 
@@ -96,7 +97,8 @@ class Identity(Message):
     )
 
     def __str__(self) -> str:
-        return printable(f"{self.device or 'an unknown device'} ({self.address or 'address unknown'})")
+        where = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
+        return printable(f"{self.device or 'an unknown device'} ({where})")
 
 
 class BridgeState(Message):
