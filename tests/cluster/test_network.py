@@ -91,9 +91,8 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
     ip("-n", third[-1], "address", "add", "10.99.0.1/24", "dev", "lo")  # as a bridge of Docker's has one
     (tmp_path / "broker.conf").write_text("user root\nlistener 1883 0.0.0.0\nallow_anonymous true\n")
     cache, everywhere = ("--cache", str(tmp_path / "cache")), ("--listen", "0.0.0.0")  # noqa: S104
-    broker = subprocess.Popen(
-        [*first, find_mosquitto(), "-c", str(tmp_path / "broker.conf")], stderr=subprocess.DEVNULL
-    )
+    mosquitto = (find_mosquitto(), "-c", str(tmp_path / "broker.conf"))
+    broker = await asyncio.create_subprocess_exec(*first, *mosquitto, stderr=asyncio.subprocess.DEVNULL)
     try:
         async with LocalCluster(BROKER, tmp_path / "logs") as cluster:
             witness = Witness(BROKER)
