@@ -159,7 +159,8 @@ class EdgeNode:
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
         """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
         understood = bridge.state is not State.ONLINE or bridge.protocol == PROTOCOL
-        if not understood and bridge != self._gateway:
+        kind = (bridge.version, bridge.protocol)
+        if not understood and self._warnings.allows(kind, time.monotonic()):
             log.error(
                 "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
                 "install the same release of deepthings on both; waiting for another gateway",

@@ -182,7 +182,7 @@ class Bus:
     ) -> None:
         while True:
             received = await backlog.get()
-            with self._boundary.around(where):
+            with self._boundary.around(where, where):
                 result = handler(received)
                 if result is not None:
                     await result
@@ -349,7 +349,7 @@ class Bus:
         for topic, where, handler in self._handlers:
             if not message.topic.matches(where):
                 continue
-            with self._boundary.around(str(message.topic)):
+            with self._boundary.around(where, str(message.topic)):
                 result = self._hand_over(topic, handler, message, message.payload)
                 if result is not None:
                     await result

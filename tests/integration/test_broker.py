@@ -112,7 +112,7 @@ async def test_a_malformed_message_is_ignored_and_the_next_is_heard(broker, capl
         await client.publish(where, b'{"frame": "front-1", "outcome": "failed", "new": 1}', qos=1)
         _, message = await asyncio.wait_for(heard.get(), 5)
     assert message.outcome == "failed"
-    assert caplog.text.count("message ignored") == 4
+    assert caplog.text.count("message ignored") == 1  # one of a kind in a minute
 
 
 async def test_the_will_is_said_for_those_who_vanish_and_those_who_leave(broker):
