@@ -275,7 +275,7 @@ class Bus:
         try:
             await client.__aenter__()
         except (ValueError, OverflowError) as error:  # aiomqtt makes errors of its own only of those of the system
-            raise BrokerError(f"broker {self.broker} cannot be reached: {reason(error)}") from error
+            raise BrokerError(reason(error)) from error
         self._client, self._reached_at = client, time.monotonic()
         try:
             yield
