@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from edge import vitals
 from edge.cameras.assignments import Assignments
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
+from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
 from edge.programs import ProgramCache
@@ -28,9 +31,19 @@ from shared.addresses import Address, advertised, reached_here
 from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
-from shared.messages import REASON_CAP, BridgeState, NodeStanding, NodeState, NodeStats, State, TileCounts
+from shared.messages import (
+    REASON_CAP,
+    BridgeState,
+    NodeStanding,
+    NodeState,
+    NodeStats,
+    State,
+    TileCounts,
+    UnreachedPeer,
+)  # fmt: skip
 from shared.own_state import OwnState
 from shared.printable import printable
+from shared.rate_limit import RateLimit
 from shared.service import release, run_together
 from shared.unfinished import remove_abandoned
 from shared.wire.codec import PROTOCOL
@@ -50,6 +63,9 @@ log = logging.getLogger(__name__)
 
 STATS_S = 1.0
 """How often an edge tells what it has done, while that changes."""
+
+WARNING_S = 600.0
+"""A mistake of configuration that lasts is logged again so often, when gateways come and plans change."""
 
 VITALS_S = 30.0
 """How often it does while it does not: load and temperature are among it."""
@@ -85,7 +101,9 @@ class EdgeNode:
         self._rate = vitals.TileRate()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
+        self._gateway_host = ""
         self._postponed: Plan | None = None
+        self._warnings = RateLimit(WARNING_S)
         self._plans = PlanFollower(self._adopt)
         self._trial = self._passed = 0
         self._able = True
@@ -159,7 +177,8 @@ class EdgeNode:
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
         """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
         understood = bridge.state is not State.ONLINE or bridge.protocol == PROTOCOL
-        if not understood and bridge != self._gateway:
+        kind = (bridge.version, bridge.protocol)
+        if not understood and self._warnings.allows(kind, time.monotonic()):
             log.error(
                 "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
                 "install the same release of deepthings on both; waiting for another gateway",
@@ -169,6 +188,18 @@ class EdgeNode:
         if understood and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
+        self._look_at_loopback()
+
+    def _look_at_loopback(self) -> None:
+        """Warn of addresses that cannot work, with the gateway as it is known by now."""
+        if self._gateway is None:
+            return
+        own_host = advertised(self._server.address, self._config.broker).host
+        for mistake in loopback_mistakes(
+            self._name_owner.identity, own_host, self._gateway.identity, self._gateway_host
+        ):
+            if self._warnings.allows(mistake, time.monotonic()):
+                log.warning("%s", mistake)
 
     def _on_node_state(self, name: str, node: NodeState) -> None:
         if node.node != name:
@@ -201,7 +232,16 @@ class EdgeNode:
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * REASON_CAP],
             passed=self._passed if self._worker.barred else 0,
+            unreached=self._unreached(),
         )
+
+    def _unreached(self) -> tuple[UnreachedPeer, ...]:
+        """Whom we could not reach; an address that cannot be, which a stranger sent, is not worth telling."""
+        told = []
+        for peer in self._traffic.unreached.at(time.monotonic()):
+            with contextlib.suppress(ValidationError):
+                told.append(UnreachedPeer(host=peer.host, port=peer.port, reason=peer.reason[:REASON_CAP]))
+        return tuple(told)
 
     async def _report_stats(self) -> None:
         told: NodeStats | None = None
@@ -239,6 +279,8 @@ class EdgeNode:
         else:
             self._postponed = None
             self._plans.on_plan(plan)
+        self._gateway_host = plan.gateway_host
+        self._look_at_loopback()
 
     async def _adopt(self, plan: Plan) -> None:
         """Make a plan ready and follow it, or make the one that is followed ready again where that is asked for.
@@ -351,4 +393,4 @@ class EdgeNode:
 
 def _gist(stats: NodeStats) -> tuple[object, ...]:
     """What is told at once when it changes."""
-    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed
+    return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed, stats.unreached

@@ -12,6 +12,8 @@ from shared.wire.codec import PROTOCOL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.messages import UnreachedPeer
+
 KNOWN_NODES_CAP = 1000
 """Names remembered, present or not; a client that invents names without end is not listed further."""
 
@@ -77,6 +79,11 @@ class Membership:
             for name, member in sorted(self._members.items())
             if self.online(name) is not None and member.stats is not None and member.stats.epoch == epoch
         )
+
+    def unreached(self, node: str) -> tuple[UnreachedPeer, ...]:
+        """The addresses that an edge tells that it cannot reach."""
+        member = self._members.get(node)
+        return member.stats.unreached if member and member.stats else ()
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from gateway.home import Home
 from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
 from gateway.planner import write_plan
+from gateway.prober import Prober
 from gateway.replanning import Replanning
 from gateway.results import split_result
 from gateway.sharer import Sharer
@@ -131,7 +132,11 @@ class Gateway:
         self._nodes_changed = asyncio.Event()
         self._names = ContestedNames()
         self._home.problems.add("edges", lambda _: self._barring.problems())
+        self._prober = Prober(
+            self._members, lambda: advertised(self._data.address, self._broker), lambda: self._name_owner.identity
+        )
         self._home.problems.add("names", self._names.problems)
+        self._home.problems.add("reachability", self._prober.problems)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
@@ -162,6 +167,7 @@ class Gateway:
                 self._home.run(),
                 self._watch_broker(broker),
                 self._own_state.run(),
+                self._prober.run(),
                 self._say_goodbye(stop),
                 self._bus.run(),
             )

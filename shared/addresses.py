@@ -8,6 +8,7 @@ import socket
 from typing import NamedTuple
 
 from shared.errors import ConfigurationError
+from shared.hosts import is_loopback, is_wildcard, shown
 
 LOOPBACK = "127.0.0.1"
 
@@ -37,28 +38,12 @@ class Address(NamedTuple):
         return Address(self.host or broker.host, self.port)
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return shown(self.host, self.port)
 
 
 def _is_ipv6(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def is_wildcard(host: str) -> bool:
-    """Whether `host` means every address of this machine."""
-    try:
-        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
 

@@ -189,7 +189,7 @@ class Bus:
     ) -> None:
         while True:
             received = await backlog.get()
-            with self._boundary.around(where):
+            with self._boundary.around(where, where):
                 result = handler(received)
                 if result is not None:
                     await result
@@ -284,7 +284,7 @@ class Bus:
         try:
             await client.__aenter__()
         except (ValueError, OverflowError) as error:  # aiomqtt makes errors of its own only of those of the system
-            raise BrokerError(f"broker {self.broker} cannot be reached: {reason(error)}") from error
+            raise BrokerError(reason(error)) from error
         self._client, self._reached_at = client, time.monotonic()
         try:
             yield
@@ -362,7 +362,7 @@ class Bus:
         for topic, where, handler in self._handlers:
             if not message.topic.matches(where):
                 continue
-            with self._boundary.around(str(message.topic)):
+            with self._boundary.around(where, str(message.topic)):
                 result = self._hand_over(topic, handler, message, message.payload)
                 if result is not None:
                     await result

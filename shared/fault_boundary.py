@@ -30,21 +30,21 @@ class FaultBoundary:
         self._complaints = RateLimit(COMPLAINT_S)
 
     @contextlib.contextmanager
-    def around(self, topic: str) -> Iterator[None]:
-        """Log what goes wrong with a message of `topic`, once a minute for each kind."""
+    def around(self, subscription: str, topic: str) -> Iterator[None]:
+        """Log what goes wrong with a message of `topic`: one fault of each kind and subscription a minute."""
         try:
             yield
         except ValidationError as error:
-            self._complain(topic, f"message ignored: {_first_line(error)}")
+            self._complain(subscription, "ignored", topic, f"message ignored: {_first_line(error)}")
         except asyncio.QueueFull:
-            self._complain(topic, "message ignored: too many before it are waiting")
+            self._complain(subscription, "late", topic, "message ignored: too many before it are waiting")
         except DeepThingsError as error:
-            self._complain(topic, str(error))
+            self._complain(subscription, "refused", topic, str(error))
         except Exception:  # noqa: BLE001  (a mistake of ours with one message must not end the process)
-            self._complain(topic, "message failed", exc_info=True)
+            self._complain(subscription, "failed", topic, "message failed", exc_info=True)
 
-    def _complain(self, topic: str, text: str, *, exc_info: bool = False) -> None:
-        if self._complaints.allows(text, time.monotonic()):
+    def _complain(self, subscription: str, kind: str, topic: str, text: str, *, exc_info: bool = False) -> None:
+        if self._complaints.allows((subscription, kind), time.monotonic()):
             log.warning("%s: %s", printable(topic), text, exc_info=exc_info)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
 from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.hosts import is_loopback
 from shared.message import Message
 from shared.printable import printable
 
@@ -24,6 +25,9 @@ NEIGHBOURS_CAP = 4
 """Tiles beside a tile: it gives strips to so many at the most."""
 
 Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
+
+UNREACHED_CAP = 64
+"""Addresses that an edge could not reach; ours names 16 at the most."""
 
 REASON_CAP = 200
 """Letters of the reason why something is not there: one line."""
@@ -97,7 +101,8 @@ class Identity(Message):
     )
 
     def __str__(self) -> str:
-        return printable(f"{self.device or 'an unknown device'} ({self.address or 'address unknown'})")
+        where = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
+        return printable(f"{self.device or 'an unknown device'} ({where})")
 
 
 class BridgeState(Message):
@@ -185,6 +190,14 @@ class NameClaim(Message):
     answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a question")
 
 
+class UnreachedPeer(Message):
+    """An address that an edge could not reach."""
+
+    host: Host
+    port: Port
+    reason: str = Field(max_length=REASON_CAP, description="the end of a sentence")
+
+
 class NodeStats(Message):
     """What an edge has done since it started."""
 
@@ -200,6 +213,9 @@ class NodeStats(Message):
     )
     problem: str = Field(default="", max_length=2 * REASON_CAP, description="why the plan is not followed")
     passed: Count = Field(default=0, description="the last trial that it has passed, see NodeStanding")
+    unreached: tuple[UnreachedPeer, ...] = Field(
+        default=(), max_length=UNREACHED_CAP, description="addresses of others that it could not reach of late"
+    )
 
 
 class CameraRef(Message):

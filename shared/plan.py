@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from shared.fields import Host
 from shared.frames import LONGEST_SIDE
 from shared.ftp.region import Region
 from shared.ftp.stage import Strip, Tile
@@ -34,7 +35,6 @@ TIME_CAP_S = 24 * 3600.0
 EPOCH_CAP = 2**53
 """Milliseconds since 1970 fit, and what JSON in other languages can hold."""
 
-HOST_PATTERN = r"^[^\s\x00-\x1f/]*$"
 """A name or an address; nothing that the system's calls do not take."""
 
 Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE)]
@@ -150,9 +150,7 @@ class Plan(Message):
     stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=STAGES_CAP)
     distribution: Distribution
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
-    gateway_host: str = Field(
-        pattern=HOST_PATTERN, max_length=255, description="data plane of the gateway; empty: the host of the broker"
-    )
+    gateway_host: Host = Field(description="data plane of the gateway; empty: the host of the broker")
     gateway_port: int = Field(gt=0, le=65535)
     lease_s: float = Field(gt=0, le=TIME_CAP_S)
     deadline_s: float = Field(gt=0, le=TIME_CAP_S)

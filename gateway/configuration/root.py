@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from gateway.catalogue import DEFAULT_MODEL
 from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks, Mqtt
@@ -17,6 +17,7 @@ from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.section import Section
+from shared.topics import PREFIX
 
 MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""
@@ -104,7 +105,15 @@ class Configuration(Section):
     hooks: Hooks = Hooks()
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """Where is kept what outlives a restart: what was set by MQTT, open events, who serves which camera."""
+    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name."""
+
+    @model_validator(mode="after")
+    def _keep_gateways_apart(self) -> Self:
+        """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
+        if "state" not in self.model_fields_set and self.mqtt.topic_prefix != PREFIX:
+            folder = self.state / self.mqtt.topic_prefix.replace("/", ".")
+            object.__setattr__(self, "state", folder)
+        return self
 
     def objects_of(self, camera: str) -> Objects:
         """Which objects count for one camera."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.addresses import LOOPBACK, Address, is_loopback
+from shared.addresses import LOOPBACK, Address
 from shared.errors import ConfigurationError
 from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
+from shared.hosts import is_loopback
 from shared.topics import PREFIX
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -14,6 +15,7 @@ from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons import reason
 from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
 from shared.wire.headers import HEADERS, Header, Refused
+from shared.wire.unreached import Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +48,11 @@ H = TypeVar("H", bound=Header)
 
 
 class Traffic(Counter[str]):
-    """Bytes received on the data plane, by kind of message."""
+    """Bytes received on the data plane, by kind of message, and the addresses that could not be reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreached = Unreached()
 
 
 class Connection:
@@ -72,16 +78,18 @@ class Connection:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
-            return cls(sock, str(address), traffic)
-        except TimeoutError as error:
-            sock.close()
-            raise PeerTimeoutError(f"{address} does not answer") from error
+            connection = cls(sock, str(address), traffic)
         except (OSError, OverflowError, ValueError) as error:  # a host or port that cannot be is one that is not there
             sock.close()
+            traffic.unreached.failed(*address, reason(error), time.monotonic())
+            if isinstance(error, TimeoutError):
+                raise PeerTimeoutError(f"{address} does not answer") from error
             raise PeerLostError(f"{address} cannot be reached: {reason(error)}") from error
         except BaseException:
             sock.close()
             raise
+        traffic.unreached.reached(*address)
+        return connection
 
     @property
     def closed(self) -> bool:

@@ -65,7 +65,7 @@ async def living(party):
 
 async def test_a_second_edge_of_the_name_gives_way_and_the_first_says_so(broker, caplog):
     async with living(Edge(broker)) as first, living(Edge(broker)) as second, living(Edge(broker, "attic")) as other:
-        with pytest.raises(NameTakenError, match=r"another edge is called 'shed' already: .* \(127.0.0.1\);.* --name"):
+        with pytest.raises(NameTakenError, match=r"is called 'shed' already: .* \(beside the broker\);.* --name"):
             second.result()
         assert not first.done()
         assert not other.done()

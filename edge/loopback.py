@@ -1,0 +1,28 @@
+"""What an edge can tell of loopback before anything fails. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from shared.messages import Identity
+
+
+def loopback_mistakes(own: Identity, own_host: str, gateway: Identity, gateway_host: str) -> list[str]:
+    """Return who listens where the other, on another device, cannot reach it; hosts as they are advertised."""
+    if not own.network or not gateway.network or own.network == gateway.network:
+        return []
+    mistakes = []
+    if is_loopback(own_host):
+        mistakes.append(
+            f"this edge listens on {own_host} only, and the gateway is on another device, {gateway}: nobody there can "
+            "take tiles or pictures from here; start this edge with --listen 0.0.0.0"
+        )
+    if is_loopback(gateway_host):
+        mistakes.append(
+            f"the gateway, on {gateway}, listens on {gateway_host} only, which this device cannot reach: set "
+            "cluster.listen: 0.0.0.0 there, or start it with --listen 0.0.0.0"
+        )
+    return mistakes

@@ -1,0 +1,127 @@
+"""Tries the address of every edge that comes, and tells who cannot reach whom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.reachability import Facts, problems
+from shared.errors import DeepThingsError
+from shared.rate_limit import RateLimit
+from shared.wire.connection import Connection, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.membership import Membership
+    from shared.addresses import Address
+    from shared.messages import Identity
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often it is looked at who has come, and what is wrong."""
+
+FIRST_AGAIN_S, LONGEST_AGAIN_S = 5.0, 60.0
+"""An address that was not reached is tried again after the first, then after twice the time, up to the longest."""
+
+AT_ONCE = 8
+"""Addresses that are tried at once; each may take five seconds."""
+
+SETTLE_S = 5.0
+"""A problem is logged when it has lasted so long: parties come one after the other."""
+
+WARNING_S = 300.0
+"""One that comes and goes, as an edge does that starts again and again, is logged so often."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is known of one edge's address; it is `reached` when there is no reason."""
+
+    address: Address
+    instance: str
+    next_at: float = 0.0
+    wait_s: float = FIRST_AGAIN_S
+    reached: bool = False
+    reason: str = ""
+
+
+class Prober:
+    """Knows which edges the gateway does not reach, and what edges tell of each other."""
+
+    def __init__(self, members: Membership, listening: Callable[[], Address], identity: Callable[[], Identity]) -> None:
+        """`listening` is the gateway's data plane as it is advertised."""
+        self._members = members
+        self._listening = listening
+        self._identity = identity
+        self._attempts: dict[str, _Attempt] = {}
+        self._since: dict[str, float] = {}
+        self._logged: set[str] = set()
+        self._warnings = RateLimit(WARNING_S)
+
+    def problems(self, _: float) -> list[str]:
+        """Return who cannot reach whom."""
+        nodes = {name: state for name in self._members.present if (state := self._members.online(name)) is not None}
+        return problems(
+            Facts(
+                identity=self._identity(),
+                host=self._listening().host,
+                port=self._listening().port,
+                nodes=nodes,
+                failed={
+                    name: (str(attempt.address), attempt.reason)
+                    for name, attempt in self._attempts.items()
+                    if attempt.reason
+                },
+                unreached={name: self._members.unreached(name) for name in nodes},
+            )
+        )
+
+    async def run(self) -> None:
+        """Try who comes, and again who was not reached, until cancelled."""
+        while True:
+            now = time.monotonic()
+            due = self._due(now)[:AT_ONCE]
+            await asyncio.gather(*(self._try(attempt) for attempt in due))
+            self._log(time.monotonic())
+            await asyncio.sleep(LOOK_S)
+
+    def _due(self, now: float) -> list[_Attempt]:
+        present = self._members.present
+        for name in [name for name in self._attempts if name not in present]:
+            del self._attempts[name]
+        for name in present:
+            address, state = self._members.address(name), self._members.online(name)
+            if address is None or state is None:
+                continue
+            known = self._attempts.get(name)
+            if known is None or (known.address, known.instance) != (address, state.identity.instance):
+                self._attempts[name] = _Attempt(address, state.identity.instance)
+        return [attempt for attempt in self._attempts.values() if not attempt.reached and attempt.next_at <= now]
+
+    async def _try(self, attempt: _Attempt) -> None:
+        traffic = Traffic()
+        try:
+            (await Connection.open(attempt.address, traffic)).close()
+            attempt.reached, attempt.reason = True, ""
+        except DeepThingsError as error:
+            failures = traffic.unreached.at(time.monotonic())
+            attempt.reason = failures[0].reason if failures else str(error)
+            attempt.next_at = time.monotonic() + attempt.wait_s
+            attempt.wait_s = min(LONGEST_AGAIN_S, attempt.wait_s * 2)
+
+    def _log(self, now: float) -> None:
+        """Log what begins, once it has lasted, and what ends."""
+        found = self.problems(now)
+        self._since = {said: self._since.get(said, now) for said in found}
+        for said in found:
+            if said not in self._logged and now - self._since[said] >= SETTLE_S and self._warnings.allows(said, now):
+                self._logged.add(said)
+                log.warning("%s", said)
+        for said in sorted(self._logged - set(found)):
+            self._logged.discard(said)
+            log.info("no longer so: %s", said)
