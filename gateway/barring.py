@@ -104,8 +104,8 @@ class Barring:
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with nodes, a line for each."""
-        problems = (*self._standings.problems(), *self._members.problems())
         present = self._members.present
+        problems = (*self._standings.problems(present), *self._members.problems())
         if present and self._standings.all_barred.issuperset(present):
             problems = (*problems, "no edge may compute: frames are dropped")
         return problems

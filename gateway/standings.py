@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 FAILURES_CAP = 3
 """Tiles in a row that a node may fail to compute: one may be the picture's fault, and is then everybody's."""
@@ -113,10 +117,11 @@ class Standings:
         record = self._records.get(node)
         return record.reason if record is not None and record.barred else ""
 
-    def problems(self) -> tuple[str, ...]:
-        """Return what is wrong, a line for each node."""
+    def problems(self, present: Iterable[str]) -> tuple[str, ...]:
+        """Return what is wrong with those that are there, a line for each."""
         lines = []
-        for node, record in sorted(self._records.items()):
+        for node in sorted(present):
+            record = self._records.get(node, _Record())
             if record.barred:
                 lines.append(f"edge {node} {record.reason}; it gets no work until it has passed a test")
             elif record.failing:

@@ -35,8 +35,6 @@ TIME_CAP_S = 24 * 3600.0
 EPOCH_CAP = 2**53
 """Milliseconds since 1970 fit, and what JSON in other languages can hold."""
 
-"""A name or an address; nothing that the system's calls do not take."""
-
 Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE)]
 """Pixels."""
 

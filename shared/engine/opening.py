@@ -22,7 +22,6 @@ from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, re
 from shared.errors import DamageError, WrongResultError
 from shared.processes import dying_with_parent
 from shared.unfinished import discard, remove, unfinished
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,7 +144,8 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
             log.warning("%s, as the program could not be prepared: %s", SLOWER, reason)
             remove(part)
         if code == NOT_EXACT:
-            write_whole(part / MANIFEST, Manifest(refused=reason or "no reason given").encode())
+            part.mkdir(parents=True)
+            (part / MANIFEST).write_bytes(Manifest(refused=reason).encode())
         if code in {0, NOT_EXACT}:
             with contextlib.suppress(OSError):  # another process was faster
                 part.rename(folder)

@@ -38,7 +38,6 @@ from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample
 from shared.errors import DeepThingsError, ModelError
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +74,7 @@ def prepare(program: Path, forms: Sequence[Form], folder: Path) -> Manifest:
     kinds = _checked(loaded, folder, described)
     files = {name: checksum(folder / name) for name in (WEIGHTS, EMPTY, *(kind.file for kind in kinds))}
     manifest = Manifest(kinds, files)
-    write_whole(folder / MANIFEST, manifest.encode())
+    (folder / MANIFEST).write_bytes(manifest.encode())
     return manifest
 
 

@@ -24,7 +24,7 @@ def fail(standings, times, node="a", now=0.0):
 
 def test_a_node_of_which_nothing_is_known_may_work(standings):
     assert not standings.barred("a")
-    assert (standings.trial("a"), standings.reason("a"), standings.problems()) == (0, "", ())
+    assert (standings.trial("a"), standings.reason("a"), standings.problems(["a"])) == (0, "", ())
 
 
 def test_a_node_that_fails_again_and_again_is_barred_once(standings):
@@ -38,16 +38,18 @@ def test_a_node_that_fails_again_and_again_is_barred_once(standings):
 def test_a_node_that_works_in_between_is_not_barred_but_its_failure_is_a_problem(standings):
     for _ in range(10):
         fail(standings, FAILURES_CAP - 1)
-        assert standings.problems() == ("edge a did not compute a tile: no numbers; others do it",)
+        assert standings.problems(["a"]) == ("edge a did not compute a tile: no numbers; others do it",)
         standings.worked("a")
-        assert standings.problems() == ()
+        assert standings.problems(["a"]) == ()
     assert not standings.barred("a")
 
 
 def test_a_node_whose_tile_is_proved_wrong_is_barred_at_once(standings):
     assert standings.wrong("a", "computed tile 3 of f wrongly", 0.0)
     assert not standings.wrong("a", "again", 0.0)
-    assert standings.problems() == ("edge a computed tile 3 of f wrongly; it gets no work until it has passed a test",)
+    assert standings.problems(["a"]) == (
+        "edge a computed tile 3 of f wrongly; it gets no work until it has passed a test",
+    )
 
 
 def test_a_barred_node_works_again_when_it_has_passed_and_its_time_is_over(standings):
@@ -74,7 +76,7 @@ def test_a_trial_of_before_does_not_count(standings):
 
 def test_who_passes_without_being_barred_changes_nothing(standings):
     standings.passed("a", 1)
-    assert standings.problems() == ()
+    assert standings.problems(["a"]) == ()
 
 
 def test_on_probation_one_failure_is_enough(standings):
@@ -120,4 +122,9 @@ def test_a_barred_node_is_never_forgiven_for_being_away(standings):
 def test_names_without_end_are_not_remembered(standings):
     for number in range(2 * KNOWN_NODES_CAP):
         standings.failed(f"node-{number}", "no numbers", 0.0)
-    assert len(standings.problems()) == KNOWN_NODES_CAP
+    assert len(standings.problems(f"node-{number}" for number in range(2 * KNOWN_NODES_CAP))) == KNOWN_NODES_CAP
+
+
+def test_a_node_that_has_gone_is_no_problem(standings):
+    standings.wrong("a", "wrong", 0.0)
+    assert standings.problems(["b"]) == ()
