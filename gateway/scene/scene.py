@@ -184,12 +184,13 @@ class Scene:
 
     def keep(self, now: float) -> KeptScene:
         """Return what is to be kept of it, should the gateway stop now."""
+        occupied = tuple(KeptPlace(label=label, zone=zone, id=one) for (label, zone), one in self._places.items())
         if self._absence is not None:
-            return self._absence.kept.model_copy(update={"away_s": max(0.0, now - self._absence.since)})
+            away_s = max(0.0, now - self._absence.since)
+            return self._absence.kept.model_copy(update={"away_s": away_s, "places": occupied})
         at = self._clock.at or 0.0
         counting = (one for one in self._followed.values() if one.counts)
         objects = tuple(one.keep(self._camera, self._moment.frame, self._image, at) for one in counting)
-        occupied = tuple(KeptPlace(label=label, zone=zone, id=one) for (label, zone), one in self._places.items())
         return KeptScene(objects=objects, places=occupied)
 
     def state(self) -> SceneState:

@@ -104,6 +104,16 @@ def test_a_gateway_that_was_away_for_long_ends_all_at_once():
     assert gate.words() == ["person_appeared", "person_left"]
 
 
+def test_what_was_given_up_is_not_presumed_to_be_there_after_a_restart():
+    gate = Camera(fps=5)
+    gate.film(person(100), frames=10)
+    gate.suspend(100)
+    gate.wait(0)
+    gate.restart(1)
+    gate.film(person(100), frames=5)
+    assert gate.words() == ["person_appeared", "person_left", "person_appeared"]
+
+
 def test_what_comes_back_twice_is_still_the_same():
     gate = Camera(fps=5)
     gate.film(person(100), frames=10)
