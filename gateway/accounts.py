@@ -33,7 +33,7 @@ class Accounts:
         self._cameras: OrderedDict[str, _Camera] = OrderedDict()
 
     def on_stats(self, stats: CameraStats) -> None:
-        """An edge tells the account of one of its cameras; what we told ourselves comes back, too, and says nothing."""
+        """Take what an edge tells of one of its cameras; what we told ourselves comes back, too, and says nothing."""
         camera = self._of(stats.camera)
         if camera.lost and stats.reason == _reason(stats):
             return
@@ -43,7 +43,7 @@ class Accounts:
         camera.account.report(stats.counts)
 
     def decided(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
-        """Enter what became of a frame; returns the account of a camera that nobody else accounts for."""
+        """Enter what became of a frame; returns the account to publish of a camera whose edge is gone, else None."""
         camera, session = self._of(info.camera), info.frame.rpartition("-")[0]
         if camera.session and session != camera.session:
             self._cameras[info.camera] = camera = _Camera(stats=camera.stats)

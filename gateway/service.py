@@ -338,7 +338,7 @@ class Gateway:
     # frames
 
     def _answer(self, announcement: TaskAnnouncement) -> None:
-        """An owner gives frames up: say what became of them, which is what it proposes unless it was decided before.
+        """Tell an owner what became of frames that it gives up: what it proposes, unless it was decided before.
 
         Complete ones are about to be published, and answered then.
         """

@@ -36,12 +36,12 @@ class Feed:
         return len(self._under_way)
 
     def begin(self, number: int) -> None:
-        """A frame is here, or is asked for at the gateway, and will end."""
+        """Enter a frame that is here, or is asked for at the gateway, and will end."""
         self.account.seen(number)
         self._under_way.add(number)
 
     def end(self, number: int, outcome: Outcome) -> None:
-        """A frame has ended: enter it, and tell the agent, now or when it comes again. A second end changes nothing."""
+        """Enter a frame's end, and tell the agent, now or when it comes again. A second end changes nothing."""
         if number not in self._under_way:
             return
         self._under_way.discard(number)
@@ -53,11 +53,11 @@ class Feed:
             self.listener.finished(number, outcome)
 
     def missed(self, numbers: Iterable[int]) -> tuple[dict[int, Outcome], list[int]]:
-        """Of frames whose end the agent has not heard: the outcomes of those that ended, and those never seen here."""
+        """Return, of frames whose end the agent has not heard, the outcomes of the ended, and those never seen."""
         asked = list(numbers)
         ended = {number: self._ended[number] for number in asked if number in self._ended}
         return ended, [number for number in asked if number not in ended and number not in self._under_way]
 
     def counts(self, rest: Outcome) -> FrameCounts:
-        """The account while the agent is not there: what it never told is dropped for the reason `rest`."""
+        """Return the account while the agent is away: what it never told is dropped for the reason `rest`."""
         return self.account.closed(rest, self.under_way)

@@ -128,7 +128,7 @@ class CameraSessions:
             self._sessions[camera].control(control)
 
     def expect(self, camera: str, token: str | None) -> None:
-        """This edge has started an agent for the camera, which has this token; None: it looks after it no more."""
+        """Prefer the agent that this edge has started, by its token; None: it looks after the camera no more."""
         if token is None:
             self._own_tokens.pop(camera, None)
         else:
@@ -183,7 +183,10 @@ class CameraSessions:
                 self._on_gone(hello.camera)
 
     def _admit(self, agent: Agent, camera: str) -> Feed:
-        """The feed of an agent that may feed this camera; whoever fed it before is disconnected."""
+        """Return the feed of an agent that may feed this camera; whoever fed it before is disconnected.
+
+        Raises ProtocolError.
+        """
         older, known = self._sessions.get(camera), self._feeds.get(camera)
         present = known.agent if known is not None and older is not None else None
         refused = refusal(camera, agent, present, self._own_tokens.get(camera))
@@ -204,7 +207,7 @@ class CameraSessions:
         return known
 
     def _finished(self, camera: str, feed: Feed, number: int) -> Callable[[Outcome], None]:
-        """What is to be called with the outcome of a frame."""
+        """Return what is to be called with the outcome of a frame."""
 
         def finished(outcome: Outcome) -> None:
             feed.end(number, outcome)
@@ -256,7 +259,7 @@ class CameraSessions:
             self._tell_closed(camera)
 
     def _tell_closed(self, camera: str) -> None:
-        """The account of an agent that reports no more, as frames of it end."""
+        """Publish the account of an agent that reports no more, as frames of it end."""
         if camera not in self._feeds:
             return
         closed = self._closed[camera]
