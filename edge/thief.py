@@ -125,6 +125,10 @@ class Thief:
                     log.info("stealing from %s failed: %s", grant.victim, error)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
+                except Exception:  # whatever a victim sends, it costs one request
+                    log.exception("stealing from %s failed", grant.victim)
+                    missed = grant.victim
+                    await asyncio.sleep(backoff.next_s())
                 finally:
                     self._pulling = False
                 self._asked_at = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 from shared import topics
 from shared.bus import Bus
 from shared.cli.options import NAME, gateway_option, json_option, prefix_option, verbose_option
+from shared.identity import new_instance
 from shared.messages import BridgeState, FrameDetections, State
 from shared.service import configure_logging, run_service, run_together
 
@@ -37,7 +37,7 @@ def command(broker: Address, camera: str | None, frames: int, topic_prefix: str,
 async def _watch(
     stop: asyncio.Event, broker: Address, camera: str | None, frames: int, topic_prefix: str, as_json: bool
 ) -> None:
-    bus = Bus(broker, f"deepthings-watch-{os.getpid()}", prefix=topic_prefix)
+    bus = Bus(broker, f"deepthings-watch-{new_instance()}", prefix=topic_prefix)
     seen = 0
 
     def on_detections(_: str, detections: FrameDetections) -> None:

@@ -111,6 +111,9 @@ class _Route:
                 except DeepThingsError as error:
                     log.warning("%s not delivered: %s", header.kind.name.lower(), error)
                     self._lost(self._address)
+                except Exception:  # a way that ended here would keep whoever sends waiting for ever
+                    log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
+                    self._lost(self._address)
             self._closed(self._address)  # at once: whoever sends from now on gets another way
         finally:
             if connection is not None:

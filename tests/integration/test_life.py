@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import aiomqtt
 import psutil
 import pytest
 
@@ -65,15 +66,25 @@ async def test_a_given_broker_serves_as_well_and_says_the_will_of_a_killed_gatew
         await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
 
 
-async def test_of_two_gateways_on_one_broker_one_ends_with_a_reason(tmp_path):
+async def test_a_second_gateway_of_one_prefix_gives_way_and_one_of_another_lives_beside(tmp_path):
     async with running_cluster(tmp_path, 0) as cluster:
-        second = await cluster.processes.start("second", "gateway", "--broker", str(cluster.broker))
-        both = [asyncio.create_task(child.process.wait()) for child in (cluster.gateway, second)]
-        await asyncio.wait_for(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED), 60)
-        for task in both:
-            task.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
-        assert "there can be one gateway only" in cluster.log("gateway") + cluster.log("second")
+        witness, broker = cluster.witness, cluster.broker
+        (tmp_path / "barn.yaml").write_text(
+            f"mqtt: {{host: {broker.host}, port: {broker.port}, topic_prefix: barn}}\nstate: {tmp_path / 'barn'}\n"
+        )
+        second = await cluster.processes.start("second", "gateway", "--broker", str(broker))
+        barn = await cluster.processes.start("barn", "gateway", "--config", str(tmp_path / "barn.yaml"))
+        assert await asyncio.wait_for(second.process.wait(), 60) == 1
+        await witness.until("the problem", lambda: "another gateway, on" in " ".join(witness.problems))
+        async with aiomqtt.Client(*broker) as client, asyncio.timeout(30):
+            await client.subscribe("barn/bridge/state")
+            assert b'"online"' in await anext(message.payload async for message in client.messages)
+        assert barn.process.returncode is None
+        assert cluster.gateway.process.returncode is None
+        assert [state.state for state in witness.bridge] == [State.ONLINE]
+        (error,) = [line for line in cluster.log("second").splitlines() if line.startswith("Error: ")]
+    assert "another gateway uses the topics below 'deepthings'" in error
+    assert "mqtt.topic_prefix" in error
 
 
 async def test_a_killed_gateway_takes_its_broker_along(tmp_path):

@@ -171,6 +171,24 @@ async def test_where_nothing_was_left_the_next_request_says_so_and_is_as_idle_as
     assert bench.bus.requests == [(None, False), ("victim", False)]
 
 
+async def test_whatever_a_victim_makes_go_wrong_costs_one_request(bench, monkeypatch, caplog):
+    def break_(*_):
+        raise IndexError("tile 10 of 9")
+
+    monkeypatch.setattr(thief_module.Backoff, "next_s", lambda _: 0.0)
+    monkeypatch.setattr(WORK.__class__, "pixels_in", break_)
+    bench.victim.tiles = [(4,)]
+    bench.thief.ask()
+    await bench.grant()
+    assert bench.bus.requests == [(None, True), ("victim", True)]
+    assert "stealing from victim failed" in caplog.text
+    monkeypatch.undo()
+    monkeypatch.setattr(thief_module, "Connection", bench.victim)
+    bench.victim.tiles = [(4,)]
+    await bench.grant()
+    assert bench.thief.take().header.tile == 4
+
+
 async def test_strips_of_a_reusing_tile_are_fetched_ahead(bench):
     bench.victim.tiles = [(1, True), (4,)]
     for _ in range(2):

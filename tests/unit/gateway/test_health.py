@@ -97,6 +97,11 @@ def test_there_is_a_problem_for_each_camera_that_is_lost_or_degraded_and_for_wan
     assert (said.nodes_online, said.cameras_online, said.cameras) == (0, 1, 3)
 
 
+def test_what_other_parts_know_to_be_wrong_comes_behind(health):
+    said = health.report(200.0, 1.7e9, 1, (0, 1), {"door": "no route"}, ["two edges are called shed"])
+    assert said.problems == ("camera door: no route", "two edges are called shed")
+
+
 @given(st.lists(st.tuples(st.sampled_from(["door", "yard"]), st.sampled_from(Outcome), st.floats(0, 300))))
 def test_every_frame_is_counted_once(frames):
     health = Health(0.0)
