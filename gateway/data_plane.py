@@ -36,28 +36,28 @@ log = logging.getLogger(__name__)
 
 
 class DataPlane:
-    """Keeps programs and strips for whoever asks; tells what comes in.
+    """Keeps programs and strips for whoever asks; tells what comes in."""
 
-    `settings_of` finds the settings of a camera by name and revision, None when there are none.
-    """
+    def __init__(self, listen: Address, traffic: Traffic) -> None:
+        """Listen at once. Raises ListenError."""
+        self.traffic = traffic
+        self._server = DataServer(self._serve, listen, traffic)
+        self._on_result: Callable[[Result, Payload], None] = lambda *_: None
+        self._on_tile: Callable[[Tile, Payload], None] = lambda *_: None
+        self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
+        self._programs: dict[str, bytes] = {}
+        self._strips: StripCache[tuple[int, int]] = StripCache()
+        self._epoch = 0
 
-    def __init__(
+    def serve(
         self,
-        listen: Address,
-        traffic: Traffic,
         *,
         on_result: Callable[[Result, Payload], None],
         on_tile: Callable[[Tile, Payload], None],
         settings_of: Callable[[str, int], CameraSettings | None],
     ) -> None:
-        """Listen at once. Raises ListenError."""
-        self._server = DataServer(self._serve, listen, traffic)
-        self._on_result = on_result
-        self._on_tile = on_tile
-        self._settings_of = settings_of
-        self._programs: dict[str, bytes] = {}
-        self._strips: StripCache[tuple[int, int]] = StripCache()
-        self._epoch = 0
+        """Hand on results and tiles; `settings_of` finds a camera's settings by name and revision."""
+        self._on_result, self._on_tile, self._settings_of = on_result, on_tile, settings_of
 
     @property
     def address(self) -> Address:

@@ -1,4 +1,4 @@
-"""A gateway as a process: its parts, what it hears on the bus, whom it serves on the data plane, its life."""
+"""A gateway as a process: its parts, its connection with the broker, its life."""
 
 from __future__ import annotations
 
@@ -8,74 +8,36 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.barring import Barring
 from gateway.broker import own_broker
 from gateway.catalogue import open_model
-from gateway.collector import Assembly, Collector, Receipt
+from gateway.cluster import Cluster
 from gateway.contested_names import ContestedNames
-from gateway.coordinator import Coordinator, Match
 from gateway.data_plane import DataPlane
-from gateway.endings import Endings
-from gateway.finisher import Finisher
 from gateway.home import Home
 from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
-from gateway.planner import write_plan
 from gateway.prober import Prober
-from gateway.replanning import Replanning
-from gateway.results import split_result
-from gateway.sharer import Sharer
-from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
-from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.bus import Bus, Outgoing
 from shared.client_ids import gateway_client_id
-from shared.engine.memory import give_back
 from shared.errors import BrokerError
-from shared.finite import all_finite
-from shared.frames import FrameInfo, Outcome
-from shared.messages import (
-    REASON_CAP,
-    BridgeState,
-    Grant,
-    NameClaim,
-    Nodes,
-    NodeState,
-    NodeStats,
-    State,
-    StealRequest,
-    TaskAnnouncement,
-    TileDone,
-)  # fmt: skip
+from shared.messages import BridgeState, NameClaim, State
 from shared.name_claim import NameOwner, OwnedName
 from shared.own_state import OwnState
-from shared.plan import Distribution
 from shared.service import release, run_together
 from shared.wire.codec import PROTOCOL
-from shared.wire.connection import Payload, Traffic
+from shared.wire.connection import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from camera_sources.settings import CameraSettings
     from gateway.config import GatewayConfig
-    from shared.wire.headers import Result, Tile
+    from shared.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 0.1
-"""How often deadlines are looked at; they are seconds away."""
-
-LAST_FRAMES_S = 2.0
-"""When the gateway stops, frames whose tiles are all there have so long to be published."""
-
-NODES_S = 1.0
-"""How often the list of nodes is published at most."""
-
 
 class Gateway:
-    """Plans, coordinates, collects and publishes for one cluster."""
+    """One gateway: it builds its parts, connects them with the broker, and lives until it is stopped."""
 
     def __init__(self, config: GatewayConfig) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
@@ -83,21 +45,8 @@ class Gateway:
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
         self._broker = config.broker or reached_here(Address(config.host, config.port))
-        self._traffic = Traffic()
-        self._members = Membership(self._broker)
-        self._coordinator = Coordinator(POLICIES[config.policy])
-        self._barring = Barring(
-            self._members, self._on_barred,
-            post=lambda standing: self._bus.post(topics.STANDINGS, standing, standing.node),
-            tell=lambda *event: self._home.tell(*event),  # noqa: PLW0108  (it is made later)
-        )  # fmt: skip
-        self._sharer = Sharer(self._members, self._traffic, config.frames_at_once, self._barring.may_compute)
-        self._replanning = Replanning(config, model, self._members)
-        self._data = DataPlane(
-            Address(config.host, config.data_port), self._traffic, on_result=self._on_result, on_tile=self._collect,
-            settings_of=self._settings_of,
-        )  # fmt: skip
-        self._adopt(self._partitioned)
+        self._data = DataPlane(Address(config.host, config.data_port), Traffic())
+        members, listening = Membership(self._broker), advertised(self._data.address, self._broker)
         prefix = config.configuration.mqtt.topic_prefix
         self._name_owner = NameOwner(self._broker, gateway_name(self._broker, prefix), prefix)
         self._bus = Bus(
@@ -110,40 +59,15 @@ class Gateway:
             owner=self._name_owner,
         )
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
-        self._home = Home(
-            config.configuration, self._bus, self._members, advertised(self._data.address, self._broker),
-            config.reload, self._info,
-        )  # fmt: skip
-        self._endings = Endings(self._bus, self._home.ended)
-        self._finisher = Finisher(
-            config,
-            self._partitioned,
-            self._bus,
-            self._traffic,
-            self._members.address,
-            self._home.observe,
-            self._endings.decided,
-            self._barring.suspected,
-            self._barring.found_wrong,
-        )
-        if not self._replanning.needed:
-            model.forget_weights()
-            give_back()
-        self._nodes_changed = asyncio.Event()
+        self._home = Home(config.configuration, self._bus, members, listening, config.reload, self._info)
+        self._cluster = Cluster(config, model, self._partitioned, self._data, self._bus, members, self._home)
         self._names = ContestedNames()
-        self._home.problems.add("edges", lambda _: self._barring.problems())
-        self._prober = Prober(
-            self._members, lambda: advertised(self._data.address, self._broker), lambda: self._name_owner.identity
-        )
+        self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._home.problems.add("names", self._names.problems)
         self._home.problems.add("reachability", self._prober.problems)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
         self._bus.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
-        self._bus.on(topics.NODE_STATE, self._on_node_state)
-        self._bus.on(topics.NODE_STATS, self._on_node_stats)
-        self._bus.on(topics.TASKS, self._on_tasks)
-        self._bus.on(topics.STEAL, self._on_steal)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
@@ -159,30 +83,13 @@ class Gateway:
             )  # fmt: skip
             await run_together(
                 self._data.run(),
-                self._sharer.run(),
-                self._replan(),
-                self._watch_deadlines(),
-                self._report_nodes(),
-                self._finisher.run(self._decide, self._free),
+                self._cluster.run(stop),
                 self._home.run(),
                 self._watch_broker(broker),
                 self._own_state.run(),
                 self._prober.run(),
-                self._say_goodbye(stop),
                 self._bus.run(),
             )
-
-    async def _say_goodbye(self, stop: asyncio.Event) -> None:
-        """While everything still runs: what is complete is published, and owners hear that the rest will not be."""
-        await stop.wait()
-        for assembly in self._collector.assemblies():
-            if not assembly.merged.complete:
-                self._done(assembly, Outcome.STOPPED)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_FRAMES_S):
-                await self._finisher.finished()
-        for assembly in self._collector.assemblies():
-            self._decide(assembly, Outcome.STOPPED)
 
     @staticmethod
     async def _watch_broker(broker: asyncio.subprocess.Process | None) -> None:
@@ -193,47 +100,11 @@ class Gateway:
         code = await broker.wait()
         raise BrokerError(f"the gateway's Mosquitto ended unexpectedly (exit code {code})")
 
-    # the plan
-
-    def _adopt(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
-        """Follow another plan from now on; frames of the one before must be finished."""
-        config = self._config
-        self._partitioned = partitioned
-        self._collector = Collector(
-            partitioned.stage, partitioned.map_shapes, config.frames_at_once, config.terms.deadline_s
-        )
-        self._plan = write_plan(
-            config.method,
-            partitioned.model.network,
-            partitioned.spec.preprocessing,
-            partitioned.stages,
-            self._data.offer(partitioned.programs),
-            epoch=time.time_ns() // 1_000_000,
-            gateway=advertised(self._data.address, self._broker),
-            terms=config.terms,
-        )
-        self._data.follow(self._plan.epoch)
-        self._sharer.adopt(self._plan, nodes)
-
-    async def _replan(self) -> None:
-        """Follow the devices that are there, where the plan is made for each of them."""
-        async for partitioned, nodes in self._replanning.run():
-            for assembly in self._collector.assemblies():
-                if not assembly.merged.complete:
-                    self._done(assembly, Outcome.REPLANNED)
-            self._adopt(partitioned, nodes)
-            await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
-            self._home.tell(BridgeEventType.REPLANNED, str(self._plan.epoch))
-            with contextlib.suppress(BrokerError):
-                await self._bus.publish(topics.PLAN, self._plan)
-
-    # the bus
-
     async def _birth(self) -> None:
-        await self._bus.publish(topics.PLAN, self._plan)
+        """Publish all that is retained; that the gateway is there comes last, when the rest is true."""
+        await self._cluster.born()
         await self._home.born()
         await self._publish_state()
-        self._nodes_changed.set()
 
     async def _farewell(self) -> None:
         await self._home.farewell()
@@ -242,224 +113,13 @@ class Gateway:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
-        """What this gateway runs, for whoever asks."""
-        stage, spec = self._partitioned.stages[-1], self._partitioned.spec
-        return BridgeInfo(
-            version=release(),
-            protocol=PROTOCOL,
-            topic_prefix=self._bus.prefix,
-            model=spec.name,
-            labels=spec.labels,
-            plan=PlanInfo(
-                epoch=self._plan.epoch, method=str(self._config.method), grid=str(stage.grid), cut=stage.cut,
-                tiles=self._plan.tile_count,
-            ),
-        )  # fmt: skip
+        return self._cluster.info()
 
     def _state(self, state: State) -> BridgeState:
         return BridgeState(state=state, protocol=PROTOCOL, version=release(), identity=self._name_owner.identity)
 
-    def _on_node_state(self, name: str, node: NodeState) -> None:
-        if node.node != name:
-            return
-        refusal = self._members.refusal(node)
-        if refusal:
-            log.warning("edge %s is refused: %s", name, refusal)
-        else:
-            log.info("edge %s is %s", name, node.state)
-        before = self._members.online(name) is not None
-        self._members.on_state(node)
-        if before != (self._members.online(name) is not None):
-            self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
-        if self._members.online(name) is not None:
-            self._barring.tell_standing(name)
-        if node.state is State.OFFLINE:
-            self._coordinator.node_lost(name)
-            self._sharer.on_node_lost(name)
-            self._drop(self._collector.orphaned(name))
-            self._endings.on_node_lost(name)
-        self._nodes_changed.set()
-
     def _on_claim(self, name: str, claim: NameClaim) -> None:
         self._names.on_claim(name, claim, time.monotonic())
-
-    def _on_node_stats(self, _: str, stats: NodeStats) -> None:
-        self._members.on_stats(stats)
-        if self._members.online(stats.node) is not None:
-            self._barring.passed(stats.node, stats.passed)
-        self._nodes_changed.set()
-
-    def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
-        self._answer(announcement)
-        if announcement.epoch != self._plan.epoch or self._members.online(announcement.node) is None:
-            return
-        if announcement.opened is not None:
-            self._open(announcement.opened, announcement.node)
-        told = announcement
-        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near, told.unfit))
-
-    def _on_steal(self, _: str, request: StealRequest) -> None:
-        known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node) and self._barring.may_compute(request.node):
-            self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
-
-    def _grant(self, matches: list[Match]) -> None:
-        for match in matches:
-            victim = self._members.online(match.victim)
-            if victim is not None:
-                grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
-                self._bus.post(topics.GRANTS, grant, match.thief)
-
-    async def _report_nodes(self) -> None:
-        """Publish the list of nodes when it changes, at most every NODES_S."""
-        told: Nodes | None = None
-        while True:
-            await self._nodes_changed.wait()
-            self._nodes_changed.clear()
-            received = {f"tcp_{kind}": count for kind, count in self._traffic.items()}
-            report = self._barring.reported(
-                self._members.report(
-                    {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-                )
-            )
-            if report != told and self._bus.connected.is_set():
-                told = report
-                await self._home.nodes_are(report)
-                with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, report)
-            await asyncio.sleep(NODES_S)
-
-    def _on_barred(self, node: str) -> None:
-        """A node may not compute any more: what it has goes to others."""
-        self._coordinator.withdraw(node)
-        self._sharer.on_barred(node)
-        self._nodes_changed.set()
-
-    # frames
-
-    def _answer(self, announcement: TaskAnnouncement) -> None:
-        """Tell an owner what became of frames that it gives up: what it proposes, unless it was decided before.
-
-        Complete ones are about to be published, and answered then.
-        """
-        under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
-        for frame, outcome in announcement.given_up.items():
-            assembly = under_way.get(frame)
-            if self._endings.decided(frame):
-                self._endings.answer(frame, announcement.node, outcome)
-            elif assembly is None:
-                self._collector.close(frame)  # results that are still on their way must not open it
-                self._endings.answer(frame, announcement.node, outcome)
-            elif assembly.owner == announcement.node and not assembly.merged.complete:
-                self._done(assembly, outcome)
-
-    def _open(self, info: FrameInfo, owner: str) -> None:
-        """Begin a frame; an owner that has missed its end is told."""
-        if self._endings.decided(info.frame):
-            self._endings.answer(info.frame, owner, Outcome.FAILED)
-        elif self._collector.open(info, owner, time.monotonic()) is None:
-            log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
-            self._collector.close(info.frame)
-            self._endings.decide(info, owner, Outcome.OVERLOAD)
-
-    def _on_result(self, result: Result, payload: Payload) -> None:
-        known = self._members.online(result.worker) and self._members.online(result.owner)
-        if result.epoch != self._plan.epoch or known is None:
-            return
-        if result.error or not self._barring.may_compute(result.worker):
-            self._tile_failed(result, result.error or "this node may not compute")
-            return
-        arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
-        if not all_finite(arrays):
-            self._tile_failed(result, "values of its result are no numbers")
-            return
-        self._barring.worked(result.worker)
-        receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
-        if receipt is Receipt.FULL:
-            self._open(result.info, result.owner)
-            return
-        if not self._collector.finished(result.info.frame):
-            self._data.keep_strips(result, strips)
-        self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
-        if self._plan.distribution is Distribution.SHARING:
-            self._sharer.on_result(result.info.frame, result.tile)
-        else:
-            self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
-        if receipt is Receipt.COMPLETED:
-            self._finisher.finish(self._collector.get(result.info.frame))
-
-    def _tile_failed(self, result: Result, reason: str) -> None:
-        """A tile is not computed: others do it at once, and its worker not again."""
-        now, worker = time.monotonic(), result.worker
-        if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
-            return
-        log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
-        self._barring.failed(worker, reason)
-        self._nodes_changed.set()
-        if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
-            return
-        if self._plan.distribution is Distribution.SHARING:
-            self._sharer.on_failed(result.info.frame, result.tile, worker)
-        else:
-            failed = TileDone(
-                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
-            )
-            self._bus.post(topics.RESULTS, failed, result.owner)
-        self._drop_hopeless()
-
-    def _tile_done(self, result: Result) -> TileDone:
-        frame = result.info.frame
-        return TileDone(
-            frame=frame,
-            tile=result.tile,
-            worker=result.worker,
-            compute_ms=result.compute_ms,
-            macs=result.macs,
-            fetch_bytes_per_s=result.fetch_bytes_per_s,
-            strips=self._data.kept_strips(frame, result.tile),
-        )
-
-    async def _watch_deadlines(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_S)
-            self._drop(self._collector.overdue(time.monotonic()))
-            self._drop_hopeless()
-            self._barring.watch()
-            self._sharer.watch()
-
-    def _drop_hopeless(self) -> None:
-        """Give frames up that nobody is left for."""
-        able = self._barring.able(self._plan.epoch)
-        if able is not None:
-            self._drop(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
-
-    def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
-        for assembly, outcome in frames:
-            missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
-            level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # why they fail is told already
-            log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
-            self._done(assembly, outcome)
-
-    def _done(self, assembly: Assembly, outcome: Outcome) -> None:
-        self._decide(assembly, outcome)
-        self._free(assembly)
-
-    def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
-        return self._endings.decide(assembly.info, assembly.owner, outcome)
-
-    def _free(self, assembly: Assembly) -> None:
-        self._collector.close(assembly.info.frame)
-        self._sharer.drop(assembly.info.frame)
-        self._data.drop(assembly.info.frame)
-
-    def _settings_of(self, camera: str, revision: int) -> CameraSettings | None:
-        return self._home.settings(camera, revision)
-
-    def _collect(self, header: Tile, payload: Payload) -> None:
-        """A tile that is to be shared out."""
-        known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
-        if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
-            self._sharer.on_tile(header, payload)
 
 
 def gateway_name(broker: Address, prefix: str) -> OwnedName:

@@ -59,8 +59,8 @@ class Plane:
 
     def __init__(self):
         self.results, self.tiles, self.settings = [], [], {}
-        self.data = DataPlane(
-            LISTEN, Traffic(),
+        self.data = DataPlane(LISTEN, Traffic())
+        self.data.serve(
             on_result=lambda header, payload: self.results.append((header, payload.tolist())),
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
             settings_of=lambda camera, revision: self.settings.get((camera, revision)),
