@@ -42,6 +42,9 @@ CHECK_S = 1.0
 """How often it is looked at whether cameras were heard of; half a minute may pass between two words."""
 
 
+UNPROCESSED_S = 30.0
+"""The first frames of a camera are processed within a few seconds of its being there."""
+
 PLACEMENT_FILE = "placement.json"
 PLACEMENT_LOST = "after a restart of the gateway cameras may move to other edges"
 
@@ -116,12 +119,15 @@ class Cameras:
 
     @property
     def lost(self) -> dict[str, str]:
-        """Configured, enabled cameras that are not there, and why."""
-        return {
-            name: self._presence.reason(name)
-            for name in self.configured
-            if not self._presence.online(name) and self.effective(name).enabled
-        }
+        """Return the configured, enabled cameras that are not there, or of which nothing is processed, and why."""
+        now = time.monotonic()
+        found = {}
+        for name in self.configured:
+            if not self._presence.online(name):
+                found[name] = self._presence.reason(name)
+            elif not self._available(name) and self._presence.online_for(name, now) > UNPROCESSED_S:
+                found[name] = "its pictures come, but none is processed; is there an edge that computes?"
+        return {name: reason for name, reason in found.items() if self.effective(name).enabled}
 
     @property
     def known(self) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ class _Camera:
     finished: bool = False
     seen: bool = False
     """It was online at some time."""
+    online_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -77,6 +78,8 @@ class CameraPresence:
         online = stats.state is not State.OFFLINE and not stats.ended
         known.finished = stats.ended and stats.reason != STOPPED
         known.seen |= online
+        if online and not known.online:
+            known.online_at = now
         return self._set(stats.camera, online, "its source has ended" if known.finished else stats.reason)
 
     def on_node_lost(self, node: str) -> list[Change]:
@@ -97,6 +100,10 @@ class CameraPresence:
     def finished(self, camera: str) -> bool:
         """Return whether its source has come to its end: no picture will follow."""
         return camera in self._cameras and self._cameras[camera].finished
+
+    def online_for(self, camera: str, now: float) -> float:
+        """Return for how many seconds it has been online; 0 if it is not."""
+        return now - self._cameras[camera].online_at if self.online(camera) else 0.0
 
     def seen(self, camera: str) -> bool:
         """Return whether it was online at some time."""

@@ -242,6 +242,16 @@ async def test_a_camera_that_is_lost_is_offline_for_everyone_with_a_reason(house
     assert house.cameras.lost == {"door": "wrong password", "yard": "nothing was heard of it yet"}
 
 
+async def test_a_camera_whose_pictures_nobody_processes_is_a_problem(house, monkeypatch):
+    await house.hear()
+    assert set(house.cameras.lost) == {"yard"}
+    later = book.time.monotonic() + 31
+    monkeypatch.setattr(book.time, "monotonic", lambda: later)
+    assert "none is processed" in house.cameras.lost["door"]
+    await house.cameras.settled("door")
+    assert set(house.cameras.lost) == {"yard"}
+
+
 async def test_a_camera_that_is_switched_off_is_not_missed(house):
     await house.set("yard", "enabled", b"OFF")
     assert set(house.cameras.lost) == {"door"}

@@ -138,6 +138,15 @@ def test_a_camera_of_that_name_that_is_started_by_hand_later_is_known(there):
     assert there.on_stats(stats(), 1000 + REMOVED_S) == Change("door", online=True)
 
 
+def test_it_is_known_for_how_long_a_camera_has_been_there(presence):
+    assert presence.online_for("door", 5) == 0
+    presence.on_stats(stats(), 10)
+    presence.on_stats(stats(), 20)
+    assert presence.online_for("door", 25) == 15
+    presence.on_stats(stats(state=State.OFFLINE), 30)
+    assert presence.online_for("door", 35) == 0
+
+
 @pytest.mark.parametrize(("reason", "finished"), [("ended", True), ("", True), (STOPPED, False)])
 def test_a_source_that_has_ended_is_no_agent_that_was_stopped(there, reason, finished):
     change = there.on_stats(stats(ended=True, reason=reason), 11)
