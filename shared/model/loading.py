@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
 from shared.model.network import Attribute, Layer, Network, Shape
-from shared.model.plain import known_shapes, plain_form
+from shared.model.ordering import read_by, sort_nodes, subgraphs
+from shared.model.plain import OPSET, known_shapes, opset, plain_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,10 @@ GEOMETRY = {
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
-    """Read and check an ONNX file, as it is. Raises ModelError: no such file, not ONNX, not complete."""
+    """Read and check an ONNX file: as it is, but for nodes in order, and its own functions put where they are called.
+
+    Raises ModelError: no such file, not ONNX, not complete.
+    """
     try:
         size = path.stat().st_size
         model = onnx.load(path) if size <= LARGEST_MODEL_BYTES else None
@@ -48,8 +53,11 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
         raise ModelError(f"{path} is not a valid ONNX model: it has names that are not UTF-8")
     try:
+        sort_nodes(model.graph)
+        if model.functions:
+            model = onnx.inliner.inline_local_functions(model)
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
     return model
 
@@ -60,6 +68,11 @@ def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None 
         return plain_form(model, size)
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from error
+    except onnx.version_converter.ConvertError as error:
+        raise ModelError(
+            f"{name}: its opset {opset(model)} cannot be brought up to {OPSET}: {_first_line(error)}; export it with "
+            "opset 13 or later"
+        ) from error
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{name} is not a valid ONNX model: {_first_line(error)}") from error
 
@@ -78,7 +91,7 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.tensor_type.elem_type
     }
-    read = {tensor for node in graph.node for tensor in node.input}
+    read = {tensor for node in graph.node for tensor in read_by(node)}
     inputs = [value.name for value in graph.input if value.name not in constants and value.name in read]
     if len(inputs) == 1 and inputs[0] not in shapes:
         raise ModelError(
@@ -109,7 +122,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
     """All constants by name: tensors, and None for what a node makes of constants (a quantised weight, made float)."""
     constants: dict[str, onnx.TensorProto | None] = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.input and all(name in constants for name in node.input if name):
+        if node.input and not subgraphs(node) and all(name in constants for name in node.input if name):
             constants.update(dict.fromkeys(node.output))
     return constants
 
@@ -147,7 +160,7 @@ def _layer(
     return Layer(
         name=name,
         op=node.op_type,
-        inputs=tuple(tensor for tensor in node.input if tensor and tensor not in constants),
+        inputs=tuple(tensor for tensor in read_by(node) if tensor not in constants),
         outputs=tuple(tensor for tensor in node.output if tensor),
         attributes=attributes,
         constants=weights,
