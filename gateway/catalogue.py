@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx
 
-from gateway.decoding.recognition import family_of, named_decoder, output_shapes, recognise
+from gateway.recognising import recognise
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
 from shared.model.darknet import load_darknet
 from shared.model.loading import describe, load_onnx, plain_model
-from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing, read_spec
+from shared.model.spec import CompleteSpec, ModelSpec, read_spec
 
 if TYPE_CHECKING:
+    from gateway.decoding.family import Shapes
     from shared.ftp.grid import Grid
     from shared.model.network import Network
 
@@ -25,12 +26,17 @@ DEFAULT_MODEL = "nanodet-g"
 
 @dataclass(slots=True)
 class Model:
-    """A loaded model and what must be known to use it: the file as it was, and the same in plain form."""
+    """A loaded model and what must be known to use it: the file as it was, and the same in plain form.
+
+    `outputs` are the shapes of its outputs; `unreadable` is why no decoder reads them, "" when one does.
+    """
 
     spec: CompleteSpec
     original: onnx.ModelProto
     proto: onnx.ModelProto
     network: Network
+    outputs: Shapes = field(default_factory=dict)
+    unreadable: str = ""
 
     def forget_weights(self) -> None:
         """Let go of the weights, which are large, once programs and sessions have what they need of them."""
@@ -63,9 +69,34 @@ def open_model(name: str, weights: Path | None = None) -> Model:
     original = load_onnx(path.parent / spec.file)
     proto = plain_model(original, spec.name, spec.input)
     network = describe(proto, spec.name)
-    if not any(layer.op == "Conv" for layer in network.layers):
-        raise ModelError(f"{spec.name} has no convolution: there is nothing in it to compute tile by tile")
-    return Model(complete(spec, network), original, proto, network)
+    _refuse_without_convolution(network)
+    return _recognised(spec, original, proto, network)
+
+
+def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
+    found = recognise(spec, proto, network)
+    return Model(found.spec, original, proto, network, found.outputs, found.unreadable)
+
+
+NO_CONVOLUTION = {
+    "ConvInteger": "is quantised dynamically: its scales are computed from the whole picture, so no tile has them; "
+    "use the float model, or make an int8 one of it with deepthings quantize",
+    "QLinearConv": "is quantised in the QOperator format, which is not tiled; quantise it in the QDQ format, or with "
+    "deepthings quantize",
+    "FusedConv": "was optimised by onnxruntime, whose own layers are not tiled; use the file that it was made of",
+    "NhwcFusedConv": "was optimised by onnxruntime, whose own layers are not tiled; use the file that it was made of",
+}
+"""What stands in the place of convolutions in files that have none, and what to do then."""
+
+
+def _refuse_without_convolution(network: Network) -> None:
+    ops = {layer.op for layer in network.layers}
+    if "Conv" in ops and "ConvInteger" not in ops:
+        return
+    for op, reason in NO_CONVOLUTION.items():
+        if op in ops:
+            raise ModelError(f"{network.name} {reason}")
+    raise ModelError(f"{network.name} has no convolution: there is nothing in it to compute tile by tile")
 
 
 def _description(path: Path) -> ModelSpec:
@@ -79,7 +110,7 @@ def _open_darknet(cfg: Path, weights: Path) -> Model:
     spec = _description(cfg)
     said = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
     network = describe(darknet.model, spec.name)
-    return Model(complete(spec.model_copy(update=said), network), darknet.model, darknet.model, network)
+    return _recognised(spec.model_copy(update=said), darknet.model, darknet.model, network)
 
 
 def _names(cfg: Path) -> tuple[str, ...]:
@@ -90,20 +121,6 @@ def _names(cfg: Path) -> tuple[str, ...]:
         return ()
     except UnicodeDecodeError as error:
         raise ModelError(f"{cfg.with_suffix('.names')} is not a list of labels: {error}") from error
-
-
-def complete(spec: ModelSpec, network: Network) -> CompleteSpec:
-    """Add to a description what it leaves to be recognised by the network's outputs, as far as they can be.
-
-    Raises ModelError when it names a decoder that does not fit them.
-    """
-    find = recognise if named_decoder(spec) is None else family_of
-    family = find(output_shapes(network), network.input_size, spec)
-    usual = Preprocessing() if family is None else family.preprocessing
-    said = dict(spec)
-    said["decoder"] = None if family is None else family.name
-    said["preprocessing"] = spec.preprocessing or usual
-    return CompleteSpec(**said)
 
 
 def choose_cut(model: Model, asked: str | None, grid: Grid) -> tuple[str, ...]:

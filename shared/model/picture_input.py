@@ -81,7 +81,7 @@ def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) ->
 def take_one_picture(model: onnx.ModelProto, form: PictureForm, size: tuple[int, int] | None) -> None:
     """Make the input a batch of one, float32, and of `size` (height, width) where the file leaves it open.
 
-    The order of its axes stays. Inputs besides it become constants.
+    The order of its axes stays. Inputs besides it become constants, or go when nobody reads them.
     """
     graph = model.graph
     value = next(value for value in graph.input if value.name == form.input)
@@ -92,7 +92,8 @@ def take_one_picture(model: onnx.ModelProto, form: PictureForm, size: tuple[int,
     if form.uint8:
         value.type.tensor_type.elem_type = TensorProto.FLOAT
         _cast_behind_input(graph, form.input)
-    kept = [value for value in graph.input if value.name not in form.others]
+    read = {name for node in graph.node for name in read_by(node)}
+    kept = [value for value in graph.input if value.name in read and value.name not in form.others]
     del graph.input[:]
     graph.input.extend(kept)
     graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in form.others.items())

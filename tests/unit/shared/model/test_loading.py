@@ -136,8 +136,8 @@ def test_a_model_whose_input_is_no_image_is_refused():
         describe(model, "text")
 
 
-@pytest.mark.parametrize("shape", [(8, 3, 8, 8), (1, 1, 8, 8), (1, 4, 8, 8)])
-def test_a_model_whose_input_is_not_one_picture_of_three_channels_is_refused(shape):
+@pytest.mark.parametrize("shape", [(1, 1, 8, 8), (1, 4, 8, 8)])
+def test_a_model_whose_input_is_no_picture_of_three_channels_is_refused(shape):
     model = model_of([helper.make_node("Relu", ["image"], ["out"], "relu")], [], {"image": shape}, {"out": None})
     with pytest.raises(ModelError):
         describe(model, "unusual")

@@ -1,0 +1,68 @@
+"""What a model file says of itself in its metadata, as Ultralytics and others write it: its task, and its classes."""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_NAMES_BYTES = 64 * 1024
+"""Text that is read as a list of classes: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
+
+MOST_NAMES = 2000
+
+OTHER_TASKS = {
+    "pose": "finds poses",
+    "obb": "finds oriented boxes",
+    "classify": "classifies whole pictures",
+    "semantic": "finds the class of each pixel",
+    "depth": "measures depth",
+}
+"""Tasks whose outputs are not read; boxes of segmentation (segment) are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """`task` is "" and `names` are none where the file does not say them."""
+
+    task: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> str:
+        """Why the outputs of such a task cannot be read as boxes; empty where they can."""
+        what = OTHER_TASKS.get(self.task)
+        return f"the file says that it {what} (task {self.task}); export a detector (task detect)" if what else ""
+
+
+def read_metadata(properties: Mapping[str, str]) -> Metadata:
+    """Return what properties of an ONNX file, by key, say; text that cannot be read says nothing."""
+    return Metadata(properties.get("task", "").strip().lower(), _names(properties.get("names", "")))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Labels by class number, of a dictionary or list as Python or JSON writes them."""
+    if not text or len(text.encode()) > LARGEST_NAMES_BYTES:
+        return ()
+    try:
+        said = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        try:
+            said = json.loads(text)
+        except (ValueError, RecursionError):
+            return ()
+    if isinstance(said, list | tuple):
+        said = dict(enumerate(said))
+    if not isinstance(said, dict):
+        return ()
+    try:
+        by_number = {int(number): str(name).strip() for number, name in said.items()}
+    except (TypeError, ValueError):
+        return ()
+    if not by_number or min(by_number) < 0 or max(by_number) >= MOST_NAMES:
+        return ()
+    return tuple(by_number.get(number) or f"class_{number}" for number in range(max(by_number) + 1))

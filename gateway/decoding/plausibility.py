@@ -1,0 +1,79 @@
+"""Whether numbers can be what a family means by them: each function returns what cannot be, empty when all can.
+
+They look at all cells of one picture, most of which show nothing: what holds for nearly all of them is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gateway.decoding.family import Array, Size
+
+NEARLY_ALL = 0.99
+"""Of an untrained or badly fed network a few boxes may be anything."""
+
+MOST = 0.9
+
+ROUNDING = 0.001
+"""By how much a probability may miss 0 or 1: half precision does."""
+
+PARTS = 1.5
+"""Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
+
+
+def score_doubt(scores: Array) -> str:
+    """Return what keeps scores from being probabilities."""
+    if not scores.size:
+        return ""
+    lowest, highest = float(scores.min()), float(scores.max())
+    if np.isnan(lowest) or lowest < -ROUNDING or highest > 1 + ROUNDING:
+        return f"its scores are not from 0 to 1 but from {lowest:.3g} to {highest:.3g}"
+    return ""
+
+
+def logit_doubt(logits: Array) -> str:
+    """Return what keeps numbers from being scores before a sigmoid or softmax."""
+    lowest, highest = float(logits.min(initial=0)), float(logits.max(initial=0))
+    if not np.isfinite([lowest, highest]).all():
+        return "its scores are not finite"
+    if lowest >= 0 and highest <= 1 + ROUNDING:
+        return "its scores are probabilities already, where numbers before the sigmoid are expected"
+    return ""
+
+
+def whole_number_doubt(numbers: Array) -> str:
+    """Return what keeps numbers from being those of classes."""
+    if numbers.size and not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
+        return "its class numbers are not whole"
+    return ""
+
+
+def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
+    """Return what keeps boxes (N, 4), left, top, right, bottom, from lying in a picture of (height, width) pixels.
+
+    `parts`: they are not in pixels, but in parts of the picture.
+    """
+    if not len(boxes) or not boxes.any():
+        return ""
+    scale = (1.0, 1.0) if parts else size
+    finite = np.isfinite(boxes).all(axis=1)
+    if finite.mean() < NEARLY_ALL:
+        return "its boxes are not finite"
+    kept = boxes[finite]
+    if (kept[:, 2:] >= kept[:, :2]).all(axis=1).mean() < NEARLY_ALL:
+        return "its boxes end before they begin"
+    largest = float(np.abs(kept).max())
+    if not parts and largest <= PARTS and min(size) > 2 * PARTS:
+        return "its boxes all lie within 0 and 1, where pixels are expected"
+    centres = (kept[:, :2] + kept[:, 2:]) / 2 / np.array([scale[1], scale[0]], np.float32)
+    if ((centres >= -1) & (centres <= 2)).all(axis=1).mean() < MOST:
+        return f"its boxes lie far outside of the picture, up to {largest:.3g}"
+    return ""
+
+
+def first(*doubts: str) -> str:
+    """Return the first doubt that there is."""
+    return next(filter(None, doubts), "")
