@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
+from gateway.decoding.metadata import read_metadata
 from gateway.recognising import recognise
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
@@ -67,7 +68,8 @@ def open_model(name: str, weights: Path | None = None) -> Model:
         )
     spec = _description(path)
     original = load_onnx(path.parent / spec.file)
-    proto = plain_model(original, spec.name, spec.input)
+    said = read_metadata({entry.key: entry.value for entry in original.metadata_props})
+    proto = plain_model(original, spec.name, spec.input or said.size)
     network = describe(proto, spec.name)
     _refuse_without_convolution(network)
     return _recognised(spec, original, proto, network)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LARGEST_NAMES_BYTES = 64 * 1024
-"""Text that is read as a list of classes: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
+LARGEST_TEXT_BYTES = 64 * 1024
+"""Text of a property that is read: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
 
 MOST_NAMES = 2000
 
@@ -27,10 +27,11 @@ OTHER_TASKS = {
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """`task` is "" and `names` are none where the file does not say them."""
+    """`task` is "", `names` are none and `size` (height, width, in pixels) is None where the file does not say them."""
 
     task: str = ""
     names: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
 
     @property
     def refusal(self) -> str:
@@ -41,20 +42,35 @@ class Metadata:
 
 def read_metadata(properties: Mapping[str, str]) -> Metadata:
     """Return what properties of an ONNX file, by key, say; text that cannot be read says nothing."""
-    return Metadata(properties.get("task", "").strip().lower(), _names(properties.get("names", "")))
+    return Metadata(properties.get("task", "").strip().lower(), _names(properties.get("names", "")),
+                    _size(properties.get("imgsz", "")))  # fmt: skip
+
+
+def _value(text: str) -> object:
+    """What Python or JSON writes so; None for anything else, and for what is too long."""
+    if len(text.encode()) > LARGEST_TEXT_BYTES:
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    """Height and width of the pictures that the network was trained on, or exported with."""
+    said = _value(text)
+    said = [said, said] if isinstance(said, int) else said
+    if not isinstance(said, list | tuple) or len(said) != 2 or not all(isinstance(n, int) and n > 0 for n in said):
+        return None
+    return said[0], said[1]
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Labels by class number, of a dictionary or list as Python or JSON writes them."""
-    if not text or len(text.encode()) > LARGEST_NAMES_BYTES:
-        return ()
-    try:
-        said = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            return ()
+    """Labels by class number, of a dictionary or list."""
+    said = _value(text)
     if isinstance(said, list | tuple):
         said = dict(enumerate(said))
     if not isinstance(said, dict):

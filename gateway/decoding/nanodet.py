@@ -1,4 +1,8 @@
-"""NanoDet: class scores and box distributions by cell (generalised focal loss, Li et al. 2020)."""
+"""NanoDet and PicoDet: class scores and box distributions by cell (generalised focal loss, Li et al. 2020).
+
+PicoDet, as PaddleDetection writes it without its post-processing, looks like NanoDet-Plus in eight outputs; only the
+names, which Paddle gives, tell that it measures from the middle of a cell.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,15 @@ import numpy as np
 
 from gateway.decoding.arithmetic import reaching, softmax
 from gateway.decoding.cells import STRIDES, STRIDES_TO_64, USUAL, WITH_FINE, cells, count, counts
+from gateway.decoding.detr import IMAGENET
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, only_table, settle, shapes_of
 from gateway.decoding.plausibility import score_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gateway.decoding.cells import Cells
     from shared.model.spec import ModelSpec
 
 SIDES = 4
@@ -24,6 +32,9 @@ BOX_WORDS = ("box", "dis", "reg")
 """What exporters call the outputs with distributions: boxes_8, dis_pred_stride_8, reg_8."""
 
 SCORE_WORDS = ("cls", "class", "score")
+
+PADDLE_WORD = ".tmp_"
+"""What Paddle has in its names: transpose_0.tmp_0."""
 
 
 def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
@@ -40,7 +51,9 @@ def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, 
         scores.append(score[kept])
         first += len(score)
     strides = counts(input_size, WITH_FINE)[first]
-    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), input_size, strides)
+    # NanoDet-Plus, which has stride 64, measures from a cell's corner, not its middle.
+    inside = 0.0 if strides == STRIDES_TO_64 and not _is_paddles(outputs, spec) else 0.5
+    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), cells(input_size, strides), inside)
     return boxes, np.concatenate(scores)
 
 
@@ -63,22 +76,23 @@ def _pieces(outputs: Outputs, input_size: Size, spec: ModelSpec) -> list[tuple[A
 
 
 def _boxes(
-    distributions: Array,
-    numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]],
-    input_size: Size,
-    strides: tuple[int, ...],
+    distributions: Array, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
 ) -> Array:
     """From distributions (N, 4 * bins) of the cells with these numbers to boxes (N, 4)."""
-    every = cells(input_size, strides)
     stride = every.strides[numbers]
     weights = softmax(distributions.reshape(len(numbers), SIDES, distributions.shape[1] // SIDES))
     sides = weights @ np.arange(weights.shape[2], dtype=np.float32) * stride
-    inside = 0.0 if strides == STRIDES_TO_64 else 0.5  # NanoDet-Plus measures from a cell's corner, not its middle
     points = (every.places[numbers] + np.float32(inside)) * stride
     return np.hstack([points - sides[:, :2], points + sides[:, 2:]])
 
 
-def _classes(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _is_paddles(names: Iterable[str], spec: ModelSpec) -> bool:
+    return spec.decoder == PICODET.name or (spec.decoder is None and any(PADDLE_WORD in name for name in names))
+
+
+def _classes(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+    if _is_paddles(shapes, spec):
+        return ()
     table = only_table(shapes)
     if table is not None:
         return tuple(
@@ -86,6 +100,14 @@ def _classes(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int, .
             for bins in BINS
             if table[1] > SIDES * bins and table[0] in counts(input_size, WITH_FINE)
         )
+    return _classes_of_pairs(shapes, input_size)
+
+
+def _classes_picodet(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+    return _classes_of_pairs(shapes, input_size) if _is_paddles(shapes, spec) else ()
+
+
+def _classes_of_pairs(shapes: Shapes, input_size: Size) -> tuple[int, ...]:
     pairs = _pairs(shapes, input_size)
     widths = {(shapes[scores][2], shapes[boxes][2]) for scores, boxes in pairs}
     return (next(iter(widths))[0],) if len(widths) == 1 else ()
@@ -127,6 +149,14 @@ NANODET = Family(
     preprocessing=Preprocessing(channels="bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395)),
     look=_look,
     classes=_classes,
+    decode=decode,
+    doubt=doubt,
+)
+PICODET = Family(
+    name="picodet",
+    preprocessing=IMAGENET,
+    look=lambda _size: "scores [1, N, classes] and distributions [1, N, 4 * 8] for each of the strides 8, 16, 32, 64",
+    classes=_classes_picodet,
     decode=decode,
     doubt=doubt,
 )

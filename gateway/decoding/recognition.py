@@ -8,7 +8,7 @@ from gateway.decoding.anchors import DARKNET
 from gateway.decoding.detr import D_FINE, DETR, RF_DETR, RT_DETR
 from gateway.decoding.family import ANY_NUMBER, COCO_CLASSES, USUAL_REMEDY, settle, shapes_of
 from gateway.decoding.finished import APART, FINISHED, PADDLE
-from gateway.decoding.nanodet import NANODET
+from gateway.decoding.nanodet import NANODET, PICODET
 from gateway.decoding.pairs import SSD, YOLO_NAS
 from gateway.decoding.strangers import remedy_for
 from gateway.decoding.ultralytics import YOLOV5, YOLOV8, YOLOV8_PARTS
@@ -27,7 +27,7 @@ FAMILIES = {
     family.name: family
     for family in (
         NANODET, DARKNET, YOLOX, YOLOX_DECODED, YOLOV5, YOLOV6, YOLOV8, YOLOV8_PARTS, YOLO_NAS, SSD, RF_DETR, D_FINE,
-        DETR, RT_DETR, FINISHED, APART, PADDLE, YUNET,
+        DETR, RT_DETR, FINISHED, APART, PADDLE, PICODET, YUNET,
     )
 }  # fmt: skip
 """Every family that is known, by the name that a description gives it as its decoder."""

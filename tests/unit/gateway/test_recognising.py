@@ -82,10 +82,10 @@ def yolox():
     return made
 
 
-def nanodet(scores, boxes):
+def nanodet(scores, boxes, strides=(8, 16, 32)):
     """NanoDet's: the centre of row 3, column 2 of stride 8 is 20, 28."""
     made = {}
-    for stride in (8, 16, 32):
+    for stride in strides:
         cells = (SIZE // stride) ** 2
         made[scores.format(stride)] = np.full((1, cells, 80), 0.01)
         made[boxes.format(stride)] = np.zeros((1, cells, 32))
@@ -150,6 +150,7 @@ READ = {
     "yunet": (yunet(), "face"),
     "nanodet": (nanodet("cls_pred_stride_{}", "dis_pred_stride_{}"), "person"),
     "nanodet, numbered": (nanodet("9{}", "7{}"), "person"),
+    "picodet": (nanodet("transpose_{}.tmp_0", "transpose_1{}.tmp_0", (8, 16, 32, 64)), "person"),
     "ssd": (
         {"boxes": repeated((16 / 64, 8 / 64, 32 / 64, 56 / 64), CELLS),
          "scores": np.where(np.arange(CELLS)[:, None] == 0, [0.1, 0.9], [0.99, 0.01])[None]}, "class_0"
@@ -277,3 +278,16 @@ def test_boxes_that_lie_beside_the_picture_are_not_seen(tmp_path):
     made[0, 2] = (10, 70, 30, 90, 0.9, 0)
     made[0, 3] = (10, 10, 10.02, 30, 0.9, 0)
     assert [found.box for found in seen(opened(tmp_path, {"output0": made}))] == [BOX]
+
+
+def test_a_size_that_is_left_open_is_the_one_that_the_file_names(tmp_path):
+    model = detector_of({"output0": V8}, (SIZE, SIZE), metadata={"imgsz": "[64, 96]"})
+    for axis in (0, 2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "open"
+    (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
+    assert open_model(str(tmp_path / "mine.onnx")).network.input_size == (64, 96)
+
+
+@pytest.mark.parametrize(("task", "readable"), [("segment", True), ("pose", False)])
+def test_what_a_file_says_of_its_task_is_heard(tmp_path, task, readable):
+    assert (opened(tmp_path, {"output0": V8}, metadata={"task": task}).unreadable == "") is readable

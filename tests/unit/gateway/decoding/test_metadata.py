@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.decoding.labels import COCO, label_of, usual_labels
-from gateway.decoding.metadata import LARGEST_NAMES_BYTES, Metadata, read_metadata
+from gateway.decoding.metadata import LARGEST_TEXT_BYTES, Metadata, read_metadata
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,26 @@ from gateway.decoding.metadata import LARGEST_NAMES_BYTES, Metadata, read_metada
         ("{5000: 'far'}", ()),
         ("3", ()),
         ("(" * 5000, ()),
-        ("['x'" + ", 'xxxxxxxx'" * LARGEST_NAMES_BYTES + "]", ()),
+        ("['x'" + ", 'xxxxxxxx'" * LARGEST_TEXT_BYTES + "]", ()),
     ],
 )
 def test_names_are_read_as_python_or_json_writes_them_and_nothing_is_run(text, names):
     assert read_metadata({"names": text}).names == names
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("[320, 416]", (320, 416)),
+        ("640", (640, 640)),
+        ("", None),
+        ("[1, 2, 3]", None),
+        ("[-1, 5]", None),
+        ("'a'", None),
+    ],
+)
+def test_the_size_of_pictures_is_read(text, size):
+    assert read_metadata({"imgsz": text}).size == size
 
 
 @pytest.mark.parametrize("task", ["", "detect", "segment", "Detect"])
