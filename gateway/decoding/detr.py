@@ -13,7 +13,7 @@ import numpy as np
 
 from gateway.decoding.arithmetic import corners, reaching, sigmoid, softmax
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, only_table
-from gateway.decoding.pairs import read_pair
+from gateway.decoding.pairs import SUM_ROUNDING, read_pair
 from gateway.decoding.plausibility import NEARLY_ALL, box_doubt, first, logit_doubt, score_doubt
 from shared.model.spec import Preprocessing
 
@@ -49,10 +49,16 @@ def decode_sigmoid(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array
     return _kept(boxes, sigmoid(logits), size, spec)
 
 
-def decode_table(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
-    """Boxes and scores, see Family. Output: (1, N, 4 + classes), probabilities behind the box."""
+def decode_probabilities(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """Boxes and scores, see Family. Output: (1, N, 4 + classes), probabilities behind the box; or these two apart."""
+    return _kept(*_boxes_and_probabilities(outputs), size, spec)
+
+
+def _boxes_and_probabilities(outputs: Outputs) -> tuple[Array, Array]:
+    if len(outputs) > 1:
+        return read_pair(outputs)
     (table,) = outputs.values()
-    return _kept(table[0, :, :4], table[0, :, 4:], size, spec)
+    return table[0, :, :4], table[0, :, 4:]
 
 
 def doubt_softmax(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
@@ -70,10 +76,15 @@ def doubt_sigmoid(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     return first(_box_doubt(boxes, size), logit_doubt(logits), last)
 
 
-def doubt_table(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family."""
-    (table,) = outputs.values()
-    return first(_box_doubt(table[0, :, :4], size), score_doubt(table[0, :, 4:]))
+def doubt_probabilities(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+    """Return what cannot be, see Family: corners are no centres and sizes, and queries have no background."""
+    boxes, scores = _boxes_and_probabilities(outputs)
+    corner = (boxes[:, 2:] >= boxes[:, :2]).all(axis=1).mean() >= NEARLY_ALL
+    background = np.allclose(scores.sum(axis=1), 1, atol=SUM_ROUNDING)
+    return first(
+        score_doubt(scores), _box_doubt(boxes, size), "its boxes are corners, not centre and size" if corner else "",
+        "the scores of each box add up to 1, as with a background" if background else "",
+    )  # fmt: skip
 
 
 def _kept(boxes: Array, scores: Array, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
@@ -118,7 +129,9 @@ def _classes_d_fine(shapes: Shapes, _size: Size, spec: ModelSpec) -> tuple[int, 
     return (columns,) if columns else ()
 
 
-def _classes_table(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes_probabilities(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+    if _columns(shapes):
+        return (_columns(shapes),)
     table = only_table(shapes)
     if table is None or table[0] > MOST_QUERIES or table[0] % QUERIES_STEP or table[1] <= 4:
         return ()
@@ -143,6 +156,6 @@ D_FINE = Family(
     doubt_sigmoid, REMEDY, overlapping=False,
 )  # fmt: skip
 RT_DETR = Family(
-    "rt-detr", PARTS, lambda _size: "one output [1, queries, 4 + classes], all from 0 to 1", _classes_table,
-    decode_table, doubt_table, REMEDY, overlapping=False,
+    "rt-detr", PARTS, lambda _size: "boxes [1, queries, 4] and scores [1, queries, classes], in one output or two",
+    _classes_probabilities, decode_probabilities, doubt_probabilities, REMEDY, overlapping=False,
 )  # fmt: skip

@@ -20,6 +20,9 @@ MOST = 0.9
 ROUNDING = 0.001
 """By how much a probability may miss 0 or 1: half precision does."""
 
+SILENT, LOUD = 0.05, 0.2
+"""What scores of cells that show nothing stay below, and what a typical one never reaches."""
+
 PARTS = 1.5
 """Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
 
@@ -34,13 +37,25 @@ def score_doubt(scores: Array) -> str:
     return ""
 
 
+def tail_doubt(scores: Array) -> str:
+    """Return what keeps the last columns of scores (N, classes) from being scores.
+
+    An angle or key points behind the classes are large in nearly all cells, where the scores before them are nearly 0.
+    """
+    silent = (scores < SILENT).mean(axis=0) >= MOST
+    loud = np.median(scores, axis=0) >= LOUD
+    first_loud = int(np.argmax(loud))
+    tail = loud.any() and first_loud > 0 and loud[first_loud:].all() and silent[:first_loud].all()
+    return "its last numbers are large everywhere, as no score is (an angle, or key points)" if tail else ""
+
+
 def logit_doubt(logits: Array) -> str:
     """Return what keeps numbers from being scores before a sigmoid or softmax."""
     lowest, highest = float(logits.min(initial=0)), float(logits.max(initial=0))
     if not np.isfinite([lowest, highest]).all():
         return "its scores are not finite"
     if lowest >= 0 and highest <= 1 + ROUNDING:
-        return "its scores are probabilities already, where numbers before the sigmoid are expected"
+        return "its scores are probabilities already"
     return ""
 
 

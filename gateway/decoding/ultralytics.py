@@ -12,7 +12,7 @@ import numpy as np
 from gateway.decoding.arithmetic import corners, reaching
 from gateway.decoding.cells import counts
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
-from gateway.decoding.plausibility import PARTS, box_doubt, first, score_doubt
+from gateway.decoding.plausibility import PARTS, box_doubt, first, score_doubt, tail_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def doubt_v5(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
 def doubt_v8(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
     table = _table(outputs, by_column=True)
-    return first(score_doubt(table[:, 4:]), box_doubt(corners(table[:, :2], table[:, 2:4]), size))
+    boxes = corners(table[:, :2], table[:, 2:4])
+    return first(score_doubt(table[:, 4:]), tail_doubt(table[:, 4:]), box_doubt(boxes, size))
 
 
 def doubt_v8_parts(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
@@ -61,7 +62,12 @@ def doubt_v8_parts(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     table = _table(outputs, by_column=True)
     boxes = table[:, :4]
     beyond = "its boxes are no parts of the picture" if not 0 < boxes.max(initial=0) <= PARTS else ""
-    return first(score_doubt(table[:, 4:]), beyond, box_doubt(corners(boxes[:, :2], boxes[:, 2:4]), size, parts=True))
+    return first(
+        score_doubt(table[:, 4:]),
+        tail_doubt(table[:, 4:]),
+        beyond,
+        box_doubt(corners(boxes[:, :2], boxes[:, 2:4]), size, parts=True),
+    )
 
 
 def _table(outputs: Outputs, *, by_column: bool = False) -> Array:

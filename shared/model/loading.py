@@ -102,6 +102,7 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
         raise ModelError(
             f"{name} must have one image input, float32 (1, 3, H, W); it has "
             + ", ".join(f"{tensor} {types.get(tensor)} {shapes.get(tensor)}" for tensor in inputs)
+            + "; export it so"
         )
     layers = []
     names: set[str] = set()

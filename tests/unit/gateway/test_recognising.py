@@ -130,6 +130,7 @@ READ = {
     "d-fine": ({"logits": LOGITS_80, "pred_boxes": repeated(PARTS, 300)}, "person"),
     "detr": ({"logits": softmax_logits(), "pred_boxes": repeated(PARTS, 100)}, "person"),
     "rt-detr": ({"output0": table(300, 84, PARTS, first=(*PARTS, 0.9))}, "person"),
+    "rt-detr, apart": ({"boxes": repeated(PARTS, 300), "scores": scored(300, 80)}, "person"),
     "end2end": ({"output0": finished()}, "class_0"),
     "end2end, seg": (
         {"output0": np.concatenate([finished(), np.ones((1, 30, 32))], axis=2), "output1": PROTOTYPES}, "class_0"
@@ -202,6 +203,12 @@ REFUSED = {
     "a pose that says so": ({"output0": V8}, {"task": "pose"}, r"finds poses \(task pose\); export a detector"),
     "oriented boxes": ({"output0": OBB.transpose(0, 2, 1)}, {}, "not from 0 to 1 but from -0.6"),
     "oriented boxes that say so": ({"output0": V8}, {"task": "obb"}, "finds oriented boxes .*export a detector"),
+    "oriented boxes of one angle": (
+        {"output0": np.concatenate([V8[:, :19], np.full((1, 1, CELLS), 0.4)], axis=1)}, {}, "large everywhere"
+    ),
+    "a pose in parts of the picture": (
+        {"output0": np.concatenate([V8[:, :5], np.full((1, 51, CELLS), 0.5)], axis=1)}, {}, "large everywhere"
+    ),
     "another number of classes": (
         {"output0": V8[:, :20]}, {"names": NAMES}, "yolov8 with 16 classes.*but it has 2 labels"
     ),

@@ -63,9 +63,9 @@ def one(*shape):
         ({"boxes": (1, 4420, 4), "scores": (1, 4420, 2)}, 1, {"ssd"}),
         ({"boxes": (1, 4420, 4), "scores": (1, 4420, 4)}, 3, {"ssd"}),
         ({"boxes": (1, THREE, 4), "scores": (1, THREE, 20)}, 20, {"yolo-nas"}),
-        ({"boxes": (1, 300, 4), "logits": (1, 300, 20)}, 20, {"yolo-nas", "d-fine"}),
+        ({"boxes": (1, 300, 4), "logits": (1, 300, 20)}, 20, {"yolo-nas", "d-fine", "rt-detr"}),
         ({"boxes": (1, 300, 4), "logits": (1, 300, 21)}, 20, {"ssd", "detr"}),
-        ({"dets": (1, 300, 4), "labels": (1, 300, 20)}, 20, {"yolo-nas", "rf-detr"}),
+        ({"dets": (1, 300, 4), "labels": (1, 300, 20)}, 20, {"yolo-nas", "rf-detr", "rt-detr"}),
         (one(1, 300, 4 + 20), 20, {"rt-detr"}),
         (one(1, 300, 6), 20, {"end2end"}),
         (one(1, 300, 6), 2, {"end2end", "rt-detr"}),
@@ -89,7 +89,7 @@ def test_families_are_told_apart_by_shapes_and_labels(shapes, labels, families):
         (one(1, 3 * THREE, 8), {"yolov5"}),
         (one(1, 5, THREE), {"yolov8", "yolov8-parts"}),
         ({"scores": (1, 4420, 2), "boxes": (1, 4420, 4)}, {"ssd", "yolo-nas"}),
-        ({"dets": (1, 300, 4), "labels": (1, 300, 91)}, {"ssd", "yolo-nas", "rf-detr", "detr"}),
+        ({"dets": (1, 300, 4), "labels": (1, 300, 91)}, {"ssd", "yolo-nas", "rf-detr", "detr", "rt-detr"}),
     ],
 )
 def test_without_labels_more_families_can_be_meant_and_the_numbers_must_tell(shapes, families):
