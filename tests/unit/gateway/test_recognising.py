@@ -268,6 +268,10 @@ def test_a_table_that_holds_nothing_for_the_probe_picture_is_one_of_finished_obj
     assert opened(tmp_path, {"output0": np.zeros((1, 300, 6))}).spec.decoder == "end2end"
 
 
+def test_tables_without_rows_hold_nothing(tmp_path):
+    assert seen(opened(tmp_path, {"output": np.zeros((0, 7))})) == ()
+
+
 def test_a_decoder_that_is_named_is_held_against_the_numbers_too(tmp_path):
     model = opened(tmp_path, {"output": GRIDLESS}, {"decoder": "yolov5"})
     assert "its boxes all lie within 0 and 1" in model.unreadable
