@@ -94,6 +94,7 @@ def test_maps_that_only_a_branch_of_the_tail_reads_are_read_by_it():
         for name, op in (("then", "Add"), ("else", "Sub"))
     }
     model.graph.node.extend([
+        helper.make_node("Neg", ["early"], ["side"], "side"),
         helper.make_node("ReduceMax", ["late"], ["peak"], "peak", keepdims=0),
         helper.make_node("Cast", ["peak"], ["condition"], "condition", to=TensorProto.BOOL),
         helper.make_node("If", ["condition"], ["made"], "if", **branches),
