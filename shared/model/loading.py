@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from shared.errors import ModelError
 from shared.model.network import Attribute, Layer, Network, Shape
 from shared.model.ordering import read_by, sort_nodes, subgraphs
-from shared.model.plain import OPSET, known_shapes, opset, plain_form
+from shared.model.plain import OPSET, known_shapes, opset, plain_form, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,12 +50,15 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"model {path} is not complete: {_first_line(error)}") from error
     if model is None:
         raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
+    if model.graph.sparse_initializer:
+        raise ModelError(f"model {path} has sparse weights; export it with dense ones")
     if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
         raise ModelError(f"{path} is not a valid ONNX model: it has names that are not UTF-8")
     try:
         sort_nodes(model.graph)
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
+            sort_nodes(model.graph)
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
@@ -93,9 +96,10 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
     }
     read = {tensor for node in graph.node for tensor in read_by(node)}
     inputs = [value.name for value in graph.input if value.name not in constants and value.name in read]
-    if len(inputs) == 1 and inputs[0] not in shapes:
+    loose = [value.name for value in graph.input if value.name in inputs and _is_loose_picture(value)]
+    if loose:
         raise ModelError(
-            f"{name}: the size of {inputs[0]} is not fixed; export the model with a fixed input size, or give the "
+            f"{name}: the size of {loose[0]} is not fixed; export the model with a fixed input size, or give the "
             'height and width in its description, as "input": [416, 416]'
         )
     if len(inputs) != 1 or not _is_picture(shapes[inputs[0]]) or types[inputs[0]] != "float32":
@@ -126,6 +130,12 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
         if node.input and not subgraphs(node) and all(name in constants for name in node.input if name):
             constants.update(dict.fromkeys(node.output))
     return constants
+
+
+def _is_loose_picture(value: onnx.ValueInfoProto) -> bool:
+    """Whether an input has the four axes of a picture, or none are known, and some are left open."""
+    tensor = value.type.tensor_type
+    return shape_of(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
 
 
 def _is_picture(shape: Shape) -> bool:

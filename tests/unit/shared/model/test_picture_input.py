@@ -148,3 +148,13 @@ def test_what_cannot_be_taken_is_refused_with_the_reason_in_one_short_line(model
         describe(plain_model(model, "mine"), "mine")
     assert len(str(refusal.value)) < 200
     assert "\n" not in str(refusal.value)
+
+
+def test_a_picture_of_open_size_is_what_is_refused_not_the_inputs_besides_it():
+    sizes = helper.make_tensor_value_info("im_shape", TensorProto.FLOAT, ["N", 2])
+    model = model_of(last="image", shape=["N", 3, "H", "W"], others=[sizes], after=[
+        helper.make_node("ReduceSum", ["im_shape"], ["sum"]), helper.make_node("Add", ["made", "sum"], ["t"]),
+    ])  # fmt: skip
+    with pytest.raises(ModelError, match="the size of image is not fixed"):
+        describe(plain_model(model, "mine"), "mine")
+    assert describe(plain_model(model, "mine", (8, 12)), "mine").input_size == (8, 12)
