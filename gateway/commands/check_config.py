@@ -57,7 +57,7 @@ def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
 
 
 def with_model(reading: Reading) -> Reading:
-    """The same, checked against the model that it names; a model that cannot be opened, or not be read, is a mistake."""
+    """The same, checked against the model that it names; one that cannot be opened, or be read, is a mistake."""
     if not reading.model_is_right():
         return reading
     model = reading.configuration.model

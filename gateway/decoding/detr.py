@@ -14,7 +14,7 @@ import numpy as np
 from gateway.decoding.arithmetic import corners, reaching, sigmoid, softmax
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, only_table
 from gateway.decoding.pairs import SUM_ROUNDING, read_pair
-from gateway.decoding.plausibility import NEARLY_ALL, box_doubt, first, logit_doubt, score_doubt
+from gateway.decoding.plausibility import NEARLY_ALL, area_doubt, box_doubt, first, logit_doubt, score_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def _last_is_likeliest(logits: Array) -> bool:
 def _box_doubt(boxes: Array, size: Size) -> str:
     inside = ((boxes >= -1) & (boxes <= 2)).all(axis=1).mean() >= NEARLY_ALL
     beyond = "" if inside else "its boxes are not centre and size in parts of the picture"
-    empty = "" if boxes.any() else "its boxes are all empty, and queries have some"
-    return first(empty, beyond, box_doubt(corners(boxes[:, :2], boxes[:, 2:]), size, parts=True))
+    sides = corners(boxes[:, :2], boxes[:, 2:])
+    return first(beyond, box_doubt(sides, size, parts=True), area_doubt(sides))
 
 
 def _columns(shapes: Shapes) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gateway.decoding.arithmetic import reaching
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, shapes_of
-from gateway.decoding.plausibility import box_doubt, first, score_doubt
+from gateway.decoding.plausibility import area_doubt, box_doubt, first, score_doubt
 from gateway.decoding.ultralytics import PREPROCESSING as RGB_PARTS
 from shared.model.spec import Preprocessing
 
@@ -49,7 +49,7 @@ def doubt_ssd(outputs: Outputs, size: Size, spec: ModelSpec) -> str:
     # Some have a sigmoid for each class; only who names the decoder can say that the first is the background's.
     apart = spec.decoder is None and (np.abs(sums - 1) > SUM_ROUNDING).any()
     return first(
-        score_doubt(scores), box_doubt(boxes, size, parts=True),
+        score_doubt(scores), box_doubt(boxes, size, parts=True), area_doubt(boxes),
         "the scores of a box do not add up to 1, so no background is among them" if apart else "",
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def doubt_ssd(outputs: Outputs, size: Size, spec: ModelSpec) -> str:
 def doubt_yolonas(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: boxes in pixels, probabilities."""
     boxes, scores = read_pair(outputs)
-    return first(score_doubt(scores), box_doubt(boxes, size))
+    return first(score_doubt(scores), box_doubt(boxes, size), area_doubt(boxes))
 
 
 def read_pair(outputs: Outputs) -> tuple[Array, Array]:

@@ -89,6 +89,18 @@ def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
     return ""
 
 
+def area_doubt(boxes: Array) -> str:
+    """Return what keeps boxes (N, 4), left, top, right, bottom, from showing something each: they have no area."""
+    without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= MOST if len(boxes) else False
+    return "its boxes have no area" if without else ""
+
+
+def row_doubt(table: Array) -> str:
+    """Return what keeps rows (N, columns) from being cells, each of which has its numbers: most are 0."""
+    empty = len(table) and (table == 0).all(axis=1).mean() > 0.5
+    return "most of its rows are empty, as of finished detections" if empty else ""
+
+
 def first(*doubts: str) -> str:
     """Return the first doubt that there is."""
     return next(filter(None, doubts), "")

@@ -12,7 +12,7 @@ import numpy as np
 from gateway.decoding.arithmetic import corners, reaching
 from gateway.decoding.cells import counts
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
-from gateway.decoding.plausibility import PARTS, box_doubt, first, score_doubt, tail_doubt
+from gateway.decoding.plausibility import PARTS, box_doubt, first, row_doubt, score_doubt, tail_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def decode_v8_parts(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Arra
 def doubt_v5(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
     table = _table(outputs)
-    return first(box_doubt(corners(table[:, :2], table[:, 2:4]), size), score_doubt(table[:, 4:]))
+    boxes = corners(table[:, :2], table[:, 2:4])
+    return first(row_doubt(table), box_doubt(boxes, size), score_doubt(table[:, 4:]))
 
 
 def doubt_v8(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from gateway.decoding.arithmetic import corners, reaching
 from gateway.decoding.cells import WITH_FINE, cells, count, counts
 from gateway.decoding.family import Array, Family, Outputs, Shapes, Size, only_table
-from gateway.decoding.plausibility import box_doubt, first, score_doubt
+from gateway.decoding.plausibility import box_doubt, first, row_doubt, score_doubt
 from gateway.decoding.ultralytics import PREPROCESSING as RGB_PARTS
 from gateway.decoding.ultralytics import decode_v5, doubt_v5
 from shared.model.spec import Preprocessing
@@ -42,7 +42,7 @@ def doubt(outputs: Outputs, _size: Size, _spec: ModelSpec) -> str:
     (table,) = outputs.values()
     typical = float(np.median(np.abs(table[0, :, :4])))
     far = "" if typical <= LARGEST_IN_STRIDES else f"its boxes are decoded already: they are of order {typical:.3g}"
-    return first(score_doubt(table[0, :, 4:]), far)
+    return first(row_doubt(table[0]), score_doubt(table[0, :, 4:]), far)
 
 
 def doubt_decoded(outputs: Outputs, size: Size, spec: ModelSpec) -> str:

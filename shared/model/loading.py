@@ -59,8 +59,10 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)
             sort_nodes(model.graph)
+        if not all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
+            model = onnx.shape_inference.infer_shapes(model)  # graph editors leave them out, and every runtime takes it
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
     return model
 

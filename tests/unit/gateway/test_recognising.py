@@ -132,6 +132,8 @@ READ = {
     "rt-detr": ({"output0": table(300, 84, PARTS, first=(*PARTS, 0.9))}, "person"),
     "rt-detr, apart": ({"boxes": repeated(PARTS, 300), "scores": scored(300, 80)}, "person"),
     "end2end": ({"output0": finished()}, "class_0"),
+    "end2end, as many as cells": ({"output0": finished(CELLS)}, "class_0"),
+    "end2end, as many as anchors": ({"output0": finished(3 * CELLS)}, "class_0"),
     "end2end, seg": (
         {"output0": np.concatenate([finished(), np.ones((1, 30, 32))], axis=2), "output1": PROTOTYPES}, "class_0"
     ),
@@ -222,6 +224,9 @@ REFUSED = {
         {"boxes": OFFSETS, "scores": np.full((1, CELLS, 2), 0.5)}, {}, "end before they begin.*priors applied"
     ),
     "ssd without anything": ({"boxes": OFFSETS, "scores": 3 * OFFSETS[:, :, :3]}, {}, "not from 0 to 1"),
+    "ssd whose offsets are nothing": (
+        {"boxes": np.zeros((1, CELLS, 4)), "scores": np.full((1, CELLS, 2), 0.5)}, {}, "no area.*priors applied"
+    ),
     "retinaface": (
         {"bbox": OFFSETS, "conf": np.full((1, CELLS, 2), 0.5), "landmark": np.ones((1, CELLS, 10))}, {},
         "without landmarks",
