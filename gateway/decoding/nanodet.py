@@ -151,6 +151,7 @@ NANODET = Family(
     classes=_classes,
     decode=decode,
     doubt=doubt,
+    remedy="export it as its own tools/export_onnx.py does",
 )
 PICODET = Family(
     name="picodet",

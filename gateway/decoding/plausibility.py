@@ -21,7 +21,7 @@ ROUNDING = 0.001
 """By how much a probability may miss 0 or 1: half precision does."""
 
 SILENT, LOUD = 0.05, 0.2
-"""What scores of cells that show nothing stay below, and what a typical one never reaches."""
+"""What a typical score stays below, as most cells show nothing, and what it never reaches."""
 
 PARTS = 1.5
 """Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
@@ -42,8 +42,8 @@ def tail_doubt(scores: Array) -> str:
 
     An angle or key points behind the classes are large in nearly all cells, where the scores before them are nearly 0.
     """
-    silent = (scores < SILENT).mean(axis=0) >= MOST
-    loud = np.median(scores, axis=0) >= LOUD
+    typical = np.median(scores, axis=0)
+    silent, loud = typical < SILENT, typical >= LOUD
     first_loud = int(np.argmax(loud))
     tail = loud.any() and first_loud > 0 and loud[first_loud:].all() and silent[:first_loud].all()
     return "its last numbers are large everywhere, as no score is (an angle, or key points)" if tail else ""

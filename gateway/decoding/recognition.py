@@ -32,11 +32,11 @@ FAMILIES = {
 }  # fmt: skip
 """Every family that is known, by the name that a description gives it as its decoder."""
 
-OUTPUTS_SHOWN = 4
+OUTPUTS_SHOWN = 3
 """Outputs that a message names; of more, as a head for each stride has them, the number tells enough."""
 
 LOOKS_SHOWN = 2
-"""Families that a message names, and what keeps outputs from being theirs."""
+"""Families that a message names."""
 
 
 def output_shapes(network: Network) -> Shapes:
@@ -103,10 +103,9 @@ def choose(families: Sequence[Family], outputs: Outputs, input_size: Size, spec:
     if left:
         raise ModelError(f"model {spec.name}: its outputs, {found}, could be of {_names(left)}; write one of them as "
                          '"decoder", and its "labels", into its description')  # fmt: skip
-    seen = "; ".join(list(dict.fromkeys(doubts.values()))[:LOOKS_SHOWN])
     remedy = next((family.remedy for family in families if family.remedy != USUAL_REMEDY), USUAL_REMEDY)
     raise ModelError(f"model {spec.name}: its outputs, {found}, look like those of {_names(families[:LOOKS_SHOWN])}, "
-                     f"but {seen}; {remedy}")  # fmt: skip
+                     f"but {doubts[families[0].name]}; {remedy}")  # fmt: skip
 
 
 def classes_of(family: Family, shapes: Shapes, input_size: Size, spec: ModelSpec) -> int:

@@ -96,8 +96,13 @@ def _classes_v8(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int
     if found is None:
         return ()
     (_, rows, columns), masks = shapes[found[0]], found[1]
-    # More classes than cells is a table that lies on its side.
-    return (rows - masks - 4,) if 4 < rows - masks <= columns and columns in counts(input_size) else ()
+    return (rows - masks - 4,) if rows - masks > 4 and columns in counts(input_size) else ()
+
+
+def _classes_v8_parts(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+    classes = _classes_v8(shapes, input_size, spec)
+    # More classes than cells: rather a table on its side, of a family whose numbers are all from 0 to 1 undecoded.
+    return tuple(number for number in classes if number + 4 <= max(shape[-1] for shape in shapes.values()))
 
 
 def _look_v5(input_size: Size) -> str:
@@ -119,4 +124,6 @@ DETECTING = "export a detector (task detect) with its boxes decoded"
 
 YOLOV5 = Family("yolov5", PREPROCESSING, _look_v5, _classes_v5, decode_v5, doubt_v5, WITH_GRID)
 YOLOV8 = Family("yolov8", PREPROCESSING, _look_v8, _classes_v8, decode_v8, doubt_v8, DETECTING)
-YOLOV8_PARTS = Family("yolov8-parts", PREPROCESSING, _look_v8, _classes_v8, decode_v8_parts, doubt_v8_parts, DETECTING)
+YOLOV8_PARTS = Family(
+    "yolov8-parts", PREPROCESSING, _look_v8, _classes_v8_parts, decode_v8_parts, doubt_v8_parts, DETECTING
+)

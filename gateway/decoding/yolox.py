@@ -72,6 +72,7 @@ def _look(input_size: Size) -> str:
 
 
 PREPROCESSING = Preprocessing(channels="bgr", std=(1.0, 1.0, 1.0), fill=114, align="top-left")
-YOLOX = Family("yolox", PREPROCESSING, _look, _classes, decode, doubt)
+REMEDY = "export it as its own tools/export_onnx.py does"
+YOLOX = Family("yolox", PREPROCESSING, _look, _classes, decode, doubt, REMEDY)
 YOLOX_DECODED = Family("yolox-decoded", PREPROCESSING, _look, _classes, decode_v5, doubt_decoded)
 YOLOV6 = Family("yolov6", RGB_PARTS, _look, _classes, decode_v5, doubt_v6)

@@ -99,6 +99,9 @@ def nanodet(scores, boxes, strides=(8, 16, 32)):
 
 READ = {
     "yolov8": ({"output0": V8}, "person"),
+    "yolov8, more classes than cells": (
+        {"output0": table(CELLS, 95, CENTRE, first=(*CENTRE, 0.9)).transpose(0, 2, 1)}, "class_0"
+    ),
     "yolov8, P2 to P5": (
         {"output0": table(256 + CELLS, 84, CENTRE, first=(*CENTRE, 0.9)).transpose(0, 2, 1)}, "person"
     ),
@@ -214,7 +217,7 @@ REFUSED = {
     "another number of classes": (
         {"output0": V8[:, :20]}, {"names": NAMES}, "yolov8 with 16 classes.*but it has 2 labels"
     ),
-    "yolov5 without its grid": ({"output": GRIDLESS}, {}, "of yolov5, but its boxes all lie within 0 and 1.*export.py"),
+    "yolov5 without its grid": ({"output": GRIDLESS}, {}, "of yolov5 or yolov8, but its boxes all lie within 0 and 1.*export.py"),
     "yolov5's heads": ({"a": np.ones((1, 3, 8, 8, 85)), "b": np.ones((1, 3, 4, 4, 85))}, {}, "export.py, without"),
     "yolov8's heads": ({"a": np.ones((1, 144, 8, 8)), "b": np.ones((1, 144, 4, 4))}, {}, "boxes decoded"),
     "yolov8 before its decoding": (

@@ -210,7 +210,7 @@ def test_unknown_outputs_are_refused_with_what_was_found_and_where_to_read_on():
 
 
 def test_of_many_outputs_a_few_are_named():
-    with pytest.raises(ModelError, match=r"out_3 \[2, 9\] and 5 more \(input"):
+    with pytest.raises(ModelError, match=r"out_2 \[2, 9\] and 6 more \(input"):
         families_of({f"out_{number}": (2, 9) for number in range(9)}, SIZE, spec_of())
 
 
