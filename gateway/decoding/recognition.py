@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from gateway.decoding.anchors import DARKNET
 from gateway.decoding.detr import D_FINE, DETR, RF_DETR, RT_DETR
 from gateway.decoding.family import ANY_NUMBER, COCO_CLASSES, USUAL_REMEDY, settle, shapes_of
-from gateway.decoding.finished import APART, FINISHED, PADDLE
+from gateway.decoding.finished_lists import DETECTIONS, MMDEPLOY
+from gateway.decoding.finished_tables import END2END, PADDLE
 from gateway.decoding.nanodet import NANODET, PICODET
 from gateway.decoding.pairs import SSD, YOLO_NAS
 from gateway.decoding.strangers import remedy_for
@@ -27,7 +28,7 @@ FAMILIES = {
     family.name: family
     for family in (
         NANODET, DARKNET, YOLOX, YOLOX_DECODED, YOLOV5, YOLOV6, YOLOV8, YOLOV8_PARTS, YOLO_NAS, SSD, RF_DETR, D_FINE,
-        DETR, RT_DETR, FINISHED, APART, PADDLE, PICODET, YUNET,
+        DETR, RT_DETR, END2END, DETECTIONS, PADDLE, MMDEPLOY, PICODET, YUNET,
     )
 }  # fmt: skip
 """Every family that is known, by the name that a description gives it as its decoder."""
@@ -121,23 +122,23 @@ def describe_outputs(shapes: Shapes, input_size: Size) -> str:
 
 
 def _named(name: str, shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
-    found = describe_outputs(shapes, input_size)
+    """The family of this name; called for every frame, so messages are made when they are needed."""
     named = FAMILIES.get(name)
     if named is None:
         raise ModelError(
             f"model {spec.name}: decoder {name!r} is unknown (known: {', '.join(FAMILIES)}); "
-            f"name one in its description, for these outputs: {found}"
+            f"name one in its description, for these outputs: {describe_outputs(shapes, input_size)}"
         )
     classes = named.classes(shapes, input_size, spec)
     if not classes:
         raise ModelError(
             f"model {spec.name}: its outputs are not those of decoder {named.name}: "
-            f"expected {named.look(input_size)}; found {found}"
+            f"expected {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
         )
     if spec.labels and not {len(spec.labels), ANY_NUMBER}.intersection(classes):
         raise ModelError(
-            f"model {spec.name}: it has {len(spec.labels)} labels, but its outputs hold "
-            f"{_either(classes)} classes for decoder {named.name}: {named.look(input_size)}; found {found}"
+            f"model {spec.name}: it has {len(spec.labels)} labels, but its outputs hold {_either(classes)} classes for "
+            f"decoder {named.name}: {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
         )
     return named
 

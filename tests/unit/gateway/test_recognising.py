@@ -149,6 +149,13 @@ READ = {
         {"num_dets": np.array([[1]], np.int32), "det_boxes": repeated(BOX, 9), "det_scores": np.full((1, 9), 0.9),
          "det_classes": np.zeros((1, 9), np.int32)}, "class_0"
     ),
+    "detections, four": (
+        {"boxes": repeated(BOX, 4), "classes": np.zeros((1, 4), np.int64), "scores": scored(4, 1)[:, :, 0]}, "class_0"
+    ),
+    "mmdeploy": (
+        {"dets": np.concatenate([repeated(BOX, 9), scored(9, 1)], axis=2), "labels": np.zeros((1, 9), np.int64)},
+        "class_0",
+    ),
     "paddle": (
         {"fetch_name_0": np.array([[0, 0.9, *BOX], [-1, -1, 0, 0, 0, 0]]), "fetch_name_1": np.array([1], np.int32)},
         "class_0",
@@ -217,7 +224,9 @@ REFUSED = {
     "another number of classes": (
         {"output0": V8[:, :20]}, {"names": NAMES}, "yolov8 with 16 classes.*but it has 2 labels"
     ),
-    "yolov5 without its grid": ({"output": GRIDLESS}, {}, "of yolov5 or yolov8, but its boxes all lie within 0 and 1.*export.py"),
+    "yolov5 without its grid": (
+        {"output": GRIDLESS}, {}, "of yolov5 or yolov8, but its boxes all lie within 0 and 1.*export.py"
+    ),
     "yolov5's heads": ({"a": np.ones((1, 3, 8, 8, 85)), "b": np.ones((1, 3, 4, 4, 85))}, {}, "export.py, without"),
     "yolov8's heads": ({"a": np.ones((1, 144, 8, 8)), "b": np.ones((1, 144, 4, 4))}, {}, "boxes decoded"),
     "yolov8 before its decoding": (
