@@ -158,3 +158,22 @@ def test_a_picture_of_open_size_is_what_is_refused_not_the_inputs_besides_it():
     with pytest.raises(ModelError, match="the size of image is not fixed"):
         describe(plain_model(model, "mine"), "mine")
     assert describe(plain_model(model, "mine", (8, 12)), "mine").input_size == (8, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "value"),
+    [
+        ("im_shape", ["N", 2], [[8, 12]]),
+        ("image_shape", [1, 2], [[8, 12]]),
+        ("orig_target_sizes", [1, 2], [[12, 8]]),
+        ("scale_factor", [1, 2], [[1, 1]]),
+        ("pixel_mask", [1, 8, 12], np.ones((1, 8, 12))),
+        ("pixel_mask", ["N", "H", "W"], np.ones((1, 8, 12))),
+    ],
+)
+def test_inputs_besides_the_picture_get_what_they_mean(name, shape, value):
+    other = helper.make_tensor_value_info(name, TensorProto.INT64, shape)
+    form = picture_form(model_of(last="image", others=[other], after=[helper.make_node("Abs", [name], ["made_too"])]))
+    assert form is not None
+    np.testing.assert_array_equal(form.others[name], value)
+    assert form.others[name].dtype == np.int64
