@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
+from gateway.convolutions import refuse_without_convolution
 from gateway.decoding.metadata import read_metadata
 from gateway.recognising import recognise
 from shared.errors import ConfigurationError, ModelError
@@ -71,40 +72,13 @@ def open_model(name: str, weights: Path | None = None) -> Model:
     said = read_metadata({entry.key: entry.value for entry in original.metadata_props})
     proto = plain_model(original, spec.name, spec.input or said.size)
     network = describe(proto, spec.name)
-    _refuse_without_convolution(network, {node.domain for node in proto.graph.node})
+    refuse_without_convolution(network, {node.domain for node in proto.graph.node})
     return _recognised(spec, original, proto, network)
 
 
 def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
     found = recognise(spec, proto, network)
     return Model(found.spec, original, proto, network, found.outputs, found.unreadable)
-
-
-BY_ONNXRUNTIME = "was optimised by onnxruntime, whose own layers are not tiled; use the file that it was made of"
-BLOCKED_DOMAIN = "com.microsoft.nchwc"
-"""Layers of onnxruntime on maps of another layout, which only the processor knows that they were made for."""
-
-NO_CONVOLUTION = {
-    "ConvInteger": "is quantised dynamically: its scales are computed from the whole picture, so no tile has them; "
-    "use the float model, or make an int8 one of it with deepthings quantize",
-    "QLinearConv": "is quantised in the QOperator format, which is not tiled; quantise it in the QDQ format, or with "
-    "deepthings quantize",
-    "FusedConv": BY_ONNXRUNTIME,
-    "NhwcFusedConv": BY_ONNXRUNTIME,
-}
-"""What stands in the place of convolutions in files that have none, and what to do then."""
-
-
-def _refuse_without_convolution(network: Network, domains: set[str]) -> None:
-    if BLOCKED_DOMAIN in domains:
-        raise ModelError(f"{network.name} {BY_ONNXRUNTIME}")
-    ops = {layer.op for layer in network.layers}
-    if "Conv" in ops and "ConvInteger" not in ops:
-        return
-    for op, reason in NO_CONVOLUTION.items():
-        if op in ops:
-            raise ModelError(f"{network.name} {reason}")
-    raise ModelError(f"{network.name} has no convolution: there is nothing in it to compute tile by tile")
 
 
 def _description(path: Path) -> ModelSpec:

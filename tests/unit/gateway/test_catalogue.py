@@ -200,6 +200,18 @@ def test_a_model_of_convolutions_that_are_not_tiled_is_refused_with_the_reason(t
     assert len(str(refusal.value)) < 250
 
 
+def test_a_network_that_is_quantised_dynamically_from_some_layer_on_is_cut_before_it(tmp_path):
+    conv = helper.make_node("Conv", ["image", "first_kernel"], ["first"], "first", kernel_shape=[1, 1])
+    constants = [
+        numpy_helper.from_array(np.ones((3, 3, 1, 1), np.float32), "first_kernel"),
+        numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
+    ]
+    nodes = [conv, *dynamically_quantised("first")]
+    model = written(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
+    (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
+    assert choose_cut(open_model(str(tmp_path / "mine.onnx")), None, Grid(2, 2)) == ("first",)
+
+
 def test_a_cut_may_be_named_by_its_layer(nanodet):
     layer = nanodet.network.producers["concat_28"]
     assert choose_cut(nanodet, layer.name, Grid(3, 3)) == ("concat_28",)
