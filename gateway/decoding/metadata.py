@@ -14,6 +14,8 @@ LARGEST_TEXT_BYTES = 64 * 1024
 """Text of a property that is read: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
 
 MOST_NAMES = 2000
+LONGEST_NAME = 100
+"""Characters of a label that are kept: they go into every message about it."""
 
 OTHER_TASKS = {
     "pose": "finds poses",
@@ -76,7 +78,7 @@ def _names(text: str) -> tuple[str, ...]:
     if not isinstance(said, dict):
         return ()
     try:
-        by_number = {int(number): str(name).strip() for number, name in said.items()}
+        by_number = {int(number): " ".join(str(name).split())[:LONGEST_NAME] for number, name in said.items()}
     except (TypeError, ValueError):
         return ()
     if not by_number or min(by_number) < 0 or max(by_number) >= MOST_NAMES:

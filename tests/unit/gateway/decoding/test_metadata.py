@@ -15,6 +15,8 @@ from gateway.decoding.metadata import LARGEST_TEXT_BYTES, Metadata, read_metadat
         ('["person", "dog"]', ("person", "dog")),
         ("{1: 'dog'}", ("class_0", "dog")),
         ("{0: ' cat '}", ("cat",)),
+        (r"{0: 'big\ncat'}", ("big cat",)),
+        (str({0: "x" * 500}), ("x" * 100,)),
         ("", ()),
         ("person, dog", ()),
         ("{0: open('/etc/passwd')}", ()),
