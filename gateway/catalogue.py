@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import onnx
 
-from gateway.decoding.recognition import family_of, named_decoder, output_shapes, recognise
+from gateway.convolutions import refuse_without_convolution
+from gateway.decoding.metadata import read_metadata
+from gateway.recognising import recognise
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
 from shared.model.darknet import load_darknet
 from shared.model.loading import describe, load_onnx, plain_model
-from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing, read_spec
+from shared.model.spec import CompleteSpec, ModelSpec, read_spec
 
 if TYPE_CHECKING:
+    from gateway.decoding.family import Shapes
     from shared.ftp.grid import Grid
     from shared.model.network import Network
 
@@ -25,12 +28,17 @@ DEFAULT_MODEL = "nanodet-g"
 
 @dataclass(slots=True)
 class Model:
-    """A loaded model and what must be known to use it: the file as it was, and the same in plain form."""
+    """A loaded model and what must be known to use it: the file as it was, and the same in plain form.
+
+    `outputs` are the shapes of its outputs; `unreadable` is why no decoder reads them, "" when one does.
+    """
 
     spec: CompleteSpec
     original: onnx.ModelProto
     proto: onnx.ModelProto
     network: Network
+    outputs: Shapes = field(default_factory=dict)
+    unreadable: str = ""
 
     def forget_weights(self) -> None:
         """Let go of the weights, which are large, once programs and sessions have what they need of them."""
@@ -61,11 +69,16 @@ def open_model(name: str, weights: Path | None = None) -> Model:
         )
     spec = _description(path)
     original = load_onnx(path.parent / spec.file)
-    proto = plain_model(original, spec.name, spec.input)
+    said = read_metadata({entry.key: entry.value for entry in original.metadata_props})
+    proto = plain_model(original, spec.name, spec.input or said.size)
     network = describe(proto, spec.name)
-    if not any(layer.op == "Conv" for layer in network.layers):
-        raise ModelError(f"{spec.name} has no convolution: there is nothing in it to compute tile by tile")
-    return Model(complete(spec, network), original, proto, network)
+    refuse_without_convolution(network, {node.domain for node in proto.graph.node})
+    return _recognised(spec, original, proto, network)
+
+
+def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
+    found = recognise(spec, proto, network)
+    return Model(found.spec, original, proto, network, found.outputs, found.unreadable)
 
 
 def _description(path: Path) -> ModelSpec:
@@ -79,7 +92,7 @@ def _open_darknet(cfg: Path, weights: Path) -> Model:
     spec = _description(cfg)
     said = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
     network = describe(darknet.model, spec.name)
-    return Model(complete(spec.model_copy(update=said), network), darknet.model, darknet.model, network)
+    return _recognised(spec.model_copy(update=said), darknet.model, darknet.model, network)
 
 
 def _names(cfg: Path) -> tuple[str, ...]:
@@ -90,20 +103,6 @@ def _names(cfg: Path) -> tuple[str, ...]:
         return ()
     except UnicodeDecodeError as error:
         raise ModelError(f"{cfg.with_suffix('.names')} is not a list of labels: {error}") from error
-
-
-def complete(spec: ModelSpec, network: Network) -> CompleteSpec:
-    """Add to a description what it leaves to be recognised by the network's outputs, as far as they can be.
-
-    Raises ModelError when it names a decoder that does not fit them.
-    """
-    find = recognise if named_decoder(spec) is None else family_of
-    family = find(output_shapes(network), network.input_size, spec)
-    usual = Preprocessing() if family is None else family.preprocessing
-    said = dict(spec)
-    said["decoder"] = None if family is None else family.name
-    said["preprocessing"] = spec.preprocessing or usual
-    return CompleteSpec(**said)
 
 
 def choose_cut(model: Model, asked: str | None, grid: Grid) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from gateway.decoding import Candidates, decode
+from gateway.decoding.labels import label_of
 from gateway.decoding.recognition import family_of, output_shapes
 from shared.errors import ModelError
 from shared.finite import all_finite
@@ -42,7 +43,7 @@ class Findings:
 class Detector:
     """Everything behind the cut. Not safe for several threads at once.
 
-    Raises ModelError when it is made and no decoder fits the network's outputs.
+    Raises ModelError when it is made and no decoder reads the network's outputs.
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
@@ -50,7 +51,11 @@ class Detector:
         self._cut = partitioned.stage.cut
         self._input_size = partitioned.model.network.input_size
         self._broken_seen = False
-        family_of(output_shapes(partitioned.model.network), self._input_size, self._spec)
+        model = partitioned.model
+        if model.unreadable:
+            raise ModelError(model.unreadable)
+        family = family_of(model.outputs or output_shapes(model.network), self._input_size, self._spec)
+        self._overlapping = family.overlapping
         self._tail = partitioned.tail(threads)
 
     def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
@@ -73,7 +78,8 @@ class Detector:
                 "rightly? (told once)",
                 self._spec.name, candidates.broken,
             )  # fmt: skip
-        objects = self._objects(candidates, suppress(candidates, self._spec.iou_threshold), letterbox)
+        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_of(candidates)
+        objects = self._objects(candidates, kept, letterbox)
         return Findings(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
 
     def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
@@ -81,10 +87,12 @@ class Detector:
         objects = []
         for number, box in zip(kept, boxes.tolist(), strict=True):
             left, top, right, bottom = (round(value, 1) for value in box)
+            if right <= left or bottom <= top:  # it lies beside the picture, or is thinner than can be told
+                continue
             width, height = letterbox.image_width, letterbox.image_height
             objects.append(
                 DetectedObject(
-                    label=self._label(int(candidates.classes[number])),
+                    label=label_of(int(candidates.classes[number]), self._spec.labels),
                     score=round(float(candidates.scores[number]), 4),
                     box=(left, top, right, bottom),
                     box_rel=(
@@ -97,8 +105,11 @@ class Detector:
             )
         return tuple(objects)
 
-    def _label(self, number: int) -> str:
-        return self._spec.labels[number] if self._spec.labels else str(number)
+
+def best_of(candidates: Candidates) -> list[int]:
+    """Return the best candidates of a family whose boxes are one for each object, best first."""
+    order = np.argsort(-candidates.scores, kind="stable")[:OBJECTS_CAP]
+    return [int(number) for number in order]
 
 
 def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:

@@ -23,6 +23,8 @@ from shared.ftp.cuts import deepest_cut
 from shared.ftp.merge import Map, MergedMaps
 from shared.ftp.operators import refuse_untileable
 from shared.model.cutting import head_model, tail_model, with_outputs
+from shared.model.picture_input import picture_form
+from shared.model.precision import in_single_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,22 +159,26 @@ def _part(array: Array, region: Region) -> Array:
 class WholeHead:
     """Runs the head as one big machine does: the reference that tiles are compared with.
 
-    Nothing of the partitioning is in it: the layers of the user's own file, in its own form.
+    Nothing of the partitioning is in it: the layers of the user's own file, in its own form; one in half precision is
+    computed in single precision, as its tiles are.
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
         model = partitioned.model
-        self._input = model.network.input
         self._cut = partitioned.cut
         self._preprocessing = partitioned.spec.preprocessing
         made = {name for node in model.original.graph.node for name in node.output}
-        source = model.original if made.issuperset(self._cut) else model.proto
+        source = in_single_precision(model.original) if made.issuperset(self._cut) else model.proto
+        form = picture_form(source, model.network.input_size)
+        assert form is not None, "the model has been opened"
+        self._form = form
         self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
 
     def run(self, pixels: Pixels) -> list[Map]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
-        outputs = self._session.run({self._input: normalise(pixels, self._preprocessing)})
-        return [outputs[tensor] for tensor in self._cut]
+        feeds = self._form.feeds(normalise(pixels, self._preprocessing))
+        outputs = self._session.run({name: feeds[name] for name in self._session.inputs})
+        return [outputs[tensor][:1] for tensor in self._cut]
 
 
 @dataclass(frozen=True, slots=True)

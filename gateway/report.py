@@ -108,7 +108,10 @@ class Memory(Figures):
 
 
 class PlanReport(Figures):
-    """A model at a grid: all cuts, from the first layer on, and the memory that the chosen one needs."""
+    """A model at a grid: all cuts, from the first layer on, and the memory that the chosen one needs.
+
+    `unreadable` is why no decoder reads its outputs, "" when one does.
+    """
 
     model: str
     input: tuple[int, int]
@@ -117,6 +120,7 @@ class PlanReport(Figures):
     total_macs: int
     cuts: tuple[CutFigures, ...]
     memory: Memory
+    unreadable: str = ""
 
     @property
     def chosen(self) -> CutFigures:
@@ -138,6 +142,7 @@ def report_on(partitioned: PartitionedModel, *, measured: bool = False) -> PlanR
         total_macs=total,
         cuts=_cuts(network, stage, total),
         memory=Memory(analytic=_analytic(network, stage), measured=_measured(partitioned) if measured else None),
+        unreadable=partitioned.model.unreadable,
     )
 
 

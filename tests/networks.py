@@ -120,3 +120,38 @@ def written(nodes, weights, inputs, outputs) -> onnx.ModelProto:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
     model.ir_version = 10
     return model
+
+
+def detector_of(tables, size=(64, 64), metadata=None) -> onnx.ModelProto:
+    """A network of one convolution whose outputs are these arrays by name, whatever the picture shows."""
+    random = np.random.default_rng(1)
+    constants: dict[str, np.ndarray] = {
+        "kernel": (random.standard_normal((4, 3, 3, 3)) * 0.1).astype(np.float32),
+        "nothing": np.array(0, np.float32),
+        "all": np.array([-1], np.int64),
+        "one": np.array(0, np.int64),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["conv"], "conv", kernel_shape=[3, 3], strides=[4, 4],
+                         pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["conv"], ["map"], "map"),
+        helper.make_node("Reshape", ["map", "all"], ["flat"], "flat"),
+        helper.make_node("Gather", ["flat", "one"], ["cell"], "cell"),
+        helper.make_node("Mul", ["cell", "nothing"], ["zero"], "zero"),
+    ]  # fmt: skip
+    outputs = []
+    for name, table in tables.items():
+        array = np.asarray(table)
+        array = array.astype(np.float32) if array.dtype == np.float64 else array
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        constants[f"{name}.table"] = array
+        nodes.append(helper.make_node("Cast", ["zero"], [f"{name}.zero"], f"{name}.zero", to=kind))
+        nodes.append(helper.make_node("Add", [f"{name}.table", f"{name}.zero"], [name], name))
+        outputs.append(helper.make_tensor_value_info(name, kind, array.shape))
+    graph = helper.make_graph(
+        nodes, "detector", [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, *size))], outputs,
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, dict(metadata or {}))
+    return model

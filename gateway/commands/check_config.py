@@ -57,14 +57,17 @@ def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
 
 
 def with_model(reading: Reading) -> Reading:
-    """The same, checked against the model that it names; a model that cannot be opened is a mistake."""
+    """The same, checked against the model that it names; one that cannot be opened, or be read, is a mistake."""
     if not reading.model_is_right():
         return reading
     model = reading.configuration.model
     try:
-        return reading.with_labels(open_model(model.path, model.weights).spec.labels)
+        opened = open_model(model.path, model.weights)
     except (ConfigurationError, ModelError) as error:
         return reading.with_mistake(("model", "path"), str(error))
+    if opened.unreadable:
+        return reading.with_mistake(("model", "path"), opened.unreadable)
+    return reading.with_labels(opened.spec.labels)
 
 
 def _fields(mistake: Mistake) -> dict[str, object]:

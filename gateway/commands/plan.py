@@ -14,6 +14,7 @@ from camera_sources.source import FOOTAGE
 from gateway.annotation import write_picture
 from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
+from gateway.commands.wording import reading
 from gateway.partitioned import PartitionedModel
 from gateway.plan_picture import draw_plan
 from gateway.report import PlanReport, report_on
@@ -56,6 +57,7 @@ def command(
         console = Console()
         width = console.width if console.is_terminal else PIPE_WIDTH
         Console(width=width, highlight=False).print(render(report, width))
+        print(f"\n{reading(partitioned.model)}")
 
 
 def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:

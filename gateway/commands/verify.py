@@ -13,6 +13,7 @@ from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, method_option, model_option, weights_option
+from gateway.commands.wording import reading
 from gateway.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option
 from shared.errors import DeepThingsError
@@ -61,6 +62,7 @@ def command(
         "engine": engine,
         "max_abs_diff": difference.max_abs_diff,
         "map_std": difference.map_std,
+        "unreadable": partitioned.model.unreadable,
     }
     if as_json:
         print(json.dumps(report))
@@ -69,6 +71,7 @@ def command(
             f"{partitioned.spec.name}, {layers} layers up to {', '.join(stage.cut)} in {stage.grid} tiles: "
             f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
+        print(reading(partitioned.model))
     if not difference.exact:
         raise DeepThingsError(
             f"the tiles are not exact: they differ by {difference.max_abs_diff:.3g}; please report this with the model"

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gateway.decoding.family import shapes_of
 from gateway.decoding.recognition import family_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gateway.decoding.family import Array
-    from shared.ftp.merge import Map
+    from gateway.decoding.family import Array, Outputs
     from shared.model.spec import ModelSpec
 
 LARGEST_PX = 1e6
@@ -36,10 +34,9 @@ class Candidates:
     broken: int = 0
 
 
-def decode(outputs: Mapping[str, Map], input_size: tuple[int, int], spec: ModelSpec) -> Candidates:
+def decode(outputs: Outputs, input_size: tuple[int, int], spec: ModelSpec) -> Candidates:
     """Everything that reaches the score threshold. Raises ModelError when no decoder fits, see family_of."""
-    shapes = {name: value.shape for name, value in outputs.items()}
-    family = family_of(shapes, input_size, spec)
+    family = family_of(shapes_of(outputs), input_size, spec)
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is dropped below
         boxes, table = family.decode(outputs, input_size, spec)
         sizes = boxes[:, 2:] - boxes[:, :2]

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.decoding.arithmetic import corners, reaching, sigmoid, softmax
-from gateway.decoding.family import Array, Family, Shapes, Size
+from gateway.decoding.family import Array, Family, Outputs, Shapes, Size
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from shared.ftp.merge import Map
     from shared.model.spec import AnchorHead, ModelSpec
 
 BEFORE_CLASSES = 5
 """Channels of an anchor: centre x and y in its cell, logarithms of width and height by the anchor's, objectness."""
 
 
-def decode(outputs: Mapping[str, Map], input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
     """Boxes and scores, see Family. Outputs: for each head a map as AnchorHead describes it."""
     found = [_decode_head(outputs[head.output][0], head, input_size, spec.score_threshold) for head in spec.heads]
     return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
@@ -43,6 +40,12 @@ def _decode_head(head_map: Array, head: AnchorHead, input_size: Size, threshold:
     return corners(centres, sizes), likely * sigmoid(values[:, 4:5])
 
 
+def doubt(outputs: Outputs, _size: Size, spec: ModelSpec) -> str:
+    """Return what cannot be, see Family: any finite number can."""
+    finite = all(np.isfinite(outputs[head.output]).all() for head in spec.heads)
+    return "" if finite else "its outputs are not finite"
+
+
 def _classes(shapes: Shapes, _size: Size, spec: ModelSpec) -> tuple[int, ...]:
     found = set()
     for head in spec.heads:
@@ -63,4 +66,5 @@ DARKNET = Family(
     look=_look,
     classes=_classes,
     decode=decode,
+    doubt=doubt,
 )

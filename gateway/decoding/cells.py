@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 STRIDES = (8, 16, 32)
 STRIDES_TO_64 = (8, 16, 32, 64)
 
+USUAL = (STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
+         (8, 16, 32, 64, 128), (32,), (16,), (8,))  # fmt: skip
+"""Strides of public detectors, likeliest first: P6 heads reach to 64, P2 heads for small objects begin at 4."""
+
+WITH_FINE = USUAL[:4]
+"""Those of detectors that are decoded here, from the finest strides on: fewer cells are more often something else's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -28,9 +35,9 @@ def count(input_size: Size, strides: tuple[int, ...]) -> int:
     return sum(-(-input_size[0] // stride) * -(-input_size[1] // stride) for stride in strides)
 
 
-def counts(input_size: Size) -> dict[int, tuple[int, ...]]:
+def counts(input_size: Size, usual: tuple[tuple[int, ...], ...] = USUAL) -> dict[int, tuple[int, ...]]:
     """The usual strides by the number of cells that they make."""
-    return {count(input_size, strides): strides for strides in (STRIDES, STRIDES_TO_64)}
+    return {count(input_size, strides): strides for strides in reversed(usual)}
 
 
 @lru_cache(maxsize=4)  # a process decodes one model; tests and benchmarks a few

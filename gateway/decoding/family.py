@@ -4,41 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.ftp.merge import Map
     from shared.model.spec import ModelSpec, Preprocessing
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+Outputs = Mapping[str, np.ndarray[tuple[int, ...], np.dtype[Any]]]
 Shapes = Mapping[str, tuple[int, ...]]
 Size = tuple[int, int]
 
 COCO_CLASSES = 80
 """What public detectors are trained on, so the first guess where no labels tell how many classes there are."""
 
+ANY_NUMBER = 0
+"""In the place of a number of classes: outputs that name the class of a box can hold any."""
+
+
+USUAL_REMEDY = "export it as docs/models.md shows"
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
     """Detectors whose outputs are read in one way. Sizes are (height, width) of the input, in pixels.
 
-    `look` says how the outputs look for an input size. `classes` tells how many classes outputs of such shapes can
+    `look` says how the outputs look for an input size. `classes` returns how many classes outputs of such shapes can
     hold, likeliest first; none: they are not of this family. `decode` makes boxes, float32 (N, 4) as left, top, right,
     bottom in input pixels, and scores, float32 (N, classes), of all cells where one is not below the threshold.
+
+    `doubt` returns what in the outputs for a picture cannot be of this family, empty when all of it can; `remedy` is
+    what to do then. `overlapping`: several boxes are made for one object, so all but the best must be suppressed.
     """
 
     name: str
     preprocessing: Preprocessing
     look: Callable[[Size], str]
     classes: Callable[[Shapes, Size, ModelSpec], tuple[int, ...]]
-    decode: Callable[[Mapping[str, Map], Size, ModelSpec], tuple[Array, Array]]
+    decode: Callable[[Outputs, Size, ModelSpec], tuple[Array, Array]]
+    doubt: Callable[[Outputs, Size, ModelSpec], str]
+    remedy: str = USUAL_REMEDY
+    overlapping: bool = True
 
 
 def settle(possible: tuple[int, ...], spec: ModelSpec) -> int:
     """The number of classes: as many as there are labels, else COCO's, else the likeliest."""
     return next((number for number in (len(spec.labels), COCO_CLASSES) if number in possible), possible[0])
+
+
+def shapes_of(outputs: Outputs) -> Shapes:
+    """Return the shapes of outputs by name."""
+    return {name: value.shape for name, value in outputs.items()}
 
 
 def only_table(shapes: Shapes) -> tuple[int, int] | None:
@@ -47,3 +64,37 @@ def only_table(shapes: Shapes) -> tuple[int, int] | None:
         return None
     (shape,) = shapes.values()
     return (shape[1], shape[2]) if len(shape) == 3 and shape[0] == 1 else None
+
+
+def masked_table(shapes: Shapes) -> tuple[str, int] | None:
+    """Return the name of the one table (1, rows, columns), and how many numbers in it are for masks.
+
+    That is none, unless there are maps (1, masks, H, W) besides, which masks are made of. None for other outputs.
+    """
+    tables = [name for name, shape in shapes.items() if len(shape) == 3 and shape[0] == 1]
+    maps = [shape for shape in shapes.values() if len(shape) == 4 and shape[0] == 1]
+    if len(tables) != 1 or len(maps) > 1 or len(shapes) != 1 + len(maps):
+        return None
+    return tables[0], maps[0][1] if maps else 0
+
+
+BOX_NAMES = ("box", "dets", "loc")
+"""What outputs with boxes are called, where only a name can tell."""
+
+
+def boxes_and_scores(shapes: Shapes) -> tuple[str, str] | None:
+    """Return which output has boxes (1, N, 4) and which scores (1, N, more than one); None for other outputs.
+
+    Maps (1, C, H, W) besides are left alone: masks are made of them.
+    """
+    tables = {name: shape for name, shape in shapes.items() if len(shape) == 3 and shape[0] == 1}
+    maps = [name for name, shape in shapes.items() if len(shape) == 4]
+    if len(tables) != 2 or len(shapes) > 2 + len(maps[:1]) or len({shape[1] for shape in tables.values()}) != 1:
+        return None
+    boxes = [name for name, shape in tables.items() if shape[2] == 4]
+    if len(boxes) == 2:  # as many scores as a box has numbers: only a name tells which is which
+        boxes = [name for name in boxes if any(word in name.lower() for word in BOX_NAMES)]
+    if len(boxes) != 1:
+        return None
+    (scores,) = tables.keys() - boxes
+    return boxes[0], scores

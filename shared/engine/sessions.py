@@ -202,10 +202,11 @@ def _batch(part: Array) -> Array:
 
 
 class Network:
-    """Runs an ordinary model: float32 maps in, float32 arrays out. The tail, and the unpartitioned head."""
+    """Runs an ordinary model: maps in, arrays out, of the model's types. The tail, and the unpartitioned head."""
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
         self._session = open_session(model, threads)
+        self.inputs: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, maps: Mapping[str, Map]) -> dict[str, Map]:

@@ -24,7 +24,7 @@ POINTWISE = frozenset(
 )  # fmt: skip
 """Layers whose output cell depends on the same cell of their inputs only."""
 
-ACROSS_CHANNELS = frozenset(["LogSoftmax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"])
+ACROSS_CHANNELS = frozenset(["Gather", "LogSoftmax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"])
 """Layers that are pointwise when they work along the channels (axis 1)."""
 
 SLIDING = frozenset(["AveragePool", "Conv", "ConvTranspose", "MaxPool"])
@@ -144,7 +144,7 @@ def _objections(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator[str]:
         yield "cannot be computed tile by tile"
     if any(len(shapes.get(tensor, ())) != 4 for tensor in (*layer.inputs, *layer.outputs)):
         yield "does not work on feature maps (1, C, H, W) of a fixed size"
-    if layer.op in SLIDING | MOVING and len(layer.inputs) != 1:
+    if layer.op in SLIDING | MOVING | {"Gather"} and len(layer.inputs) != 1:
         yield "has weights or a geometry that are computed from the picture"
     if layer.op in SLIDING | MOVING and len(layer.outputs) != 1:
         yield "makes several maps"
@@ -175,7 +175,7 @@ def _objections_to_moving(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator
     if layer.op == "Slice":
         if "starts" not in layer.attributes or "ends" not in layer.attributes:
             yield "takes a slice whose place is computed from the picture"
-        elif any(step < 1 for _, step in slices(layer, shapes[layer.inputs[0]]).values()):
+        elif any(step < 1 and axis > 1 for axis, (_, step) in slices(layer, shapes[layer.inputs[0]]).items()):
             yield "takes a slice backwards"
     if layer.op == "Pad":
         pads = cast("tuple[int, ...]", layer.attributes.get("pads", ()))

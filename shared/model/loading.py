@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import onnx
+import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
 from shared.model.network import Attribute, Layer, Network, Shape
-from shared.model.plain import known_shapes, plain_form
+from shared.model.ordering import read_by, sort_nodes, subgraphs
+from shared.model.plain import OPSET, known_shapes, opset, plain_form, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,10 @@ GEOMETRY = {
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
-    """Read and check an ONNX file, as it is. Raises ModelError: no such file, not ONNX, not complete."""
+    """Read and check an ONNX file: as it is, but for nodes in order, and its own functions put where they are called.
+
+    Raises ModelError: no such file, not ONNX, not complete.
+    """
     try:
         size = path.stat().st_size
         model = onnx.load(path) if size <= LARGEST_MODEL_BYTES else None
@@ -45,11 +50,19 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"model {path} is not complete: {_first_line(error)}") from error
     if model is None:
         raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
+    if model.graph.sparse_initializer:
+        raise ModelError(f"model {path} has sparse weights; export it with dense ones")
     if any(isinstance(name, bytes) for node in model.graph.node for name in (*node.input, *node.output, node.name)):
         raise ModelError(f"{path} is not a valid ONNX model: it has names that are not UTF-8")
     try:
+        sort_nodes(model.graph)
+        if model.functions:
+            model = onnx.inliner.inline_local_functions(model)
+            sort_nodes(model.graph)
+        if not all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
+            model = onnx.shape_inference.infer_shapes(model)  # graph editors leave them out, and every runtime takes it
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
     return model
 
@@ -60,6 +73,11 @@ def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None 
         return plain_form(model, size)
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from error
+    except onnx.version_converter.ConvertError as error:
+        raise ModelError(
+            f"{name}: its opset {opset(model)} cannot be brought up to {OPSET}: {_first_line(error)}; export it with "
+            "opset 13 or later"
+        ) from error
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{name} is not a valid ONNX model: {_first_line(error)}") from error
 
@@ -78,17 +96,19 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.tensor_type.elem_type
     }
-    read = {tensor for node in graph.node for tensor in node.input}
+    read = {tensor for node in graph.node for tensor in read_by(node)}
     inputs = [value.name for value in graph.input if value.name not in constants and value.name in read]
-    if len(inputs) == 1 and inputs[0] not in shapes:
+    loose = [value.name for value in graph.input if value.name in inputs and _is_loose_picture(value)]
+    if loose:
         raise ModelError(
-            f"{name}: the size of {inputs[0]} is not fixed; export the model with a fixed input size, or give the "
+            f"{name}: the size of {loose[0]} is not fixed; export the model with a fixed input size, or give the "
             'height and width in its description, as "input": [416, 416]'
         )
     if len(inputs) != 1 or not _is_picture(shapes[inputs[0]]) or types[inputs[0]] != "float32":
         raise ModelError(
             f"{name} must have one image input, float32 (1, 3, H, W); it has "
             + ", ".join(f"{tensor} {types.get(tensor)} {shapes.get(tensor)}" for tensor in inputs)
+            + "; export it so"
         )
     layers = []
     names: set[str] = set()
@@ -109,9 +129,15 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
     """All constants by name: tensors, and None for what a node makes of constants (a quantised weight, made float)."""
     constants: dict[str, onnx.TensorProto | None] = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.input and all(name in constants for name in node.input if name):
+        if node.input and not subgraphs(node) and all(name in constants for name in node.input if name):
             constants.update(dict.fromkeys(node.output))
     return constants
+
+
+def _is_loose_picture(value: onnx.ValueInfoProto) -> bool:
+    """Whether an input has the four axes of a picture, or none are known, and some are left open."""
+    tensor = value.type.tensor_type
+    return shape_of(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
 
 
 def _is_picture(shape: Shape) -> bool:
@@ -147,7 +173,7 @@ def _layer(
     return Layer(
         name=name,
         op=node.op_type,
-        inputs=tuple(tensor for tensor in node.input if tensor and tensor not in constants),
+        inputs=tuple(tensor for tensor in read_by(node) if tensor not in constants),
         outputs=tuple(tensor for tensor in node.output if tensor),
         attributes=attributes,
         constants=weights,

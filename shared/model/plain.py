@@ -1,4 +1,5 @@
-"""One plain form for every model: a batch of one, one opset, constants and shape arithmetic folded, paddings explicit.
+"""One plain form for every model: one picture, float32 (1, 3, H, W), one opset, constants and shape arithmetic folded,
+paddings explicit.
 
 All of it by the ONNX project's own tools: its version converter, shape inference and reference evaluator.
 """
@@ -6,6 +7,7 @@ All of it by the ONNX project's own tools: its version converter, shape inferenc
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +15,12 @@ import onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from shared.errors import ModelError
+from shared.model.channels_last import put_channels_first
 from shared.model.geometry import round_down_first_pool, spell_out
+from shared.model.ordering import read_by, subgraphs
+from shared.model.picture_input import keep_one_of_batch, picture_form, take_one_picture
+from shared.model.precision import in_single_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,14 +46,32 @@ def plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> o
     `size` (height, width) is that of the image input, where the file leaves it open.
     Raises ModelError, and the errors of the ONNX tools for a model that is not valid.
     """
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    _fix_input(plain, size)
+    plain = in_single_precision(model)
+    form = picture_form(plain, size)
+    if form is not None:
+        take_one_picture(plain, form, size)
     if opset(plain) < OPSET:
         plain = onnx.version_converter.convert_version(plain, OPSET)
     _drop_shapes(plain)
     plain = fold_constants(plain)
     _drop_empty_inputs(plain)
+    if form is not None and form.channels_last:
+        put_channels_first(plain, form.input)
+    if form is None or form.batch == 1:
+        return _with_shapes(plain)
+    keep_one_of_batch(plain, form.batch)
+    refusal = f"it takes {form.batch} pictures at once, and cannot be cut down to one; export it with a batch of 1"
+    try:
+        plain = _with_shapes(plain)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        raise ModelError(refusal) from error
+    if any(shape[:1] == (form.batch,) for output in plain.graph.output if (shape := shape_of(output))):
+        raise ModelError(refusal)
+    return plain
+
+
+def _with_shapes(plain: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with all shapes that can be known, arithmetic with them folded, and paddings explicit."""
     plain = _infer(plain)
     while round_down_first_pool(plain, known_shapes(plain)):
         _drop_shapes(plain)
@@ -88,13 +113,18 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = folded.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     remaining = []
-    for node in graph.node:
+    waiting = deque(graph.node)
+    while waiting:
+        node = waiting.popleft()
         values = _value(node, constants)
-        if values is None:
+        if node.op_type == "If" and node.input[0] in constants:
+            waiting.extendleft(reversed(_branch(node, taken=bool(constants[node.input[0]].item()), model=folded)))
+            constants |= {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        elif values is None:
             remaining.append(node)
         else:
             constants.update(zip(node.output, values, strict=True))
-    used = {name for node in remaining for name in node.input} | {output.name for output in graph.output}
+    used = {name for node in remaining for name in read_by(node)} | {output.name for output in graph.output}
     del graph.node[:], graph.initializer[:]
     graph.node.extend(remaining)
     graph.initializer.extend(
@@ -103,10 +133,19 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     return folded
 
 
+def _branch(node: onnx.NodeProto, *, taken: bool, model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The nodes of the branch that an If always takes; its constants become those of the model."""
+    name = "then_branch" if taken else "else_branch"
+    graph = next(attribute.g for attribute in node.attribute if attribute.name == name)
+    model.graph.initializer.extend(graph.initializer)
+    ends = zip(graph.output, node.output, strict=True)
+    return [*graph.node, *(helper.make_node("Identity", [inner.name], [outer], outer) for inner, outer in ends)]
+
+
 def _value(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
     """What a node makes of constants; None when it has other inputs, or is not folded."""
     foldable = node.op_type == "Constant" or (any(node.input) and all(name in constants for name in node.input if name))
-    if not foldable or node.op_type in NEVER_FOLDED:
+    if not foldable or node.op_type in NEVER_FOLDED or subgraphs(node):
         return None
     if node.op_type in {"ConstantOfShape", "Expand", "Tile"}:
         shape = constants[node.input[0] if node.op_type == "ConstantOfShape" else node.input[1]]
@@ -139,18 +178,6 @@ def _fold_shapes(model: onnx.ModelProto) -> bool:
 
 def _infer(model: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
     return onnx.shape_inference.infer_shapes(model, strict_mode=strict, data_prop=True)
-
-
-def _fix_input(model: onnx.ModelProto, size: tuple[int, int] | None) -> None:
-    """An input whose batch is left open gets a batch of one; height and width that are left open get `size`."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    for value in model.graph.input:
-        dimensions = value.type.tensor_type.shape.dim
-        if value.name in constants or len(dimensions) != 4:
-            continue
-        for dimension, length in zip(dimensions, (1, None, *(size or (None, None))), strict=True):
-            if dimension.dim_value < 1 and length:
-                dimension.dim_value = length
 
 
 def _drop_empty_inputs(model: onnx.ModelProto) -> None:

@@ -12,7 +12,7 @@ from gateway.catalogue import DEFAULT_MODEL, MODELS, built_in, choose_cut, open_
 from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.grid import Grid
 from shared.model.spec import Preprocessing
-from tests.networks import Builder, model_of
+from tests.networks import Builder, model_of, written
 
 
 def write(folder, description=None):
@@ -162,6 +162,54 @@ def test_a_model_without_a_convolution_is_refused(tmp_path):
     path.write_bytes(build.model(build.layer("GlobalAveragePool", "image")).SerializeToString())
     with pytest.raises(ModelError, match="mine has no convolution"):
         open_model(str(path))
+
+
+def dynamically_quantised(source):
+    """A convolution as onnxruntime's quantize_dynamic writes it."""
+    return [
+        helper.make_node("DynamicQuantizeLinear", [source], ["q", "scale", "zero"]),
+        helper.make_node("ConvInteger", ["q", "kernel", "zero"], ["sums"], kernel_shape=[1, 1]),
+        helper.make_node("Cast", ["sums"], ["floats"], to=1),
+        helper.make_node("Mul", ["floats", "scale"], ["made"]),
+    ]
+
+
+def of_onnxruntime(op, domain):
+    return [helper.make_node(op, ["image", "floats_kernel"], ["made"], domain=domain, kernel_shape=[1, 1])]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "reason"),
+    [
+        (dynamically_quantised("image"), "is quantised dynamically: .*use the float model, or make an int8 one of it"),
+        (of_onnxruntime("FusedConv", "com.microsoft"), "was optimised by onnxruntime, .*use the file that it was made"),
+        (of_onnxruntime("Conv", "com.microsoft.nchwc"), "was optimised by onnxruntime"),
+    ],
+)
+def test_a_model_of_convolutions_that_are_not_tiled_is_refused_with_the_reason(tmp_path, nodes, reason):
+    constants = [
+        numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
+        numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "floats_kernel"),
+    ]
+    model = written(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
+    for domain in ("com.microsoft", "com.microsoft.nchwc"):
+        model.opset_import.append(helper.make_opsetid(domain, 1))
+    (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=f"mine {reason}") as refusal:
+        open_model(str(tmp_path / "mine.onnx"))
+    assert len(str(refusal.value)) < 250
+
+
+def test_a_network_that_is_quantised_dynamically_from_some_layer_on_is_cut_before_it(tmp_path):
+    conv = helper.make_node("Conv", ["image", "first_kernel"], ["first"], "first", kernel_shape=[1, 1])
+    constants = [
+        numpy_helper.from_array(np.ones((3, 3, 1, 1), np.float32), "first_kernel"),
+        numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
+    ]
+    nodes = [conv, *dynamically_quantised("first")]
+    model = written(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
+    (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
+    assert choose_cut(open_model(str(tmp_path / "mine.onnx")), None, Grid(2, 2)) == ("first",)
 
 
 def test_a_cut_may_be_named_by_its_layer(nanodet):

@@ -175,7 +175,7 @@ def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_sam
         ({"labels": ("cat",) * 10}, "has 10 labels, but its outputs hold 80 classes"),
         ({"decoder": "invented"}, "decoder 'invented' is unknown"),
         ({"decoder": "yolox"}, "not those of decoder yolox"),
-        ({"decoder": None, "labels": ("cat",) * 10}, "could be nanodet with 80 classes, but its description has 10"),
+        ({"decoder": None, "labels": ("cat",) * 10}, "could be nanodet with 80 classes, but it has 10 labels"),
     ],
 )
 def test_a_model_that_is_described_wrongly_gets_no_detector(nanodet, change, message):
@@ -189,7 +189,7 @@ def test_a_model_whose_outputs_nobody_can_decode_gets_no_detector(tmp_path):
     path = tmp_path / "mine.onnx"
     path.write_bytes(build.model(build.conv("image", 4, 3, name="conv")).SerializeToString())
     partitioned = PartitionedModel.of(open_model(str(path)), Grid(1, 1))
-    with pytest.raises(ModelError, match=r"mine: no decoder is known for its outputs, conv \[1, 4, 30, 30\]"):
+    with pytest.raises(ModelError, match=r"mine: no decoder reads its outputs, conv \[1, 4, 30, 30\]"):
         Detector(partitioned, 1)
 
 
@@ -210,4 +210,4 @@ def test_a_model_without_labels_names_classes_by_number(nanodet):
     picture = read_picture(PHOTOS / "chelsea.webp")
     letterbox = Letterbox(*picture.shape[:2], *nanodet.network.input_size)
     maps = TiledHead(partitioned, 1).run(letterbox.apply(picture, nanodet.spec.preprocessing))
-    assert [found.label for found in Detector(partitioned, 1).detect(maps, letterbox).objects] == ["15"]
+    assert [found.label for found in Detector(partitioned, 1).detect(maps, letterbox).objects] == ["class_15"]

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.configuration.schema import schema
 from shared.cli import main
+from tests.networks import detector_of
 
 DOCS = Path(__file__).parents[4] / "docs"
 
@@ -113,6 +114,13 @@ def test_a_model_that_cannot_be_opened_is_a_mistake(check, text, expected):
     assert code == 2
     assert expected in err
     assert "change-me" not in err
+
+
+def test_a_model_with_which_nothing_can_be_detected_is_a_mistake(check):
+    Path("poses.onnx").write_bytes(detector_of({"output0": [[[1.0]]]}, metadata={"task": "pose"}).SerializeToString())
+    code, _, err = check(bad("model: {path: poses.onnx}"))
+    assert code == 2
+    assert "bad.yaml:1: model.path: model poses: the file says that it finds poses" in err
 
 
 def test_labels_are_not_checked_against_a_model_that_is_not_known(check):

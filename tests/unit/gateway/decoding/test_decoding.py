@@ -44,7 +44,9 @@ def test_nothing_above_the_threshold_is_no_candidate():
 
 @pytest.mark.parametrize("decoder", ["yolo", ""])
 def test_an_unknown_decoder_is_refused(decoder):
-    with pytest.raises(ModelError, match=r"mine: decoder .* is unknown \(known: nanodet, .*scores_32 \[1, 1, 1\]"):
+    with pytest.raises(
+        ModelError, match=r"mine: decoder .* is unknown \(known: nanodet, .*scores_16 \[1, 4, 1\] and 3 more"
+    ):
         decode(outputs_with([0.9]), SIZE, spec_of(decoder))
 
 

@@ -200,3 +200,15 @@ def test_a_quantised_map_is_padded_with_a_value_that_it_may_not_have_itself(valu
     last = build.conv(build.layer("Pad", floats, constants=constants), 2, 3)
     model, pixels = build.model(last), random_pixels(12, 12)
     assert_same(run_tiles(model, [last], Grid(3, 3), pixels), run_whole(model, [last], pixels))
+
+
+def test_channels_in_another_order_are_tiled_with_their_map():
+    """How a network turns BGR into RGB: by a Gather, or a Slice that goes backwards."""
+    build = Builder(24, 18)
+    order = build.constant("order", np.array([2, 0, 1]))
+    picked = build.layer("Gather", "image", order, axis=1)
+    build.conv(picked, 4, 3, name="conv", pads=[1] * 4)
+    back = {"starts": [-1], "ends": [-9], "axes": [1], "steps": [-1]}
+    build.layer("Slice", "conv", name="last", constants={name: np.array(value) for name, value in back.items()})
+    model, pixels = build.model("last"), random_pixels(24, 18)
+    assert_same(run_tiles(model, ["last"], Grid(3, 2), pixels), run_whole(model, ["last"], pixels))

@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from gateway.catalogue import MODELS
 from shared.engine.sessions import Network, normalise
 from shared.errors import CutError
 from shared.model.cutting import head_model, tail_model
 from shared.model.loading import describe
+from shared.model.plain import plain_form
 from tests.networks import Builder
 
 
@@ -76,3 +78,32 @@ def test_the_part_between_two_cuts_begins_with_the_maps_of_the_first(nanodet, st
 def test_a_part_cannot_begin_with_maps_beside_which_others_leak(nanodet):
     with pytest.raises(CutError, match="also need"):
         head_model(nanodet.proto, nanodet.network, ("concat_28", "concat_44", "concat_65"), after=("concat_44",))
+
+
+def test_maps_that_only_a_branch_of_the_tail_reads_are_read_by_it():
+    """An If behind the cut, whose branches name a map that is made of one from before it, and nobody else does."""
+    build = Builder(8, 8)
+    build.layer("Relu", build.conv("image", 3, 1, name="early"), name="late")
+    model = build.original("late")
+    shape = (1, 3, 8, 8)
+    info = helper.make_tensor_value_info
+    branches = {
+        f"{name}_branch": helper.make_graph(
+            [helper.make_node(op, ["late", "side"], [name])], name, [], [info(name, TensorProto.FLOAT, shape)]
+        )
+        for name, op in (("then", "Add"), ("else", "Sub"))
+    }
+    model.graph.node.extend([
+        helper.make_node("Neg", ["early"], ["side"], "side"),
+        helper.make_node("ReduceMax", ["late"], ["peak"], "peak", keepdims=0),
+        helper.make_node("Cast", ["peak"], ["condition"], "condition", to=TensorProto.BOOL),
+        helper.make_node("If", ["condition"], ["made"], "if", **branches),
+    ])  # fmt: skip
+    model.graph.output[0].CopyFrom(info("made", TensorProto.FLOAT, shape))
+    plain = plain_form(model)
+    network = describe(plain, "branching")
+    with pytest.raises(CutError, match="layers behind the cut late also need early"):
+        tail_model(plain, network, ["late"])
+    tail = tail_model(plain, network, ["late", "early"])
+    assert [value.name for value in tail.graph.input] == ["late", "early"]
+    onnx.checker.check_model(tail, full_check=True)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.decoding.ssd import decode
+from gateway.decoding.pairs import decode_ssd as decode
+from gateway.decoding.pairs import decode_yolonas, doubt_ssd, doubt_yolonas
 from shared.model.spec import ModelSpec
 
 SIZE = (240, 320)
@@ -53,3 +54,45 @@ def test_of_three_classes_a_name_tells_boxes_from_scores():
     boxes, scores = decode(outputs_of(objects, classes=3, names=("scores", "pred_Boxes")), SIZE, spec_of())
     np.testing.assert_allclose(boxes, [[10, 10, 20, 20]], atol=1e-3)
     np.testing.assert_allclose(scores, [[0, 0, 0.8]])
+
+
+def yolonas_of(objects, classes=3):
+    """The same in pixels, and without a background."""
+    scores = np.full((1, PRIORS, classes), 0.01, np.float32)
+    boxes = np.tile(np.array([20, 20, 40, 60], np.float32), (1, PRIORS, 1))
+    for row, (box, number, score) in objects.items():
+        boxes[0, row], scores[0, row, number] = box, score
+    return {"scores": scores, "boxes": boxes}
+
+
+def test_yolo_nas_has_boxes_in_pixels_and_no_background():
+    boxes, scores = decode_yolonas(yolonas_of(OBJECTS), SIZE, spec_of())
+    np.testing.assert_allclose(boxes, [box for box, *_ in OBJECTS.values()])
+    np.testing.assert_allclose(scores, [[0.9, 0.01, 0.01], [0.5, 0.01, 0.01]])
+
+
+def ssd_of_cells(**changes):
+    outputs = outputs_of({})
+    outputs["boxes"][...] = [0.1, 0.1, 0.3, 0.4]
+    return {name: changes.get(name, value) for name, value in outputs.items()}
+
+
+def test_numbers_tell_ssd_from_yolo_nas():
+    assert doubt_ssd(ssd_of_cells(), SIZE, spec_of()) == doubt_yolonas(yolonas_of({}), SIZE, spec_of()) == ""
+    assert "within 0 and 1" in doubt_yolonas(ssd_of_cells(), SIZE, spec_of())
+    assert "far outside of the picture" in doubt_ssd(yolonas_of({}), SIZE, spec_of())
+
+
+OFFSETS = np.random.default_rng(2).standard_normal((1, PRIORS, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        ({"boxes": OFFSETS}, "end before they begin"),
+        ({"scores": np.full((1, PRIORS, 2), -3.0, np.float32)}, "not from 0 to 1 but from -3 to -3"),
+        ({"scores": np.full((1, PRIORS, 2), 0.9, np.float32)}, "no background is among them"),
+    ],
+)
+def test_ssd_without_its_post_processing_is_doubted(changes, doubt):
+    assert doubt in doubt_ssd(ssd_of_cells(**changes), SIZE, spec_of())

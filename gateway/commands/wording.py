@@ -1,0 +1,31 @@
+"""What several commands say of a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.catalogue import Model
+    from shared.model.spec import Preprocessing
+
+LABELS_SHOWN = 3
+
+
+def reading(model: Model) -> str:
+    """Return how the outputs of a model are read, or that they cannot be, and why."""
+    if model.unreadable:
+        return f"It cannot detect anything yet: {model.unreadable}"
+    labels, preparation = model.spec.labels, model.spec.preprocessing
+    shown = ", ".join(labels[:LABELS_SHOWN]) + (", ..." if len(labels) > LABELS_SHOWN else "")
+    classes = f"{len(labels)} classes ({shown})" if labels else "classes by number"
+    pixels = f"{preparation.channels.upper()}, {_range(preparation)}"
+    return f"Its outputs are read as {model.spec.decoder}, {classes}; pictures are given as {pixels}."
+
+
+def _range(preparation: Preprocessing) -> str:
+    """What a network gets for black and for white pixels, where it is the same for all channels."""
+    ends = {(round(-m / s, 2), round((255 - m) / s, 2)) for m, s in zip(preparation.mean, preparation.std, strict=True)}
+    if len(ends) > 1:
+        return "normalised by channel"
+    ((black, white),) = ends
+    return f"{black + 0:g} to {white:g}"

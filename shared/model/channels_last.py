@@ -1,0 +1,102 @@
+"""A picture whose channels come last (NHWC), as TensorFlow has them, turned so that they come first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.model.picture_input import Array
+
+TO_FIRST = [0, 3, 1, 2]
+"""The Transpose with which such a graph itself goes over to channels first."""
+
+ALONG = frozenset(["Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"])
+"""What may stand before that Transpose: layers of cells and numbers, or of numbers by channel."""
+
+
+def put_channels_first(model: onnx.ModelProto, name: str) -> None:
+    """Let the input take (1, 3, H, W), in a graph whose constants are folded; the graph's own Transpose falls away.
+
+    Raises ModelError, naming the layer, when others than pointwise layers come before it.
+    """
+    graph = model.graph
+    value = next(value for value in graph.input if value.name == name)
+    dimensions = value.type.tensor_type.shape.dim
+    lengths = [dimension.dim_value for dimension in dimensions]
+    for dimension, place in zip(dimensions, TO_FIRST, strict=True):
+        dimension.dim_value = lengths[place]
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    turned, nodes = {name: name}, []  # tensors whose channels come last, and the same with channels first
+    for node in graph.node:
+        sources = [source for source in node.input if source in turned]
+        if not sources:
+            nodes.append(node)
+        elif node.op_type == "Transpose" and _permutation(node) == TO_FIRST:
+            nodes.append(helper.make_node("Identity", [turned[node.input[0]]], list(node.output), node.name))
+        else:
+            nodes.append(_turn(node, turned, constants, graph))
+            turned[node.output[0]] = nodes[-1].output[0]
+    if any(output.name in turned for output in graph.output):
+        raise ModelError(f"its input {name} has its channels last (NHWC), and so has its output; {_WAY_OUT}")
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+_WAY_OUT = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"
+
+
+def _turn(
+    node: onnx.NodeProto, turned: dict[str, str], constants: Mapping[str, Array], graph: onnx.GraphProto
+) -> onnx.NodeProto:
+    """The same layer for channels first, with an output of another name."""
+    name = node.name or node.output[0]
+    flips = node.op_type == "Slice" and _only_channels(node, constants)
+    if not (node.op_type in ALONG | {"Gather"} or flips) or len(node.output) != 1:
+        raise ModelError(
+            f"the channels of its input come last (NHWC), and layer {name} ({node.op_type}) works on them; {_WAY_OUT}"
+        )
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.output[0] = f"{node.output[0]}.nchw"
+    for at, source in enumerate(node.input):
+        if source in turned:
+            made.input[at] = turned[source]
+        elif node.op_type in {"Add", "Div", "Mul", "Sub"}:
+            made.input[at] = _by_channel(f"{made.output[0]}.{at}", constants.get(source), name, graph)
+    if flips:
+        made.input[3] = f"{made.output[0]}.axes"
+        graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), made.input[3]))
+    for attribute in made.attribute:
+        if attribute.name == "axis":
+            if attribute.i not in {3, -1}:
+                raise ModelError(f"the channels of its input come last (NHWC), and layer {name} works across; "
+                                 f"{_WAY_OUT}")  # fmt: skip
+            attribute.i = 1
+    return made
+
+
+def _only_channels(node: onnx.NodeProto, constants: Mapping[str, Array]) -> bool:
+    axes = constants.get(node.input[3]) if len(node.input) > 3 else None
+    return axes is not None and axes.tolist() in ([3], [-1])
+
+
+def _by_channel(made: str, values: Array | None, layer: str, graph: onnx.GraphProto) -> str:
+    """The name of a constant for the last axis, as one for the axis of the channels."""
+    if values is None or (values.size > 1 and values.size != values.shape[-1]):
+        raise ModelError(f"the channels of its input come last (NHWC), and layer {layer} has numbers for each of its "
+                         f"pixels; {_WAY_OUT}")  # fmt: skip
+    graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values.reshape(-1, 1, 1)), made))
+    return made
+
+
+def _permutation(node: onnx.NodeProto) -> list[int]:
+    return next((list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), [])

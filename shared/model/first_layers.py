@@ -1,0 +1,110 @@
+"""What a network does to its picture before anything else, which tells which pixel values it wants.
+
+A network that normalises inside, or turns BGR into RGB, was exported to be given plain pixels; to prepare them as is
+usual for its family would do it twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+if TYPE_CHECKING:
+    from shared.model.picture_input import Array
+    from shared.model.spec import Preprocessing
+
+PREPARING = frozenset(
+    ["Add", "BatchNormalization", "Cast", "Concat", "Div", "Gather", "Identity", "Mul", "Slice", "Split", "Sub"]
+)
+"""Layers that prepare a picture: arithmetic with numbers by channel, and another order of the channels."""
+
+LARGEST_CHAIN = 16
+"""Layers that are looked at; exporters write two to six."""
+
+SMALL_FACTOR = 1 / 16
+"""Pixels of 0 to 255 are multiplied by less (1/255, 1/58), those of 0 to 1 by more (1/0.229, 2)."""
+
+LARGE_OFFSET = 10.0
+"""What is taken off pixels of 0 to 255 (127, 104, 117, 123) is more, off those of 0 to 1 less."""
+
+EMPTY = "first layers"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLayers:
+    """`highest_pixel` is that of a white pixel, 255 or 1, None where nothing tells; `flips`: BGR to RGB or back."""
+
+    highest_pixel: float | None = None
+    flips: bool = False
+
+    def adapt(self, usual: Preprocessing) -> Preprocessing:
+        """Return the preparation that is usual for a family without what the network does itself."""
+        changes: dict[str, object] = {}
+        if self.highest_pixel is not None:
+            changes |= {"mean": (0.0,) * 3, "std": (255.0 / self.highest_pixel,) * 3}
+        if self.flips:
+            changes["channels"] = "bgr" if usual.channels == "rgb" else "rgb"
+        return usual.model_copy(update=changes)
+
+
+def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
+    """Return what the layers do that come first in a model in plain form; `picture` is the name of its input."""
+    nodes, last = _chain(model, picture)
+    takes_uint8 = any(node.op_type == "Cast" and _cast_to(node) == TensorProto.UINT8 for node in nodes)
+    untouched = FirstLayers(255.0 if takes_uint8 else None)
+    if not nodes:
+        return untouched
+    try:
+        offset, factors = _affine(model, nodes, picture, last)
+    except Exception:  # noqa: BLE001  (constants for every cell, say: whatever the evaluator raises, nothing is known)
+        return untouched
+    moved = np.array_equal(np.count_nonzero(factors, axis=1), (1, 1, 1))
+    flips = moved and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
+    strongest = np.abs(factors).max()
+    plain = np.allclose(factors.max(axis=1), 1) and np.allclose(offset, 0)
+    if takes_uint8 or (not plain and (strongest <= SMALL_FACTOR or np.abs(offset).max() > LARGE_OFFSET)):
+        return FirstLayers(255.0, flips)
+    return FirstLayers(None if plain else 1.0, flips)
+
+
+def _chain(model: onnx.ModelProto, picture: str) -> tuple[list[onnx.NodeProto], str]:
+    """The layers before the first that does more than prepare, and the tensor that this one reads."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    reached, last = {picture}, picture
+    for node in model.graph.node:
+        if reached.isdisjoint(node.input):
+            continue
+        known = reached | constants | {""}
+        if node.op_type not in PREPARING or len(nodes) == LARGEST_CHAIN or not known.issuperset(node.input):
+            last = next(name for name in node.input if name in reached)
+            break
+        nodes.append(node)
+        reached.update(node.output)
+    return nodes, last
+
+
+def _affine(model: onnx.ModelProto, nodes: list[onnx.NodeProto], picture: str, last: str) -> tuple[Array, Array]:
+    """What becomes of a black pixel (3,), and by how much each channel that is made (rows) follows each that is given.
+
+    From 0 to 1: a cast to uint8 leaves whole numbers as they are.
+    """
+    graph = helper.make_graph(
+        nodes, EMPTY, [helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])],
+        [helper.make_empty_tensor_value_info(last)], [t for t in model.graph.initializer
+        if any(t.name in node.input for node in nodes)],
+    )  # fmt: skip
+    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=model.opset_import))
+    pixels = np.vstack([np.zeros((1, 3)), np.eye(3)]).astype(np.float32)
+    runs = [cast("list[Array]", evaluator.run(None, {picture: pixel.reshape(1, 3, 1, 1)})) for pixel in pixels]
+    made = [outputs[0].reshape(3) for outputs in runs]
+    return np.asarray(made[0], np.float64), np.stack([each - made[0] for each in made[1:]], axis=1).astype(np.float64)
+
+
+def _cast_to(node: onnx.NodeProto) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "to"), TensorProto.UNDEFINED)
