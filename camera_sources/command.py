@@ -19,8 +19,9 @@ from camera_sources.settings import TOKEN_VARIABLE, AssignedCamera, CameraSettin
 from camera_sources.source import LiveSource
 from shared.cli.options import ADDRESS, NAME, verbose_option
 from shared.errors import ConfigurationError
+from shared.logs import configure_logging
 from shared.processes import end_with_parent
-from shared.service import configure_logging, run_service
+from shared.service import run_service
 from shared.signals import end_at_once
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ from shared.cli.options import (
     warn_of_open_door,
 )
 from shared.client_ids import edge_client_id
+from shared.logs import configure_logging
 from shared.name_claim import NameOwner, OwnedName, with_name
-from shared.service import configure_logging, run_service
+from shared.service import run_service
 
 if TYPE_CHECKING:
     import asyncio

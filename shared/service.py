@@ -120,15 +120,3 @@ async def cancel_in_order(tasks: Iterable[asyncio.Task[Any]]) -> None:
                 ended.exception()  # is known: nobody needs to be warned that it was never looked at
     if interrupted:
         raise asyncio.CancelledError
-
-
-def configure_logging(verbosity: int) -> None:
-    """To standard error: state changes, or with `verbosity` 1 every tile, or with 2 the libraries too."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbosity else logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-    )
-    if verbosity < 2:
-        for library in ("asyncio", "mqtt"):
-            logging.getLogger(library).setLevel(logging.WARNING)

@@ -27,7 +27,8 @@ from shared.cli.options import (
     warn_of_open_door,
 )
 from shared.ftp.grid import Grid
-from shared.service import configure_logging, run_service
+from shared.logs import configure_logging
+from shared.service import run_service
 
 
 @click.command()

@@ -12,8 +12,9 @@ from shared import topics
 from shared.bus import Bus
 from shared.cli.options import NAME, gateway_option, json_option, prefix_option, verbose_option
 from shared.identity import new_instance
+from shared.logs import configure_logging
 from shared.messages import BridgeState, FrameDetections, State
-from shared.service import configure_logging, run_service, run_together
+from shared.service import run_service, run_together
 
 if TYPE_CHECKING:
     import asyncio

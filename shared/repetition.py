@@ -1,0 +1,112 @@
+"""Telling of what repeats: the first lines at once, then how often it came, ever more rarely. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+T = TypeVar("T")
+
+FIRST_LINES = 3
+"""Of one kind these are told at once: the second and third say whether it was a hiccup."""
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 4 * 3600.0
+"""The rest is summed up after the first, then after twice the time, up to the longest: ten lines in a whole night."""
+
+QUIET_S = 120.0
+"""What has not come for so long, and comes again, is news: no try that is repeated waits for longer than half of it."""
+
+KINDS_CAP = 512
+"""Kinds that are remembered; of more than these the oldest is summed up, and forgotten."""
+
+SUBJECTS_CAP = 32
+"""Subjects of one kind of line that are told apart: more edges and cameras than a home has. All others share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """A line to write: the newest of `count` ones that came within the last `over_s` seconds."""
+
+    line: T
+    count: int = 1
+    over_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Kind(Generic[T]):
+    newest: T
+    last_at: float
+    told_at: float
+    told: int = 0
+    untold: int = 0
+    wait_s: float = FIRST_WAIT_S
+
+    @property
+    def due_at(self) -> float:
+        return min(self.told_at + self.wait_s, self.last_at + QUIET_S)
+
+
+class Repetition(Generic[T]):
+    """Enters lines as they come, by what they say and of whom; `now` is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._kinds: OrderedDict[tuple[Hashable, str], _Kind[T]] = OrderedDict()
+        self._subjects: Counter[Hashable] = Counter()
+
+    def enter(self, what: Hashable, subject: str, line: T, now: float) -> list[Told[T]]:
+        """Return what to write: the line itself or nothing yet, and what is due."""
+        written = self.due(now)
+        self._forget_quiet(now)
+        key = (what, subject)
+        if key not in self._kinds and self._subjects[what] >= SUBJECTS_CAP:
+            key = (what, "")
+        known = self._kinds.get(key)
+        if known is None:
+            known = self._kinds[key] = _Kind(line, now, now)
+            self._subjects[what] += 1
+        known.newest, known.last_at = line, now
+        self._kinds.move_to_end(key)
+        if known.told < FIRST_LINES:
+            known.told, known.told_at = known.told + 1, now
+            written.append(Told(line))
+        else:
+            known.untold += 1
+        if len(self._kinds) > KINDS_CAP:
+            written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
+        return written
+
+    def due(self, now: float) -> list[Told[T]]:
+        """Return the sums of what has repeated for long enough."""
+        return self._sum_up([kind for kind in self._kinds.values() if kind.due_at <= now], now)
+
+    def rest(self, now: float) -> list[Told[T]]:
+        """Return the sums of all that is not told yet, as nothing will come any more."""
+        return self._sum_up(self._kinds.values(), now)
+
+    def next_due(self) -> float | None:
+        """Return when `due` has something to return, if nothing else comes; None when there is nothing."""
+        return min((kind.due_at for kind in self._kinds.values() if kind.untold), default=None)
+
+    @staticmethod
+    def _sum_up(kinds: Iterable[_Kind[T]], now: float) -> list[Told[T]]:
+        sums = []
+        for kind in kinds:
+            if kind.untold:
+                sums.append(Told(kind.newest, kind.untold, now - kind.told_at))
+                kind.untold, kind.told_at, kind.wait_s = 0, now, min(LONGEST_WAIT_S, 2 * kind.wait_s)
+        return sums
+
+    def _forget_quiet(self, now: float) -> None:
+        """The kinds are in the order in which they came last; what those have repeated is due, and told, by then."""
+        while self._kinds and now - next(iter(self._kinds.values())).last_at >= QUIET_S:
+            self._forget(next(iter(self._kinds)))
+
+    def _forget(self, key: tuple[Hashable, str]) -> _Kind[T]:
+        self._subjects[key[0]] -= 1
+        if not self._subjects[key[0]]:
+            del self._subjects[key[0]]
+        return self._kinds.pop(key)
