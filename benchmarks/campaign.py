@@ -14,6 +14,8 @@ from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.reasons import reason
+from shared.unfinished import remove_abandoned, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,15 +43,18 @@ class Campaign:
     @classmethod
     def open(cls, folder: Path) -> Campaign:
         """With what the folder holds already. Raises ConfigurationError when that is not ours."""
+        remove_abandoned(folder)
         campaign = cls(folder, machine=this_machine())
         path = folder / RESULTS
         if path.exists():
             try:
                 rows = json.loads(path.read_text())["measurements"]
                 campaign.measurements = [Measurement.from_json(row) for row in rows]
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except OSError as error:
+                raise ConfigurationError(f"{path} cannot be read: {reason(error)}; name another with --out") from error
+            except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
-                    f"{path} does not hold measurements of this release ({error}); remove it, or write to another "
+                    f"{path} does not hold measurements of this release; remove it, or write to another "
                     "folder with --out"
                 ) from error
         return campaign
@@ -86,9 +91,9 @@ class Campaign:
         """Write everything down."""
         self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        unfinished = self.folder / f"{RESULTS}.part"
-        unfinished.write_text(json.dumps(said, indent=1))
-        unfinished.replace(self.folder / RESULTS)  # an interruption here loses nothing
+        part = unfinished(self.folder / RESULTS)
+        part.write_text(json.dumps(said, indent=1))
+        part.replace(self.folder / RESULTS)  # an interruption here loses nothing
         rows = [_row(measured) for measured in self.measurements]
         with (self.folder / TABLE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -9,11 +9,9 @@ rounds in which all constructions take turns in one process, memory from a fresh
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -37,9 +35,11 @@ from shared.ftp.macs import macs_of
 from shared.letterbox import Letterbox
 from shared.model.cutting import with_outputs
 from shared.model.spec import Preprocessing
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from shared.engine.measuring import Construction
     from shared.engine.sessions import TileEngine
@@ -160,8 +160,7 @@ def exactness(models: list[str]) -> Iterator[tuple[str, ...]]:
 def main(rounds: int, models: tuple[str, ...]) -> None:
     """Print the tables of docs/engine.md."""
     console = Console(width=120)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with temporary_folder("bench") as folder:
         model = paper_workload(folder)
         whole = folder / "whole.onnx"
         whole.write_bytes(with_outputs(model.proto, [CUT]).SerializeToString())

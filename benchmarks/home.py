@@ -7,9 +7,7 @@ percent of one core of this machine, and the messages that went out for each fra
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.tracking import Crowd
@@ -21,6 +19,7 @@ from gateway.membership import Membership
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
 from shared.bus import Bus
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from shared.letterbox import Pixels
@@ -44,8 +43,8 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
     names = [f"camera-{number}" for number in range(CAMERAS)]
     address = Address(LOOPBACK, free_port())
     said = {"source": "test://64x64", "zones": {"yard": ZONE}, "snapshots": {"enabled": False}}
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, said), "state": Path(folder)})
+    with temporary_folder("bench") as folder:
+        configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, said), "state": folder})
         async with own_broker(address):
             bus = Bus(address, "gateway")
             home = Home(configuration, bus, Membership(address), address, None, lambda: INFO)

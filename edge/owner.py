@@ -261,7 +261,10 @@ class Owner:
         """Run again what a lost thief held."""
         self._others.discard(node)
         self._look_around()
-        self._requeued(self.queue.node_lost(node), f"{node} is gone")
+        lost = self.queue.node_lost(node)
+        if lost:
+            log.info("edge %s is gone: %s tiles that it had run again", node, len(lost))
+        self._requeued(lost, f"{node} is gone")
 
     def _look_around(self) -> None:
         self.queue.alone = not self._others or self._experience.on_its_own
@@ -293,7 +296,7 @@ class Owner:
 
     def _requeued(self, tasks: list[Task], reason: str) -> None:
         for task in tasks:
-            log.info("%s tile %s will run again: %s", task.frame, task.tile, reason)
+            log.debug("%s tile %s will run again: %s", task.frame, task.tile, reason)
         if tasks:
             self._announce()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, WrongResultError
+from shared.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -92,7 +93,9 @@ class PlanFollower:
             self.problem = ""
         except DeepThingsError as error:
             self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
+        except OSError as error:
+            self.problem, self._faulty = f"this device cannot: {reason(error)}", False
         except Exception as error:  # whatever a plan says, this edge goes on with the one it has
             log.debug("plan %s failed", plan.epoch, exc_info=True)
             self._faulty = False
-            self.problem = f"it does not fit its program, or this release ({type(error).__name__}: {error})"
+            self.problem = f"it does not fit its program, or this release ({reason(error)})"

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
+from shared.reasons import reason
 from shared.unfinished import remove, unfinished
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
@@ -47,7 +48,7 @@ class ProgramCache:
             await asyncio.to_thread(self._keep, path, data)
         except OSError as error:
             raise ModelError(
-                f"program cache {self._folder} cannot be written: {error.strerror}; name another with --cache"
+                f"program cache {self._folder} cannot be written: {reason(error)}; name another with --cache"
             ) from error
         log.info("program %s fetched from %s, %.1f MB", program.sha256[:12], gateway, len(data) / 1e6)
         return path

@@ -52,7 +52,7 @@ class StripStore:
         found = await self._find(work, frame, index)
         missing = [giver for giver in work.givers(index) if giver not in found]
         if missing:
-            log.info("%s tile %s: no strips of tiles %s", frame, index, missing)
+            log.debug("%s tile %s: no strips of tiles %s", frame, index, missing)
             return None
         queues = {giver: iter(strips) for giver, strips in found.items()}
         return [next(queues[strip.tile]) for strip in work.tile(index, reusing=True).taken]

@@ -162,7 +162,7 @@ class Thief:
         try:
             found = await self._take(stolen.victim, work, again)
         except DeepThingsError as error:
-            log.info("%s tile %s not had again: %s", task.frame, task.tile, error)
+            log.debug("%s tile %s not had again: %s", task.frame, task.tile, error)
             return None
         return None if isinstance(found, Absent) else found
 

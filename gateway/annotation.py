@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 
 from shared.errors import SourceError
+from shared.reasons import reason
+from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,11 +49,14 @@ def write_picture(path: Path, picture: Pixels) -> None:
         raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.part")
-        unfinished.write_bytes(data.tobytes())
-        unfinished.replace(path)
+        part = unfinished(path)
+        try:
+            part.write_bytes(data.tobytes())
+            part.replace(path)
+        finally:
+            remove(part)
     except OSError as error:
-        raise SourceError(f"{path} cannot be written: {error.strerror}") from error
+        raise SourceError(f"{path} cannot be written: {reason(error)}") from error
 
 
 def _colour(label: str) -> tuple[int, int, int]:

@@ -10,19 +10,19 @@ import pwd
 import shutil
 import signal
 import socket
-import tempfile
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
 from shared.addresses import Address, reached_here
 from shared.errors import BrokerError, ListenError
+from shared.network_reasons import listen_reason
 from shared.processes import dying_with_parent, stop_process
-from shared.reasons import reason
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Proces
     """
     mosquitto = find_mosquitto()
     _refuse_used(listen)
-    with tempfile.TemporaryDirectory(prefix="deepthings-") as folder:
-        configuration = _write_configuration(Path(folder), listen)
+    with temporary_folder("broker") as folder:
+        configuration = _write_configuration(folder, listen)
         process = await asyncio.create_subprocess_exec(
             *dying_with_parent(_user_of_mosquitto(), number=signal.SIGTERM), mosquitto, "-c", str(configuration),
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
@@ -94,7 +94,7 @@ def _refuse_used(listen: Address) -> None:
             probe.bind((listen.host, listen.port))
         except (OSError, OverflowError, ValueError) as error:
             raise ListenError(
-                f"cannot listen on {listen}: {reason(error)}; is another broker running there? "
+                f"cannot listen on {listen}: {listen_reason(error, listen.port)}; is another broker running there? "
                 f"Use it with --broker {reached_here(listen)}, or choose another --port"
             ) from error
 

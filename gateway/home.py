@@ -27,6 +27,7 @@ from shared.errors import BrokerError, ConfigurationError, DeepThingsError
 from shared.messages import Nodes, State
 from shared.service import release, run_together
 from shared.topics import PlainTopic
+from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,6 +81,7 @@ class Home:
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
+        remove_abandoned(configuration.state)
         self._retained = RetainedTopics(configuration.state)
         self._started_at = time.monotonic()
         self._stale_due = True

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.partitioned import PartitionedModel
@@ -13,9 +11,11 @@ from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError
 from shared.ftp.stage import Form
 from shared.model.cutting import with_outputs
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gateway.catalogue import Model
     from shared.engine.measuring import Construction
@@ -48,12 +48,12 @@ def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
 def measure_memory(model: Model, cut: Sequence[str], grids: Sequence[Grid]) -> dict[str, int]:
     """Peak bytes by grid, and of onnxruntime as it comes under `default`; grids too large for the cut are left out."""
     peaks: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as name:
+    with temporary_folder("plan") as folder:
         for grid in grids:
             try:
                 partitioned = PartitionedModel.of(model, grid, ",".join(cut))
             except ConfigurationError:
                 continue
-            peaks.setdefault("default", peak_of_whole(partitioned, Path(name)))
-            peaks[str(grid)] = peak_of_tiles(partitioned, Path(name))
+            peaks.setdefault("default", peak_of_whole(partitioned, folder))
+            peaks[str(grid)] = peak_of_tiles(partitioned, folder)
     return peaks

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -25,6 +23,7 @@ from shared.ftp.operators import refuse_untileable
 from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.picture_input import picture_form
 from shared.model.precision import in_single_precision
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,12 +209,12 @@ def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple
 
     Tiles are computed as an edge does it, with what it would prepare.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("verify") as folder:
         engines = []
         for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
-            path = Path(folder) / f"program_{number}.onnx"
+            path = folder / f"program_{number}.onnx"
             path.write_bytes(program)
-            engines.append(asyncio.run(open_engine(path, kinds, Path(folder), threads)))
+            engines.append(asyncio.run(open_engine(path, kinds, folder, threads)))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
     return compare(tiled, WholeHead(partitioned, threads).run(pixels)), names

@@ -12,6 +12,7 @@ from gateway.attribution import differing, limit
 from gateway.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.letterbox import Letterbox
+from shared.unfinished import remove_abandoned
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Picture, PictureRequest
 
@@ -70,6 +71,8 @@ class PictureFolder:
     """The newest annotated picture of each camera, CAMERA.png."""
 
     def __init__(self, folder: Path | None) -> None:
+        if folder is not None:
+            remove_abandoned(folder)
         self._folder = folder
         self._written: dict[str, float] = {}
 

@@ -7,11 +7,9 @@ together in one map, and the eight bits of one scale are too few for both.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +26,12 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
+from shared.reasons import reason
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from camera_sources.source import Source
     from shared.ftp.merge import Map
@@ -132,11 +133,11 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
     calibration = Calibration(model, sample)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as folder:
-            proto = _in_integers(_simplified(model, cut, Path(folder)), model, calibration, Path(folder))
+        with temporary_folder("quantize", out.parent) as folder:
+            proto = _in_integers(_simplified(model, cut, folder), model, calibration, folder)
             said = {"name": out.stem, "file": out.name, "cut": _pair_at_cut(proto, cut)}
             open_session(plain_model(proto, name).SerializeToString(), 1)
-            description, written = Path(folder) / "model.json", Path(folder) / "model.onnx"
+            description, written = folder / "model.json", folder / "model.onnx"
             description.write_text(model.spec.model_copy(update=said).model_dump_json(indent=2, exclude_none=True))
             onnx.save(proto, written)
             description.replace(out.with_suffix(".json"))
@@ -144,7 +145,7 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
     except DeepThingsError:  # that of the pictures is an OSError too
         raise
     except OSError as error:
-        raise ModelError(f"{out} cannot be written: {error.strerror}") from error
+        raise ModelError(f"{out} cannot be written: {reason(error)}") from error
     quantised = open_model(str(out))
     agreement = compare_detections(model, quantised, (picture for held_out, picture in sample if held_out))
     sizes = model.original.ByteSize(), quantised.original.ByteSize()
@@ -201,9 +202,8 @@ def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration,
     except DeepThingsError:
         raise
     except Exception as error:  # whatever its tools raise
-        raise ModelError(
-            f"{name} cannot be quantised: {(str(error).splitlines() or [type(error).__name__])[0]}"
-        ) from error
+        said = str(error).splitlines() or ["no reason is known"]
+        raise ModelError(f"{name} cannot be quantised: {said[0]}") from error
     return onnx.load(folder / "int8.onnx")
 
 

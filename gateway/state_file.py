@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from shared.reasons import reason
 from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -80,4 +81,4 @@ def _read(path: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    return reason(error) if isinstance(error, OSError) else str(error)

@@ -15,9 +15,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from shared.backoff import Backoff
+from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.fault_boundary import FaultBoundary
-from shared.reasons import broker_reason, reason, refused
+from shared.network_reasons import network_reason
 from shared.received import Received
 from shared.topics import PREFIX, M, PlainTopic, Topic
 
@@ -284,7 +285,7 @@ class Bus:
         try:
             await client.__aenter__()
         except (ValueError, OverflowError) as error:  # aiomqtt makes errors of its own only of those of the system
-            raise BrokerError(reason(error)) from error
+            raise BrokerError(network_reason(error)) from error
         self._client, self._reached_at = client, time.monotonic()
         try:
             yield

@@ -1,75 +1,63 @@
-"""Why something of the network failed, in words: no numbers of the system or of MQTT."""
+"""Why the system could not do something, in words, with the likely cause: no numbers, no names of exceptions. Pure."""
 
 from __future__ import annotations
 
 import errno
-import socket
-
-import paho.mqtt.client
 
 from shared.errors import DeepThingsError
 
-WORDS = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.EHOSTUNREACH: "no route to it",
-    errno.ENETUNREACH: "no route to it",
+LOST = "the connection was lost"
+
+SILENT = "it does not answer (is it on, and does a firewall let us through?)"
+
+NO_ROUTE = "no route to it (is the network up, and the address right?)"
+
+REASONS = {
+    errno.ECONNREFUSED: "connection refused (nothing listens there: is it running, and is the port right?)",
+    errno.EHOSTUNREACH: NO_ROUTE,
+    errno.ENETUNREACH: NO_ROUTE,
     errno.ENETDOWN: "the network is down",
-    errno.ETIMEDOUT: "it does not answer",
-    errno.ECONNRESET: "the connection was lost",
-    errno.ECONNABORTED: "the connection was lost",
-    errno.EPIPE: "the connection was lost",
-    errno.ENOTCONN: "the connection was lost",
+    errno.EHOSTDOWN: SILENT,
+    errno.ETIMEDOUT: SILENT,
+    errno.ECONNRESET: LOST,
+    errno.ECONNABORTED: LOST,
+    errno.EPIPE: LOST,
+    errno.ENOTCONN: LOST,
     errno.EADDRINUSE: "the port is in use",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
+    errno.EAFNOSUPPORT: "this machine does not have that kind of address",
     errno.EACCES: "permission denied",
     errno.EPERM: "not permitted",
-    errno.EMFILE: "too many open files",
+    errno.EMFILE: "too many open files (the limit is that of 'ulimit -n')",
+    errno.ENFILE: "too many open files on this machine",
+    errno.ENOBUFS: "there is not enough memory",
+    errno.ENOMEM: "there is not enough memory",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file is too large for its disk",
+    errno.EROFS: "the file system is read-only",
+    errno.EIO: "the disk or device fails",
+    errno.ENOENT: "no such file or folder",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENOTDIR: "it is a file, or below one, not a folder",
+    errno.EEXIST: "it exists already",
+    errno.ENOTEMPTY: "the folder is not empty",
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ELOOP: "its links lead nowhere",
+    errno.ENODEV: "no such device",
+    errno.ENXIO: "no such device",
+    errno.EBUSY: "it is busy (does another program use it?)",
+    errno.ENOEXEC: "it is no program for this machine",
+    errno.ETXTBSY: "another program writes it",
 }
-
-NOT_AUTHORIZED = frozenset({134, 135})
-"""MQTT 5's codes of a broker that does not let us in."""
-
-LOST = frozenset({7, 128})
-"""Codes of a connection that ended without a reason that says anything: paho-mqtt's own, and "unspecified"."""
 
 
 def reason(error: BaseException) -> str:
-    """Return why a connection or a port failed, as the end of a sentence."""
-    if isinstance(error, socket.gaierror):
-        return "host name not found"
-    if isinstance(error, TimeoutError):
-        return "it does not answer"
-    if isinstance(error, OSError):
-        return WORDS.get(error.errno or 0) or (error.strerror or str(error) or "it failed").lower()
-    if isinstance(error, OverflowError | ValueError):
-        return "invalid host name or port"
-    return str(error) or "it failed"
-
-
-def broker_reason(error: BaseException) -> str:
-    """Return why a broker did not answer, or is not connected any more, as the end of a sentence."""
+    """Return why a file, a folder, a device or a connection failed, as the end of a sentence."""
     if isinstance(error, DeepThingsError):  # it says so already
         return str(error)
-    code = _code(error)
-    if code in LOST:
-        return "the connection was lost"
-    if code is not None:
-        return paho.mqtt.client.error_string(code).rstrip(".").lower() if code < 128 else _name(error)
-    if isinstance(error.__context__, OSError):  # aiomqtt makes text of it, with its number
-        return reason(error.__context__)
-    return str(error)
-
-
-def refused(error: BaseException) -> bool:
-    """Return whether a broker does not let us in, which trying again does not change."""
-    return _code(error) in NOT_AUTHORIZED
-
-
-def _code(error: BaseException) -> int | None:
-    code = getattr(error.__cause__ or error, "rc", None)  # a ReasonCode of the broker's, or a number of paho-mqtt's
-    code = getattr(code, "value", code)
-    return code if isinstance(code, int) else None
-
-
-def _name(error: BaseException) -> str:
-    return str(getattr(error.__cause__ or error, "rc", "")).lower()
+    if isinstance(error, OSError):
+        return REASONS.get(error.errno or 0) or (error.strerror or "").lower() or "the system gives no reason"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return str(error) or "no reason is known"

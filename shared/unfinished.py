@@ -6,22 +6,50 @@ import contextlib
 import os
 import re
 import shutil
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 ABANDONED_S = 3600.0
-"""What is older is not being written any more, whoever has the number of its process by now: four times as long as
-preparing a program may take."""
+"""Where it is not known when its process began, what is older is not being written any more, whoever has that number
+by now: four times as long as preparing a program may take."""
 
-_NAME = re.compile(r"\.(\d+)\.part$")
+REMOVED_AT_ONCE = 1000
+"""Entries that one start removes; more of them than any history of crashes leaves."""
+
+TEMPORARY = "deepthings-"
+"""What the names of our folders begin with where those of other programs are, too."""
+
+_NAME = re.compile(r"\.(\d+)(?:-(\d+))?\.part$")
+
+
+def owned(name: str) -> str:
+    """Return `name` with an ending that says which process writes it: its number, and when it began."""
+    return f"{name}.{os.getpid()}-{_began(os.getpid())}.part"
 
 
 def unfinished(path: Path) -> Path:
     """Return the name under which this process writes what will be `path`."""
-    return path.with_name(f"{path.name}.{os.getpid()}.part")
+    return path.with_name(owned(path.name))
+
+
+@contextlib.contextmanager
+def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
+    """Make a folder in `parent`, or where temporary files belong, and remove it at the end.
+
+    Those that killed processes have left there are removed before. Raises OSError.
+    """
+    place = parent or Path(tempfile.gettempdir())
+    remove_abandoned(place, TEMPORARY)
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{purpose}-", suffix=owned(""), dir=place))
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def discard(path: Path) -> None:
@@ -34,13 +62,36 @@ def discard(path: Path) -> None:
     remove(rubbish)
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Remove what processes that have ended were writing in `folder`, before this one writes anything there."""
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            found = _NAME.search(path.name)
-            if found and (not _others(int(found[1])) or time.time() - path.stat().st_mtime > ABANDONED_S):
-                remove(path)
+def remove_abandoned(folder: Path, prefix: str = "") -> None:
+    """Remove what processes that have ended were writing in `folder`, under names that begin with `prefix`.
+
+    What is another user's stays.
+    """
+    found: list[Path] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(prefix) and _NAME.search(entry.name) and _abandoned(entry):
+                found.append(Path(entry.path))
+                if len(found) == REMOVED_AT_ONCE:
+                    break
+    for path in found:
+        remove(path)
+
+
+def _abandoned(entry: os.DirEntry[str]) -> bool:
+    """Return whether the process that wrote this entry, which is ours, has ended."""
+    written_by = _NAME.search(entry.name)
+    assert written_by is not None
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    process, began = int(written_by[1]), written_by[2]
+    if status.st_uid != os.geteuid():
+        return False
+    if began and int(began):
+        return _began(process) != int(began)
+    return not _others(process) or time.time() - status.st_mtime > ABANDONED_S
 
 
 def remove(path: Path) -> None:
@@ -63,3 +114,16 @@ def _others(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     return True
+
+
+def _began(process: int) -> int:
+    """Return when a process began, in ticks since the machine was started; 0 where that is not known, or it has ended.
+
+    See proc_pid_stat(5); the second field may hold blanks and parentheses.
+    """
+    try:
+        return int(
+            Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+        )
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from shared.unfinished import owned
+
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write beside it, then take its place: whoever reads it, or loses power, has the old or the new one.
@@ -14,7 +16,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
     safe from everything but a power cut. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=owned(""))
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

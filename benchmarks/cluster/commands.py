@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
+from shared.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +27,10 @@ def run(*command: str, lines: Iterable[str] = ()) -> str:
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, timeout=RUN_TIMEOUT_S)
     except subprocess.CalledProcessError as error:
-        reason = str(error.stderr).strip() or f"exit code {error.returncode}"
-        raise EmulationError(f"{' '.join(command)}: {reason.splitlines()[0]}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EmulationError(f"{' '.join(command)}: {error}") from error
+        said = str(error.stderr).strip() or f"exit code {error.returncode}"
+        raise EmulationError(f"{' '.join(command)}: {said.splitlines()[0]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise EmulationError(f"{' '.join(command)}: it takes longer than {RUN_TIMEOUT_S} s") from error
+    except OSError as error:
+        raise EmulationError(f"{' '.join(command)}: {reason(error)}") from error
     return done.stdout

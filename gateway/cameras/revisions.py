@@ -9,6 +9,7 @@ import secrets
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from shared.reasons import reason
 from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ def _make(path: Path) -> bytes:
     try:
         write_whole(path, key)  # its mode is 0600, as that of every temporary file
     except OSError as error:
-        log.warning("%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, error.strerror)
+        log.warning("%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, reason(error))
     return key

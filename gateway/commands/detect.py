@@ -17,6 +17,7 @@ from gateway.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
 from shared.errors import ConfigurationError
 from shared.letterbox import Letterbox
+from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
@@ -47,6 +48,8 @@ def command(
     head, detector = TiledHead(partitioned, threads), Detector(partitioned, threads)
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
+    if out is not None:
+        remove_abandoned(out.parent if out.suffix else out)
     for path in images:
         picture = read_picture(path)
         letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)

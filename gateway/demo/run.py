@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -23,8 +21,11 @@ from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from shared.errors import DeepThingsError
 from shared.service import cancel_in_order
+from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shared.ftp.grid import Grid
 
 CAMERA = "campus"
@@ -56,9 +57,9 @@ async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
     """
     find_mosquitto()
     broker = Address(LOOPBACK, config.port or free_port())
-    with tempfile.TemporaryDirectory(prefix="deepthings-demo-") as caches:
+    with temporary_folder("demo") as caches:
         async with LocalCluster(broker, config.out / "logs") as cluster:
-            demo = Demo(config, cluster, Path(caches))
+            demo = Demo(config, cluster, caches)
             watching = asyncio.create_task(demo.bus.run())
             try:
                 await demo.run(stop)

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 from gateway.hooks.delivery import Outcome
 from gateway.hooks.output import Output, reading
 from shared.processes import dying_with_parent
+from shared.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class CommandSender:
                         start_new_session=True,
                     )  # fmt: skip
                 except OSError as error:
-                    return Outcome(failure=f"the command cannot be started: {error.strerror}")
+                    return Outcome(failure=f"the command cannot be started: {reason(error)}")
                 return await self._finish(process, output)
 
     async def _finish(self, process: asyncio.subprocess.Process, output: Output) -> Outcome:

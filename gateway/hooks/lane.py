@@ -102,7 +102,7 @@ class Lane:
         if task.cancelled():
             self._dropped += 1
         elif (error := task.exception()) is not None:
-            self._fail(f"a fault of our own: {type(error).__name__}")
+            self._fail("a fault of our own; with -v the log says more")
             log.debug("%s: delivery %s", self.name, delivery.id, exc_info=error)
         elif failure := task.result().failure:
             self._fail(failure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 
@@ -12,6 +13,7 @@ with ended_by_interrupt():
     import click
 
     from shared.errors import DeepThingsError
+    from shared.reasons import reason
     from shared.service import release
 
 COMMANDS = {
@@ -85,6 +87,13 @@ def _exit_code() -> int:
     except DeepThingsError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
+    except BrokenPipeError:  # whoever read what we print has gone, as 'head' does
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (or the interpreter complains at its end)
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        click.echo(f"Error: {place}{reason(error)}", err=True)
+        return 1
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT
     return 0

@@ -21,6 +21,7 @@ from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
 from shared.processes import dying_with_parent
+from shared.reasons import reason
 from shared.unfinished import discard, remove, unfinished
 
 if TYPE_CHECKING:
@@ -139,19 +140,19 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     remove(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     try:
-        code, reason = await _run_preparing(program, kinds, part)
+        code, said = await _run_preparing(program, kinds, part)
         if code:
-            log.warning("%s, as the program could not be prepared: %s", SLOWER, reason)
+            log.warning("%s, as the program could not be prepared: %s", SLOWER, said)
             remove(part)
         if code == NOT_EXACT:
             part.mkdir(parents=True)
-            (part / MANIFEST).write_bytes(Manifest(refused=reason).encode())
+            (part / MANIFEST).write_bytes(Manifest(refused=said).encode())
         if code in {0, NOT_EXACT}:
             with contextlib.suppress(OSError):  # another process was faster
                 part.rename(folder)
             return True
     except OSError as error:
-        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, error.strerror)
+        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, reason(error))
     finally:
         remove(part)
     return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
-from shared.reasons import reason
+from shared.network_reasons import network_reason
 from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
 from shared.wire.headers import HEADERS, Header, Refused
 from shared.wire.unreached import Unreached
@@ -81,10 +81,10 @@ class Connection:
             connection = cls(sock, str(address), traffic)
         except (OSError, OverflowError, ValueError) as error:  # a host or port that cannot be is one that is not there
             sock.close()
-            traffic.unreached.failed(*address, reason(error), time.monotonic())
+            traffic.unreached.failed(*address, network_reason(error), time.monotonic())
             if isinstance(error, TimeoutError):
                 raise PeerTimeoutError(f"{address} does not answer") from error
-            raise PeerLostError(f"{address} cannot be reached: {reason(error)}") from error
+            raise PeerLostError(f"{address} cannot be reached: {network_reason(error)}") from error
         except BaseException:
             sock.close()
             raise

@@ -101,6 +101,7 @@ class _Route:
 
     async def _run(self) -> None:
         connection: Connection | None = None
+        failing = False
         try:
             while (parcel := await self._next()) is not None:
                 header, payload = parcel
@@ -108,11 +109,16 @@ class _Route:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
                     await connection.send(header, payload)
+                    if failing:
+                        failing = False
+                        log.info("%s: messages are delivered again", self._address)
                 except DeepThingsError as error:
-                    log.warning("%s not delivered: %s", header.kind.name.lower(), error)
+                    failing = True
+                    log.warning("%s: %s not delivered: %s", self._address, header.kind.name.lower(), error)
                     self._lost(self._address)
                 except Exception:  # a way that ended here would keep whoever sends waiting for ever
-                    log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
+                    failing = True
+                    log.exception("%s: %s not delivered", self._address, header.kind.name.lower())
                     self._lost(self._address)
             self._closed(self._address)  # at once: whoever sends from now on gets another way
         finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import Address
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
-from shared.reasons import reason
+from shared.network_reasons import listen_reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Header, Refused
 
@@ -56,7 +56,8 @@ class DataServer:
         except (OSError, OverflowError, ValueError) as error:
             self._socket.close()
             raise ListenError(
-                f"cannot listen on {listen}: {reason(error)}; choose another address or port, or stop what uses it"
+                f"cannot listen on {listen}: {listen_reason(error, listen.port)}; choose another address or port, or "
+                "stop what uses it"
             ) from error
 
     @property

@@ -254,6 +254,6 @@ async def test_an_address_that_cannot_be_is_a_peer_that_is_not_there(address):
 @pytest.mark.parametrize("address", [Address(LOOPBACK, 70_000), Address("x" * 64 + ".example", 0)])
 def test_listening_where_nobody_can_is_an_error_that_says_what_to_do(address):
     with pytest.raises(
-        ListenError, match=r"cannot listen on .*(invalid host name or port|not found); choose another address"
+        ListenError, match=r"cannot listen on .*(invalid host name or port|not found.*); choose another address"
     ):
         DataServer(echo, address, Traffic())

@@ -67,7 +67,7 @@ def test_a_command_joins_the_group_and_becomes_the_program_that_it_starts(top):
 
 def test_a_kernel_that_refuses_is_quoted_and_nothing_is_left(top):
     (top / "cgroup.subtree_control").mkdir()
-    with pytest.raises(EmulationError, match=r"\+cpu \+memory cannot be written to .*: Is a directory"):
+    with pytest.raises(EmulationError, match=r"\+cpu \+memory cannot be written to .*: it is a folder"):
         ControlGroup("edge-1", Limits(cpu=0.2)).__enter__()
     assert [path.name for path in top.iterdir()] == ["cgroup.subtree_control"]
 

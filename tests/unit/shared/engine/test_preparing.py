@@ -153,7 +153,7 @@ def test_a_file_that_is_not_as_it_was_written_is_found_and_named(cache, name, ho
 def test_a_file_that_is_missing_is_found_and_named(cache, name):
     (folder,) = cache.glob("prepared-*")
     (folder / name).unlink()
-    with pytest.raises(DamageError, match=f"{name} cannot be read: No such file"):
+    with pytest.raises(DamageError, match=f"{name} cannot be read: no such file"):
         open_prepared(folder)
 
 

@@ -45,7 +45,7 @@ def test_a_file_that_leaves_out_the_shapes_of_its_outputs_is_loaded(tmp_path):
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):
-    with pytest.raises(ModelError, match=r"model .*missing\.onnx cannot be read: No such file"):
+    with pytest.raises(ModelError, match=r"model .*missing\.onnx cannot be read: no such file"):
         load_onnx(tmp_path / "missing.onnx")
 
 

@@ -70,7 +70,7 @@ def test_text_that_is_no_description_is_refused(tmp_path, content):
 
 
 def test_a_missing_description_is_refused_by_name(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"nowhere\.json cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.json cannot be read: no such file"):
         read_spec(tmp_path / "nowhere.json")
 
 
