@@ -48,6 +48,9 @@ ASKED_CAP = 1000
 PICTURE_KEPT_S = 10.0
 """After a frame is published, its picture is fetched for snapshots; that takes less, or fails."""
 
+OTHERS_CAP = 1000
+"""Other edges that are known, as many as a gateway lists; a client that invents names without end changes nothing."""
+
 CHECK_S = 0.1
 """How often leases and deadlines are looked at; leases last a second or more."""
 
@@ -136,7 +139,7 @@ class Owner:
     def _ask(self, now: float, *, all_again: bool = False) -> None:
         """Ask for the outcomes of frames that are due to be asked for, and finish those that have waited too long."""
         for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
-            log.warning("%s: no answer from the gateway", frame)
+            log.debug("%s: no answer from the gateway", frame)
             self._finish(frame, self._given_up[frame].outcome)
         due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][:ASKED_CAP]
         if not due:
@@ -254,7 +257,8 @@ class Owner:
 
     def on_node_found(self, node: str) -> None:
         """Another edge is there."""
-        self._others.add(node)
+        if len(self._others) < OTHERS_CAP:
+            self._others.add(node)
         self._look_around()
 
     def on_node_lost(self, node: str) -> None:

@@ -13,6 +13,7 @@ from gateway.collector import Assembly, Collector, Receipt
 from gateway.coordinator import Coordinator, Match
 from gateway.endings import Endings
 from gateway.finisher import Finisher
+from gateway.node_list import fitting
 from gateway.planner import write_plan
 from gateway.replanning import Replanning
 from gateway.results import split_result
@@ -21,6 +22,7 @@ from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import advertised
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.bus import LARGEST_MESSAGE_BYTES
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.finite import all_finite
@@ -260,7 +262,7 @@ class Cluster:
                 told = report
                 await self._home.nodes_are(report)
                 with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, report)
+                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
             await asyncio.sleep(NODES_S)
 
     def _on_barred(self, node: str) -> None:

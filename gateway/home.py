@@ -279,6 +279,7 @@ class Home:
         try:
             while True:
                 await asked.wait()
+                await self._bus.connected.wait()  # what changes has to be told
                 asked.clear()
                 try:
                     log.info("the configuration is read again: %s", await self.reload())

@@ -19,6 +19,7 @@ from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.fault_boundary import FaultBoundary
 from shared.network_reasons import network_reason
+from shared.printable import printable
 from shared.received import Received
 from shared.topics import PREFIX, M, PlainTopic, Topic
 
@@ -80,8 +81,10 @@ class Bus:
         farewell: Callable[[], Awaitable[None]] | None = None,
         prefix: str = PREFIX,
         owner: NameOwner | None = None,
+        passing: bool = False,
     ) -> None:
-        """`owner`: of the client's name, which is asked for before each connection."""
+        """`owner`: of the client's name, which is asked for before each connection. `passing`: for a moment only, which
+        is nothing to log."""
         self.broker = broker
         self.prefix = prefix
         self.connected = asyncio.Event()
@@ -93,6 +96,7 @@ class Bus:
         self._farewell = farewell
         self._note_retained: Callable[..., None] = lambda *_, **__: None
         self._owner = owner
+        self._connected_level = logging.DEBUG if passing else logging.INFO
         self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
         self._client: aiomqtt.Client | None = None
         self._reached_at: float | None = None
@@ -264,7 +268,7 @@ class Bus:
                 if self._birth is not None:
                     await self._birth()
                 self.connected.set()
-                log.info("connected to broker %s as %s", self.broker, self._client_id)
+                log.log(self._connected_level, "connected to broker %s as %s", self.broker, self._client_id)
                 yield inbox
             except asyncio.CancelledError:
                 with contextlib.suppress(BrokerError):
@@ -384,7 +388,10 @@ class Bus:
 
 
 def _check_size(where: str, payload: bytes) -> None:
+    """Raise BrokerError for a message that is too large, and log it: most senders take a broker that is away lightly,
+    but this one would never come."""
     if len(payload) > LARGEST_MESSAGE_BYTES:
+        log.warning("%s not published: %s bytes are more than a broker takes", printable(where), len(payload))
         raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
 
 

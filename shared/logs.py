@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT, CLOCK = "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"
 
-LIBRARIES = ("asyncio", "mqtt")
+SUBJECT = "subject"
 
 _FRAME = re.compile(r"-[0-9a-f]+-\d+$")
 _PORT = re.compile(r":\d+$")
@@ -27,18 +27,18 @@ _NUMBER = re.compile(r"\d+")
 
 
 def configure_logging(verbosity: int) -> None:
-    """Log state changes, or with `verbosity` 1 every tile and every repeated line, or with 2 the libraries too."""
-    handler = logging.StreamHandler() if verbosity else SparingHandler()
+    """Log state changes, or with `verbosity` 1 every tile, or with 2 the libraries and all that repeats, too."""
+    handler = logging.StreamHandler() if verbosity > 1 else SparingHandler()
     logging.basicConfig(
         level=logging.DEBUG if verbosity else logging.INFO, format=FORMAT, datefmt=CLOCK, handlers=[handler]
     )
     if verbosity < 2:
-        for library in LIBRARIES:
-            logging.getLogger(library).setLevel(logging.WARNING)
+        logging.getLogger("asyncio").setLevel(logging.WARNING)
+        logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # paho-mqtt's: what it says by numbers, we say in words
 
 
 class SparingHandler(logging.StreamHandler[TextIO]):
-    """Writes of each kind of line the first ones, then how often it came: SD cards wear.
+    """Writes of each kind of line the first ones, then how often it came: SD cards wear. Who debugs wants every line.
 
     Lines are of one kind that one statement has logged of one subject: an edge, a camera, a host.
     """
@@ -50,12 +50,15 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write what is to be written now. Called with the handler's lock held."""
+        if record.levelno < logging.INFO:
+            super().emit(record)
+            return
         try:
-            what, line = (record.name, record.levelno, str(record.msg)), self._settled(record)
+            what, line = (record.levelno, str(record.msg)), self._settled(record)
         except Exception:  # noqa: BLE001  (logging's own way with a line that cannot be formatted)
             self.handleError(record)
             return
-        self._write(self._repetition.enter(what, subject_of(record), line, time.monotonic()))
+        self._write(self._repetition.enter(record.name, what, subject_of(record), line, time.monotonic()))
         self._wait()
 
     def close(self) -> None:
@@ -106,8 +109,11 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 def subject_of(record: logging.LogRecord) -> str:
     """Return of whom or what a line is: its first argument that is no number, without what differs each time.
 
-    A frame stands for its camera, an address for its host.
+    A frame stands for its camera, an address for its host. Where it is another one, a line is logged with
+    `extra={SUBJECT: ...}`.
     """
+    if (said := getattr(record, SUBJECT, None)) is not None:
+        return str(said)
     arguments = record.args if isinstance(record.args, tuple) else ()
     first = next((str(value) for value in arguments if not isinstance(value, int | float)), "")
     subject = _PORT.sub("", _FRAME.sub("", first))

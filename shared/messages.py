@@ -140,6 +140,7 @@ class Nodes(Message):
 
     nodes: dict[str, NodeReport]
     gateway_bytes: dict[str, int] = Field(default_factory=dict)
+    left_out: int = Field(default=0, ge=0, description="edges that are not listed, as a broker takes no longer list")
 
 
 class CameraStats(Message):

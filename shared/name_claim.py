@@ -72,7 +72,9 @@ class NameOwner:
             return
         self.identity = identity_of(self._instance, self._broker)
         self._claiming = None
-        self._asking = Bus(self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix)
+        self._asking = Bus(
+            self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix, passing=True
+        )
         self._asking.on(self._owned.states, self._on_state, self._owned.name or "+")
         self._asking.on(self._owned.claims, self._on_claim, self._owned.name or "+")
         self._running = asyncio.create_task(self._asking.run())

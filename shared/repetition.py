@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_Key = tuple[str, "Hashable", str]
+"""Source, what it says, and of whom."""
+
 FIRST_LINES = 3
 """Of one kind these are told at once: the second and third say whether it was a hiccup."""
 
@@ -19,6 +22,10 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 4 * 3600.0
 
 QUIET_S = 120.0
 """What has not come for so long, and comes again, is news: no try that is repeated waits for longer than half of it."""
+
+CHANGE_S, CHANGES_CAP = 5.0, 5
+"""When something else was said of the same subject meanwhile, as that it works again, a line is news: it is told so
+soon after the last of its kind, and so often until the subject is quiet. What goes on and off all night is summed up."""
 
 KINDS_CAP = 512
 """Kinds that are remembered; of more than these the oldest is summed up, and forgotten."""
@@ -43,6 +50,7 @@ class _Kind(Generic[T]):
     told_at: float
     told: int = 0
     untold: int = 0
+    changes: int = 0
     wait_s: float = FIRST_WAIT_S
 
     @property
@@ -54,20 +62,26 @@ class Repetition(Generic[T]):
     """Enters lines as they come, by what they say and of whom; `now` is monotonic seconds."""
 
     def __init__(self) -> None:
-        self._kinds: OrderedDict[tuple[Hashable, str], _Kind[T]] = OrderedDict()
+        self._kinds: OrderedDict[_Key, _Kind[T]] = OrderedDict()
         self._subjects: Counter[Hashable] = Counter()
+        self._latest: dict[tuple[str, str], Hashable] = {}
 
-    def enter(self, what: Hashable, subject: str, line: T, now: float) -> list[Told[T]]:
-        """Return what to write: the line itself or nothing yet, and what is due."""
+    def enter(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[Told[T]]:
+        """Return what to write: the line itself or nothing yet, and what is due.
+
+        The `source` is the part of the program that says `what`.
+        """
         written = self.due(now)
         self._forget_quiet(now)
-        key = (what, subject)
-        if key not in self._kinds and self._subjects[what] >= SUBJECTS_CAP:
-            key = (what, "")
+        key = (source, what, subject)
+        if key not in self._kinds and self._subjects[source, what] >= SUBJECTS_CAP:
+            key = (source, what, "")
         known = self._kinds.get(key)
         if known is None:
             known = self._kinds[key] = _Kind(line, now, now)
-            self._subjects[what] += 1
+            self._subjects[source, what] += 1
+        changed = self._latest.get((source, key[2]), what) != what
+        self._latest[source, key[2]] = what
         known.newest, known.last_at = line, now
         self._kinds.move_to_end(key)
         if known.told < FIRST_LINES:
@@ -75,6 +89,10 @@ class Repetition(Generic[T]):
             written.append(Told(line))
         else:
             known.untold += 1
+            if changed and known.changes < CHANGES_CAP and now - known.told_at >= CHANGE_S:
+                known.changes += 1
+                written += self._sum_up([known], now)
+                known.wait_s = FIRST_WAIT_S
         if len(self._kinds) > KINDS_CAP:
             written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
         return written
@@ -105,8 +123,11 @@ class Repetition(Generic[T]):
         while self._kinds and now - next(iter(self._kinds.values())).last_at >= QUIET_S:
             self._forget(next(iter(self._kinds)))
 
-    def _forget(self, key: tuple[Hashable, str]) -> _Kind[T]:
-        self._subjects[key[0]] -= 1
-        if not self._subjects[key[0]]:
-            del self._subjects[key[0]]
+    def _forget(self, key: _Key) -> _Kind[T]:
+        source, what, subject = key
+        self._subjects[source, what] -= 1
+        if not self._subjects[source, what]:
+            del self._subjects[source, what]
+        if self._latest.get((source, subject)) == what:
+            del self._latest[source, subject]
         return self._kinds.pop(key)

@@ -92,6 +92,7 @@ class WatchedLoop(asyncio.SelectorEventLoop):
     def __init__(self, watch: SignalWatch) -> None:
         super().__init__()
         self._watch = watch
+        self.set_exception_handler(_on_stray_error)
 
     def add_signal_handler(self, sig: int, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """As every loop's; at a signal that would stop the process, it does not any more."""
@@ -105,6 +106,14 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         """Have the signal do nothing: a reload that is asked for while we stop must not end us on the spot."""
         self._watch.take(sig, lambda: None)
         return True
+
+
+def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Take it lightly that aiomqtt wants to write to a socket that has just been closed: it hears of that, too."""
+    if isinstance(context.get("exception"), OSError) and "add_writer" in repr(context.get("handle")):
+        log.debug("a connection was closed before it was written to", exc_info=context["exception"])
+    else:
+        loop.default_exception_handler(context)
 
 
 def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:

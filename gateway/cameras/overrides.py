@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 FILE = "cameras.json"
 LOST = "what was set of cameras by MQTT does not outlive the gateway"
 
-LONGEST_LABEL = 64
-"""Letters; a label becomes a part of topics, and the longest in use have some twenty."""
-
-Labels = Annotated[tuple[Annotated[Label, Field(max_length=LONGEST_LABEL)], ...], AfterValidator(distinct)]
+Labels = Annotated[tuple[Label, ...], AfterValidator(distinct)]
 
 
 class Overrides(Message):

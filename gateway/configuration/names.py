@@ -11,6 +11,9 @@ from gateway.configuration.wording import presentable, shown
 from shared.fields import NAME_PATTERN
 from shared.slugs import RESERVED, slug
 
+LONGEST_LABEL = 64
+"""Letters; a label becomes a part of topics, and the longest in use have some twenty."""
+
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
 Words = TypeVar("Words", bound="tuple[str, ...] | dict[str, object]")
@@ -36,6 +39,8 @@ def label_of(text: str) -> str:
     """A label of the model. Raises ValueError when it cannot be a part of a topic."""
     if not re.search(r"[a-z0-9]", slug(text)):
         raise ValueError("no label; write it as the model has it, for example person")
+    if len(text) > LONGEST_LABEL:
+        raise ValueError(f"no label; it has {len(text)} letters, and may have at most {LONGEST_LABEL}")
     if slug(text) in RESERVED:
         raise ValueError("this word has a meaning in topics; rename the label in the description of the model")
     return text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import signal
 import sys
+
+if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: while the gateway only begins, it reads the file anyway
+
+import importlib
+import os
 
 from shared.signals import ended_by_interrupt
 

@@ -75,4 +75,6 @@ listen_option = click.option(
 )  # fmt: skip
 threads_option = click.option("--threads", type=click.IntRange(1, 64), default=1, help="Threads that compute.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-verbose_option = click.option("-v", "--verbose", count=True, help="Log every tile; twice: the libraries too.")
+verbose_option = click.option(
+    "-v", "--verbose", count=True, help="Log every tile; twice: the libraries, and all that repeats, too."
+)

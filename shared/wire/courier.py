@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
+from shared.logs import SUBJECT
 from shared.wire.connection import Connection, Traffic
 
 if TYPE_CHECKING:
@@ -111,14 +112,14 @@ class _Route:
                     await connection.send(header, payload)
                     if failing:
                         failing = False
-                        log.info("%s: messages are delivered again", self._address)
+                        log.info("%s takes messages again", self._address, extra={SUBJECT: self._address})
                 except DeepThingsError as error:
                     failing = True
-                    log.warning("%s: %s not delivered: %s", self._address, header.kind.name.lower(), error)
+                    log.warning("%s not delivered: %s", header.kind.name.lower(), error, extra={SUBJECT: self._address})
                     self._lost(self._address)
                 except Exception:  # a way that ended here would keep whoever sends waiting for ever
                     failing = True
-                    log.exception("%s: %s not delivered", self._address, header.kind.name.lower())
+                    log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
                     self._lost(self._address)
             self._closed(self._address)  # at once: whoever sends from now on gets another way
         finally:

@@ -145,7 +145,7 @@ async def test_whoever_sent_to_a_dead_address_is_told(caplog):
             await courier.send(dead, number(2))
             assert await asyncio.wait_for(told.get(), 10) == dead
     assert told.empty()
-    assert f"{dead}: take not delivered: {dead} cannot be reached" in caplog.text
+    assert f"take not delivered: {dead} cannot be reached" in caplog.text
 
 
 async def test_a_peer_that_stops_reading_is_told_as_lost(monkeypatch):

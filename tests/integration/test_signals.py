@@ -100,6 +100,26 @@ async def test_a_second_signal_ends_a_process_at_once(tmp_path, temporary, name)
     assert list(temporary.glob("deepthings-*")) == []
 
 
+def _hears(process, number):
+    """Whether a process catches a signal, and whether it has loaded what a gateway computes with."""
+    caught = next(line for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "SigCgt" in line)
+    loaded = "numpy" in Path(f"/proc/{process.pid}/maps").read_text()
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1), loaded
+
+
+async def test_a_gateway_that_only_begins_is_not_ended_by_a_reload(temporary):
+    arguments, words = of("gateway", temporary)
+    async with running(DEEPTHINGS, *arguments, env=os.environ | {"TMPDIR": str(temporary)}) as process:
+        while not any(heard := _hears(process, signal.SIGHUP)):  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.002)
+        assert heard == (True, False)
+        for _ in range(5):
+            process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(0.1)  # in all stages of its beginning
+        await said(process, words)
+        assert process.returncode is None
+
+
 NEVER_ENDING = """
 import asyncio, signal, sys, time
 from shared import signals

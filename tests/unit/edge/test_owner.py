@@ -181,3 +181,10 @@ async def test_a_tile_that_failed_late_changes_nothing(bench):
     bench.says(0.1)
     bench.owner.on_tile_done(TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="no numbers"))
     assert bench.bus.said == []
+
+
+def test_names_without_end_are_not_remembered(bench):
+    for number in range(2 * owner_module.OTHERS_CAP):
+        bench.owner.on_node_found(f"invented-{number}")
+    assert len(bench.owner._others) == owner_module.OTHERS_CAP
+    assert not bench.owner.queue.alone

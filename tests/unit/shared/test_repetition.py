@@ -9,7 +9,7 @@ NIGHT_S = 8 * 3600
 
 
 def entered(repetition, times, subject="shed"):
-    return [told for now in times for told in repetition.enter("lost", subject, now, now)]
+    return [told for now in times for told in repetition.enter("part", "lost", subject, now, now)]
 
 
 def test_the_first_lines_are_told_at_once_and_the_rest_is_summed_up():
@@ -41,8 +41,8 @@ def test_sums_become_rarer():
 def test_kinds_and_subjects_do_not_silence_each_other():
     repetition = Repetition()
     entered(repetition, [0] * 10)
-    assert repetition.enter("lost", "attic", "line", 0) == [Told("line")]
-    assert repetition.enter("found", "shed", "line", 0) == [Told("line")]
+    assert repetition.enter("part", "lost", "attic", "line", 0) == [Told("line")]
+    assert repetition.enter("part", "found", "shed", "line", 0) == [Told("line")]
 
 
 def test_what_comes_again_after_a_quiet_time_is_news():
@@ -62,9 +62,27 @@ def test_what_ended_is_summed_up_soon_also_when_the_next_sum_was_hours_away():
     assert told.line == last_at
 
 
+def test_a_fault_is_told_at_once_when_it_had_worked_meanwhile():
+    repetition = Repetition()
+    entered(repetition, range(10))
+    assert repetition.enter("part", "works again", "shed", "works", 30) == [Told("works")]
+    assert repetition.enter("part", "lost", "shed", 40, 40) == [Told(40, 8, 38)]
+    assert repetition.enter("part", "lost", "shed", 41, 41) == []
+
+
+def test_what_goes_on_and_off_all_night_is_summed_up():
+    repetition, told = Repetition(), []
+    for now in range(0, NIGHT_S, 10):
+        told += repetition.enter("part", "lost", "shed", now, now)
+        told += repetition.enter("part", "works", "shed", now, now + 5)
+    assert len(told) < 40
+
+
 def test_subjects_without_end_share_their_lines():
     repetition = Repetition()
-    told = [each for number in range(10_000) for each in repetition.enter("refused", f"name-{number}", number, 0)]
+    told = [
+        each for number in range(10_000) for each in repetition.enter("part", "refused", f"name-{number}", number, 0)
+    ]
     assert len(told) == SUBJECTS_CAP + FIRST_LINES
     assert sum(each.count for each in repetition.rest(0)) == 10_000 - len(told)
 
@@ -72,9 +90,13 @@ def test_subjects_without_end_share_their_lines():
 def test_kinds_without_end_are_not_remembered_and_not_lost():
     repetition = Repetition()
     told = [
-        each for number in range(2 * KINDS_CAP) for _ in range(5) for each in repetition.enter(number, "", number, 0)
+        each
+        for number in range(2 * KINDS_CAP)
+        for _ in range(5)
+        for each in repetition.enter("part", number, "", number, 0)
     ]
     assert len(repetition._kinds) == len(repetition._subjects) == KINDS_CAP
+    assert len(repetition._latest) <= KINDS_CAP
     assert sum(each.count for each in told + repetition.rest(0)) == 10 * KINDS_CAP
 
 
@@ -83,7 +105,8 @@ def test_every_line_is_told_once_or_counted_once(lines):
     repetition, now, told = Repetition(), 0.0, []
     for what, subject, pause_s in lines:
         now += pause_s
-        told += repetition.enter(what, subject, (what, subject), now)
+        told += repetition.enter("part", what, subject, (what, subject), now)
+        assert len(repetition._latest) <= len(repetition._kinds)
     told += repetition.rest(now)
     assert sum(each.count for each in told) == len(lines)
     assert repetition.next_due() is None

@@ -6,19 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cameras.overrides import LONGEST_LABEL, Overrides
+from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import LONGEST_PAYLOAD_BYTES, SETTINGS, changed, said
+from gateway.configuration.names import LONGEST_LABEL, label_of
 from shared.errors import ConfigurationError
 from shared.slugs import RESERVED
 
 SET = Overrides(enabled=False, detect=True, threshold=0.5, fps=5, labels=("person",))
+
+
+def _is_label(text):
+    return text.strip(" _-")
+
 
 VALUES = {
     "enabled": st.booleans(),
     "detect": st.booleans(),
     "threshold": st.integers(0, 1000).map(lambda parts: parts / 1000),
     "fps": st.integers(1, 2400).map(lambda parts: parts / 10),
-    "labels": st.lists(st.text("abcdefg0123456789 _-", min_size=1).filter(lambda text: text.strip(" _-")),
+    "labels": st.lists(st.text("abcdefg0123456789 _-", min_size=1, max_size=LONGEST_LABEL).filter(_is_label),
                        max_size=20, unique_by=lambda text: text.replace(" ", "_")).map(tuple),
 }  # fmt: skip
 
@@ -59,6 +65,12 @@ def test_an_empty_payload_takes_one_setting_back_and_no_other(setting, payload):
     after = changed(SET, setting, payload)
     assert after == SET.model_copy(update={setting: None})
     assert after != SET
+
+
+def test_no_label_is_configured_that_could_not_be_set():
+    assert label_of("x" * LONGEST_LABEL)
+    with pytest.raises(ValueError, match=f"65 letters, and may have at most {LONGEST_LABEL}"):
+        label_of("x" * (LONGEST_LABEL + 1))
 
 
 def test_setting_one_leaves_the_others():

@@ -1,0 +1,33 @@
+"""The list of nodes as a broker takes it: shortened where there are too many of them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.messages import Nodes, State
+
+if TYPE_CHECKING:
+    from shared.message import Message
+
+NODE_OVERHEAD_BYTES = 8
+"""Quotes, colon and comma around a name."""
+
+
+def fitting(report: Nodes, largest_bytes: int) -> Nodes:
+    """Return the list with as many edges as fit into a message of `largest_bytes`: those that are there come first."""
+    if _size(report) <= largest_bytes:
+        return report
+    sizes = {name: len(name) + NODE_OVERHEAD_BYTES + _size(node) for name, node in report.nodes.items()}
+    room = largest_bytes - _size(report.model_copy(update={"nodes": {}, "left_out": len(sizes)}))
+    kept = set()
+    for name in sorted(sizes, key=lambda name: (report.nodes[name].state is State.OFFLINE, name)):
+        room -= sizes[name]
+        if room < 0:
+            break
+        kept.add(name)
+    nodes = {name: node for name, node in report.nodes.items() if name in kept}
+    return report.model_copy(update={"nodes": nodes, "left_out": len(sizes) - len(kept)})
+
+
+def _size(message: Message) -> int:
+    return len(message.model_dump_json().encode())
