@@ -25,7 +25,7 @@ QUIET_S = 120.0
 
 CHANGE_S, CHANGES_CAP = 5.0, 5
 """When something else was said of the same subject meanwhile, as that it works again, a line is news: it is told so
-soon after the last of its kind, and so often until the subject is quiet. What goes on and off all night is summed up."""
+soon after the last of its kind, and so often until the subject is quiet. What flaps for hours is summed up."""
 
 KINDS_CAP = 512
 """Kinds that are remembered; of more than these the oldest is summed up, and forgotten."""

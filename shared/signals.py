@@ -132,6 +132,21 @@ def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:
     os._exit(exit_code)
 
 
+def end_in_order() -> None:
+    """Have a first SIGTERM or SIGHUP end the process by SystemExit, so that its temporary folders are removed."""
+
+    def end(number: int, _: object) -> NoReturn:
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)  # who asks twice waits no longer
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in before:
+        signal.signal(number, end)
+
+
 @contextlib.contextmanager
 def ended_by_interrupt() -> Iterator[None]:
     """Have Ctrl-C end the process here without a word: while it only begins, a traceback tells nobody anything."""

@@ -11,7 +11,7 @@ if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SI
 import importlib
 import os
 
-from shared.signals import ended_by_interrupt
+from shared.signals import end_in_order, ended_by_interrupt
 
 with ended_by_interrupt():
     import click
@@ -61,6 +61,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(
                 f"'{cmd_name}' needs {error.name}, which is not installed: pip install 'deepthings[{extra}]'"
             ) from error
+        end_in_order()  # from now on there may be something to clear away
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -120,6 +120,31 @@ async def test_a_gateway_that_only_begins_is_not_ended_by_a_reload(temporary):
         assert process.returncode is None
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_command_that_is_ended_leaves_no_temporary_folder(temporary, number):
+    async with running(DEEPTHINGS, "verify", env=os.environ | {"TMPDIR": str(temporary)}) as process:
+        async with asyncio.timeout(30):
+            while not list(temporary.glob("deepthings-*")):  # noqa: ASYNC110  (nobody tells)
+                await asyncio.sleep(0.01)
+        process.send_signal(number)
+        code, errors = await ended(process, 10)
+    assert (code, errors.strip()) == (128 + number, ""), errors
+    assert list(temporary.glob("deepthings-*")) == []
+
+
+async def test_what_a_killed_gateway_leaves_is_removed_by_the_next(temporary):
+    environment = os.environ | {"TMPDIR": str(temporary), "XDG_STATE_HOME": str(temporary / "state")}
+    left = []
+    for _ in range(2):
+        arguments, words = of("gateway", temporary)
+        async with running(DEEPTHINGS, *arguments, env=environment) as process:
+            await said(process, words)
+            assert not any(path.exists() for path in left)
+            left = list(temporary.glob("deepthings-*"))
+            assert len(left) == 1
+    assert left[0].exists()
+
+
 NEVER_ENDING = """
 import asyncio, signal, sys, time
 from shared import signals
