@@ -40,7 +40,7 @@ REASONS = {
     errno.ENOENT: "no such file or folder",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENOTDIR: "it is a file, or below one, not a folder",
-    errno.EEXIST: "it exists already",
+    errno.EEXIST: "something of that name is there already, perhaps a file in the place of a folder",
     errno.ENOTEMPTY: "the folder is not empty",
     errno.ENAMETOOLONG: "its name is too long",
     errno.ELOOP: "its links lead nowhere",
