@@ -70,7 +70,6 @@ class Health:
         online, configured = cameras
         problems = [f"camera {name}: {reason}" for name, reason in sorted(lost.items())]
         problems += [] if nodes else ["no edge is there"]
-        problems += others
         degraded = sorted(camera for camera in self._lost_at if self.degraded(camera, now))
         problems += [f"frames of camera {name} were lost of late" for name in degraded]
         return BridgeHealth(
