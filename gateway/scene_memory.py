@@ -40,6 +40,7 @@ class SceneMemory:
         self._file: StateFile[Entries] = StateFile(folder / FILE, Entries, LOST, durable=False)
         self._entries: Entries = {}
         self._written_at = -TOUCH_EVERY_S
+        self._holds = True
         self._inherited = self._read()
 
     @property
@@ -60,17 +61,17 @@ class SceneMemory:
 
     def write(self) -> None:
         """Write what is remembered. Some milliseconds: call it in a thread."""
-        self._file.write(dict(self._entries))
+        self._holds = self._file.write(dict(self._entries))
         self._written_at = time.monotonic()
 
     def due(self, *, moving: bool) -> bool:
-        """Return whether it is time to write where objects are."""
-        return moving and time.monotonic() - self._written_at >= MOVED_EVERY_S
+        """Return whether it is time to write where objects are, or what could not be written before."""
+        return (moving or not self._holds) and time.monotonic() - self._written_at >= MOVED_EVERY_S
 
     def touch(self) -> None:
         """Note now and then that what was written still holds."""
-        if self._entries and time.monotonic() - self._written_at >= TOUCH_EVERY_S:
-            self._file.touch()
+        if self._holds and self._entries and time.monotonic() - self._written_at >= TOUCH_EVERY_S:
+            self._holds = self._file.touch()
             self._written_at = time.monotonic()
 
     def _read(self) -> dict[str, KeptScene]:
