@@ -89,6 +89,8 @@ class Observer:
                     continue
                 for name, scene in list(self._scenes.items()):
                     await self._tell(name, scene.expire(time.monotonic()))
+                    if scene.given_up and name not in self._cameras.known:
+                        await self._forget(name)
                 await self._keep_places()
 
     async def born(self) -> None:
@@ -98,7 +100,7 @@ class Observer:
                 scene = self._scene(name)
                 if scene is not None and not self._cameras.effective(name).detect:
                     await self._tell(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
-            known = {name: scene.state() for name, scene in self._scenes.items() if scene.settled or scene.given_up}
+            known = {name: scene.state() for name, scene in self._scenes.items() if self._known(name)}
             await self._teller.again(known)
             if self._frigate is not None:
                 await self._frigate.born()
@@ -109,7 +111,7 @@ class Observer:
             self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
         await asyncio.to_thread(self._memory.write)
         for name, scene in self._scenes.items():
-            if not scene.away:
+            if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
                 update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
                 await self._teller.tell(name, update.state, time.monotonic())
                 if self._frigate is not None:
@@ -205,20 +207,27 @@ class Observer:
     async def _tell(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
         """Publish what a step of a scene brought; its state only when that is `known`: enough frames came."""
         scene = self._scenes[name]
-        known = known or scene.settled or scene.given_up
-        if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
-            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-            await asyncio.to_thread(self._memory.write)
-        if known:
-            await self._teller.tell(name, update.state, time.monotonic())
-        for event in update.events:
-            self._events.put(topics.EVENTS, event, name)
-            self._notify(event)
+        known = known or self._known(name)
+        try:
+            if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
+                self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+                await asyncio.to_thread(self._memory.write)
+            if known:
+                await self._teller.tell(name, update.state, time.monotonic())
+        finally:  # also when the gateway stops meanwhile: the scene has made its step
+            for event in update.events:
+                self._events.put(topics.EVENTS, event, name)
+                self._notify(event)
+            for trigger in update.triggers:
+                self._events.put(topics.TRIGGERS, trigger, name)
+                self._notify(trigger)
         if self._frigate is not None:
             await self._frigate.tell(name, update, known=known)
-        for trigger in update.triggers:
-            self._events.put(topics.TRIGGERS, trigger, name)
-            self._notify(trigger)
+
+    def _known(self, name: str) -> bool:
+        """Return whether what is seen there is known: of a camera that is no more, nothing is to be published."""
+        scene = self._scenes[name]
+        return scene.settled or (scene.given_up and name in self._cameras.known)
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""
