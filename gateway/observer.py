@@ -139,11 +139,11 @@ class Observer:
         """Follow one frame's detections. `fetch` gets its picture, while the frame is not finished.
 
         `heard_at` is when the gateway heard of the frame, in monotonic seconds. A frame that was still under way when
-        its camera was lost shows what nobody would take back.
+        its camera was lost, or removed, shows what nobody would take back.
         """
         name = detections.camera
         async with self._one_by_one:  # or what was seen before could be told after what is seen now
-            scene = self._scene(name)
+            scene = self._scene(name) if name in self._cameras.known else None
             if scene is None or name in self._away or not self._cameras.effective(name).detect:
                 return
             degraded = self._health.degraded(name, time.monotonic())

@@ -280,7 +280,7 @@ class Cameras:
             self._recorded = record
 
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
-        if self._presence.removed(stats.camera, time.monotonic()):
+        if self._presence.left(stats, time.monotonic()):
             with contextlib.suppress(BrokerError):
                 await self._bus.clear(topics.CAMERA_STATS, stats.camera)
             return

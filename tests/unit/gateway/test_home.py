@@ -244,6 +244,20 @@ async def test_what_left_the_file_while_the_gateway_was_away_is_cleared_when_it_
     assert not [where for where in after.bus.retained if "yard" in where or "frigate" in where]
 
 
+async def test_a_camera_that_left_the_file_while_the_gateway_was_away_is_none_though_its_agent_still_runs(tmp_path):
+    before = House(tmp_path)
+    await before.home.born()
+    await before.hear(assigned=True)
+    await before.home.farewell()
+    after = House(tmp_path, cameras=("yard",))
+    after.bus.retained = before.bus.retained
+    await after.hear(assigned=True)
+    await after.home.born()
+    await after.hear(assigned=True, ended=True)
+    assert not after.home._cameras.by_hand
+    assert not [where for where in after.bus.retained if "door" in where]
+
+
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
     before = House(tmp_path)
     await before.hear("by-hand")

@@ -206,6 +206,14 @@ async def test_a_source_that_has_come_to_its_end_ends_all_at_once(without_snapsh
     assert triggers(house) == ["person_appeared", "person_left"]
 
 
+async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):
+    house = House(tmp_path, cameras=("yard",))
+    await house.hear(assigned=True)
+    await show(house, *range(1, 9))
+    assert not [where for where, payload in house.bus.said if "/door/" in where and payload]
+    assert kinds(house) == triggers(house) == []
+
+
 async def test_what_a_killed_gateway_has_left_is_none_when_the_next_one_stops_before_any_frame(without_snapshots):
     house = without_snapshots
     await there(house)
