@@ -65,6 +65,7 @@ class Observer:
         self._health = health
         self._frigate = frigate
         self._memory = SceneMemory(configuration.state)
+        self._memory_waits = False
         self._scenes: dict[str, Scene] = {}
         self._teller = SceneTeller(bus)
         self._keeper = SnapshotKeeper()
@@ -107,9 +108,7 @@ class Observer:
 
     async def farewell(self) -> None:
         """Publish that nothing is seen any more, as the gateway stops. Open events are kept for its next start."""
-        for name, scene in self._scenes.items():
-            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-        await asyncio.to_thread(self._memory.write)
+        await self._remember_all()
         for name, scene in self._scenes.items():
             if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
                 update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
@@ -206,12 +205,10 @@ class Observer:
 
     async def _tell(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
         """Publish what a step of a scene brought; its state only when that is `known`: enough frames came."""
-        scene = self._scenes[name]
         known = known or self._known(name)
         try:
             if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
-                self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-                await asyncio.to_thread(self._memory.write)
+                await self._remember(name)
             if known:
                 await self._teller.tell(name, update.state, time.monotonic())
         finally:  # also when the gateway stops meanwhile: the scene has made its step
@@ -229,8 +226,26 @@ class Observer:
         scene = self._scenes[name]
         return scene.settled or (scene.given_up and name in self._cameras.known)
 
+    async def _remember(self, name: str) -> None:
+        """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
+        self._memory_waits |= not self._bus.connected.is_set()
+        if not self._memory_waits:
+            self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
+            await asyncio.to_thread(self._memory.write)
+
+    async def _remember_all(self) -> None:
+        self._memory_waits = False
+        self._memory.forget_others(self._scenes)
+        for name, scene in self._scenes.items():
+            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+        await asyncio.to_thread(self._memory.write)
+
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""
+        if self._memory_waits:
+            if self._bus.connected.is_set() and self._events.idle:
+                await self._remember_all()
+            return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
         if self._memory.due(moving=bool(moving)):
             for name in moving:

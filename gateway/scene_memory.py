@@ -10,6 +10,7 @@ from gateway.state_file import StateFile
 from shared.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 FILE = "scenes.json"
@@ -58,6 +59,10 @@ class SceneMemory:
             self._entries[camera] = KeptEntry(away_since=time.time() - kept.away_s if away else None, scene=kept)
         else:
             self._entries.pop(camera, None)
+
+    def forget_others(self, cameras: Iterable[str]) -> None:
+        """Have nothing kept of other cameras than these."""
+        self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
 
     def write(self) -> None:
         """Write what is remembered. Some milliseconds: call it in a thread."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -243,3 +244,45 @@ async def test_an_end_that_is_under_way_when_the_gateway_stops_is_told(without_s
         await begun.wait()
     assert kinds(house) == ["new", "end"]
     assert triggers(house) == ["person_appeared", "person_left"]
+
+
+async def gone_for_long(house, monkeypatch):
+    """The camera was lost, and what was seen there is given up."""
+    await there(house)
+    await show(house, *range(1, 9))
+    async with running(house.home._events.run()):
+        while not house.home._events.idle:  # noqa: ASYNC110  (a queue tells nobody that it is empty)
+            await asyncio.sleep(0)
+    house.bus.away = True
+    await house.hear(state=State.OFFLINE, reason="no route")
+    await settled(house)
+    monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    async with running(house.home._observer.run()):
+        while not kinds(house):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert kinds(house) == ["end"]
+
+
+async def test_an_end_that_no_broker_took_is_told_by_the_next_run(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await gone_for_long(house, monkeypatch)
+    monkeypatch.undo()
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    async with running(again.home._observer.run()):
+        await again.home._observer.born()
+    assert again.home._observer.occupied("door")
+
+
+async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await gone_for_long(house, monkeypatch)
+    house.bus.away = False
+    async with running(house.home._events.run()), running(house.home._observer.run()):
+        while house.home._observer._memory_waits:  # noqa: ASYNC110  (nobody is told of it)
+            await asyncio.sleep(0)
+    monkeypatch.undo()
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    async with running(again.home._observer.run()):
+        await again.home._observer.born()
+    assert not again.home._observer.occupied("door")
