@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from gateway.cameras.words import SETTINGS
 from gateway.frigate.messages import level
 from gateway.scene.states import ALL
-from gateway.state_file import StateFile
+from gateway.state_file import StateFile, TopicName
 from shared import topics
 from shared.message import Message
 from shared.slugs import slug
@@ -37,7 +35,7 @@ WRITE_EVERY_S = 1.0
 
 
 class _Content(Message):
-    topics: tuple[Annotated[str, Field(max_length=65535)], ...] = ()
+    topics: tuple[TopicName, ...] = ()
     by_hand: tuple[str, ...] = ()
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from shared.whole_file import write_whole
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
+"""A topic to which something can be published: one that was damaged where it is kept would be tried for ever."""
 
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 """A larger one is not ours: what is kept of a camera is some 100 KB at the most."""

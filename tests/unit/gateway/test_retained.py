@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from gateway.configuration.root import Configuration
 from gateway.retained import FILE, RetainedTopics, expected_topics
 
@@ -99,3 +101,10 @@ def test_what_could_not_be_written_or_was_removed_is_written_again(tmp_path):
     (tmp_path / "state" / FILE).unlink()
     before.content([], last=True)()
     assert RetainedTopics(tmp_path / "state").stale(expected()) == ["deepthings/detections/door/car"]
+
+
+@pytest.mark.parametrize("topic", ["", "deepthings/#", "deepthings/+/person", "deepthings/\0"])
+def test_a_topic_to_which_nothing_can_be_published_is_damage(tmp_path, topic, caplog):
+    (tmp_path / FILE).write_text(json.dumps({"topics": [topic]}))
+    assert RetainedTopics(tmp_path).stale(expected()) == []
+    assert "stays at the broker" in caplog.text
