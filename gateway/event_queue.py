@@ -33,6 +33,11 @@ class EventQueue:
         self._waiting: asyncio.Queue[Item] = asyncio.Queue(EVENTS_CAP)
         self._next: Item | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Return whether the broker has taken all."""
+        return self._next is None and self._waiting.empty()
+
     def put(self, topic: Topic[Any], message: Message, *names: str) -> None:
         """Have it published when its turn comes."""
         if self._waiting.full():

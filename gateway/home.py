@@ -139,7 +139,7 @@ class Home:
                     await self._frigate.farewell()
                 await self._observer.farewell()
                 await self._events.flush()
-        write = self._retained.content(self._by_hand)
+        write = self._retained.content(self._by_hand, last=True)
         if write is not None:
             write()
 
@@ -164,8 +164,8 @@ class Home:
             self._configuration.cameras, self._followed_labels(), self._by_hand, prefix=self._bus.prefix,
             frigate=self._frigate.prefix if self._frigate is not None else None,
         )  # fmt: skip
-        with contextlib.suppress(BrokerError):
-            for topic in self._retained.stale(expected):
+        for topic in self._retained.stale(expected):
+            with contextlib.suppress(BrokerError):  # when it is back, all is tried again
                 await self._bus.publish_at(topic, "", retain=True)
 
     async def _keep_retained(self) -> None:
@@ -341,7 +341,8 @@ class Home:
         await self._cameras.reload(after, changes.removed)
         await self._observer.born()
         await self._clear_stale()
-        await self._bus.publish(topics.BRIDGE_INFO, self._described())
+        with contextlib.suppress(BrokerError):  # when it is back, it hears everything
+            await self._bus.publish(topics.BRIDGE_INFO, self._described())
         self._announcer.changed()
         self.tell(BridgeEventType.CONFIGURATION_RELOADED)
         return {

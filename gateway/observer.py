@@ -65,6 +65,7 @@ class Observer:
         self._health = health
         self._frigate = frigate
         self._memory = SceneMemory(configuration.state)
+        self._memory_waits = False
         self._scenes: dict[str, Scene] = {}
         self._teller = SceneTeller(bus)
         self._keeper = SnapshotKeeper()
@@ -89,6 +90,8 @@ class Observer:
                     continue
                 for name, scene in list(self._scenes.items()):
                     await self._tell(name, scene.expire(time.monotonic()))
+                    if scene.given_up and name not in self._cameras.known:
+                        await self._forget(name)
                 await self._keep_places()
 
     async def born(self) -> None:
@@ -98,18 +101,16 @@ class Observer:
                 scene = self._scene(name)
                 if scene is not None and not self._cameras.effective(name).detect:
                     await self._tell(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
-            known = {name: scene.state() for name, scene in self._scenes.items() if scene.settled or scene.given_up}
+            known = {name: scene.state() for name, scene in self._scenes.items() if self._known(name)}
             await self._teller.again(known)
             if self._frigate is not None:
                 await self._frigate.born()
 
     async def farewell(self) -> None:
         """Publish that nothing is seen any more, as the gateway stops. Open events are kept for its next start."""
+        await self._remember_all()
         for name, scene in self._scenes.items():
-            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-        await asyncio.to_thread(self._memory.write)
-        for name, scene in self._scenes.items():
-            if not scene.away:
+            if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
                 update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
                 await self._teller.tell(name, update.state, time.monotonic())
                 if self._frigate is not None:
@@ -137,11 +138,11 @@ class Observer:
         """Follow one frame's detections. `fetch` gets its picture, while the frame is not finished.
 
         `heard_at` is when the gateway heard of the frame, in monotonic seconds. A frame that was still under way when
-        its camera was lost shows what nobody would take back.
+        its camera was lost, or removed, shows what nobody would take back.
         """
         name = detections.camera
         async with self._one_by_one:  # or what was seen before could be told after what is seen now
-            scene = self._scene(name)
+            scene = self._scene(name) if name in self._cameras.known else None
             if scene is None or name in self._away or not self._cameras.effective(name).detect:
                 return
             degraded = self._health.degraded(name, time.monotonic())
@@ -204,24 +205,47 @@ class Observer:
 
     async def _tell(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
         """Publish what a step of a scene brought; its state only when that is `known`: enough frames came."""
-        scene = self._scenes[name]
-        known = known or scene.settled or scene.given_up
-        if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
-            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-            await asyncio.to_thread(self._memory.write)
-        if known:
-            await self._teller.tell(name, update.state, time.monotonic())
-        for event in update.events:
-            self._events.put(topics.EVENTS, event, name)
-            self._notify(event)
+        known = known or self._known(name)
+        try:
+            if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
+                await self._remember(name)
+            if known:
+                await self._teller.tell(name, update.state, time.monotonic())
+        finally:  # also when the gateway stops meanwhile: the scene has made its step
+            for event in update.events:
+                self._events.put(topics.EVENTS, event, name)
+                self._notify(event)
+            for trigger in update.triggers:
+                self._events.put(topics.TRIGGERS, trigger, name)
+                self._notify(trigger)
         if self._frigate is not None:
             await self._frigate.tell(name, update, known=known)
-        for trigger in update.triggers:
-            self._events.put(topics.TRIGGERS, trigger, name)
-            self._notify(trigger)
+
+    def _known(self, name: str) -> bool:
+        """Return whether what is seen there is known: of a camera that is no more, nothing is to be published."""
+        scene = self._scenes[name]
+        return scene.settled or (scene.given_up and name in self._cameras.known)
+
+    async def _remember(self, name: str) -> None:
+        """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
+        self._memory_waits |= not self._bus.connected.is_set()
+        if not self._memory_waits:
+            self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
+            await asyncio.to_thread(self._memory.write)
+
+    async def _remember_all(self) -> None:
+        self._memory_waits = False
+        self._memory.forget_others(self._scenes)
+        for name, scene in self._scenes.items():
+            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+        await asyncio.to_thread(self._memory.write)
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""
+        if self._memory_waits:
+            if self._bus.connected.is_set() and self._events.idle:
+                await self._remember_all()
+            return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
         if self._memory.due(moving=bool(moving)):
             for name in moving:

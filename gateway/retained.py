@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from gateway.cameras.words import SETTINGS
 from gateway.frigate.messages import level
 from gateway.scene.states import ALL
-from gateway.state_file import StateFile
+from gateway.state_file import StateFile, TopicName
 from shared import topics
 from shared.message import Message
 from shared.slugs import slug
@@ -37,7 +35,7 @@ WRITE_EVERY_S = 1.0
 
 
 class _Content(Message):
-    topics: tuple[Annotated[str, Field(max_length=65535)], ...] = ()
+    topics: tuple[TopicName, ...] = ()
     by_hand: tuple[str, ...] = ()
 
 
@@ -61,7 +59,7 @@ class RetainedTopics:
         self._topics = set(content.topics)
         self.by_hand = frozenset(content.by_hand)
         self._written = content
-        self._written_at = 0.0
+        self._written_at = -WRITE_EVERY_S
 
     def note(self, topic: str, *, retained: bool) -> None:
         """Remember that something is retained there now, or nothing any more."""
@@ -74,14 +72,23 @@ class RetainedTopics:
         """Return the topics where something is retained that is not expected, sorted."""
         return sorted(topic for topic in self._topics if topic not in expected)
 
-    def content(self, by_hand: Iterable[str]) -> Callable[[], None] | None:
-        """Return what writes the file, in a thread, if it is time to; None where nothing has changed."""
+    def content(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
+        """Return what writes the file, in a thread; None where nothing has changed.
+
+        Also None where it was written just now, unless this is the `last` time.
+        """
         now = time.monotonic()
-        content = _Content(topics=tuple(sorted(self._topics)), by_hand=tuple(sorted(by_hand)))
-        if content == self._written or now - self._written_at < WRITE_EVERY_S:
+        if now - self._written_at < WRITE_EVERY_S and not last:
             return None
-        self._written, self._written_at = content, now
-        return lambda: self._file.write(content)
+        content = _Content(topics=tuple(sorted(self._topics)), by_hand=tuple(sorted(by_hand)))
+        if content == self._written and not self._file.missing():
+            return None
+        self._written_at = now
+        return lambda: self._write(content)
+
+    def _write(self, content: _Content) -> None:
+        if self._file.write(content):
+            self._written = content
 
 
 def expected_topics(

@@ -10,6 +10,7 @@ from gateway.state_file import StateFile
 from shared.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 FILE = "scenes.json"
@@ -40,6 +41,7 @@ class SceneMemory:
         self._file: StateFile[Entries] = StateFile(folder / FILE, Entries, LOST, durable=False)
         self._entries: Entries = {}
         self._written_at = -TOUCH_EVERY_S
+        self._holds = True
         self._inherited = self._read()
 
     @property
@@ -58,19 +60,23 @@ class SceneMemory:
         else:
             self._entries.pop(camera, None)
 
+    def forget_others(self, cameras: Iterable[str]) -> None:
+        """Have nothing kept of other cameras than these."""
+        self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
+
     def write(self) -> None:
         """Write what is remembered. Some milliseconds: call it in a thread."""
-        self._file.write(dict(self._entries))
+        self._holds = self._file.write(dict(self._entries))
         self._written_at = time.monotonic()
 
     def due(self, *, moving: bool) -> bool:
-        """Return whether it is time to write where objects are."""
-        return moving and time.monotonic() - self._written_at >= MOVED_EVERY_S
+        """Return whether it is time to write where objects are, or what could not be written before."""
+        return (moving or not self._holds) and time.monotonic() - self._written_at >= MOVED_EVERY_S
 
     def touch(self) -> None:
         """Note now and then that what was written still holds."""
-        if self._entries and time.monotonic() - self._written_at >= TOUCH_EVERY_S:
-            self._file.touch()
+        if self._holds and self._entries and time.monotonic() - self._written_at >= TOUCH_EVERY_S:
+            self._holds = self._file.touch()
             self._written_at = time.monotonic()
 
     def _read(self) -> dict[str, KeptScene]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from shared.reasons import reason
 from shared.whole_file import write_whole
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
+"""A topic to which something can be published: one that was damaged where it is kept would be tried for ever."""
 
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 """A larger one is not ours: what is kept of a camera is some 100 KB at the most."""
@@ -49,8 +52,11 @@ class StateFile(Generic[T]):
             log.warning("%s cannot be read (%s): %s", self.path, _reason(error), self._lost)
         return None
 
-    def write(self, content: T) -> None:
-        """Replace the content. A failure is logged, not raised: the gateway works without its state folder."""
+    def write(self, content: T) -> bool:
+        """Replace the content; return whether that was done.
+
+        A failure is logged, not raised: the gateway works without its state folder.
+        """
         try:
             write_whole(self.path, self._adapter.dump_json(content, exclude_none=True, indent=1), durable=self._durable)
             self._failing = False
@@ -58,13 +64,19 @@ class StateFile(Generic[T]):
             if not self._failing:
                 log.warning("%s cannot be written (%s): %s", self.path, _reason(error), self._lost)
             self._failing = True
+        return not self._failing
 
-    def touch(self) -> None:
-        """Note that the content still holds."""
+    def touch(self) -> bool:
+        """Note that the content still holds; return False where there is none any more."""
         try:
             os.utime(self.path)
         except OSError:
-            return  # there is nothing that could hold
+            return False
+        return True
+
+    def missing(self) -> bool:
+        """Return whether there is no such file; somebody may have removed it, or its folder, while the gateway ran."""
+        return not self.path.exists()
 
     def age_s(self) -> float:
         """Return how long ago it was written or touched, in seconds; 0 where that cannot be known."""

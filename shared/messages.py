@@ -155,6 +155,9 @@ class CameraStats(Message):
     fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
     width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
     height: Count = 0
+    assigned: bool = Field(
+        default=False, description="whether its edge reads it for the gateway; otherwise somebody started its agent"
+    )
 
 
 class Verification(Message):

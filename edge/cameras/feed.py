@@ -26,6 +26,8 @@ class Feed:
 
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
+        self.assigned = False
+        """The edge has started the agent itself, for a camera that the gateway has assigned to it."""
         self.account = Account()
         self.listener: Listener | None = None
         self._under_way: set[int] = set()

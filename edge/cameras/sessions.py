@@ -180,7 +180,7 @@ class CameraSessions:
                 del self._sessions[hello.camera]
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
-                self._on_gone(hello.camera)
+                self._on_gone(hello.camera, feed)
 
     def _admit(self, agent: Agent, camera: str) -> Feed:
         """Return the feed of an agent that may feed this camera; whoever fed it before is disconnected.
@@ -198,6 +198,7 @@ class CameraSessions:
         if known is None or known.agent.token != agent.token:
             known = Feed(agent)
         known.agent = agent
+        known.assigned |= agent.token == self._own_tokens.get(camera)
         self._feeds[camera] = known
         self._closed.pop(camera, None)
         while len(self._feeds) > FEEDS_CAP:
@@ -238,6 +239,7 @@ class CameraSessions:
         stats = CameraStats(
             camera=camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
             reason=report.reason, fps=report.fps, width=report.width, height=report.height,
+            assigned=feed.assigned,
         )  # fmt: skip
         if report.ended:
             self._closed[camera] = stats
@@ -248,14 +250,15 @@ class CameraSessions:
         if differs(told, stats) or time.monotonic() - told_at > STATS_AGAIN_S:
             self._post(stats)
 
-    def _on_gone(self, camera: str) -> None:
+    def _on_gone(self, camera: str, feed: Feed) -> None:
         """An agent that has not said that it ends is lost, and with it its camera: its account is closed here."""
         _, told = self._told.pop(camera, (0.0, None))
         if camera not in self._closed:
             reason = told.reason if told is not None and told.state is State.OFFLINE else AGENT_GONE
             self._closed[camera] = CameraStats(
-                camera=camera, node=self._node, counts=FrameCounts(), state=State.OFFLINE, reason=reason
-            )
+                camera=camera, node=self._node, counts=FrameCounts(), state=State.OFFLINE, reason=reason,
+                assigned=feed.assigned,
+            )  # fmt: skip
             self._tell_closed(camera)
 
     def _tell_closed(self, camera: str) -> None:

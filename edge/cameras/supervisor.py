@@ -106,11 +106,13 @@ class CameraSupervisor:
 
     async def _stop(self, names: list[str]) -> None:
         """All at once; they are told to end before anything is waited for."""
-        keepers = [self._keepers.pop(name) for name in names]
-        for keeper in keepers:
+        keepers = {name: self._keepers[name] for name in names}
+        for keeper in keepers.values():
             keeper.end()
-        for keeper in keepers:
+        for name, keeper in keepers.items():
             await keeper.ended()
+            if self._keepers.get(name) is keeper:  # not before: what is cancelled here is left to the end of `run`
+                del self._keepers[name]
 
 
 class Keeper:
@@ -129,8 +131,9 @@ class Keeper:
         self._again.set()
 
     def end(self) -> None:
-        """Have the agent end, for good."""
-        self._task.cancel()
+        """Have the agent end, for good. A second time changes nothing: it would keep the agent from being stopped."""
+        if not self._task.cancelling():
+            self._task.cancel()
 
     async def ended(self) -> None:
         """Wait until it has ended; one that does not listen is killed."""

@@ -272,15 +272,15 @@ class Cameras:
         return [node for node in self._nodes if node not in self._drained]
 
     def _record(self) -> None:
-        """Keep who serves what; edges that were there in this run are waited for in the next."""
+        """Keep who serves what; edges that were there in this run, or may still come, are waited for in the next."""
         self._seen_nodes |= set(self._nodes)
-        record = PlacementRecord(edges=tuple(sorted(self._seen_nodes)), cameras=self._placement.placed)
-        if self._seen_nodes and record != self._recorded:
+        edges = self._seen_nodes | self._placement.awaited
+        record = PlacementRecord(edges=tuple(sorted(edges)), cameras=self._placement.placed)
+        if self._seen_nodes and (record != self._recorded or self._file.missing()) and self._file.write(record):
             self._recorded = record
-            self._file.write(record)
 
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
-        if self._presence.removed(stats.camera, time.monotonic()):
+        if self._presence.left(stats, time.monotonic()):
             with contextlib.suppress(BrokerError):
                 await self._bus.clear(topics.CAMERA_STATS, stats.camera)
             return

@@ -31,7 +31,9 @@ class Placement:
         others go to whoever has the fewest, once the edges that were known have had time to come.
         """
         self._awaited -= set(nodes)
-        waiting = bool(self._awaited) and now < self._wait_until
+        if now >= self._wait_until:
+            self._awaited.clear()
+        waiting = bool(self._awaited)
         placed = {camera: node for camera, node in wishes.items() if node is not None and node in nodes}
         free = [camera for camera, node in sorted(wishes.items()) if node is None]
         placed |= {camera: self._placed[camera] for camera in free if self._placed.get(camera) in nodes}
@@ -44,6 +46,11 @@ class Placement:
                 load[node] += 1
         self._placed = {**kept, **placed}
         return placed
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """Return the edges of the gateway's last run that may still come."""
+        return frozenset(self._awaited)
 
     @property
     def placed(self) -> dict[str, str]:

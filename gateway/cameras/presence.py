@@ -64,14 +64,18 @@ class CameraPresence:
         self._cameras.pop(camera, None)
         self._removed[camera] = now
 
-    def removed(self, camera: str, now: float) -> bool:
-        """Return whether a camera was removed a short while ago."""
-        return now - self._removed.get(camera, float("-inf")) < REMOVED_S
+    def left(self, stats: CameraStats, now: float) -> bool:
+        """Return whether these are of a camera that is configured no more, whose agent still ends.
+
+        It was removed a short while ago, or while the gateway was away: then its edge says that it reads it for us.
+        """
+        unknown = stats.camera not in self._cameras
+        return unknown and (stats.assigned or now - self._removed.get(stats.camera, float("-inf")) < REMOVED_S)
 
     def on_stats(self, stats: CameraStats, now: float) -> Change | None:
         """An agent has said how its camera is."""
         unknown = stats.camera not in self._cameras
-        if self.removed(stats.camera, now) or (unknown and len(self._cameras) >= CAMERAS_CAP):
+        if self.left(stats, now) or (unknown and len(self._cameras) >= CAMERAS_CAP):
             return None
         known = self._cameras.setdefault(stats.camera, _Camera())
         known.node, known.heard_at = stats.node, now

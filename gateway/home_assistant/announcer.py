@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
 from gateway.home_assistant.removal import remember_removed, removals, together
-from gateway.state_file import StateFile
+from gateway.state_file import StateFile, TopicName
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class Announcer:
         self._states = states
         self._publish = publish
         self._clock = clock
-        self._file: StateFile[dict[str, str]] = StateFile(path, dict[str, str], LOST)
+        self._file: StateFile[dict[str, str]] = StateFile(path, dict[TopicName, str], LOST)
         self._told = self._file.read() or {}
         self._removed_file: StateFile[dict[str, str]] = StateFile(
-            path.with_stem(f"{path.stem}-removed"), dict[str, str], LOST
+            path.with_stem(f"{path.stem}-removed"), dict[TopicName, str], LOST
         )
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)

@@ -57,10 +57,7 @@ def _with_components_of(payload: str, earlier: str) -> str:
     missing = {key: one for key, one in _components(earlier).items() if key not in _components(payload)}
     if not missing:
         return payload
-    device = json.loads(payload)
-    return json.dumps(
-        {**device, COMPONENTS: {**device.get(COMPONENTS, {}), **missing}}, ensure_ascii=False, separators=(",", ":")
-    )
+    return _with_components(_device(payload) or _device(earlier), missing)
 
 
 def _farewell(before: str, now: str) -> str:
@@ -71,10 +68,13 @@ def _farewell(before: str, now: str) -> str:
     missing = dict(_missing(had, has))
     if not missing:
         return ""
-    device = json.loads(now)
-    return json.dumps(
-        {**device, COMPONENTS: {**device.get(COMPONENTS, {}), **missing}}, ensure_ascii=False, separators=(",", ":")
-    )
+    return _with_components(_device(now), missing)
+
+
+def _with_components(device: Mapping[str, Any], more: Mapping[str, Any]) -> str:
+    known = device.get(COMPONENTS)
+    components = {**(known if isinstance(known, dict) else {}), **more}
+    return json.dumps({**device, COMPONENTS: components}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _missing(had: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -85,9 +85,14 @@ def _missing(had: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _components(payload: str) -> dict[str, Any]:
+    found = _device(payload).get(COMPONENTS)
+    return found if isinstance(found, dict) else {}
+
+
+def _device(payload: str) -> dict[str, Any]:
+    """Return what a payload says; nothing of one that was damaged where it was kept."""
     try:
-        said = json.loads(payload)
+        told = json.loads(payload)
     except ValueError:
         return {}
-    found = said.get(COMPONENTS) if isinstance(said, dict) else None
-    return found if isinstance(found, dict) else {}
+    return told if isinstance(told, dict) else {}

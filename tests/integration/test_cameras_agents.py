@@ -198,6 +198,7 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
             assert second.returncode == 1
             assert b"camera front is already fed by another agent, connected from 127.0.0.1:" in said
             assert said.splitlines()[-1].endswith(b"give this camera another --name")
+        assert not edge.said["front"].assigned
         edge.supervisor.assign({"front": assigned("test://128x96?fps=20")})
         await edge.until("its own pictures", lambda: edge.newest().height == 96)
         _, said = await asyncio.wait_for(first.communicate(), 20)
@@ -205,6 +206,10 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
         assert b"camera front is assigned to this edge" in said
         await edge.until_more(20)
         assert {info.height for info, _ in edge.frames["front"][-20:]} == {96}
+        assert edge.said["front"].assigned
+        edge.supervisor.assign({})
+        await edge.until("its end", lambda: edge.said["front"].ended)
+        assert edge.said["front"].assigned, "who has no such camera any more must not take it for a stranger's"
 
 
 async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection():

@@ -13,7 +13,7 @@ from gateway.membership import Membership
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response
-from shared.errors import ConfigurationError
+from shared.errors import BrokerError, ConfigurationError
 from shared.frames import FrameCounts, Outcome
 from shared.messages import CameraStats, NodeState, State
 from shared.wire.codec import PROTOCOL
@@ -238,9 +238,24 @@ async def test_what_left_the_file_while_the_gateway_was_away_is_cleared_when_it_
     await after.home.born()
     left = {where for where in after.bus.retained if "/state" not in where and not where.startswith("bridge")}
     assert left == {
-        "cameras/door/availability", "cameras/door/stats", "detections/door/person", "detections/door/person/snapshot",
+        "cameras/door/availability", "cameras/door/stats", "detections/door/all", "detections/door/person",
+        "detections/door/person/snapshot",
     }  # fmt: skip
     assert not [where for where in after.bus.retained if "yard" in where or "frigate" in where]
+
+
+async def test_a_camera_that_left_the_file_while_the_gateway_was_away_is_none_though_its_agent_still_runs(tmp_path):
+    before = House(tmp_path)
+    await before.home.born()
+    await before.hear(assigned=True)
+    await before.home.farewell()
+    after = House(tmp_path, cameras=("yard",))
+    after.bus.retained = before.bus.retained
+    await after.hear(assigned=True)
+    await after.home.born()
+    await after.hear(assigned=True, ended=True)
+    assert not after.home._cameras.by_hand
+    assert not [where for where in after.bus.retained if "door" in where]
 
 
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
@@ -262,6 +277,36 @@ async def test_when_the_gateway_stops_cameras_are_gone_before_counts_are_none(ho
     house.bus.said.clear()
     await house.home.farewell()
     assert house.bus.said[0] == ("cameras/door/availability", b"offline")
+
+
+async def test_a_reload_while_the_broker_is_away_is_followed_when_it_is_back(house):
+    await house.edges("pi-1")
+    await house.home.born()
+    house.file = house.configuration(("yard",))
+    house.bus.away = True
+    assert (await house.home.reload())["added"] == ["yard"]
+    house.bus.away = False
+    async with running(house.home._observer.run()):
+        while not house.home._observer._changes.empty():  # noqa: ASYNC110  (a queue tells nobody that it is empty)
+            await asyncio.sleep(0)
+    await house.home.born()
+    assert not [where for where in house.bus.retained if "/door/" in where]
+    assert house.served("pi-1") == {"yard"}
+
+
+async def test_a_topic_that_cannot_be_cleared_keeps_no_other(house, monkeypatch):
+    publish = house.bus.publish_at
+
+    async def refusing(topic, payload, *, retain):
+        if "+" in topic:
+            raise BrokerError("no topic")
+        await publish(topic, payload, retain=retain)
+
+    await house.bus.publish_at("deepthings/detections/yard/car", "1", retain=True)
+    house.home._retained.note("deepthings/detections/attic/+", retained=True)
+    monkeypatch.setattr(house.bus, "publish_at", refusing)
+    await house.home._clear_stale()
+    assert "detections/yard/car" not in house.bus.retained
 
 
 async def test_a_reload_of_the_same_file_changes_nothing(house):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.unit.gateway.test_home import House, running
 
 BOX = (10.0, 10.0, 60.0, 160.0)
 SEEN = DetectedObject(label="person", score=0.9, box=BOX, box_rel=(0.1, 0.1, 0.2, 0.3))
+STATES = ("detections/door/all", "detections/door/person")
 LATENCY = Latency(total=1, transfer=0, prepare=0, tiles=1, tail=0, decode=0)
 
 
@@ -170,8 +172,11 @@ async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapsho
         async with asyncio.timeout(10):
             while not kinds(again):  # noqa: ASYNC110  (a queue of events tells nobody of its growth)
                 await asyncio.sleep(0)
+        await again.home._observer.born()
     assert kinds(again) == ["end"]
     assert triggers(again) == ["person_left"]
+    await again.home.farewell()
+    assert not [where for where, _ in again.bus.said if where in STATES], "it is no more"
 
 
 async def test_while_the_camera_is_away_it_is_gone_before_its_counts_are_none(without_snapshots):
@@ -200,3 +205,84 @@ async def test_a_source_that_has_come_to_its_end_ends_all_at_once(without_snapsh
     await settled(house)
     assert kinds(house) == ["new", "end"]
     assert triggers(house) == ["person_appeared", "person_left"]
+
+
+async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):
+    house = House(tmp_path, cameras=("yard",))
+    await house.hear(assigned=True)
+    await show(house, *range(1, 9))
+    assert not [where for where, payload in house.bus.said if "/door/" in where and payload]
+    assert kinds(house) == triggers(house) == []
+
+
+async def test_what_a_killed_gateway_has_left_is_none_when_the_next_one_stops_before_any_frame(without_snapshots):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    again.bus.retained = dict(house.bus.retained)
+    await again.home.born()
+    assert count(again) == 1
+    await again.home.farewell()
+    assert count(again) == 0
+
+
+async def test_an_end_that_is_under_way_when_the_gateway_stops_is_told(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    begun = asyncio.Event()
+
+    async def slow(_, state, __):
+        if not state.all.count:
+            begun.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(house.home._observer._teller, "tell", slow)
+    async with running(house.home._observer.run()):
+        await house.hear(state=State.OFFLINE, ended=True, reason="ended")
+        await begun.wait()
+    assert kinds(house) == ["new", "end"]
+    assert triggers(house) == ["person_appeared", "person_left"]
+
+
+async def gone_for_long(house, monkeypatch):
+    """The camera was lost, and what was seen there is given up."""
+    await there(house)
+    await show(house, *range(1, 9))
+    async with running(house.home._events.run()):
+        while not house.home._events.idle:  # noqa: ASYNC110  (a queue tells nobody that it is empty)
+            await asyncio.sleep(0)
+    house.bus.away = True
+    await house.hear(state=State.OFFLINE, reason="no route")
+    await settled(house)
+    monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    async with running(house.home._observer.run()):
+        while not kinds(house):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert kinds(house) == ["end"]
+
+
+async def test_an_end_that_no_broker_took_is_told_by_the_next_run(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await gone_for_long(house, monkeypatch)
+    monkeypatch.undo()
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    async with running(again.home._observer.run()):
+        await again.home._observer.born()
+    assert again.home._observer.occupied("door")
+
+
+async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await gone_for_long(house, monkeypatch)
+    house.bus.away = False
+    async with running(house.home._events.run()), running(house.home._observer.run()):
+        while house.home._observer._memory_waits:  # noqa: ASYNC110  (nobody is told of it)
+            await asyncio.sleep(0)
+    monkeypatch.undo()
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    async with running(again.home._observer.run()):
+        await again.home._observer.born()
+    assert not again.home._observer.occupied("door")

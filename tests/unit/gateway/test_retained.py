@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from gateway.configuration.root import Configuration
 from gateway.retained import FILE, RetainedTopics, expected_topics
 
@@ -76,3 +78,33 @@ def test_a_file_that_is_damaged_is_said_and_written_anew(tmp_path, caplog):
     topics.note("deepthings/bridge/state", retained=True)
     topics.content([])()
     assert json.loads((tmp_path / FILE).read_text())["topics"] == ["deepthings/bridge/state"]
+
+
+def test_what_comes_within_the_last_second_is_written_when_the_gateway_stops(tmp_path):
+    before = RetainedTopics(tmp_path)
+    before.note("deepthings/detections/door/car", retained=True)
+    before.content([])()
+    before.note("deepthings/detections/door/car/snapshot", retained=True)
+    assert before.content([]) is None
+    before.content([], last=True)()
+    assert len(RetainedTopics(tmp_path).stale(expected())) == 2
+
+
+def test_what_could_not_be_written_or_was_removed_is_written_again(tmp_path):
+    before = RetainedTopics(tmp_path / "state")
+    before.note("deepthings/detections/door/car", retained=True)
+    (tmp_path / "state").write_bytes(b"no folder")
+    before.content([])()
+    (tmp_path / "state").unlink()
+    before.content([], last=True)()
+    assert before.content([], last=True) is None
+    (tmp_path / "state" / FILE).unlink()
+    before.content([], last=True)()
+    assert RetainedTopics(tmp_path / "state").stale(expected()) == ["deepthings/detections/door/car"]
+
+
+@pytest.mark.parametrize("topic", ["", "deepthings/#", "deepthings/+/person", "deepthings/\0"])
+def test_a_topic_to_which_nothing_can_be_published_is_damage(tmp_path, topic, caplog):
+    (tmp_path / FILE).write_text(json.dumps({"topics": [topic]}))
+    assert RetainedTopics(tmp_path).stale(expected()) == []
+    assert "stays at the broker" in caplog.text

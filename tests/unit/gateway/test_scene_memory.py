@@ -66,3 +66,38 @@ def test_damaged_ones_are_said_and_forgotten(tmp_path, caplog):
     (tmp_path / FILE).write_text('{"gate": {"scene": {"objects": [{}]}}}')
     assert SceneMemory(tmp_path).cameras == ()
     assert "will have no end" in caplog.text
+
+
+def later(monkeypatch, seconds):
+    now = time.monotonic() + seconds
+    monkeypatch.setattr("gateway.scene_memory.time.monotonic", lambda: now)
+
+
+def test_what_somebody_has_removed_is_written_again_though_nothing_moves(tmp_path, monkeypatch):
+    memory = SceneMemory(tmp_path)
+    memory.remember("gate", kept(), away=False)
+    memory.write()
+    (tmp_path / FILE).unlink()
+    later(monkeypatch, 60)
+    assert not memory.due(moving=False)
+    memory.touch()
+    later(monkeypatch, 120)
+    assert memory.due(moving=False)
+
+
+def test_what_could_not_be_written_is_tried_again_and_what_is_old_is_not_said_to_hold(tmp_path, monkeypatch):
+    memory = SceneMemory(tmp_path)
+    memory.remember("gate", Camera().scene.keep(0.0), away=False)
+    memory.write()
+    aged(tmp_path, 300)
+    memory.remember("gate", kept(), away=False)
+    monkeypatch.setattr("gateway.state_file.write_whole", full)
+    memory.write()
+    later(monkeypatch, 60)
+    memory.touch()
+    assert time.time() - (tmp_path / FILE).stat().st_mtime > 200
+    assert memory.due(moving=False)
+
+
+def full(*_, **__):
+    raise OSError(28, "No space left on device")

@@ -189,6 +189,15 @@ async def test_after_a_start_every_camera_stays_at_its_edge(house):
     assert {node: set(again.assigned(node)) for node in ("pi-1", "pi-2")} == before
 
 
+async def test_edges_that_a_gateway_did_not_live_to_see_are_waited_for_by_the_next_one(house):
+    await house.cameras.nodes_are(["pi-1", "pi-2"])
+    before = set(house.assigned("pi-1"))
+    for _ in range(2):
+        again = House(house.folder, door={"fps": 5}, yard={"detect": {"enabled": False}})
+        await again.cameras.nodes_are(["pi-1"])
+        assert set(again.assigned("pi-1")) == before
+
+
 async def test_a_camera_that_is_not_configured_cannot_be_restarted(house):
     await house.hear("by-hand")
     with pytest.raises(ConfigurationError, match="no camera 'by-hand' is configured; there are door, yard"):

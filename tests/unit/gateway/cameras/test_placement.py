@@ -76,6 +76,16 @@ def test_the_order_in_which_things_are_named_changes_nothing(asked, there, curre
     assert place(backwards, sorted(there, reverse=True), current) == place(asked, sorted(there), current)
 
 
+def test_edges_are_awaited_until_they_come_or_their_time_is_over():
+    placement = Placement(["pi-1", "pi-2", "pi-3"], {}, 0.0)
+    placement.place({}, ["pi-1"], 1.0)
+    assert placement.awaited == {"pi-2", "pi-3"}
+    placement.place({}, ["pi-1", "pi-2"], 2.0)
+    assert placement.awaited == {"pi-3"}
+    placement.place({}, ["pi-1", "pi-2"], WAIT_S)
+    assert placement.awaited == set()
+
+
 class Home(RuleBasedStateMachine):
     """Nodes and cameras come and go; what is placed follows from what was placed before."""
 

@@ -12,8 +12,8 @@ CAMERAS = ("door", "yard", "shed")
 NODES = ("pi-1", "pi-2")
 
 
-def stats(camera="door", node="pi-1", *, state: State | None = State.ONLINE, reason="", ended=False):
-    return CameraStats(camera=camera, node=node, counts=FrameCounts(), ended=ended, state=state, reason=reason)
+def stats(camera="door", node="pi-1", *, state: State | None = State.ONLINE, reason="", ended=False, **more):
+    return CameraStats(camera=camera, node=node, counts=FrameCounts(), ended=ended, state=state, reason=reason, **more)
 
 
 @pytest.fixture
@@ -145,6 +145,13 @@ def test_it_is_known_for_how_long_a_camera_has_been_there(presence):
     assert presence.online_for("door", 25) == 15
     presence.on_stats(stats(state=State.OFFLINE), 30)
     assert presence.online_for("door", 35) == 0
+
+
+def test_a_camera_that_its_edge_reads_for_a_gateway_that_has_it_no_more_is_not_known(presence):
+    assert presence.on_stats(stats("yard", assigned=True), 10) is None
+    assert presence.left(stats("yard", assigned=True), 10)
+    assert presence.cameras == ("door",)
+    assert presence.on_stats(stats("door", assigned=True), 10) == Change("door", online=True)
 
 
 @pytest.mark.parametrize(("reason", "finished"), [("ended", True), ("", True), (STOPPED, False)])

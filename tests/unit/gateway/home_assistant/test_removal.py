@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.home_assistant.discovery import discovery
-from gateway.home_assistant.removal import removals, together
+from gateway.home_assistant.removal import remember_removed, removals, together
 from tests.unit.gateway.home_assistant.homes import home_of, nodes_of
 
 
@@ -99,3 +100,15 @@ def test_a_zone_that_is_removed_takes_its_entities_along():
     listener.hear_all(before, now)
     assert not [key for _, key in listener.known if "ZONE" in key]
     assert {topic for topic, _ in listener.known} == set(now)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]", "null", '"x"', '{"cmps": []}', '{"cmps": {"a": 1}}'])
+def test_what_was_damaged_where_it_was_kept_is_no_obstacle(damaged):
+    whole = json.dumps({"dev": {"ids": "d"}, "cmps": {"count": {"p": "sensor"}}})
+    for before, earlier in ((damaged, whole), (whole, damaged), (damaged, damaged)):
+        for now in ({}, {"t": whole}):
+            assert set(remember_removed({"t": earlier}, {"t": before}, now)) <= {"t"}
+            assert {topic for topic, _ in removals({"t": before}, now)} <= {"t"}
+            assert set(together({"t": before}, now)) == {"t"}
+    (kept,) = remember_removed({"t": whole}, {"t": damaged}, {}).values()
+    assert json.loads(kept)["cmps"]["count"] == {"p": "sensor"}
