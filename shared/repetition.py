@@ -23,7 +23,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 4 * 3600.0
 QUIET_S = 120.0
 """What has not come for so long, and comes again, is news: no try that is repeated waits for longer than half of it."""
 
-CHANGE_S, CHANGES_CAP = 5.0, 5
+CHANGE_S, CHANGES_CAP = 5.0, 6
 """When something else was said of the same subject meanwhile, as that it works again, a line is news: it is told so
 soon after the last of its kind, and so often until the subject is quiet. What flaps for hours is summed up."""
 
@@ -80,7 +80,9 @@ class Repetition(Generic[T]):
         if known is None:
             known = self._kinds[key] = _Kind(line, now, now)
             self._subjects[source, what] += 1
-        changed = self._latest.get((source, key[2]), what) != what
+        before = self._latest.get((source, key[2]), what)
+        if before != what:
+            written += self._news(self._kinds.get((source, before, key[2])), now)  # it has come to its end, perhaps
         self._latest[source, key[2]] = what
         known.newest, known.last_at = line, now
         self._kinds.move_to_end(key)
@@ -89,10 +91,8 @@ class Repetition(Generic[T]):
             written.append(Told(line))
         else:
             known.untold += 1
-            if changed and known.changes < CHANGES_CAP and now - known.told_at >= CHANGE_S:
-                known.changes += 1
-                written += self._sum_up([known], now)
-                known.wait_s = FIRST_WAIT_S
+            if before != what:
+                written += self._news(known, now)
         if len(self._kinds) > KINDS_CAP:
             written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
         return written
@@ -108,6 +108,15 @@ class Repetition(Generic[T]):
     def next_due(self) -> float | None:
         """Return when `due` has something to return, if nothing else comes; None when there is nothing."""
         return min((kind.due_at for kind in self._kinds.values() if kind.untold), default=None)
+
+    def _news(self, kind: _Kind[T] | None, now: float) -> list[Told[T]]:
+        """Return the sum of a kind that begins or ends, as far as it may be told each time."""
+        if kind is None or not kind.untold or kind.changes >= CHANGES_CAP or now - kind.told_at < CHANGE_S:
+            return []
+        kind.changes += 1
+        told = self._sum_up([kind], now)
+        kind.wait_s = FIRST_WAIT_S
+        return told
 
     @staticmethod
     def _sum_up(kinds: Iterable[_Kind[T]], now: float) -> list[Told[T]]:

@@ -128,11 +128,12 @@ async def test_without_a_connection_nothing_is_published_and_answers_are_lost(bu
     await answer(bus)
 
 
-async def test_what_is_too_large_for_a_broker_is_refused_here(bus):
+async def test_what_is_too_large_for_a_broker_is_refused_here(bus, caplog):
     await bus.publish_plain(topics.SNAPSHOT, b"x" * LARGEST_MESSAGE_BYTES, "door")
     with pytest.raises(BrokerError, match=f"{LARGEST_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
         await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
     assert len(bus._client.published) == 1
+    assert f"snapshot not published: {LARGEST_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
 
 
 async def test_an_answer_that_no_broker_takes_is_refused_here(bus):

@@ -65,8 +65,8 @@ def test_what_ended_is_summed_up_soon_also_when_the_next_sum_was_hours_away():
 def test_a_fault_is_told_at_once_when_it_had_worked_meanwhile():
     repetition = Repetition()
     entered(repetition, range(10))
-    assert repetition.enter("part", "works again", "shed", "works", 30) == [Told("works")]
-    assert repetition.enter("part", "lost", "shed", 40, 40) == [Told(40, 8, 38)]
+    assert repetition.enter("part", "works again", "shed", "works", 30) == [Told(9, 7, 28), Told("works")]
+    assert repetition.enter("part", "lost", "shed", 40, 40) == [Told(40, 1, 10)]
     assert repetition.enter("part", "lost", "shed", 41, 41) == []
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 
 import pytest
 
-from shared.service import cancel_in_order, run_together
+from shared.service import cancel_in_order, run_service, run_together
 
 
 class Service:
@@ -92,3 +94,22 @@ async def test_failures_at_the_end_are_not_told_as_forgotten():
     await asyncio.sleep(0)
     await cancel_in_order([task])
     assert not task._log_traceback
+
+
+@pytest.mark.parametrize(("closed", "told"), [(True, False), (False, True)])
+def test_a_write_to_a_socket_that_was_just_closed_is_no_fault_of_ours(caplog, closed, told):
+    async def main(_):
+        loop, (one, other) = asyncio.get_running_loop(), socket.socketpair()
+        with one, other:
+            number = one.fileno()
+            if closed:
+                one.close()
+                loop.call_soon(loop.add_writer, number, print)
+            else:
+                loop.call_soon(one.recv, -1)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    with caplog.at_level(logging.INFO):
+        run_service(main)
+    assert ("Exception in callback" in caplog.text) == told
