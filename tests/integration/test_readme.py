@@ -342,8 +342,10 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
         for words in lines:
             await say(client, words)
             where, payload = await answer_to(client, words)
-            if where.endswith("/state"):
-                assert payload == told_of(words)
+            if where.endswith("/state"):  # what held before may be told once more, as to Home Assistant
+                async with asyncio.timeout(10):
+                    while payload != told_of(words):
+                        _, payload = await answer_to(client, words)
             else:
                 assert Response.model_validate_json(payload).ok, payload
         await client.publish("deepthings/bridge/request/nothing", qos=1)
