@@ -104,6 +104,17 @@ def test_a_gateway_that_was_away_for_long_ends_all_at_once():
     assert gate.words() == ["person_appeared", "person_left"]
 
 
+@CAUSES
+def test_who_is_there_after_a_long_time_is_another_though_nobody_looked_at_the_clock_before_the_first_frame(cause):
+    gate = Camera(fps=5)
+    gate.film(person(100), frames=10)
+    away(gate, cause, RETURN_S + 1)
+    gate.film(person(100), frames=5)
+    assert gate.kinds() == ["new", "end", "new"]
+    assert gate.events[1].reason is REASONS[cause]
+    assert gate.words() == ["person_appeared", "person_left", "person_appeared"]
+
+
 def test_what_was_given_up_is_not_presumed_to_be_there_after_a_restart():
     gate = Camera(fps=5)
     gate.film(person(100), frames=10)
