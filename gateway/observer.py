@@ -247,9 +247,10 @@ class Observer:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
-        if self._memory.due(moving=bool(moving)):
-            for name in moving:
-                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=False)
+        turned = [name for name, one in self._scenes.items() if self._memory.outdated(name, away=one.away)]
+        if turned or self._memory.due(moving=bool(moving)):
+            for name in (*turned, *moving):
+                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._memory.write)
         else:
             self._memory.touch()

@@ -69,6 +69,11 @@ class SceneMemory:
         self._holds = self._file.write(dict(self._entries))
         self._written_at = time.monotonic()
 
+    def outdated(self, camera: str, *, away: bool) -> bool:
+        """Return whether what is remembered of a camera is of before it was lost, or came back."""
+        entry = self._entries.get(camera)
+        return entry is not None and (entry.away_since is not None) is not away
+
     def due(self, *, moving: bool) -> bool:
         """Return whether it is time to write where objects are, or what could not be written before."""
         return (moving or not self._holds) and time.monotonic() - self._written_at >= MOVED_EVERY_S

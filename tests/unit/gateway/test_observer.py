@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway import observer
+from gateway.scene_memory import SceneMemory
 from shared import topics
 from shared.messages import DetectedObject, FrameDetections, Latency, State
 from tests.unit.gateway.test_home import House, running
@@ -205,6 +206,27 @@ async def test_a_source_that_has_come_to_its_end_ends_all_at_once(without_snapsh
     await settled(house)
     assert kinds(house) == ["new", "end"]
     assert triggers(house) == ["person_appeared", "person_left"]
+
+
+async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 30))
+    long_ago = json.loads((house.folder / "scenes.json").read_text())
+    long_ago["door"]["away_since"] = time.time() - 50
+    (house.folder / "scenes.json").write_text(json.dumps(long_ago))
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    await there(again)
+    await show(again, *range(31, 34))
+    assert not kinds(again)
+    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    async with running(again.home._observer.run()):
+        while kept(again).away_s > 10:  # noqa: ASYNC110  (a file tells nobody that it was written)
+            await asyncio.sleep(0)
+
+
+def kept(house):
+    return SceneMemory(house.folder).take("door")
 
 
 async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):
