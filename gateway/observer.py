@@ -90,7 +90,8 @@ class Observer:
                     continue
                 for name, scene in list(self._scenes.items()):
                     await self._tell(name, scene.expire(time.monotonic()))
-                    if scene.given_up and name not in self._cameras.known:
+                    if name not in self._cameras.known and not scene.occupied:
+                        await self._tell(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
                         await self._forget(name)
                 await self._keep_places()
 
@@ -223,8 +224,7 @@ class Observer:
 
     def _known(self, name: str) -> bool:
         """Return whether what is seen there is known: of a camera that is no more, nothing is to be published."""
-        scene = self._scenes[name]
-        return scene.settled or (scene.given_up and name in self._cameras.known)
+        return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
         """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
@@ -234,11 +234,11 @@ class Observer:
             await asyncio.to_thread(self._memory.write)
 
     async def _remember_all(self) -> None:
-        self._memory_waits = False
         self._memory.forget_others(self._scenes)
         for name, scene in self._scenes.items():
             self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
         await asyncio.to_thread(self._memory.write)
+        self._memory_waits = False
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""

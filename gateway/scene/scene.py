@@ -81,6 +81,7 @@ class Scene:
         self._places = dict(self._presumed)
         self._frames = 0
         self._begun_at = at - now
+        self._awaited_since = now
         self._resumed_at = 0.0
         self._absence_reason = EndReason.GATEWAY_AWAY
         self._given_up = False
@@ -147,7 +148,7 @@ class Scene:
         """Return an empty scene, as no frames are to be expected: nothing is there, and no event has ended yet."""
         if self._absence is None:
             self._absence = _Absence(self.keep(now), now, reason)
-            self._presumed = dict(self._places)
+            self._presumed, self._awaited_since = dict(self._places), now
             self._forget_tracks()
         return self._tell(0.0, self._camera_time(now), ())
 
@@ -170,6 +171,8 @@ class Scene:
         self._presumed = {place: one for place, one in self._presumed.items() if _is_known(place, settings)}
         if self._absence is not None:
             given_up = self._give_up(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
+            labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
+            self._presumed = {place: one for place, one in self._presumed.items() if place[0] not in labels}
             return self._tell(0.0, self._camera_time(now), given_up)
         for one in self._followed.values():
             for name in [name for name in one.presences if settings.zones.get(name) != before.zones.get(name)]:
@@ -220,7 +223,7 @@ class Scene:
     def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
         """End what was kept and did not come again in time, or is of a label that is not followed any more."""
         over = self._absence is not None and now - self._absence.since > RETURN_S
-        if over:
+        if now - self._awaited_since > RETURN_S:  # a gateway that was away for long must look before it says who left
             self._presumed, self._given_up = {}, True
         return self._give_up(lambda kept: over or kept.event.label not in self._settings.followed)
 
@@ -231,10 +234,8 @@ class Scene:
         ended = [kept for kept in absence.kept.objects if over(kept)]
         if ended:
             left = tuple(kept for kept in absence.kept.objects if kept not in ended)
-            labels = {kept.event.label for kept in left}
             kept = absence.kept.model_copy(update={"objects": left})
             self._absence = _Absence(kept, absence.since, absence.reason)
-            self._presumed = {place: one for place, one in self._presumed.items() if place[0] in labels}
         return [_ended(kept, absence.reason) for kept in ended]
 
     @property
