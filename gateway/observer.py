@@ -108,11 +108,17 @@ class Observer:
                 await self._frigate.born()
 
     async def farewell(self) -> None:
-        """Publish that nothing is seen any more, as the gateway stops. Open events are kept for its next start."""
-        await self._remember_all()
+        """Publish that nothing is seen any more, as the gateway stops.
+
+        Open events are kept for its next start; where they cannot be kept, they end.
+        """
+        kept = await self._remember_all()
         for name, scene in self._scenes.items():
             if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
-                update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
+                stop = scene.suspend if kept else scene.clear
+                update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
+                for event in update.events:
+                    self._events.put(topics.EVENTS, event, name)
                 await self._teller.tell(name, update.state, time.monotonic())
                 if self._frigate is not None:
                     await self._frigate.tell(name, update)
@@ -233,12 +239,14 @@ class Observer:
             self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._memory.write)
 
-    async def _remember_all(self) -> None:
+    async def _remember_all(self) -> bool:
+        """Return whether all is kept now."""
         self._memory.forget_others(self._scenes)
         for name, scene in self._scenes.items():
             self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-        await asyncio.to_thread(self._memory.write)
+        kept = await asyncio.to_thread(self._memory.write)
         self._memory_waits = False
+        return kept
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""

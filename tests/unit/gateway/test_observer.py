@@ -308,3 +308,18 @@ async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapsho
     async with running(again.home._observer.run()):
         await again.home._observer.born()
     assert not again.home._observer.occupied("door")
+
+
+async def test_events_that_cannot_be_kept_end_when_the_gateway_stops(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    monkeypatch.setattr("gateway.state_file.write_whole", full)
+    await house.home.farewell()
+    told = [event["type"] for event in house.bus.json("detections/door/event")]
+    assert (told[0], told[-1]) == ("new", "end")
+    assert count(house) == 0
+
+
+def full(*_, **__):
+    raise OSError(28, "No space left on device")
