@@ -90,7 +90,8 @@ class Observer:
                     continue
                 for name, scene in list(self._scenes.items()):
                     await self._tell(name, scene.expire(time.monotonic()))
-                    if scene.given_up and name not in self._cameras.known:
+                    if name not in self._cameras.known and not scene.occupied:
+                        await self._tell(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
                         await self._forget(name)
                 await self._keep_places()
 
@@ -107,11 +108,17 @@ class Observer:
                 await self._frigate.born()
 
     async def farewell(self) -> None:
-        """Publish that nothing is seen any more, as the gateway stops. Open events are kept for its next start."""
-        await self._remember_all()
+        """Publish that nothing is seen any more, as the gateway stops.
+
+        Open events are kept for its next start; where they cannot be kept, they end.
+        """
+        kept = await self._remember_all()
         for name, scene in self._scenes.items():
             if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
-                update = scene.suspend(time.monotonic(), EndReason.GATEWAY_AWAY)
+                stop = scene.suspend if kept else scene.clear
+                update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
+                for event in update.events:
+                    self._events.put(topics.EVENTS, event, name)
                 await self._teller.tell(name, update.state, time.monotonic())
                 if self._frigate is not None:
                     await self._frigate.tell(name, update)
@@ -223,8 +230,7 @@ class Observer:
 
     def _known(self, name: str) -> bool:
         """Return whether what is seen there is known: of a camera that is no more, nothing is to be published."""
-        scene = self._scenes[name]
-        return scene.settled or (scene.given_up and name in self._cameras.known)
+        return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
         """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
@@ -233,12 +239,14 @@ class Observer:
             self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._memory.write)
 
-    async def _remember_all(self) -> None:
-        self._memory_waits = False
+    async def _remember_all(self) -> bool:
+        """Return whether all is kept now."""
         self._memory.forget_others(self._scenes)
         for name, scene in self._scenes.items():
             self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
-        await asyncio.to_thread(self._memory.write)
+        kept = await asyncio.to_thread(self._memory.write)
+        self._memory_waits = False
+        return kept
 
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""
@@ -247,9 +255,10 @@ class Observer:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
-        if self._memory.due(moving=bool(moving)):
-            for name in moving:
-                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=False)
+        turned = [name for name, one in self._scenes.items() if self._memory.outdated(name, away=one.away)]
+        if turned or self._memory.due(moving=bool(moving)):
+            for name in (*turned, *moving):
+                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._memory.write)
         else:
             self._memory.touch()

@@ -64,10 +64,16 @@ class SceneMemory:
         """Have nothing kept of other cameras than these."""
         self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
 
-    def write(self) -> None:
-        """Write what is remembered. Some milliseconds: call it in a thread."""
+    def write(self) -> bool:
+        """Write what is remembered; return whether that was done. Some milliseconds: call it in a thread."""
         self._holds = self._file.write(dict(self._entries))
         self._written_at = time.monotonic()
+        return self._holds
+
+    def outdated(self, camera: str, *, away: bool) -> bool:
+        """Return whether what is remembered of a camera is of before it was lost, or came back."""
+        entry = self._entries.get(camera)
+        return entry is not None and (entry.away_since is not None) is not away
 
     def due(self, *, moving: bool) -> bool:
         """Return whether it is time to write where objects are, or what could not be written before."""

@@ -198,7 +198,7 @@ class Cameras:
         """Publish that no camera is there, as the gateway stops."""
         self._settled.clear()
         for name in self._presence.cameras:
-            await self._say_availability(name)
+            await self._publish_availability(name, available=False)
 
     async def nodes_are(self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()) -> None:
         """These edges are there; those that are drained serve no camera. `lost` are known not to be there.
@@ -347,6 +347,9 @@ class Cameras:
         return self._presence.online(name) and (name in self._settled or not self.effective(name).detect)
 
     async def _say_availability(self, name: str) -> None:
-        word = b"online" if self._available(name) else b"offline"
+        await self._publish_availability(name, available=self._available(name))
+
+    async def _publish_availability(self, name: str, *, available: bool) -> None:
+        word = b"online" if available else b"offline"
         with contextlib.suppress(BrokerError):
             await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, word, name)

@@ -81,6 +81,7 @@ class Scene:
         self._places = dict(self._presumed)
         self._frames = 0
         self._begun_at = at - now
+        self._awaited_since = now
         self._resumed_at = 0.0
         self._absence_reason = EndReason.GATEWAY_AWAY
         self._given_up = False
@@ -122,13 +123,15 @@ class Scene:
         if detections.image != self._image:
             self._image = detections.image
             self._prepare()
+        over: list[ObjectEvent] = []
         if self._absence is not None:
+            over = self._give_up_overdue(heard_at)
             self._resume(self._absence, at, heard_at)
         self._frames += 1
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
         ended = self._end(tracks.ended, EndReason.GONE)
-        return self._tell(at, captured_at, (*ended, *self._see(tracks.live, at)))
+        return self._tell(at, captured_at, (*over, *ended, *self._see(tracks.live, at)))
 
     def expire(self, now: float) -> SceneUpdate:
         """Return what ends as no frame has come until now: who was out of sight already. Call it about once a second.
@@ -136,10 +139,7 @@ class Scene:
         What the last frame has shown stays until another, or `clear`, says otherwise: still scenes send few frames.
         """
         if self._absence is not None:
-            over = now - self._absence.since > RETURN_S
-            if over:
-                self._presumed, self._given_up = {}, True
-            return self._give_up(now, lambda kept: over or kept.event.label not in self._settings.followed)
+            return self._tell(0.0, self._camera_time(now), self._give_up_overdue(now))
         at = (self._clock.at or 0.0) + self._clock.since_heard(now)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
         return self._tell(at, self._camera_time(now), ended)
@@ -148,7 +148,7 @@ class Scene:
         """Return an empty scene, as no frames are to be expected: nothing is there, and no event has ended yet."""
         if self._absence is None:
             self._absence = _Absence(self.keep(now), now, reason)
-            self._presumed = dict(self._places)
+            self._presumed, self._awaited_since = dict(self._places), now
             self._forget_tracks()
         return self._tell(0.0, self._camera_time(now), ())
 
@@ -170,7 +170,10 @@ class Scene:
         self._prepare()
         self._presumed = {place: one for place, one in self._presumed.items() if _is_known(place, settings)}
         if self._absence is not None:
-            return self._give_up(now, lambda kept: not self._counts(kept.event.label, kept.event.top_score))
+            given_up = self._give_up(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
+            labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
+            self._presumed = {place: one for place, one in self._presumed.items() if place[0] not in labels}
+            return self._tell(0.0, self._camera_time(now), given_up)
         for one in self._followed.values():
             for name in [name for name in one.presences if settings.zones.get(name) != before.zones.get(name)]:
                 del one.presences[name]
@@ -217,19 +220,23 @@ class Scene:
         self._resumed_at, self._presumed_until = at, at + PRESUMED_S
         self._frames, self._given_up = 0, False
 
-    def _give_up(self, now: float, over: Callable[[KeptObject], bool]) -> SceneUpdate:
+    def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
+        """End what was kept and did not come again in time, or is of a label that is not followed any more."""
+        over = self._absence is not None and now - self._absence.since > RETURN_S
+        if now - self._awaited_since > RETURN_S:  # a gateway that was away for long must look before it says who left
+            self._presumed, self._given_up = {}, True
+        return self._give_up(lambda kept: over or kept.event.label not in self._settings.followed)
+
+    def _give_up(self, over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
         """End those kept objects that are not waited for any longer."""
         absence = self._absence
         assert absence is not None
         ended = [kept for kept in absence.kept.objects if over(kept)]
         if ended:
             left = tuple(kept for kept in absence.kept.objects if kept not in ended)
-            labels = {kept.event.label for kept in left}
             kept = absence.kept.model_copy(update={"objects": left})
             self._absence = _Absence(kept, absence.since, absence.reason)
-            self._presumed = {place: one for place, one in self._presumed.items() if place[0] in labels}
-        events = [_ended(kept, absence.reason) for kept in ended]
-        return self._tell(0.0, self._camera_time(now), events)
+        return [_ended(kept, absence.reason) for kept in ended]
 
     @property
     def _fewest_detections(self) -> int:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway import observer
+from gateway.scene_memory import SceneMemory
 from shared import topics
 from shared.messages import DetectedObject, FrameDetections, Latency, State
 from tests.unit.gateway.test_home import House, running
@@ -36,7 +37,7 @@ async def show(house, *numbers):
             camera="door", frame=f"door-1-{number}", number=number, captured_at=at, published_at=at, latency_ms=LATENCY,
             model="m", grid="3x3", image=(640, 480), objects=(SEEN,), nodes={},
         )  # fmt: skip
-        await house.home._observer.observe(frame, no_picture, at)
+        await house.home._observer.observe(frame, no_picture, time.monotonic() - 100 + number)
 
 
 def count(house):
@@ -207,6 +208,27 @@ async def test_a_source_that_has_come_to_its_end_ends_all_at_once(without_snapsh
     assert triggers(house) == ["person_appeared", "person_left"]
 
 
+async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 30))
+    long_ago = json.loads((house.folder / "scenes.json").read_text())
+    long_ago["door"]["away_since"] = time.time() - 50
+    (house.folder / "scenes.json").write_text(json.dumps(long_ago))
+    again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
+    await there(again)
+    await show(again, *range(31, 34))
+    assert not kinds(again)
+    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    async with running(again.home._observer.run()):
+        while kept(again).away_s > 10:  # noqa: ASYNC110  (a file tells nobody that it was written)
+            await asyncio.sleep(0)
+
+
+def kept(house):
+    return SceneMemory(house.folder).take("door")
+
+
 async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):
     house = House(tmp_path, cameras=("yard",))
     await house.hear(assigned=True)
@@ -286,3 +308,18 @@ async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapsho
     async with running(again.home._observer.run()):
         await again.home._observer.born()
     assert not again.home._observer.occupied("door")
+
+
+async def test_events_that_cannot_be_kept_end_when_the_gateway_stops(without_snapshots, monkeypatch):
+    house = without_snapshots
+    await there(house)
+    await show(house, *range(1, 9))
+    monkeypatch.setattr("gateway.state_file.write_whole", full)
+    await house.home.farewell()
+    told = [event["type"] for event in house.bus.json("detections/door/event")]
+    assert (told[0], told[-1]) == ("new", "end")
+    assert count(house) == 0
+
+
+def full(*_, **__):
+    raise OSError(28, "No space left on device")

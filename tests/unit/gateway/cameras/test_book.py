@@ -457,6 +457,15 @@ async def test_a_camera_that_was_removed_is_forgotten(house):
     assert again.cameras.effective("door").threshold is None
 
 
+async def test_when_the_gateway_stops_no_camera_is_there_not_even_one_without_detection(house):
+    await house.hear("door")
+    await house.cameras.settled("door")
+    await house.hear("yard")
+    assert house.bus.retained["cameras/yard/availability"] == b"online"
+    await house.cameras.farewell()
+    assert {house.bus.retained[f"cameras/{name}/availability"] for name in ("door", "yard")} == {b"offline"}
+
+
 async def test_what_was_set_holds_after_another_configuration(house):
     await house.set("door", "detect", b"OFF")
     await house.cameras.reload(house.configured(door={}, yard={}), [])

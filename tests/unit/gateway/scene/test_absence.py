@@ -95,13 +95,35 @@ def test_when_no_frames_come_again_every_event_ends_with_the_reason(cause):
     assert len(gate.events) == 2
 
 
-def test_a_gateway_that_was_away_for_long_ends_all_at_once():
+def test_a_gateway_that_was_away_for_long_ends_all_at_once_but_looks_before_it_tells_who_left():
     gate = Camera(fps=5)
     gate.film(person(100), frames=10)
     gate.restart(3600)
     gate.wait(0.5)
     assert [event.reason for event in gate.events if event.type == "end"] == [EndReason.GATEWAY_AWAY]
+    assert not gate.scene.given_up, "nothing is known before a frame came"
+    gate.film(person(100), frames=60)
+    assert gate.words() == ["person_appeared"]
+    gate.restart(3600)
+    gate.wait(0.5)
+    gate.film(frames=60)
     assert gate.words() == ["person_appeared", "person_left"]
+    gate.film(person(100), frames=10)
+    gate.restart(3600)
+    gate.wait(RETURN_S + 1)
+    assert gate.words()[2:] == ["person_appeared", "person_left"], "no frame has come for as long as is waited"
+    assert gate.scene.given_up
+
+
+@CAUSES
+def test_who_is_there_after_a_long_time_is_another_though_nobody_looked_at_the_clock_before_the_first_frame(cause):
+    gate = Camera(fps=5)
+    gate.film(person(100), frames=10)
+    away(gate, cause, RETURN_S + 1)
+    gate.film(person(100), frames=5)
+    assert gate.kinds() == ["new", "end", "new"]
+    assert gate.events[1].reason is REASONS[cause]
+    assert gate.words().count("person_left") == {"camera": 1, "gateway": 0}[cause]
 
 
 def test_what_was_given_up_is_not_presumed_to_be_there_after_a_restart():
