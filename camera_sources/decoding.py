@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from camera_sources.picture_size import size_of
+from camera_sources.source import NoPictureError
 from shared.errors import SourceError
 from shared.frames import LONGEST_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
@@ -25,10 +26,6 @@ SCALES = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 """How many times smaller a picture can be decoded, which a JPEG of that size is without ever being larger."""
-
-
-class NoPictureError(SourceError):
-    """Bytes that are no picture, or a broken one."""
 
 
 class LargePictureError(SourceError):

@@ -17,7 +17,8 @@ CONNECTING = "connecting"
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is told of a camera: `reason` why it is offline; pictures a second and pixels as it gives them, else 0."""
+    """What is told of a camera: `reason` why it is offline, or what is wrong although it is online; pictures a second
+    and pixels as it gives them, else 0."""
 
     state: State
     reason: str
@@ -27,7 +28,10 @@ class Condition:
 
 
 class Health:
-    """Online while the last picture is younger than `stale_after_s`. Told by the reader's thread, asked by the loop."""
+    """Online while the last picture is younger than `stale_after_s` and opening it has not failed since.
+
+    Told by the reader's thread, asked by the loop.
+    """
 
     def __init__(self, stale_after_s: float) -> None:
         self._stale_after_s = stale_after_s
@@ -35,6 +39,9 @@ class Health:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._size = (0, 0)
         self._reason = CONNECTING
+        self._remarks: dict[str, str] = {}
+        self._failed = False
+        self._lost = False
         self._live = True
 
     def opened(self, *, live: bool) -> None:
@@ -49,20 +56,35 @@ class Health:
                 self._recent.clear()  # the pause says nothing about the rate
             self._recent.append(now)
             self._size = size or self._size
-            self._reason = ""
+            self._reason, self._failed, self._lost = "", False, False
 
-    def failed(self, reason: str) -> None:
-        """The source failed and will be opened again; it still counts as online until it is stale."""
+    def broken(self, reason: str) -> None:
+        """What came was no picture; should none follow, that is why."""
         with self._lock:
             self._reason = reason[:REASON_CAP]
+
+    def failed(self, reason: str) -> None:
+        """The source failed and will be opened again. One that worked counts as online until that fails, too."""
+        with self._lock:
+            self._lost = self._failed or not self._recent
+            self._failed = True
+            self._reason = reason[:REASON_CAP]
+
+    def remark(self, kind: str, text: str) -> None:
+        """From now on `text` is told of the camera while it is online; an empty one takes it back."""
+        with self._lock:
+            self._remarks.pop(kind, None)
+            if text:
+                self._remarks[kind] = text
 
     def condition(self, now: float) -> Condition:
         """How the camera is at `now`."""
         with self._lock:
-            if not self._recent or self._stale(now):
+            if not self._recent or self._lost or self._stale(now):
                 return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
-            return Condition(State.ONLINE, "", round(rate, 1), self._size[1], self._size[0])
+            remarks = "; ".join(self._remarks.values())[:REASON_CAP]
+            return Condition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
 
     def _stale(self, now: float) -> bool:
         waits = not self._live and not self._reason

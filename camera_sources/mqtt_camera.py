@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -11,10 +10,11 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from camera_sources.decoding import decode_picture
+from camera_sources.inbox import Inbox
 from camera_sources.locator import Locator
 from camera_sources.multipart import PICTURE_CAP_BYTES
 from camera_sources.redaction import redacted
-from camera_sources.source import OPENING_S, Grab, LiveSource, no_picture_for
+from camera_sources.source import OPENING_S, Grab, LiveSource, WrongPasswordError, no_picture_for
 from camera_sources.web_client import trusting, why_not_reachable
 from shared.errors import ConfigurationError, SourceError
 
@@ -36,7 +36,7 @@ REFUSALS = {
     4: "wrong password",
     5: "wrong password, or this user may not",
 }
-"""Reason codes of MQTT 5 and 3.1.1."""
+"""By reason codes of MQTT 5 and 3.1.1."""
 
 
 class MqttCamera(LiveSource):
@@ -83,50 +83,24 @@ class MqttCamera(LiveSource):
 
         def on_connect(client: mqtt.Client, _: object, __: object, code: ReasonCode, ___: object) -> None:
             if code.is_failure:
-                inbox.end(REFUSALS.get(code.value, f"the broker refuses: {str(code).lower()}"))
+                known = REFUSALS.get(code.value)
+                inbox.end(
+                    WrongPasswordError(known) if known else SourceError(f"the broker refuses: {str(code).lower()}")
+                )
             else:
                 client.subscribe(self._topic, qos=0)
 
         def on_subscribe(_: mqtt.Client, __: object, ___: object, codes: list[ReasonCode], ____: object) -> None:
             if any(code.is_failure for code in codes):
-                inbox.end("this user may not read the topic")
+                inbox.end(SourceError("this user may not read the topic"))
 
         def on_message(_: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
             if not message.retain and 0 < len(message.payload) <= PICTURE_CAP_BYTES:
                 inbox.put(time.time(), bytes(message.payload))
 
         def on_disconnect(*_: object) -> None:
-            inbox.end("the broker closed the connection")
+            inbox.end(SourceError("the broker closed the connection"))
 
         client.on_connect, client.on_subscribe = on_connect, on_subscribe
         client.on_message, client.on_disconnect = on_message, on_disconnect
         return client
-
-
-class Inbox:
-    """Room for one picture between paho's thread and ours: the newest wins."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._picture: tuple[float, bytes] | None = None
-        self._reason: str | None = None
-
-    def put(self, captured_at: float, data: bytes) -> None:
-        with self._changed:
-            self._picture = captured_at, data
-            self._changed.notify()
-
-    def end(self, reason: str) -> None:
-        """Nothing more will come; the first reason is the right one."""
-        with self._changed:
-            self._reason = self._reason or reason
-            self._changed.notify()
-
-    def take(self, timeout_s: float) -> tuple[float, bytes] | None:
-        """When it came, and its bytes; None: none in time. Raises SourceError with the reason of an end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._picture or self._reason, max(0.0, timeout_s))
-            picture, self._picture = self._picture, None
-            if picture is None and self._reason is not None:
-                raise SourceError(self._reason)
-            return picture

@@ -7,8 +7,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from camera_sources.decoding import LargePictureError, NoPictureError, decode_picture
-from camera_sources.source import Source
+from camera_sources.decoding import LargePictureError, decode_picture
+from camera_sources.picture_end import is_whole
+from camera_sources.source import NoPictureError, Source
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class PictureFolder(Source):
 def read_picture(path: Path) -> Pixels:
     """Return one picture, uint8 BGR (H, W, 3). Raises SourceError when it is not there, no picture, or too large."""
     data = _read_file(path)
+    if not is_whole(data):
+        raise NoPictureError(f"picture {path} cannot be decoded: it is not whole, as while it is being written")
     try:
         return decode_picture(data)
     except NoPictureError:

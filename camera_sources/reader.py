@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from camera_sources.health import Health
 from camera_sources.mailbox import Mailbox, Shot
-from camera_sources.source import LiveSource
+from camera_sources.source import LiveSource, NoPictureError, WrongPasswordError
+from camera_sources.stillness import Stillness
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, SourceError
 from shared.frames import LONGEST_SIDE
+from shared.rate_limit import RateLimit
 from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from camera_sources.selection import Selection
-    from camera_sources.source import Source
+    from camera_sources.source import Grab, Source
     from shared.letterbox import Pixels
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
 
 GRACE_S = 1.0
 """A source ends its own waits by stale_after; one that is so much later hangs."""
+
+REFUSED_PAUSE_S = 300.0
+"""After a wrong password: many cameras lock a user out who sends it some times within a few minutes."""
+
+BROKEN_CAP = 10
+"""Pictures in a row that cannot be decoded; after these the source is opened again, which may help."""
+
+LEAST_FROZEN_S = 10.0
+"""The same picture for that long, or for stale_after, is not that of a scene."""
+
+BROKEN_LOG_S = 60.0
+"""How often it is logged that some cannot be decoded."""
 
 T = TypeVar("T")
 
@@ -72,6 +86,12 @@ class Reader:
         self._stale_after_s = stale_after_s
         self._hide = hide
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self.broken = 0
+        """Pictures that could not be decoded."""
+        self._broken_in_a_row = 0
+        self._broken_log = RateLimit(BROKEN_LOG_S)
+        self._stillness = Stillness()
+        self._refused = False
         self._late_at = math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -101,7 +121,7 @@ class Reader:
     def _run(self) -> None:
         try:
             while not self._play():
-                pause_s = self._backoff.next_s()
+                pause_s = REFUSED_PAUSE_S if self._refused else self._backoff.next_s()
                 log.debug("trying again in %.1f s", pause_s)
                 if self._stop.wait(pause_s):
                     return
@@ -121,14 +141,16 @@ class Reader:
                 self._play_back(source)
         except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
             failure = self._failure(error)
-            self.health.failed(str(failure))
+            self._refused = isinstance(error, WrongPasswordError)
+            again = f"; trying again after {REFUSED_PAUSE_S / 60:.0f} min, lest the camera locks the user out"
+            self.health.failed(str(failure) + (again if self._refused and self._persistent else ""))
             if self._persistent:
                 return False
             self.error = failure
         return True
 
     def _failure(self, error: Exception) -> DeepThingsError:
-        """What is said about it."""
+        """Return what is said about it, without secrets."""
         said = self._hide(str(error))
         if isinstance(error, DeepThingsError):
             return error if said == str(error) else type(error)(said)
@@ -146,8 +168,35 @@ class Reader:
                 now = time.monotonic()
                 if not self.selection.wants(now):
                     self.health.picture(now, None)
-                elif not self._take(self._timed(grab.decode, patience_s), grab.captured_at, now):
+                    continue
+                picture = self._decoded(grab, patience_s)
+                if picture is None:
+                    continue
+                self._notice_stillness(picture, now)
+                if not self._take(picture, grab.captured_at, now):
                     return
+
+    def _decoded(self, grab: Grab, patience_s: float) -> Pixels | None:
+        """Return the picture; None for a broken one, which ends nothing unless many of them come in a row."""
+        try:
+            picture = self._timed(grab.decode, patience_s)
+        except NoPictureError as error:
+            self.broken += 1
+            self._broken_in_a_row += 1
+            self.health.broken(str(error))
+            if self._broken_log.allows("broken", time.monotonic()):
+                log.warning("a picture of the camera was passed over, %s so far: %s", self.broken, error)
+            if self._broken_in_a_row >= BROKEN_CAP:
+                self._broken_in_a_row = 0
+                raise
+            return None
+        self._broken_in_a_row = 0
+        return picture
+
+    def _notice_stillness(self, picture: Pixels, now: float) -> None:
+        frozen_s = max(self._stale_after_s, LEAST_FROZEN_S)
+        frozen = self._stillness.seconds(picture, now) >= frozen_s
+        self.health.remark("frozen", f"the same picture for more than {frozen_s:g} s: it hangs" if frozen else "")
 
     def _play_back(self, source: Source) -> None:
         """Play a recording at its pace."""

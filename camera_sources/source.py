@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from shared.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
@@ -34,11 +36,23 @@ LONGEST_SILENCE_S = 30.0
 """A stream that has given nothing for so long is opened again, however patient stale_after is: it may be dead."""
 
 
+class NoPictureError(SourceError):
+    """What came is no picture, or a broken one; the next may be a good one."""
+
+
+class WrongPasswordError(SourceError):
+    """A camera refuses our password. Asking again soon makes many cameras lock the user out."""
+
+    def __init__(self, reason: str = "wrong password") -> None:
+        super().__init__(reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Grab:
     """A picture of a live source: when it was grabbed (seconds since 1970), and how to decode it if it is wanted.
 
-    It must be decoded before the next one is grabbed: uint8 BGR (H, W, 3). Raises SourceError when it cannot be.
+    It must be decoded before the next one is grabbed: uint8 BGR (H, W, 3). Raises NoPictureError for a broken one, and
+    SourceError when the source has failed.
     """
 
     captured_at: float

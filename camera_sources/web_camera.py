@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import http.client
-import selectors
+import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from camera_sources.decoding import decode_picture
+from camera_sources.inbox import Inbox
 from camera_sources.locator import Locator
 from camera_sources.multipart import PICTURE_CAP_BYTES, Parts, boundary_of
+from camera_sources.picture_end import is_whole
 from camera_sources.source import OPENING_S, Grab, LiveSource, no_picture_for, silence_s
 from camera_sources.web_client import WebClient
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from camera_sources.settings import CameraSettings
 
 CHUNK_BYTES = 64 * 1024
 """Read at once: a picture is some of these."""
 
-SUPERSEDED_CAP = 16
-"""Pictures that are passed over at once because newer ones have come; then one is shown, however old it is."""
-
 SNAPSHOT_FPS = 1.0
 """How often a picture is asked for where the settings do not say."""
 
+STREAM_KINDS = ("multipart/", "video/x-motion-jpeg", "video/mjpeg", "video/x-jpeg")
+"""Content types of Motion JPEG, or their beginning."""
+
+ENDING_S = 1.0
+"""For the thread that receives, once its connection is shut."""
+
 
 class WebCamera(LiveSource):
-    """What the camera is, it says by its Content-Type, if the settings do not."""
+    """What the camera is, it says by its Content-Type, if the settings do not.
+
+    A thread receives all the time, so that nothing old waits in the connection of who is too slow for the camera.
+    """
 
     def __init__(self, settings: CameraSettings) -> None:
         """Raises ConfigurationError for a URL without a host."""
@@ -38,62 +47,73 @@ class WebCamera(LiveSource):
         self._kind = settings.kind
         self._interval_s = 1 / (settings.fps or SNAPSHOT_FPS)
         self._silence_s = silence_s(settings.stale_after)
+        self._patience_s = settings.stale_after
 
     def grabs(self) -> Generator[Grab, None, None]:
         """Motion JPEG, or snapshots one after the other."""
-        with WebClient(self._locator) as client:
-            response = client.get(time.monotonic() + max(OPENING_S, self._silence_s))
-            said = response.headers.get("Content-Type", "")
-            kind = said.partition(";")[0].strip().lower()
-            if self._kind == "mjpeg" or (self._kind == "auto" and kind.startswith("multipart/")):
-                yield from self._stream(client, response, Parts(boundary_of(said)))
-            elif self._kind == "snapshot" or kind.startswith("image/"):
-                yield from self._poll(client, response)
-            else:
-                kind = kind[:60] or "nothing named"
-                raise SourceError(f"codec not decodable: it sends {kind}, neither MJPEG nor a picture")
-
-    def _stream(
-        self, client: WebClient, response: http.client.HTTPResponse, parts: Parts
-    ) -> Generator[Grab, None, None]:
-        with selectors.DefaultSelector() as selector:
-            selector.register(client, selectors.EVENT_READ)
+        client, inbox = WebClient(self._locator), Inbox()
+        receiving = threading.Thread(target=self._receive, args=(client, inbox), name="web camera", daemon=True)
+        receiving.start()
+        patience_s = max(OPENING_S, self._patience_s)
+        try:
             while True:
-                body = self._newest(client, response, parts, lambda: bool(selector.select(0)))
-                yield Grab(time.time(), lambda: decode_picture(body))  # noqa: B023  (decoded before the next)
+                found = inbox.take(patience_s)  # longer than the thread waits, unless bytes drip and drip
+                if found is None:
+                    raise SourceError(no_picture_for(patience_s))
+                patience_s = self._patience_s
+                captured_at, body = found
+                yield Grab(captured_at, lambda: decode_picture(body))  # noqa: B023  (decoded before the next)
+        finally:
+            client.abort()
+            receiving.join(ENDING_S)
 
-    def _newest(
-        self, client: WebClient, response: http.client.HTTPResponse, parts: Parts, more: Callable[[], bool]
-    ) -> bytes:
-        """The next picture; if others wait behind it already, the last of them."""
+    def _receive(self, client: WebClient, inbox: Inbox) -> None:
+        """Put every picture into the inbox until the camera fails or the client is aborted."""
+        try:
+            with closing(client):
+                self._converse(client, inbox)
+        except SourceError as error:
+            inbox.end(error)
+        except Exception as error:  # noqa: BLE001  (whoever waits at the inbox hears of it)
+            inbox.end(SourceError(f"the source failed: {type(error).__name__}"))
+
+    def _converse(self, client: WebClient, inbox: Inbox) -> None:
+        response = client.get(time.monotonic() + max(OPENING_S, self._silence_s))
+        said = response.headers.get("Content-Type", "")
+        kind = said.partition(";")[0].strip().lower()
+        if self._kind == "mjpeg" or (self._kind == "auto" and kind.startswith(STREAM_KINDS)):
+            self._stream(client, response, Parts(boundary_of(said)), inbox)
+        elif self._kind == "snapshot" or kind.startswith("image/"):
+            self._poll(client, response, inbox)
+        else:
+            kind = kind[:60] or "nothing named"
+            raise SourceError(f"codec not decodable: it sends {kind}, neither MJPEG nor a picture")
+
+    def _stream(self, client: WebClient, response: http.client.HTTPResponse, parts: Parts, inbox: Inbox) -> None:
         until = time.monotonic() + self._silence_s
-        newest, passed_over = b"", 0
-        while not newest or (more() and passed_over < SUPERSEDED_CAP):
+        while True:
             client.allow_until(until)
             data = self._read(response)
             if not data:
-                if newest:
-                    break
                 raise SourceError("the stream ended")
-            if not newest and time.monotonic() > until:
+            for body in parts.feed(data):
+                inbox.put(time.time(), body)
+                until = time.monotonic() + self._silence_s
+            if time.monotonic() > until:
                 raise SourceError(no_picture_for(self._silence_s))
-            found = parts.feed(data)
-            passed_over += len(found)
-            newest = found[-1] if found else newest
-        return newest
 
-    def _poll(self, client: WebClient, response: http.client.HTTPResponse) -> Generator[Grab, None, None]:
+    def _poll(self, client: WebClient, response: http.client.HTTPResponse, inbox: Inbox) -> None:
         asked = time.monotonic()
         while True:
-            body = self._whole(client, response, asked + self._silence_s)
-            yield Grab(time.time(), lambda: decode_picture(body))  # noqa: B023  (decoded before the next)
+            inbox.put(time.time(), self._whole(client, response, asked + self._silence_s))
             begun = time.monotonic()
-            time.sleep(max(0.0, min(asked + self._interval_s - begun, self._silence_s / 2)))
+            if client.aborted.wait(max(0.0, min(asked + self._interval_s - begun, self._silence_s / 2))):
+                return
             asked = time.monotonic()
             response = client.get(begun + self._silence_s)
 
     def _whole(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
-        """All of an answer, within its time; the connection is then ready for the next."""
+        """Return all of an answer, within its time; the connection is then ready for the next."""
         body, length = bytearray(), response.length
         while length is None or len(body) < length:
             client.allow_until(until)
@@ -105,8 +125,11 @@ class WebCamera(LiveSource):
             body += data
             if len(body) > PICTURE_CAP_BYTES:
                 raise SourceError(f"a picture has more than {PICTURE_CAP_BYTES // 2**20} MiB, or never ends")
+        broken_off = length is not None and len(body) < length
+        if broken_off or response.will_close:
+            client.close()
         response.close()
-        return bytes(body)
+        return b"" if broken_off and not is_whole(bytes(body)) else bytes(body)
 
     def _read(self, response: http.client.HTTPResponse, most: int = CHUNK_BYTES) -> bytes:
         try:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
 from camera_sources.authorization import Authorization
 from camera_sources.locator import Locator
-from camera_sources.source import OPENING_S
+from camera_sources.source import OPENING_S, WrongPasswordError
 from shared.errors import ConfigurationError, SourceError
+from shared.reasons import reason
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,11 +23,17 @@ if TYPE_CHECKING:
 REDIRECTIONS = 3
 """From http to https, and from an old path to a new one; more is a loop."""
 
-REASONS = {401: "wrong password", 403: "this user may not see it", 404: "no such path (404)"}
+ERROR_PAGE_CAP_BYTES = 64 * 1024
+"""Of a page that is read only to use its connection again."""
+
+REASONS = {403: "this user may not see it", 404: "no such path (404)"}
 
 
 class WebClient:
-    """GET for one URL, again and again, on one connection as long as the server keeps it."""
+    """GET for one URL, again and again, on one connection as long as the server keeps it.
+
+    Used by one thread; another may `abort` it.
+    """
 
     def __init__(self, locator: Locator) -> None:
         self._locator = locator
@@ -33,6 +42,7 @@ class WebClient:
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
         self._socket: socket.socket | None = None
+        self.aborted = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +58,14 @@ class WebClient:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._response = self._socket = None
+
+    def abort(self) -> None:
+        """End whatever it waits for, from another thread, and for good."""
+        self.aborted.set()
+        connected = self._socket
+        if connected is not None:
+            with contextlib.suppress(OSError):  # it has ended already
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # of TLS, too, without a goodbye to wait for
 
     def get(self, until: float) -> http.client.HTTPResponse:
         """The answer, 200, to be had and read by `until` (of the monotonic clock) unless that is moved.
@@ -71,6 +89,8 @@ class WebClient:
                 if not self._authorization.take(challenges):
                     raise SourceError("it wants a login of another kind than Basic and Digest")
                 continue
+            if status == http.client.UNAUTHORIZED:
+                raise WrongPasswordError
             if 300 <= status < 400 and location and redirections < REDIRECTIONS:
                 answered, redirections = False, redirections + 1
                 self._go_to(location)
@@ -84,34 +104,23 @@ class WebClient:
         if self._socket is not None:
             self._socket.settimeout(self._left_s())
 
-    def fileno(self) -> int:
-        """Of the connection whose answer is being read, to wait for it."""
-        assert self._socket is not None
-        return self._socket.fileno()
-
     def _left_s(self) -> float:
         return max(0.01, self._until - time.monotonic())
 
     def _ask(self) -> http.client.HTTPResponse:
-        """One request. A kept connection that the server has closed meanwhile is replaced."""
+        """One request. A kept connection that the server has closed meanwhile, or left in disorder, is replaced."""
         kept = self._connection is not None
         try:
             return self._request()
         except SourceError:
             raise
-        except (http.client.RemoteDisconnected, ConnectionError):
-            self.close()
-            if not kept:
-                raise SourceError("not reachable: it closes the connection") from None
         except TimeoutError:
             self.close()
             raise SourceError("it does not answer") from None
-        except (http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            raise SourceError("it does not speak HTTP") from None
-        except OSError as error:
-            self.close()
-            raise SourceError(why_not_reachable(error)) from None
+            if not kept:
+                raise SourceError(_why_no_answer(error)) from None
         return self._ask()
 
     def _request(self) -> http.client.HTTPResponse:
@@ -125,7 +134,7 @@ class WebClient:
         return self._response
 
     def _connect(self) -> http.client.HTTPConnection:
-        if self._connection is not None:
+        if self._connection is not None and self._connection.sock is not None:
             return self._connection
         where, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
         if self._locator.scheme == "https":
@@ -141,13 +150,15 @@ class WebClient:
             raise SourceError(why_not_reachable(error)) from None
         assert isinstance(connection.sock, socket.socket)
         self._connection, self._socket = connection, connection.sock
+        if self.aborted.is_set():
+            raise SourceError("it was told to end")
         self.allow_until(self._until)
         return connection
 
     def _finish(self, response: http.client.HTTPResponse) -> None:
         """Make the connection ready for the next request, or close it: a long page of an error is not worth reading."""
         length = response.length
-        if length is None or length > 65536 or response.will_close:
+        if length is None or length > ERROR_PAGE_CAP_BYTES or response.will_close:
             self.close()
             return
         try:
@@ -172,6 +183,12 @@ class WebClient:
         self._authorization = Authorization(self._locator.user, self._locator.password)
 
 
+def _why_no_answer(error: OSError | http.client.HTTPException | ValueError) -> str:
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
+        return "not reachable: it closes the connection"
+    return why_not_reachable(error) if isinstance(error, OSError) else "it does not speak HTTP"
+
+
 def trusting() -> ssl.SSLContext:
     """TLS that hides, but does not prove who the camera is: cameras sign their own certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -181,11 +198,7 @@ def trusting() -> ssl.SSLContext:
 
 
 def why_not_reachable(error: OSError) -> str:
-    """In words: without the address, which the reader knows and which may hold a password."""
-    if isinstance(error, TimeoutError):
-        return "not reachable: no answer"
-    if isinstance(error, socket.gaierror):
-        return "not reachable: no such host name"
+    """Return it in words: without the address, which the reader knows and which may hold a password."""
     if isinstance(error, ssl.SSLError):
         return f"not reachable: TLS failed ({error.reason or 'unknown reason'})"
-    return f"not reachable: {(error.strerror or type(error).__name__).lower()}"
+    return f"not reachable: {reason(error)}"

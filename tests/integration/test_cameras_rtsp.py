@@ -57,7 +57,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "path": (url(good, path="other"), "no such path (404)"),
             "audio": (url(deaf), "codec not decodable: the stream has no video"),
             "port": (f"rtsp://{LOGIN}@127.0.0.1:9/camera", "not reachable: connection refused"),
-            "host": (f"rtsp://{LOGIN}@nowhere.invalid/camera", "not reachable: no such host name"),
+            "host": (f"rtsp://{LOGIN}@nowhere.invalid/camera", "not reachable: host name not found"),
         }
         async with desk() as edge:
             edge.supervisor.assign({name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()})

@@ -79,6 +79,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
                 await edge.until_offline(reason, name)
             digest.kill()
             digest.start("--login", "me:other", "--auth", "digest")
+            edge.supervisor.restart("digest")  # by itself it would not ask again for minutes
             await edge.until_online("digest")
             assert edge.state("basic")[0] is State.OFFLINE
 
@@ -122,3 +123,26 @@ async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
     online = [said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended]
     assert all(online)
     assert online
+
+
+async def test_cameras_that_do_not_keep_to_the_rules_are_read_all_the_same():
+    with web_camera("--login", LOGIN, "--fps", "10") as server:
+        paths = {"chunked": "chunked", "bare": "bare", "damaged": "damaged", "closed": "closed/picture"}
+        async with desk() as edge:
+            edge.supervisor.assign({camera: assigned(url(server, path), fps=10) for camera, path in paths.items()})
+            for camera in paths:
+                await edge.until_more(20, camera, timeout_s=10)
+    assert all(said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended)
+
+
+async def test_a_camera_that_cannot_be_reached_again_is_offline_long_before_it_is_stale():
+    with web_camera("--login", LOGIN) as server:
+        async with desk() as edge:
+            edge.supervisor.assign(
+                {path: assigned(url(server, path), stale_after=60, fps=10) for path in ("stream", "picture")}
+            )
+            for path in ("stream", "picture"):
+                await edge.until_more(3, path)
+            server.kill()
+            for path in ("stream", "picture"):
+                assert await edge.until_offline("not reachable: connection refused", path) < 5

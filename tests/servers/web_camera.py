@@ -3,6 +3,8 @@
 
     python web_camera.py PORT [--size WxH] [--fps N] [--login USER:PASSWORD] [--auth basic|digest] [--tls PEM]
 
+/chunked is a stream in chunks that end with a picture, /bare one without its first boundary and with wrong lengths,
+/damaged one whose every third picture broke off, /closed/picture a snapshot after which the connection is closed.
 /slow and /late are streams with a picture each 0.7 s and each 4 s, /garbage one of what is no picture, /page a page.
 PEM is a file with a certificate and its key, for https.
 Every picture is a little brighter than the one before. It says "ready" when it can be asked.
@@ -24,6 +26,15 @@ import cv2
 import numpy as np
 
 BOUNDARY = "frame"
+STREAMS = {
+    "/stream": {},
+    "/chunked": {"how": "chunked"},
+    "/bare": {"how": "bare"},
+    "/damaged": {"how": "damaged"},
+    "/slow": {"interval_s": 0.7},
+    "/late": {"interval_s": 4},
+    "/garbage": {"interval_s": 0.1, "garbage": b"H.265, say" * 100},
+}
 REALM, NONCE = "camera", "0123456789abcdef"
 
 
@@ -47,16 +58,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif self.path == "/page":
             self.answer("text/html", b"<p>please use our app</p>")
-        elif self.path == "/stream":
-            self.stream(1 / self.server.options.fps)
-        elif self.path == "/slow":
-            self.stream(0.7)
-        elif self.path == "/late":
-            self.stream(4)
-        elif self.path == "/garbage":
-            self.stream(0.1, b"H.265, say" * 100)
-        elif self.path == "/picture":
+        elif self.path.endswith("/picture"):
             self.answer("image/jpeg", self.server.body())
+            self.close_connection = self.path == "/closed/picture"
+        elif self.path in STREAMS:
+            self.stream(**STREAMS[self.path])
         else:
             self.send_error(404)
 
@@ -77,16 +83,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def stream(self, interval_s, garbage=None):
+    def stream(self, interval_s=None, garbage=None, how=""):
         self.send_response(200)
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-        self.send_header("Connection", "close")
+        self.send_header("Transfer-Encoding", "chunked") if how == "chunked" else self.send_header(
+            "Connection", "close"
+        )
         self.end_headers()
-        while True:
-            time.sleep(interval_s)
+        for number in itertools.count():
+            time.sleep(interval_s or 1 / self.server.options.fps)
             body = garbage or self.server.body()
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
-            self.wfile.write(head.encode() + body + b"\r\n")
+            length = 10 if how == "bare" else len(body)
+            begin = "" if how == "bare" and not number else f"\r\n--{BOUNDARY}\r\n"
+            if how == "damaged" and number % 3 == 1:
+                body = body[:-40]
+            part = f"{begin}Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n".encode() + body
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if how == "chunked" else part)
 
     def handle(self):
         try:

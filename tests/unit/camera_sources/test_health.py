@@ -60,6 +60,38 @@ def test_a_short_failure_is_no_absence():
     assert health.condition(5.9).state is State.ONLINE
 
 
+def test_a_camera_that_fails_again_without_a_picture_between_is_offline_at_once():
+    health = Health(30)
+    health.picture(1.0, (48, 64))
+    health.failed("the stream ended")
+    health.failed("not reachable: connection refused")
+    condition = health.condition(2.0)
+    assert (condition.state, condition.reason) == (State.OFFLINE, "not reachable: connection refused")
+    health.picture(3.0, (48, 64))
+    health.failed("the stream ended")
+    assert health.condition(3.1).state is State.ONLINE
+
+
+def test_what_is_wrong_with_a_camera_that_is_online_is_told_until_it_is_over():
+    health = Health(30)
+    health.picture(1.0, (48, 64))
+    health.remark("frozen", "the same picture")
+    health.remark("late", "4 s behind")
+    assert health.condition(1.1).reason == "the same picture; 4 s behind"
+    assert health.condition(1.1).state is State.ONLINE
+    health.remark("frozen", "")
+    health.remark("late", "")
+    assert health.condition(1.1).reason == ""
+
+
+def test_a_broken_picture_is_the_reason_if_none_follows():
+    health = Health(3)
+    health.broken("what it sends is no picture")
+    assert health.condition(0.0).reason == "what it sends is no picture"
+    health.picture(1.0, (48, 64))
+    assert health.condition(4.1).reason == "no picture for 3 s"
+
+
 def test_the_reason_is_that_of_the_last_failure():
     health = Health(3)
     health.picture(1.0, (48, 64))

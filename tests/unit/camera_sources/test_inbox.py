@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from camera_sources.mqtt_camera import Inbox, MqttCamera
+from camera_sources.inbox import Inbox
+from camera_sources.mqtt_camera import MqttCamera
 from camera_sources.settings import CameraSettings
 from shared.errors import ConfigurationError, SourceError
 
@@ -20,7 +21,7 @@ def test_the_newest_picture_wins_and_is_taken_once():
 def test_a_picture_that_came_before_the_end_is_taken_first():
     inbox = Inbox()
     inbox.put(1.0, b"last")
-    inbox.end("the broker closed the connection")
+    inbox.end(SourceError("the broker closed the connection"))
     assert inbox.take(0) == (1.0, b"last")
     with pytest.raises(SourceError, match="the broker closed"):
         inbox.take(60)
@@ -28,8 +29,8 @@ def test_a_picture_that_came_before_the_end_is_taken_first():
 
 def test_the_first_reason_is_kept():
     inbox = Inbox()
-    inbox.end("wrong password")
-    inbox.end("the broker closed the connection")
+    inbox.end(SourceError("wrong password"))
+    inbox.end(SourceError("the broker closed the connection"))
     with pytest.raises(SourceError, match="wrong password"):
         inbox.take(0)
 

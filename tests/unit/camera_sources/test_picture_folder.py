@@ -120,6 +120,19 @@ def test_a_picture_is_told_to_be_left_out_once_and_once_more_for_another_reason(
     ]
 
 
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".bmp", ".webp"])
+def test_a_picture_is_left_out_while_it_is_being_written(pictures, ending, caplog):
+    folder = pictures(a_png=10)
+    whole = cv2.imencode(ending, np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8))[1].tobytes()
+    source, path = PictureFolder(folder), folder / f"b{ending}"
+    for share in (0.3, 0.6, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        assert len(list(source.pictures())) == 1
+    assert "not whole, as while it is being written; left out" in caplog.text
+    path.write_bytes(whole)
+    assert len(list(source.pictures())) == 2
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 broken"], ids=["empty", "text", "cut off"])
 def test_a_file_that_is_no_picture_is_refused_by_name(tmp_path, content):
     path = tmp_path / "broken.jpg"

@@ -10,7 +10,7 @@ from camera_sources import reader as reading
 from camera_sources.reader import Reader
 from camera_sources.selection import Selection
 from camera_sources.settings import CameraSettings
-from camera_sources.source import Grab, LiveSource, Source
+from camera_sources.source import Grab, LiveSource, NoPictureError, Source, WrongPasswordError
 from shared.errors import ConfigurationError, SourceError
 from shared.messages import State
 
@@ -188,6 +188,9 @@ def test_a_picture_too_large_for_the_data_plane_ends_the_source_with_its_size():
     assert reader.captured == 0
 
 
+BROKEN = -2
+
+
 class Camera(LiveSource):
     """Gives what it is told, connection by connection: pictures, errors to raise, or functions to call first."""
 
@@ -210,6 +213,8 @@ class Camera(LiveSource):
 
     def decode(self, value):
         self.decoded += 1
+        if value == BROKEN:
+            raise NoPictureError("what it sends is no picture")
         if value < 0:
             raise SourceError("codec not decodable")
         return np.full((2, 3, 3), value, np.uint8)
@@ -302,6 +307,40 @@ def test_pictures_over_the_limit_are_not_decoded_but_make_a_camera_online():
     reader, shots = watch(camera, settings={"fps": 0.01})
     assert (len(shots), camera.decoded) == (1, 1)
     assert reader.health.condition(time.monotonic()).state is State.ONLINE
+
+
+def test_a_broken_picture_is_passed_over_and_counted():
+    camera = Camera([1, BROKEN, 2, *[BROKEN] * (reading.BROKEN_CAP - 1), 3])
+    reader, shots = watch(camera)
+    assert [shot.captured_at for shot in shots] == [1.0, 2.0, 3.0]
+    assert camera.closed == 1
+    assert reader.broken == reading.BROKEN_CAP
+
+
+def test_a_camera_that_gives_nothing_but_broken_pictures_is_opened_again():
+    camera = Camera([*[BROKEN] * reading.BROKEN_CAP, 1], [2])
+    _, shots = watch(camera)
+    assert [shot.captured_at for shot in shots] == [2.0]
+
+
+def test_a_wrong_password_is_not_sent_again_for_minutes(monkeypatch):
+    told, ended = threading.Event(), threading.Event()
+    camera = Camera([WrongPasswordError()], [1])
+    reader = reader_of(camera, persistent=True)
+    failed = reader.health.failed
+
+    def and_told(reason):
+        failed(reason)
+        told.set()
+
+    monkeypatch.setattr(reader.health, "failed", and_told)
+    reader.start(lambda _: None, ended.set)
+    assert told.wait(60)
+    assert "wrong password; trying again after 5 min" in reader.health.condition(time.monotonic()).reason
+    assert not ended.wait(0.2)  # the pauses after other failures are of a microsecond here
+    assert len(camera.connections) == 1
+    reader.stop()
+    assert ended.wait(60)
 
 
 def test_pictures_that_cannot_be_decoded_do_not_make_a_camera_online():

@@ -1,0 +1,83 @@
+"""Where a picture ends, by its own structure, pure: whatever says how long it is may be wrong or missing.
+
+Sources: ITU-T T.81 (JPEG) annex B, ISO/IEC 15948 (PNG) section 5, RFC 9649 (WebP), the bitmap headers of Windows.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import NamedTuple
+
+JPEG_START = b"\xff\xd8\xff"
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+"""Markers without a segment behind them."""
+
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+
+_MARKER_IN_SCAN = re.compile(rb"\xff+([\xc4\xcc\xd8-\xdd\xe0-\xef\xfe])")
+"""What may follow the pixels of a scan; other bytes behind 0xFF are pixels, or damage that the decoder copes with."""
+
+
+class End(NamedTuple):
+    """Where a JPEG ends, and whether it is whole; a damaged one ends where that shows."""
+
+    place: int
+    whole: bool
+
+
+class JpegWalk:
+    """Goes through a JPEG that begins at byte 0 of a growing buffer, from segment to segment.
+
+    A thumbnail inside a segment is passed over with it.
+    """
+
+    def __init__(self) -> None:
+        self._place = 2
+        self._in_scan = False
+
+    def end(self, data: bytes | bytearray) -> End | None:
+        """Return the end; None while it has not come. No byte is looked at twice."""
+        while True:
+            if self._in_scan:
+                match = _MARKER_IN_SCAN.search(data, self._place)
+                if match is None:
+                    self._place = max(self._place, len(data) - 1)
+                    return None
+            else:
+                match = _MARKER.match(data, self._place)
+                if match is None:
+                    more_to_come = bytes(data[self._place : self._place + 2]) in {b"", b"\xff", b"\xff\xff"}
+                    return None if more_to_come else End(self._place, whole=False)
+            marker, behind = match[1][0], match.end()
+            if marker == _END:
+                return End(behind, whole=True)
+            if marker == _START:
+                return End(match.start(), whole=False)
+            if marker in _ALONE:
+                self._place = behind
+                continue
+            if len(data) < behind + 2:
+                self._place, self._in_scan = match.start(), False
+                return None
+            (length,) = struct.unpack_from(">H", data, behind)
+            if length < 2:
+                return End(behind, whole=False)
+            self._place, self._in_scan = behind + length, marker == _SCAN
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether a JPEG, PNG, BMP or WebP has come to its end; of anything else that is not known: True."""
+    if data.startswith(JPEG_START):
+        end = JpegWalk().end(data)
+        return end is not None and end.whole
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" in data[-4096:]  # a little may follow it
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    if data.startswith(b"BM") and len(data) >= 6:
+        return len(data) >= int.from_bytes(data[2:6], "little")
+    return True
