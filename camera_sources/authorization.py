@@ -39,6 +39,13 @@ class Authorization:
         self._challenge, self._used = max(known, key=_strength), 0
         return True
 
+    @property
+    def algorithm(self) -> str:
+        """Return BASIC, or the hash of a digest; empty while nobody has asked."""
+        if self._challenge is None:
+            return ""
+        return "BASIC" if self._challenge["scheme"] == "basic" else self._challenge.get("algorithm", "MD5").upper()
+
     def header(self, method: str, target: str) -> str | None:
         """The value of Authorization for a request; None while nobody has asked."""
         challenge = self._challenge

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from camera_sources.health import Health
+from camera_sources.lag import LATE_S
 from camera_sources.mailbox import Mailbox, Shot
 from camera_sources.source import LiveSource, NoPictureError, WrongPasswordError
 from camera_sources.stillness import Stillness
@@ -39,6 +40,9 @@ REFUSED_PAUSE_S = 300.0
 
 BROKEN_CAP = 10
 """Pictures in a row that cannot be decoded; after these the source is opened again, which may help."""
+
+LATE_REMARK_S = 600.0
+"""For so long after its last late picture a camera is told to be too much for this device."""
 
 LEAST_FROZEN_S = 10.0
 """The same picture for that long, or for stale_after, is not that of a scene."""
@@ -92,7 +96,8 @@ class Reader:
         self._broken_log = RateLimit(BROKEN_LOG_S)
         self._stillness = Stillness()
         self._refused = False
-        self._late_at = math.inf
+        self._late_until = math.inf
+        self._hangs_from = math.inf
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._on_shot: Callable[[Shot | None], None] = lambda _: None
@@ -116,7 +121,7 @@ class Reader:
 
     def hangs(self, now: float) -> bool:
         """Whether the source has been waited for longer than it may take; `now` is of the monotonic clock."""
-        return now > self._late_at
+        return now > self._hangs_from
 
     def _run(self) -> None:
         try:
@@ -166,6 +171,7 @@ class Reader:
                     raise SourceError("the stream ended")
                 patience_s = self._stale_after_s
                 now = time.monotonic()
+                self._notice_lateness(grab.late_s, now)
                 if not self.selection.wants(now):
                     self.health.picture(now, None)
                     continue
@@ -192,6 +198,14 @@ class Reader:
             return None
         self._broken_in_a_row = 0
         return picture
+
+    def _notice_lateness(self, late_s: float, now: float) -> None:
+        if late_s > LATE_S:
+            self._late_until = now + LATE_REMARK_S
+            self.health.remark("late", "this device is too slow for this stream; use the camera's sub-stream")
+        elif now > self._late_until:
+            self._late_until = math.inf
+            self.health.remark("late", "")
 
     def _notice_stillness(self, picture: Pixels, now: float) -> None:
         frozen_s = max(self._stale_after_s, LEAST_FROZEN_S)
@@ -235,11 +249,11 @@ class Reader:
 
     def _timed(self, step: Callable[[], T], patience_s: float) -> T:
         """What may hang, under the eyes of whoever asks `hangs`."""
-        self._late_at = time.monotonic() + patience_s + GRACE_S
+        self._hangs_from = time.monotonic() + patience_s + GRACE_S
         try:
             return step()
         finally:
-            self._late_at = math.inf
+            self._hangs_from = math.inf
 
     def _wait_for_turn(self, due: float) -> bool:
         """Until the picture is due; False when it is time to stop."""

@@ -1,115 +1,196 @@
-"""Why an RTSP camera gives no stream: OpenCV does not say, so the camera is asked (RFC 2326, DESCRIBE)."""
+"""Asking an RTSP camera ourselves (RFC 2326): FFmpeg inside OpenCV does not say why it gets no stream."""
 
 from __future__ import annotations
 
-import re
+import contextlib
 import socket
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
 
 from camera_sources.authorization import Authorization
+from camera_sources.rtsp_answer import Answer, control_urls, is_whole, parse, reason_for, reason_for_codec, without_data
+from camera_sources.source import WrongPasswordError
 from camera_sources.web_client import trusting, why_not_reachable
+from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from types import TracebackType
 
     from camera_sources.locator import Locator
 
 INQUIRY_S = 2.0
-"""In all; whoever does not answer a question within that is not reachable."""
+"""For all questions why there is no stream, of a camera that has answered before."""
+
+BUSY_S = 0.5
+"""Until a camera that answers 503 is asked once more: it may still be busy with the end of FFmpeg's connection."""
 
 PORTS = {"rtsp": 554, "rtsps": 322}
 
 ANSWER_CAP_BYTES = 64 * 1024
 """A description of a stream is some lines."""
 
+Transport = Literal["auto", "tcp", "udp"]
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, the challenges of a server that wants to know who asks, and the description."""
-
-    status: int
-    challenges: Sequence[str]
-    body: str
+TRANSPORTS = {
+    "tcp": "RTP/AVP/TCP;unicast;interleaved=0-1",
+    "udp": "RTP/AVP;unicast;client_port=5000-5001",
+}
+"""What SETUP asks for; nothing is received at those ports, for the answer ends the inquiry."""
 
 
-def ask_why(locator: Locator) -> str:
-    """The reason, in words, within INQUIRY_S."""
-    authorization = Authorization(locator.user, locator.password)
-    until = time.monotonic() + INQUIRY_S
+def admitted(locator: Locator, within_s: float) -> Inquiry | None:
+    """Have a password tried once, and not as often as FFmpeg does; None: there is none to be tried.
+
+    The connection stays open: some cameras answer 503 to who comes just after another has gone. Raises
+    WrongPasswordError, or SourceError when the camera cannot be reached; other answers are FFmpeg's business.
+    """
+    if not (locator.user or locator.password):
+        return None
     try:
-        answer = _ask(locator, authorization, until)
-        if answer is not None and answer.status == 401 and authorization.take(answer.challenges):
-            answer = _ask(locator, authorization, until)
+        inquiry = Inquiry(locator, within_s)
+    except OSError as error:
+        raise SourceError(why_not_reachable(error)) from None
+    try:
+        answer = inquiry.describe()
+    except OSError as error:
+        inquiry.close()
+        raise SourceError(why_not_reachable(error)) from None
+    if answer is not None and answer.status == 401:
+        inquiry.close()
+        if not inquiry.sent_password:
+            raise SourceError("it wants a login of another kind than Basic and Digest")
+        raise WrongPasswordError
+    return inquiry
+
+
+def why_no_stream(locator: Locator, transport: Transport, inquiry: Inquiry | None) -> str:
+    """Return the reason, in words, within twice INQUIRY_S: the first answer on the way to a stream that is not 200.
+
+    `inquiry` is a connection that there is already.
+    """
+    try:
+        if inquiry is not None:
+            with contextlib.suppress(OSError):  # it has waited for some seconds: a new one may do
+                inquiry.allow(INQUIRY_S)
+                return _why(inquiry, transport)
+        with Inquiry(locator, INQUIRY_S) as another:
+            return _why(another, transport)
     except OSError as error:
         return why_not_reachable(error)
-    return reason_for(answer, has_password=bool(locator.user or locator.password))
 
 
-def reason_for(answer: Answer | None, *, has_password: bool) -> str:
-    """What an answer means for somebody who wants the stream; None: it was no answer. Pure."""
-    if answer is None:
-        return "not reachable: it does not speak RTSP"
-    if answer.status in {401, 403}:
-        return "wrong password" if has_password else "it wants a user and a password"
-    if answer.status == 404:
-        return "no such path (404)"
-    if answer.status != 200:
-        return f"it answers {answer.status}"
-    medium = re.search(r"^m=video .*$", answer.body, re.MULTILINE)
-    if medium is None:
+def _why(inquiry: Inquiry, transport: Transport) -> str:
+    answer = inquiry.describe()
+    if answer is not None and answer.status == 503:
+        time.sleep(BUSY_S)
+        answer = inquiry.describe()
+    if answer is None or answer.status != 200:
+        wants_password = answer is not None and answer.status == 401 and not inquiry.has_password
+        return "it wants a user and a password" if wants_password else reason_for("DESCRIBE", answer)
+    if inquiry.unknown_digest:
+        return (
+            "it takes logins by digest with SHA-256 only, which FFmpeg does not know; allow MD5 or basic logins in the "
+            "camera's settings"
+        )
+    return _why_not_played(inquiry, answer, transport)
+
+
+def _why_not_played(inquiry: Inquiry, answer: Answer, transport: Transport) -> str:
+    """Go on to SETUP and PLAY for the video that `answer` describes."""
+    video, whole = control_urls(answer, inquiry.url)
+    if video is None:
         return "codec not decodable: the stream has no video"
-    codec = re.search(r"^a=rtpmap:\d+ ([\w.-]+)/", answer.body[medium.start() :], re.MULTILINE)
-    return f"codec not decodable{f': {codec[1][:40]}' if codec else ''}"
-
-
-def _ask(locator: Locator, authorization: Authorization, until: float) -> Answer | None:
-    """DESCRIBE on a connection of its own. Raises OSError."""
-    address = locator.host, locator.port or PORTS[locator.scheme]
-    lines = [f"DESCRIBE {locator.plain} RTSP/1.0", "CSeq: 1", "Accept: application/sdp", "User-Agent: deepthings"]
-    said = authorization.header("DESCRIBE", locator.plain)
-    if said is not None:
-        lines.append(f"Authorization: {said}")
-    with socket.create_connection(address, _left_s(until)) as connection:
-        connection.settimeout(_left_s(until))
-        if locator.scheme != "rtsps":
-            return _converse(connection, lines, until)
-        with trusting().wrap_socket(connection, server_hostname=locator.host) as hidden:
-            return _converse(hidden, lines, until)
-
-
-def _converse(connection: socket.socket, lines: Sequence[str], until: float) -> Answer | None:
-    connection.sendall("\r\n".join([*lines, "", ""]).encode())
-    received = b""
-    while len(received) < ANSWER_CAP_BYTES and not is_whole(received):
-        connection.settimeout(_left_s(until))
-        data = connection.recv(4096)
-        if not data:
+    setup = None
+    for kind in ("tcp", "udp") if transport == "auto" else (transport,):
+        setup = inquiry.ask("SETUP", video, f"Transport: {TRANSPORTS[kind]}")
+        if setup is None or setup.status != 461:
             break
-        received += data
-    return parse(received)
+    if setup is None or setup.status != 200:
+        return reason_for("SETUP", setup, transport)
+    session = setup.header("session").partition(";")[0]
+    play = inquiry.ask("PLAY", whole, f"Session: {session}", "Range: npt=0.000-")
+    if play is None or play.status != 200:
+        return reason_for("PLAY", play)
+    inquiry.say("TEARDOWN", whole, f"Session: {session}")
+    return reason_for_codec(answer)
 
 
-def is_whole(received: bytes) -> bool:
-    """Whether an answer and its description have come. Pure."""
-    head, end, body = received.partition(b"\r\n\r\n")
-    length = re.search(rb"^content-length:\s*(\d+)", head, re.IGNORECASE | re.MULTILINE)
-    return bool(end) and len(body) >= (int(length[1]) if length else 0)
+class Inquiry:
+    """One connection to a camera, on which it is asked one thing after the other within a time."""
 
+    def __init__(self, locator: Locator, within_s: float) -> None:
+        """Connect. Raises OSError."""
+        self.url = locator.plain
+        self.has_password = bool(locator.user or locator.password)
+        self.sent_password = False
+        self.unknown_digest = False
+        """Whether the login that was used is one that FFmpeg does not know."""
+        self._authorization = Authorization(locator.user, locator.password)
+        self._until = time.monotonic() + within_s
+        self._received = b""
+        self._count = 0
+        address = locator.host, locator.port or PORTS[locator.scheme]
+        self._connection: socket.socket = socket.create_connection(address, self._left_s())
+        if locator.scheme == "rtsps":
+            self._connection.settimeout(self._left_s())
+            try:
+                self._connection = trusting().wrap_socket(self._connection, server_hostname=locator.host)
+            except OSError:
+                self._connection.close()
+                raise
 
-def parse(received: bytes) -> Answer | None:
-    """None for what is no answer. Pure."""
-    head, _, body = received.decode("utf-8", "replace").partition("\r\n\r\n")
-    status = re.match(r"RTSP/\d\.\d (\d{3})", head)
-    if status is None:
-        return None
-    challenges = re.findall(r"^www-authenticate:\s*(.+?)\r?$", head, re.IGNORECASE | re.MULTILINE)
-    return Answer(int(status[1]), challenges, body)
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-def _left_s(until: float) -> float:
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()
+
+    def allow(self, within_s: float) -> None:
+        """Let what is asked from now on take so long."""
+        self._until = time.monotonic() + within_s
+
+    def describe(self) -> Answer | None:
+        """Return the answer to DESCRIBE, which is asked again with the password if the camera wants it."""
+        answer = self.ask("DESCRIBE", self.url, "Accept: application/sdp")
+        if answer is None or answer.status != 401 or not self._authorization.take(answer.challenges):
+            return answer
+        self.sent_password = True
+        self.unknown_digest = self._authorization.algorithm not in {"BASIC", "MD5"}
+        return self.ask("DESCRIBE", self.url, "Accept: application/sdp")
+
+    def ask(self, method: str, url: str, *headers: str) -> Answer | None:
+        """Return the answer to a request; None: it was none. Raises OSError, also when it does not come in time."""
+        self.say(method, url, *headers)
+        while len(self._received) < ANSWER_CAP_BYTES:
+            self._received = without_data(self._received)
+            if is_whole(self._received):
+                break
+            self._connection.settimeout(self._left_s())
+            data = self._connection.recv(4096)
+            if not data:
+                break
+            self._received += data
+        answer, self._received = parse(self._received)
+        return answer
+
+    def say(self, method: str, url: str, *headers: str) -> None:
+        """Send a request. Raises OSError."""
+        self._count += 1
+        lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._count}", "User-Agent: deepthings", *headers]
+        authorization = self._authorization.header(method, url)
+        if authorization is not None:
+            lines.append(f"Authorization: {authorization}")
+        self._connection.settimeout(self._left_s())
+        self._connection.sendall("\r\n".join([*lines, "", ""]).encode())
+
+    def _left_s(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left

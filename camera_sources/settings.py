@@ -59,6 +59,8 @@ class CameraSettings(Section):
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
     kind: Literal["auto", "mjpeg", "snapshot"] = "auto"
     """What an http(s) source is; auto looks at what it answers."""
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    """How an rtsp(s) source sends its pictures; auto takes UDP only from a camera that refuses TCP."""
     fps: float | None = Field(default=None, gt=0, le=240)
     """Frames a second that are sent on at the most; else as many as there are. Snapshots are asked for so often."""
     loop: bool = True

@@ -57,6 +57,8 @@ class Grab:
 
     captured_at: float
     decode: Callable[[], Pixels]
+    late_s: float = 0.0
+    """How old it was when it was grabbed, where that is known: much of it means that this device is too slow."""
 
 
 class Source(ABC):

@@ -73,6 +73,13 @@ class CameraServer:
     def thaw(self):
         self._process.send_signal(signal.SIGCONT)
 
+    def said(self):
+        """Return the lines that it has written since its start, and end it."""
+        self._process.kill()
+        lines = self._process.stdout.read().split()
+        self.kill()
+        return lines
+
     def kill(self):
         if self._process is not None:
             self._process.kill()
@@ -94,6 +101,16 @@ def web_camera(*options, start=True):
 def rtsp_camera(*options):
     """`options` are width, height, codec and perhaps user:password."""
     server = CameraServer(SYSTEM_PYTHON, str(SERVERS / "rtsp_server.py"), "PORT")
+    try:
+        yield server.start(*options)
+    finally:
+        server.kill()
+
+
+@contextlib.contextmanager
+def difficult_rtsp_camera(*options):
+    """One that gives no stream, and says what is wrong with it; `options` are those of the server."""
+    server = CameraServer(sys.executable, str(SERVERS / "rtsp_faults.py"), "PORT")
     try:
         yield server.start(*options)
     finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from shared.messages import State
-from tests.cameras import LOGIN, UNSEEN, assigned, desk, require_rtsp_server, rtsp_camera
+from tests.cameras import LOGIN, UNSEEN, assigned, desk, difficult_rtsp_camera, require_rtsp_server, rtsp_camera
 
 STALE_S = 2.0
 LATE_S = 1.0
@@ -65,5 +67,54 @@ async def test_everything_that_can_be_wrong_has_its_reason():
                 await edge.until_offline(reason, name)
             good.kill()
             good.start("320", "240", "h264", "me:other")
+            edge.supervisor.restart("password")  # by itself it would not ask again for minutes
             await edge.until_online("password")
             assert edge.state("nobody")[0] is State.OFFLINE
+
+
+REFUSALS = {
+    "describe": ("DESCRIBE", 406, "it does not describe its streams as RTSP cameras do (406)"),
+    "setup": ("SETUP", 453, "it has not enough bandwidth: too many watch it already (453)"),
+    "transport": ("SETUP", 461, "it streams neither over TCP nor over UDP (461)"),
+    "play": ("PLAY", 503, "it is overloaded, or still starts (503)"),
+    "other": ("PLAY", 456, "it answers PLAY with 456 In Words"),
+}
+
+
+async def test_a_stream_that_is_refused_has_the_reason_of_the_answer():
+    with contextlib.ExitStack() as cameras:
+        servers = {
+            name: cameras.enter_context(difficult_rtsp_camera("--answer", method, str(status)))
+            for name, (method, status, _) in REFUSALS.items()
+        }
+        servers["udp"] = cameras.enter_context(difficult_rtsp_camera("--udp"))
+        servers["sha"] = cameras.enter_context(difficult_rtsp_camera("--login", LOGIN, "--hash", "SHA-256"))
+        reasons = {name: reason for name, (_, _, reason) in REFUSALS.items()}
+        reasons |= {"udp": "it streams over UDP only; write transport: udp", "sha": "SHA-256 only"}
+        settings = {"udp": {"transport": "tcp"}}
+        async with desk() as edge:
+            edge.supervisor.assign(
+                {name: assigned(url(server), stale_after=STALE_S, **settings.get(name, {}))
+                 for name, server in servers.items()}
+            )  # fmt: skip
+            for name, reason in reasons.items():
+                await edge.until_offline(reason, name)
+
+
+async def test_a_wrong_password_is_sent_once_and_then_not_for_minutes():
+    with difficult_rtsp_camera("--login", "me:other") as server:
+        async with desk() as edge:
+            edge.supervisor.assign({"front": assigned(url(server), stale_after=STALE_S)})
+            await edge.until_offline("wrong password; trying again after 5 min")
+        assert server.said() == ["wrong"]
+
+
+async def test_a_camera_is_read_over_the_transport_that_it_has():
+    with rtsp_camera("320", "240", "h264", "", "udp") as udp, rtsp_camera("320", "240", "h264", "", "tcp") as tcp:
+        async with desk() as edge:
+            edge.supervisor.assign(
+                {"auto": assigned(f"rtsp://{udp.address}/camera"), "tcp": assigned(f"rtsp://{tcp.address}/camera"),
+                 "udp": assigned(f"rtsp://{udp.address}/camera", transport="udp")}
+            )  # fmt: skip
+            for camera in ("auto", "tcp", "udp"):
+                await edge.until_more(3, camera)

@@ -1,6 +1,6 @@
 """A real RTSP server for tests, by GStreamer: rtsp://127.0.0.1:PORT/camera. Run it with the system's Python.
 
-    /usr/bin/python3 rtsp_server.py PORT WIDTH HEIGHT CODEC [USER:PASSWORD]
+    /usr/bin/python3 rtsp_server.py PORT WIDTH HEIGHT CODEC [USER:PASSWORD [tcp|udp]]
 
 CODEC is h264, or alaw for a stream that has no video. It says "ready" when it can be asked.
 """
@@ -11,7 +11,8 @@ import gi  # type: ignore[import-not-found]
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
+gi.require_version("GstRtsp", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[import-not-found]  # noqa: E402
 
 PATH = "/camera"
 FPS = 15
@@ -34,8 +35,10 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(LINES[codec].format(width=width, height=height, fps=FPS))
     factory.set_shared(True)
-    if login:
+    if login and login[0]:
         _want_login(server, factory, *login[0].split(":", 1))
+    if len(login) > 1:
+        factory.set_protocols(getattr(GstRtsp.RTSPLowerTrans, login[1].upper()))
     server.get_mount_points().add_factory(PATH, factory)
     if not server.attach(None):
         sys.exit(f"port {port} is taken")
