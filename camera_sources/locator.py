@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import quote, unquote
 
 from camera_sources.redaction import redacted
+from camera_sources.url_parts import parts_of
 from shared.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_HOST = r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^:/?#\[\]\s]+)(:(?P<port>[0-9]{1,5}))?"
+ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +29,26 @@ class Locator:
     def parse(cls, url: str) -> Self:
         """Split scheme://[user[:password]@]host[:port][/path][?query]. Raises ConfigurationError without secrets.
 
-        A password need not be escaped, but for a / in it behind an @.
+        A password need not be escaped, unless the address can then be read in two ways.
         """
-        scheme, _, rest = url.strip().partition("://")
-        for at in _beginnings_of_host(rest):
-            match = re.fullmatch(rf"{_HOST}(?P<target>[/?].*|)", rest[at:].partition("#")[0])
-            if match and (not match["port"] or 0 < int(match["port"]) < 65536):
-                user, _, password = rest[: max(0, at - 1)].partition(":")
-                target = match["target"]
-                return cls(
-                    scheme=scheme.lower(), host=match["host"].strip("[]"), port=int(match["port"] or 0) or None,
-                    target=target if target.startswith("/") else f"/{target}",
-                    user=unquote(user), password=unquote(password),
-                )  # fmt: skip
-        raise ConfigurationError(
-            f"camera source {redacted(url)} names no host; write {scheme}://user:password@192.168.1.20/..."
-        )
+        readings = parts_of(url)
+        scheme = url.strip().partition("://")[0]
+        if not readings:
+            raise ConfigurationError(
+                f"camera source {redacted(url)} names no host; write {scheme}://user:password@192.168.1.20/..., with "
+                f"{ESCAPES}, and an IPv6 address in brackets"
+            )
+        if len(readings) > 1:
+            raise ConfigurationError(
+                f"camera source {redacted(url)} can be read in two ways; write {ESCAPES}, or @ in a path as %40"
+            )
+        (parts,) = readings
+        user, _, password = parts.login.partition(":")
+        target = parts.target.partition("#")[0]
+        return cls(
+            scheme=parts.scheme, host=parts.host.strip("[]").replace("%25", "%"), port=parts.port,
+            target=target if target.startswith("/") else f"/{target}", user=unquote(user), password=unquote(password),
+        )  # fmt: skip
 
     @property
     def authority(self) -> str:
@@ -67,12 +68,3 @@ class Locator:
             return self.plain
         colon = f":{quote(self.password, safe='')}" if self.password else ""
         return f"{self.scheme}://{quote(self.user, safe='')}{colon}@{self.authority}{self.target}"
-
-
-def _beginnings_of_host(rest: str) -> Iterator[int]:
-    """Behind the last @ before the path, as the standard has it; for lack of a host there, behind later ones."""
-    end = next((place for place, mark in enumerate(rest) if mark in "/?#"), len(rest))
-    yield rest.rfind("@", 0, end) + 1
-    for place in range(end, len(rest)):
-        if rest[place] == "@":
-            yield place + 1

@@ -156,7 +156,8 @@ class Reader:
 
     def _failure(self, error: Exception) -> DeepThingsError:
         """Return what is said about it, without secrets."""
-        said = self._hide(str(error))
+        ours = isinstance(error, DeepThingsError) and _raised_here(error)
+        said = str(error) if ours else self._hide(str(error))  # ours has no secret, but may have a word that is one
         if isinstance(error, DeepThingsError):
             return error if said == str(error) else type(error)(said)
         return SourceError(f"the source failed: {said or type(error).__name__}")
@@ -263,6 +264,14 @@ class Reader:
                     return False
             return not self._stop.is_set()
         return not self._stop.wait(max(0.0, due - time.monotonic()))
+
+
+def _raised_here(error: BaseException) -> bool:
+    """Return whether this package has raised an error, and not a source of others."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("camera_sources.")
 
 
 def _refuse_too_large(picture: Pixels) -> None:

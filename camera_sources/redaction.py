@@ -15,6 +15,12 @@ _SECRET_NAME = re.compile(r"pass|pwd|pw|token|key|auth|secret|user|login|sid|ses
 LONG_VALUE = 6
 """A value in a query that is as long may be a secret whatever its name; shorter ones are numbers of channels."""
 
+LEAST_HIDDEN = 4
+"""Characters of a secret that is hidden wherever it stands: a shorter one would take letters out of words."""
+
+_SECRET_IN_PATH = re.compile(r"([A-Za-z]*)=([^&;/?#]*)")
+"""As recorders have it: /user=admin&password=secret&channel=1, /user=admin_password=secret_channel=1."""
+
 _HOST = re.compile(r"[A-Za-z0-9.\-_\[\]:]*")
 
 
@@ -33,16 +39,16 @@ def redacted(url: str) -> str:
 
 
 class Secrets:
-    """What of a URL must not appear in any text, such as an error of somebody else's library."""
+    """What of a URL must not appear in somebody else's text, such as an error of a library."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        parts = {*_credentials(url), *_query_values(url), *_tokens(url)}
+        parts = {*_credentials(url), *_query_values(url), *_path_values(url)}
         forms = {form for part in parts for form in (part, unquote(part), quote(unquote(part), safe=""))}
-        self._forms = sorted((form for form in forms if form), key=len, reverse=True)
+        self._forms = sorted((form for form in forms if len(form) >= LEAST_HIDDEN), key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """The text without them."""
+        """Return the text without them."""
         text = text.replace(self._url, redacted(self._url)) if self._url else text
         for form in self._forms:
             text = text.replace(form, HIDDEN)
@@ -59,7 +65,7 @@ def _without_tokens(place: str) -> str:
     """host/path?query, with what is secret in path and query hidden."""
     path, mark, query = re.fullmatch(r"([^?#]*)([?#]?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
     host, *parts = path.split("/")
-    shown = "/".join([host, *(HIDDEN if _TOKEN.fullmatch(part) else part for part in parts)])
+    shown = "/".join([host, *(HIDDEN if _secret_part(part) else part for part in parts)])
     pairs = re.split(r"([&;#?])", query) if mark else []
     return shown + mark + "".join(_without_value(part) for part in pairs)
 
@@ -87,6 +93,21 @@ def _query_values(url: str) -> list[str]:
     return [value or name for name, _, value in pairs if _SECRET_NAME.search(name) or len(value or name) >= LONG_VALUE]
 
 
-def _tokens(url: str) -> list[str]:
+def _secret_part(part: str) -> bool:
+    """Return whether a part of a path is secret: random, user:password, or with the name of a secret in it."""
+    names = [name for name, _ in _SECRET_IN_PATH.findall(part)]
+    return bool(_TOKEN.fullmatch(part)) or ":" in part or any(_SECRET_NAME.search(name) for name in names)
+
+
+def _path_values(url: str) -> list[str]:
+    """Return what is secret in the parts of a path, and of these the pieces that are."""
     _, separator, rest = url.partition("://")
-    return [part for part in re.split("[/?#]", rest)[1:] if _TOKEN.fullmatch(part)] if separator else []
+    path = re.split("[?#]", rest.rpartition("@")[2])[0]
+    found = []
+    for part in path.split("/")[1:] if separator else []:
+        if _secret_part(part):
+            found += [part, *part.split(":")[1:]]
+            for pieces in (re.split("[&;,]", part), re.split("[&;,_]", part)):
+                pairs = [piece.partition("=") for piece in pieces]
+                found += [value for name, _, value in pairs if value and _SECRET_NAME.search(name)]
+    return found

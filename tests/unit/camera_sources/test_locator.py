@@ -23,6 +23,18 @@ from shared.errors import ConfigurationError
         ("rtsp://me:p/s?s#@camera/a", ("camera", None, "/a", "me", "p/s?s#")),
         ("rtsp://me@camera/a", ("camera", None, "/a", "me", "")),
         ("rtsp://:secret@camera/a", ("camera", None, "/a", "", "secret")),
+        ("rtsp://me:12#34@10.0.0.1:554/a", ("10.0.0.1", 554, "/a", "me", "12#34")),
+        ("rtsp://me:12/34@10.0.0.1/a", ("10.0.0.1", None, "/a", "me", "12/34")),
+        ("rtsp://me:12?34@camera.local/a", ("camera.local", None, "/a", "me", "12?34")),
+        ("rtsp://me:12#34@camera/a", ("camera", None, "/a", "me", "12#34")),
+        ("rtsp://me:1/2@3@10.0.0.1/a", ("10.0.0.1", None, "/a", "me", "1/2@3")),
+        ("rtsp://me.you:12/34@10.0.0.1/a", ("10.0.0.1", None, "/a", "me.you", "12/34")),
+        ("rtsp://me:12%2F34@camera/a", ("camera", None, "/a", "me", "12/34")),
+        ("http://10.0.0.1:80/a?to=me@10.0.0.2", ("10.0.0.1", 80, "/a?to=me@10.0.0.2", "", "")),
+        ("http://camera:80/a?to=me@example.com", ("camera", 80, "/a?to=me@example.com", "", "")),
+        ("http://camera/a@home", ("camera", None, "/a@home", "", "")),
+        ("rtsp://[fe80::1%eth0]:554/a", ("fe80::1%eth0", 554, "/a", "", "")),
+        ("rtsp://me:secret@[fe80::1%25wlan0.1]/a", ("fe80::1%wlan0.1", None, "/a", "me", "secret")),
         ("http://camera:80/@home/a.jpg", ("camera", 80, "/@home/a.jpg", "", "")),
     ],
 )
@@ -36,6 +48,13 @@ def test_a_url_without_a_host_is_refused_without_its_password(url):
     with pytest.raises(ConfigurationError, match=r"names no host; write rtsp://") as caught:
         Locator.parse(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["rtsp://me:12/34@camera/a", "rtsp://me:12?34@camera/a"])
+def test_an_address_of_two_meanings_is_refused_with_the_way_to_write_it(url):
+    with pytest.raises(ConfigurationError, match=r"two ways; write #, /, \? and @ of a password as %23, %2F") as caught:
+        Locator.parse(url)
+    assert "34" not in str(caught.value)
 
 
 def test_a_port_that_cannot_be_is_refused():

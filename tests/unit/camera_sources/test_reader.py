@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from camera_sources import reader as reading
+from camera_sources.opening import open_source
 from camera_sources.reader import Reader
 from camera_sources.selection import Selection
 from camera_sources.settings import CameraSettings
@@ -300,6 +301,15 @@ def test_an_error_that_ends_the_reader_holds_no_secret():
     Listener(reader).listen()
     assert isinstance(reader.error, SourceError)
     assert str(reader.error) == "no *** here"
+
+
+def test_our_own_reasons_are_told_whole_though_a_word_in_them_be_a_password(tmp_path):
+    def opening():
+        return open_source(str(tmp_path / "away"))
+
+    reader = reader_of(opening, hide=lambda text: text.replace("source", "***"))
+    Listener(reader).listen()
+    assert str(reader.error).startswith("camera source ")
 
 
 def test_pictures_over_the_limit_are_not_decoded_but_make_a_camera_online():
