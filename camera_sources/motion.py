@@ -23,7 +23,20 @@ SIDE = 160
 ABSORBED_S = 4.0
 """Something that has come to rest belongs to the background after some of these, as does a change of light."""
 
+DAYLIGHT, DAYLIGHT_CONTRAST = 130.0, 40.0
+"""Mean and standard deviation of brightness in most scenes by day; by night all differs less, also what moves."""
+
+LEAST_CHANGE = 5.0
+"""Of 255: below are the steps of a camera's encoder, which has few bits for the dark."""
+
+NOISE_FACTOR = 4.0
+"""Motion is more than so many times what a pixel changes on the average without any."""
+
+NOISE_S = 20.0
+"""What a pixel changes without motion is learnt in about so long: sensors, rain, leaves."""
+
 Grey = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Level = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 class MotionGate:
@@ -31,7 +44,8 @@ class MotionGate:
 
     def __init__(self, settings: Motion) -> None:
         self._settings = settings
-        self._background: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None = None
+        self._background: Level | None = None
+        self._noise: Level | None = None
         self._counts: Grey | None = None
         self._shape: tuple[int, ...] = ()
         self._seen_at = -math.inf
@@ -56,18 +70,26 @@ class MotionGate:
         return False
 
     def _moves(self, picture: Pixels, now: float) -> bool:
-        grey = _small(picture)
-        if self._background is None or picture.shape != self._shape:
-            self._background, self._shape = grey.astype(np.float32), picture.shape
+        grey = _small(picture).astype(np.float32)
+        if self._background is None or self._noise is None or picture.shape != self._shape:
+            self._background, self._noise, self._shape = grey, np.zeros_like(grey), picture.shape
             self._counts = _counting(picture.shape, grey.shape, self._settings.mask)
             self._seen_at, self._passed_at = now, -math.inf
             return False
-        share = 1 - math.exp(-(now - self._seen_at) / ABSORBED_S)
-        self._seen_at = now
-        changed = cv2.absdiff(grey, cv2.convertScaleAbs(self._background))
-        cv2.accumulateWeighted(grey, self._background, share)
-        moving = np.where((changed >= self._settings.threshold) & (self._counts != 0), np.uint8(255), np.uint8(0))
+        since_s, self._seen_at = now - self._seen_at, now
+        change = cv2.absdiff(grey, self._background)
+        least = self._least_change(self._background)
+        over = change >= np.maximum(NOISE_FACTOR * self._noise, least)
+        moving = np.where(over & (self._counts != 0), np.uint8(255), np.uint8(0))
+        # What moves is learnt like noise, but never as more than the least change: who passes often is still seen.
+        cv2.accumulateWeighted(np.minimum(change, least), self._noise, 1 - math.exp(-since_s / NOISE_S))
+        cv2.accumulateWeighted(grey, self._background, 1 - math.exp(-since_s / ABSORBED_S))
         return _largest_patch(moving) >= self._settings.contour_area * moving.size
+
+    def _least_change(self, background: Level) -> float:
+        """Return how much a pixel without noise must change: what is set for daylight, and less in the dark."""
+        light = max(float(background.mean()) / DAYLIGHT, float(background.std()) / DAYLIGHT_CONTRAST)
+        return min(float(self._settings.threshold), max(LEAST_CHANGE, self._settings.threshold * light))
 
 
 def _small(picture: Pixels) -> Grey:

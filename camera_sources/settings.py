@@ -41,7 +41,7 @@ class Motion(Section):
     enabled: bool = False
     """Whether only frames with motion are sent on."""
     threshold: int = Field(default=30, ge=1, le=255)
-    """How much a pixel's brightness must change, of 255."""
+    """How much a pixel's brightness must change by day, of 255; in the dark it is less by itself."""
     contour_area: float = Field(default=0.002, gt=0, le=1)
     """How large a moving patch must be, as part of the picture."""
     keep_alive: Seconds = Field(default=30.0, gt=0, le=3600)

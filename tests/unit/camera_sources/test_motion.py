@@ -106,3 +106,64 @@ def test_whoever_does_not_know_the_scene_can_look_at_it():
     assert passing([scene() for _ in range(50)], begin=5, gate=gate) == []
     gate.look()
     assert passing([scene() for _ in range(50)], begin=10, gate=gate) == list(range(11))
+
+
+WALL = RNG.integers(60, 200, (18, 32), np.uint8).repeat(10, 0).repeat(10, 1)
+"""A scene with the contrast of daylight."""
+
+LIGHTS = {"day": 1.0, "dusk": 0.45, "dark": 0.2, "darker": 0.12}
+
+
+def lit(light, walker=None, noise=1.5):
+    """The scene so light, with the noise of a sensor: the darker, the more of what there is."""
+    level = WALL.astype(np.float32)
+    if walker is not None:
+        level[70:110, walker : walker + 15] = 225
+    grey = level * light + 12 + RNG.normal(0, noise, level.shape)
+    return np.clip(grey, 0, 255).astype(np.uint8)[..., np.newaxis].repeat(3, 2)
+
+
+def rainy(light, walker=None):
+    """The same behind a hundred drops that are half transparent."""
+    picture, bright = lit(light, walker), int(240 * light + 12)
+    for _ in range(100):
+        row, column = RNG.integers(0, 170), RNG.integers(0, 319)
+        drop = picture[row : row + 8, column]
+        picture[row : row + 8, column] = drop + (bright - np.minimum(drop, bright)) // 3
+    return picture
+
+
+@pytest.mark.parametrize("light", LIGHTS.values(), ids=LIGHTS)
+def test_who_walks_passes_in_any_light_and_a_still_scene_in_none(light):
+    still = [lit(light) for _ in range(150)]
+    walking = [lit(light, walker=20 + 4 * number) for number in range(50)]
+    assert passing(still + walking) == [0, *range(150, 200)]
+
+
+@pytest.mark.parametrize("light", LIGHTS.values(), ids=LIGHTS)
+def test_much_noise_is_no_motion(light):
+    assert max(passing([lit(light, noise=12) for _ in range(200)])) < 10
+
+
+@pytest.mark.parametrize("light", [1.0, 0.2], ids=["day", "dark"])
+def test_rain_is_no_motion_and_who_walks_in_it_is(light):
+    pictures = [rainy(light) for _ in range(200)] + [rainy(light, walker=20 + 4 * number) for number in range(50)]
+    found = passing(pictures)
+    assert not [number for number in found if 20 < number < 200]
+    assert len([number for number in found if number >= 200]) >= 45
+
+
+def test_a_light_that_is_switched_on_passes_until_it_belongs_to_the_scene():
+    found = passing([lit(0.15 if number < 50 else 0.8) for number in range(300)])
+    assert found[1] == 50
+    assert max(found) < 200
+
+
+def test_a_light_that_flickers_is_learnt():
+    found = passing([lit(0.2 + 0.06 * (number % 2)) for number in range(500)])
+    assert not [number for number in found if number > 300]
+
+
+def test_a_busy_street_is_not_learnt_to_be_noise():
+    walking = [lit(1.0, walker=20 + 4 * (number % 50)) for number in range(600)]
+    assert len(passing(walking)) > 550
