@@ -23,12 +23,13 @@ from shared.logs import configure_logging
 from shared.processes import end_with_parent
 from shared.service import run_service
 from shared.signals import end_at_once
+from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
     from shared.addresses import Address
 
-SETTINGS_CAP_BYTES = 1024 * 1024
-"""Of the line with the settings: the longest part are polygons, and each has some hundred corners at the most."""
+SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
+"""Of the line with the settings, which an edge has got as such a payload."""
 
 
 @click.command()

@@ -99,6 +99,7 @@ class EdgeNode:
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._rate = vitals.TileRate()
+        self._cpu = vitals.CpuShare()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
@@ -228,7 +229,7 @@ class EdgeNode:
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
-            load=vitals.load(),
+            load=self._cpu.since_last(),
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * REASON_CAP],
             passed=self._passed if self._worker.barred else 0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from gateway.plates import place_plate
 from shared.errors import SourceError
 from shared.reasons import reason
 from shared.unfinished import remove, unfinished
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from gateway.plates import Plate
     from shared.letterbox import Pixels
     from shared.messages import DetectedObject
 
@@ -23,19 +25,23 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(picture: Pixels, objects: Iterable[DetectedObject]) -> Pixels:
-    """A copy of `picture`, uint8 BGR (H, W, 3), with boxes, labels and scores."""
+    """Return a copy of `picture`, uint8 BGR (H, W, 3), with boxes, labels and scores; no label covers another."""
     drawn = picture.copy()
     size = max(picture.shape[:2])
     thickness, scale = max(1, round(size / 400)), max(0.4, size / 1500)
+    objects = list(objects)
     for found in objects:
         left, top, right, bottom = (round(value) for value in found.box)
-        colour = _colour(found.label)
-        cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
+        cv2.rectangle(drawn, (left, top), (right, bottom), _colour(found.label), thickness)
+    taken: list[Plate] = []
+    for found in objects:
         text = f"{found.label} {found.score:.2f}"
         (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
-        base, start = max(top, height + below), max(0, min(left, picture.shape[1] - width))
-        cv2.rectangle(drawn, (start, base - height - below), (start + width, base), colour, cv2.FILLED)
-        cv2.putText(drawn, text, (start, base - below // 2), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
+        plate = place_plate(found.box, (width, height + below), (picture.shape[1], picture.shape[0]), taken)
+        taken.append(plate)
+        left, top, right, bottom = plate
+        cv2.rectangle(drawn, (left, top), (right, bottom), _colour(found.label), cv2.FILLED)
+        cv2.putText(drawn, text, (left, bottom - below // 2), FONT, scale, (0, 0, 0), 1, cv2.LINE_AA)
     return drawn
 
 

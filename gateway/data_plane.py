@@ -10,7 +10,7 @@ from camera_sources.settings import AssignedCamera
 from shared.errors import ProtocolError
 from shared.plan import ProgramRef
 from shared.strip_cache import StripCache
-from shared.wire.codec import HEADER_CAP_BYTES
+from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import (
     Absent,
     Header,
@@ -125,9 +125,9 @@ class DataPlane:
         if settings is None:
             await connection.send(Absent(reason="that camera is not configured, or otherwise by now"))
             return
-        header = Settings(settings=AssignedCamera(settings=settings).encode())
-        if len(header.encode()) > HEADER_CAP_BYTES:
+        payload = AssignedCamera(settings=settings).encode().encode()
+        if len(payload) > PAYLOAD_CAP_BYTES[Kind.SETTINGS]:
             log.warning("camera %s cannot be served: its settings are too long; draw fewer corners", request.camera)
             await connection.send(Absent(reason="its settings are too long"))
         else:
-            await connection.send(header)
+            await connection.send(Settings(), [memoryview(payload)])

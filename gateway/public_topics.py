@@ -64,7 +64,7 @@ def _setting(name: str, payload: object, content: str, description: str) -> tupl
     """A setting of a camera, as it is and as it may be set."""
     state, change = topics.CAMERA_SETTING, topics.CAMERA_SET
     state_path, change_path = (topic.path.replace("{setting}", name) for topic in (state, change))
-    kept = f"{description} Kept over restarts; empty: nothing is set."
+    kept = f"{description} Kept over restarts; null: nothing is set."
     taken_back = f"{description} An empty payload takes it back; retained ones are ignored."
     return (
         Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content),
@@ -84,9 +84,9 @@ ROWS: tuple[Row, ...] = (
     _told("cameraStats", topics.CAMERA_STATS, "The camera's account: captured, published, dropped by reason."),
     *_setting("enabled", Switch, TEXT, "Whether the camera is used at all."),
     *_setting("detect", Switch, TEXT, "Whether objects are looked for in its pictures."),
-    *_setting("threshold", float, JSON, "The median score from which an object counts, whatever is configured."),
-    *_setting("fps", float, JSON, "Frames a second that are looked at, at the most."),
-    *_setting("labels", tuple[str, ...], JSON, "The labels that are followed."),
+    *_setting("threshold", float | None, JSON, "The median score from which an object counts, whatever is configured."),
+    *_setting("fps", float | None, JSON, "Frames a second that are looked at, at the most."),
+    *_setting("labels", tuple[str, ...] | None, JSON, "The labels that are followed."),
     _told("bridgeState", topics.BRIDGE_STATE, "Whether the gateway is there; also when it has gone without a word."),
     _told("bridgeInfo", topics.BRIDGE_INFO, "What the gateway runs: version, model, plan, cameras."),
     _told("bridgeNodes", topics.BRIDGE_NODES, "Every edge: state, address, tiles computed, bytes received and sent."),

@@ -127,7 +127,7 @@ class NodeReport(Message):
     )
     cameras: tuple[str, ...] = ()
     tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, description="of the last minute, as part of all cores")
+    load: float | None = Field(default=None, description="share of all cores that worked of late, 0 to 1")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
     failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or whose values are no numbers")
@@ -211,7 +211,7 @@ class NodeStats(Message):
     bytes: Traffic
     cameras: tuple[Name, ...] = Field(default=(), max_length=CAMERAS_CAP)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, ge=0, le=1e6, description="of the last minute, as part of all cores")
+    load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that worked of late, 0 to 1")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )

@@ -76,13 +76,12 @@ class Assignments:
         self._restarts = {name: ref.restart for name, ref in assignment.cameras.items()}
 
     async def _learn(self, connection: Connection, name: str, ref: CameraRef) -> None:
-        answer, _ = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)
+        answer, payload = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)
         if isinstance(answer, Absent):
             log.info("camera %s: %s", name, answer.reason)  # another assignment is on its way
             return
-        assert isinstance(answer, Settings)
         try:
-            self._known[name] = ref.revision, AssignedCamera.decode(answer.settings)
+            self._known[name] = ref.revision, AssignedCamera.decode(bytes(payload))
         except ConfigurationError as error:
             log.warning("camera %s is not understood: %s", name, error)
 

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
 
-NOTHING = "None"
-"""What is said of a setting without a value; Home Assistant takes it so, too."""
+NOTHING = "null"
+"""What is published of a setting without a value, as all values are JSON but those of switches."""
+
+TAKEN_BACK = frozenset({"", NOTHING, "None"})
+"""What takes a setting back; None is Home Assistant's word for a number without a value."""
 
 LONGEST_PAYLOAD_BYTES = 64 * 1024
 """A list of labels is shorter."""
 
 
 def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
-    """Overrides with one setting as `payload` says it; an empty one, or None, takes it back.
+    """Overrides with one setting as `payload` says it; an empty one, or null, takes it back.
 
     Raises ConfigurationError saying what would be right.
     """
@@ -33,7 +36,7 @@ def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
     if len(payload) > LONGEST_PAYLOAD_BYTES:
         raise ConfigurationError(f"{setting}: {len(payload)} bytes are no value")
     text = payload.decode(errors="replace").strip()
-    value = None if text in {"", NOTHING} else _READ[setting](text)
+    value = None if text in TAKEN_BACK else _READ[setting](text)
     try:
         return Overrides.model_validate({**overrides.model_dump(), setting: value})
     except ValidationError as error:

@@ -46,6 +46,10 @@ def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str])
     )
 
 
+NUMBER = "{{ value_json }}"
+"""Of null this makes None, which Home Assistant takes for a number without a value; null itself it would not."""
+
+
 def tells_of_camera_by_hand(payload: str) -> bool:
     """Return whether a discovery message is of a camera that was started by hand."""
     return json.dumps(BY_HAND_MODEL) in payload
@@ -69,12 +73,13 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
         },
         "threshold": {
             "platform": "number", "name": "Threshold", "icon": "mdi:tune-vertical", "entity_category": "config",
-            "min": 0, "max": 1, "step": 0.01, "mode": "slider", **_set(prefix, name, "threshold"),
+            "min": 0, "max": 1, "step": 0.01, "mode": "slider", "value_template": NUMBER,
+            **_set(prefix, name, "threshold"),
         },
         "fps": {
             "platform": "number", "name": "Frame rate limit", "icon": "mdi:speedometer", "entity_category": "config",
             "min": 0.1, "max": 240, "step": 0.1, "mode": "box", "unit_of_measurement": "fps",
-            **_set(prefix, name, "fps"),
+            "value_template": NUMBER, **_set(prefix, name, "fps"),
         },
         "restart": {
             "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",

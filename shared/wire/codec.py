@@ -58,6 +58,7 @@ PAYLOAD_CAP_BYTES = {
     Kind.RESULT: 256 * MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
     Kind.STRIPS: 64 * MIB,  # a few rows of each map
     Kind.BORDER: 64 * MIB,  # half of a map at the most
+    Kind.SETTINGS: MIB,  # the longest part are polygons, and each has some hundred corners at the most
     Kind.PROGRAM: 1024 * MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Kinds that are not named here carry no payload."""

@@ -264,10 +264,12 @@ class SettingsRequest(Header):
 
 
 class Settings(Header):
-    """Gateway to edge: a camera as camera_sources.settings.AssignedCamera encodes it. A password may be in it."""
+    """Gateway to edge: the payload is a camera as camera_sources.settings.AssignedCamera encodes it.
+
+    A password may be in it.
+    """
 
     kind = Kind.SETTINGS
-    settings: str
 
 
 class Absent(Header):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from edge import vitals
@@ -22,24 +20,33 @@ def zones(tmp_path):
     return write
 
 
-def test_the_load_is_a_part_of_all_cores(monkeypatch):
-    monkeypatch.setattr(os, "getloadavg", lambda: (3.0, 2.0, 1.0))
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert vitals.load() == 0.75
+def ticks(user=0, nice=0, system=0, idle=0, waiting=0):
+    return f"cpu  {user} {nice} {system} {idle} {waiting} 0 0 0 0 0\ncpu0 1 2 3 4\n"
 
 
-def test_the_load_of_a_system_that_does_not_know_its_cores_is_that_of_one(monkeypatch):
-    monkeypatch.setattr(os, "getloadavg", lambda: (0.333, 0, 0))
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert vitals.load() == 0.33
+@pytest.mark.parametrize(
+    ("after", "share"),
+    [
+        (ticks(user=200, idle=500), 0.2),
+        (ticks(user=100, nice=50, system=50, idle=500), 0.2),
+        (ticks(user=600, idle=100), 1.0),
+        (ticks(user=100, idle=500, waiting=100), 0.0),
+        (ticks(user=100, idle=100), None),
+    ],
+)
+def test_the_load_is_the_share_of_all_cores_that_worked(tmp_path, after, share):
+    statistics = tmp_path / "stat"
+    statistics.write_text(ticks(user=100, idle=100))
+    cpu = vitals.CpuShare(statistics)
+    statistics.write_text(after)
+    assert [cpu.since_last(), cpu.since_last()] == [share, share]  # the second one within a tick
 
 
-def test_a_system_that_does_not_tell_has_no_load(monkeypatch):
-    def refuse():
-        raise OSError
-
-    monkeypatch.setattr(os, "getloadavg", refuse)
-    assert vitals.load() is None
+@pytest.mark.parametrize("text", ["", "cpu", "cpu 1 2 x 4 5\n", "cpu 1 2 3\n"])
+def test_a_system_that_does_not_tell_has_no_load(tmp_path, text):
+    (tmp_path / "stat").write_text(text)
+    assert vitals.CpuShare(tmp_path / "stat").since_last() is None
+    assert vitals.CpuShare(tmp_path / "away").since_last() is None
 
 
 def test_the_temperature_is_that_of_the_warmest_zone(zones):
@@ -62,8 +69,8 @@ def test_a_device_without_a_thermometer_has_no_temperature(zones, tmp_path):
 
 
 def test_this_machine_can_be_asked():
-    load, temperature = vitals.load(), vitals.temperature()
-    assert load is None or load >= 0
+    load, temperature = vitals.CpuShare().since_last(), vitals.temperature()
+    assert load is None or 0 <= load <= 1
     assert temperature is None or -100 < temperature < 200
 
 

@@ -11,6 +11,7 @@ from gateway.data_plane import DataPlane
 from shared.addresses import Address
 from shared.errors import PeerLostError, ProtocolError
 from shared.frames import FrameInfo
+from shared.wire.codec import HEADER_CAP_BYTES
 from shared.wire.connection import Traffic
 from shared.wire.headers import (
     Absent,
@@ -150,9 +151,8 @@ async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
     plane.settings["door", 7] = settings
     ((answer, payload),) = await plane.tell(SettingsRequest(camera="door", revision=7))
     assert isinstance(answer, Settings)
-    assert AssignedCamera.decode(answer.settings) == AssignedCamera(settings=settings)
-    assert "viewer:word@" in answer.settings
-    assert payload == b""
+    assert AssignedCamera.decode(payload) == AssignedCamera(settings=settings)
+    assert b"viewer:word@" in payload
 
 
 @pytest.mark.parametrize(("camera", "revision"), [("door", 6), ("yard", 7)])
@@ -162,10 +162,22 @@ async def test_a_camera_that_is_not_as_the_edge_believes_is_absent(plane, camera
     assert answer == Absent(reason="that camera is not configured, or otherwise by now")
 
 
-async def test_settings_too_long_for_a_header_are_absent_and_the_others_of_the_edge_are_told(plane, caplog):
+def with_masks(count):
+    """Settings with so many masks of two hundred corners each."""
     corners = [(column / 250, 0.0) for column in range(199)] + [(0.5, 1.0)]
-    mask = [[[x, y + shift / 1000] for x, y in corners[:-1]] + [[0.5, 1.0]] for shift in range(1, 40)]
-    plane.settings["door", 7] = CameraSettings.model_validate({"source": "rtsp://u:word@h/", "motion": {"mask": mask}})
+    mask = [[[x, y + shift / 10000] for x, y in corners[:-1]] + [[0.5, 1.0]] for shift in range(1, count + 1)]
+    return CameraSettings.model_validate({"source": "rtsp://u:word@h/", "motion": {"mask": mask}})
+
+
+async def test_settings_longer_than_any_header_are_sent(plane):
+    plane.settings["door", 7] = with_masks(40)
+    ((_, payload),) = await plane.tell(SettingsRequest(camera="door", revision=7))
+    assert len(payload) > HEADER_CAP_BYTES
+    assert AssignedCamera.decode(payload).settings == plane.settings["door", 7]
+
+
+async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_edge_are_told(plane, caplog):
+    plane.settings["door", 7] = with_masks(500)
     plane.settings["yard", 7] = CameraSettings.model_validate({"source": "test://"})
     told = await plane.tell(SettingsRequest(camera="door", revision=7), SettingsRequest(camera="yard", revision=7))
     assert told[0] == (Absent(reason="its settings are too long"), b"")
@@ -174,7 +186,7 @@ async def test_settings_too_long_for_a_header_are_absent_and_the_others_of_the_e
     assert "word" not in caplog.text
 
 
-@pytest.mark.parametrize("header", [Ready(), Absent(), Settings(settings="{}")])
+@pytest.mark.parametrize("header", [Ready(), Absent(), Settings()])
 async def test_what_is_not_for_a_gateway_is_refused_by_name(plane, header):
     peer = Peer()
     with pytest.raises(ProtocolError, match=f"{header.kind.name} is not for a gateway"):

@@ -58,7 +58,7 @@ class Gateway:
             self.break_once = False
             raise PeerLostError("it went away in the middle")
         text = self.settings.get((request.camera, request.revision))
-        return (Settings(settings=text) if text else Absent(reason="otherwise by now")), b""
+        return (Settings(), text.encode()) if text else (Absent(reason="otherwise by now"), b"")
 
     def close(self):
         self.closed += 1

@@ -60,7 +60,7 @@ def test_a_payload_is_a_value(setting, payload, value):
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("payload", [b"", b" \n", b"None"])
+@pytest.mark.parametrize("payload", [b"", b" \n", b"null", b"None"])
 def test_an_empty_payload_takes_one_setting_back_and_no_other(setting, payload):
     after = changed(SET, setting, payload)
     assert after == SET.model_copy(update={setting: None})
@@ -89,7 +89,7 @@ def test_what_a_state_topic_says_can_be_set(setting, data):
     [
         (True, b"ON"),
         (False, b"OFF"),
-        (None, b"None"),
+        (None, b"null"),
         (5.0, b"5"),
         (0.65, b"0.65"),
         (("person", "traffic light"), b'["person", "traffic light"]'),

@@ -1,0 +1,51 @@
+"""Where labels are written in a picture, so that none covers another. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Plate = tuple[int, int, int, int]
+"""left, top, right, bottom of a label in pixels, right and bottom not included."""
+
+STEPS = 40
+"""Heights of a plate by which one is moved at the most; with more labels than that they cover each other."""
+
+
+def place_plate(
+    box: tuple[float, float, float, float], size: tuple[int, int], picture: tuple[int, int], taken: Sequence[Plate]
+) -> Plate:
+    """Return where the label of a box belongs: above it, else at another of its sides, else as near as there is room.
+
+    `box` is left, top, right, bottom, `size` and `picture` are width and height, all in pixels; `taken` are the places
+    of other labels. The label is inside the picture as far as it fits.
+    """
+    wanted = [_inside(corner, size, picture) for corner in _corners(box, size)]
+    return next((plate for plate in wanted if not any(_overlap(plate, other) for other in taken)), wanted[0])
+
+
+def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Where its left upper corner may be, the best first."""
+    left, top, right, bottom = (round(value) for value in box)
+    width, height = size
+    yield left, top - height
+    yield left, bottom
+    yield left, top
+    yield right - width, top - height
+    yield right, top
+    yield left - width, top
+    for step in range(1, STEPS):
+        yield left, top + step * height
+        yield left, top - (step + 1) * height
+        yield right, top + step * height
+
+
+def _inside(corner: tuple[int, int], size: tuple[int, int], picture: tuple[int, int]) -> Plate:
+    left, top = (max(0, min(at, whole - own)) for at, own, whole in zip(corner, size, picture, strict=True))
+    return left, top, left + size[0], top + size[1]
+
+
+def _overlap(plate: Plate, other: Plate) -> bool:
+    return plate[0] < other[2] and other[0] < plate[2] and plate[1] < other[3] and other[1] < plate[3]
