@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlparse
@@ -12,6 +11,7 @@ from pydantic import SecretStr
 
 from camera_sources.picture_folder import PictureFolder
 from camera_sources.redaction import redacted
+from camera_sources.schemes import DEVICES, FILE, OURS, known_here, scheme_of, third_parties
 from camera_sources.settings import CameraSettings
 from camera_sources.video_file import VideoFile
 from shared.errors import ConfigurationError, SourceError
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
 
     Factory = Callable[[CameraSettings], Source]
 
-GROUP = "deepthings.camera_sources"
-"""Entry points: the scheme, and what makes a Source of CameraSettings."""
-
-OURS = {
-    "rtsp": "camera_sources.rtsp_camera:RtspCamera",
-    "rtsps": "camera_sources.rtsp_camera:RtspCamera",
-    "http": "camera_sources.web_camera:WebCamera",
-    "https": "camera_sources.web_camera:WebCamera",
-    "mqtt": "camera_sources.mqtt_camera:MqttCamera",
-    "mqtts": "camera_sources.mqtt_camera:MqttCamera",
-    "test": "camera_sources.pattern:Pattern",
-}
-"""Schemes and their classes, loaded when they are wanted; nobody else's take their place."""
-
-DEVICES = "/dev/"
-
 
 def open_source(source: str | CameraSettings) -> Source:
     """The source for a URL, a device, a video file or a folder of pictures. A live one is not connected yet.
@@ -46,13 +30,13 @@ def open_source(source: str | CameraSettings) -> Source:
     Raises SourceError when a recording is not there or cannot be read, ConfigurationError for what no source can be.
     """
     settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
-    url = settings.source.get_secret_value()
-    scheme, separator, _ = url.partition("://")
-    if separator and scheme.lower() != "file":
-        return _factory(scheme.lower())(settings)
+    url = settings.source.get_secret_value().strip()
+    scheme = scheme_of(url)
+    if scheme and scheme != FILE:
+        return _factory(scheme)(settings)
     if url.startswith(DEVICES):
         return _load("camera_sources.usb_camera:UsbCamera")(settings)
-    path = Path(unquote(urlparse(url).path)) if separator else Path(url)
+    path = Path(unquote(urlparse(url).path)) if scheme else Path(url)
     if not path.exists():
         raise SourceError(
             f"camera source {redacted(str(path))} does not exist; name a video file or a folder of pictures"
@@ -63,9 +47,9 @@ def open_source(source: str | CameraSettings) -> Source:
 def _factory(scheme: str) -> Factory:
     if scheme in OURS:
         return _load(OURS[scheme])
-    others = {entry.name.lower(): entry for entry in entry_points(group=GROUP)}
+    others = third_parties()
     if scheme not in others:
-        known = ", ".join(f"{name}://" for name in sorted({*OURS, *others, "file"}))
+        known = ", ".join(f"{name}://" for name in known_here())
         raise ConfigurationError(
             f"camera source {scheme[:40]}://... is not supported; write {known}, /dev/videoN, or the path of a "
             "video file or a folder of pictures"

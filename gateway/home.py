@@ -10,6 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.cameras.book import Cameras
+from gateway.cameras.mismatches import edges_not_there, places_outside
+from gateway.cameras.placement import WAIT_S
 from gateway.configuration.differences import differences
 from gateway.event_queue import EventQueue
 from gateway.frigate.teller import FrigateTeller
@@ -78,6 +80,8 @@ class Home:
         self._info = info
         self._health = Health(time.monotonic())
         self.problems = Problems()
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self.problems.add("cameras", self._camera_problems)
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
@@ -188,8 +192,19 @@ class Home:
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
         await self._cameras.nodes_are(self._members.present, self._drained, lost)
 
+    def _camera_problems(self, now: float) -> list[str]:
+        """What does not fit the edges and pictures that there are, and what cameras that are online have to say."""
+        cameras = self._configuration.cameras
+        found = [f"camera {name}: {remark}" for name, remark in self._cameras.remarks.items()]
+        if now - self._started_at > WAIT_S:  # edges have had time to come
+            found += edges_not_there(cameras, self._nodes.nodes)
+        objects = {name: self._configuration.objects_of(name) for name in cameras}
+        return [*found, *places_outside(cameras, self._sizes, objects)]
+
     async def observe(self, detections: FrameDetections, fetch: Fetch, heard_at: float) -> None:
         """Follow one frame's detections; the gateway heard of it at `heard_at`, in monotonic seconds."""
+        if detections.camera in self._configuration.cameras:
+            self._sizes[detections.camera] = detections.image
         await self._observer.observe(detections, fetch, heard_at)
 
     def ended(self, camera: str, outcome: Outcome) -> None:

@@ -130,6 +130,11 @@ class Cameras:
         return {name: reason for name, reason in found.items() if self.effective(name).enabled}
 
     @property
+    def remarks(self) -> dict[str, str]:
+        """Return what is wrong with cameras that are online, by name."""
+        return self._presence.remarks
+
+    @property
     def known(self) -> tuple[str, ...]:
         """Return all cameras: those that are configured, and those that were heard of."""
         return self._presence.cameras

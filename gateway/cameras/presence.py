@@ -38,6 +38,8 @@ class Change:
 class _Camera:
     online: bool = False
     reason: str = "nothing was heard of it yet"
+    remark: str = ""
+    """What is wrong with it although it is online."""
     node: str = ""
     heard_at: float = 0.0
     finished: bool = False
@@ -84,6 +86,7 @@ class CameraPresence:
         known.seen |= online
         if online and not known.online:
             known.online_at = now
+        known.remark = stats.reason if online else ""
         return self._set(stats.camera, online, "its source has ended" if known.finished else stats.reason)
 
     def on_node_lost(self, node: str) -> list[Change]:
@@ -117,6 +120,13 @@ class CameraPresence:
         """Why it is not there; empty when it is."""
         known = self._cameras.get(camera)
         return "" if known is None or known.online else known.reason
+
+    @property
+    def remarks(self) -> dict[str, str]:
+        """Return what is wrong with cameras that are online, by name."""
+        return {
+            name: camera.remark for name, camera in sorted(self._cameras.items()) if camera.online and camera.remark
+        }
 
     @property
     def cameras(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from gateway.catalogue import open_model
 from gateway.configuration.reading import Reading, read
 from gateway.configuration.schema import schema
 from gateway.configuration.summary import lines, summary
+from gateway.connect_check import try_connections
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError, ModelError
+from shared.signals import end_at_once
 
 if TYPE_CHECKING:
     from gateway.configuration.mistakes import Mistake
@@ -25,11 +28,13 @@ WRONG = ConfigurationError.exit_code
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--schema", "wants_schema", is_flag=True, help="Print the JSON Schema of the file, for editors.")
+@click.option("--connect", "connects", is_flag=True, help="Try the broker, and one picture of each camera.")
 @json_option
-def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
+def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool) -> None:
     """Check the configuration FILE: every mistake with its line, or a summary of what is configured.
 
-    The model is opened too, so that labels are checked. Exit code 2 when something is wrong.
+    The model is opened too, so that labels are checked. Exit code 2 when something is wrong; 1 when that is not so, but
+    something cannot be reached with --connect.
     """
     if wants_schema:
         print(json.dumps(schema(), indent=2))
@@ -37,6 +42,7 @@ def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
     if file is None:
         raise click.UsageError("name the configuration file, for example deepthings.yaml")
     reading = with_model(read(file))
+    trials = try_connections(reading.configuration) if connects and not reading.mistakes else []
     if as_json:
         told = summary(reading.configuration) if not reading.mistakes else None
         print(json.dumps({
@@ -44,6 +50,7 @@ def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
             "problems": [_fields(mistake) for mistake in reading.mistakes],
             "warnings": [_fields(warning) for warning in reading.warnings],
             "summary": told,
+            **({"connections": [asdict(trial) for trial in trials]} if connects else {}),
         }))  # fmt: skip
     else:
         for warning in reading.warnings:
@@ -51,9 +58,12 @@ def command(file: Path | None, wants_schema: bool, as_json: bool) -> None:
         for mistake in reading.mistakes:
             click.echo(str(mistake), err=True)
         if not reading.mistakes:
-            print("\n".join(lines(reading.configuration)))
+            print("\n".join([*lines(reading.configuration), *map(str, trials)]))
+    sys.stdout.flush()
     if reading.mistakes:
         sys.exit(WRONG)
+    if connects:  # what hangs in a driver must not be waited for
+        end_at_once(1 if any(trial.ok is False for trial in trials) else 0)
 
 
 def with_model(reading: Reading) -> Reading:

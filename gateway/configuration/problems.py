@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from gateway.configuration.foreign_keys import hint_for
 from gateway.configuration.layout import keys_at
 from gateway.configuration.mistakes import Finding
 from gateway.configuration.wording import did_you_mean, presentable
@@ -35,10 +36,17 @@ KINDS = {
 }
 
 
+_WITHOUT_BLANK = re.compile(r"([a-z_]+):\S")
+"""A key and its value, which YAML reads as one text."""
+
+
 def finding_of(error: ErrorDetails, document: Document, top: type[Section]) -> Finding:
     """One error in words; without the value where it may be secret."""
     path = path_of(error)
     if error["type"] == "extra_forbidden":
+        hint = hint_for(path)
+        if hint:
+            return Finding(path, "a key of Frigate, which is not known here", hint)
         return Finding(path, "unknown key", did_you_mean(str(path[-1]), keys_at(top, path[:-1])))
     if error["type"] == "missing":
         return Finding(path, "is missing", f"write {path[-1]}: and its value")
@@ -67,7 +75,10 @@ def _told(error: ErrorDetails, path: Path, document: Document) -> tuple[str, str
         return "empty", "write at least one"
     if kind == "string_type":
         return _no_text(value, path, document)
+    without_blank = _WITHOUT_BLANK.match(value) if kind == "model_type" and isinstance(value, str) else None
     what, right = KINDS.get(kind.split("_", maxsplit=1)[0], ("not right", error["msg"]))
+    if without_blank:
+        shown, what, right = "this", "one text", f"write a blank behind {without_blank[1]}:"
     return f"{shown} is {what}", right
 
 

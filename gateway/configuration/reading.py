@@ -89,8 +89,9 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Reading:
     configuration, findings = _validated(document, path.parent)
     mistakes = {_mistake(document, finding, document.line(finding.path)) for finding in findings}
     mistakes |= {_mistake(document, finding, line) for line, finding in document.findings}
-    mistakes |= {*_placed(document, contradictions(configuration, Written.of(document.value))), *secrets.mistakes}
-    warnings = [*secrets.warnings, *_placed(document, doubts(configuration))]
+    written = Written.of(document.value)
+    mistakes |= {*_placed(document, contradictions(configuration, written)), *secrets.mistakes}
+    warnings = [*secrets.warnings, *_placed(document, doubts(configuration, written))]
     return Reading(configuration, document, tuple(sorted(mistakes)), tuple(warnings))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.configuration.mistakes import Finding
+from gateway.configuration.urls import not_installed_here
 from gateway.configuration.wording import did_you_mean, shown
 from gateway.methods import Method
 from shared.ftp.grid import Grid
@@ -45,12 +46,16 @@ def contradictions(configuration: Configuration, written: Written) -> Iterator[F
     yield from _same_places(configuration)
 
 
-def doubts(configuration: Configuration) -> Iterator[Finding]:
+def doubts(configuration: Configuration, written: Written) -> Iterator[Finding]:
     """What is allowed and yet perhaps not meant."""
-    if not configuration.cameras:
+    if not configuration.cameras and not written.zones:
         yield Finding(("cameras",), "there are none", "write their names below it")
     followed = {name: configuration.objects_of(name).track for name in configuration.cameras}
     for name, camera in configuration.cameras.items():
+        scheme = not_installed_here(camera.source)
+        if scheme is not None:
+            right = "the edge that reads this camera must have it installed"
+            yield Finding(("cameras", name, "source"), f"{scheme}:// is no address that is known here", right)
         for zone_name, zone in camera.zones.items():
             for label in sorted({*zone.objects} - {*followed[name]}):
                 path: Path = ("cameras", name, "zones", zone_name, "objects")

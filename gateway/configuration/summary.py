@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.configuration.urls import scheme_of
+from camera_sources.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def lines(configuration: Configuration) -> Iterator[str]:
 
 def _camera(configuration: Configuration, name: str, camera: Camera) -> dict[str, Any]:
     return {
-        "source": scheme_of(camera.source) or "path",
+        "source": scheme_of(camera.source.get_secret_value()) or "path",
         "edge": camera.edge,
         "enabled": camera.enabled,
         "detect": camera.detect.enabled,

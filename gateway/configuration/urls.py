@@ -6,49 +6,77 @@ A message never has a part of the address in it but its scheme: the rest may be 
 from __future__ import annotations
 
 import re
-from importlib.metadata import entry_points
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
 from camera_sources.locator import Locator
-from gateway.configuration.wording import did_you_mean
+from camera_sources.schemes import WITH_HOST, known_here, misspelt, scheme_of
+from camera_sources.url_parts import parts_of
 from shared.errors import ConfigurationError
 
-WITH_HOST = frozenset({"rtsp", "rtsps", "http", "https"})
-SCHEMES = WITH_HOST | {"file", "mqtt", "test"}
-"""Of cameras; third parties add theirs."""
+_PREFIXED = re.compile(r"([a-z][a-z0-9_]*):\s*[a-z]+://", re.IGNORECASE)
+"""As go2rtc has it: ffmpeg:rtsp://..."""
 
-THIRD_PARTIES = "deepthings.camera_sources"
-"""The group of entry points, each named after its scheme."""
+_NO_SLASHES = re.compile(r"(rtsps?|https?|mqtts?|test|file):/?(?!/)", re.IGNORECASE)
 
+_BARE_HOST = re.compile(
+    r"([^/@\s]*@)?(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]|[\w.-]+\.(local|lan|home|internal|fritz\.box))(:\d+)?(/.*|)"
+    r"|([^/@\s]*@)?[\w.-]+:\d{2,5}(/.*|)",
+    re.IGNORECASE,
+)
 
-def scheme_of(source: SecretStr) -> str:
-    """The scheme of a camera's source; empty for a path."""
-    match = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):/", source.get_secret_value())
-    return match[1].lower() if match else ""
+_FRIGATE_VARIABLE = re.compile(r"(?<!\$)\{([A-Z][A-Z0-9_]*)\}")
+"""As Frigate has it: {FRIGATE_RTSP_PASSWORD}."""
 
 
 def source_of(source: SecretStr) -> SecretStr:
-    """Where a camera's pictures come from. Raises ValueError."""
-    if not source.get_secret_value().strip():
+    """Return where a camera's pictures come from. Raises ValueError.
+
+    A scheme that is not known here may be so where the camera is read: `not_installed_here` tells of it.
+    """
+    text = source.get_secret_value().strip()
+    if not text:
         raise ValueError("empty; write for example rtsp://user:password@host/stream or /dev/video0")
-    scheme = scheme_of(source)
-    known = SCHEMES | {point.name for point in entry_points(group=THIRD_PARTIES)}
-    if scheme and scheme not in known:
-        raise ValueError(f"unknown kind of address, {scheme}://; {did_you_mean(scheme, sorted(known))}")
+    _refuse_foreign(text)
+    scheme = scheme_of(text)
+    if scheme and scheme not in known_here():
+        meant = misspelt(scheme)
+        if meant is not None:
+            raise ValueError(f"unknown kind of address, {scheme}://; did you mean {meant!r}?")
     if scheme in WITH_HOST:
         try:
-            Locator.parse(source.get_secret_value())
+            Locator.parse(text)
         except ConfigurationError as error:
-            raise ValueError(f"no host can be read in it; write {scheme}://user:password@host:port/stream") from error
+            what = "it can be read in two ways" if len(parts_of(text)) > 1 else "no host can be read in it"
+            raise ValueError(f"{what}; {str(error).partition('; ')[2]}") from error
     return source
+
+
+def _refuse_foreign(text: str) -> None:
+    """Look for what other programs understand. Raises ValueError."""
+    prefixed = _PREFIXED.match(text)
+    if prefixed:
+        raise ValueError(f"{prefixed[1]}: before an address is of another program; write what is behind it alone")
+    if not scheme_of(text) and (mark := _NO_SLASHES.match(text)):
+        raise ValueError(f"slashes are missing behind {mark[1]}:; write {mark[1].lower()}://")
+    if not scheme_of(text) and _BARE_HOST.fullmatch(text):
+        raise ValueError("a host without the kind of address; write rtsp:// or http:// before it")
+    variable = _FRIGATE_VARIABLE.search(text)
+    if variable:
+        raise ValueError(f"{{{variable[1]}}} is not replaced here; write ${{{variable[1]}}}")
+
+
+def not_installed_here(source: SecretStr) -> str | None:
+    """Return the scheme of a source that nobody has installed on this machine."""
+    scheme = scheme_of(source.get_secret_value())
+    return scheme if scheme and scheme not in known_here() else None
 
 
 def url_of(url: SecretStr) -> SecretStr:
     """Where a webhook posts to. Raises ValueError."""
-    scheme = scheme_of(url)
+    scheme = scheme_of(url.get_secret_value())
     if scheme not in {"http", "https"}:
         raise ValueError("no address for HTTP; write http://host/path or https://host/path")
     try:

@@ -23,7 +23,7 @@ RESOLVED = (
 HINTS = (
     (
         re.compile("mapping values are not allowed"),
-        "put text with ': ' in it in quotes, and indent one section's keys alike",
+        "put text with ': ' in it in quotes and a blank behind the colon of a key, and indent one section's keys alike",
     ),
     (re.compile(r"\\t"), "indent with spaces, not with tabs"),
     (re.compile("cannot start any token"), "put the value in quotes"),

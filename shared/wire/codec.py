@@ -14,7 +14,7 @@ from enum import IntEnum
 from shared.errors import ProtocolError, VersionError
 
 MAGIC = b"DpTh"
-PROTOCOL = 4
+PROTOCOL = 5
 """Raised whenever a message changes its meaning. Magic and version keep their place for ever."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")

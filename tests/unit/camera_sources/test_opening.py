@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from camera_sources.mqtt_camera import MqttCamera
-from camera_sources.opening import GROUP, OURS, open_source
+from camera_sources.opening import open_source
 from camera_sources.pattern import Pattern
 from camera_sources.picture_folder import PictureFolder
 from camera_sources.rtsp_camera import RtspCamera
+from camera_sources.schemes import GROUP, OURS
 from camera_sources.settings import CameraSettings
 from camera_sources.source import LiveSource
 from camera_sources.usb_camera import UsbCamera

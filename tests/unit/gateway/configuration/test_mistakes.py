@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from camera_sources.schemes import OURS
+from gateway.configuration.foreign_keys import HINTS
 from gateway.configuration.mistakes import Finding, Mistake, dotted
 
 CAMERA = """\
@@ -32,6 +34,31 @@ KEYS = [
     ("hooks:\n  webhooks:\n  - events: new", "3: hooks.webhooks[0].url: is missing; write url: and its value"),
     ("mqtt:\n  port: 1\n  host: h\n  port: 2", "4: mqtt.port: written twice, in line 2 and in line 4; keep one"),
     (CAMERA + "  front:\n    source: x", "4: cameras.front: written twice, in line 2 and in line 4; keep one"),
+]  # fmt: skip
+
+ADDRESSES = [
+    (f"cameras: {{front: {{source: '{source}'}}}}", f"1: cameras.front.source: {said}")
+    for source, said in (
+        ("ffmpeg:rtsp://10.0.0.1/x#video=h264",
+         "ffmpeg: before an address is of another program; write what is behind it alone"),
+        ("192.168.1.20:554/stream", "a host without the kind of address; write rtsp:// or http:// before it"),
+        ("cam.local/video", "a host without the kind of address; write rtsp:// or http:// before it"),
+        ("u:p@192.168.1.20/", "a host without the kind of address; write rtsp:// or http:// before it"),
+        ("rtsp://u:{FRIGATE_RTSP_PASSWORD}@h/", "{FRIGATE_RTSP_PASSWORD} is not replaced here; write "
+         "${FRIGATE_RTSP_PASSWORD}"),
+        ("rtsp://u:12/34@h/a", "it can be read in two ways; write #, /, ? and @ of a password as %23, %2F, %3F and "
+         "%40, or @ in a path as %40"),
+    )
+]  # fmt: skip
+
+FOREIGN = [
+    ("mqtt: {user: me}", "1: mqtt.user: a key of Frigate, which is not known here; remove it: "
+     "this release has no credentials, so the broker must let this machine in without"),
+    ("detectors: {cpu: {type: cpu}}", "1: detectors: a key of Frigate, which is not known here; remove it: edges "
+     "compute, and are found by themselves"),
+    (CAMERA + "    detect: {fps: 5}", "4: cameras.front.detect.fps: a key of Frigate, which is not known here; write "
+     "fps: of the camera, beside source:"),
+    ("cameras:\n  front:\n    source:rtsp://h/", "2: cameras.front: this is one text; write a blank behind source:"),
 ]  # fmt: skip
 
 TYPES = [
@@ -115,7 +142,7 @@ PLACES = [
     ("cameras:\n  front:\n    source: rtps://h/",
      "3: cameras.front.source: unknown kind of address, rtps://; did you mean 'rtsps'?"),
     ("cameras:\n  front:\n    source: rtsp:/h",
-     "3: cameras.front.source: no host can be read in it; write rtsp://user:password@host:port/stream"),
+     "3: cameras.front.source: slashes are missing behind rtsp:; write rtsp://"),
     ("cameras:\n  front:\n    source: ' '", "3: cameras.front.source: empty; write for example "
      "rtsp://user:password@host/stream or /dev/video0"),
     ("hooks:\n  webhooks:\n  - url: mqtt://h/",
@@ -146,7 +173,7 @@ REFERENCES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "expected"), KEYS + TYPES + NAMES + PLACES + REFERENCES)
+@pytest.mark.parametrize(("text", "expected"), KEYS + ADDRESSES + FOREIGN + TYPES + NAMES + PLACES + REFERENCES)
 def test_a_mistake_is_told_with_its_line_and_what_would_be_right(told, text, expected):
     assert told(text) == [f"deepthings.yaml:{expected}"]
 
@@ -268,3 +295,32 @@ def test_paths_are_written_as_people_do():
 def test_a_mistake_without_a_path_or_advice_is_a_line_all_the_same():
     assert str(Mistake("a.yaml", 3, "", "bad")) == "a.yaml:3: bad"
     assert Finding.parse(("a",), "bad; better; best") == Finding(("a",), "bad", "better; best")
+
+
+def test_a_kind_of_address_that_is_installed_elsewhere_is_no_mistake_but_told(reading):
+    found = reading("cameras: {front: {source: 'canvas://louvre/1'}}")
+    assert not found.mistakes
+    assert [(each.path, each.what) for each in found.warnings] == [
+        ("cameras.front.source", "canvas:// is no address that is known here")
+    ]
+
+
+def test_cameras_of_which_one_has_a_wrong_name_are_not_said_to_be_missing(reading):
+    found = reading("cameras: {Front Door: {source: 'test://'}}")
+    assert len(found.mistakes) == 1
+    assert not found.warnings
+
+
+def test_every_kind_of_address_that_a_camera_opens_is_right(told):
+    for scheme in OURS:
+        assert told(f"cameras: {{front: {{source: '{scheme.upper()}://host/topic'}}}}") == []
+
+
+@pytest.mark.parametrize("path", HINTS)
+def test_a_key_of_frigate_has_its_hint(told, path):
+    names = [part if part != "*" else "front" for part in path]
+    text = "{x: 1}"
+    for part in reversed(names):
+        text = f"{{{part}: {text}}}"
+    text = text.replace("front: {", "front: {source: test://, ", 1)
+    assert [line for line in told(text) if HINTS[path] in line and "a key of Frigate" in line]

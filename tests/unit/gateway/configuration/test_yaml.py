@@ -59,8 +59,8 @@ def test_keys_are_text_whatever_they_look_like(reading):
          "cannot start any token; indent with spaces, not with tabs"),
         ("a: 1\nmqtt: @x", "2: this is no YAML: while scanning for the next token, found character '@' that cannot "
          "start any token; put the value in quotes"),
-        ("a: b: c", "1: this is no YAML: mapping values are not allowed here; put text with ': ' in it in quotes, and "
-         "indent one section's keys alike"),
+        ("a: b: c", "1: this is no YAML: mapping values are not allowed here; put text with ': ' in it in quotes and "
+         "a blank behind the colon of a key, and indent one section's keys alike"),
         ("a: 'x\n\n\n", "1: this is no YAML: while scanning a quoted scalar, found unexpected end of stream; close the "
          "quotes"),
         ("a: *hunter2", "1: this is no YAML: found undefined alias ...; put a value that begins with * in quotes"),

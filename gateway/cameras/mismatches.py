@@ -1,0 +1,56 @@
+"""What a configuration says of cameras that does not fit the edges and pictures that there are. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.polygons import in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from gateway.configuration.cameras import Camera
+    from gateway.configuration.objects import Objects
+    from shared.polygons import Polygon
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+NAMED_CAP = 8
+"""Edges that a sentence names."""
+
+
+def edges_not_there(cameras: Mapping[str, Camera], edges: Collection[str]) -> Iterator[str]:
+    """Return a sentence for each camera that names an edge of which nobody has heard; `edges` are those known."""
+    there = ", ".join(sorted(edges)[:NAMED_CAP]) or "none"
+    for name, camera in cameras.items():
+        if camera.edge is not None and camera.edge not in edges:
+            yield f"camera {name}: there is no edge {camera.edge}; there are {there}"
+
+
+def places_outside(
+    cameras: Mapping[str, Camera], sizes: Mapping[str, Size], objects: Mapping[str, Objects]
+) -> Iterator[str]:
+    """Return a sentence for each zone and mask that lies wholly outside the pictures of its camera.
+
+    `sizes` are those of pictures as they are looked at, of the cameras that have given one; `objects` are what counts
+    for each camera.
+    """
+    for name, size in sizes.items():
+        if name not in cameras:
+            continue
+        places = [(f"zone {zone}", of.coordinates) for zone, of in cameras[name].zones.items()]
+        places += [("a mask of objects", mask) for mask in objects[name].mask]
+        places += [
+            (f"a mask of filter {label}", mask) for label, of in objects[name].filters.items() for mask in of.mask
+        ]
+        places += [("a mask of motion", mask) for mask in cameras[name].motion.mask]
+        for what, polygon in places:
+            if _outside(polygon, size):
+                yield f"camera {name}: {what} is outside its pictures of {size[0]}x{size[1]} pixels"
+
+
+def _outside(polygon: Polygon, size: Size) -> bool:
+    """Return whether no part of a polygon is inside; one in parts of the picture is always inside."""
+    columns, rows = [x for x, _ in polygon], [y for _, y in polygon]
+    return not in_parts(polygon) and (min(columns) >= size[0] or min(rows) >= size[1])
