@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
+from tests.contract import broken_promise
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -23,6 +25,8 @@ class Listener:
     def __init__(self, broker: Address) -> None:
         self.now: dict[str, bytes] = {}
         self.said: list[tuple[str, bytes]] = []
+        self.broken: set[str | None] = set()
+        """What was said and is not as docs/asyncapi.json has it."""
         self._broker = broker
         self._client: aiomqtt.Client | None = None
         self._heard = asyncio.Event()
@@ -38,6 +42,7 @@ class Listener:
                         assert isinstance(message.payload, bytes)
                         self.now[str(message.topic)] = message.payload
                         self.said.append((str(message.topic), message.payload))
+                        self.broken |= {broken_promise(*self.said[-1])} - {None}
                         self._heard.set()
             self._client = None
             await asyncio.sleep(0.2)
@@ -88,3 +93,4 @@ async def listening(broker: Address) -> AsyncIterator[Listener]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    assert not listener.broken

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from contextlib import closing
 
 import pytest
 
+from camera_sources.lag import LATE_S as PICTURE_LATE_S
+from camera_sources.opening import open_source
 from shared.messages import State
 from tests.cameras import LOGIN, UNSEEN, assigned, desk, difficult_rtsp_camera, require_rtsp_server, rtsp_camera
 
@@ -118,3 +122,17 @@ async def test_a_camera_is_read_over_the_transport_that_it_has():
             )  # fmt: skip
             for camera in ("auto", "tcp", "udp"):
                 await edge.until_more(3, camera)
+
+
+def test_a_device_that_is_too_slow_for_a_stream_goes_on_with_the_newest_picture():
+    """One that takes pictures at a third of the speed at which they come."""
+    with rtsp_camera("320", "240", "h264") as server, contextlib.ExitStack() as stack:
+        grabs = stack.enter_context(closing(open_source(f"rtsp://{server.address}/camera").grabs()))
+        late = []
+        while len(late) < 2 or late[-1] >= late[-2] - PICTURE_LATE_S / 2:  # until it has begun anew
+            grab = next(grabs)
+            late.append(grab.late_s)
+            assert time.time() - grab.captured_at == pytest.approx(grab.late_s, abs=0.5)
+            time.sleep(0.2)  # what a slow device needs for a picture
+        assert PICTURE_LATE_S < max(late) < PICTURE_LATE_S + 1
+        assert late[-1] < 1

@@ -1,0 +1,52 @@
+"""check-config --connect with a real broker and real cameras."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cameras import LOGIN, UNSEEN, web_camera
+from tests.commands import run
+
+
+def check(folder, text):
+    file = folder / "deepthings.yaml"
+    file.write_text(text)
+    done = run("check-config", "--connect", "--json", str(file))
+    assert UNSEEN not in done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    return done.returncode, {trial["what"]: (trial["ok"], trial["said"]) for trial in said["connections"]}
+
+
+@pytest.fixture(scope="module")
+def camera():
+    with web_camera("--login", LOGIN, "--size", "320x240") as server:
+        yield server
+
+
+def test_each_camera_and_the_broker_are_tried_and_one_that_fails_is_told(camera, tmp_path):
+    code, said = check(
+        tmp_path,
+        f"""
+mqtt: {{host: 127.0.0.1, port: 9}}
+cameras:
+  good: {{source: "http://{LOGIN}@{camera.address}/stream"}}
+  wrong: {{source: "http://me:{UNSEEN}x@{camera.address}/stream"}}
+  away: {{source: "rtsp://127.0.0.1:9/stream"}}
+  elsewhere: {{source: /nowhere/clip.mp4}}
+""",
+    )
+    assert code == 1
+    assert said == {
+        "broker 127.0.0.1:9": (False, "connection refused"),
+        "camera good": (True, "320x240"),
+        "camera wrong": (False, "wrong password"),
+        "camera away": (False, "not reachable: connection refused"),
+        "camera elsewhere": (None, "its path is not on this machine; it is one of the camera's edge"),
+    }
+
+
+def test_when_all_that_can_be_tried_is_there_it_ends_well(camera, tmp_path):
+    code, said = check(tmp_path, f"cameras: {{front: {{source: 'http://{LOGIN}@{camera.address}/picture'}}}}")
+    assert (code, said["camera front"]) == (0, (True, "320x240"))
