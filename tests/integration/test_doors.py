@@ -231,9 +231,8 @@ async def test_a_plan_that_cannot_be_carried_out_is_refused_and_the_one_before_g
         await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")
         await witness.until("the camera's end", lambda: witness.ended("front"))
         assert witness.stats["front"].counts.published == 3
-        ignored = [line for line in cluster.log("edge-1").splitlines() if "message ignored" in line]
-        assert len(ignored) == 4
-        assert "tile 4: 0 inputs; all must have as many, and at least one" in ignored[0]
+        (ignored,) = [line for line in cluster.log("edge-1").splitlines() if "message ignored" in line]  # one a minute
+        assert "tile 4: 0 inputs; all must have as many, and at least one" in ignored
 
 
 async def test_a_newer_plan_is_followed_at_once_whatever_holds_up_the_one_before(tmp_path):
