@@ -1,4 +1,4 @@
-"""What `deepthings detect` and `verify` say of input that cannot be."""
+"""What commands say of input that cannot be, before they start anything."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ BAD = [
     (("verify", "--cut", "conv_99"), 1, "has no layer 'conv_99'"),
     (("verify", "--cut", "concat_44"), 1, "cut behind all of them together (concat_44,concat_28"),
     (("verify", "--cut", "scores_8"), 1, "cut"),
+    (("demo", "--source", "gopher://camera/1"), 2, "is not supported; write file://"),
+    (("camera", "--name", "Front Door", "--edge", "127.0.0.1:9", "--source", "."), 2, "lower-case letters"),
+    (("camera", "--name", "front", "--edge", "nowhere", "--source", "."), 2, "is not HOST:PORT"),
+    (("edge", "--gateway", "127.0.0.1:99999"), 2, "is not HOST:PORT"),
+    (("edge", "--name", "Edge/1"), 2, "lower-case letters"),
+    (("gateway", "--model", "yolov99"), 2, "unknown model"),
 ]
 """Command, exit code, and words that the one line of the error must have."""
 
