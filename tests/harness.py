@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
+from edge.config import default_cache
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 
     from shared.plan import Plan
     from shared.topics import Topic
+
+
+START_TIMEOUT_S = 45.0
+LOOK_AGAIN_S = 0.05
+"""Between two looks at whether a port is open."""
 
 
 def cut_off(bus: Bus) -> None:
@@ -129,7 +135,7 @@ class Cluster:
     def __init__(self, processes: LocalCluster, folder: Path, cache: Path | None, faults: Path | None) -> None:
         self.processes = processes
         self.folder = folder
-        self.cache = cache or folder / "cache"
+        self.cache = cache or default_cache()
         self.faults = faults
         self.broker = processes.broker
         self.witness = Witness(processes.broker)
@@ -175,6 +181,19 @@ class Cluster:
         child.process.send_signal(number)
 
 
+async def until_listening(broker: Address, gateway: Child) -> None:
+    """Wait until connections are taken there: whoever tries before waits longer and longer between two tries."""
+    async with asyncio.timeout(START_TIMEOUT_S):
+        while gateway.process.returncode is None:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(*broker)
+                writer.close()
+                await writer.wait_closed()
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+    raise AssertionError(f"the gateway ended: {gateway.log.read_text()}")
+
+
 @contextlib.asynccontextmanager
 async def running_cluster(
     folder: Path, edges: int, *gateway_options: str, broker: Address | None = None, cache: Path | None = None,
@@ -182,19 +201,21 @@ async def running_cluster(
 ) -> AsyncIterator[Cluster]:  # fmt: skip
     """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already.
 
-    `cache` is a folder of programs that several clusters share; `faults` one with a sitecustomize.py for all processes.
+    `cache` is a folder for their programs, instead of the one that all tests share; `faults` one with a
+    sitecustomize.py for all processes.
     """
     async with LocalCluster(broker or Address(LOOPBACK, free_port()), folder / "logs") as processes:
         cluster = Cluster(processes, folder, cache, faults)
-        await cluster.start_gateway(*gateway_options)
+        gateway = await cluster.start_gateway(*gateway_options)
+        await until_listening(cluster.broker, gateway)
         watching = asyncio.create_task(cluster.witness.bus.run())
         try:
+            names = [f"edge-{number}" for number in range(1, edges + 1)]
+            for name in names:  # they load while the gateway does
+                await cluster.start_edge(name)
             await cluster.witness.until(
                 "the gateway's start", lambda: any(state.state is State.ONLINE for state in cluster.witness.bridge)
             )
-            names = [f"edge-{number}" for number in range(1, edges + 1)]
-            for name in names:
-                await cluster.start_edge(name)
             await cluster.edges_ready(*names)
             yield cluster
         finally:

@@ -22,6 +22,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiomqtt
 import pytest
 
 from gateway.demo.cluster import free_port
@@ -80,6 +81,8 @@ automation examples: !include_dir_merge_list examples
 logger:
   default: warning
 """
+
+END_OF_RETAINED = "test/end"
 
 CLIENT = "http://127.0.0.1/"
 
@@ -146,6 +149,8 @@ class HomeAssistant:
         self._python = python
         self._process: asyncio.subprocess.Process | None = None
         self._token = ""
+        self._bare: frozenset[str] = frozenset()
+        self._log_begins = 0
         self.version: tuple[int, ...] = ()
         (folder / "examples").mkdir(parents=True)
         (folder / "automations.yaml").write_text("[]\n")
@@ -155,7 +160,23 @@ class HomeAssistant:
 
     @property
     def log(self) -> str:
-        return (self.folder / "output.log").read_text()
+        """What it has said since `forget`, or since its start."""
+        return (self.folder / "output.log").read_bytes()[self._log_begins :].decode()
+
+    async def forget(self, broker: Address) -> None:
+        """Make it as it was before anything was published or automated: for the next test."""
+        for file in (self.folder / "examples").iterdir():
+            file.unlink()
+        (self.folder / "automations.yaml").write_text("[]\n")
+        await self.call("automation.reload")
+        automations = [entity for entity in await self.states() if entity.startswith("automation.")]
+        await self.ask(*({"type": "config/entity_registry/remove", "entity_id": entity} for entity in automations))
+        await forget_retained(broker)
+        await self.until("the end of all entities", self._is_bare)
+        self._log_begins = (self.folder / "output.log").stat().st_size
+
+    async def _is_bare(self) -> bool:
+        return (await self.states()).keys() <= self._bare
 
     async def start(self) -> None:
         """Start, and wait until it says that it runs."""
@@ -181,6 +202,7 @@ class HomeAssistant:
             f"config/config_entries/flow/{flow['flow_id']}", {"broker": broker.host, "port": broker.port}
         )
         assert done["type"] == "create_entry", done
+        self._bare = frozenset(await self.states())
 
     async def states(self) -> dict[str, dict[str, Any]]:
         """All entities by id: `state` and `attributes`."""
@@ -289,6 +311,22 @@ class HomeAssistant:
         form = {"client_id": CLIENT, "grant_type": "authorization_code", "code": done["result"]}
         words = self._request("/auth/token", urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded")
         return str(json.loads(words)["access_token"])
+
+
+async def forget_retained(broker: Address) -> None:
+    """Clear everything that the broker has retained, discovery first: an entity cannot read an empty state."""
+    async with aiomqtt.Client(*broker, identifier="forgetting") as client, asyncio.timeout(REQUEST_TIMEOUT_S):
+        await client.subscribe("#", qos=1)
+        await client.publish(END_OF_RETAINED, b"end", qos=1)  # comes behind all that is retained
+        retained = []
+        async for message in client.messages:
+            if str(message.topic) == END_OF_RETAINED:
+                break
+            if message.retain:
+                retained.append(str(message.topic))
+        for topic in sorted(retained, key=lambda topic: not topic.startswith("homeassistant/")):
+            await client.publish(topic, b"", retain=True)
+        await client.publish(END_OF_RETAINED, b"end", qos=1)  # whoever has this has all before
 
 
 @contextlib.asynccontextmanager

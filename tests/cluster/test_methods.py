@@ -35,12 +35,6 @@ STRIPS_BYTES = 100_000
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """A cache of programs for all clusters here: preparing those of many layers takes seconds."""
-    return tmp_path_factory.mktemp("programs")
-
-
-@pytest.fixture(scope="module")
 def expected():
     """What the whole network sees in the clip's picture of a number, in this process."""
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
@@ -103,9 +97,9 @@ async def rows_for(cluster, *edges):
         (Method.WST_S, []),
     ],
 )
-async def test_every_method_gives_the_same_detections(tmp_path, programs, expected, method, options):
+async def test_every_method_gives_the_same_detections(tmp_path, expected, method, options):
     options = "--method", method, "--verify-every", "1", *options
-    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+    async with running_cluster(tmp_path, 3, *options) as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "8", "--every-frame")
         await check_account(cluster, expected)
         counts, plan = cluster.witness.stats["front"].counts, cluster.witness.plan
@@ -120,9 +114,9 @@ async def test_every_method_gives_the_same_detections(tmp_path, programs, expect
 
 
 @pytest.mark.parametrize("method", [Method.WSH, Method.WST_S])
-async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, programs, expected, method):
+async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, expected, method):
     options = "--method", method, "--verify-every", "1", "--lease", "0.3", "--deadline", "4"
-    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+    async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
         camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
         await witness.until("work of both", lambda: all(witness.tiles(edge)[1] >= 5 for edge in ("edge-2", "edge-3")))
@@ -143,9 +137,9 @@ async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, progra
     assert sum(counts.dropped.values()) <= 3  # what was under way when the camera was stopped
 
 
-async def test_rows_follow_the_devices_that_come_and_go(tmp_path, programs, expected):
+async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
     options = "--method", "bodp", "--verify-every", "1", "--deadline", "2"
-    async with running_cluster(tmp_path, 2, *options, cache=programs) as cluster:
+    async with running_cluster(tmp_path, 2, *options) as cluster:
         witness = cluster.witness
         await rows_for(cluster, "edge-1", "edge-2")
         camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
@@ -173,12 +167,12 @@ async def test_rows_follow_the_devices_that_come_and_go(tmp_path, programs, expe
     assert counts.dropped[Outcome.REPLANNED] > 0
 
 
-async def test_strips_that_nobody_has_are_computed_again(tmp_path, programs, expected):
+async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
     faults = tmp_path / "faults"
     faults.mkdir()
     (faults / "sitecustomize.py").write_text(FORGETFUL)
     options = "--method", "ftp-wst-s", "--verify-every", "1"
-    async with running_cluster(tmp_path, 3, *options, cache=programs, faults=faults) as cluster:
+    async with running_cluster(tmp_path, 3, *options, faults=faults) as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "16", "--every-frame")
         await check_account(cluster, expected)
         counts = cluster.witness.stats["front"].counts
@@ -188,9 +182,9 @@ async def test_strips_that_nobody_has_are_computed_again(tmp_path, programs, exp
     assert not any("ran from strips" in log for log in logs)
 
 
-async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path, programs, expected):
+async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path, expected):
     options = "--method", "ftp-wst-s", "--verify-every", "1"
-    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+    async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
         camera = await cluster.start_camera("front", "edge-1", "--every-frame", "--loop")
         await witness.until("requests for strips", lambda: witness.gateway_bytes.get("tcp_strips_request"))
@@ -216,9 +210,9 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
 
 
 @pytest.mark.parametrize("policy", ["round-robin", "longest-queue"])
-async def test_an_idle_edge_steals_from_all_owners(tmp_path, programs, expected, policy):
+async def test_an_idle_edge_steals_from_all_owners(tmp_path, expected, policy):
     options = "--policy", policy, "--verify-every", "1"
-    async with running_cluster(tmp_path, 3, *options, cache=programs) as cluster:
+    async with running_cluster(tmp_path, 3, *options) as cluster:
         witness = cluster.witness
         for camera, edge in (("front", "edge-1"), ("yard", "edge-2")):
             await cluster.start_camera(camera, edge, "--frames", "15", "--every-frame")

@@ -53,11 +53,10 @@ def hosts():
 async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tmp_path, hosts):
     """The edge beside the gateway reaches the broker on loopback; thieves elsewhere must find it all the same."""
     first, second, third = hosts
-    cache = str(tmp_path / "cache")
-    listen = ("--listen", "0.0.0.0", "--cache", cache)  # noqa: S104  (hosts that only this test reaches)
+    listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
     async with LocalCluster(BROKER, tmp_path / "logs") as cluster:
         witness = Witness(BROKER)
-        await cluster.start("gateway", "gateway", *listen[:2], "--verify-every", "1", host=first)
+        await cluster.start("gateway", "gateway", *listen, "--verify-every", "1", host=first)
         watching = asyncio.create_task(witness.bus.run())
         try:
             await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)
@@ -90,7 +89,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
     first, second, third = hosts
     ip("-n", third[-1], "address", "add", "10.99.0.1/24", "dev", "lo")  # as a bridge of Docker's has one
     (tmp_path / "broker.conf").write_text("user root\nlistener 1883 0.0.0.0\nallow_anonymous true\n")
-    cache, everywhere = ("--cache", str(tmp_path / "cache")), ("--listen", "0.0.0.0")  # noqa: S104
+    everywhere = ("--listen", "0.0.0.0")  # noqa: S104
     mosquitto = (find_mosquitto(), "-c", str(tmp_path / "broker.conf"))
     broker = await asyncio.create_subprocess_exec(*first, *mosquitto, stderr=asyncio.subprocess.DEVNULL)
     try:
@@ -99,9 +98,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
             watching = asyncio.create_task(witness.bus.run())
 
             async def start(name, host, *options):
-                return await cluster.start(
-                    name, "edge", "--name", name, "--gateway", BROKER.host, *cache, *options, host=host
-                )
+                return await cluster.start(name, "edge", "--name", name, "--gateway", BROKER.host, *options, host=host)
 
             def said(*words):
                 return any(all(word in problem for word in words) for problem in witness.problems)
@@ -115,9 +112,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
                 await witness.until(
                     "an address of no use", lambda: said("cannot reach edge shed at 10.99.0.1", "no route", "--listen")
                 )
-                clone = await cluster.start(
-                    "clone", "edge", "--name", "attic", "--gateway", BROKER.host, *cache, host=third
-                )
+                clone = await cluster.start("clone", "edge", "--name", "attic", "--gateway", BROKER.host, host=third)
                 assert await asyncio.wait_for(clone.process.wait(), 20) == 1
                 await witness.until(
                     "two of one name", lambda: said("two edges are called attic", "10.77.3.3", "--name")

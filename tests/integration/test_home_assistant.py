@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
@@ -20,7 +21,10 @@ from shared.observations import EventType, ObjectEvent, Trigger
 from tests.home_assistant import installed, running_home_assistant
 from tests.spoken_gateway import BOX, BOX_REL, JPEG, NODES, complaints, home_of, online, speaking, supported
 
-pytestmark = pytest.mark.timeout(1500)  # it is installed on first use; after that each test takes some seconds
+pytestmark = [
+    pytest.mark.timeout(1500),  # it is installed on first use; after that each test takes some seconds
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/home/automations.yaml"
 DOOR = "binary_sensor.front_door_person_occupancy"
@@ -31,14 +35,29 @@ def python():
     return installed()
 
 
-@pytest.fixture
-async def house(python, tmp_path):
-    """A broker, a Home Assistant set up with it, and a gateway that speaks to it."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(python, tmp_path_factory):
+    """A broker, and a Home Assistant set up with it: it starts slowly, so tests share it that do not stop it."""
     broker = Address(LOOPBACK, free_port())
-    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
+    async with own_broker(broker), running_home_assistant(python, tmp_path_factory.mktemp("home") / "home") as home:
         await home.set_up_mqtt(broker)
-        async with speaking(broker, tmp_path / "announced.json", supported(home, home_of())) as spoken:
-            yield home, spoken
+        yield broker, home
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bare(shared):
+    """The same, where nothing was published yet."""
+    broker, home = shared
+    yield broker, home
+    await home.forget(broker)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(bare, tmp_path):
+    """A Home Assistant, and a gateway that speaks to it."""
+    broker, home = bare
+    async with speaking(broker, tmp_path / "announced.json", supported(home, home_of())) as spoken:
+        yield home, spoken
 
 
 async def test_all_devices_and_entities_appear_with_their_states(house):
@@ -195,38 +214,36 @@ async def test_device_triggers_start_automations(house):
     assert [payload for payload in heard if payload != "left try"] == ["in_yard 2", "left 3"]
 
 
-async def test_the_example_automations_work_as_they_are(python, tmp_path):
-    broker = Address(LOOPBACK, free_port())
-    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
-        await home.set_up_mqtt(broker)
-        await home.load_automations(EXAMPLES)
-        door = {"source": "test://", "zones": {"porch": {"coordinates": ((0, 0), (1, 0), (1, 1))}}}
-        configuration = supported(home, home_of(cameras={"front_door": door}))
-        async with speaking(broker, tmp_path / "announced.json", configuration) as spoken:
-            states = await home.until_states(binary_sensor__front_door_person_occupancy="off")
-            ours = {entity for entity in states if not entity.startswith("automation.")}
-            domains = "binary_sensor|sensor|switch|image|camera|event"
-            named = set(re.findall(rf"\b((?:{domains})\.[a-z0-9_]*[a-z0-9])(?![a-z0-9_])", EXAMPLES.read_text()))
-            assert named
-            assert named <= ours
-            automations = {each: states[each] for each in states if each.startswith("automation.")}
-            assert len(automations) == EXAMPLES.read_text().count("\n- id: ")
-            assert {each["state"] for each in automations.values()} == {"on"}
+async def test_the_example_automations_work_as_they_are(bare, tmp_path):
+    broker, home = bare
+    await home.load_automations(EXAMPLES)
+    door = {"source": "test://", "zones": {"porch": {"coordinates": ((0, 0), (1, 0), (1, 1))}}}
+    configuration = supported(home, home_of(cameras={"front_door": door}))
+    async with speaking(broker, tmp_path / "announced.json", configuration) as spoken:
+        states = await home.until_states(binary_sensor__front_door_person_occupancy="off")
+        ours = {entity for entity in states if not entity.startswith("automation.")}
+        domains = "binary_sensor|sensor|switch|image|camera|event"
+        named = set(re.findall(rf"\b((?:{domains})\.[a-z0-9_]*[a-z0-9])(?![a-z0-9_])", EXAMPLES.read_text()))
+        assert named
+        assert named <= ours
+        automations = {each: states[each] for each in states if each.startswith("automation.")}
+        assert len(automations) == EXAMPLES.read_text().count("\n- id: ")
+        assert {each["state"] for each in automations.values()} == {"on"}
 
-            async def triggered():
-                trigger = Trigger(name="person_appeared", camera="front_door", label="person", id="1", at=time.time())
-                await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
-                told = await home.states()
-                return told["automation.someone_is_at_the_front_door"]["attributes"]["last_triggered"]
+        async def triggered():
+            trigger = Trigger(name="person_appeared", camera="front_door", label="person", id="1", at=time.time())
+            await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
+            told = await home.states()
+            return told["automation.someone_is_at_the_front_door"]["attributes"]["last_triggered"]
 
-            triggers = {"person_appeared", "person_in_porch"}
-            assert set(re.findall(r"payload: (\w+)", EXAMPLES.read_text())) == triggers
+        triggers = {"person_appeared", "person_in_porch"}
+        assert set(re.findall(r"payload: (\w+)", EXAMPLES.read_text())) == triggers
 
-            await home.until("the notification", triggered)
-            await home.call("automation.trigger", entity_id="automation.detect_while_nobody_is_at_home")
-            topic, payload = await asyncio.wait_for(spoken.commands.get(), 10)
-            assert (topic, payload) == ("deepthings/cameras/front_door/detect/set", "ON")
-        assert not [line for line in complaints(home) if "automation" in line]
+        await home.until("the notification", triggered)
+        await home.call("automation.trigger", entity_id="automation.detect_while_nobody_is_at_home")
+        topic, payload = await asyncio.wait_for(spoken.commands.get(), 10)
+        assert (topic, payload) == ("deepthings/cameras/front_door/detect/set", "ON")
+    assert not [line for line in complaints(home) if "automation" in line]
 
 
 async def test_what_is_away_is_shown_as_away(house):
@@ -295,21 +312,19 @@ async def test_what_is_removed_disappears(house):
     assert {each["type"] for each in offered if each["domain"] == "mqtt"} == {"appeared", "left"}
 
 
-async def test_a_camera_that_went_while_the_gateway_was_away_disappears(python, tmp_path):
-    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
-    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
-        await home.set_up_mqtt(broker)
-        configuration = supported(home, home_of())
-        async with speaking(broker, path, configuration):
-            await home.until_states(binary_sensor__garage_car_occupancy="off")
-        less = configuration.model_copy(update={"cameras": {"front_door": configuration.cameras["front_door"]}})
-        async with speaking(broker, path, less) as spoken:
-            spoken.nodes = Nodes(nodes={"pi-1": NODES.nodes["pi-1"]})
-            await home.until_states(
-                binary_sensor__garage_car_occupancy=None,
-                binary_sensor__front_door_person_occupancy="off",
-                sensor__deepthings_pi_2_state="offline",  # it may come back yet
-            )
+async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tmp_path):
+    (broker, home), path = bare, tmp_path / "announced.json"
+    configuration = supported(home, home_of())
+    async with speaking(broker, path, configuration):
+        await home.until_states(binary_sensor__garage_car_occupancy="off")
+    less = configuration.model_copy(update={"cameras": {"front_door": configuration.cameras["front_door"]}})
+    async with speaking(broker, path, less) as spoken:
+        spoken.nodes = Nodes(nodes={"pi-1": NODES.nodes["pi-1"]})
+        await home.until_states(
+            binary_sensor__garage_car_occupancy=None,
+            binary_sensor__front_door_person_occupancy="off",
+            sensor__deepthings_pi_2_state="offline",  # it may come back yet
+        )
 
 
 async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_is_back(python, tmp_path):

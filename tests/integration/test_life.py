@@ -96,7 +96,7 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
 
 
 async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):
-    async with running_cluster(tmp_path, 1) as cluster:
+    async with running_cluster(tmp_path, 1, cache=tmp_path / "cache") as cluster:
         assert "fetched from" in cluster.log("edge-1")
         (kept,) = (tmp_path / "cache").glob("*.onnx")
         assert kept.name == f"{cluster.witness.plan.stages[0].program.sha256}.onnx"

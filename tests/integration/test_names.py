@@ -154,9 +154,7 @@ async def test_a_clone_ends_with_a_sentence_and_an_edge_that_was_frozen_gives_wa
     """As on two devices: the clone says who has the name, health says so too, and the frozen one is replaced."""
     async with running_cluster(tmp_path, 1) as cluster:
         witness, edge = cluster.witness, cluster.edges["edge-1"]
-        clone = await cluster.processes.start(
-            "clone", "edge", "--gateway", str(cluster.broker), "--name", "edge-1", "--cache", str(cluster.cache)
-        )
+        clone = await cluster.processes.start("clone", "edge", "--gateway", str(cluster.broker), "--name", "edge-1")
         assert await asyncio.wait_for(clone.process.wait(), 20) == 1
         errors = [line for line in cluster.log("clone").splitlines() if line.startswith("Error: ")]
         assert len(errors) == 1
@@ -166,9 +164,7 @@ async def test_a_clone_ends_with_a_sentence_and_an_edge_that_was_frozen_gives_wa
             "the problem", lambda: any("two edges are called edge-1" in said for said in witness.problems)
         )
         edge.process.send_signal(signal.SIGSTOP)
-        second = await cluster.processes.start(
-            "second", "edge", "--gateway", str(cluster.broker), "--name", "edge-1", "--cache", str(cluster.cache)
-        )
+        second = await cluster.processes.start("second", "edge", "--gateway", str(cluster.broker), "--name", "edge-1")
         await witness.until("the second", lambda: "plan" in cluster.log("second") and witness.ready("edge-1"))
         edge.process.send_signal(signal.SIGCONT)
         assert await asyncio.wait_for(edge.process.wait(), 20) == 1

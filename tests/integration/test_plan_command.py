@@ -31,20 +31,3 @@ def test_plan_draws_the_tiles_over_a_frame(grid, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Measured" not in done.stdout
     assert cv2.imread(str(tmp_path / "plan.png")).shape == (1060, 1600, 3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "reason"),
-    [
-        (["--cut", "nowhere"], 1, "has no layer 'nowhere' to cut behind"),
-        (["--grid", "60x60"], 2, "grid 60x60 is larger than the map it divides (52x52 cells)"),
-        (["--png", "plan.doc"], 1, "is no picture file name; end it in .png or .jpg"),
-        (["--image", "somewhere.jpg"], 2, "--png"),
-        (["--model", "nothing.onnx"], 1, "cannot be read: No such file"),
-    ],
-)
-def test_what_cannot_be_planned_is_refused_in_one_line(arguments, code, reason, tmp_path):
-    done = run("plan", "--quick", *arguments, cwd=tmp_path)
-    assert done.returncode == code
-    (line,) = done.stderr.splitlines()
-    assert reason in line

@@ -88,9 +88,9 @@ def bad_inputs(folder, int8):
     ]
 
 
-def test_bad_input_is_one_line_that_says_what_to_do(tmp_path, int8):
+def test_bad_input_is_one_line_that_says_what_to_do(deepthings, tmp_path, int8):
     for arguments, code, words in bad_inputs(tmp_path, int8[0]):
-        done = run("quantize", *arguments, timeout_s=30, cwd=tmp_path)
+        done = deepthings("quantize", *arguments)
         errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
         assert done.returncode == code, (arguments, done.stderr)
         assert len(errors) == 1, (arguments, done.stderr)

@@ -120,6 +120,7 @@ def scopes(monkeypatch):
     monkeypatch.setattr(commands, "settings", remember)
     monkeypatch.setattr(commands, "find_mosquitto", lambda: "mosquitto")
     monkeypatch.setattr(commands, "why_not", lambda _: "no root")
+    monkeypatch.setattr(commands, "draw_all", lambda *_: [])  # figures take a second, and have their own tests
     monkeypatch.setattr(commands, "_calculate", calculated)
     monkeypatch.setattr(
         commands, "_measure", lambda campaign, wanted, _: campaign.measurements.extend(map(plausible, wanted))

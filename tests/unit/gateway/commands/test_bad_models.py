@@ -10,7 +10,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.commands import run
 from tests.darknet_files import yolov3_tiny
 from tests.networks import Builder
 
@@ -103,10 +102,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("make", "reason"), BAD, ids=[make.__name__ for make, _ in BAD])
-def test_a_bad_model_is_refused_in_one_line(make, reason, tmp_path):
+def test_a_bad_model_is_refused_in_one_line(make, reason, deepthings, tmp_path):
     make(tmp_path)
     (tmp_path / "picture.png").write_bytes(_picture())
-    done = run("detect", "--model", "bad.onnx", "picture.png", cwd=tmp_path)
+    done = deepthings("detect", "--model", "bad.onnx", "picture.png")
     assert done.returncode in {1, 2}
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -114,31 +113,31 @@ def test_a_bad_model_is_refused_in_one_line(make, reason, tmp_path):
     assert re.search(reason, line), line
 
 
-def test_a_cut_that_cannot_be_names_the_layer_and_the_deepest_cut_that_can(tmp_path):
+def test_a_cut_that_cannot_be_names_the_layer_and_the_deepest_cut_that_can(deepthings, tmp_path):
     build = Builder(32, 32)
     conv = build.conv("image", 8, 3, name="conv")
     build.conv(build.layer("GlobalAveragePool", conv, name="squeeze"), 4, 1, name="last")
     onnx.save(exported(build, "last"), tmp_path / "bad.onnx")
-    done = run("verify", "--model", "bad.onnx", "--cut", "last", cwd=tmp_path)
+    done = deepthings("verify", "--model", "bad.onnx", "--cut", "last")
     (line,) = done.stderr.splitlines()
     assert "layer squeeze (GlobalAveragePool) cannot be computed tile by tile" in line
     assert "the deepest cut that can be is conv" in line
 
 
-def test_weights_that_broke_off_are_refused_with_layer_and_bytes(tmp_path):
+def test_weights_that_broke_off_are_refused_with_layer_and_bytes(deepthings, tmp_path):
     files = yolov3_tiny(tmp_path, size=(96, 96), width=1 / 8, classes=6)
     whole = files.weights.read_bytes()
     files.weights.write_bytes(whole[:-100])
-    done = run("verify", "--model", str(files.cfg))
+    done = deepthings("verify", "--model", str(files.cfg))
     (line,) = done.stderr.splitlines()
     assert "layer" in line
     assert "bytes" in line
 
 
-def test_a_cfg_without_weights_is_refused_by_the_name_of_the_file_that_is_missing(tmp_path):
+def test_a_cfg_without_weights_is_refused_by_the_name_of_the_file_that_is_missing(deepthings, tmp_path):
     files = yolov3_tiny(tmp_path, size=(96, 96), width=1 / 8, classes=6)
     files.weights.unlink()
-    done = run("verify", "--model", str(files.cfg))
+    done = deepthings("verify", "--model", str(files.cfg))
     (line,) = done.stderr.splitlines()
     assert files.weights.name in line
 
