@@ -68,7 +68,7 @@ def read_picture(path: Path) -> Pixels:
     """Return one picture, uint8 BGR (H, W, 3). Raises SourceError when it is not there, no picture, or too large."""
     data = _read_file(path)
     if not is_whole(data):
-        raise NoPictureError(f"picture {path} cannot be decoded: it is not whole, as while it is being written")
+        raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or not written to its end yet")
     try:
         return decode_picture(data)
     except NoPictureError:

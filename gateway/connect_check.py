@@ -16,8 +16,8 @@ from camera_sources.opening import open_source
 from camera_sources.redaction import Secrets
 from camera_sources.schemes import scheme_of
 from gateway.configuration.urls import not_installed_here
+from shared.broker_reasons import broker_reason
 from shared.errors import DeepThingsError
-from shared.reasons import broker_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,10 +6,10 @@ import pytest
 
 BAD = [
     (("detect", "nowhere.png"), 1, "nowhere.png does not exist"),
-    (("detect", "notes.txt"), 1, "broken, or no picture"),
-    (("detect", "notes.png"), 1, "broken, or no picture"),
+    (("detect", "notes.txt"), 1, "it is broken"),
+    (("detect", "notes.png"), 1, "it is broken"),
     (("detect", "notes.png", "--model", "yolov99"), 2, "unknown model 'yolov99'"),
-    (("verify", "--model", "nothing.onnx"), 1, "cannot be read: No such file"),
+    (("verify", "--model", "nothing.onnx"), 1, "cannot be read: no such file"),
     (("verify", "--model", "notes.onnx"), 1, "is not a"),
     (("verify", "--grid", "53x1"), 2, "larger than the map it divides (52x52 cells); choose at most 52x52"),
     (("verify", "--grid", "3by3"), 2, "write for example 3x3"),
