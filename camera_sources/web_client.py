@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -127,9 +128,7 @@ class WebClient:
         connection = self._connect()
         headers = {"User-Agent": "deepthings", "Accept": "multipart/x-mixed-replace, image/*;q=0.9, */*;q=0.1"}
         if "%" in self._locator.host:  # the zone of an IPv6 address means nothing to others (RFC 6874, section 4)
-            headers["Host"] = (
-                self._locator.authority.partition("%")[0] + "]" + self._locator.authority.partition("]")[2]
-            )
+            headers["Host"] = re.sub(r"%[^\]]*", "", self._locator.authority)
         answer = self._authorization.header("GET", self._locator.target)
         if answer is not None:
             headers["Authorization"] = answer
