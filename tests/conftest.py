@@ -37,12 +37,13 @@ def deepthings(monkeypatch, capfd, tmp_path):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["deepthings", *arguments])
-        interrupt = signal.getsignal(signal.SIGINT)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             with pytest.raises(SystemExit) as ended:
                 main()
         finally:
-            signal.signal(signal.SIGINT, interrupt)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         said = capfd.readouterr()
         return subprocess.CompletedProcess(arguments, ended.value.code, said.out, said.err)
 
