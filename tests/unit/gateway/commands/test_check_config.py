@@ -148,5 +148,7 @@ def test_the_commands_of_the_page_work(check):
     lines = re.findall(r"^\$ deepthings check-config (.*)$", (DOCS / "configuration.md").read_text(), re.MULTILINE)
     assert lines
     for line in lines:
+        if "--connect" in line:
+            continue  # that tries brokers and cameras: tests/integration/test_check_config_connect.py
         code, out, _ = check(*shlex.split(line))
         assert (code, bool(out)) == (0, True)
