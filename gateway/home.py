@@ -91,6 +91,7 @@ class Home:
         self._stale_due = True
         bus.on_retained(self._on_retained)
         self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell, self._occupied)
+        self._cameras.keep_settings_of(self._retained.by_hand)
         frigate = configuration.frigate_compat
         self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
         self._observer = Observer(

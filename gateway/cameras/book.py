@@ -182,6 +182,10 @@ class Cameras:
             return None
         return camera.settings
 
+    def keep_settings_of(self, by_hand: Collection[str]) -> None:
+        """Forget what was set of cameras that left the file while the gateway was away, but of those by hand."""
+        self._overrides.keep_only({*self._configuration.cameras, *by_hand})
+
     async def run(self) -> None:
         """Look after cameras until cancelled."""
         while True:

@@ -11,6 +11,7 @@ from gateway.state_file import StateFile
 from shared.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 FILE = "cameras.json"
@@ -42,6 +43,11 @@ class OverridesFile:
     def of(self, camera: str) -> Overrides:
         """Return what was set of a camera."""
         return self._cameras.get(camera, Overrides())
+
+    def keep_only(self, cameras: Collection[str]) -> None:
+        """Forget what was set of other cameras than these."""
+        for camera in self._cameras.keys() - set(cameras):
+            self.set(camera, Overrides())
 
     def set(self, camera: str, overrides: Overrides) -> None:
         """Keep it; where it cannot be written, in memory only."""

@@ -30,9 +30,10 @@ SCORES_KEPT, FEWEST_SCORES = 10, 3
 TENTATIVE_S = 1.0
 """How long something seen less than three times may be out of sight: mistakes of the detector must not pile up."""
 
-FEWEST_MISSED, FEWEST_MISSED_AT_REST = 2, 3
+FEWEST_MISSED, FEWEST_MISSED_AT_REST = 2, 5
 """Frames in a row that must miss an object before it ends, however long that takes: one frame is no proof that it is
-gone. A parked car hardly leaves without a frame that shows it move, so of what is at rest one more is asked for."""
+gone. A parked car hardly leaves without frames that show it move, and a detector may miss it in every fifth frame of
+a still scene, of which few come: so of what is at rest more are asked for."""
 
 ROUNDING_S = 1e-3
 """Times are differences of seconds since 1970, which a float holds to less than a microsecond."""

@@ -258,6 +258,19 @@ async def test_a_camera_that_left_the_file_while_the_gateway_was_away_is_none_th
     assert not [where for where in after.bus.retained if "door" in where]
 
 
+async def test_what_was_set_of_a_camera_that_left_the_file_meanwhile_does_not_come_back_with_its_name(tmp_path):
+    before = House(tmp_path)
+    await before.hear("by-hand")
+    for camera in ("door", "by-hand"):
+        await before.bus.hear_plain(topics.CAMERA_SET, b"0.9", camera, "threshold")
+    await before.home.farewell()
+    between = House(tmp_path, cameras=("yard",))
+    await between.home.farewell()
+    after = House(tmp_path)
+    assert after.home._cameras.effective("door").threshold is None
+    assert after.home._cameras.effective("by-hand").threshold == 0.9
+
+
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
     before = House(tmp_path)
     await before.hear("by-hand")
