@@ -66,6 +66,7 @@ async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
 async def test_a_restart_is_a_new_process_at_once():
     async with desk() as edge:
         edge.supervisor.assign({"front": assigned(PATTERN)})
+        await edge.until_online()
         await edge.until_more(1)
         before = agents()["front"][0]
         edge.supervisor.restart("front")
