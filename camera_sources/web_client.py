@@ -16,7 +16,7 @@ from camera_sources.authorization import Authorization
 from camera_sources.locator import Locator
 from camera_sources.source import OPENING_S, WrongPasswordError
 from shared.errors import ConfigurationError, SourceError
-from shared.reasons import reason
+from shared.network_reasons import network_reason
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -202,6 +202,4 @@ def trusting() -> ssl.SSLContext:
 
 def why_not_reachable(error: OSError) -> str:
     """Return it in words: without the address, which the reader knows and which may hold a password."""
-    if isinstance(error, ssl.SSLError):
-        return f"not reachable: TLS failed ({error.reason or 'unknown reason'})"
-    return f"not reachable: {reason(error)}"
+    return f"not reachable: {network_reason(error)}"

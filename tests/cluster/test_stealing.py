@@ -58,8 +58,9 @@ async def test_a_frame_of_real_time_is_superseded_rather_than_late_when_the_clus
     async with running_cluster(tmp_path, 1, "--grid", "6x6") as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "60", "--fps", "200")
         await cluster.witness.until("the camera's end", lambda: cluster.witness.ended("front"))
-        counts = cluster.witness.stats["front"].counts
-    assert counts.captured == 60
+        stats = cluster.witness.stats["front"]
+    counts = stats.counts
+    assert (stats.reason, counts.captured) == ("ended", 60)
     assert set(counts.dropped) == {Outcome.SUPERSEDED}
     assert counts.dropped[Outcome.SUPERSEDED] > 0
     assert counts.under_way == 0

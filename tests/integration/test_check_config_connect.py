@@ -9,6 +9,8 @@ import pytest
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run
 
+REFUSED = "connection refused (nothing listens there: is it running, and is the port right?)"
+
 
 def check(folder, text):
     file = folder / "deepthings.yaml"
@@ -39,10 +41,10 @@ cameras:
     )
     assert code == 1
     assert said == {
-        "broker 127.0.0.1:9": (False, "connection refused"),
+        "broker 127.0.0.1:9": (False, REFUSED),
         "camera good": (True, "320x240"),
         "camera wrong": (False, "wrong password"),
-        "camera away": (False, "not reachable: connection refused"),
+        "camera away": (False, f"not reachable: {REFUSED}"),
         "camera elsewhere": (None, "its path is not on this machine; it is one of the camera's edge"),
     }
 
