@@ -47,38 +47,25 @@ def write_plan(
 ) -> Plan:
     """Return the plan as edges read it. Raises ConfigurationError when no edge would take it."""
     try:
-        return _write_plan(method, network, preprocessing, stages, programs, epoch, gateway, terms)
+        return Plan(
+            epoch=epoch,
+            method=method,
+            model=network.name,
+            input=network.input_size,
+            preprocessing=preprocessing,
+            cut=stages[-1].cut,
+            stages=tuple(_stage_plan(network, *pair) for pair in zip(stages, programs, strict=True)),
+            distribution=method.distribution,
+            pixels=terms.pixels,
+            gateway_host=gateway.host,
+            gateway_port=gateway.port,
+            lease_s=terms.lease_s,
+            deadline_s=terms.deadline_s,
+        )
     except ValidationError as error:
         raise ConfigurationError(
             f"model {network.name} cannot be planned so: {error.errors()[0]['msg']}; try a finer --grid"
         ) from error
-
-
-def _write_plan(
-    method: Method,
-    network: Network,
-    preprocessing: Preprocessing,
-    stages: Sequence[Stage],
-    programs: Sequence[ProgramRef],
-    epoch: int,
-    gateway: Address,
-    terms: Terms,
-) -> Plan:
-    return Plan(
-        epoch=epoch,
-        method=method,
-        model=network.name,
-        input=network.input_size,
-        preprocessing=preprocessing,
-        cut=stages[-1].cut,
-        stages=tuple(_stage_plan(network, *pair) for pair in zip(stages, programs, strict=True)),
-        distribution=method.distribution,
-        pixels=terms.pixels,
-        gateway_host=gateway.host,
-        gateway_port=gateway.port,
-        lease_s=terms.lease_s,
-        deadline_s=terms.deadline_s,
-    )
 
 
 def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePlan:
