@@ -27,6 +27,17 @@ def _state_and_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _signals():
+    """Processes of tests hear signals although whoever runs the tests (nohup, a shell's background) ignores them.
+
+    What is ignored stays so in all that a process starts; what it has a handler for, even an idle one, does not.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 @pytest.fixture
 def deepthings(monkeypatch, capfd, tmp_path):
     """Runs the console script in this process and the test's folder; returns its exit code and what it printed.
