@@ -1,7 +1,9 @@
-"""What OpenCV has grabbed."""
+"""Opening what FFmpeg inside OpenCV decodes, and what was grabbed of it."""
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING, cast
 
 import cv2
@@ -10,7 +12,33 @@ from camera_sources.decoding import scale_for
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from shared.letterbox import Pixels
+
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")
+"""Whoever has set them wants these instead of ours."""
+
+_opening = threading.Lock()
+
+
+def open_with_ffmpeg(
+    location: str, options: Mapping[str, str] | None = None, limits: Sequence[int] = ()
+) -> cv2.VideoCapture:
+    """Return a capture, opened or not. `limits` are pairs of an OpenCV property and its value.
+
+    FFmpeg reads its `options` from the environment: they are there for this opening alone, since a recording that is
+    opened with those of a live stream loses most of its pictures, and since child processes inherit them.
+    """
+    with _opening:
+        if options and not USERS_OPTIONS:
+            os.environ[OPTIONS_VARIABLE] = "|".join(f"{name};{value}" for name, value in options.items())
+        try:
+            return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
+        finally:
+            if not USERS_OPTIONS:
+                os.environ.pop(OPTIONS_VARIABLE, None)
 
 
 def refuse_too_large(capture: cv2.VideoCapture) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import cv2
 
-from camera_sources.capture import refuse_too_large, retrieve
+from camera_sources.capture import open_with_ffmpeg, refuse_too_large, retrieve
 from camera_sources.lag import LATE_S, Lag
 from camera_sources.locator import Locator
 from camera_sources.rtsp_inquiry import INQUIRY_S, PORTS, admitted, why_no_stream
@@ -27,17 +26,13 @@ CAPTURE_OPTIONS = {
     "analyzeduration": "500000",  # microseconds
     "fflags": "nobuffer",
 }
-"""For FFmpeg, which reads them from the environment at every opening."""
+"""For FFmpeg."""
 
 TRANSPORTS = {
     "auto": {"rtsp_flags": "prefer_tcp"},  # UDP if the camera refuses it; lost packets of UDP are torn pictures
     "tcp": {"rtsp_transport": "tcp"},
     "udp": {"rtsp_transport": "udp"},
 }
-
-OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")
-"""Who has set them, wants his own instead of ours."""
 
 LATE_READ = 0.9
 """A read that took this part of its time-out has run into it: what it returns all the same is old."""
@@ -94,15 +89,13 @@ class RtspCamera(LiveSource):
         return unread is None or unread >= UNREAD_BYTES or self._transport == "udp"
 
     def _open(self) -> cv2.VideoCapture:
-        if not USERS_OPTIONS:
-            options = {**CAPTURE_OPTIONS, **TRANSPORTS[self._transport]}
-            os.environ[OPTIONS_VARIABLE] = "|".join(f"{name};{value}" for name, value in options.items())
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPENING_S * 1e3),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._silence_s * 1e3),
         ]  # fmt: skip
         with admitted(self._locator, OPENING_S) or nullcontext() as inquiry:
-            capture = cv2.VideoCapture(self._locator.full, cv2.CAP_FFMPEG, limits)
+            options = {**CAPTURE_OPTIONS, **TRANSPORTS[self._transport]}
+            capture = open_with_ffmpeg(self._locator.full, options, limits)
             if not capture.isOpened():
                 capture.release()
                 raise SourceError(why_no_stream(self._locator, self._transport, inquiry))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from camera_sources.capture import refuse_too_large
+from camera_sources.capture import open_with_ffmpeg, refuse_too_large
 from camera_sources.source import Source
 from shared.errors import SourceError
 
@@ -49,7 +49,7 @@ class VideoFile(Source):
             capture.release()
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        capture = open_with_ffmpeg(str(self._path))
         if not capture.isOpened():
             raise SourceError(f"video {self._path} cannot be decoded: it is broken, or no video")
         refuse_too_large(capture)
