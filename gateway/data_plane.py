@@ -82,7 +82,7 @@ class DataPlane:
             self._strips.put(result.info.frame, (result.tile, reader), [array.copy()])
 
     def kept_strips(self, frame: str, giver: int) -> tuple[int, ...]:
-        """For whom a tile's strips are kept."""
+        """Return the tiles for which a tile's strips are kept."""
         return tuple(reader for tile, reader in self._strips.keys(frame) if tile == giver)
 
     def drop(self, frame: str) -> None:
@@ -113,7 +113,7 @@ class DataPlane:
             await connection.send(Absent(reason="the plan has no such program"))
 
     async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
-        """What is here of them; a request of another plan finds nothing."""
+        """Send those that are kept; a request of another plan gets none."""
         same = request.epoch == self._epoch
         kept = {giver: self._strips.get(request.frame, (giver, request.reader)) for giver in request.givers if same}
         found = {giver: arrays for giver, arrays in kept.items() if arrays is not None}

@@ -190,7 +190,7 @@ class Difference:
 
     @property
     def exact(self) -> bool:
-        """Whether it is no more than another order of summation makes."""
+        """Return whether the difference is no more than another order of summation makes."""
         return self.max_abs_diff <= max(TOLERANCE * self.map_std, ROUNDING * self.map_max, SMALLEST)
 
 
