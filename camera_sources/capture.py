@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, cast
 
 import cv2
@@ -12,7 +13,7 @@ from camera_sources.decoding import scale_for
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shared.letterbox import Pixels
 
@@ -20,7 +21,35 @@ OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")
 """Whoever has set them wants these instead of ours."""
 
-_opening = threading.Lock()
+
+class _Environment:
+    """FFmpeg's options: openings with the same ones go on at once, one with others waits for these."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._options = ""
+        self._openings = 0
+
+    @contextmanager
+    def holding(self, options: str) -> Iterator[None]:
+        """Have the environment hold these options, none if empty."""
+        with self._turn:
+            self._turn.wait_for(lambda: not self._openings or self._options == options)
+            self._options = options
+            self._openings += 1
+            if options:
+                os.environ[OPTIONS_VARIABLE] = options
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._openings -= 1
+                if not self._openings:
+                    os.environ.pop(OPTIONS_VARIABLE, None)
+                    self._turn.notify_all()
+
+
+_environment = _Environment()
 
 
 def open_with_ffmpeg(
@@ -31,14 +60,9 @@ def open_with_ffmpeg(
     FFmpeg reads its `options` from the environment: they are there for this opening alone, since a recording that is
     opened with those of a live stream loses most of its pictures, and since child processes inherit them.
     """
-    with _opening:
-        if options and not USERS_OPTIONS:
-            os.environ[OPTIONS_VARIABLE] = "|".join(f"{name};{value}" for name, value in options.items())
-        try:
-            return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
-        finally:
-            if not USERS_OPTIONS:
-                os.environ.pop(OPTIONS_VARIABLE, None)
+    ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
+    with nullcontext() if USERS_OPTIONS else _environment.holding(ours):
+        return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
 
 
 def refuse_too_large(capture: cv2.VideoCapture) -> None:
