@@ -37,6 +37,8 @@ class Health:
         self._stale_after_s = stale_after_s
         self._lock = threading.Lock()
         self._recent: deque[float] = deque(maxlen=RECENT)
+        self._good_at: float | None = None
+        self._undecodable = False
         self._size = (0, 0)
         self._reason = CONNECTING
         self._remarks: dict[str, str] = {}
@@ -55,18 +57,22 @@ class Health:
             if self._recent and now - self._recent[-1] > self._stale_after_s:
                 self._recent.clear()  # the pause says nothing about the rate
             self._recent.append(now)
+            if size is None and self._undecodable:
+                return  # nobody looked at this one, and the one before was none
+            self._good_at, self._undecodable = now, False
             self._size = size or self._size
             self._reason, self._failed, self._lost = "", False, False
 
     def broken(self, reason: str) -> None:
-        """What came was no picture; should none follow, that is why."""
+        """What came was no picture; should none follow that can be decoded, that is why."""
         with self._lock:
+            self._undecodable = True
             self._reason = reason[:REASON_CAP]
 
     def failed(self, reason: str) -> None:
         """The source failed and will be opened again. One that worked counts as online until that fails, too."""
         with self._lock:
-            self._lost = self._failed or not self._recent
+            self._lost = self._failed or self._good_at is None
             self._failed = True
             self._reason = reason[:REASON_CAP]
 
@@ -80,12 +86,12 @@ class Health:
     def condition(self, now: float) -> Condition:
         """How the camera is at `now`."""
         with self._lock:
-            if not self._recent or self._lost or self._stale(now):
+            if self._good_at is None or self._lost or self._stale(now - self._good_at):
                 return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
             remarks = "; ".join(self._remarks.values())[:REASON_CAP]
             return Condition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
 
-    def _stale(self, now: float) -> bool:
+    def _stale(self, age_s: float) -> bool:
         waits = not self._live and not self._reason
-        return not waits and now - self._recent[-1] > self._stale_after_s
+        return not waits and age_s > self._stale_after_s

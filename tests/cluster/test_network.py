@@ -45,7 +45,9 @@ def hosts():
             ip("-n", name, "link", "set", "lo", "up")
         yield [("ip", "netns", "exec", name) for name in names]
     finally:
-        for name in names:
+        for number, name in enumerate(names, 1):
+            # By hand: the kernel removes a namespace's interfaces some time after it, and names would be in use still.
+            subprocess.run(["ip", "link", "delete", f"{own}v{number}"], check=False, capture_output=True)
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
         subprocess.run(["ip", "link", "delete", own], check=False, capture_output=True)
 

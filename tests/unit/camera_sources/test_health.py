@@ -92,6 +92,22 @@ def test_a_broken_picture_is_the_reason_if_none_follows():
     assert health.condition(4.1).reason == "no picture for 3 s"
 
 
+def test_pictures_that_nobody_decoded_do_not_speak_for_one_that_could_not_be():
+    health = Health(3)
+    health.broken("what it sends is no picture")
+    health.picture(1.0, None)
+    condition = health.condition(1.1)
+    assert (condition.state, condition.reason) == (State.OFFLINE, "what it sends is no picture")
+    health.picture(2.0, (48, 64))
+    health.picture(2.1, None)
+    assert health.condition(4.9).state is State.ONLINE
+    health.broken("what it sends is no picture")
+    for number in range(40):
+        health.picture(5 + number / 10, None)
+    condition = health.condition(9.0)
+    assert (condition.state, condition.reason) == (State.OFFLINE, "what it sends is no picture")
+
+
 def test_the_reason_is_that_of_the_last_failure():
     health = Health(3)
     health.picture(1.0, (48, 64))
