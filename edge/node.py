@@ -16,6 +16,7 @@ from edge.cameras.assignments import Assignments
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
+from edge.gateway_watch import GatewayWatch
 from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
@@ -111,6 +112,7 @@ class EdgeNode:
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
+        self._gateway_watch = GatewayWatch(self._bus)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,6 +132,7 @@ class EdgeNode:
             self._supervisor.run(),
             self._report_stats(),
             self._own_state.run(),
+            self._gateway_watch.run(),
             self._say_goodbye(stop),
             self._bus.run(),
         )

@@ -16,8 +16,11 @@ from camera_sources.opening import open_source
 from camera_sources.redaction import Secrets
 from camera_sources.schemes import scheme_of
 from gateway.configuration.urls import not_installed_here
+from shared.addresses import Address
+from shared.broker_client import BrokerClient
 from shared.broker_reasons import broker_reason
-from shared.errors import DeepThingsError
+from shared.errors import BrokerError, DeepThingsError
+from shared.identity import new_instance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,11 +67,14 @@ async def _try_broker(configuration: Configuration) -> Trial:
     mqtt = configuration.mqtt
     if mqtt.host is None:
         return Trial("broker", None, "the gateway starts one of its own")
-    what = f"broker {mqtt.host}:{mqtt.port}"
+    broker = Address(mqtt.host, mqtt.port)
+    what = f"broker {broker}"
     try:
-        async with asyncio.timeout(BROKER_S), aiomqtt.Client(mqtt.host, mqtt.port, timeout=BROKER_S):
+        client = BrokerClient(broker, f"deepthings-check-{new_instance()}", login=mqtt.login)
+        async with asyncio.timeout(BROKER_S), client.connection():
+            await client.hear(f"{mqtt.topic_prefix}/bridge/state", 1)
             return Trial(what, True, "it lets us in")
-    except (aiomqtt.MqttError, OSError) as error:  # a time-out is one of the latter
+    except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a time-out is one of the latter
         return Trial(what, False, broker_reason(error) or "it does not answer")
 
 

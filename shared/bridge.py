@@ -31,6 +31,7 @@ class BridgeInfo(Message):
     plan: PlanInfo
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False
+    cluster_broker: str = Field(default="", description="HOST:PORT for edges; without a host, that of this broker")
 
 
 class BridgeHealth(Message):
@@ -45,6 +46,9 @@ class BridgeHealth(Message):
     cameras_online: int
     cameras: int
     problems: tuple[str, ...] = ()
+    public_frames_dropped: int = Field(
+        default=0, description="frames published in the cluster that the house's broker did not take in time"
+    )
 
 
 class BridgeEventType(StrEnum):

@@ -27,6 +27,7 @@ import pytest
 
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
+from shared.broker_login import ANONYMOUS, Login
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
@@ -195,12 +196,13 @@ class HomeAssistant:
         await self.stop()
         await self.start()
 
-    async def set_up_mqtt(self, broker: Address) -> None:
-        """As a person does it: add the integration, name the broker."""
+    async def set_up_mqtt(self, broker: Address, login: Login = ANONYMOUS) -> None:
+        """As a person does it: add the integration, name the broker, and log in."""
+        said = {"broker": broker.host, "port": broker.port}
+        if login.username is not None:
+            said |= {"username": login.username, "password": login.password}
         flow = await self.post("config/config_entries/flow", {"handler": "mqtt"})
-        done = await self.post(
-            f"config/config_entries/flow/{flow['flow_id']}", {"broker": broker.host, "port": broker.port}
-        )
+        done = await self.post(f"config/config_entries/flow/{flow['flow_id']}", said)
         assert done["type"] == "create_entry", done
         self._bare = frozenset(await self.states())
 

@@ -19,7 +19,6 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import own_broker
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
@@ -36,6 +35,7 @@ from shared.slugs import RESERVED
 from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
+from tests.harness import broker_at
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
@@ -62,11 +62,14 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 @pytest.fixture
 def ports():
-    """What stands for the ports of the documents, which may be in use here."""
-    return {"1883": str(free_port()), "7701": str(free_port())}
+    """What stands for the ports of the documents, and of the gateway, which may be in use here."""
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884")}
 
 
 def words_of(line, ports):
+    line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
+    if line.startswith("deepthings gateway"):
+        line += " --cluster-port 7883 --data-port 7884" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)
@@ -137,9 +140,9 @@ async def test_a_gateway_with_the_cameras_of_a_file_serves_them_with_whatever_ed
     (line,) = [line for line in commands(ROOT / "README.md") if line.startswith("deepthings gateway --config")]
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(running(words_of(line, ports), SERVICES["gateway"]))
-        edge = f"deepthings edge --gateway 127.0.0.1:1883 --name shed --cache {tmp_path}"
+        edge = f"deepthings edge --gateway 127.0.0.1 --name shed --cache {tmp_path}"
         await stack.enter_async_context(running(words_of(edge, ports), "is online: 768x576"))
-        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1:1883 --frames 1", ports))
+        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1 --frames 1", ports))
         assert "street #" in said
 
 
@@ -160,7 +163,7 @@ async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
 
 async def test_a_broker_that_runs_already_can_be_used(ports):
     (line,) = commands(ROOT / "mosquitto" / "README.md")
-    async with own_broker(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
+    async with broker_at(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
         pass
 
 
