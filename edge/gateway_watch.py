@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from shared import topics
 from shared.addresses import Address
-from shared.errors import ConfigurationError
 from shared.hosts import is_loopback
 from shared.rate_limit import RateLimit
 
@@ -35,10 +34,7 @@ FIRST_SILENCE_S = 10.0
 def wrong_broker(broker: Address, info: BridgeInfo) -> str:
     """Return what to say of a broker where there is a gateway's info but no plan. Pure."""
     what = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
-    try:
-        cluster = Address.parse(info.cluster_broker).seen_from(broker)
-    except ConfigurationError:
-        return f"{what}: start this edge with --gateway and the gateway's address"
+    cluster = Address(info.cluster_host, info.cluster_port).seen_from(broker)
     if is_loopback(cluster.host):
         return (
             f"{what}, which listens on {cluster.host} only: set cluster.listen: 0.0.0.0 there, or start it with "
@@ -93,7 +89,7 @@ class GatewayWatch:
                 due_s = max(SILENCE_S, due_s * 2)
 
     def _look_at_broker(self) -> None:
-        if self._info is not None and self._info.cluster_broker and not self._planned:
+        if self._info is not None and self._info.cluster_port and not self._planned:
             said = wrong_broker(self._bus.broker, self._info)
             if self._errors.allows(said, time.monotonic()):
                 log.error("%s", said)

@@ -132,7 +132,9 @@ class Gateway:
 
     def _info(self) -> BridgeInfo:
         reached_at = advertised(Address(self._config.host, self._config.cluster_port), self._public_broker)
-        return self._cluster.info().model_copy(update={"cluster_broker": str(reached_at)})
+        return self._cluster.info().model_copy(
+            update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
+        )
 
     def _state(self, state: State) -> BridgeState:
         return BridgeState(state=state, protocol=PROTOCOL, version=release(), identity=self._name_owner.identity)

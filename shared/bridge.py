@@ -31,7 +31,8 @@ class BridgeInfo(Message):
     plan: PlanInfo
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False
-    cluster_broker: str = Field(default="", description="HOST:PORT for edges; without a host, that of this broker")
+    cluster_host: str = Field(default="", description="where edges connect; empty: the host of this broker")
+    cluster_port: int = Field(default=0, description="the port there; 0: unknown")
 
 
 class BridgeHealth(Message):

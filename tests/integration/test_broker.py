@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -206,3 +207,44 @@ async def test_retained_and_passing_topics_are_published_as_the_table_says(broke
         async with connected(listener):
             assert await asyncio.wait_for(states.get(), 5) == ("edge-1", node)
             assert outcomes.empty()
+
+
+CAMERAS, TOPICS_OF_A_CAMERA = 100, 28
+"""Stats, availability, five settings, counts of five labels in the picture and in three zones, and a snapshot."""
+
+
+async def test_who_subscribes_late_gets_all_that_a_hundred_cameras_have_retained(broker):
+    """Also the pictures; Mosquitto's usual thousand queued messages are too few."""
+    wanted = {f"deepthings/{camera}/{number}" for camera in range(CAMERAS) for number in range(TOPICS_OF_A_CAMERA)}
+    async with aiomqtt.Client(*broker, max_inflight_messages=100) as client:
+        for topic in sorted(wanted):
+            payload = b"\xff\xd8" + bytes(60_000) if topic.endswith("/0") else b"{}" * 100
+            await client.publish(topic, payload, qos=1, retain=True)
+    heard = set()
+    async with aiomqtt.Client(*broker) as client, asyncio.timeout(60):
+        await client.subscribe("deepthings/#", qos=1)
+        async for message in client.messages:
+            heard.add(str(message.topic))
+            if heard == wanted:
+                return
+
+
+async def test_a_broker_that_is_killed_is_started_again(caplog):
+    address = Address(LOOPBACK, free_port())
+    async with broker_at(address) as broker:
+        running = asyncio.create_task(broker.run())
+        try:
+            for _ in range(2):
+                broker.process.kill()
+                await broker.process.wait()
+                async with asyncio.timeout(20):
+                    while True:
+                        with contextlib.suppress(aiomqtt.MqttError):
+                            async with aiomqtt.Client(*address) as client:
+                                await client.publish("deepthings/test", b"1", qos=1)
+                                break
+                        await asyncio.sleep(0.05)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert "Mosquitto ended unexpectedly (exit code -9); it is started again" in caplog.text

@@ -97,6 +97,19 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
         assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
 
 
+async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        await cluster.start_camera("front", "edge-1", "--loop")
+        await witness.until("the first frames", lambda: len(witness.detections) >= 3)
+        (broker,) = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        broker.kill()
+        before = len(witness.detections)
+        await witness.until("frames as before", lambda: len(witness.detections) >= before + 10, 60)
+        assert cluster.gateway.process.returncode is None
+        assert cluster.edges["edge-1"].process.returncode is None
+
+
 async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):
     async with running_cluster(tmp_path, 1, cache=tmp_path / "cache") as cluster:
         assert "fetched from" in cluster.log("edge-1")
