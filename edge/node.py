@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
 from edge.programs import ProgramCache
+from edge.recent_rate import RecentRate
 from edge.shared_work import SharedWork
 from edge.strips import StripStore
 from edge.task_queue import Task
@@ -98,8 +100,7 @@ class EdgeNode:
         self._exchange = Exchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
-        self._rate = vitals.TileRate()
-        self._cpu = vitals.CpuShare()
+        self._rate, self._cpu = RecentRate(), vitals.CpuShare()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
@@ -230,6 +231,8 @@ class EdgeNode:
             cameras=self._cameras.cameras,
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=self._cpu.since_last(),
+            cores=os.cpu_count() or 0,
+            threads=self._config.threads,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * REASON_CAP],
             passed=self._passed if self._worker.barred else 0,
