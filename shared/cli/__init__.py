@@ -40,6 +40,7 @@ COMMANDS = {
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
+    "status": ("shared.cli.status", "", "Tell how a cluster is: edges, cameras, problems and their cures."),
 }
 """Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""
 
