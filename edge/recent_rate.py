@@ -12,7 +12,7 @@ SAMPLES_CAP = 100
 
 
 class RecentRate:
-    """What is counted, by second, of late. Time is monotonic seconds, given by the caller."""
+    """A count by second, of late. Time is monotonic seconds, given by the caller."""
 
     def __init__(self) -> None:
         self._counted: deque[tuple[float, int]] = deque(maxlen=SAMPLES_CAP)

@@ -71,7 +71,7 @@ class Facts:
 
     @property
     def complete(self) -> bool:
-        """Whether every topic of the gateway has been heard."""
+        """Return whether every topic of the gateway has been heard."""
         return len(self._told) == len(OF_THE_GATEWAY)
 
     def _of(self, topic: Topic[topics.M]) -> topics.M | None:

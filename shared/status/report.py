@@ -68,14 +68,14 @@ class CameraStatus(Message):
 
 
 class Problem(Message):
-    """What is wrong, and what to do."""
+    """Something that is wrong, with what to do."""
 
     what: str
     cure: str = Field(default="", description="empty: `what` says it already, or it is not known")
 
 
 class Status(Message):
-    """How a cluster is."""
+    """A cluster at one moment."""
 
     at: float = Field(description="seconds since 1970")
     gateway: GatewayStatus
@@ -156,7 +156,7 @@ def _camera(stats: CameraStats | None, *, configured: bool) -> CameraStatus:
 
 
 def _problems(facts: Facts, gateway: BridgeState, at: float) -> Iterator[str]:
-    """What the gateway tells, and what only who looks at all of it sees."""
+    """Yield what the gateway tells to be wrong, then what is seen by comparing all that is told."""
     if facts.health is not None:
         yield from facts.health.problems
         yield from _silence(facts.health, at)

@@ -84,7 +84,7 @@ def _cameras(status: Status) -> Iterator[str]:
 
 
 def _camera(name: str, camera: CameraStatus) -> tuple[str, ...]:
-    """`of` is what the camera gives a second: the others were superseded, or passed over."""
+    """Return its row; `of` is what the camera gives a second: the other pictures were superseded, or passed over."""
     picture = f"{camera.width}x{camera.height}" if camera.width and camera.height else UNKNOWN
     reason = textwrap.shorten(camera.reason, LONGEST_REMARK, placeholder=" ...")
     remark = "; ".join(word for word in (reason, "" if camera.configured else "started by hand") if word)
