@@ -79,8 +79,15 @@ config:
 websocket_api:
 automation: !include automations.yaml
 automation examples: !include_dir_merge_list examples
+light:
+notify:
+  - platform: group
+    name: mobile_app_front_door
+    services:
+      - service: persistent_notification
 logger:
   default: warning
+system_log:
 """
 
 END_OF_RETAINED = "test/end"
@@ -174,6 +181,17 @@ class HomeAssistant:
         await self.ask(*({"type": "config/entity_registry/remove", "entity_id": entity} for entity in automations))
         await forget_retained(broker)
         await self.until("the end of all entities", self._is_bare)
+        await self._log_is_written()
+
+    async def _log_is_written(self) -> None:
+        """Wait until all that it had to say is in its log, which a thread of its own writes; forget it."""
+        mark = f"forgotten {time.monotonic_ns()}"
+        await self.call("system_log.write", message=mark, level="warning")
+
+        async def written() -> bool:
+            return mark in self.log
+
+        await self.until("its log", written)
         self._log_begins = (self.folder / "output.log").stat().st_size
 
     async def _is_bare(self) -> bool:
@@ -273,6 +291,13 @@ class HomeAssistant:
         shutil.copy(file, self.folder / "examples" / file.name)
         assert not await self.check_configuration()
         await self.call("automation.reload")
+
+    def add_blueprint(self, file: Path) -> str:
+        """Put a blueprint where automations find it; return the path that they name it by."""
+        folder = self.folder / "blueprints" / "automation" / "deepthings"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / file.name)
+        return f"deepthings/{file.name}"
 
     async def check_configuration(self) -> str:
         """Home Assistant's own errors in its configuration, automations included; empty where it has none."""

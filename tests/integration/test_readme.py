@@ -47,6 +47,7 @@ LOCAL = {
     "plan": "MiB",
     "quantize": "int8",
     "check-config": "street",
+    "camera shot": "a grid of tenths",
 }
 """Subcommands that end by themselves, and what they print."""
 
@@ -107,8 +108,10 @@ def test_this_file_knows_every_command_of_the_documents():
 
 
 def kind_of(line):
-    first, second = (*line.split(), "")[:2]
-    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch"}:
+    first, second, third = (*line.split(), "", "")[:3]
+    if first == "deepthings" and f"{second} {third}" in LOCAL:
+        return f"{second} {third}"
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch", "status"}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
@@ -117,7 +120,7 @@ def kind_of(line):
 
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
-    """Gateway, edges and camera as the README starts them, and both ways to watch."""
+    """Gateway, edges and camera as the README starts them, both ways to watch, and how they are."""
     other = ("0.0.0.0", "--config")  # noqa: S104
     lines = [line for line in commands(ROOT / "README.md") if not any(word in line for word in other)]
     async with contextlib.AsyncExitStack() as stack:
@@ -127,6 +130,8 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
         for line in lines:
             if kind_of(line) == "watch":
                 assert "campus #" in await first_line([*words_of(line, ports), "--frames", "1"])
+            if kind_of(line) == "status":
+                assert "gateway  online" in await first_line(words_of(line, ports))
             if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
                 said = await first_line([*words_of(line, ports), "-C", "1"])
                 assert FrameDetections.model_validate_json(said).camera == "campus"
@@ -151,6 +156,24 @@ async def first_line(words):
     out, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
     return out.decode().splitlines()[0]
+
+
+async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
+    lines = [line for line in commands(ROOT / "docs" / "status.md") if kind_of(line) == "status"]
+    assert len(lines) == 3
+    gateway = words_of("deepthings gateway --port 1883", ports)
+    async with running(gateway, SERVICES["gateway"]):
+        for line in lines:
+            words = words_of(line, ports)
+            process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+            assert process.stdout is not None
+            async with asyncio.timeout(30):
+                said = (await process.stdout.readline()).decode()
+                if "--watch" in words:
+                    process.terminate()
+                await process.communicate()
+            assert process.returncode == 0
+            assert json.loads(said)["gateway"] if "--json" in words else said.startswith("gateway  online")
 
 
 async def test_gateway_and_edge_listen_on_the_network_when_told(ports):

@@ -60,7 +60,7 @@ class StandInBus:
     def on_retained(self, note: Callable[..., None]) -> None:
         self._note_retained = note
 
-    def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any]) -> None:
+    def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any], name: str = "+") -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
 
     def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any], *, apart: bool = False) -> None:  # noqa: ARG002
