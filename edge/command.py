@@ -26,6 +26,7 @@ from shared.client_ids import edge_client_id
 from shared.logs import configure_logging
 from shared.name_claim import NameOwner, OwnedName, with_name
 from shared.service import run_service
+from shared.systemd import notification
 
 if TYPE_CHECKING:
     import asyncio
@@ -72,7 +73,9 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     """
     owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
     try:
-        if await with_name(owner, stop):
+        async with notification.current.waiting_for(f"broker {config.broker}"):
+            ours = await with_name(owner, stop)
+        if ours:
             await EdgeNode(config, owner).run(stop)
     finally:
         await owner.release()

@@ -17,6 +17,7 @@ from gateway.home import Home
 from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
 from gateway.prober import Prober
+from gateway.state_lock import in_use
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
 from shared.bus import Bus, Outgoing
@@ -26,6 +27,7 @@ from shared.messages import BridgeState, NameClaim, State
 from shared.name_claim import NameOwner, OwnedName
 from shared.own_state import OwnState
 from shared.service import release, run_together
+from shared.systemd import notification
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Traffic
 
@@ -72,6 +74,7 @@ class Gateway:
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(in_use(self._config.configuration.state))
             broker = None
             if self._config.broker is None:
                 broker = await stack.enter_async_context(own_broker(Address(self._config.host, self._config.port)))
@@ -88,6 +91,7 @@ class Gateway:
                 self._watch_broker(broker),
                 self._own_state.run(),
                 self._prober.run(),
+                notification.current.follow(self._bus.connected, f"broker {self._broker}"),
                 self._bus.run(),
             )
 

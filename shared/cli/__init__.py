@@ -40,6 +40,12 @@ COMMANDS = {
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
+    "service": (
+        "shared.cli.service",
+        "",
+        "Have systemd run a gateway, an edge or a camera on this device.",
+    ),
+    "update": ("shared.cli.update", "", "Update DeepThings on this device, and start its services again."),
 }
 """Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""
 
