@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,6 +30,12 @@ def beside_the_file(path: Path, info: ValidationInfo) -> Path:
     """~ is the home of whom it runs as; what is relative is so to the folder of the configuration file."""
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path.expanduser()
+
+
+def default_state() -> Path:
+    """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "deepthings"
 
 
 def model_of(name: str, info: ValidationInfo) -> str:
@@ -105,14 +112,15 @@ class Configuration(Section):
     hooks: Hooks = Hooks()
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name."""
+    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name.
+    A service, and where `$XDG_STATE_HOME` is set, has it there."""
 
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:
         """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
-        if "state" not in self.model_fields_set and self.mqtt.topic_prefix != PREFIX:
-            folder = self.state / self.mqtt.topic_prefix.replace("/", ".")
-            object.__setattr__(self, "state", folder)
+        if "state" not in self.model_fields_set:
+            own = "" if self.mqtt.topic_prefix == PREFIX else self.mqtt.topic_prefix.replace("/", ".")
+            object.__setattr__(self, "state", default_state() / own)
         return self
 
     def objects_of(self, camera: str) -> Objects:

@@ -46,6 +46,8 @@ COMMANDS = {
         "Have systemd run a gateway, an edge or a camera on this device.",
     ),
     "update": ("shared.cli.update", "", "Update DeepThings on this device, and start its services again."),
+    "backup": ("gateway.commands.backup", "gateway", "Write all that makes this gateway into one file."),
+    "restore": ("gateway.commands.restore", "gateway", "Make the gateway of a backup again."),
 }
 """Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""
 
