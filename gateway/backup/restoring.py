@@ -26,12 +26,16 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A file that was unpacked, and where it belongs; `strange` is a place that only the backup has named."""
+    """A file that was unpacked, and where it belongs.
+
+    A `strange` place is one that only the backup has named; what is `roots` is for nobody else.
+    """
 
     packed: Path
     target: Path
     mode: int
     strange: bool = False
+    roots: bool = False
 
 
 def moves(
@@ -58,7 +62,7 @@ def moves(
                 target, strange = ENVIRONMENT_FILE, False
             case "elsewhere":
                 target, strange = Path("/") / item.path, True
-        found.append(Move(packed, target, item.mode, strange))
+        found.append(Move(packed, target, item.mode, strange, roots=item.place == "environment"))
     return found, kept
 
 
@@ -107,7 +111,7 @@ def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
                 shutil.copyfileobj(source, target)
                 target.flush()
                 os.fsync(target.fileno())
-            if owner is not None:
+            if owner is not None and not move.roots:
                 os.chown(beside, *owner)
             beside.chmod(move.mode)
             beside.replace(move.target)

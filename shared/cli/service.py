@@ -18,7 +18,7 @@ from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.systemd import units
 from shared.systemd.accounts import USER, Account, account_for, device_groups, first_barrier, make_account
-from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name
+from shared.systemd.unit import ENVIRONMENT_FILE, QUIET, ROLES, Unit, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,8 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
         units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
     try:
         account = account_for(executable, user)
+        if account.is_ours and not prints:
+            account = make_account()
         _require_readable(account, given)
     except ConfigurationError as error:
         if not prints:
@@ -69,8 +71,6 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
     if prints:
         print(unit.text(units.version()), end="")  # noqa: T201  (it was asked for)
         return
-    if account.is_ours:
-        account = make_account()
     if "config" in given:
         _check_configuration(unit, account, given["config"])
     path = units.install(unit)
@@ -111,9 +111,10 @@ def _require_readable(account: Account, given: dict[str, str]) -> None:
     files = [Path(value) for value in given.values() if value.startswith("/") and Path(value).is_file()]
     closed = first_barrier(files, account)
     if closed is not None:
+        cure = f"move what is in it to /etc/{USER}" if closed.is_dir() else f"run 'chown {account.name} {closed}'"
         raise ConfigurationError(
-            f"{closed}: user {account.name}, as whom the service runs, cannot read it; put it into /etc/deepthings, as"
-            f" 'install -D -g {account.name} -m 640 FILE /etc/deepthings/FILE' does, or name another user with --user"
+            f"{closed}: user {account.name}, as whom the service runs, cannot read it; {cure}, or name another user"
+            " with --user"
         )
 
 
@@ -123,7 +124,7 @@ def _check_configuration(unit: Unit, account: Account, file: str) -> None:
     Raises ConfigurationError with all mistakes.
     """
     environment = {
-        "PATH": os.defpath, "HOME": str(account.home), "LANG": "C.UTF-8", **unit.environment,
+        "PATH": os.defpath, "HOME": str(account.home), "LANG": "C.UTF-8", **QUIET, **unit.environment,
         **read_environment_file(ENVIRONMENT_FILE),
     }  # fmt: skip
     done = subprocess.run(

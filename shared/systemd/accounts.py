@@ -47,7 +47,7 @@ class Account:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that say where it keeps what, beside HOME."""
-        return {"XDG_STATE_HOME": "/var/lib", "XDG_CACHE_HOME": "/var/cache"} if self.is_ours else {}
+        return {"XDG_STATE_HOME": "/var/lib", "XDG_CACHE_HOME": "/var/cache/deepthings"} if self.is_ours else {}
 
 
 def account(name: str) -> Account | None:
@@ -130,7 +130,7 @@ def _owner(path: Path) -> Account | None:
 
 
 def make_account() -> Account:
-    """Return our own user, which is made when it is not there. Raises DeepThingsError."""
+    """Return our own user, which is made with its folder when it is not there. Raises DeepThingsError, OSError."""
     if (known := account(USER)) is not None:
         return known
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -142,6 +142,8 @@ def make_account() -> Account:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     made = account(USER)
-    if done.returncode or made is None:
+    if done.returncode or made is None or made.uid is None or made.gid is None:
         raise DeepThingsError(f"the user {USER!r} cannot be made: {done.stderr.strip()}")
+    HOME.mkdir(mode=0o750, exist_ok=True)
+    os.chown(HOME, made.uid, made.gid)
     return made
