@@ -23,6 +23,11 @@ from shared.systemd.unit import ENVIRONMENT_FILE, QUIET, ROLES, Unit, unit_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SEEN_BY_ALL = (
+    "a password in --source can be read by every user of this device, in the unit and among the processes; a camera"
+    " with a password belongs into the gateway's configuration"
+)
+
 CHECK_TIMEOUT_S = 120.0
 """For opening a model and reading a configuration on a small device."""
 
@@ -47,6 +52,8 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
     executable = Path(sysconfig.get_path("scripts")) / "deepthings"
     if not prints:
         units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
+    if "@" in given.get("source", ""):
+        click.echo(f"Warning: {SEEN_BY_ALL}", err=True)
     try:
         account = account_for(executable, user)
         if account.is_ours and not prints:

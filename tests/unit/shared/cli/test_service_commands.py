@@ -34,6 +34,13 @@ def test_the_options_of_the_role_are_those_of_its_command(deepthings, typed, sta
     assert exec_start(done.stdout) == [typed[0], *started]
 
 
+def test_a_password_that_others_will_see_is_warned_of_without_being_told(deepthings):
+    typed = ["camera", "--source", "rtsp://u:hunter2@a/b", "--name", "front", "--edge", "a:1"]
+    done = deepthings("service", "install", *typed, "--print")
+    assert "belongs into the gateway's configuration" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_files_of_this_folder_are_found_from_every_other(deepthings, tmp_path):
     (tmp_path / "home.yaml").write_text("cameras: {}")
     (tmp_path / "mine.onnx").write_text("")
