@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ServiceManagerSocket:
-    """Where a process tells how it is; `address` is for its environment."""
+    """Hears what a process tells of itself; `address` is for its environment."""
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -90,7 +90,7 @@ subprocess.run(["systemctl", "exit", "0"])
 
 
 def reason_against() -> str:
-    """Why there can be no such machine here; "" when there can."""
+    """Return why there can be no such machine here; "" when there can."""
     if os.geteuid() != 0:
         return "needs root, to mount and to start systemd"
     if not SYSTEMD.exists() or shutil.which("unshare") is None:

@@ -113,7 +113,7 @@ class Configuration(Section):
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
     """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name.
-    A service, and where `$XDG_STATE_HOME` is set, has it there."""
+    `$XDG_STATE_HOME`, which services have, stands in for `~/.local/state`."""
 
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:

@@ -47,7 +47,7 @@ def _update_clone() -> None:
         raise ConfigurationError(
             "this DeepThings is not from a clone: name a wheel, 'deepthings update FILE.whl'; scripts/build makes one"
         )
-    if Path(sys.prefix) != (folder / ".venv").resolve():
+    if Path(sys.prefix).resolve() != (folder / ".venv").resolve():
         raise DeepThingsError(
             f"{sys.prefix} was not made by scripts/setup of {folder}: run 'git pull' there, and pip as you did before"
         )

@@ -28,7 +28,7 @@ VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class ServiceManager:
-    """Whoever started this process as a service, which may be nobody."""
+    """Tells whoever started this process as a service, if anybody did, how it is."""
 
     def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
         """`address` is a path, or @ and an abstract name; with `watchdog_s` we are ended when silent for so long."""

@@ -101,7 +101,7 @@ class Unit:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What is started."""
+        """Return the words of what is started."""
         return str(self.executable), self.role, *self.arguments
 
     def text(self, systemd: int = 0) -> str:

@@ -51,6 +51,10 @@ STEPS = {
     " systemctl is-active deepthings-edge",
     "replaced": f"{PROGRAM} service install edge --gateway 127.0.0.1:1883 --name attic;"
     " systemctl show -p ExecStart --value deepthings-edge",
+    "clone in a home": "useradd --create-home pi; cp -a /opt/deepthings /home/pi/clone;"
+    " sed -i s,/opt/deepthings,/home/pi/clone, /home/pi/clone/bin/deepthings; chown -R pi /home/pi; chmod 700 /home/pi;"
+    " /home/pi/clone/bin/deepthings service install edge --gateway 127.0.0.1:1883 --name attic;"
+    " ps -o user= -p $(systemctl show -p MainPID --value deepthings-edge); sleep 3; ls -d /home/pi/.cache/deepthings",
     "does not start": f"{PROGRAM} service install gateway --port 9 --data-port 9",
     "remove": f"{PROGRAM} service uninstall camera --name yard && {PROGRAM} service uninstall edge &&"
     f" {PROGRAM} service uninstall gateway && ls /etc/systemd/system; systemctl is-active deepthings-edge",
@@ -152,6 +156,14 @@ def test_a_service_that_is_installed_again_has_the_new_options(answers):
     code, said, errors = answers["replaced"]
     assert code == 0, errors
     assert "--name attic" in said
+
+
+def test_a_clone_that_only_its_owner_can_read_runs_as_its_owner(answers):
+    code, said, errors = answers["clone in a home"]
+    assert (code, errors) == (0, "")
+    assert "deepthings-edge runs as user pi" in said
+    assert "It is not run as a user of its own, as only pi can read /home/pi/clone/bin/deepthings." in said
+    assert said.splitlines()[-2:] == ["pi", "/home/pi/.cache/deepthings"]
 
 
 def test_a_service_that_does_not_start_says_where_to_look(answers):
