@@ -112,8 +112,7 @@ class Configuration(Section):
     hooks: Hooks = Hooks()
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name.
-    `$XDG_STATE_HOME`, which services have, stands in for `~/.local/state`."""
+    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name."""
 
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:
