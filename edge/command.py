@@ -27,6 +27,7 @@ from shared.client_ids import edge_client_id
 from shared.logs import configure_logging
 from shared.name_claim import NameOwner, OwnedName, with_name
 from shared.service import run_service, run_together
+from shared.systemd import notification
 
 if TYPE_CHECKING:
     import asyncio
@@ -75,7 +76,9 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
-        if await with_name(owner, stop):
+        async with notification.current.waiting_for(f"broker {config.broker}"):
+            ours = await with_name(owner, stop)
+        if ours:
             await EdgeNode(config, owner, watch).run(stop)
 
     try:

@@ -45,6 +45,7 @@ from shared.own_state import OwnState
 from shared.printable import printable
 from shared.rate_limit import RateLimit
 from shared.service import release, run_together
+from shared.systemd import notification
 from shared.unfinished import remove_abandoned
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
@@ -132,6 +133,7 @@ class EdgeNode:
             self._report_stats(),
             self._own_state.run(),
             self._say_goodbye(stop),
+            notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.catalogue import DEFAULT_MODEL
@@ -17,18 +15,13 @@ from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FRAMES_AT_ONCE = 32
 """Frames that are assembled at once: sixteen cameras with two each; the maps of all are allocated at the start."""
 
 
 USUAL_GRID = Grid(3, 3)
-
-
-def default_state() -> Path:
-    """Where a gateway without a configuration file keeps what was set by MQTT."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "deepthings"
 
 
 @dataclass(frozen=True, slots=True)

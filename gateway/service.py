@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.broker import cluster_listener, own_broker, public_listener
+from gateway.broker import OwnBroker, cluster_listener, own_broker, public_listener
 from gateway.catalogue import open_model
 from gateway.cluster import Cluster
 from gateway.contested_names import ContestedNames
@@ -17,6 +17,7 @@ from gateway.membership import Membership
 from gateway.partitioned import PartitionedModel
 from gateway.planes import Planes
 from gateway.prober import Prober
+from gateway.state_lock import in_use
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
 from shared.broker_trouble import BrokerTrouble
@@ -26,6 +27,7 @@ from shared.messages import BridgeState, NameClaim, State
 from shared.name_claim import NameOwner, OwnedName
 from shared.own_state import OwnState
 from shared.service import release, run_together
+from shared.systemd import notification
 from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Traffic
 
@@ -91,22 +93,27 @@ class Gateway:
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
-        async with own_broker(*listeners) as broker:
-            stage = self._partitioned.stage
-            log.info(
-                "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
-                self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
-            )  # fmt: skip
-            await run_together(
-                self._data.run(),
-                self._cluster.run(stop),
-                self._home.run(),
-                broker.run(),
-                self._own_state.run(),
-                self._prober.run(),
-                *([] if self._house is None else [self._house.run()]),
-                self._bus.run(),
-            )
+        with in_use(config.configuration.state):
+            async with own_broker(*listeners) as broker:
+                await self._live(broker, stop)
+
+    async def _live(self, broker: OwnBroker, stop: asyncio.Event) -> None:
+        stage = self._partitioned.stage
+        log.info(
+            "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
+            self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
+        )  # fmt: skip
+        await run_together(
+            self._data.run(),
+            self._cluster.run(stop),
+            self._home.run(),
+            broker.run(),
+            self._own_state.run(),
+            self._prober.run(),
+            *([] if self._house is None else [self._house.run()]),
+            notification.current.follow(self._bus.connected, "its own broker"),
+            self._bus.run(),
+        )
 
     async def _birth(self) -> None:
         """Publish all that is retained; that the gateway is there comes last, when the rest is true."""

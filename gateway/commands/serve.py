@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from gateway.commands.options import cut_option, method_option, model_option, weights_option
-from gateway.config import GatewayConfig, default_state
+from gateway.config import GatewayConfig
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.root import Configuration
 from gateway.planner import Terms
@@ -90,7 +90,7 @@ from shared.service import run_service
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
     """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
     configure_logging(verbose)
-    configuration = read_configuration(file) if file else Configuration(state=default_state())
+    configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         options |= {name: value for name, value in said_in(configuration).items() if name not in given}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from gateway.configuration.mistakes import Finding, Mistake, Path
-from gateway.configuration.substitution import substitute
+from gateway.configuration.substitution import VARIABLE, substitute
 from gateway.configuration.yaml_nodes import CORE, UnreadableError, compose
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class Document:
     def is_hidden(self, path: Path) -> bool:
         """Whether a secret value is there, in what is there, or in what it is in."""
         return any(secret[: len(path)] == path or path[: len(secret)] == secret for secret in self.hidden)
+
+    def variables(self) -> set[str]:
+        """Return the names of the environment variables that are written in it."""
+        texts = (self.written[path] for path in self.hidden if path in self.written)
+        return {match["name"] for text in texts for match in VARIABLE.finditer(text) if match["name"]}
 
     def is_unknown(self, path: Path) -> bool:
         """Whether what is there, or what it is in, could not be found out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -26,6 +27,12 @@ MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
+
+
+def default_state() -> Path:
+    """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "deepthings"
 
 
 def model_of(name: str, info: ValidationInfo) -> str:
@@ -108,9 +115,9 @@ class Configuration(Section):
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:
         """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
-        if "state" not in self.model_fields_set and self.mqtt.topic_prefix != PREFIX:
-            folder = self.state / self.mqtt.topic_prefix.replace("/", ".")
-            object.__setattr__(self, "state", folder)
+        if "state" not in self.model_fields_set:
+            own = "" if self.mqtt.topic_prefix == PREFIX else self.mqtt.topic_prefix.replace("/", ".")
+            object.__setattr__(self, "state", default_state() / own)
         return self
 
     def objects_of(self, camera: str) -> Objects:

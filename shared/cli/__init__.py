@@ -46,6 +46,14 @@ COMMANDS = {
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
     "status": ("shared.cli.status", "", "Tell how a cluster is: edges, cameras, problems and their cures."),
+    "service": (
+        "shared.cli.service",
+        "",
+        "Have systemd run a gateway, an edge or a camera on this device.",
+    ),
+    "update": ("shared.cli.update", "", "Update DeepThings on this device, and start its services again."),
+    "backup": ("gateway.commands.backup", "gateway", "Write all that makes this gateway into one file."),
+    "restore": ("gateway.commands.restore", "gateway", "Make the gateway of a backup again."),
 }
 """Subcommand, one or two words: module that holds `command`, the extra that it needs, and its line in the help."""
 

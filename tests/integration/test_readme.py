@@ -28,10 +28,14 @@ from gateway.methods import Method
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
+from shared.cli import cli
+from shared.cli.service import uninstall
 from shared.frames import Outcome
 from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
+from shared.service import release
 from shared.slugs import RESERVED
+from shared.systemd.unit import ROLES, unit_name
 from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
@@ -108,14 +112,25 @@ def test_this_file_knows_every_command_of_the_documents():
 
 
 def kind_of(line):
-    first, second, third = (*line.split(), "", "")[:3]
+    first, second, third = (*line.removeprefix("sudo ").split(), "", "")[:3]
+    if first in {"systemctl", "journalctl"}:
+        return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch", "status"}:
+    others = {"watch", "status", "service", "update", "backup", "restore"}
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
-    known = {"scripts/demo", "scripts/test", "scripts/bench", "mosquitto_sub", "mosquitto_pub", "mosquitto_rr"}
+    known = {
+        "scripts/build",
+        "scripts/demo",
+        "scripts/test",
+        "scripts/bench",
+        "mosquitto_sub",
+        "mosquitto_pub",
+        "mosquitto_rr",
+    }
     return first if first in known else None
 
 
@@ -177,7 +192,10 @@ async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
 
 
 async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
-    lines = [line for line in commands(ROOT / "README.md") if "0.0.0.0" in line]  # noqa: S104
+    lines = [
+        line for line in commands(ROOT / "README.md")
+        if "0.0.0.0" in line and not line.startswith("sudo")  # noqa: S104
+    ]  # fmt: skip
     assert [kind_of(line) for line in lines] == ["gateway", "edge"]
     async with contextlib.AsyncExitStack() as stack:
         for line in lines:
@@ -249,6 +267,50 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
 
 
+def test_the_services_of_the_documents_can_be_installed(tmp_path):
+    """As far as that changes nothing here: their units are printed."""
+    lines = [line.removeprefix("sudo ") for line in ALL if kind_of(line) == "service"]
+    installing = [shlex.split(line) for line in lines if line.startswith("deepthings service install")]
+    assert {words[3] for words in installing} == set(ROLES)
+    (tmp_path / "deepthings.yaml").write_text("cameras: {}")
+    for words in installing:
+        typed = [word.replace("/etc/deepthings", str(tmp_path)) for word in words[1:] if word != "--print"]
+        done = subprocess.run(
+            [DEEPTHINGS, *typed, "--print"], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"ExecStart={DEEPTHINGS} {words[3]} " in done.stdout
+    for line in lines:
+        words = shlex.split(line)
+        if words[2] == "uninstall":
+            assert cli.make_context("deepthings", words[1:], resilient_parsing=True)
+            assert uninstall.make_context("uninstall", words[3:]).params["role"] in ROLES
+    assert len(lines) > len(installing)
+
+
+def test_the_units_of_the_documents_are_those_that_are_installed():
+    named = {name for line in ALL if kind_of(line) == "systemd" for name in re.findall(r"deepthings-\S+", line)}
+    assert named == {unit_name("gateway"), unit_name("edge")}
+
+
+def test_the_backup_of_the_documents_is_written_and_restored(workshop, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(workshop / "state"))
+    lines = [line for line in ALL if kind_of(line) in {"backup", "restore"}]
+    assert [kind_of(line) for line in lines] == ["backup", "restore"]
+    for line in lines:
+        words = [DEEPTHINGS, *shlex.split(line)[1:]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=workshop)
+        assert done.returncode == 0, done.stderr
+    assert (workshop / "street.yaml").read_text() == (ROOT / "docs" / "examples" / "street.yaml").read_text()
+
+
+def test_the_updates_of_the_documents_are_those_that_are_tested():
+    """They change an installation, so that tests/integration/test_update.py has some of its own for them."""
+    lines = [line for line in ALL if kind_of(line) in {"update", "scripts/build"}]
+    wheel = f"dist/deepthings-{release()}-py3-none-any.whl"
+    assert lines == ["deepthings update", "scripts/build", f"deepthings update {wheel}"]
+
+
 def test_every_method_is_in_the_documents():
     text = (ROOT / "docs" / "methods.md").read_text()
     assert set(re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE)) == {str(method) for method in Method}
@@ -274,7 +336,15 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
 
 
 def test_the_scripts_of_the_documents_are_there_to_be_run():
-    for name in ("scripts/demo", "scripts/test", "scripts/bench", "scripts/setup", "scripts/check", ".ci/run"):
+    for name in (
+        "scripts/demo",
+        "scripts/test",
+        "scripts/bench",
+        "scripts/setup",
+        "scripts/check",
+        "scripts/build",
+        ".ci/run",
+    ):
         assert os.access(ROOT / name, os.X_OK), name
     assert "scripts/test" in (ROOT / ".ci/run").read_text()
     assert "scripts/check" in (ROOT / "scripts/test").read_text()

@@ -161,6 +161,13 @@ def test_what_is_absolute_at_home_or_built_in_stays(reading):
     found = reading(f"model: {{path: {DEFAULT_MODEL}, weights: /w}}\nstate: ~/state").right()
     assert (found.model.path, found.model.weights) == (DEFAULT_MODEL, Path("/w"))
     assert found.state == Path("~/state").expanduser()
+
+
+def test_the_state_is_kept_at_home_or_where_the_environment_says(monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/lib")
+    assert Configuration().state == Path("/var/lib/deepthings")
+    assert Configuration(mqtt={"topic_prefix": "a/b"}).state == Path("/var/lib/deepthings/a.b")
+    monkeypatch.delenv("XDG_STATE_HOME")
     assert Configuration().state == Path("~/.local/state/deepthings").expanduser()
 
 
