@@ -115,7 +115,7 @@ def test_what_is_restored_is_what_was_written(home, backup, restored, tmp_path):
     before = files(home)
     assert files(tmp_path / "other") == {
         "deepthings.yaml": before["home.yaml"], "secrets.yaml": before["secrets.yaml"],
-        "bin/ring.sh": before["bin/ring.sh"],
+        "bin/ring.sh": before["bin/ring.sh"], "ca.pem": before["ca.pem"], "mqtt.password": before["mqtt.password"],
     }  # fmt: skip
     state = files(tmp_path / "other-states" / "deepthings")
     assert {name: content for name, (content, _) in state.items()} == {
@@ -236,7 +236,7 @@ def test_a_backup_of_a_later_release_is_refused_in_words(tmp_path):
         unpack(tmp_path / "a.tgz", tmp_path)
 
 
-@pytest.mark.parametrize("part", [0, 10, 200, -40])
+@pytest.mark.parametrize("part", [0, 10, 200, -40, -1])
 def test_a_file_that_is_no_backup_or_ends_early_is_refused(backup, tmp_path, part):
     (tmp_path / "in").mkdir()
     (tmp_path / "a.tgz").write_bytes(backup.read_bytes()[:part])
