@@ -89,8 +89,8 @@ def test_all_that_makes_a_gateway_is_in_it_and_nothing_else(backup):
         names = archive.getnames()
     assert names[0] == "manifest.json"
     assert {name.replace(str(backup.parent).lstrip("/"), "TMP") for name in names[1:]} == {
-        "configuration/home.yaml", "beside/secrets.yaml", "beside/bin/ring.sh", "beside/ca.pem", "beside/mqtt.password", "elsewhere/TMP/script.sh",
-        "state/cameras.json", "state/inner/key",
+        "configuration/home.yaml", "beside/secrets.yaml", "beside/bin/ring.sh", "beside/ca.pem", "beside/mqtt.password",
+        "elsewhere/TMP/script.sh", "state/cameras.json", "state/inner/key",
     }  # fmt: skip
 
 
