@@ -47,12 +47,12 @@ from shared.rate_limit import RateLimit
 from shared.service import release, run_together
 from shared.systemd import notification
 from shared.unfinished import remove_abandoned
-from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
 from shared.wire.headers import Absent, Border, Camera, Header, Picture, PictureRequest, Take
 from shared.wire.headers import Tile as TileHeader
 from shared.wire.server import DataServer
+from shared.wire.versions import PROTOCOL, UNDERSTOOD, compatible
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
@@ -180,19 +180,24 @@ class EdgeNode:
 
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
         """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
-        understood = bridge.state is not State.ONLINE or bridge.protocol == PROTOCOL
+        self._gateway = bridge
         kind = (bridge.version, bridge.protocol)
-        if not understood and self._warnings.allows(kind, time.monotonic()):
+        if not self._compatible and self._warnings.allows(kind, time.monotonic()):
             log.error(
                 "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
                 "install the same release of deepthings on both; waiting for another gateway",
                 printable(bridge.version), bridge.protocol, release(), PROTOCOL,
             )  # fmt: skip
-        self._gateway = bridge
-        if understood and self._postponed is not None:
+        if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
         self._look_at_loopback()
+
+    @property
+    def _compatible(self) -> bool:
+        """Return whether the gateway, if one is there, understands this edge and is understood."""
+        bridge = self._gateway
+        return bridge is None or bridge.state is not State.ONLINE or compatible(bridge.protocol, bridge.understood)
 
     def _look_at_loopback(self) -> None:
         """Warn of addresses that cannot work, with the gateway as it is known by now."""
@@ -219,8 +224,8 @@ class EdgeNode:
         online = state is State.ONLINE
         where = advertised(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
-            node=self._config.name, state=state, protocol=PROTOCOL, version=release(), host=where.host, port=where.port,
-            identity=self._name_owner.identity,
+            node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)),
+            version=release(), host=where.host, port=where.port, identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -271,12 +276,11 @@ class EdgeNode:
 
     def _on_plan(self, _: str, plan: Plan) -> None:
         """Follow a plan, but for one of a gateway of another protocol: it waits for one that is understood."""
-        other = self._gateway is not None and self._gateway.state is State.ONLINE
-        if other and self._gateway is not None and self._gateway.protocol != PROTOCOL:
-            self._postponed = plan
-        else:
+        if self._compatible:
             self._postponed = None
             self._plans.on_plan(plan)
+        else:
+            self._postponed = plan
         self._gateway_host = plan.gateway_host
         self._look_at_loopback()
 

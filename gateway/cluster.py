@@ -40,7 +40,7 @@ from shared.messages import (
 )  # fmt: skip
 from shared.plan import Distribution
 from shared.service import release, run_together
-from shared.wire.codec import PROTOCOL
+from shared.wire.versions import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import Address
 from shared.messages import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
-from shared.wire.codec import PROTOCOL
+from shared.wire.versions import PROTOCOL, compatible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,7 @@ class Membership:
     @staticmethod
     def refusal(node: NodeState) -> str:
         """Why this edge cannot take part; empty when it can."""
-        if node.state is State.ONLINE and node.protocol != PROTOCOL:
+        if node.state is State.ONLINE and not compatible(node.protocol, node.understood):
             return (
                 f"it speaks version {node.protocol} of the protocol, the gateway version {PROTOCOL}: "
                 "install the same release of deepthings on both"

@@ -28,8 +28,8 @@ from shared.name_claim import NameOwner, OwnedName
 from shared.own_state import OwnState
 from shared.service import release, run_together
 from shared.systemd import notification
-from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Traffic
+from shared.wire.versions import PROTOCOL, UNDERSTOOD
 
 if TYPE_CHECKING:
     import asyncio
@@ -144,7 +144,10 @@ class Gateway:
         )
 
     def _state(self, state: State) -> BridgeState:
-        return BridgeState(state=state, protocol=PROTOCOL, version=release(), identity=self._name_owner.identity)
+        return BridgeState(
+            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)), version=release(),
+            identity=self._name_owner.identity,
+        )  # fmt: skip
 
     def _on_claim(self, name: str, claim: NameClaim) -> None:
         self._names.on_claim(name, claim, time.monotonic())

@@ -12,6 +12,7 @@ from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.hosts import is_loopback
 from shared.message import Message
 from shared.printable import printable
+from shared.wire.versions import UNDERSTOOD_CAP
 
 Box = tuple[float, float, float, float]
 
@@ -25,6 +26,8 @@ NEIGHBOURS_CAP = 4
 """Tiles beside a tile: it gives strips to so many at the most."""
 
 Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
+
+Versions = Annotated[tuple[Count, ...], Field(max_length=UNDERSTOOD_CAP)]
 
 UNREACHED_CAP = 64
 """Addresses that an edge could not reach; ours names 16 at the most."""
@@ -110,6 +113,7 @@ class BridgeState(Message):
 
     state: State
     protocol: Count
+    understood: Versions = Field(default=(), description="versions of the protocol that it understands")
     version: ShortText = ""
     identity: Identity = Identity()
 
@@ -185,6 +189,7 @@ class NodeState(Message):
     node: Name
     state: State
     protocol: Count
+    understood: Versions = Field(default=(), description="versions of the protocol that it understands")
     version: ShortText = ""
     host: Host = Field(default="", description="where it listens; empty: the host of the broker")
     port: Port = 0

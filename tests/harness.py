@@ -154,10 +154,11 @@ class Cluster:
         )
         return self._gateway
 
-    async def start_edge(self, name: str, *options: str) -> Child:
+    async def start_edge(self, name: str, *options: str, code: Path | None = None) -> Child:
+        """`code` is a folder of Python modules that take the place of ours, for this edge."""
         self.edges[name] = await self.processes.start(
             name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v", *options,
-            host=self._surroundings,
+            host=self._surroundings if code is None else python_path(code),
         )  # fmt: skip
         return self.edges[name]
 
@@ -173,7 +174,7 @@ class Cluster:
 
     @property
     def _surroundings(self) -> tuple[str, ...]:
-        return () if self.faults is None else ("env", f"PYTHONPATH={self.faults}")
+        return () if self.faults is None else python_path(self.faults)
 
     def log(self, name: str) -> str:
         return (self.folder / "logs" / f"{name}.log").read_text()
@@ -181,6 +182,11 @@ class Cluster:
     @staticmethod
     def signal(child: Child, number: signal.Signals) -> None:
         child.process.send_signal(number)
+
+
+def python_path(folder: Path) -> tuple[str, ...]:
+    """Return what starts a command with the modules of a folder before all others."""
+    return "env", f"PYTHONPATH={folder}"
 
 
 def gateway_ports(broker: Address) -> tuple[str, ...]:

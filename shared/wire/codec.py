@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from shared.errors import ProtocolError, VersionError
+from shared.wire.versions import PROTOCOL, UNDERSTOOD
 
 MAGIC = b"DpTh"
-PROTOCOL = 5
-"""Raised whenever a message changes its meaning. Magic and version keep their place for ever."""
+"""Magic and version keep their place for ever."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")
 PREFIX_BYTES = _PREFIX.size
@@ -80,11 +80,11 @@ def encode_prefix(kind: Kind, header_bytes: int, payload_bytes: int) -> bytes:
 
 
 def decode_prefix(data: bytes | bytearray | memoryview) -> Prefix:
-    """Raises VersionError for another version of ours, ProtocolError for anything else that is not ours."""
+    """Raises VersionError for a version that is not understood, ProtocolError for anything else that is not ours."""
     magic, version, number, _, header_bytes, payload_bytes = _PREFIX.unpack(data)
     if magic != MAGIC:
         raise ProtocolError("not a DeepThings peer")
-    if version != PROTOCOL:
+    if version not in UNDERSTOOD:
         raise VersionError(
             f"it speaks version {version} of the protocol, this side version {PROTOCOL}: "
             "install the same release of deepthings on both"

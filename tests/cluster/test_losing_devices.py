@@ -10,9 +10,9 @@ from shared.addresses import Address
 from shared.bus import Bus, Outgoing
 from shared.frames import Outcome
 from shared.messages import Grant, NodeState, State, StealRequest
-from shared.wire.codec import PROTOCOL
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, Tile
+from shared.wire.versions import PROTOCOL
 from tests.harness import address_of, cut_off, running_cluster
 
 

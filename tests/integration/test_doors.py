@@ -20,7 +20,7 @@ from shared.bus import Bus
 from shared.errors import ProtocolError
 from shared.frames import FrameInfo
 from shared.messages import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
-from shared.wire.codec import MAGIC, PROTOCOL, Kind
+from shared.wire.codec import MAGIC, Kind
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import (
     Border,
@@ -34,6 +34,7 @@ from shared.wire.headers import (
     StripsRequest,
     Take,
 )  # fmt: skip
+from shared.wire.versions import PROTOCOL
 from tests.harness import address_of, connected, running_cluster
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

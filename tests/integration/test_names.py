@@ -19,7 +19,7 @@ from shared.client_ids import gateway_client_id
 from shared.errors import NameTakenError
 from shared.messages import BridgeState, Identity, NodeState, State
 from shared.name_claim import NameOwner
-from shared.wire.codec import PROTOCOL
+from shared.wire.versions import PROTOCOL
 from tests.harness import broker_at, cut_off, running_cluster
 
 

@@ -16,7 +16,7 @@ from shared.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, R
 from shared.errors import BrokerError, ConfigurationError
 from shared.frames import FrameCounts, Outcome
 from shared.messages import CameraStats, NodeState, State
-from shared.wire.codec import PROTOCOL
+from shared.wire.versions import PROTOCOL
 from tests.unit.gateway.buses import StandInBus
 
 INFO = BridgeInfo(

@@ -5,7 +5,7 @@ import pytest
 from gateway.membership import KNOWN_NODES_CAP, Membership
 from shared.addresses import Address
 from shared.messages import NodeState, NodeStats, State, TileCounts
-from shared.wire.codec import PROTOCOL
+from shared.wire.versions import PROTOCOL
 
 
 def online(name="pi-1", protocol=PROTOCOL, host="10.0.0.1", port=4000):
@@ -70,6 +70,11 @@ def test_an_edge_of_another_protocol_is_refused_with_what_to_do(members):
     report = members.report({}).nodes["pi-2"]
     assert report.state is State.REFUSED
     assert f"version {PROTOCOL + 1}" in report.reason
+
+
+def test_an_edge_that_does_not_say_what_it_understands_understands_what_it_says(members):
+    assert online("pi-2").understood == ()
+    assert members.refusal(online("pi-2")) == ""
 
 
 def test_an_edge_that_was_updated_is_admitted(members):

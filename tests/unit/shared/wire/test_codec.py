@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError, VersionError
+from shared.wire import codec
 from shared.wire.codec import (
     HEADER_CAP_BYTES,
     MAGIC,
     PAYLOAD_CAP_BYTES,
     PREFIX_BYTES,
-    PROTOCOL,
     Kind,
     Prefix,
     decode_prefix,
     encode_prefix,
 )  # fmt: skip
+from shared.wire.versions import PROTOCOL
 
 
 def raw(magic=MAGIC, version=PROTOCOL, kind=Kind.READY, header_bytes=0, payload_bytes=0):
@@ -80,6 +81,13 @@ def test_a_stranger_is_recognised(magic):
 def test_another_version_says_what_to_do(version):
     with pytest.raises(VersionError, match=f"version {version} of the protocol, this side version {PROTOCOL}.*install"):
         decode_prefix(raw(version=version))
+
+
+def test_a_version_that_is_understood_is_read_as_our_own(monkeypatch):
+    monkeypatch.setattr(codec, "UNDERSTOOD", frozenset({PROTOCOL, PROTOCOL + 1}))
+    assert decode_prefix(raw(version=PROTOCOL + 1)) == decode_prefix(raw())
+    with pytest.raises(VersionError):
+        decode_prefix(raw(version=PROTOCOL + 2))
 
 
 def test_another_version_is_named_even_when_the_rest_is_not_understood():
