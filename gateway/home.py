@@ -23,6 +23,7 @@ from gateway.observer import Observer
 from gateway.problems import Problems
 from gateway.requests import Requests, named
 from gateway.retained import RETURN_S, RetainedTopics, expected_topics
+from gateway.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
     from shared.observations import ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
-
-ANNOUNCED = "home-assistant.json"
-"""In the state folder: what Home Assistant was told of."""
 
 HEALTH_S = 60.0
 """How often health is told when nothing of it changes."""
@@ -86,20 +84,22 @@ class Home:
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
         remove_abandoned(configuration.state)
-        self._retained = RetainedTopics(configuration.state)
+        state = StateFolder(configuration.state)
+        self.problems.add("state", lambda _: state.problems)
+        self._retained = RetainedTopics(state)
         self._started_at = time.monotonic()
         self._stale_due = True
         bus.on_retained(self._on_retained)
-        self._cameras = Cameras(configuration, bus, listening, self._changed, self._tell, self._occupied)
+        self._cameras = Cameras(configuration, state, bus, listening, self._changed, self._tell, self._occupied)
         self._cameras.keep_settings_of(self._retained.by_hand)
         frigate = configuration.frigate_compat
         self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
         self._observer = Observer(
-            configuration, self._cameras, bus, self._events, self._notify, self._health, self._frigate
+            configuration, state, self._cameras, bus, self._events, self._notify, self._health, self._frigate
         )
         self._drained: set[str] = set()
         self._nodes = Nodes(nodes={})
-        self._announcer = Announcer(self._discovered, self._say_states, bus.deliver_at, configuration.state / ANNOUNCED)
+        self._announcer = Announcer(self._discovered, self._say_states, bus.deliver_at, state)
         status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
         bus.on_plain(status, lambda received: self._announcer.heard(received.payload.decode(errors="replace")))
         self._health_told: dict[str, Any] = {}

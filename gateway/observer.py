@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gateway.health import Health
     from gateway.planes import Planes
     from gateway.scene.states import SceneUpdate
+    from gateway.state_folder import StateFolder
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
     from shared.observations import FollowedObject, ObjectEvent, Trigger
@@ -50,6 +51,7 @@ class Observer:
     def __init__(
         self,
         configuration: Configuration,
+        state: StateFolder,
         cameras: Cameras,
         bus: Planes,
         events: EventQueue,
@@ -64,7 +66,7 @@ class Observer:
         self._notify = notify
         self._health = health
         self._frigate = frigate
-        self._memory = SceneMemory(configuration.state)
+        self._memory = SceneMemory(state)
         self._memory_waits = False
         self._scenes: dict[str, Scene] = {}
         self._teller = SceneTeller(bus)

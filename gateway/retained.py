@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from gateway.cameras.words import SETTINGS
 from gateway.frigate.messages import level
 from gateway.scene.states import ALL
-from gateway.state_file import StateFile, TopicName
+from gateway.state_file import TopicName
 from shared import topics
 from shared.message import Message
 from shared.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from gateway.configuration.cameras import Camera
+    from gateway.state_file import StateFile
+    from gateway.state_folder import StateFolder
 
 FILE = "retained.json"
 
@@ -53,8 +54,8 @@ class Expected:
 class RetainedTopics:
     """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file: StateFile[_Content] = StateFile(folder / FILE, _Content, LOST, durable=False)
+    def __init__(self, folder: StateFolder) -> None:
+        self._file: StateFile[_Content] = folder.file(FILE, _Content, LOST, durable=False)
         content = self._file.read() or _Content()
         self._topics = set(content.topics)
         self.by_hand = frozenset(content.by_hand)

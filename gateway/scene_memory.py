@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.scene.kept import KeptScene
-from gateway.state_file import StateFile
 from shared.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+    from gateway.state_file import StateFile
+    from gateway.state_folder import StateFolder
 
 FILE = "scenes.json"
 
@@ -37,8 +38,8 @@ Entries = dict[str, KeptEntry]
 class SceneMemory:
     """Reads once what the last run has kept, then keeps what is remembered."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file: StateFile[Entries] = StateFile(folder / FILE, Entries, LOST, durable=False)
+    def __init__(self, folder: StateFolder) -> None:
+        self._file: StateFile[Entries] = folder.file(FILE, Entries, LOST, durable=False)
         self._entries: Entries = {}
         self._written_at = -TOUCH_EVERY_S
         self._holds = True

@@ -12,6 +12,7 @@ import aiomqtt
 from gateway.configuration.root import Configuration
 from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
+from gateway.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeHealth
 from shared.errors import BrokerError
@@ -57,12 +58,12 @@ def home_of(**more: Any) -> Configuration:
 class Spoken:
     """Speaks as a gateway does: a will, states that are retained, discovery by the announcer."""
 
-    def __init__(self, broker, path, configuration):
+    def __init__(self, broker, folder, configuration):
         self.configuration = configuration
         self.nodes = NODES
         self.commands = asyncio.Queue()
         self.retained = {}
-        self.announcer = Announcer(self._discovered, self._tell, self._publish, path)
+        self.announcer = Announcer(self._discovered, self._tell, self._publish, StateFolder(folder))
         self._broker = broker
         self._client = None
 
@@ -147,8 +148,8 @@ def complaints(home):
 
 
 @contextlib.asynccontextmanager
-async def speaking(broker, path, configuration):
-    spoken = Spoken(broker, path, configuration)
+async def speaking(broker, folder, configuration):
+    spoken = Spoken(broker, folder, configuration)
     tasks = [asyncio.create_task(spoken.run()), asyncio.create_task(spoken.announcer.run())]
     try:
         yield spoken

@@ -18,7 +18,6 @@ from gateway.cameras.revisions import Revisions
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.objects import Filter
-from gateway.state_file import StateFile
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
     from gateway.planes import Planes
+    from gateway.state_file import StateFile
+    from gateway.state_folder import StateFolder
     from shared.addresses import Address
     from shared.messages import CameraStats
     from shared.received import Received
@@ -77,6 +78,7 @@ class Cameras:
     def __init__(
         self,
         configuration: Configuration,
+        state: StateFolder,
         bus: Planes,
         listening: Address,
         changed: Callable[[str], None],
@@ -89,17 +91,15 @@ class Cameras:
         self._changed = changed
         self._tell = tell
         self._occupied = occupied
-        self._overrides = OverridesFile(configuration.state)
+        self._overrides = OverridesFile(state)
         self._presence = CameraPresence()
         self._presence.expect(configuration.cameras)
         self._settled: set[str] = set()
-        self._revisions = Revisions(configuration.state)
+        self._revisions = Revisions(state.path)
         self._restarts: dict[str, int] = {}
         self._nodes: tuple[str, ...] = ()
         self._drained: frozenset[str] = frozenset()
-        self._file: StateFile[PlacementRecord] = StateFile(
-            configuration.state / PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST
-        )
+        self._file: StateFile[PlacementRecord] = state.file(PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST)
         self._recorded = self._file.read() or PlacementRecord()
         self._placement = Placement(self._recorded.edges, self._recorded.cameras, time.monotonic())
         self._seen_nodes: set[str] = set()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from gateway.configuration.names import Label, distinct
-from gateway.state_file import StateFile
 from shared.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
+
+    from gateway.state_file import StateFile
+    from gateway.state_folder import StateFolder
 
 FILE = "cameras.json"
 LOST = "what was set of cameras by MQTT does not outlive the gateway"
@@ -36,8 +37,8 @@ All = dict[str, Overrides]
 class OverridesFile:
     """Overrides by camera, written whole at every change."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file: StateFile[All] = StateFile(folder / FILE, All, LOST)
+    def __init__(self, folder: StateFolder) -> None:
+        self._file: StateFile[All] = folder.file(FILE, All, LOST)
         self._cameras = self._file.read() or {}
 
     def of(self, camera: str) -> Overrides:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
 from gateway.home_assistant.removal import remember_removed, removals, together
-from gateway.state_file import StateFile, TopicName
+from gateway.state_file import TopicName
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
+
+    from gateway.state_file import StateFile
+    from gateway.state_folder import StateFolder
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ RETURN_S = 60.0
 BIRTH = "online"
 """What Home Assistant says at its status topic when it has started."""
 
-
+FILE, REMOVED_FILE = "home-assistant.json", "home-assistant-removed.json"
 LOST = "what is removed while the gateway is away may stay in Home Assistant, where it can be deleted by hand"
 
 
@@ -48,8 +50,8 @@ class Publish(Protocol):
 class Announcer:
     """Tells Home Assistant of our devices, once for whatever comes together, and takes back what is no more.
 
-    `discovered` gives what is to be told now, `states` publishes all states once more, `publish` one message; `path` is
-    the file of what was told. The methods return at once; `run` does the work.
+    `discovered` gives what is to be told now, `states` publishes all states once more, `publish` one message; `folder`
+    keeps what was told. The methods return at once; `run` does the work.
 
     A Home Assistant that is not running does not hear that something was removed, and shows it as unavailable for ever
     after: so what was removed is kept as well, and removed again at its next birth message. As it only removes what it
@@ -61,7 +63,7 @@ class Announcer:
         discovered: Callable[[], Mapping[str, str]],
         states: Callable[[], Awaitable[None]],
         publish: Publish,
-        path: Path,
+        folder: StateFolder,
         *,
         clock: Callable[[], float] = time.monotonic,
         return_s: float = RETURN_S,
@@ -70,11 +72,9 @@ class Announcer:
         self._states = states
         self._publish = publish
         self._clock = clock
-        self._file: StateFile[dict[str, str]] = StateFile(path, dict[TopicName, str], LOST)
+        self._file: StateFile[dict[str, str]] = folder.file(FILE, dict[TopicName, str], LOST)
         self._told = self._file.read() or {}
-        self._removed_file: StateFile[dict[str, str]] = StateFile(
-            path.with_stem(f"{path.stem}-removed"), dict[TopicName, str], LOST
-        )
+        self._removed_file: StateFile[dict[str, str]] = folder.file(REMOVED_FILE, dict[TopicName, str], LOST)
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)
         self._was_born = False

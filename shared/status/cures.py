@@ -16,6 +16,11 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"gets no work until|did not compute a tile", "look at its power supply, its temperature and its log"),
     (r"^edge \S+ is offline", "switch its device on and see to its network; is deepthings edge still running there?"),
     (r"^edge \S+ has release", "install the same release on both"),
+    (r"cannot be written[^;]*the disk is full", "make room on that disk: df -h shows how full it is"),
+    (
+        r"^state folder \S+ cannot be written",
+        "whoever runs the gateway must be able to write there; another folder: state: in the configuration",
+    ),
     (r"does not follow the plan", "look at its log; install the same release of deepthings on all devices"),
     (r"cannot be read$", "install the gateway's release of deepthings here, too"),
     (r"^the gateway was heard of", "is it still running? if so, set the clocks of both devices"),
@@ -39,7 +44,7 @@ CURES: tuple[tuple[str, str], ...] = (
 )
 """Patterns and what helps; the first that fits."""
 
-SAID_ALREADY = re.compile(r"(: |; )(start|restart|set|stop|install|look|give|make|use|write)\b")
+SAID_ALREADY = re.compile(r"(: |; )(start|restart|set|stop|install|look|give|make|use|write|update)\b")
 """Problems that end with their cure."""
 
 

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.demo.cluster import free_port
+from gateway.home_assistant.announcer import FILE
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State
@@ -56,7 +57,7 @@ async def bare(shared):
 async def house(bare, tmp_path):
     """A Home Assistant, and a gateway that speaks to it."""
     broker, home = bare
-    async with speaking(broker, tmp_path / "announced.json", supported(home, home_of())) as spoken:
+    async with speaking(broker, tmp_path / "state", supported(home, home_of())) as spoken:
         yield home, spoken
 
 
@@ -219,7 +220,7 @@ async def test_the_example_automations_work_as_they_are(bare, tmp_path):
     await home.load_automations(EXAMPLES)
     door = {"source": "test://", "zones": {"porch": {"coordinates": ((0, 0), (1, 0), (1, 1))}}}
     configuration = supported(home, home_of(cameras={"front_door": door}))
-    async with speaking(broker, tmp_path / "announced.json", configuration) as spoken:
+    async with speaking(broker, tmp_path / "state", configuration) as spoken:
         states = await home.until_states(binary_sensor__front_door_person_occupancy="off")
         ours = {entity for entity in states if not entity.startswith("automation.")}
         domains = "binary_sensor|sensor|switch|image|camera|event"
@@ -313,12 +314,12 @@ async def test_what_is_removed_disappears(house):
 
 
 async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tmp_path):
-    (broker, home), path = bare, tmp_path / "announced.json"
+    (broker, home), folder = bare, tmp_path / "state"
     configuration = supported(home, home_of())
-    async with speaking(broker, path, configuration):
+    async with speaking(broker, folder, configuration):
         await home.until_states(binary_sensor__garage_car_occupancy="off")
     less = configuration.model_copy(update={"cameras": {"front_door": configuration.cameras["front_door"]}})
-    async with speaking(broker, path, less) as spoken:
+    async with speaking(broker, folder, less) as spoken:
         spoken.nodes = Nodes(nodes={"pi-1": NODES.nodes["pi-1"]})
         await home.until_states(
             binary_sensor__garage_car_occupancy=None,
@@ -328,11 +329,11 @@ async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tm
 
 
 async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_is_back(python, tmp_path):
-    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
+    broker, folder = Address(LOOPBACK, free_port()), tmp_path / "state"
     async with broker_at(broker), running_home_assistant(python, tmp_path / "home") as home:
         await home.set_up_mqtt(broker)
         configuration = supported(home, home_of())
-        async with speaking(broker, path, configuration) as spoken:
+        async with speaking(broker, folder, configuration) as spoken:
             await home.until_states(
                 binary_sensor__garage_car_occupancy="off", binary_sensor__garage_person_occupancy="off"
             )
@@ -343,7 +344,7 @@ async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_i
             spoken.announcer.changed()
 
             async def told():
-                return await asyncio.to_thread(lambda: "front_door" not in path.read_text())
+                return await asyncio.to_thread(lambda: "front_door" not in (folder / FILE).read_text())
 
             await home.until("the removal", told)
             await home.start()
@@ -387,7 +388,7 @@ async def test_another_way_of_discovery_keeps_all_entities(house):
 
 
 async def test_everything_is_right_again_after_restarts(python, tmp_path):
-    broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
+    broker, folder = Address(LOOPBACK, free_port()), tmp_path / "state"
     right = {
         "binary_sensor__front_door_person_occupancy": "on",
         "sensor__front_door_person_count": "1",
@@ -399,7 +400,7 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
         brokers = await stack.enter_async_context(contextlib.AsyncExitStack())
         await brokers.enter_async_context(broker_at(broker))
         await home.set_up_mqtt(broker)
-        spoken = await stack.enter_async_context(speaking(broker, path, supported(home, home_of())))
+        spoken = await stack.enter_async_context(speaking(broker, folder, supported(home, home_of())))
         await home.until_states(binary_sensor__front_door_person_occupancy="off")
         await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
         await home.until_states(**right)

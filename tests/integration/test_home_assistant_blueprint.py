@@ -49,7 +49,7 @@ async def house(shared, tmp_path):
     yard = {"front_yard": {"coordinates": ((0, 0), (1, 0), (1, 1))}}
     door = {"source": "test://", "objects": {"track": ("person", "traffic light", "car")}, "zones": yard}
     configuration = supported(home, home_of(cameras={"front_door": door}))
-    async with speaking(broker, tmp_path / "announced.json", configuration) as spoken:
+    async with speaking(broker, tmp_path / "state", configuration) as spoken:
         await home.until_states(binary_sensor__front_door_person_occupancy="off")
         for domain in ("notify", "light"):
             await home.automate(

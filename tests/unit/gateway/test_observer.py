@@ -10,6 +10,7 @@ import pytest
 
 from gateway import observer
 from gateway.scene_memory import SceneMemory
+from gateway.state_folder import StateFolder
 from shared import topics
 from shared.messages import DetectedObject, FrameDetections, Latency, State
 from tests.unit.gateway.test_home import House, running
@@ -213,7 +214,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
     await there(house)
     await show(house, *range(1, 30))
     long_ago = json.loads((house.folder / "scenes.json").read_text())
-    long_ago["door"]["away_since"] = time.time() - 50
+    long_ago["content"]["door"]["away_since"] = time.time() - 50
     (house.folder / "scenes.json").write_text(json.dumps(long_ago))
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     await there(again)
@@ -226,7 +227,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
 
 
 def kept(house):
-    return SceneMemory(house.folder).take("door")
+    return SceneMemory(StateFolder(house.folder)).take("door")
 
 
 async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from gateway.scene_memory import FILE, SceneMemory
+from gateway.state_folder import StateFolder
 from tests.unit.gateway.scene.filming import Camera, person
 
 
@@ -22,13 +23,13 @@ def aged(folder, seconds):
 
 
 def test_what_is_remembered_is_taken_once_by_the_next_run(tmp_path):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     assert memory.cameras == ()
     scene = kept()
     memory.remember("gate", scene, away=False)
     memory.write()
     aged(tmp_path, 30)
-    after = SceneMemory(tmp_path)
+    after = SceneMemory(StateFolder(tmp_path))
     assert after.cameras == ("gate",)
     taken = after.take("gate")
     assert taken.objects == scene.objects
@@ -37,34 +38,34 @@ def test_what_is_remembered_is_taken_once_by_the_next_run(tmp_path):
 
 
 def test_a_camera_that_was_away_before_is_so_for_longer(tmp_path):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     memory.remember("gate", kept(away_s=40), away=True)
     memory.write()
-    assert SceneMemory(tmp_path).take("gate").away_s == pytest.approx(40, abs=2)
+    assert SceneMemory(StateFolder(tmp_path)).take("gate").away_s == pytest.approx(40, abs=2)
 
 
 def test_a_scene_with_nothing_open_is_not_kept(tmp_path):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     memory.remember("gate", kept(), away=False)
     memory.remember("gate", Camera().scene.keep(0.0), away=False)
     memory.write()
-    assert SceneMemory(tmp_path).cameras == ()
+    assert SceneMemory(StateFolder(tmp_path)).cameras == ()
 
 
 def test_while_something_is_there_the_file_tells_that_the_gateway_is_too(tmp_path, monkeypatch):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     memory.remember("gate", kept(), away=False)
     memory.write()
     aged(tmp_path, 300)
     later = time.monotonic() + 60
     monkeypatch.setattr("gateway.scene_memory.time.monotonic", lambda: later)
     memory.touch()
-    assert SceneMemory(tmp_path).take("gate").away_s < 60
+    assert SceneMemory(StateFolder(tmp_path)).take("gate").away_s < 60
 
 
 def test_damaged_ones_are_said_and_forgotten(tmp_path, caplog):
     (tmp_path / FILE).write_text('{"gate": {"scene": {"objects": [{}]}}}')
-    assert SceneMemory(tmp_path).cameras == ()
+    assert SceneMemory(StateFolder(tmp_path)).cameras == ()
     assert "will have no end" in caplog.text
 
 
@@ -74,7 +75,7 @@ def later(monkeypatch, seconds):
 
 
 def test_what_somebody_has_removed_is_written_again_though_nothing_moves(tmp_path, monkeypatch):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     memory.remember("gate", kept(), away=False)
     memory.write()
     (tmp_path / FILE).unlink()
@@ -86,7 +87,7 @@ def test_what_somebody_has_removed_is_written_again_though_nothing_moves(tmp_pat
 
 
 def test_what_could_not_be_written_is_tried_again_and_what_is_old_is_not_said_to_hold(tmp_path, monkeypatch):
-    memory = SceneMemory(tmp_path)
+    memory = SceneMemory(StateFolder(tmp_path))
     memory.remember("gate", Camera().scene.keep(0.0), away=False)
     memory.write()
     aged(tmp_path, 300)

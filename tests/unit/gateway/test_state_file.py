@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -7,6 +8,7 @@ import pytest
 
 from gateway import state_file
 from gateway.state_file import StateFile
+from shared.service import release
 
 Names = dict[str, str]
 
@@ -68,3 +70,46 @@ def test_it_is_known_how_long_ago_it_held(tmp_path):
     tomorrow = time.time() + 86400
     os.utime(path, (tomorrow, tomorrow))
     assert file.age_s() == 0, "the clock was set back"
+
+
+def test_a_file_without_a_version_is_of_the_first_one(tmp_path):
+    path = tmp_path / "names.json"
+    path.write_text('{"version": "1", "content": "b"}')
+    assert file_at(path).read() == {"version": "1", "content": "b"}
+
+
+def test_a_file_says_of_which_version_it_is_and_of_which_release(tmp_path):
+    path = tmp_path / "names.json"
+    file_at(path).write({"a": "b"})
+    assert json.loads(path.read_text()) == {"version": 1, "release": release(), "content": {"a": "b"}}
+    assert StateFile(path, Names, "names are lost", version=2).read() == {"a": "b"}
+
+
+def test_a_file_of_a_newer_release_is_refused_in_words_and_stays_as_it_is(tmp_path, caplog):
+    path = tmp_path / "names.json"
+    newer = '{"version": 2, "release": "9.9\\u001b[31m", "content": {"a": ["b"]}}'
+    path.write_text(newer)
+    os.utime(path, (1000, 1000))
+    file = file_at(path)
+    assert file.read() is None
+    (said,) = caplog.messages
+    assert said == file.newer
+    assert said.startswith(f"{path} cannot be read: release '9.9")
+    assert f"newer than this one ({release()}); update deepthings, or move that file away" in said
+    assert said.endswith("names are lost")
+    assert "\x1b" not in said
+    assert not file.write({"c": "d"})
+    assert not file.touch()
+    assert (path.read_text(), path.stat().st_mtime) == (newer, 1000)
+    assert len(caplog.messages) == 1
+
+
+def test_a_file_of_a_newer_release_that_was_moved_away_is_replaced(tmp_path):
+    path = tmp_path / "names.json"
+    path.write_text('{"version": 2, "content": 1}')
+    file = file_at(path)
+    file.read()
+    path.rename(tmp_path / "names.json.newer")
+    assert file.newer == ""
+    assert file.write({"c": "d"})
+    assert file_at(path).read() == {"c": "d"}

@@ -10,6 +10,7 @@ from gateway.cameras.book import Cameras, Effective
 from gateway.cameras.presence import SILENT_S
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.root import Configuration
+from gateway.state_folder import StateFolder
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType
@@ -29,7 +30,10 @@ class House:
         self.bus = StandInBus()
         self.changed = []
         self.events = []
-        self.cameras = Cameras(self.configured(**cameras), self.bus, LISTENING, self.changed.append, self.events.append)
+        self.cameras = Cameras(
+            self.configured(**cameras), StateFolder(folder), self.bus, LISTENING, self.changed.append,
+            self.events.append,
+        )  # fmt: skip
 
     def configured(self, **cameras):
         """Cameras by name, each with what is said of it beside its source."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.cameras.overrides import FILE, LOST, Overrides, OverridesFile
+from gateway.state_folder import StateFolder
 
 CAMERAS = ("door", "yard", "shed")
 overrides = st.builds(
@@ -29,7 +30,7 @@ class Restarts(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "made" / "when needed"
-        self.file = OverridesFile(self.path)
+        self.file = OverridesFile(StateFolder(self.path))
         self.set_: dict[str, Overrides] = {}
 
     def teardown(self):
@@ -42,7 +43,7 @@ class Restarts(RuleBasedStateMachine):
 
     @rule()
     def starts_again(self):
-        self.file = OverridesFile(self.path)
+        self.file = OverridesFile(StateFolder(self.path))
 
     @invariant()
     def what_was_set_is_there(self):
@@ -60,7 +61,7 @@ TestRestarts.settings = settings(max_examples=30, stateful_step_count=20)  # eac
 
 
 def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):
-    assert OverridesFile(tmp_path / "not there").of("door") == Overrides()
+    assert OverridesFile(StateFolder(tmp_path / "not there")).of("door") == Overrides()
     assert not caplog.text
 
 
@@ -69,16 +70,16 @@ def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):
 )
 def test_a_file_that_cannot_be_read_is_said_and_the_next_change_is_kept(tmp_path, caplog, content):
     (tmp_path / FILE).write_bytes(content)
-    file = OverridesFile(tmp_path)
+    file = OverridesFile(StateFolder(tmp_path))
     assert file.of("door") == Overrides()
     assert f"{tmp_path / FILE} cannot be read" in caplog.text
     file.set("door", Overrides(detect=False))
-    assert OverridesFile(tmp_path).of("door") == Overrides(detect=False)
+    assert OverridesFile(StateFolder(tmp_path)).of("door") == Overrides(detect=False)
 
 
 def test_what_a_later_release_has_written_is_read_as_far_as_it_is_known(tmp_path, caplog):
     (tmp_path / FILE).write_bytes(b'{"door": {"detect": false, "invented_later": 1}}')
-    assert OverridesFile(tmp_path).of("door") == Overrides(detect=False)
+    assert OverridesFile(StateFolder(tmp_path)).of("door") == Overrides(detect=False)
     assert not caplog.text
 
 
@@ -86,7 +87,7 @@ def test_what_cannot_be_written_is_said_and_holds_until_the_end(tmp_path, caplog
     in_the_way = tmp_path / "state"
     in_the_way.write_text("no folder")
     with caplog.at_level(logging.WARNING):
-        file = OverridesFile(in_the_way)
+        file = OverridesFile(StateFolder(in_the_way))
         caplog.clear()
         file.set("door", Overrides(detect=False))
     assert file.of("door") == Overrides(detect=False)

@@ -9,20 +9,21 @@ import json
 import pytest
 
 import gateway.home_assistant.announcer as module
-from gateway.home_assistant.announcer import Announcer
+from gateway.home_assistant.announcer import FILE, Announcer
 from gateway.home_assistant.discovery import discovery
+from gateway.state_folder import StateFolder
 from shared.errors import BrokerError
 from tests.unit.gateway.home_assistant.homes import home_of, nodes_of
 
 STATES = ("states", "", False)
 
 
-def read_announced(path):
-    return json.loads(path.read_text())
+def read_announced(folder):
+    return json.loads((folder / FILE).read_text())["content"]
 
 
-def write_announced(path, messages):
-    path.write_text(json.dumps(messages))
+def write_announced(folder, messages):
+    (folder / FILE).write_text(json.dumps(messages))
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +36,15 @@ def quick(monkeypatch):
 class Stage:
     """An announcer, what it has to tell, and what a broker heard."""
 
-    def __init__(self, path, wanted=None, **options):
+    def __init__(self, folder, wanted=None, **options):
         self.wanted = wanted or {}
         self.heard = []
         self.refused = 0
         self.looked = 0
         self.now = 0.0
         self._said = asyncio.Event()
-        self.announcer = Announcer(self._look, self._states, self._publish, path, clock=lambda: self.now, **options)
+        state = StateFolder(folder)
+        self.announcer = Announcer(self._look, self._states, self._publish, state, clock=lambda: self.now, **options)
 
     async def _publish(self, topic, payload, *, retain):
         if self.refused:
@@ -96,15 +98,15 @@ def device(*keys, model="Camera"):
 
 async def test_at_the_start_devices_come_in_order_and_then_the_states(tmp_path):
     wanted = discovery(home_of(), nodes_of("pi-1"), "1.0")
-    async with running(Stage(tmp_path / "told.json", wanted)) as stage:
+    async with running(Stage(tmp_path, wanted)) as stage:
         stage.announcer.connected()
         await stage.until_states()
     assert stage.take() == [*wanted.items(), STATES[:2]]
-    assert read_announced(tmp_path / "told.json") == wanted
+    assert read_announced(tmp_path) == wanted
 
 
 async def test_nothing_is_said_before_there_is_a_broker(tmp_path):
-    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+    async with running(Stage(tmp_path, {"a": device("x")})) as stage:
         for _ in range(20):
             await asyncio.sleep(0)
         assert stage.heard == []
@@ -112,7 +114,7 @@ async def test_nothing_is_said_before_there_is_a_broker(tmp_path):
 
 async def test_a_birth_and_a_new_connection_have_all_told_again(tmp_path):
     wanted = {"a": device("x"), "b": device("y")}
-    async with running(Stage(tmp_path / "told.json", wanted)) as stage:
+    async with running(Stage(tmp_path, wanted)) as stage:
         stage.announcer.connected()
         await stage.until_states()
         first = stage.take()
@@ -126,9 +128,7 @@ async def test_a_birth_and_a_new_connection_have_all_told_again(tmp_path):
 
 
 async def test_of_a_change_only_what_is_new_is_told(tmp_path):
-    async with running(
-        Stage(tmp_path / "told.json", {"a": device("x"), "b": device("y", "z"), "c": device("w")})
-    ) as stage:
+    async with running(Stage(tmp_path, {"a": device("x"), "b": device("y", "z"), "c": device("w")})) as stage:
         stage.announcer.connected()
         await stage.until_states()
         stage.take()
@@ -140,11 +140,11 @@ async def test_of_a_change_only_what_is_new_is_told(tmp_path):
     assert said[0] == ("c", "")
     assert json.loads(said[1][1])["cmps"]["y"] == {"p": "sensor"}
     assert said[2:4] == [("b", device("z")), ("d", device("v"))]
-    assert read_announced(tmp_path / "told.json") == stage.wanted
+    assert read_announced(tmp_path) == stage.wanted
 
 
 async def test_what_comes_together_is_told_once(tmp_path):
-    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+    async with running(Stage(tmp_path, {"a": device("x")})) as stage:
         for _ in range(100):
             stage.announcer.connected()
             stage.announcer.changed()
@@ -156,7 +156,7 @@ async def test_what_comes_together_is_told_once(tmp_path):
 
 
 async def test_a_change_that_changes_nothing_is_not_told(tmp_path):
-    async with running(Stage(tmp_path / "told.json", {"a": device("x")})) as stage:
+    async with running(Stage(tmp_path, {"a": device("x")})) as stage:
         stage.announcer.connected()
         await stage.until_states()
         stage.take()
@@ -170,9 +170,8 @@ async def test_a_change_that_changes_nothing_is_not_told(tmp_path):
 
 
 async def test_what_was_told_by_the_last_run_is_taken_back(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"a": device("x", "y"), "gone": device("z")})
-    async with running(Stage(path, {"a": device("x")})) as stage:
+    write_announced(tmp_path, {"a": device("x", "y"), "gone": device("z")})
+    async with running(Stage(tmp_path, {"a": device("x")})) as stage:
         stage.announcer.connected()
         await stage.until_states()
     said = stage.take()
@@ -181,9 +180,8 @@ async def test_what_was_told_by_the_last_run_is_taken_back(tmp_path):
 
 
 async def test_a_broker_that_goes_in_between_hears_everything_when_it_is_back(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"gone": device("z"), "a": device("x", "y")})
-    stage = Stage(path, {"a": device("x"), "b": device("w")})
+    write_announced(tmp_path, {"gone": device("z"), "a": device("x", "y")})
+    stage = Stage(tmp_path, {"a": device("x"), "b": device("w")})
     stage.refused = 2
     async with running(stage):
         stage.announcer.connected()
@@ -191,25 +189,23 @@ async def test_a_broker_that_goes_in_between_hears_everything_when_it_is_back(tm
     said = stage.take()
     assert [topic for topic, _ in said] == ["gone", "a", "a", "b", "states"]
     assert json.loads(said[1][1])["cmps"]["y"] == {"p": "sensor"}
-    assert read_announced(path) == stage.wanted
+    assert read_announced(tmp_path) == stage.wanted
 
 
 async def test_a_gateway_that_ends_in_between_leaves_enough_to_go_on(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"gone": device("z")})
-    stage = Stage(path, {"a": device("x")})
+    write_announced(tmp_path, {"gone": device("z")})
+    stage = Stage(tmp_path, {"a": device("x")})
     stage.refused = 10**6
     async with running(stage):
         stage.announcer.connected()
         await stage.until_looked(2)
-    assert read_announced(path).keys() == {"gone", "a"}
+    assert read_announced(tmp_path).keys() == {"gone", "a"}
 
 
 async def test_nodes_of_the_last_run_have_time_to_come_back(tmp_path):
-    path = tmp_path / "told.json"
     node = device("load", model="Edge")
-    write_announced(path, {"node-1": node, "node-2": node, "camera": device("x")})
-    stage = Stage(path, {"gateway": device("v", model="Gateway")}, return_s=30.0)
+    write_announced(tmp_path, {"node-1": node, "node-2": node, "camera": device("x")})
+    stage = Stage(tmp_path, {"gateway": device("v", model="Gateway")}, return_s=30.0)
     async with running(stage):
         stage.announcer.connected()
         await stage.until_states()
@@ -225,9 +221,8 @@ async def test_nodes_of_the_last_run_have_time_to_come_back(tmp_path):
 
 
 async def test_nodes_that_do_not_come_back_go_without_being_asked_for(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"node-1": device("load", model="Edge")})
-    stage = Stage(path, {"gateway": device("v")}, return_s=0.05)
+    write_announced(tmp_path, {"node-1": device("load", model="Edge")})
+    stage = Stage(tmp_path, {"gateway": device("v")}, return_s=0.05)
     stage.announcer._clock = asyncio.get_running_loop().time
     stage.announcer._return_at = stage.announcer._clock() + 0.05
     async with running(stage):
@@ -237,9 +232,8 @@ async def test_nodes_that_do_not_come_back_go_without_being_asked_for(tmp_path):
 
 
 async def test_who_wants_no_home_assistant_takes_all_back(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"node-1": device("load", model="Edge"), "camera": device("x")})
-    async with running(Stage(path, {})) as stage:
+    write_announced(tmp_path, {"node-1": device("load", model="Edge"), "camera": device("x")})
+    async with running(Stage(tmp_path, {})) as stage:
         stage.announcer.connected()
         await stage.until_states()
     assert stage.take() == [("camera", ""), ("node-1", ""), STATES[:2]]
@@ -253,7 +247,7 @@ def cmps(payload):
 
 
 async def test_what_was_removed_is_told_and_removed_again_at_the_next_birth_message(tmp_path):
-    stage = Stage(tmp_path / "told.json", {"camera": device("x", "y"), "gone": device("z")})
+    stage = Stage(tmp_path, {"camera": device("x", "y"), "gone": device("z")})
     async with running(stage):
         stage.announcer.connected()
         await stage.until_states()
@@ -277,15 +271,14 @@ async def test_what_was_removed_is_told_and_removed_again_at_the_next_birth_mess
 
 
 async def test_what_was_removed_is_kept_over_a_restart_until_a_birth_message(tmp_path):
-    path = tmp_path / "told.json"
-    write_announced(path, {"camera": device("x"), "gone": device("z")})
+    write_announced(tmp_path, {"camera": device("x"), "gone": device("z")})
     for _ in range(2):
-        stage = Stage(path, {"camera": device("x")})
+        stage = Stage(tmp_path, {"camera": device("x")})
         async with running(stage):
             stage.announcer.connected()
             await stage.until_states()
         assert ("gone", "") in stage.take()
-    stage = Stage(path, {"camera": device("x")})
+    stage = Stage(tmp_path, {"camera": device("x")})
     async with running(stage):
         stage.announcer.heard("online")
         await stage.until_states()
@@ -296,8 +289,7 @@ async def test_what_was_removed_is_kept_over_a_restart_until_a_birth_message(tmp
 
 
 async def test_what_has_come_back_is_not_removed_again(tmp_path):
-    path = tmp_path / "told.json"
-    stage = Stage(path, {"camera": device("x"), "gone": device("z")})
+    stage = Stage(tmp_path, {"camera": device("x"), "gone": device("z")})
     async with running(stage):
         stage.announcer.connected()
         await stage.until_states()
