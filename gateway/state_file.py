@@ -82,8 +82,9 @@ class StateFile(Generic[T]):
                 return self._adapter.validate_json(data)
             if envelope.version <= self._version:
                 return self._adapter.validate_python(envelope.content)
+            writer = printable(envelope.release or "unknown")
             self._newer = (
-                f"{self.path} cannot be read: release {printable(envelope.release or 'unknown')} has written it, which is newer "
+                f"{self.path} cannot be read: release {writer} has written it, which is newer "
                 f"than this one ({release()}); update deepthings, or move that file away. Until then {self.lost}"
             )
             log.error("%s", self._newer)
