@@ -21,6 +21,9 @@ by now: four times as long as preparing a program may take."""
 REMOVED_AT_ONCE = 1000
 """Entries that one start removes; more of them than any history of crashes leaves."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
+"""Where temporary files are while no disk has room for them: a gateway whose card is full starts all the same."""
+
 TEMPORARY = "deepthings-"
 """What the names of our folders begin with where those of other programs are, too."""
 
@@ -39,17 +42,25 @@ def unfinished(path: Path) -> Path:
 
 @contextlib.contextmanager
 def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder in `parent`, or where temporary files belong, and remove it at the end.
+    """Make a folder in `parent`, or where temporary files can be, and remove it at the end.
 
     Those that killed processes have left there are removed before. Raises OSError.
     """
-    place = parent or Path(tempfile.gettempdir())
+    place = parent or _temporary_place()
     remove_abandoned(place, TEMPORARY)
     folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{purpose}-", suffix=owned(""), dir=place))
     try:
         yield folder
     finally:
         remove(folder)
+
+
+def _temporary_place() -> Path:
+    """Return where temporary files belong, else a place in memory."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return MEMORY
 
 
 def discard(path: Path) -> None:

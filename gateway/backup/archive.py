@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.unfinished import unfinished
+from shared.reasons import reason
+from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +31,11 @@ LARGEST_ARCHIVE_BYTES = LARGEST_BYTES + LARGEST_MANIFEST_BYTES + MOST_FILES * 40
 def write_archive(contents: Contents, target: Path) -> None:
     """Write a backup that only its owner can read; `target` is replaced when it is whole.
 
-    Raises OSError, and DeepThingsError for a file that grew meanwhile.
+    Raises DeepThingsError: it cannot be written, or a file grew meanwhile; OSError for a file that cannot be read.
     """
     beside = unfinished(target)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
                 _add(archive, NAME, io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()), len(told))
@@ -44,8 +45,13 @@ def write_archive(contents: Contents, target: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
+    except OSError as error:
+        remove(beside)
+        if error.filename in {None, str(beside)}:
+            raise DeepThingsError(f"{target} cannot be written: {reason(error)}") from error
+        raise
     except BaseException:
-        beside.unlink(missing_ok=True)
+        remove(beside)
         raise
 
 

@@ -12,8 +12,9 @@ from gateway.configuration.reading import read
 from gateway.configuration.root import Configuration
 from gateway.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.reasons import reason
 from shared.systemd.unit import ENVIRONMENT_FILE
-from shared.unfinished import unfinished
+from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,11 +103,14 @@ def check(planned: Sequence[Move], state: Path, *, force: bool, elsewhere: bool)
 
 
 def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
-    """Write each file, in one step as others see it. `owner` is the user and group who get them. Raises OSError."""
+    """Write each file, in one step as others see it. `owner` is the user and group who get them.
+
+    Raises DeepThingsError for one that cannot be written.
+    """
     for move in planned:
-        _make_folder(move.target.parent, owner)
         beside = unfinished(move.target)
         try:
+            _make_folder(move.target.parent, owner)
             with move.packed.open("rb") as source, open(beside, "xb", opener=_private) as target:
                 shutil.copyfileobj(source, target)
                 target.flush()
@@ -115,8 +119,11 @@ def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
                 os.chown(beside, *owner)
             beside.chmod(move.mode)
             beside.replace(move.target)
+        except OSError as error:
+            remove(beside)
+            raise DeepThingsError(f"{move.target} cannot be written: {reason(error)}") from error
         except BaseException:
-            beside.unlink(missing_ok=True)
+            remove(beside)
             raise
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -91,8 +90,8 @@ def _environment(delivery: Delivery) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _standard_input(body: bytes) -> Iterator[IO[bytes]]:
-    """A file without a name: a command may read it or not, at its own pace."""
-    with tempfile.TemporaryFile() as file:
+    """A file without a name, in memory, as a card may be full: a command may read it or not, at its own pace."""
+    with open(os.memfd_create("delivery"), "w+b") as file:  # noqa: PTH123  (it has no path)
         file.write(body)
         file.seek(0)
         yield file

@@ -99,6 +99,18 @@ def test_only_its_owner_can_read_it_and_nothing_is_left_beside_it(backup):
     assert [path.name for path in backup.parent.iterdir() if "part" in path.name] == []
 
 
+def test_where_a_backup_cannot_be_written_is_said(home, tmp_path):
+    with pytest.raises(DeepThingsError, match=rf"{tmp_path}/nowhere/b.tgz cannot be written: no such file or folder"):
+        write_archive(contents_of(home / "home.yaml", None, None), tmp_path / "nowhere" / "b.tgz")
+
+
+def test_where_a_file_cannot_be_restored_is_said(backup, restored, tmp_path):
+    (tmp_path / "script.sh").unlink()
+    (tmp_path / "other").write_text("no folder")
+    with pytest.raises(DeepThingsError, match=rf"{tmp_path}/other/deepthings.yaml cannot be written"):
+        restored(backup)
+
+
 def test_variables_that_are_in_no_file_are_named(home):
     assert contents_of(home / "home.yaml", None, None).variables == ("DEEPTHINGS_TEST_PASSWORD",)
 
