@@ -13,6 +13,7 @@ from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.frames import FrameCounts, FrameInfo, Outcome
 from shared.messages import REASON_CAP, STOPPED, State
+from shared.outage import Outage
 from shared.service import cancel_in_order, run_together
 from shared.signals import end_at_once
 from shared.systemd import notification
@@ -68,7 +69,7 @@ class CameraAgent:
         self._config = config
         self._reader = reader
         self._session = f"{time.time_ns() // 1_000_000:x}"
-        self._backoff = Backoff()
+        self._backoff, self._outage = Backoff(), Outage()
         self._under_way: dict[int, str] = {}
         self._credit = 0
         self._connection: Connection | None = None
@@ -151,9 +152,9 @@ class CameraAgent:
             except (PeerLostError, PeerTimeoutError) as error:
                 if self._leaving:
                     return
-                delay_s = self._backoff.next_s()
-                log.warning("camera %s: edge %s; trying again in %.1f s", self._config.camera, error, delay_s)
-                await asyncio.sleep(delay_s)
+                level = self._outage.level(str(error))
+                log.log(level, "camera %s: edge %s; trying again until it works", self._config.camera, error)
+                await asyncio.sleep(self._backoff.next_s())
 
     async def _converse(self) -> None:
         """One connection: both directions at once, until one of them fails."""
@@ -221,6 +222,7 @@ class CameraAgent:
             if isinstance(header, Ready):
                 self._credit += 1
                 self._backoff.reset()
+                self._outage.over()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,8 @@ def _duration(seconds: float) -> str:
 
 
 class GatewayWatch:
-    """Logs an error when the gateway is not there, once, and again when that has lasted twice as long."""
+    """Logs an error when the gateway is not there: once for each absence of one that was there before; of one that has
+    never answered again when that has lasted twice as long."""
 
     def __init__(self, broker: Address, asking: Callable[[], bool]) -> None:
         """`asking` says whether there is a connection before the edge has its own, to ask for its name."""
@@ -94,7 +96,7 @@ class GatewayWatch:
             connected_at = 0.0
             if now - seen_at >= due_s:
                 log.error("%s", silence(self._broker, now - seen_at, known=known))
-                due_s = max(SILENCE_S, due_s * 2)
+                due_s = math.inf if known else max(SILENCE_S, due_s * 2)
 
     def _look_at_broker(self) -> None:
         if self._info is not None and self._info.cluster_port and not self._planned:

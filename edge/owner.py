@@ -328,7 +328,7 @@ class Owner:
             return
         self.queue.drop_frame(frame)
         if outcome is not Outcome.PUBLISHED:
-            log.info("%s dropped: %s", frame, outcome)
+            log.debug("%s dropped: %s", frame, outcome)
         elif owned is not None:
             self._published[owned.info.camera] = time.monotonic() + PICTURE_KEPT_S, owned
         finished(outcome)

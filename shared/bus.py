@@ -19,6 +19,7 @@ from shared.broker_login import ANONYMOUS, Login
 from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.fault_boundary import FaultBoundary
+from shared.outage import Outage
 from shared.ports import CLUSTER_PORT
 from shared.printable import printable
 from shared.received import Received
@@ -104,6 +105,7 @@ class Bus:
         self._outbox: set[asyncio.Task[None]] = set()
         self._unanswered: set[asyncio.Timeout] = set()
         self._boundary = FaultBoundary()
+        self._outage = Outage()
         if owner is not None:
             owner.defend(self)
 
@@ -216,11 +218,11 @@ class Bus:
                     short_sessions = short_sessions + 1 if short else 0
                     if not short:
                         backoff.reset()
-                delay_s = backoff.next_s()
-                self._lost(error, short_sessions, delay_s)
-                await asyncio.sleep(delay_s)
+                        self._outage.over()
+                self._lost(error, short_sessions)
+                await asyncio.sleep(backoff.next_s())
 
-    def _lost(self, error: Exception, short_sessions: int, delay_s: float) -> None:
+    def _lost(self, error: Exception, short_sessions: int) -> None:
         """Say why there is no connection. Raises BrokerError where trying again cannot help, and nobody waits."""
         why = broker_reason(error)
         if short_sessions >= SHORT_SESSIONS_CAP:
@@ -239,7 +241,7 @@ class Bus:
                 f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
                 f"is {CLUSTER_PORT}, unless the gateway was told another"
             ) from error
-        log.warning("broker %s: %s; trying again in %.1f s", self.broker, why, delay_s)
+        log.log(self._outage.level(why), "broker %s: %s; trying again until it works", self.broker, why)
 
     @contextlib.asynccontextmanager
     async def _named(self) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.logs import SUBJECT
+from shared.outage import Outage
 from shared.wire.connection import Connection, Traffic
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class _Route:
 
     async def _run(self) -> None:
         connection: Connection | None = None
-        failing = False
+        outage = Outage()
         try:
             while (parcel := await self._next()) is not None:
                 header, payload = parcel
@@ -110,15 +111,15 @@ class _Route:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
                     await connection.send(header, payload)
-                    if failing:
-                        failing = False
+                    if outage.over():
                         log.info("%s takes messages again", self._address, extra={SUBJECT: self._address})
                 except DeepThingsError as error:
-                    failing = True
-                    log.warning("%s not delivered: %s", header.kind.name.lower(), error, extra={SUBJECT: self._address})
+                    log.log(
+                        outage.level(str(error)), "%s not delivered: %s", header.kind.name.lower(), error,
+                        extra={SUBJECT: self._address},
+                    )  # fmt: skip
                     self._lost(self._address)
                 except Exception:  # a way that ended here would keep whoever sends waiting for ever
-                    failing = True
                     log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
                     self._lost(self._address)
             self._closed(self._address)  # at once: whoever sends from now on gets another way

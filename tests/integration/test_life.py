@@ -12,7 +12,7 @@ import pytest
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.messages import State
-from tests.harness import Witness, broker_at, connected, gateway_ports, running_cluster
+from tests.harness import Witness, broker_at, connected, gateway_ports, running_cluster, until_listening
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -95,6 +95,31 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
         cluster.signal(cluster.gateway, signal.SIGKILL)
         await cluster.gateway.process.wait()
         assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
+
+
+async def test_an_edge_whose_gateway_is_gone_says_so_once_for_each_absence(tmp_path):
+    impatient = tmp_path / "impatient"
+    impatient.mkdir()
+    (impatient / "sitecustomize.py").write_text("from edge import gateway_watch\ngateway_watch.SILENCE_S = 2.0\n")
+    async with running_cluster(tmp_path, 0) as cluster:
+        witness = cluster.witness
+        edge = await cluster.start_edge("shed", code=impatient)
+        await cluster.edges_ready("shed")
+        for absence in (1, 2):
+            await cluster.processes.stop(cluster.gateway)
+            async with asyncio.timeout(30):
+                while cluster.log("shed").count("its address still right?") < absence:  # noqa: ASYNC110  (a file)
+                    await asyncio.sleep(0.1)
+            await asyncio.sleep(5)  # in which it would have been said twice more
+            plans = len(witness.plans)
+            await until_listening(cluster.broker, await cluster.start_gateway())
+            await witness.until("a new plan", lambda before=plans: len(witness.plans) > before)
+            await cluster.edges_ready("shed")
+        assert edge.process.returncode is None
+        log = cluster.log("shed")
+    lines = [line for line in log.splitlines() if "has not answered" in line]
+    assert len(lines) == 2
+    assert all("ERROR" in line and f"gateway {cluster.broker} has not answered for 2 s" in line for line in lines)
 
 
 async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path):
