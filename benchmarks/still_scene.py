@@ -86,7 +86,10 @@ async def measure(kind: str, said: dict[str, object], seconds: float) -> dict[st
         file = folder / "deepthings.yaml"
         async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
             file.write_text(json.dumps({"cameras": {CAMERA: {"source": source, **said}}}))  # YAML, too
-            gateway = await cluster.start("gateway", "gateway", "--config", str(file), "--port", str(broker.port))
+            gateway = await cluster.start(
+                "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
+                "--port", str(free_port()), "--data-port", "0",
+            )  # fmt: skip
             edge = await cluster.start("edge", "edge", "--gateway", str(broker), "--name", "edge")
             await until_seen(broker)
             await asyncio.sleep(SETTLING_S)

@@ -15,6 +15,7 @@ from shared.frames import FrameCounts, FrameInfo, Outcome
 from shared.messages import REASON_CAP, STOPPED, State
 from shared.service import cancel_in_order, run_together
 from shared.signals import end_at_once
+from shared.systemd import notification
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
 
@@ -82,6 +83,7 @@ class CameraAgent:
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
         loop = asyncio.get_running_loop()
+        notification.current.ready(f"not connected to edge {self._config.edge} yet")
         self._reader.start(
             lambda superseded: _tell(loop, self._on_shot, superseded), lambda: _tell(loop, self._ended.set)
         )
@@ -161,6 +163,7 @@ class CameraAgent:
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
+            notification.current.status(f"feeds edge {self._config.edge}")
             await run_together(
                 self._hear(connection),  # first: of several failures, why we are refused is the one that counts
                 self._send_frames(connection),
@@ -239,6 +242,7 @@ class CameraAgent:
     def _disconnected(self) -> None:
         """Wait with what was under way: the edge tells what became of it when we are there again."""
         self._connection = None
+        notification.current.status(f"not connected to edge {self._config.edge}; trying again")
         for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # none, unless edges never tell
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)

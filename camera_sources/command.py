@@ -89,6 +89,7 @@ def command(
     options of --source; --settings says it itself.
 
     A password in --source is seen by all who see the processes of this machine: --settings - is for those.
+    `deepthings camera shot` writes a picture of a camera instead, to write zones from.
     """
     configure_logging(verbose)
     cv2.setNumThreads(1)  # others of OpenCV spin a while behind all that they do, and a picture is little work

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.catalogue import DEFAULT_MODEL
@@ -13,9 +11,11 @@ from gateway.methods import Method
 from gateway.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
+from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FRAMES_AT_ONCE = 32
 """Frames that are assembled at once: sixteen cameras with two each; the maps of all are allocated at the start."""
@@ -24,15 +24,9 @@ FRAMES_AT_ONCE = 32
 USUAL_GRID = Grid(3, 3)
 
 
-def default_state() -> Path:
-    """Where a gateway without a configuration file keeps what was set by MQTT."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "deepthings"
-
-
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway. Without `broker` it starts a Mosquitto of its own on `port`."""
+    """One gateway. Its own Mosquitto is on `cluster_port`; without `broker`, the house's, also on `port`."""
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
@@ -41,8 +35,9 @@ class GatewayConfig:
     policy: str = "round-robin"
     cut: str | None = None
     host: str = LOOPBACK
-    port: int = 1883
-    data_port: int = 0
+    port: int = PUBLIC_PORT
+    cluster_port: int = CLUSTER_PORT
+    data_port: int = DATA_PORT
     broker: Address | None = None
     threads: int = 1
     terms: Terms = field(default_factory=Terms)

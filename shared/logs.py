@@ -1,16 +1,21 @@
-"""The log, which is standard error: lines with their time, and of what repeats only the first ones."""
+"""The log, which is standard error: lines with their time, and of what repeats only the first ones.
+
+The journal of systemd has the time of each line already.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 import logging
+import os
 import re
 import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
 from shared.repetition import Repetition
+from shared.systemd.journal import JournalFormatter, is_our_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +34,9 @@ _NUMBER = re.compile(r"\d+")
 def configure_logging(verbosity: int) -> None:
     """Log state changes, or with `verbosity` 1 every tile, or with 2 the libraries and all that repeats, too."""
     handler = logging.StreamHandler() if verbosity > 1 else SparingHandler()
-    logging.basicConfig(
-        level=logging.DEBUG if verbosity else logging.INFO, format=FORMAT, datefmt=CLOCK, handlers=[handler]
-    )
+    in_journal = is_our_stderr(os.environ.get("JOURNAL_STREAM"))
+    handler.setFormatter(JournalFormatter() if in_journal else logging.Formatter(FORMAT, CLOCK))
+    logging.basicConfig(level=logging.DEBUG if verbosity else logging.INFO, handlers=[handler])
     if verbosity < 2:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
         logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # paho-mqtt's: what it says by numbers, we say in words

@@ -9,9 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from shared.signals import SignalWatch, WatchedLoop
+from shared.systemd.notification import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from shared.systemd.notification import ServiceManager
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +33,16 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
     """Run `main(stop)`; a first SIGTERM, SIGINT or SIGHUP sets `stop`, a second one ends it on the spot.
 
     Both ends are bounded, whatever the event loop does. `reloads`: SIGHUP is for `main` to hear, and stops nothing.
-    Raises SystemExit after a second signal.
+    Whoever started us as a service is told that the loop lives, and when it stops. Raises SystemExit after a second
+    signal.
     """
 
     async def guarded() -> None:
-        await main(stopping.begin())
+        async with manager.watched():
+            await main(stopping.begin())
 
-    stopping = _Stopping(reloads=reloads)
+    manager = take_over()
+    stopping = _Stopping(manager, reloads=reloads)
     try:
         with asyncio.Runner(loop_factory=lambda: WatchedLoop(stopping.watch)) as runner:
             runner.run(guarded())
@@ -53,7 +59,8 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
 class _Stopping:
     """What signals do to the task that runs the service, also those that come before it has begun."""
 
-    def __init__(self, *, reloads: bool) -> None:
+    def __init__(self, manager: ServiceManager, *, reloads: bool) -> None:
+        self._manager = manager
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
@@ -78,7 +85,8 @@ class _Stopping:
             self._loop.call_soon_threadsafe(self._follow)
 
     def _follow(self) -> None:
-        if self.watch.heard:
+        if self.watch.heard and not self._stop.is_set():
+            self._manager.stopping()
             self._stop.set()
         if self.hurried and self._task is not None:
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Options of the commands that open a model."""
+"""Options that several commands of the gateway share."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ method_option = click.option(
     callback=lambda *args: Method(args[2]),
     help="How frames are divided and distributed; see docs/methods.md.",
 )
+kept_configuration_option = click.option(
+    "--config", "configuration", type=click.Path(dir_okay=False, path_type=Path),
+    help="The gateway's configuration file.  [default: that of its service]",
+)  # fmt: skip
+kept_state_option = click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path),
+    help="Its state folder.  [default: what the configuration says]",
+)  # fmt: skip

@@ -19,7 +19,6 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import own_broker
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
@@ -29,13 +28,18 @@ from gateway.methods import Method
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
+from shared.cli import cli
+from shared.cli.service import uninstall
 from shared.frames import Outcome
 from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
+from shared.service import release
 from shared.slugs import RESERVED
+from shared.systemd.unit import ROLES, unit_name
 from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
+from tests.harness import broker_at
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
@@ -47,6 +51,7 @@ LOCAL = {
     "plan": "MiB",
     "quantize": "int8",
     "check-config": "street",
+    "camera shot": "a grid of tenths",
 }
 """Subcommands that end by themselves, and what they print."""
 
@@ -62,11 +67,14 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 @pytest.fixture
 def ports():
-    """What stands for the ports of the documents, which may be in use here."""
-    return {"1883": str(free_port()), "7701": str(free_port())}
+    """What stands for the ports of the documents, and of the gateway, which may be in use here."""
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884")}
 
 
 def words_of(line, ports):
+    line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
+    if line.startswith("deepthings gateway"):
+        line += " --cluster-port 7883 --data-port 7884" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)
@@ -104,17 +112,30 @@ def test_this_file_knows_every_command_of_the_documents():
 
 
 def kind_of(line):
-    first, second = (*line.split(), "")[:2]
-    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch"}:
+    first, second, third = (*line.removeprefix("sudo ").split(), "", "")[:3]
+    if first in {"systemctl", "journalctl"}:
+        return "systemd"
+    if first == "deepthings" and f"{second} {third}" in LOCAL:
+        return f"{second} {third}"
+    others = {"watch", "status", "service", "update", "backup", "restore"}
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
-    known = {"scripts/demo", "scripts/test", "scripts/bench", "mosquitto_sub", "mosquitto_pub", "mosquitto_rr"}
+    known = {
+        "scripts/build",
+        "scripts/demo",
+        "scripts/test",
+        "scripts/bench",
+        "mosquitto_sub",
+        "mosquitto_pub",
+        "mosquitto_rr",
+    }
     return first if first in known else None
 
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
-    """Gateway, edges and camera as the README starts them, and both ways to watch."""
+    """Gateway, edges and camera as the README starts them, both ways to watch, and how they are."""
     other = ("0.0.0.0", "--config")  # noqa: S104
     lines = [line for line in commands(ROOT / "README.md") if not any(word in line for word in other)]
     async with contextlib.AsyncExitStack() as stack:
@@ -124,6 +145,8 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
         for line in lines:
             if kind_of(line) == "watch":
                 assert "campus #" in await first_line([*words_of(line, ports), "--frames", "1"])
+            if kind_of(line) == "status":
+                assert "gateway  online" in await first_line(words_of(line, ports))
             if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
                 said = await first_line([*words_of(line, ports), "-C", "1"])
                 assert FrameDetections.model_validate_json(said).camera == "campus"
@@ -137,9 +160,9 @@ async def test_a_gateway_with_the_cameras_of_a_file_serves_them_with_whatever_ed
     (line,) = [line for line in commands(ROOT / "README.md") if line.startswith("deepthings gateway --config")]
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(running(words_of(line, ports), SERVICES["gateway"]))
-        edge = f"deepthings edge --gateway 127.0.0.1:1883 --name shed --cache {tmp_path}"
+        edge = f"deepthings edge --gateway 127.0.0.1 --name shed --cache {tmp_path}"
         await stack.enter_async_context(running(words_of(edge, ports), "is online: 768x576"))
-        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1:1883 --frames 1", ports))
+        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1 --frames 1", ports))
         assert "street #" in said
 
 
@@ -150,8 +173,29 @@ async def first_line(words):
     return out.decode().splitlines()[0]
 
 
+async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
+    lines = [line for line in commands(ROOT / "docs" / "status.md") if kind_of(line) == "status"]
+    assert len(lines) == 3
+    gateway = words_of("deepthings gateway --port 1883", ports)
+    async with running(gateway, SERVICES["gateway"]):
+        for line in lines:
+            words = words_of(line, ports)
+            process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+            assert process.stdout is not None
+            async with asyncio.timeout(30):
+                said = (await process.stdout.readline()).decode()
+                if "--watch" in words:
+                    process.terminate()
+                await process.communicate()
+            assert process.returncode == 0
+            assert json.loads(said)["gateway"] if "--json" in words else said.startswith("gateway  online")
+
+
 async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
-    lines = [line for line in commands(ROOT / "README.md") if "0.0.0.0" in line]  # noqa: S104
+    lines = [
+        line for line in commands(ROOT / "README.md")
+        if "0.0.0.0" in line and not line.startswith("sudo")  # noqa: S104
+    ]  # fmt: skip
     assert [kind_of(line) for line in lines] == ["gateway", "edge"]
     async with contextlib.AsyncExitStack() as stack:
         for line in lines:
@@ -160,7 +204,7 @@ async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
 
 async def test_a_broker_that_runs_already_can_be_used(ports):
     (line,) = commands(ROOT / "mosquitto" / "README.md")
-    async with own_broker(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
+    async with broker_at(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
         pass
 
 
@@ -223,6 +267,50 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
 
 
+def test_the_services_of_the_documents_can_be_installed(tmp_path):
+    """As far as that changes nothing here: their units are printed."""
+    lines = [line.removeprefix("sudo ") for line in ALL if kind_of(line) == "service"]
+    installing = [shlex.split(line) for line in lines if line.startswith("deepthings service install")]
+    assert {words[3] for words in installing} == set(ROLES)
+    (tmp_path / "deepthings.yaml").write_text("cameras: {}")
+    for words in installing:
+        typed = [word.replace("/etc/deepthings", str(tmp_path)) for word in words[1:] if word != "--print"]
+        done = subprocess.run(
+            [DEEPTHINGS, *typed, "--print"], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"ExecStart={DEEPTHINGS} {words[3]} " in done.stdout
+    for line in lines:
+        words = shlex.split(line)
+        if words[2] == "uninstall":
+            assert cli.make_context("deepthings", words[1:], resilient_parsing=True)
+            assert uninstall.make_context("uninstall", words[3:]).params["role"] in ROLES
+    assert len(lines) > len(installing)
+
+
+def test_the_units_of_the_documents_are_those_that_are_installed():
+    named = {name for line in ALL if kind_of(line) == "systemd" for name in re.findall(r"deepthings-\S+", line)}
+    assert named == {unit_name("gateway"), unit_name("edge")}
+
+
+def test_the_backup_of_the_documents_is_written_and_restored(workshop, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(workshop / "state"))
+    lines = [line for line in ALL if kind_of(line) in {"backup", "restore"}]
+    assert [kind_of(line) for line in lines] == ["backup", "restore"]
+    for line in lines:
+        words = [DEEPTHINGS, *shlex.split(line)[1:]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=workshop)
+        assert done.returncode == 0, done.stderr
+    assert (workshop / "street.yaml").read_text() == (ROOT / "docs" / "examples" / "street.yaml").read_text()
+
+
+def test_the_updates_of_the_documents_are_those_that_are_tested():
+    """They change an installation, so that tests/integration/test_update.py has some of its own for them."""
+    lines = [line for line in ALL if kind_of(line) in {"update", "scripts/build"}]
+    wheel = f"dist/deepthings-{release()}-py3-none-any.whl"
+    assert lines == ["deepthings update", "scripts/build", f"deepthings update {wheel}"]
+
+
 def test_every_method_is_in_the_documents():
     text = (ROOT / "docs" / "methods.md").read_text()
     assert set(re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE)) == {str(method) for method in Method}
@@ -248,7 +336,15 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
 
 
 def test_the_scripts_of_the_documents_are_there_to_be_run():
-    for name in ("scripts/demo", "scripts/test", "scripts/bench", "scripts/setup", "scripts/check", ".ci/run"):
+    for name in (
+        "scripts/demo",
+        "scripts/test",
+        "scripts/bench",
+        "scripts/setup",
+        "scripts/check",
+        "scripts/build",
+        ".ci/run",
+    ):
         assert os.access(ROOT / name, os.X_OK), name
     assert "scripts/test" in (ROOT / ".ci/run").read_text()
     assert "scripts/check" in (ROOT / "scripts/test").read_text()

@@ -1,0 +1,122 @@
+"""A backup as a file: written whole or not at all, and read with nothing in it trusted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from pydantic import ValidationError
+
+from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.unfinished import unfinished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.backup.contents import Contents
+
+ENDINGS = (".tar.gz", ".tgz")
+
+LARGEST_ARCHIVE_BYTES = LARGEST_BYTES + LARGEST_MANIFEST_BYTES + MOST_FILES * 4096
+"""Unpacked, with the headers between the files."""
+
+
+def write_archive(contents: Contents, target: Path) -> None:
+    """Write a backup that only its owner can read; `target` is replaced when it is whole.
+
+    Raises OSError, and DeepThingsError for a file that grew meanwhile.
+    """
+    beside = unfinished(target)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz") as archive:
+                _add(archive, NAME, io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()), len(told))
+                for item, path in contents.files.items():
+                    with path.open("rb") as source:
+                        _add(archive, item.member, source, item.size)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _add(archive: tarfile.TarFile, name: str, source: BinaryIO, size: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o600
+    try:
+        archive.addfile(entry, source)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DeepThingsError(f"{name} has changed while it was read; try again") from error
+
+
+def unpack(source: Path, folder: Path) -> tuple[Manifest, dict[Item, Path]]:
+    """Unpack a backup into an empty folder; return what it says of itself, and where each file is now.
+
+    Raises ConfigurationError for what is no backup, is damaged, or holds anything but the files that it lists.
+    """
+    files: dict[Item, Path] = {}
+    try:
+        with gzip.open(source) as stream, tarfile.open(fileobj=(bounded := _Bounded(stream)), mode="r|") as archive:
+            entries = iter(archive)
+            manifest = _manifest(source, archive, next(entries, None))
+            listed = {item.member: item for item in manifest.items}
+            for entry in entries:
+                item = listed.pop(entry.name, None)
+                if item is None or not entry.isreg() or entry.size != item.size:
+                    raise ConfigurationError(f"{source}: {entry.name!r} in it is not as the list of its files says")
+                packed = archive.extractfile(entry)
+                assert packed is not None
+                files[item] = folder / str(len(files))
+                with files[item].open("xb") as target:
+                    shutil.copyfileobj(packed, target)
+            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # to the end, where gzip has its check sum
+                pass
+    except (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError) as error:
+        raise ConfigurationError(f"{source} is no backup, or is damaged") from error
+    if listed:
+        raise ConfigurationError(f"{source} is damaged: {next(iter(listed))!r} is not in it")
+    return manifest, files
+
+
+def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> Manifest:
+    """Return what the archive says of itself in its first entry."""
+    if first is None or first.name != NAME or not first.isreg() or first.size > LARGEST_MANIFEST_BYTES:
+        raise ConfigurationError(f"{source} is no backup of a gateway")
+    packed = archive.extractfile(first)
+    assert packed is not None
+    try:
+        return Manifest.model_validate_json(packed.read())
+    except ValidationError as error:
+        first_error = error.errors(include_url=False)[0]
+        if first_error["loc"] == ("format",):
+            raise ConfigurationError(
+                f"{source} is of another release, whose backups are not of format {FORMAT}: restore it with that one"
+            ) from error
+        raise ConfigurationError(f"{source} cannot be restored: {first_error['msg']}") from error
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an error where a few bytes were packed that unpack to more than any backup has."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self._left = LARGEST_ARCHIVE_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` bytes. Raises tarfile.ReadError beyond the bound."""
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise tarfile.ReadError("too large")
+        return data

@@ -1,0 +1,112 @@
+"""What makes a gateway: its configuration, the files that this names, and what it keeps."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from gateway.backup.manifest import Item, Manifest, Place
+from gateway.configuration import secret_file
+from gateway.configuration.named_files import named_files
+from gateway.configuration.reading import read
+from gateway.configuration.root import Configuration
+from shared.environment_file import read_environment_file
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.reasons import reason
+from shared.service import release
+from shared.systemd.unit import ENVIRONMENT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.systemd.unit import Unit
+
+CURE = "run this as the user who runs the gateway, or with sudo"
+
+
+@dataclass(slots=True)
+class Contents:
+    """What goes into a backup: the manifest, and the file of each of its items.
+
+    `variables` are names of what the configuration has from the environment, which is in no file.
+    """
+
+    manifest: Manifest
+    files: dict[Item, Path]
+    variables: tuple[str, ...] = ()
+
+
+def contents_of(configuration: Path | None, state: Path | None, service: Unit | None) -> Contents:
+    """Return what makes the gateway of this configuration file, or one without a file.
+
+    `state` is its state folder, where the configuration does not say the right one. Raises ConfigurationError for a
+    configuration that is not right, and DeepThingsError for files that cannot be read, or are too many.
+    """
+    files: dict[Item, Path] = {}
+    read_as, variables = Configuration(), set[str]()
+    if configuration is not None:
+        configuration = configuration.absolute()
+        reading = read(configuration)
+        read_as, variables = reading.right(), reading.document.variables()
+        folder = configuration.parent
+        _add(files, "configuration", configuration.name, configuration)
+        secrets = folder / secret_file.NAME
+        values = {
+            secret_file.file_named(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
+        }
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *named_files(read_as, folder)]:
+            if path.is_relative_to(folder):
+                _add(files, "beside", str(path.relative_to(folder)), path)
+            else:
+                _add(files, "elsewhere", str(path).lstrip("/"), path)
+    kept = state or read_as.state
+    for path in _kept_in(kept):
+        _add(files, "state", str(path.relative_to(kept)), path)
+    if service is not None and ENVIRONMENT_FILE.is_file():
+        _add(files, "environment", ENVIRONMENT_FILE.name, ENVIRONMENT_FILE)
+        variables -= read_environment_file(ENVIRONMENT_FILE).keys()
+    try:
+        manifest = Manifest(
+            release=release(), made_at=time.time(), host=socket.gethostname(),
+            service=service.arguments if service else None, items=tuple(files),
+        )  # fmt: skip
+    except ValidationError as error:
+        raise DeepThingsError(f"this gateway is too large for a backup: {error.errors()[0]['msg']}") from error
+    return Contents(manifest, files, tuple(sorted(variables)))
+
+
+def _add(files: dict[Item, Path], place: Place, name: str, path: Path) -> None:
+    """Note a file. Raises DeepThingsError where it cannot be read."""
+    try:
+        status = path.stat()
+        if not os.access(path, os.R_OK):
+            raise PermissionError(13, "permission denied", str(path))
+    except OSError as error:
+        raise DeepThingsError(f"{path} cannot be read: {reason(error)}; {CURE}") from error
+    try:
+        item = Item(place=place, path=name, mode=stat.S_IMODE(status.st_mode) & 0o777, size=status.st_size)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path} cannot be in a backup: {error.errors()[0]['msg']}") from error
+    files[item] = path
+
+
+def _kept_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a state folder; hidden ones, and those that are being written, are of nobody else's use."""
+    for where, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(where) / name
+            if not name.startswith(".") and path.suffix != ".part" and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise DeepThingsError(f"{error.filename} cannot be read: {reason(error)}; {CURE}") from error

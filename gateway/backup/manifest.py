@@ -1,0 +1,79 @@
+"""What is in a backup: a list of files, each with its place; only what is listed is ever restored. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+NAME = "manifest.json"
+
+FORMAT: Literal[1] = 1
+"""A later release that writes something else counts on."""
+
+LARGEST_MANIFEST_BYTES = 4 << 20
+
+MOST_FILES = 5000
+"""A gateway of a hundred cameras has some ten."""
+
+LARGEST_BYTES = 512 << 20
+"""Of all files together; models are most of it, and large ones have some 250 MB."""
+
+Place = Literal["configuration", "beside", "state", "environment", "elsewhere"]
+"""The configuration file; below its folder; below the state folder; variables of the service; anywhere else."""
+
+
+def inside(path: str) -> str:
+    """Return a relative path that leads nowhere but down. Raises ValueError."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path or str(PurePosixPath(path)) != path:
+        raise ValueError("this path leads out of its folder")
+    return path
+
+
+class Item(BaseModel):
+    """One file. `path` is relative to its place; that of `elsewhere` to /."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: Place
+    path: Annotated[str, Field(max_length=4096), AfterValidator(inside)]
+    mode: int = Field(ge=0, le=0o777)
+    size: int = Field(ge=0, le=LARGEST_BYTES)
+
+    @property
+    def member(self) -> str:
+        """Return its name in the archive."""
+        return f"{self.place}/{self.path}"
+
+
+class Manifest(BaseModel):
+    """The backup of one gateway. `service` are the arguments that its service had, if there was one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = FORMAT
+    release: str = Field(max_length=100)
+    made_at: float
+    host: str = Field(max_length=300)
+    service: tuple[str, ...] | None = None
+    items: tuple[Item, ...] = Field(max_length=MOST_FILES)
+
+    @model_validator(mode="after")
+    def _plausible(self) -> Manifest:
+        members = {item.member for item in self.items}
+        if len(members) != len(self.items):
+            raise ValueError("a file is listed twice")
+        if sum(item.size for item in self.items) > LARGEST_BYTES:
+            raise ValueError(f"its files have more than {LARGEST_BYTES >> 20} MiB")
+        for place in ("configuration", "environment"):
+            single = [item for item in self.items if item.place == place]
+            if len(single) > 1 or any("/" in item.path for item in single):
+                raise ValueError(f"it must have one file as {place}")
+        return self
+
+    @property
+    def configuration(self) -> Item | None:
+        """Return the configuration file's item."""
+        return next((item for item in self.items if item.place == "configuration"), None)

@@ -1,0 +1,136 @@
+"""Putting the files of a backup in their places on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.configuration.reading import read
+from gateway.configuration.root import Configuration
+from gateway.state_lock import is_in_use
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.systemd.unit import ENVIRONMENT_FILE
+from shared.unfinished import unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.backup.manifest import Item, Manifest
+
+MOST_NAMED = 5
+"""Files that a message lists; who reads it knows then which ones are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A file that was unpacked, and where it belongs.
+
+    A `strange` place is one that only the backup has named; what is `roots` is for nobody else.
+    """
+
+    packed: Path
+    target: Path
+    mode: int
+    strange: bool = False
+    roots: bool = False
+
+
+def moves(
+    manifest: Manifest, unpacked: Mapping[Item, Path], configuration: Path, state: Path | None
+) -> tuple[list[Move], Path]:
+    """Return where each file belongs, and the state folder; `state` goes before what the configuration says.
+
+    The configuration file becomes `configuration`, and what was beside it is again; nothing is touched yet.
+    """
+    folder = configuration.absolute().parent
+    kept, named = _state_folder(manifest, unpacked, folder)
+    strange_state = state is None and named and not kept.is_relative_to(folder)
+    kept = state or kept
+    found = []
+    for item, packed in unpacked.items():
+        match item.place:
+            case "configuration":
+                target, strange = folder / configuration.name, False
+            case "beside":
+                target, strange = folder / item.path, False
+            case "state":
+                target, strange = kept / item.path, strange_state
+            case "environment":
+                target, strange = ENVIRONMENT_FILE, False
+            case "elsewhere":
+                target, strange = Path("/") / item.path, True
+        found.append(Move(packed, target, item.mode, strange, roots=item.place == "environment"))
+    return found, kept
+
+
+def _state_folder(manifest: Manifest, unpacked: Mapping[Item, Path], folder: Path) -> tuple[Path, bool]:
+    """Return the state folder of the configuration in a backup, and whether that names it."""
+    item = manifest.configuration
+    if item is None:
+        return Configuration().state, False
+    packed = unpacked[item]
+    read_as = read(packed).configuration  # secrets, which are not beside it yet, are of no importance here
+    kept = read_as.state
+    if kept.is_relative_to(packed.parent):
+        kept = folder / kept.relative_to(packed.parent)
+    return kept, "state" in read_as.model_fields_set
+
+
+def check(planned: Sequence[Move], state: Path, *, force: bool, elsewhere: bool) -> None:
+    """Raise ConfigurationError or DeepThingsError for what must not be done without being asked for."""
+    try:
+        running = is_in_use(state)
+    except OSError:
+        running = False  # whoever cannot look into it cannot write there: that is told in its turn
+    if running:
+        raise DeepThingsError(f"a gateway that uses {state} is running: stop it, then restore")
+    strange = [move.target for move in planned if move.strange]
+    if strange and not elsewhere:
+        raise ConfigurationError(
+            f"the backup has files for places that only it names: {_listed(strange)}; add --elsewhere to have them"
+            " written there"
+        )
+    there = [move.target for move in planned if os.path.lexists(move.target)]
+    if there and not force:
+        raise ConfigurationError(f"there are already {_listed(there)}; add --force to have them replaced")
+    folders = [target for target in there if target.is_dir()]
+    if folders:
+        raise DeepThingsError(f"{_listed(folders)}: a folder is where a file is to be; move it away")
+
+
+def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
+    """Write each file, in one step as others see it. `owner` is the user and group who get them. Raises OSError."""
+    for move in planned:
+        _make_folder(move.target.parent, owner)
+        beside = unfinished(move.target)
+        try:
+            with move.packed.open("rb") as source, open(beside, "xb", opener=_private) as target:
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
+            if owner is not None and not move.roots:
+                os.chown(beside, *owner)
+            beside.chmod(move.mode)
+            beside.replace(move.target)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing if owner is not None else []:
+        os.chown(each, *owner)  # type: ignore[misc]  # it is not None here
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    shown = ", ".join(map(str, paths[:MOST_NAMED]))
+    return shown + (f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else "")

@@ -1,0 +1,44 @@
+"""`deepthings backup`: all that makes this gateway, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.backup.archive import ENDINGS, write_archive
+from gateway.backup.contents import contents_of
+from gateway.backup.service import configuration_of, look_as
+from gateway.commands.options import kept_configuration_option, kept_state_option
+from shared.errors import ConfigurationError
+from shared.systemd.units import installed_gateway
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@kept_configuration_option
+@kept_state_option
+def command(file: Path, configuration: Path | None, state: Path | None) -> None:
+    """Write the configuration, the files that it names, its secrets, and what the gateway has kept into FILE.
+
+    Passwords are in it, so that only you can read it. One of the same name is replaced when this one is whole.
+    """
+    if not file.name.endswith(ENDINGS):
+        raise ConfigurationError(f"{file}: the name of a backup must end in {' or '.join(ENDINGS)}")
+    service = installed_gateway()
+    if configuration is not None and configuration.absolute() != configuration_of(service):
+        service = None  # it is of another gateway
+    if service is not None:
+        look_as(service)
+        configuration = configuration_of(service)
+    if configuration is not None and not configuration.is_file():
+        raise ConfigurationError(f"--config {configuration}: file not found")
+    contents = contents_of(configuration, state, service)
+    if not contents.files:
+        raise ConfigurationError("there is nothing to write: name the gateway's configuration file with --config")
+    write_archive(contents, file)
+    for item, path in contents.files.items():
+        click.echo(f"{item.place:13} {path}")
+    click.echo(f"{file}: {len(contents.files)} files, {file.stat().st_size / 1024:.0f} KiB. Passwords may be in it.")
+    if contents.variables:
+        click.echo(f"Not in it: the environment variables {', '.join(contents.variables)}, which the file refers to.")

@@ -1,0 +1,46 @@
+"""`deepthings restore`: the gateway of a backup, on this machine."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from gateway.backup.archive import unpack
+from gateway.backup.restoring import check, moves, place
+from gateway.backup.service import configuration_of, look_as, owner_of
+from gateway.commands.options import kept_configuration_option, kept_state_option
+from shared.systemd.units import installed_gateway
+from shared.unfinished import temporary_folder
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@kept_configuration_option
+@kept_state_option
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--elsewhere", is_flag=True, help="Also write files to places that only the backup names.")
+def command(file: Path, configuration: Path | None, state: Path | None, *, force: bool, elsewhere: bool) -> None:
+    """Put the files of a backup in their places: the configuration into this folder, or where the service has it.
+
+    Restore only what you have made: hooks of a configuration are commands. The gateway must not run meanwhile.
+    """
+    service = installed_gateway()
+    if service is not None and (configuration is None or configuration.absolute() == configuration_of(service)):
+        look_as(service)
+        configuration = configuration_of(service)
+    with temporary_folder("restore") as folder:
+        manifest, unpacked = unpack(file, folder)
+        item = manifest.configuration
+        target = configuration or Path(item.path if item else "deepthings.yaml")
+        planned, kept = moves(manifest, unpacked, target, state)
+        check(planned, kept, force=force, elsewhere=elsewhere)
+        place(planned, owner_of(service, target.absolute().parent))
+    for move in planned:
+        click.echo(f"restored {move.target}")
+    click.echo(f"The gateway of {manifest.host} is restored, as of release {manifest.release}.")
+    option = f" --config {shlex.quote(str(target.absolute()))}" if item else ""
+    if manifest.service is not None and service is None:
+        click.echo(f"There it was a service with the options: {shlex.join(manifest.service)}")
+    click.echo("Start it: systemctl start deepthings-gateway" if service else f"Start it: deepthings gateway{option}")

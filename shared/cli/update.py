@@ -1,0 +1,127 @@
+"""`deepthings update`: a newer release in the place of the one that is installed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.installation import clone, installed_extras, version_of_wheel
+from shared.systemd import units
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEEPTHINGS = Path(sysconfig.get_path("scripts")) / "deepthings"
+
+
+@click.command()
+@click.argument("wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+def command(wheel: Path | None) -> None:
+    """Update DeepThings from its clone with git, or from WHEEL, a file that scripts/build has made.
+
+    Services of this device are started again with it. Update the gateway first, then the edges.
+    """
+    before = _told(DEEPTHINGS, "--version")
+    if wheel is not None:
+        _update_from_wheel(wheel)
+    else:
+        _update_clone()
+    after = _told(DEEPTHINGS, "--version")
+    click.echo(f"before: {before}\nnow:    {after}")
+    _restart_services()
+
+
+def _update_clone() -> None:
+    """Pull, and set up what has changed. Raises DeepThingsError where that would lose or mix up something."""
+    folder = clone()
+    if folder is None:
+        raise ConfigurationError(
+            "this DeepThings is not from a clone: name a wheel, 'deepthings update FILE.whl'; scripts/build makes one"
+        )
+    if Path(sys.prefix).resolve() != (folder / ".venv").resolve():
+        raise DeepThingsError(
+            f"{sys.prefix} was not made by scripts/setup of {folder}: run 'git pull' there, and pip as you did before"
+        )
+    if shutil.which("git") is None:
+        raise DeepThingsError("git not found: install it, 'sudo apt install git', then try again")
+    changed = _told("git", "-C", folder, "status", "--porcelain", "--untracked-files=no", folder=folder)
+    if changed:
+        files = ", ".join(line[2:].strip() for line in changed.splitlines()[:5])
+        raise DeepThingsError(f"{folder} has local changes ({files}): commit or undo them, then try again")
+    _do("git", "-C", folder, "pull", "--ff-only", "--quiet", folder=folder)
+    _do(folder / "scripts" / "setup", _extra_of_setup(folder), folder=folder)
+    click.echo(f"{folder} is at {_told('git', '-C', folder, 'log', '-1', '--format=%h of %cs', folder=folder)}")
+
+
+def _extra_of_setup(folder: Path) -> str:
+    """Return what scripts/setup was called with."""
+    try:
+        return (folder / ".venv" / "installed").read_text(encoding="utf-8").split()[0]
+    except (OSError, IndexError):
+        return "gateway"
+
+
+def _update_from_wheel(wheel: Path) -> None:
+    """Have pip install it, with the extras that are here. Raises ConfigurationError, DeepThingsError."""
+    version_of_wheel(wheel)
+    folder, extras = Path(sys.prefix), ",".join(installed_extras())
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
+    path = wheel.absolute()
+    _do(*pip, f"{path}[{extras}]" if extras else path, folder=folder)
+    _do(*pip, "--no-deps", "--force-reinstall", path, folder=folder)  # one of the same version counts, too
+
+
+def _restart_services() -> None:
+    services = units.installed()
+    if not services:
+        return
+    names = " ".join(unit.name for unit in services)
+    if os.geteuid() != 0 or not units.is_running():
+        click.echo(f"Start the services again: sudo systemctl restart {names}")
+        return
+    for unit in services:
+        units.restart(unit)
+    click.echo(f"started again: {names}")
+
+
+def _do(*words: str | Path, folder: Path) -> None:
+    """Run a program as the owner of `folder`. Raises DeepThingsError when it fails; it says itself why."""
+    done = subprocess.run(list(map(str, words)), check=False, stdin=subprocess.DEVNULL, **_as_owner(folder))
+    if done.returncode:
+        raise DeepThingsError(f"'{_short(words)}' failed; nothing was started again")
+
+
+def _told(*words: str | Path, folder: Path | None = None) -> str:
+    """Return what a program prints. Raises DeepThingsError when it fails."""
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        list(map(str, words)), check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        **(_as_owner(folder) if folder else {}),
+    )  # fmt: skip
+    if done.returncode:
+        raise DeepThingsError(f"'{_short(words)}' failed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _as_owner(folder: Path) -> dict[str, Any]:
+    """Return how root runs a program as whom the folder belongs to, so that its files stay that user's."""
+    owner = folder.stat().st_uid
+    if os.geteuid() != 0 or owner == 0:
+        return {}
+    entry = pwd.getpwuid(owner)
+    return {
+        "user": owner, "group": entry.pw_gid, "extra_groups": os.getgrouplist(entry.pw_name, entry.pw_gid),
+        "env": os.environ | {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name},
+    }  # fmt: skip
+
+
+def _short(words: Sequence[str | Path]) -> str:
+    return " ".join(str(word) for word in words if not str(word).startswith("--"))

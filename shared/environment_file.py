@@ -1,0 +1,42 @@
+"""A file of environment variables, as systemd's EnvironmentFile= has it, so far as people write it by hand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError
+from shared.reasons import reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LINE = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*?)\s*")
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """Return the variables of a file; none where there is no file. Raises ConfigurationError."""
+    try:
+        return parse_environment(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {reason(error)}") from error
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """Return the variables of NAME=value, one on each line; # and ; begin comments, quotes are taken away."""
+    found = {}
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None or line.lstrip().startswith(("#", ";")):
+            continue
+        value = match["value"]
+        if value[:1] in {'"', "'"}:
+            try:
+                value = "".join(shlex.split(value))
+            except ValueError:
+                continue  # a quote without its end: systemd passes over it, too
+        found[match["name"]] = value
+    return found

@@ -1,0 +1,86 @@
+"""How DeepThings is installed here: from a clone or from a wheel, with which extras."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from email.parser import BytesHeaderParser
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+NAME = "deepthings"
+
+LARGEST_METADATA_BYTES = 1 << 20
+"""Of a wheel, whose readme is in it."""
+
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?.*?;.*\bextra == ['\"](?P<of>[\w-]+)['\"]"
+)
+
+
+def clone() -> Path | None:
+    """Return the clone of the repository that runs us; None for an installed wheel."""
+    try:
+        told = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return None
+    if not told.get("dir_info", {}).get("editable"):
+        return None
+    folder = Path(unquote(urlsplit(told.get("url", "")).path))
+    return folder if (folder / ".git").exists() else None
+
+
+def installed_extras() -> list[str]:
+    """Return the extras whose packages are all installed."""
+    try:
+        return complete_extras(distribution(NAME).requires or [], _is_installed)
+    except PackageNotFoundError:
+        return []
+
+
+def complete_extras(requirements: Iterable[str], is_installed: Callable[[str], bool]) -> list[str]:
+    """Return which extras are complete, of a distribution with these requirements; one may have others in it."""
+    packages: dict[str, set[str]] = {}
+    inner: dict[str, set[str]] = {}
+    for requirement in requirements:
+        found = _REQUIREMENT.fullmatch(requirement.strip())
+        if found is None:
+            continue
+        extra = found["of"]
+        packages.setdefault(extra, set())
+        if found["name"].lower() == NAME:
+            inner.setdefault(extra, set()).update(name.strip() for name in (found["extras"] or "").split(","))
+        else:
+            packages[extra].add(found["name"])
+    complete = {extra for extra, names in packages.items() if all(map(is_installed, names))}
+    while broken := {extra for extra in complete if not inner.get(extra, set()) <= complete}:
+        complete -= broken
+    return sorted(complete)
+
+
+def version_of_wheel(path: Path) -> str:
+    """Return the version in a wheel of DeepThings. Raises ConfigurationError for any other file."""
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            (name,) = [each for each in wheel.namelist() if re.fullmatch(rf"{NAME}-[^/]*\.dist-info/METADATA", each)]
+            with wheel.open(name) as file:
+                headers = BytesHeaderParser().parsebytes(file.read(LARGEST_METADATA_BYTES))
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise ConfigurationError(f"{path} is no wheel of DeepThings: scripts/build makes one in dist/") from error
+    return str(headers["Version"])
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        Distribution.from_name(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""As whom a service runs: the user made for it, or the owner of an installation that only the owner can read."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import shared
+from shared.errors import ConfigurationError, DeepThingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+USER = "deepthings"
+"""Made at the first installation."""
+
+HOME = Path("/var/lib/deepthings")
+
+DEVICE_GROUPS = ("video", "render")
+"""Who may use cameras and graphics processors."""
+
+READ, ENTER = 4, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user of this machine, or one that is still to be made: nobody's files are then readable but those of all."""
+
+    name: str
+    uid: int | None = None
+    gid: int | None = None
+    groups: frozenset[int] = frozenset()
+    home: Path = HOME
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether it is the user that was made for us: it has no home but the state folder."""
+        return self.name == USER
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that say where it keeps what, beside HOME."""
+        return {"XDG_STATE_HOME": "/var/lib", "XDG_CACHE_HOME": "/var/cache/deepthings"} if self.is_ours else {}
+
+
+def account(name: str) -> Account | None:
+    """Return the user of this name, if there is one."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    groups = frozenset(os.getgrouplist(name, entry.pw_gid))
+    return Account(name, entry.pw_uid, entry.pw_gid, groups, Path(entry.pw_dir))
+
+
+def device_groups() -> tuple[str, ...]:
+    """Return which of the groups for devices this machine has."""
+    known = {group.gr_name for group in grp.getgrall()}
+    return tuple(name for name in DEVICE_GROUPS if name in known)
+
+
+def account_for(executable: Path, wanted: str | None = None) -> Account:
+    """Return as whom the program can run: `wanted`, else our own user, else the owner of the installation.
+
+    Raises ConfigurationError where none of them can read it.
+    """
+    files = program_files(executable)
+    if wanted is not None:
+        chosen = account(wanted)
+        if chosen is None:
+            raise ConfigurationError(f"--user {wanted}: there is no such user on this machine")
+        if (closed := first_barrier(files, chosen)) is not None:
+            raise ConfigurationError(f"--user {wanted}: user {wanted} cannot read {closed}; name another user")
+        return chosen
+    ours = account(USER) or Account(USER)
+    closed = first_barrier(files, ours)
+    if closed is None:
+        return ours
+    owner = _owner(executable)
+    if owner is not None and owner.uid != 0 and first_barrier(files, owner) is None:
+        return owner
+    raise ConfigurationError(
+        f"{executable}: a service must not run as root, and no other user can read {closed}; install DeepThings in"
+        " /opt/deepthings or in the home of a user, or name a user who can read it with --user"
+    )
+
+
+def program_files(executable: Path) -> list[Path]:
+    """Return files without which the program does not start: one of each place that it is spread over."""
+    return [executable, Path(sys.executable), Path(sys.executable).resolve(), Path(os.__file__), Path(shared.__file__)]
+
+
+def first_barrier(files: Iterable[Path], user: Account) -> Path | None:
+    """Return the first file, or folder on the way to one, that keeps `user` from reading it; None when all are open.
+
+    By the rights of owner, group and others; what is not there keeps nobody.
+    """
+    for file in files:
+        path = Path(os.path.abspath(file))  # noqa: PTH100  (links are to be kept: their folders count)
+        for part in [*reversed(path.parents), path]:
+            try:
+                status = part.stat()
+            except OSError:
+                continue
+            wanted = ENTER if stat.S_ISDIR(status.st_mode) else READ
+            if not _allows(status, user, wanted):
+                return part
+    return None
+
+
+def _allows(status: os.stat_result, user: Account, wanted: int) -> bool:
+    if user.uid == 0:
+        return True
+    shift = 6 if status.st_uid == user.uid else 3 if status.st_gid in user.groups else 0
+    return bool(status.st_mode >> shift & wanted)
+
+
+def _owner(path: Path) -> Account | None:
+    try:
+        return account(pwd.getpwuid(path.stat().st_uid).pw_name)
+    except (KeyError, OSError):
+        return None
+
+
+def make_account() -> Account:
+    """Return our own user, which is made with its folder when it is not there. Raises DeepThingsError, OSError."""
+    if (known := account(USER)) is not None:
+        return known
+    useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if useradd is None:
+        raise DeepThingsError(f"useradd not found: make a system user {USER!r} with the home {HOME}, then try again")
+    done = subprocess.run(
+        [useradd, "--system", "--user-group", "--home-dir", str(HOME), "--no-create-home",
+         "--shell", "/usr/sbin/nologin", USER],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    made = account(USER)
+    if done.returncode or made is None or made.uid is None or made.gid is None:
+        raise DeepThingsError(f"the user {USER!r} cannot be made: {done.stderr.strip()}")
+    HOME.mkdir(mode=0o750, exist_ok=True)
+    os.chown(HOME, made.uid, made.gid)
+    return made
