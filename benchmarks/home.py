@@ -11,11 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.tracking import Crowd
-from gateway.broker import own_broker
+from gateway.broker import cluster_listener, own_broker
 from gateway.configuration.root import Configuration
 from gateway.demo.cluster import free_port
 from gateway.home import Home
 from gateway.membership import Membership
+from gateway.planes import Planes
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
 from shared.bus import Bus
@@ -45,9 +46,9 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
     said = {"source": "test://64x64", "zones": {"yard": ZONE}, "snapshots": {"enabled": False}}
     with temporary_folder("bench") as folder:
         configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, said), "state": folder})
-        async with own_broker(address):
+        async with own_broker(cluster_listener(address)):
             bus = Bus(address, "gateway")
-            home = Home(configuration, bus, Membership(address), address, None, lambda: INFO)
+            home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: INFO)
             running = [asyncio.create_task(bus.run()), asyncio.create_task(home.run())]
             await bus.connected.wait()
             await home.born()

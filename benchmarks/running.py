@@ -118,7 +118,8 @@ class _Run:
         cut = () if setting.workload == "built-in" else ("--cut", CUT)
         self._children.append(
             await self._cluster.start(
-                GATEWAY, "gateway", *self._listen(GATEWAY), "--port", str(self._cluster.broker.port), "--model", model,
+                GATEWAY, "gateway", *self._listen(GATEWAY), "--cluster-port", str(self._cluster.broker.port), "--model",
+                model, "--port", str(free_port()), "--data-port", "0",
                 "--method", setting.method, *grid, *cut, "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
                 host=self._nodes.command(GATEWAY),
             )

@@ -58,6 +58,7 @@ def command(
     """Send the newest frame of a camera whenever its edge has time; the others are counted.
 
     A password in --source is seen by all who see the processes of this machine: --settings - is for those.
+    `deepthings camera shot` writes a picture of a camera instead, to write zones from.
     """
     configure_logging(verbose)
     if parent is not None:

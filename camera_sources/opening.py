@@ -31,17 +31,31 @@ def open_source(source: str | CameraSettings) -> Source:
     """
     settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
     url = settings.source.get_secret_value().strip()
-    scheme = scheme_of(url)
-    if scheme and scheme != FILE:
-        return _factory(scheme)(settings)
+    path = path_of(url)
+    if path is None:
+        return _factory(scheme_of(url))(settings)
     if url.startswith(DEVICES):
         return _load("camera_sources.usb_camera:UsbCamera")(settings)
-    path = Path(unquote(urlparse(url).path)) if scheme else Path(url)
     if not path.exists():
         raise SourceError(
             f"camera source {redacted(str(path))} does not exist; name a video file or a folder of pictures"
         )
     return PictureFolder(path) if path.is_dir() else VideoFile(path)
+
+
+def path_of(source: str) -> Path | None:
+    """Return the device, file or folder that a source is; None for one that is not of this machine alone."""
+    url = source.strip()
+    scheme = scheme_of(url)
+    if scheme and scheme != FILE:
+        return None
+    return Path(unquote(urlparse(url).path)) if scheme else Path(url)
+
+
+def missing_path(source: str) -> Path | None:
+    """Return the device, file or folder that a source is, where there is none of that name on this machine."""
+    path = path_of(source)
+    return path if path is not None and not path.exists() else None
 
 
 def _factory(scheme: str) -> Factory:

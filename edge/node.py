@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from edge import vitals
 from edge.cameras.assignments import Assignments
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
+from edge.gateway_watch import GatewayWatch
 from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
 from edge.programs import ProgramCache
+from edge.recent_rate import RecentRate
 from edge.shared_work import SharedWork
 from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.thief import Thief
+from edge.unreached import unreached_peers
 from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared import topics
@@ -39,7 +41,6 @@ from shared.messages import (
     NodeStats,
     State,
     TileCounts,
-    UnreachedPeer,
 )  # fmt: skip
 from shared.own_state import OwnState
 from shared.printable import printable
@@ -99,8 +100,7 @@ class EdgeNode:
         self._exchange = Exchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
-        self._rate = vitals.TileRate()
-        self._cpu = vitals.CpuShare()
+        self._rate, self._cpu = RecentRate(), vitals.CpuShare()
         self._programs = ProgramCache(config.cache, self._traffic)
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
@@ -112,6 +112,7 @@ class EdgeNode:
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
+        self._gateway_watch = GatewayWatch(self._bus)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -131,6 +132,7 @@ class EdgeNode:
             self._supervisor.run(),
             self._report_stats(),
             self._own_state.run(),
+            self._gateway_watch.run(),
             self._say_goodbye(stop),
             notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
@@ -232,19 +234,13 @@ class EdgeNode:
             cameras=self._cameras.cameras,
             tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
             load=self._cpu.since_last(),
+            cores=os.cpu_count() or 0,
+            threads=self._config.threads,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * REASON_CAP],
             passed=self._passed if self._worker.barred else 0,
-            unreached=self._unreached(),
+            unreached=unreached_peers(self._traffic, time.monotonic()),
         )
-
-    def _unreached(self) -> tuple[UnreachedPeer, ...]:
-        """Whom we could not reach; an address that cannot be, which a stranger sent, is not worth telling."""
-        told = []
-        for peer in self._traffic.unreached.at(time.monotonic()):
-            with contextlib.suppress(ValidationError):
-                told.append(UnreachedPeer(host=peer.host, port=peer.port, reason=peer.reason[:REASON_CAP]))
-        return tuple(told)
 
     async def _report_stats(self) -> None:
         told: NodeStats | None = None

@@ -1,8 +1,7 @@
-"""How the device itself is: its load, its temperature, how much it computes."""
+"""How the device itself is: its load and its temperature."""
 
 from __future__ import annotations
 
-from collections import deque
 from pathlib import Path
 
 THERMAL = Path("/sys/class/thermal")
@@ -10,9 +9,6 @@ THERMAL = Path("/sys/class/thermal")
 
 STATISTICS = Path("/proc/stat")
 """Where Linux counts what its cores do."""
-
-RATE_S = 10.0
-"""What "of late" is for the rate of tiles: several frames' worth, on slow devices too."""
 
 
 class CpuShare:
@@ -53,18 +49,3 @@ def temperature(thermal: Path = THERMAL) -> float | None:
         except (OSError, ValueError):
             continue
     return round(max(readings), 1) if readings else None
-
-
-class TileRate:
-    """Tiles that a device computes, by second, of late. Time is monotonic seconds, given by the caller."""
-
-    def __init__(self) -> None:
-        self._counted: deque[tuple[float, int]] = deque()
-
-    def at(self, now: float, tiles: int) -> float:
-        """The rate when so many tiles have been computed in all."""
-        self._counted.append((now, tiles))
-        while len(self._counted) > 2 and now - self._counted[1][0] >= RATE_S:
-            self._counted.popleft()
-        begun, before = self._counted[0]
-        return round((tiles - before) / (now - begun), 1) if now > begun else 0.0

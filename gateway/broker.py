@@ -10,24 +10,30 @@ import pwd
 import shutil
 import signal
 import socket
+import time
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
 from shared.addresses import Address, reached_here
-from shared.errors import BrokerError, ListenError
+from shared.backoff import Backoff
+from shared.errors import BrokerError, DeepThingsError, ListenError
 from shared.network_reasons import listen_reason
 from shared.processes import dying_with_parent, stop_process
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+LONGEST_PAUSE_S = 10.0
+"""Before a broker is started again that ends again and again."""
+
 MOSQUITTO = "mosquitto"
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 """Where Debian and others put Mosquitto, which is not on everybody's PATH."""
@@ -43,36 +49,94 @@ def find_mosquitto() -> str:
     return path
 
 
-@contextlib.asynccontextmanager
-async def own_broker(listen: Address) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a Mosquitto on `listen` for as long as the context lasts.
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where the broker is to listen, and what to do when that port is in use, in words."""
 
-    Raises ListenError when the port is in use, BrokerError when Mosquitto is missing or does not start.
+    address: Address
+    cure: str
+
+
+def cluster_listener(address: Address) -> Listener:
+    """Return the listener of the edges."""
+    return Listener(address, "is another gateway running there? Stop it, or choose another --cluster-port")
+
+
+def public_listener(address: Address) -> Listener:
+    """Return the listener of people and automations."""
+    here = reached_here(address)
+    return Listener(address, f"is another broker running there? Use it with --broker {here}, or choose another --port")
+
+
+@contextlib.asynccontextmanager
+async def own_broker(*listeners: Listener) -> AsyncIterator[OwnBroker]:
+    """Run a Mosquitto for as long as the context lasts; `OwnBroker.run` starts it again when it ends.
+
+    Raises ListenError when a port is in use, BrokerError when Mosquitto is missing or does not start.
     """
     mosquitto = find_mosquitto()
-    _refuse_used(listen)
     with temporary_folder("broker") as folder:
-        configuration = _write_configuration(folder, listen)
-        process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(_user_of_mosquitto(), number=signal.SIGTERM), mosquitto, "-c", str(configuration),
+        broker = OwnBroker(mosquitto, _write_configuration(folder, listeners), listeners)
+        try:
+            await broker.start()
+            yield broker
+        finally:
+            await broker.stop()
+
+
+class OwnBroker:
+    """The process, started again when it ends."""
+
+    def __init__(self, mosquitto: str, configuration: Path, listeners: Sequence[Listener]) -> None:
+        self._command = (mosquitto, "-c", str(configuration))
+        self._listeners = listeners
+        self._words: asyncio.Task[str] | None = None
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it listens. Raises ListenError and BrokerError."""
+        for listener in self._listeners:
+            _refuse_used(listener)
+        self.process = await asyncio.create_subprocess_exec(
+            *dying_with_parent(_user_of_mosquitto(), number=signal.SIGTERM), *self._command,
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        assert process.stderr is not None
-        words = asyncio.create_task(_relay(process.stderr))
-        try:
-            await _wait_until_up(process, reached_here(listen), words)
-            log.info("Mosquitto listens on %s", listen)
-            yield process
-        finally:
-            await stop_process(process, STOP_TIMEOUT_S)
-            await words
+        assert self.process.stderr is not None
+        self._words = asyncio.create_task(_relay(self.process.stderr))
+        for listener in self._listeners:
+            await _wait_until_up(self.process, reached_here(listener.address), self._words)
+        log.info("Mosquitto listens on %s", " and ".join(str(listener.address) for listener in self._listeners))
+
+    async def run(self) -> None:
+        """Start it again whenever it ends, until cancelled: clients come back by themselves."""
+        backoff = Backoff(longest_s=LONGEST_PAUSE_S)
+        while True:
+            assert self.process is not None
+            began = time.monotonic()
+            code = await self.process.wait()
+            if time.monotonic() - began > LONGEST_PAUSE_S:
+                backoff.reset()
+            log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); it is started again", code)
+            await asyncio.sleep(backoff.next_s())
+            try:
+                await self.start()
+            except DeepThingsError as error:
+                log.error("the gateway's Mosquitto cannot be started again: %s", error)  # noqa: TRY400  (it says all)
+
+    async def stop(self) -> None:
+        """End it."""
+        if self.process is not None:
+            await stop_process(self.process, STOP_TIMEOUT_S)
+        if self._words is not None:
+            await self._words
 
 
-def _write_configuration(folder: Path, listen: Address) -> Path:
+def _write_configuration(folder: Path, listeners: Sequence[Listener]) -> Path:
     """Fill in the template, where the user of Mosquitto can read it."""
     template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
+    lines = (f"listener {listener.address.port} {listener.address.host}" for listener in listeners)
     configuration = folder / "mosquitto.conf"
-    configuration.write_text(Template(template).substitute(port=listen.port, host=listen.host))
+    configuration.write_text(Template(template).substitute(listeners="\n".join(lines)))
     folder.chmod(0o755)
     return configuration
 
@@ -87,16 +151,16 @@ def _user_of_mosquitto() -> str | None:
         return None
 
 
-def _refuse_used(listen: Address) -> None:
-    with socket.socket(listen.family, socket.SOCK_STREAM) as probe:
+def _refuse_used(listener: Listener) -> None:
+    """Raise ListenError for a port that somebody uses."""
+    address = listener.address
+    with socket.socket(address.family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((listen.host, listen.port))
+            probe.bind((address.host, address.port))
         except (OSError, OverflowError, ValueError) as error:
-            raise ListenError(
-                f"cannot listen on {listen}: {listen_reason(error, listen.port)}; is another broker running there? "
-                f"Use it with --broker {reached_here(listen)}, or choose another --port"
-            ) from error
+            reason = listen_reason(error, address.port)
+            raise ListenError(f"cannot listen on {address}: {reason}; {listener.cure}") from error
 
 
 async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, words: asyncio.Task[str]) -> None:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from gateway.home import Home
     from gateway.membership import Membership
     from gateway.partitioned import PartitionedModel
-    from shared.bus import Bus
+    from gateway.planes import Planes
     from shared.wire.connection import Payload
     from shared.wire.headers import Result, Tile
 
@@ -76,7 +76,7 @@ class Cluster:
         model: Model,
         partitioned: PartitionedModel,
         data: DataPlane,
-        bus: Bus,
+        bus: Planes,
         members: Membership,
         home: Home,
     ) -> None:
@@ -129,8 +129,12 @@ class Cluster:
         )
 
     async def born(self) -> None:
-        """Publish the plan: called after each connection to the broker, which may have lost it."""
+        """Publish the plan: called after each connection to the cluster's broker, which may have lost it."""
         await self._bus.publish(topics.PLAN, self._plan)
+        self.report_nodes()
+
+    def report_nodes(self) -> None:
+        """Have the list of nodes published soon."""
         self._nodes_changed.set()
 
     def info(self) -> BridgeInfo:
@@ -258,7 +262,7 @@ class Cluster:
                     {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
                 )
             )
-            if report != told and self._bus.connected.is_set():
+            if report != told and self._bus.cluster_connected.is_set():
                 told = report
                 await self._home.nodes_are(report)
                 with contextlib.suppress(BrokerError):

@@ -11,6 +11,7 @@ from gateway.methods import Method
 from gateway.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
+from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ USUAL_GRID = Grid(3, 3)
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway. Without `broker` it starts a Mosquitto of its own on `port`."""
+    """One gateway. Its own Mosquitto is on `cluster_port`; without `broker`, the house's, also on `port`."""
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
@@ -34,8 +35,9 @@ class GatewayConfig:
     policy: str = "round-robin"
     cut: str | None = None
     host: str = LOOPBACK
-    port: int = 1883
-    data_port: int = 0
+    port: int = PUBLIC_PORT
+    cluster_port: int = CLUSTER_PORT
+    data_port: int = DATA_PORT
     broker: Address | None = None
     threads: int = 1
     terms: Terms = field(default_factory=Terms)

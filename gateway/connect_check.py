@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiomqtt
 
-from camera_sources.opening import open_source
-from camera_sources.redaction import Secrets
-from camera_sources.schemes import scheme_of
+from camera_sources.first_picture import first_pictures
+from camera_sources.opening import missing_path
 from gateway.configuration.urls import not_installed_here
+from shared.addresses import Address
+from shared.broker_client import BrokerClient
 from shared.broker_reasons import broker_reason
-from shared.errors import DeepThingsError
+from shared.errors import BrokerError, DeepThingsError
+from shared.identity import new_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from camera_sources.settings import CameraSettings
     from gateway.configuration.root import Configuration
 
 BROKER_S = 5.0
 """A broker that has not let us in by then is not usable."""
-
-CAMERA_S = 20.0
-"""For a picture of a camera; the slowest way to a reason why there is none takes 15 s."""
 
 AT_ONCE = 8
 """Cameras that are tried at the same time: each decodes a picture."""
@@ -64,45 +59,37 @@ async def _try_broker(configuration: Configuration) -> Trial:
     mqtt = configuration.mqtt
     if mqtt.host is None:
         return Trial("broker", None, "the gateway starts one of its own")
-    what = f"broker {mqtt.host}:{mqtt.port}"
+    broker = Address(mqtt.host, mqtt.port)
+    what = f"broker {broker}"
     try:
-        async with asyncio.timeout(BROKER_S), aiomqtt.Client(mqtt.host, mqtt.port, timeout=BROKER_S):
+        client = BrokerClient(broker, f"deepthings-check-{new_instance()}", login=mqtt.login)
+        async with asyncio.timeout(BROKER_S), client.connection():
+            await client.hear(f"{mqtt.topic_prefix}/bridge/state", 1)
             return Trial(what, True, "it lets us in")
-    except (aiomqtt.MqttError, OSError) as error:  # a time-out is one of the latter
+    except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a time-out is one of the latter
         return Trial(what, False, broker_reason(error) or "it does not answer")
 
 
-def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterable[Trial]:
-    """Try these at once; one whose driver hangs keeps its thread, which ends with the process."""
-    trials: dict[str, Trial] = {}
-
-    def attempt(name: str) -> None:
-        trials[name] = _try_camera(name, cameras[name])
-
-    threads = [threading.Thread(target=attempt, args=(name,), daemon=True) for name in cameras]
-    for thread in threads:
-        thread.start()
-    until = time.monotonic() + CAMERA_S
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    late = f"no picture within {CAMERA_S:g} s"
-    return [trials.get(name) or Trial(f"camera {name}", False, late) for name in cameras]
+def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[Trial]:
+    """Try these at once, those that can be here."""
+    elsewhere = {name: words for name, settings in cameras.items() if (words := _elsewhere(settings))}
+    here = {name: settings for name, settings in cameras.items() if name not in elsewhere}
+    pictures = first_pictures(here)
+    for name in cameras:
+        what, found = f"camera {name}", pictures.get(name)
+        if found is None:
+            yield Trial(what, None, elsewhere[name])
+        elif isinstance(found, DeepThingsError):
+            yield Trial(what, False, str(found))
+        else:
+            yield Trial(what, True, f"{found.shape[1]}x{found.shape[0]}")
 
 
-def _try_camera(name: str, settings: CameraSettings) -> Trial:
-    what, url = f"camera {name}", settings.source.get_secret_value().strip()
+def _elsewhere(settings: CameraSettings) -> str:
+    """Return why a camera cannot be tried here; empty for one that can."""
     scheme = not_installed_here(settings.source)
     if scheme is not None:
-        return Trial(what, None, f"{scheme}:// is not installed on this machine")
-    if not scheme_of(url) and not Path(url).exists():
-        return Trial(what, None, "its path is not on this machine; it is one of the camera's edge")
-    try:
-        with closing(open_source(settings).pictures()) as pictures:  # type: ignore[type-var]  # all are generators
-            picture = next(pictures)
-    except StopIteration:
-        return Trial(what, False, "it gives no picture")
-    except DeepThingsError as error:
-        return Trial(what, False, str(error))
-    except Exception as error:  # noqa: BLE001  (a source may be anybody's code)
-        return Trial(what, False, f"the source failed: {Secrets(url).hide(str(error)) or type(error).__name__}")
-    return Trial(what, True, f"{picture.shape[1]}x{picture.shape[0]}")
+        return f"{scheme}:// is not installed on this machine"
+    if missing_path(settings.source.get_secret_value()) is not None:
+        return "its path is not on this machine; it is one of the camera's edge"
+    return ""

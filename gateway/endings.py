@@ -12,14 +12,14 @@ from shared.messages import FrameDone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.bus import Bus
+    from gateway.planes import Planes
     from shared.frames import FrameInfo, Outcome
 
 
 class Endings:
     """Frames' ends; `ended(camera, outcome)` is called for each."""
 
-    def __init__(self, bus: Bus, ended: Callable[[str, Outcome], None]) -> None:
+    def __init__(self, bus: Planes, ended: Callable[[str, Outcome], None]) -> None:
         self._bus = bus
         self._ended = ended
         self._outcomes = Outcomes()

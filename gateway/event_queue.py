@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
-    from shared.bus import Bus
+    from gateway.planes import Planes
     from shared.message import Message
     from shared.topics import Topic
 
@@ -28,7 +28,7 @@ Item = tuple["Topic[Any]", "Message", tuple[str, ...]]
 class EventQueue:
     """Publishes messages one after the other, whenever there is a broker."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Planes) -> None:
         self._bus = bus
         self._waiting: asyncio.Queue[Item] = asyncio.Queue(EVENTS_CAP)
         self._next: Item | None = None
@@ -49,7 +49,7 @@ class EventQueue:
         """Publish until cancelled."""
         while True:
             self._next = self._next or await self._waiting.get()
-            await self._bus.connected.wait()
+            await self._bus.public_connected.wait()
             if not await self._publish_next():
                 await asyncio.sleep(AGAIN_S)
 
@@ -65,7 +65,7 @@ class EventQueue:
         assert self._next is not None
         (topic, message, names), self._next = self._next, None
         try:
-            await self._bus.publish(topic, message, *names)
+            await self._bus.deliver(topic, message, *names)
         except BrokerError as error:
             log.debug("%s", error)
             self._next = topic, message, names

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from gateway.collector import Assembly
     from gateway.config import GatewayConfig
     from gateway.partitioned import PartitionedModel
+    from gateway.planes import Planes
     from gateway.proofs import Proof
     from shared.addresses import Address
-    from shared.bus import Bus
     from shared.letterbox import Pixels
     from shared.wire.connection import Traffic
 
@@ -43,7 +43,7 @@ class Finisher:
         self,
         config: GatewayConfig,
         partitioned: PartitionedModel,
-        bus: Bus,
+        bus: Planes,
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
@@ -108,7 +108,7 @@ class Finisher:
         )
         if self._decided(info.frame):
             return  # its owner has given it up meanwhile: it was told so, and so it stays
-        if not self._bus.connected.is_set():
+        if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: there is no connection to the broker")
         detections = self._detections(assembly, findings)
         decide(assembly, Outcome.PUBLISHED)

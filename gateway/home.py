@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from gateway.finisher import Fetch
     from gateway.membership import Membership
+    from gateway.planes import Planes
     from shared.addresses import Address
     from shared.bridge import BridgeInfo
-    from shared.bus import Bus
     from shared.frames import Outcome
     from shared.messages import FrameDetections
     from shared.observations import ObjectEvent, Trigger
@@ -66,7 +66,7 @@ class Home:
     def __init__(
         self,
         configuration: Configuration,
-        bus: Bus,
+        bus: Planes,
         members: Membership,
         listening: Address,
         read: Callable[[], Configuration] | None,
@@ -99,7 +99,7 @@ class Home:
         )
         self._drained: set[str] = set()
         self._nodes = Nodes(nodes={})
-        self._announcer = Announcer(self._discovered, self._say_states, bus.publish_at, configuration.state / ANNOUNCED)
+        self._announcer = Announcer(self._discovered, self._say_states, bus.deliver_at, configuration.state / ANNOUNCED)
         status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
         bus.on_plain(status, lambda received: self._announcer.heard(received.payload.decode(errors="replace")))
         self._health_told: dict[str, Any] = {}
@@ -123,12 +123,13 @@ class Home:
         )  # fmt: skip
 
     async def born(self) -> None:
-        """Publish all that is retained: called after each connection to the broker, which may have lost it.
+        """Publish all that is retained: called after each connection to a broker, which may have lost it.
 
         Whatever is known to be there is published before `bridge/state` says that the gateway is.
         """
         self._health_told = {}
-        await self._bus.publish(topics.BRIDGE_INFO, self._described())
+        with contextlib.suppress(BrokerError):  # when the cluster's is away, this is called again at its return
+            await self._bus.publish(topics.BRIDGE_INFO, self._described())
         await self._cameras.born()
         await self._observer.born()
         await self._clear_stale()
@@ -180,7 +181,7 @@ class Home:
             await asyncio.sleep(LOOK_S)
             if self._retained.by_hand and not returned and time.monotonic() - self._started_at >= RETURN_S:
                 returned = self._stale_due = True
-            if self._stale_due and self._bus.connected.is_set():
+            if self._stale_due and self._bus.public_connected.is_set():
                 await self._clear_stale()
             write = self._retained.content(self._by_hand)
             if write is not None:
@@ -280,9 +281,9 @@ class Home:
             report = self._health.report(
                 now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost,
                 self.problems.at(now),
-            )  # fmt: skip
+            ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
             lasting = report.model_dump(include={"nodes_online", "cameras_online", "cameras", "problems"})
-            if self._bus.connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
+            if self._bus.cluster_connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.BRIDGE_HEALTH, report)
                     self._health_told, told_at = lasting, now
@@ -295,7 +296,7 @@ class Home:
         try:
             while True:
                 await asked.wait()
-                await self._bus.connected.wait()  # what changes has to be told
+                await self._bus.cluster_connected.wait()  # what changes has to be told
                 asked.clear()
                 try:
                     log.info("the configuration is read again: %s", await self.reload())

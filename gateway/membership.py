@@ -128,6 +128,8 @@ class Membership:
             cameras=stats.cameras if stats and online else (),
             tiles_per_s=stats.tiles_per_s if stats and online else 0.0,
             load=stats.load if stats and online else None,
+            cores=stats.cores if stats and online else 0,
+            threads=stats.threads if stats and online else 0,
             temperature=stats.temperature if stats and online else None,
             reason=reason,
             problem=stats.problem if stats and online else "",

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from gateway.finisher import Fetch
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
+    from gateway.planes import Planes
     from gateway.scene.states import SceneUpdate
-    from shared.bus import Bus
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
     from shared.observations import FollowedObject, ObjectEvent, Trigger
@@ -51,7 +51,7 @@ class Observer:
         self,
         configuration: Configuration,
         cameras: Cameras,
-        bus: Bus,
+        bus: Planes,
         events: EventQueue,
         notify: Callable[[ObjectEvent | Trigger], None],
         health: Health,
@@ -234,7 +234,7 @@ class Observer:
 
     async def _remember(self, name: str) -> None:
         """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
-        self._memory_waits |= not self._bus.connected.is_set()
+        self._memory_waits |= not self._bus.public_connected.is_set()
         if not self._memory_waits:
             self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
             await asyncio.to_thread(self._memory.write)
@@ -251,7 +251,7 @@ class Observer:
     async def _keep_places(self) -> None:
         """Keep where objects are, as far as it is time to."""
         if self._memory_waits:
-            if self._bus.connected.is_set() and self._events.idle:
+            if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]

@@ -17,7 +17,7 @@ from shared.rate_limit import RateLimit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from shared.bus import Bus
+    from gateway.planes import Planes
     from shared.received import Received
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Requests:
     A command gets the request's JSON object, and returns what is to be told, or raises DeepThingsError.
     """
 
-    def __init__(self, bus: Bus, commands: Mapping[str, Command]) -> None:
+    def __init__(self, bus: Planes, commands: Mapping[str, Command]) -> None:
         self._bus = bus
         self._commands = commands
         self._complaints = RateLimit(COMPLAINT_S)
@@ -68,7 +68,7 @@ class Requests:
         if isinstance(transaction, str | int):
             response = response.model_copy(update={"transaction": transaction})
         try:
-            await self._bus.publish(topics.RESPONSE, response, command)
+            await self._bus.deliver(topics.RESPONSE, response, command)
             if not received.invalid_answer:
                 await self._bus.answer(received, response)
         except BrokerError as error:

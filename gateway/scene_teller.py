@@ -13,8 +13,8 @@ from shared.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from gateway.planes import Planes
     from gateway.scene.states import SceneState
-    from shared.bus import Bus
     from shared.observations import LabelState
     from shared.topics import Topic
 
@@ -27,7 +27,7 @@ Place = tuple["Topic[LabelState]", tuple[str, ...]]
 class SceneTeller:
     """Remembers what was told of each camera."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Planes) -> None:
         self._bus = bus
         self._told: dict[str, dict[Place, tuple[LabelState, float]]] = {}
 

@@ -31,6 +31,8 @@ class BridgeInfo(Message):
     plan: PlanInfo
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False
+    cluster_host: str = Field(default="", description="where edges connect; empty: the host of this broker")
+    cluster_port: int = Field(default=0, description="the port there; 0: unknown")
 
 
 class BridgeHealth(Message):
@@ -45,6 +47,9 @@ class BridgeHealth(Message):
     cameras_online: int
     cameras: int
     problems: tuple[str, ...] = ()
+    public_frames_dropped: int = Field(
+        default=0, description="frames published in the cluster that the house's broker did not take in time"
+    )
 
 
 class BridgeEventType(StrEnum):

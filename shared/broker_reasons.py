@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from shared.errors import DeepThingsError
 from shared.network_reasons import network_reason
@@ -15,6 +16,9 @@ REFUSALS = {
     135: "not authorised (its access rules do not allow this client)",
 }
 """MQTT 5's codes of a broker that does not let us in, which trying again does not change."""
+
+NOT_LET_IN = "bad user name or password, or none (or its access rules do not allow this client)"
+"""Mosquitto has one code for all of these."""
 
 REASONS = {
     **REFUSALS,
@@ -70,6 +74,8 @@ def broker_reason(error: BaseException) -> str:
     if isinstance(error, DeepThingsError):  # it says so already
         return str(error)
     code = _code(error)
+    if code in REFUSALS and isinstance(error, MqttConnectError):
+        return NOT_LET_IN
     if code is not None:
         return REASONS.get(code, "it refused, or the connection failed")
     if isinstance(error.__context__, OSError | ValueError):  # aiomqtt makes text of it, with its number

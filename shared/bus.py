@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
@@ -15,37 +14,34 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from shared.backoff import Backoff
+from shared.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
+from shared.broker_login import ANONYMOUS, Login
 from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.fault_boundary import FaultBoundary
-from shared.network_reasons import network_reason
+from shared.ports import CLUSTER_PORT
 from shared.printable import printable
 from shared.received import Received
-from shared.topics import PREFIX, M, PlainTopic, Topic
+from shared.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from shared.addresses import Address
+    from shared.broker_trouble import BrokerTrouble
     from shared.message import Message
     from shared.name_claim import NameOwner
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 10
-"""The broker sends the will of a client that vanished without a word after 1.5 times this."""
-
 LARGEST_MESSAGE_BYTES = 1_000_000
 """Below the broker's max_packet_size (mosquitto/mosquitto.conf): a larger one would be refused for ever."""
-
-QUEUED_MESSAGES_CAP = 2000
-"""Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
 
 BACKLOG_CAP = 100
 """Messages that wait for a handler that is called apart; whoever sends more before they are handled sends again."""
 
-OUTBOX_CAP = 500
-"""Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
+PATIENT_PAUSE_S = 4.0
+"""At most between two attempts with a broker that is waited for, whatever is wrong with it."""
 
 SHORT_SESSION_S = 3.0
 SHORT_SESSIONS_CAP = 5
@@ -82,11 +78,15 @@ class Bus:
         prefix: str = PREFIX,
         owner: NameOwner | None = None,
         passing: bool = False,
+        login: Login = ANONYMOUS,
+        trouble: BrokerTrouble | None = None,
     ) -> None:
         """`owner`: of the client's name, which is asked for before each connection. `passing`: for a moment only, which
-        is nothing to log."""
+        is nothing to log. With `trouble`, which hears what is wrong, the broker is waited for also when it refuses."""
         self.broker = broker
         self.prefix = prefix
+        self._login = login
+        self._trouble = trouble
         self.connected = asyncio.Event()
         self.sent_bytes = 0
         self.received_bytes = 0
@@ -97,8 +97,8 @@ class Bus:
         self._note_retained: Callable[..., None] = lambda *_, **__: None
         self._owner = owner
         self._connected_level = logging.DEBUG if passing else logging.INFO
-        self._handlers: list[tuple[Topic[Any] | PlainTopic, str, Callable[..., Awaitable[None] | None]]] = []
-        self._client: aiomqtt.Client | None = None
+        self._handlers: list[tuple[AnyTopic, str, Callable[..., Awaitable[None] | None], bool]] = []
+        self._client: BrokerClient | None = None
         self._reached_at: float | None = None
         self._backlogs: list[tuple[str, asyncio.Queue[Received], Callable[[Received], Awaitable[None] | None]]] = []
         self._outbox: set[asyncio.Task[None]] = set()
@@ -112,12 +112,12 @@ class Bus:
 
         Call before `run`.
         """
-        self._handlers.append((topic, topic.at(name, prefix=self.prefix), handler))
+        self._handlers.append((topic, topic.at(name, prefix=self.prefix), handler, False))
 
     def on_plain(
-        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
+        self, topic: AnyTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
     ) -> None:
-        """Call `handler(received)` for each payload, of all names. Call before `run`.
+        """Call `handler(received)` for each payload as it is, empty ones too, of all names. Call before `run`.
 
         One that is called `apart` may take its time: other messages are handled meanwhile.
         """
@@ -126,7 +126,7 @@ class Bus:
             backlog: asyncio.Queue[Received] = asyncio.Queue(BACKLOG_CAP)
             self._backlogs.append((where, backlog, handler))
             handler = backlog.put_nowait
-        self._handlers.append((topic, where, handler))
+        self._handlers.append((topic, where, handler, True))
 
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each topic at which something is, or is not any more, retained by us."""
@@ -136,17 +136,16 @@ class Bus:
         """Publish, and wait until the broker has it (QoS 1). Raises BrokerError when there is no connection."""
         await self._publish(topic, message.model_dump_json().encode(), names)
 
-    async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
-        """The same for a payload that is no message of ours."""
+    async def publish_plain(self, topic: AnyTopic, payload: bytes, *names: str) -> None:
+        """The same for a payload as it is."""
         await self._publish(topic, payload, names)
 
     async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         """The same at a topic of another program, written out."""
-        root, _, path = topic.partition("/")
         said = payload.encode() if isinstance(payload, str) else payload
-        await self._publish(PlainTopic(path, "", retain=retain, root=root), said, ())
+        await self._publish(foreign(topic, retain=retain), said, ())
 
-    async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
+    async def clear(self, topic: AnyTopic, *names: str) -> None:
         """Clear the retained message. Raises BrokerError."""
         await self._publish(topic, b"", names)
 
@@ -164,13 +163,13 @@ class Bus:
             payload = message.model_dump_json().encode()
             _check_size(request.response_topic, payload)
             async with self._answered(request.response_topic):
-                await self._client.publish(request.response_topic, payload, 1, False, properties)
+                await self._client.send(request.response_topic, payload, 1, retain=False, properties=properties)
 
     def post(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
-        if len(self._outbox) >= OUTBOX_CAP:
+        if len(self._outbox) >= PENDING_CALLS_CAP:
             where = topic.at(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages wait for the broker", where, OUTBOX_CAP)
+            log.warning("%s not published: %s messages wait for the broker", where, PENDING_CALLS_CAP)
             return
         task = asyncio.create_task(self._post(topic, message, names))
         self._outbox.add(task)
@@ -200,7 +199,8 @@ class Bus:
                     await result
 
     async def _stay_connected(self) -> None:
-        backoff, short_sessions = Backoff(), 0
+        backoff = Backoff() if self._trouble is None else Backoff(longest_s=PATIENT_PAUSE_S)
+        short_sessions = 0
         while True:
             began = self._reached_at = None
             try:
@@ -211,25 +211,35 @@ class Bus:
                     while True:
                         await self._dispatch(await inbox.get())
             except (aiomqtt.MqttError, BrokerError) as error:
-                if refused(error):
-                    raise BrokerError(
-                        f"broker {self.broker} refuses us: {broker_reason(error.__cause__ or error)}; allow this "
-                        "client there, or start the gateway without --broker to use its own"
-                    ) from error
                 if self._reached_at is not None:  # one that ends before it stands is short, however long that took
                     short = began is None or time.monotonic() - began < SHORT_SESSION_S
                     short_sessions = short_sessions + 1 if short else 0
                     if not short:
                         backoff.reset()
-                if short_sessions == SHORT_SESSIONS_CAP:
-                    raise BrokerError(
-                        f"broker {self.broker} ended our connection {short_sessions} times in a row: another program "
-                        f"must be connected as {self._client_id!r}, an older release perhaps; stop it, or give each "
-                        "edge its own --name and each gateway its own topic prefix"
-                    ) from error
                 delay_s = backoff.next_s()
-                log.warning("broker %s: %s; trying again in %.1f s", self.broker, broker_reason(error), delay_s)
+                self._lost(error, short_sessions, delay_s)
                 await asyncio.sleep(delay_s)
+
+    def _lost(self, error: Exception, short_sessions: int, delay_s: float) -> None:
+        """Say why there is no connection. Raises BrokerError where trying again cannot help, and nobody waits."""
+        why = broker_reason(error)
+        if short_sessions >= SHORT_SESSIONS_CAP:
+            why = (
+                f"it ended our connection {short_sessions} times in a row: another program must be connected as "
+                f"{self._client_id!r}, an older release perhaps; stop it, or give each edge its own --name and each "
+                "gateway its own topic prefix"
+            )
+        if self._trouble is not None:
+            self._trouble.failed(why)
+            return
+        if short_sessions >= SHORT_SESSIONS_CAP:
+            raise BrokerError(f"broker {self.broker}: {why}") from error
+        if refused(error):
+            raise BrokerError(
+                f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
+                f"is {CLUSTER_PORT}, unless the gateway was told another"
+            ) from error
+        log.warning("broker %s: %s; trying again in %.1f s", self.broker, why, delay_s)
 
     @contextlib.asynccontextmanager
     async def _named(self) -> AsyncIterator[None]:
@@ -246,25 +256,17 @@ class Bus:
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
         """Connect, and yield what is received; the last of it is why the connection was lost."""
-        client = aiomqtt.Client(
-            self.broker.host,
-            self.broker.port,
-            identifier=self._client_id,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            keepalive=KEEPALIVE_S,
-            will=_will(self._will, self.prefix),
-            max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
-            max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        )
-        client.pending_calls_threshold = OUTBOX_CAP
+        client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
         inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(QUEUED_MESSAGES_CAP)
-        async with self._connection(client):
+        async with client.connection():
+            self._client, self._reached_at = client, time.monotonic()
+            if self._trouble is not None:
+                self._trouble.connected()
             reading = asyncio.create_task(self._read(client, inbox))
             try:
-                for topic, where, _ in self._handlers:
+                for topic, where, *_ in self._handlers:
                     async with self._answered(where):
-                        await client.subscribe(where, qos=topic.qos)
+                        await client.hear(where, topic.qos)
                 if self._birth is not None:
                     await self._birth()
                 self.connected.set()
@@ -283,23 +285,7 @@ class Bus:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    @contextlib.asynccontextmanager
-    async def _connection(self, client: aiomqtt.Client) -> AsyncIterator[None]:
-        """A connected client, disconnected at the end. Raises BrokerError for a host that cannot be."""
-        try:
-            await client.__aenter__()
-        except (ValueError, OverflowError) as error:  # aiomqtt makes errors of its own only of those of the system
-            raise BrokerError(network_reason(error)) from error
-        self._client, self._reached_at = client, time.monotonic()
-        try:
-            yield
-        finally:
-            await client.__aexit__(None, None, None)
-            ended = client._disconnected  # noqa: SLF001  (asked why, or asyncio complains that nobody did)
-            if ended.done() and not ended.cancelled():
-                ended.exception()
-
-    async def _read(self, client: aiomqtt.Client, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
+    async def _read(self, client: BrokerClient, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
         """Move what comes into the inbox, so that a loss is noticed at once, whatever a handler waits for meanwhile."""
         try:
             async for message in client.messages:
@@ -310,7 +296,7 @@ class Bus:
                 waiting.reschedule(0)  # the answer will not come on another connection
             await inbox.put(error)
 
-    async def _publish(self, topic: Topic[Any] | PlainTopic, payload: bytes, names: tuple[str, ...]) -> None:
+    async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         where = topic.at(*names, prefix=self.prefix)
         _check_size(where, payload)
         if self._client is None:
@@ -321,7 +307,9 @@ class Bus:
         if topic.retain and payload:
             self._note_retained(where, retained=True)
         async with self._answered(where):
-            await self._client.publish(where, payload, topic.qos, topic.retain, properties)
+            await self._client.send(where, payload, topic.qos, retain=topic.retain, properties=properties)
+            if self._trouble is not None and topic.qos:
+                self._trouble.allowed(where)
         if topic.retain and not payload:
             self._note_retained(where, retained=False)
         self.sent_bytes += len(where) + len(payload)
@@ -345,7 +333,10 @@ class Bus:
         except TimeoutError as error:
             raise BrokerError(f"broker {self.broker} did not take {where}: the connection was lost") from error
         except aiomqtt.MqttError as error:
-            raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
+            if self._trouble is not None and refused(error):
+                self._trouble.denied(where, broker_reason(error))
+            else:
+                raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
         except ValueError as error:  # paho-mqtt says so of a topic that cannot be
             raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
         if task is not None and task.cancelling() > asked:
@@ -364,27 +355,25 @@ class Bus:
         if not isinstance(message.payload, bytes):
             return
         self.received_bytes += len(str(message.topic)) + len(message.payload)
-        for topic, where, handler in self._handlers:
+        for topic, where, handler, plain in self._handlers:
             if not message.topic.matches(where):
                 continue
             with self._boundary.around(where, str(message.topic)):
-                result = self._hand_over(topic, handler, message, message.payload)
+                names = topic.names_in(str(message.topic), self.prefix)
+                if plain or isinstance(topic, PlainTopic):
+                    result = handler(Received.of(message, names, message.payload))
+                elif message.payload:  # an empty one is a retained message that was cleared
+                    result = handler(next(iter(names), ""), topic.message.model_validate_json(message.payload))
+                else:
+                    continue
                 if result is not None:
                     await result
 
-    def _hand_over(
-        self,
-        topic: Topic[Any] | PlainTopic,
-        handler: Callable[..., Awaitable[None] | None],
-        message: aiomqtt.Message,
-        payload: bytes,
-    ) -> Awaitable[None] | None:
-        names = topic.names_in(str(message.topic), self.prefix)
-        if isinstance(topic, PlainTopic):
-            return handler(Received.of(message, names, payload))
-        if not payload:
-            return None  # a retained message was cleared
-        return handler(next(iter(names), ""), topic.message.model_validate_json(payload))
+
+def foreign(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
+    """Return a topic of another program, written out."""
+    root, _, path = topic.partition("/")
+    return PlainTopic(path, "", qos=qos, retain=retain, root=root)
 
 
 def _check_size(where: str, payload: bytes) -> None:

@@ -128,6 +128,8 @@ class NodeReport(Message):
     cameras: tuple[str, ...] = ()
     tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, description="share of all cores that worked of late, 0 to 1")
+    cores: int = Field(default=0, ge=0, description="of its processor; 0: not known")
+    threads: int = Field(default=0, ge=0, description="that compute tiles; 0: not known")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
     failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or whose values are no numbers")
@@ -155,6 +157,9 @@ class CameraStats(Message):
     fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
     width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
     height: Count = 0
+    published_per_s: Rate | None = Field(
+        default=None, description="frames published, over the last ten seconds; none: not known"
+    )
     assigned: bool = Field(
         default=False, description="whether its edge reads it for the gateway; otherwise somebody started its agent"
     )
@@ -212,6 +217,8 @@ class NodeStats(Message):
     cameras: tuple[Name, ...] = Field(default=(), max_length=CAMERAS_CAP)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that worked of late, 0 to 1")
+    cores: Count = Field(default=0, description="of its processor; 0: not known")
+    threads: Count = Field(default=0, description="that compute tiles; 0: not known")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from shared.broker_login import ANONYMOUS, Login
 from shared.bus import Bus
 from shared.claiming import Claiming, Verdict, answer_to
 from shared.errors import BrokerError, NameTakenError
@@ -19,6 +20,7 @@ from shared.service import run_together
 
 if TYPE_CHECKING:
     from shared.addresses import Address
+    from shared.broker_trouble import BrokerTrouble
     from shared.messages import BridgeState, NodeState
     from shared.topics import Topic
 
@@ -46,8 +48,19 @@ class OwnedName:
 class NameOwner:
     """The claim of this process on its name."""
 
-    def __init__(self, broker: Address, owned: OwnedName, prefix: str) -> None:
+    def __init__(
+        self,
+        broker: Address,
+        owned: OwnedName,
+        prefix: str,
+        *,
+        login: Login = ANONYMOUS,
+        trouble: BrokerTrouble | None = None,
+    ) -> None:
+        """`login` and `trouble` are those of the process's own bus there."""
         self._broker = broker
+        self._login = login
+        self._trouble = trouble
         self._owned = owned
         self._prefix = prefix
         self._attempts = 0
@@ -73,8 +86,9 @@ class NameOwner:
         self.identity = identity_of(self._instance, self._broker)
         self._claiming = None
         self._asking = Bus(
-            self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix, passing=True
-        )
+            self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix, passing=True,
+            login=self._login, trouble=self._trouble,
+        )  # fmt: skip
         self._asking.on(self._owned.states, self._on_state, self._owned.name or "+")
         self._asking.on(self._owned.claims, self._on_claim, self._owned.name or "+")
         self._running = asyncio.create_task(self._asking.run())

@@ -10,6 +10,29 @@ from shared.reasons import LOST, SILENT, reason
 
 HIGHEST_PRIVILEGED_PORT = 1023
 
+CERTIFICATES = {
+    9: "is not valid yet (is the clock of this device right?)",
+    10: "has expired (or is the clock of this device wrong?)",
+    18: "is signed by itself, and not trusted here (name it as the CA)",
+    19: "is signed by an authority that is not known here (name its CA)",
+    20: "is signed by an authority that is not known here (name its CA)",
+    21: "is signed by an authority that is not known here (name its CA)",
+    62: "is of another name (is the address right?)",
+    64: "is of another name than this address (connect by the name in it)",
+}
+"""OpenSSL's numbers of what is wrong with a certificate."""
+
+PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "PACKET_LENGTH_TOO_LONG"})
+"""OpenSSL's words for an answer in plain text."""
+
+NO_CERTIFICATE = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA",
+        "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    }
+)  # fmt: skip
+"""OpenSSL's words for a peer that refuses us."""
+
 
 def network_reason(error: BaseException) -> str:
     """Return why a host was not reached, or a connection ended, as the end of a sentence."""
@@ -41,7 +64,13 @@ def _name_reason(error: socket.gaierror) -> str:
 
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message or 'it cannot be verified'}"
+        other = f"is not trusted: {error.verify_message or 'it cannot be verified'}"
+        return f"its certificate {CERTIFICATES.get(error.verify_code, other)}"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return LOST
+    why = getattr(error, "reason", None)  # what Python raises itself has none
+    if why in PLAIN:
+        return "it does not speak TLS on that port (is the port right, or should the connection be plain text?)"
+    if why in NO_CERTIFICATE:
+        return "it wants a certificate of ours, or does not accept the one that it got"
     return "no encrypted connection can be made (does that port speak TLS?)"

@@ -1,4 +1,4 @@
-"""Every MQTT topic, once: its payload, who writes it, QoS, retain and expiry.
+"""Every MQTT topic, once: its payload, its plane, who writes it, QoS, retain and expiry.
 
 Public topics are for people and automations and keep their meaning; cluster topics are between gateway and edges.
 """
@@ -6,7 +6,8 @@ Public topics are for people and automations and keep their meaning; cluster top
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
 
 from shared import bridge, messages, observations
 from shared.message import Message
@@ -22,6 +23,17 @@ STALE_TASK_S = 10
 
 STALE_CLAIM_S = 10
 """Who asked for a name longer ago has it by now, and its state says so, or has given up."""
+
+
+class Plane(Enum):
+    """At which broker a topic is, where the house has one beside the gateway's own."""
+
+    PUBLIC = auto()
+    """At the house's."""
+    CLUSTER = auto()
+    """At the gateway's own, which edges use."""
+    BOTH = auto()
+    """At both, so that a cluster can be looked at from its edges, too."""
 
 
 class _Route:
@@ -55,6 +67,7 @@ class Topic(_Route, Generic[M]):
     retain: bool = False
     expiry_s: int | None = None
     root: str | None = None
+    plane: Plane = Plane.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +80,13 @@ class PlainTopic(_Route):
     retain: bool = False
     expiry_s: int | None = None
     root: str | None = None
+    plane: Plane = Plane.PUBLIC
 
+
+AnyTopic = Topic[Any] | PlainTopic
 
 # public: what is seen
-DETECTIONS = Topic("detections/{camera}/frame", messages.FrameDetections, qos=0)
+DETECTIONS = Topic("detections/{camera}/frame", messages.FrameDetections, qos=0, plane=Plane.BOTH)
 OBJECTS = Topic("detections/{camera}/{label}", observations.LabelState, retain=True)
 ZONE_OBJECTS = Topic("detections/{camera}/zones/{zone}/{label}", observations.LabelState, retain=True)
 EVENTS = Topic("detections/{camera}/event", observations.ObjectEvent)
@@ -80,34 +96,38 @@ LABEL_SNAPSHOT = PlainTopic("detections/{camera}/{label}/snapshot", "JPEG", reta
 
 # public: cameras
 CAMERA_AVAILABILITY = PlainTopic("cameras/{camera}/availability", "online or offline", retain=True)
-CAMERA_STATS = Topic("cameras/{camera}/stats", messages.CameraStats, retain=True)
+CAMERA_STATS = Topic("cameras/{camera}/stats", messages.CameraStats, retain=True, plane=Plane.BOTH)
 CAMERA_SETTING = PlainTopic("cameras/{camera}/{setting}/state", "ON or OFF, a number, or JSON", retain=True)
 CAMERA_SET = PlainTopic("cameras/{camera}/{setting}/set", "ON or OFF, a number, or JSON")
 
 # public: the gateway
-BRIDGE_STATE = Topic("bridge/state", messages.BridgeState, retain=True)
-BRIDGE_INFO = Topic("bridge/info", bridge.BridgeInfo, retain=True)
-BRIDGE_NODES = Topic("bridge/nodes", messages.Nodes, retain=True)
-BRIDGE_HEALTH = Topic("bridge/health", bridge.BridgeHealth, retain=True)
+BRIDGE_STATE = Topic("bridge/state", messages.BridgeState, retain=True, plane=Plane.BOTH)
+BRIDGE_INFO = Topic("bridge/info", bridge.BridgeInfo, retain=True, plane=Plane.BOTH)
+BRIDGE_NODES = Topic("bridge/nodes", messages.Nodes, retain=True, plane=Plane.BOTH)
+BRIDGE_HEALTH = Topic("bridge/health", bridge.BridgeHealth, retain=True, plane=Plane.BOTH)
 BRIDGE_EVENT = Topic("bridge/event", bridge.BridgeEvent)
-BRIDGE_VERIFICATION = Topic("bridge/verification", messages.Verification)
+BRIDGE_VERIFICATION = Topic("bridge/verification", messages.Verification, plane=Plane.BOTH)
 REQUEST = PlainTopic("bridge/request/{command}", "JSON, or nothing")
 RESPONSE = Topic("bridge/response/{command}", bridge.Response)
 
 # cluster: edge to gateway, and to all who must know that a node is gone
-NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True)
-NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats)
-TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=STALE_TASK_S)
-STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=STALE_TASK_S)
+NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True, plane=Plane.CLUSTER)
+NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats, plane=Plane.CLUSTER)
+TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
+STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
 
 # cluster: who has a name; retained for a moment, so that a newcomer knows of another
-NODE_CLAIM = Topic("cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S)
-GATEWAY_CLAIM = Topic("cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S)
+NODE_CLAIM = Topic(
+    "cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S, plane=Plane.CLUSTER
+)
+GATEWAY_CLAIM = Topic(
+    "cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S, plane=Plane.BOTH
+)
 
 # cluster: gateway to edges
-PLAN = Topic("cluster/plan", Plan, retain=True)
-GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=STALE_TASK_S)
-RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=STALE_TASK_S)
-CAMERAS = Topic("cluster/cameras/{node}", messages.CameraAssignment, retain=True)
-STANDINGS = Topic("cluster/standings/{node}", messages.NodeStanding, retain=True)
-OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone)
+PLAN = Topic("cluster/plan", Plan, retain=True, plane=Plane.CLUSTER)
+GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
+RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
+CAMERAS = Topic("cluster/cameras/{node}", messages.CameraAssignment, retain=True, plane=Plane.CLUSTER)
+STANDINGS = Topic("cluster/standings/{node}", messages.NodeStanding, retain=True, plane=Plane.CLUSTER)
+OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone, plane=Plane.CLUSTER)

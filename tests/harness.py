@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
 from edge.config import default_cache
+from gateway.broker import Listener, OwnBroker, own_broker
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -148,9 +149,8 @@ class Cluster:
         return self._gateway
 
     async def start_gateway(self, *options: str) -> Child:
-        port = str(self.broker.port)
         self._gateway = await self.processes.start(
-            "gateway", "gateway", "--port", port, "-v", *options, host=self._surroundings
+            "gateway", "gateway", *gateway_ports(self.broker), "-v", *options, host=self._surroundings
         )
         return self._gateway
 
@@ -181,6 +181,16 @@ class Cluster:
         child.process.send_signal(number)
 
 
+def gateway_ports(broker: Address) -> tuple[str, ...]:
+    """Options of a gateway whose edges connect to `broker`, beside others on this machine."""
+    return "--cluster-port", str(broker.port), "--port", str(free_port()), "--data-port", "0"
+
+
+def broker_at(address: Address) -> contextlib.AbstractAsyncContextManager[OwnBroker]:
+    """Run a Mosquitto of its own, as a gateway's, or as that of a house."""
+    return own_broker(Listener(address, "stop it"))
+
+
 async def until_listening(broker: Address, gateway: Child) -> None:
     """Wait until connections are taken there: whoever tries before waits longer and longer between two tries."""
     async with asyncio.timeout(START_TIMEOUT_S):
@@ -196,15 +206,14 @@ async def until_listening(broker: Address, gateway: Child) -> None:
 
 @contextlib.asynccontextmanager
 async def running_cluster(
-    folder: Path, edges: int, *gateway_options: str, broker: Address | None = None, cache: Path | None = None,
-    faults: Path | None = None,
+    folder: Path, edges: int, *gateway_options: str, cache: Path | None = None, faults: Path | None = None
 ) -> AsyncIterator[Cluster]:  # fmt: skip
-    """A gateway and so many edges (`edge-1`, ...) that follow its plan; `broker` is one that runs already.
+    """A gateway and so many edges (`edge-1`, ...) that follow its plan.
 
     `cache` is a folder for their programs, instead of the one that all tests share; `faults` one with a
     sitecustomize.py for all processes.
     """
-    async with LocalCluster(broker or Address(LOOPBACK, free_port()), folder / "logs") as processes:
+    async with LocalCluster(Address(LOOPBACK, free_port()), folder / "logs") as processes:
         cluster = Cluster(processes, folder, cache, faults)
         gateway = await cluster.start_gateway(*gateway_options)
         await until_listening(cluster.broker, gateway)

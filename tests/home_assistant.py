@@ -27,6 +27,7 @@ import pytest
 
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
+from shared.broker_login import ANONYMOUS, Login
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
@@ -78,8 +79,15 @@ config:
 websocket_api:
 automation: !include automations.yaml
 automation examples: !include_dir_merge_list examples
+light:
+notify:
+  - platform: group
+    name: mobile_app_front_door
+    services:
+      - service: persistent_notification
 logger:
   default: warning
+system_log:
 """
 
 END_OF_RETAINED = "test/end"
@@ -173,6 +181,17 @@ class HomeAssistant:
         await self.ask(*({"type": "config/entity_registry/remove", "entity_id": entity} for entity in automations))
         await forget_retained(broker)
         await self.until("the end of all entities", self._is_bare)
+        await self._log_is_written()
+
+    async def _log_is_written(self) -> None:
+        """Wait until all that it had to say is in its log, which a thread of its own writes; forget it."""
+        mark = f"forgotten {time.monotonic_ns()}"
+        await self.call("system_log.write", message=mark, level="warning")
+
+        async def written() -> bool:
+            return mark in self.log
+
+        await self.until("its log", written)
         self._log_begins = (self.folder / "output.log").stat().st_size
 
     async def _is_bare(self) -> bool:
@@ -195,12 +214,13 @@ class HomeAssistant:
         await self.stop()
         await self.start()
 
-    async def set_up_mqtt(self, broker: Address) -> None:
-        """As a person does it: add the integration, name the broker."""
+    async def set_up_mqtt(self, broker: Address, login: Login = ANONYMOUS) -> None:
+        """As a person does it: add the integration, name the broker, and log in."""
+        said = {"broker": broker.host, "port": broker.port}
+        if login.username is not None:
+            said |= {"username": login.username, "password": login.password}
         flow = await self.post("config/config_entries/flow", {"handler": "mqtt"})
-        done = await self.post(
-            f"config/config_entries/flow/{flow['flow_id']}", {"broker": broker.host, "port": broker.port}
-        )
+        done = await self.post(f"config/config_entries/flow/{flow['flow_id']}", said)
         assert done["type"] == "create_entry", done
         self._bare = frozenset(await self.states())
 
@@ -271,6 +291,13 @@ class HomeAssistant:
         shutil.copy(file, self.folder / "examples" / file.name)
         assert not await self.check_configuration()
         await self.call("automation.reload")
+
+    def add_blueprint(self, file: Path) -> str:
+        """Put a blueprint where automations find it; return the path that they name it by."""
+        folder = self.folder / "blueprints" / "automation" / "deepthings"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / file.name)
+        return f"deepthings/{file.name}"
 
     async def check_configuration(self) -> str:
         """Home Assistant's own errors in its configuration, automations included; empty where it has none."""

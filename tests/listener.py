@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
+from shared.broker_login import ANONYMOUS, Login
 from tests.contract import broken_promise
 
 if TYPE_CHECKING:
@@ -22,19 +23,21 @@ FILTERS = ("deepthings/detections/#", "deepthings/cameras/#", "deepthings/bridge
 class Listener:
     """Connected to a broker, again whenever it comes back."""
 
-    def __init__(self, broker: Address) -> None:
+    def __init__(self, broker: Address, login: Login = ANONYMOUS) -> None:
         self.now: dict[str, bytes] = {}
         self.said: list[tuple[str, bytes]] = []
         self.broken: set[str | None] = set()
         """What was said and is not as docs/asyncapi.json has it."""
         self._broker = broker
+        self._login = login
         self._client: aiomqtt.Client | None = None
         self._heard = asyncio.Event()
 
     async def run(self) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client(self._broker.host, self._broker.port) as client:
+                client = aiomqtt.Client(*self._broker, username=self._login.username, password=self._login.password)
+                async with client:
                     for each in FILTERS:
                         await client.subscribe(each, qos=1)
                     self._client = client
@@ -84,9 +87,9 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(broker: Address) -> AsyncIterator[Listener]:
+async def listening(broker: Address, login: Login = ANONYMOUS) -> AsyncIterator[Listener]:
     """A listener for as long as the context lasts."""
-    listener = Listener(broker)
+    listener = Listener(broker, login)
     running = asyncio.create_task(listener.run())
     try:
         yield listener

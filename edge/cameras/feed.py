@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
+from edge.recent_rate import RecentRate
 from shared.account import Account
 from shared.wire.headers import UNDER_WAY_CAP
 
@@ -29,6 +30,8 @@ class Feed:
         self.assigned = False
         """The edge has started the agent itself, for a camera that the gateway has assigned to it."""
         self.account = Account()
+        self.rate = RecentRate()
+        """Of frames that were published."""
         self.listener: Listener | None = None
         self._under_way: set[int] = set()
         self._ended: OrderedDict[int, Outcome] = OrderedDict()

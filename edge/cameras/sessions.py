@@ -239,7 +239,7 @@ class CameraSessions:
         stats = CameraStats(
             camera=camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
             reason=report.reason, fps=report.fps, width=report.width, height=report.height,
-            assigned=feed.assigned,
+            published_per_s=feed.rate.at(time.monotonic(), report.counts.published), assigned=feed.assigned,
         )  # fmt: skip
         if report.ended:
             self._closed[camera] = stats

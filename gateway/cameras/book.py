@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from camera_sources.settings import CameraSettings
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
+    from gateway.planes import Planes
     from shared.addresses import Address
-    from shared.bus import Bus
     from shared.messages import CameraStats
     from shared.received import Received
 
@@ -77,7 +77,7 @@ class Cameras:
     def __init__(
         self,
         configuration: Configuration,
-        bus: Bus,
+        bus: Planes,
         listening: Address,
         changed: Callable[[str], None],
         tell: Callable[[BridgeEvent], None],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.configuration.places import places_of
 from shared.polygons import in_parts
 
 if TYPE_CHECKING:
@@ -39,15 +40,9 @@ def places_outside(
     for name, size in sizes.items():
         if name not in cameras:
             continue
-        places = [(f"zone {zone}", of.coordinates) for zone, of in cameras[name].zones.items()]
-        places += [("a mask of objects", mask) for mask in objects[name].mask]
-        places += [
-            (f"a mask of filter {label}", mask) for label, of in objects[name].filters.items() for mask in of.mask
-        ]
-        places += [("a mask of motion", mask) for mask in cameras[name].motion.mask]
-        for what, polygon in places:
-            if _outside(polygon, size):
-                yield f"camera {name}: {what} is outside its pictures of {size[0]}x{size[1]} pixels"
+        for place in places_of(cameras[name], objects[name]):
+            if _outside(place.polygon, size):
+                yield f"camera {name}: {place} is outside its pictures of {size[0]}x{size[1]} pixels"
 
 
 def _outside(polygon: Polygon, size: Size) -> bool:

@@ -12,6 +12,7 @@ import click
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.options import grid_option, method_option, model_option
+from gateway.demo.cluster import free_port
 from gateway.demo.run import CAMERA, DemoConfig, run_demo
 from shared.cli.options import json_option
 from shared.service import run_service
@@ -61,7 +62,7 @@ def command(
         method=method,
         edges=edges,
         frames=frames,
-        port=port,
+        port=port or free_port(),
         model=model,
         headless=headless,
     )

@@ -19,7 +19,6 @@ from gateway.victims import POLICIES
 from shared.addresses import Address
 from shared.cli.options import (
     BROKER,
-    DEFAULT_BROKER_PORT,
     GRID,
     listen_option,
     threads_option,
@@ -28,6 +27,7 @@ from shared.cli.options import (
 )
 from shared.ftp.grid import Grid
 from shared.logs import configure_logging
+from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.service import run_service
 
 
@@ -44,11 +44,17 @@ from shared.service import run_service
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=DEFAULT_BROKER_PORT,
-    help="Port of the gateway's own broker.",
+    default=PUBLIC_PORT,
+    help="Port of the gateway's own broker for people and automations; not opened with --broker.",
 )
-@click.option("--data-port", type=click.IntRange(0, 65535), default=0, help="Port for results; 0: any free one.")
-@click.option("--broker", type=BROKER, help="Use this broker instead of starting one.")
+@click.option(
+    "--cluster-port",
+    type=click.IntRange(1, 65535),
+    default=CLUSTER_PORT,
+    help="Port of the gateway's own broker for edges.",
+)
+@click.option("--data-port", type=click.IntRange(0, 65535), default=DATA_PORT, help="Port for tiles; 0: any free one.")
+@click.option("--broker", type=BROKER, help="Publish at this broker of the house; its login is in the configuration.")
 @click.option(
     "--lease",
     type=click.FloatRange(0.1, 60),
@@ -107,6 +113,7 @@ def said_in(configuration: Configuration) -> dict[str, Any]:
         "policy": cluster.policy,
         "host": cluster.listen,
         "port": mqtt.port,
+        "cluster_port": cluster.port,
         "data_port": cluster.data_port,
         "broker": Address(mqtt.host, mqtt.port) if mqtt.host else None,
         "lease": cluster.lease,

@@ -1,4 +1,4 @@
-"""What is told to others: MQTT, Home Assistant, Frigate's topics, hooks."""
+"""What is told to others: Home Assistant, Frigate's topics, hooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from gateway.configuration.names import Host, Labels, Names, Prefix, listed
+from gateway.configuration.names import Labels, Names, Prefix, listed
 from gateway.configuration.urls import Url
 from shared.durations import Seconds
 from shared.section import Section
@@ -15,17 +15,6 @@ EventType = Literal["new", "update", "end", "trigger"]
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(listed, json_schema_input_type=EventType | list[EventType])
 ]
-
-
-class Mqtt(Section):
-    """The broker; without a host the gateway starts one of its own."""
-
-    host: Host | None = None
-    """The broker's name or address; without it the gateway starts one of its own."""
-    port: int = Field(default=1883, ge=1, le=65535)
-    """The broker's port."""
-    topic_prefix: Prefix = "deepthings"
-    """The first level of every topic."""
 
 
 class HomeAssistant(Section):

@@ -14,13 +14,13 @@ from gateway.configuration.yaml_nodes import CORE, UnreadableError, compose
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    Tags = Mapping[str, Callable[[str], str]]
+
 DEEPEST = 24
 """Levels of sections and lists; a configuration has eight. An anchor that holds itself has no end."""
 
 MOST_VALUES = 50_000
 """A hundred cameras with twenty zones have fewer. Anchors in anchors may stand for any number."""
-
-SECRET_TAG = "!secret"  # noqa: S105  (the tag, no secret)
 
 KINDS = {CORE + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
 
@@ -35,7 +35,7 @@ class Document:
     values: dict[Path, int] = field(default_factory=dict)
     written: dict[Path, str] = field(default_factory=dict)
     hidden: set[Path] = field(default_factory=set)
-    """Where values are from the environment or from the secrets: they are never told."""
+    """Where values are from the environment, from the secrets or from a file: they are never told."""
     findings: list[tuple[int, Finding]] = field(default_factory=list)
     unknown: set[Path] = field(default_factory=set)
     """Where values could not be found out."""
@@ -65,12 +65,15 @@ class Document:
         return any(path[:length] in self.unknown for length in range(len(path) + 1))
 
 
-def read_document(file: str, content: bytes, environment: Mapping[str, str], secret: Callable[[str], str]) -> Document:
-    """The document of a file. `secret` gives a secret's value, or raises ValueError. Raises UnreadableError."""
+def read_document(file: str, content: bytes, environment: Mapping[str, str], tags: Tags) -> Document:
+    """The document of a file. `tags` give the secret value that a tag and its text stand for, or raise ValueError.
+
+    Raises UnreadableError.
+    """
     document = Document(file)
     root = compose(file, content)
     if root is not None:
-        document.value = _Reading(document, environment, secret).value(root, ())
+        document.value = _Reading(document, environment, tags).value(root, ())
     return document
 
 
@@ -78,7 +81,7 @@ def read_document(file: str, content: bytes, environment: Mapping[str, str], sec
 class _Reading:
     document: Document
     environment: Mapping[str, str]
-    secret: Callable[[str], str]
+    tags: Tags
 
     def value(self, node: yaml.Node, path: Path) -> object:
         line = node.start_mark.line + 1
@@ -88,9 +91,10 @@ class _Reading:
             raise UnreadableError(
                 Mistake(self.document.file, line, "", what, "look at its anchors (&) and aliases (*)")
             )
-        if node.tag != SECRET_TAG and node.tag not in KINDS:
+        if node.tag not in self.tags and node.tag not in KINDS:
+            known = " and ".join(self.tags)
             self.not_understood(
-                path, line, "this tag is not known; !secret is, and text that begins with ! needs quotes"
+                path, line, f"this tag is not known; {known} are, and text that begins with ! needs quotes"
             )
             return ""
         match node:
@@ -145,9 +149,9 @@ class _Reading:
     def scalar(self, node: yaml.Node, path: Path, line: int) -> object:
         self.document.written[path] = node.value
         try:
-            if node.tag == SECRET_TAG:
+            if node.tag in self.tags:
                 self.document.hidden.add(path)
-                return self.secret(node.value)
+                return self.tags[node.tag](node.value)
             if node.tag in {CORE + "str", CORE + "merge"}:
                 text, found = substitute(node.value, self.environment)
                 if found:

@@ -11,14 +11,15 @@ ANY = "*"
 """A name of a camera, a zone or a label in a path."""
 
 _STREAM = "write the address of the stream that is to be looked at as source: of the camera"
-_NO_LOGIN = "remove it: this release has no credentials, so the broker must let this machine in without"
 _NOT_HERE = "remove it: DeepThings does not record or play streams"
 
 HINTS: dict[tuple[str, ...], str] = {
-    ("mqtt", "user"): _NO_LOGIN,
-    ("mqtt", "password"): _NO_LOGIN,
+    ("mqtt", "user"): "write username:",
     ("mqtt", "enabled"): "remove it: MQTT is always used",
-    ("mqtt", "client_id"): "remove it: the gateway is known by topic_prefix",
+    ("mqtt", "tls_ca_certs"): "write ca: below tls:",
+    ("mqtt", "tls_client_cert"): "write certificate: below tls:",
+    ("mqtt", "tls_client_key"): "write key: below tls:",
+    ("mqtt", "tls_insecure"): "write insecure: below tls:",
     ("mqtt", "stats_interval"): "remove it: statistics are published when they change",
     ("detectors",): "remove it: edges compute, and are found by themselves",
     ("detect",): "write detect: below each camera",

@@ -80,7 +80,7 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Reading:
     """What a file says, right or not. Relative paths in it are relative to its folder."""
     file, secrets = str(path), Secrets(path.parent)
     try:
-        document = read_document(file, read_bounded(path), environment, secrets.value)
+        document = read_document(file, read_bounded(path), environment, secrets.tags)
     except UnreadableError as error:
         return Reading(Configuration(), Document(file), (error.mistake, *secrets.mistakes))
     except (OSError, ValueError) as error:

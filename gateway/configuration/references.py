@@ -110,8 +110,12 @@ def _grids(cluster: Cluster) -> Iterator[Finding]:
 def _same_places(configuration: Configuration) -> Iterator[Finding]:
     """Ports and topics that two parts want."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
-    if mqtt.host is None and cluster.data_port == mqtt.port:
-        yield Finding(("cluster", "data_port"), "the gateway's own broker has this port", "write another, or 0 for any")
+    ports = {} if mqtt.host is not None else {mqtt.port: "mqtt.port"}
+    for key in ("port", "data_port"):
+        port = getattr(cluster, key)
+        if port in ports:
+            yield Finding(("cluster", key), f"{ports[port]} is the same", "write another")
+        ports.setdefault(port, f"cluster.{key}")
     taken = {mqtt.topic_prefix: "mqtt.topic_prefix"}
     for path, wanted in (
         (("home_assistant", "discovery_prefix"), configuration.home_assistant.enabled),

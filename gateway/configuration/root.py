@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from gateway.catalogue import DEFAULT_MODEL
-from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks, Mqtt
+from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks
 from gateway.configuration.cameras import Camera
+from gateway.configuration.mqtt import Mqtt
 from gateway.configuration.names import Host, Name, distinct
 from gateway.configuration.objects import Objects
+from gateway.configuration.paths import LocalPath, beside_the_file, default_state
 from gateway.methods import Method
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
+from shared.ports import CLUSTER_PORT, DATA_PORT
 from shared.section import Section
 from shared.topics import PREFIX
 
@@ -24,18 +26,6 @@ MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
-
-
-def beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    """~ is the home of whom it runs as; what is relative is so to the folder of the configuration file."""
-    folder: Path = (info.context or {}).get("folder", Path())
-    return folder / path.expanduser()
-
-
-def default_state() -> Path:
-    """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "deepthings"
 
 
 def model_of(name: str, info: ValidationInfo) -> str:
@@ -54,7 +44,6 @@ def grid_of(written: object) -> str:
     return str(grid)
 
 
-LocalPath = Annotated[Path, AfterValidator(beside_the_file)]
 GridText = Annotated[
     str, BeforeValidator(grid_of), WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}[xX]\d{1,2}$"})
 ]
@@ -81,8 +70,10 @@ class Cluster(Section):
     policy: Literal["round-robin", "longest-queue"] = "round-robin"
     """Whom idle edges take tiles from."""
     listen: Host = "127.0.0.1"
-    """The address that the gateway listens on for edges, and its own broker too."""
-    data_port: int = Field(default=0, ge=0, le=65535)
+    """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""
+    port: int = Field(default=CLUSTER_PORT, ge=1, le=65535)
+    """The port of the gateway's own broker that edges connect to; `--gateway` of an edge names it."""
+    data_port: int = Field(default=DATA_PORT, ge=0, le=65535)
     """The port for tiles; 0: any that is free."""
     lease: Seconds = Field(default=1.0, ge=0.1, le=60)
     """Seconds after which a stolen tile is computed again elsewhere."""
@@ -96,7 +87,7 @@ class Configuration(Section):
     """One gateway and its cameras."""
 
     mqtt: Mqtt = Mqtt()
-    """The broker."""
+    """The broker of the house."""
     model: Model = Model()
     """The network."""
     cluster: Cluster = Cluster()

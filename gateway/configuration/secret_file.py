@@ -1,9 +1,10 @@
-"""secrets.yaml: names and secret values, one on each line, beside the configuration."""
+"""Secret values outside the configuration: by name in secrets.yaml beside it, or each in a file of its own."""
 
 from __future__ import annotations
 
 import stat
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -13,7 +14,7 @@ from gateway.configuration.wording import did_you_mean
 from gateway.configuration.yaml_nodes import UnreadableError, compose
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 NAME = "secrets.yaml"
 
@@ -33,6 +34,21 @@ class Secrets:
     @property
     def path(self) -> Path:
         return self.folder / NAME
+
+    @property
+    def tags(self) -> dict[str, Callable[[str], str]]:
+        """Return what reads the values, by the tag in the configuration."""
+        return {"!secret": self.value, "!file": self.file_value}
+
+    def file_value(self, name: str) -> str:
+        """Return a file's text without its last line's end, as Docker hands secrets over. Raises ValueError."""
+        path = self.folder / Path(name).expanduser()
+        try:
+            return read_bounded(path).decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise ValueError(f"{path} is not text in UTF-8; write the secret there, as text") from None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read: {reason(error)}; write the path of a file") from None
 
     def value(self, name: str) -> str:
         """A secret, as it is written there. Raises ValueError, without the name: it may be a secret by mistake."""

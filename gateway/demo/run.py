@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -37,14 +37,14 @@ VERIFY_EVERY = 10
 
 @dataclass(frozen=True, slots=True)
 class DemoConfig:
-    """What to show. `frames` 0 runs until interrupted; `port` 0 takes a free one."""
+    """What to show. `frames` 0 runs until interrupted; `port` is that of the public topics."""
 
     source: str
     out: Path
     grid: Grid
     edges: int = 3
     frames: int = 100
-    port: int = 0
+    port: int = field(default_factory=free_port)
     model: str = DEFAULT_MODEL
     method: Method = Method.WST
     headless: bool = False
@@ -56,7 +56,7 @@ async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
     Raises ChildError when a part fails, BrokerError without Mosquitto.
     """
     find_mosquitto()
-    broker = Address(LOOPBACK, config.port or free_port())
+    broker = Address(LOOPBACK, free_port())
     with temporary_folder("demo") as caches:
         async with LocalCluster(broker, config.out / "logs") as cluster:
             demo = Demo(config, cluster, caches)
@@ -79,8 +79,7 @@ class Demo:
         self._edges = tuple(f"edge-{number}" for number in range(1, config.edges + 1))
         self._console = Console(stderr=True)
         self._hint = (
-            f"deepthings watch --gateway {cluster.broker}\n"
-            f"mosquitto_sub -p {cluster.broker.port} -t 'deepthings/detections/#'"
+            f"deepthings watch --gateway {cluster.broker}\nmosquitto_sub -p {config.port} -t 'deepthings/detections/#'"
         )
         self.bus = Bus(cluster.broker, f"deepthings-demo-{os.getpid()}")
         self.observer = Observer(self.bus, CAMERA, self._edges)
@@ -113,7 +112,8 @@ class Demo:
     async def _start_gateway(self) -> Child:
         config = self._config
         gateway = await self._cluster.start(
-            "gateway", "gateway", "--port", str(self._cluster.broker.port), *self._grid(), "--method", config.method,
+            "gateway", "gateway", "--cluster-port", str(self._cluster.broker.port), "--port", str(self._config.port),
+            "--data-port", "0", *self._grid(), "--method", config.method,
             "--model", config.model, "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
         )  # fmt: skip
         await self._cluster.until(self.observer.gateway_online, [gateway], "the gateway's start", START_TIMEOUT_S)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.cameras.book import Cameras
+    from gateway.planes import Planes
     from gateway.scene.states import SceneUpdate
-    from shared.bus import Bus
     from shared.received import Received
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class FrigateTeller:
     """What Frigate's users expect, for all cameras."""
 
-    def __init__(self, prefix: str, bus: Bus, cameras: Cameras) -> None:
+    def __init__(self, prefix: str, bus: Planes, cameras: Cameras) -> None:
         self.prefix = prefix
         self._bus = bus
         self._cameras = cameras

@@ -34,12 +34,18 @@ COMMANDS = {
     ),
     "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
     "camera": ("camera_sources.command", "cameras", "Feed the pictures of a camera, or of a video, to an edge."),
+    "camera shot": (
+        "gateway.commands.camera_shot",
+        "cameras",
+        "Write a picture of a camera with a grid, to write a zone.",
+    ),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
     "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
+    "status": ("shared.cli.status", "", "Tell how a cluster is: edges, cameras, problems and their cures."),
     "service": (
         "shared.cli.service",
         "",
@@ -49,7 +55,7 @@ COMMANDS = {
     "backup": ("gateway.commands.backup", "gateway", "Write all that makes this gateway into one file."),
     "restore": ("gateway.commands.restore", "gateway", "Make the gateway of a backup again."),
 }
-"""Subcommand: module that holds `command`, the extra that it needs, and its line in the help."""
+"""Subcommand, one or two words: module that holds `command`, the extra that it needs, and its line in the help."""
 
 
 class LazyGroup(click.Group):
@@ -71,6 +77,14 @@ class LazyGroup(click.Group):
             ) from error
         end_in_order()  # from now on there may be something to clear away
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        two = " ".join(args[:2])
+        if len(args) > 1 and two in COMMANDS:
+            return two, self.get_command(ctx, two), args[2:]
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

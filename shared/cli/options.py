@@ -12,12 +12,11 @@ from shared.errors import ConfigurationError
 from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
 from shared.hosts import is_loopback
+from shared.ports import CLUSTER_PORT, PUBLIC_PORT
 from shared.topics import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-DEFAULT_BROKER_PORT = 1883
 
 
 class Parsed(click.ParamType[object]):
@@ -46,7 +45,8 @@ def parse_name(text: str) -> str:
 NAME = Parsed("NAME", parse_name)
 GRID = Parsed("RxC", Grid.parse)
 ADDRESS = Parsed("HOST:PORT", Address.parse)
-BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, DEFAULT_BROKER_PORT))
+BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_PORT))
+GATEWAY = Parsed("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
 
 
 def warn_of_open_door(host: str) -> None:
@@ -62,9 +62,9 @@ def warn_of_open_door(host: str) -> None:
 gateway_option = click.option(
     "--gateway",
     "broker",
-    type=BROKER,
-    default=f"{LOOPBACK}:{DEFAULT_BROKER_PORT}",
-    help="The gateway's MQTT broker.",
+    type=GATEWAY,
+    default=f"{LOOPBACK}:{CLUSTER_PORT}",
+    help="Where the gateway is: the address of its own broker.",
 )
 prefix_option = click.option(
     "--topic-prefix", default=PREFIX, metavar="PREFIX", help="What all topics begin with, as the gateway has it."

@@ -7,8 +7,6 @@ import contextlib
 import signal
 import socket
 
-from gateway.broker import own_broker
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.frames import Outcome
 from shared.messages import State
@@ -123,17 +121,14 @@ async def test_accounts_of_an_agent_that_is_cut_off_of_one_that_is_killed_and_of
 
 
 async def test_a_gateway_that_is_killed_as_soon_as_a_frame_is_seen_leaves_a_true_account(tmp_path):
-    broker = Address(LOOPBACK, free_port())
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(own_broker(broker))
-        cluster = await stack.enter_async_context(running_cluster(tmp_path, 2, "--broker", str(broker), broker=broker))
+    async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness
         camera = await cluster.start_camera("front", "edge-1", *RATE)
         for _ in range(2):
             await until_so_many(witness, 5)
             cluster.signal(cluster.gateway, signal.SIGKILL)
             await cluster.gateway.process.wait()
-            await cluster.start_gateway("--broker", str(broker))
+            await cluster.start_gateway()
         await until_so_many(witness, 5)
         cluster.signal(camera, signal.SIGTERM)
         await until_true(witness)

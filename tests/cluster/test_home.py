@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from camera_sources.source import FOOTAGE
-from gateway.broker import own_broker
 from gateway.demo.cluster import LocalCluster, free_port
 from shared.addresses import LOOPBACK, Address
-from tests.harness import Cluster, until_listening
+from shared.broker_login import ANONYMOUS
+from tests.harness import Cluster, broker_at, until_listening
 from tests.listener import listening
 
 STREET = {
@@ -25,18 +25,27 @@ STREET = {
 RIGHT_AGAIN_S = 15.0
 
 
+def mqtt_of(broker, login=ANONYMOUS):
+    """Return how a configuration names a broker and the gateway's login there."""
+    user = {} if login.username is None else {"username": login.username, "password": login.password}
+    tls = {} if login.tls is None else {"tls": {"ca": str(login.tls.ca)}}
+    return {"host": broker.host, "port": broker.port, **user, **tls}
+
+
 @contextlib.asynccontextmanager
-async def home(folder, *edges, broker=None, **said):
-    """A gateway with a configuration, edges, and a listener."""
+async def home(folder, *edges, broker=None, login=ANONYMOUS, **said):
+    """A gateway with a configuration, edges, and a listener at the house's `broker`, or at the gateway's own."""
     file = folder / "deepthings.yaml"
+    if broker is not None:
+        said = {"mqtt": mqtt_of(broker), **said}
     whole = {"state": str(folder / "state"), "objects": {"filters": {"person": {"threshold": 0.5}}}, **said}
     file.write_text(json.dumps({"cameras": {"street": STREET}, **whole}))  # JSON is YAML
-    async with LocalCluster(broker or Address(LOOPBACK, free_port()), folder / "logs") as processes:
+    async with LocalCluster(Address(LOOPBACK, free_port()), folder / "logs") as processes:
         cluster = Cluster(processes, folder, None, None)
-        options = ["--config", str(file), *(["--broker", str(broker)] if broker else [])]
+        options = ["--config", str(file)]
         gateway = await cluster.start_gateway(*options)
         await until_listening(cluster.broker, gateway)
-        async with listening(cluster.broker) as listener:
+        async with listening(broker or cluster.broker, login) as listener:
             for name in edges:  # they load while the gateway does
                 await cluster.start_edge(name)
             await listener.until("the gateway's start", lambda: online(listener), 30)
@@ -132,14 +141,14 @@ def on(listener, node):
 async def test_everything_is_retained_again_after_a_kill_of_the_broker(tmp_path):
     address = Address(LOOPBACK, free_port())
     async with contextlib.AsyncExitStack() as stack:
-        process = await stack.enter_async_context(own_broker(address))
+        broker = await stack.enter_async_context(broker_at(address))
         _, heard, _ = await stack.enter_async_context(home(tmp_path, "pi-1", broker=address))
         await heard.until("somebody", lambda: seen(heard), 60)
         before = {topic for topic in heard.now if not topic.endswith(("/frame", "/event", "/trigger", "/verification"))}
-        process.kill()
-        await process.wait()
+        broker.process.kill()
+        await broker.process.wait()
         heard.forget()
-        await stack.enter_async_context(own_broker(address))
+        await stack.enter_async_context(broker_at(address))
         await heard.until("the gateway", lambda: online(heard), RIGHT_AGAIN_S)
         pictures = {topic for topic in before if topic.endswith("snapshot")}
         await heard.until("all that was retained", lambda: before - pictures <= set(heard.now), RIGHT_AGAIN_S)

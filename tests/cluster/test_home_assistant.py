@@ -10,11 +10,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
-from tests.cluster.test_home import RIGHT_AGAIN_S, home
+from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
+from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
+from tests.house_broker import GATEWAY, house_broker
 
 ASTRONAUT = Path(__file__).parents[1] / "photos/astronaut.jpg"
 
@@ -30,14 +31,17 @@ def python():
 
 
 async def test_somebody_who_walks_through_the_footage_turns_up_in_home_assistant(python, tmp_path):
-    broker = Address(LOOPBACK, free_port())
+    """At a broker with users and rules, as Home Assistant's own is."""
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(own_broker(broker))
+        broker = await stack.enter_async_context(house_broker(tmp_path))
         assistant = await stack.enter_async_context(running_home_assistant(python, tmp_path / "home-assistant"))
-        await assistant.set_up_mqtt(broker)
-        said = {"home_assistant": {"per_entity": assistant.version < (2024, 11)}}
+        await assistant.set_up_mqtt(broker.address, broker.login())
+        said = {
+            "home_assistant": {"per_entity": assistant.version < (2024, 11)},
+            "mqtt": mqtt_of(broker.address, broker.login(GATEWAY)),
+        }
         (tmp_path / "gateway").mkdir()
-        surroundings = home(tmp_path / "gateway", "pi-1", "pi-2", broker=broker, **said)
+        surroundings = home(tmp_path / "gateway", "pi-1", "pi-2", broker=broker.address, login=broker.login(), **said)
         cluster, heard, options = await stack.enter_async_context(surroundings)
         states = await assistant.until_states(60, **{OCCUPANCY: "on", ZONE: "on", "switch__street_detect": "on"})
         assert float(states["sensor.street_person_count"]["state"]) >= 1
@@ -114,7 +118,7 @@ async def test_somebody_who_stands_at_the_door_rings_once_whatever_is_restarted(
     broker = Address(LOOPBACK, free_port())
     async with contextlib.AsyncExitStack() as stack:
         brokers = await stack.enter_async_context(contextlib.AsyncExitStack())
-        await brokers.enter_async_context(own_broker(broker))
+        await brokers.enter_async_context(broker_at(broker))
         assistant = await stack.enter_async_context(running_home_assistant(python, tmp_path / "home-assistant"))
         await assistant.set_up_mqtt(broker)
         for name, trigger in RINGS.items():
@@ -149,7 +153,7 @@ async def test_somebody_who_stands_at_the_door_rings_once_whatever_is_restarted(
         async def broker_again():
             await brokers.aclose()
             await assistant.until_states(**{OCCUPANCY: "unavailable"})
-            await brokers.enter_async_context(own_broker(broker))
+            await brokers.enter_async_context(broker_at(broker))
 
         for restart in (
             lambda: gateway_again(signal.SIGTERM),

@@ -10,12 +10,11 @@ import subprocess
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.broker import find_mosquitto
 from gateway.demo.cluster import LocalCluster
 from shared.addresses import Address
 from tests.harness import Witness
 
-BROKER = Address("10.77.3.1", 1883)
+GATEWAY = Address("10.77.3.1", 7883)
 
 
 def ip(*arguments):
@@ -56,14 +55,14 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     """The edge beside the gateway reaches the broker on loopback; thieves elsewhere must find it all the same."""
     first, second, third = hosts
     listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
-    async with LocalCluster(BROKER, tmp_path / "logs") as cluster:
-        witness = Witness(BROKER)
+    async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
+        witness = Witness(GATEWAY)
         await cluster.start("gateway", "gateway", *listen, "--verify-every", "1", host=first)
         watching = asyncio.create_task(witness.bus.run())
         try:
             await cluster.start("beside", "edge", "--name", "beside", *listen, host=first)
-            await cluster.start("shed", "edge", "--name", "shed", "--gateway", BROKER.host, *listen, host=second)
-            await cluster.start("attic", "edge", "--name", "attic", "--gateway", BROKER.host, *listen, host=third)
+            await cluster.start("shed", "edge", "--name", "shed", "--gateway", GATEWAY.host, *listen, host=second)
+            await cluster.start("attic", "edge", "--name", "attic", "--gateway", GATEWAY.host, *listen, host=third)
             await witness.until("three edges", lambda: witness.ready("beside", "shed", "attic"))
             for camera, edge, host in (("front", "beside", first), ("yard", "shed", second)):
                 port = Address.parse(witness.nodes[edge].address).port
@@ -86,53 +85,55 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+async def until_said(child, words):
+    async with asyncio.timeout(30):
+        while words not in child.log.read_text():  # noqa: ASYNC110  (a file says nothing when it grows)
+            await asyncio.sleep(0.2)
+
+
 async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_until_they_are_mended(tmp_path, hosts):
     """All hosts have one name here, as Raspberry Pis from one image do."""
     first, second, third = hosts
     ip("-n", third[-1], "address", "add", "10.99.0.1/24", "dev", "lo")  # as a bridge of Docker's has one
-    (tmp_path / "broker.conf").write_text("user root\nlistener 1883 0.0.0.0\nallow_anonymous true\n")
     everywhere = ("--listen", "0.0.0.0")  # noqa: S104
-    mosquitto = (find_mosquitto(), "-c", str(tmp_path / "broker.conf"))
-    broker = await asyncio.create_subprocess_exec(*first, *mosquitto, stderr=asyncio.subprocess.DEVNULL)
-    try:
-        async with LocalCluster(BROKER, tmp_path / "logs") as cluster:
-            witness = Witness(BROKER)
-            watching = asyncio.create_task(witness.bus.run())
+    async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
+        witness = Witness(GATEWAY)
+        watching = asyncio.create_task(witness.bus.run())
 
-            async def start(name, host, *options):
-                return await cluster.start(name, "edge", "--name", name, "--gateway", BROKER.host, *options, host=host)
+        async def start(name, host, *options):
+            return await cluster.start(name, "edge", "--name", name, "--gateway", GATEWAY.host, *options, host=host)
 
-            def said(*words):
-                return any(all(word in problem for word in words) for problem in witness.problems)
+        def said(*words):
+            return any(all(word in problem for word in words) for problem in witness.problems)
 
-            try:
-                gateway = await cluster.start("gateway", "gateway", "--broker", "127.0.0.1", host=first)
-                attic = await start("attic", second)
-                shed = await start("shed", third, "--listen", "10.99.0.1")
-                await witness.until("loopback of the gateway", lambda: said("gateway listens on 127", "cluster.listen"))
-                await witness.until("loopback of an edge", lambda: said("edge attic", "127.0.0.1 only", "--listen"))
-                await witness.until(
-                    "an address of no use", lambda: said("cannot reach edge shed at 10.99.0.1", "no route", "--listen")
-                )
-                clone = await cluster.start("clone", "edge", "--name", "attic", "--gateway", BROKER.host, host=third)
-                assert await asyncio.wait_for(clone.process.wait(), 20) == 1
-                await witness.until(
-                    "two of one name", lambda: said("two edges are called attic", "10.77.3.3", "--name")
-                )
-                logs = {child.name: child.log.read_text() for child in (attic, clone)}
-                for child in (gateway, attic, shed):
-                    await cluster.stop(child)
-                await cluster.start("gateway-2", "gateway", "--broker", "127.0.0.1", *everywhere, host=first)
-                await start("attic", second, *everywhere)
-                await start("shed", third, *everywhere)
-                await witness.until("two edges", lambda: witness.ready("attic", "shed"))
-                await witness.until("no problem", lambda: not witness.problems)
-            finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
-    finally:
-        broker.terminate()
-        await broker.wait()
+        try:
+            gateway = await cluster.start("gateway", "gateway", host=first)
+            lonely = await start("attic", second)
+            await until_said(lonely, "has not answered for 1")
+            for child in (lonely, gateway):
+                await cluster.stop(child)
+            logs = {"lonely": lonely.log.read_text()}
+            gateway = await cluster.start("gateway", "gateway", *everywhere, host=first)
+            attic = await start("attic", second)
+            shed = await start("shed", third, "--listen", "10.99.0.1")
+            await witness.until("loopback of an edge", lambda: said("edge attic", "127.0.0.1 only", "--listen"))
+            await witness.until(
+                "an address of no use", lambda: said("cannot reach edge shed at 10.99.0.1", "no route", "--listen")
+            )
+            clone = await cluster.start("clone", "edge", "--name", "attic", "--gateway", GATEWAY.host, host=third)
+            assert await asyncio.wait_for(clone.process.wait(), 20) == 1
+            await witness.until("two of one name", lambda: said("two edges are called attic", "10.77.3.3", "--name"))
+            logs |= {child.name: child.log.read_text() for child in (attic, clone)}
+            for child in (attic, shed):
+                await cluster.stop(child)
+            await start("attic", second, *everywhere)
+            await start("shed", third, *everywhere)
+            await witness.until("two edges", lambda: witness.ready("attic", "shed"))
+            await witness.until("no problem", lambda: not witness.problems)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+    assert "started with --listen 0.0.0.0" in logs["lonely"]
     assert "this edge listens on 127.0.0.1 only" in logs["attic"]
     assert "start it with --listen 0.0.0.0" in logs["attic"]
     assert "another edge is called 'attic', too" in logs["attic"]

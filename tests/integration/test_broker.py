@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import Any
 
@@ -10,7 +11,7 @@ import aiomqtt
 import pytest
 
 import gateway.broker
-from gateway.broker import own_broker
+from gateway.broker import cluster_listener, own_broker, public_listener
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -18,7 +19,7 @@ from shared.bridge import Response
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ListenError
 from shared.messages import BridgeState, FrameDone, NodeState, State
-from tests.harness import connected, cut_off
+from tests.harness import broker_at, connected, cut_off
 
 ONLINE = BridgeState(state=State.ONLINE, protocol=1)
 OFFLINE = BridgeState(state=State.OFFLINE, protocol=1)
@@ -27,7 +28,7 @@ OFFLINE = BridgeState(state=State.OFFLINE, protocol=1)
 @pytest.fixture
 async def broker():
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address):
+    async with broker_at(address):
         yield address
 
 
@@ -40,7 +41,8 @@ def hearing(bus, topic):
 
 async def test_the_broker_starts_and_leaves_nothing_behind():
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address) as process:
+    async with broker_at(address) as broker:
+        process = broker.process
         async with aiomqtt.Client(*address) as client:
             await client.publish("deepthings/test", b"1", qos=1)
         assert process.returncode is None
@@ -54,16 +56,20 @@ async def test_a_used_port_is_named_with_what_to_do():
     with socket.socket() as held:
         held.bind((LOOPBACK, 0))
         address = Address(*held.getsockname())
-        with pytest.raises(ListenError, match=f"--broker {address}, or choose another --port"):
-            async with own_broker(address):
-                pass
+        for listener, cure in (
+            (public_listener(address), f"--broker {address}, or choose another --port"),
+            (cluster_listener(address), "another gateway running there.*choose another --cluster-port"),
+        ):
+            with pytest.raises(ListenError, match=cure):
+                async with own_broker(listener):
+                    pass
 
 
 async def test_a_missing_mosquitto_is_named_with_what_to_do(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(gateway.broker, "SYSTEM_FOLDERS", "/nowhere")
     with pytest.raises(BrokerError, match="sudo apt install mosquitto"):
-        async with own_broker(Address(LOOPBACK, free_port())):
+        async with broker_at(Address(LOOPBACK, free_port())):
             pass
 
 
@@ -75,7 +81,7 @@ async def test_a_mosquitto_that_ends_at_once_is_quoted(monkeypatch, tmp_path):
     monkeypatch.setattr(gateway.broker, "find_mosquitto", lambda: str(broken))
     monkeypatch.setattr(gateway.broker, "_user_of_mosquitto", lambda: None)
     with pytest.raises(BrokerError, match=r"exit code 3\): Error: no such thing"):
-        async with own_broker(Address(LOOPBACK, free_port())):
+        async with broker_at(Address(LOOPBACK, free_port())):
             pass
 
 
@@ -89,7 +95,7 @@ async def test_a_broker_that_refuses_us_is_an_error_and_not_a_wait(monkeypatch):
 
     monkeypatch.setattr(gateway.broker, "_write_configuration", closed)
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address):
+    async with broker_at(address):
         with pytest.raises(BrokerError, match="refuses us"):
             await asyncio.wait_for(Bus(address, "stranger").run(), 10)
 
@@ -146,7 +152,7 @@ async def test_the_bus_comes_back_with_its_subscriptions_and_birth_when_the_brok
     heard = hearing(listener, topics.OUTCOMES)
     running = asyncio.create_task(listener.run())
     for _ in range(2):
-        async with own_broker(address):
+        async with broker_at(address):
             await asyncio.wait_for(births.get(), 15)
             async with aiomqtt.Client(*address) as client:
                 await client.publish(topics.OUTCOMES.at("edge-1"), b'{"frame": "front-1", "outcome": "failed"}', qos=1)
@@ -173,7 +179,7 @@ async def test_publishing_without_a_broker_is_an_error_and_posting_is_bounded(br
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
         await bus.publish(topics.BRIDGE_STATE, ONLINE)
-    monkeypatch.setattr("shared.bus.OUTBOX_CAP", 3)
+    monkeypatch.setattr("shared.bus.PENDING_CALLS_CAP", 3)
     for _ in range(5):
         bus.post(topics.BRIDGE_STATE, ONLINE)
     assert len(bus._outbox) == 3
@@ -201,3 +207,44 @@ async def test_retained_and_passing_topics_are_published_as_the_table_says(broke
         async with connected(listener):
             assert await asyncio.wait_for(states.get(), 5) == ("edge-1", node)
             assert outcomes.empty()
+
+
+CAMERAS, TOPICS_OF_A_CAMERA = 100, 28
+"""Stats, availability, five settings, counts of five labels in the picture and in three zones, and a snapshot."""
+
+
+async def test_who_subscribes_late_gets_all_that_a_hundred_cameras_have_retained(broker):
+    """Also the pictures; Mosquitto's usual thousand queued messages are too few."""
+    wanted = {f"deepthings/{camera}/{number}" for camera in range(CAMERAS) for number in range(TOPICS_OF_A_CAMERA)}
+    async with aiomqtt.Client(*broker, max_inflight_messages=100) as client:
+        for topic in sorted(wanted):
+            payload = b"\xff\xd8" + bytes(60_000) if topic.endswith("/0") else b"{}" * 100
+            await client.publish(topic, payload, qos=1, retain=True)
+    heard = set()
+    async with aiomqtt.Client(*broker) as client, asyncio.timeout(60):
+        await client.subscribe("deepthings/#", qos=1)
+        async for message in client.messages:
+            heard.add(str(message.topic))
+            if heard == wanted:
+                return
+
+
+async def test_a_broker_that_is_killed_is_started_again(caplog):
+    address = Address(LOOPBACK, free_port())
+    async with broker_at(address) as broker:
+        running = asyncio.create_task(broker.run())
+        try:
+            for _ in range(2):
+                broker.process.kill()
+                await broker.process.wait()
+                async with asyncio.timeout(20):
+                    while True:
+                        with contextlib.suppress(aiomqtt.MqttError):
+                            async with aiomqtt.Client(*address) as client:
+                                await client.publish("deepthings/test", b"1", qos=1)
+                                break
+                        await asyncio.sleep(0.05)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    assert "Mosquitto ended unexpectedly (exit code -9); it is started again" in caplog.text

@@ -10,8 +10,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
+from gateway.planes import Planes
 from gateway.requests import Requests
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -22,7 +22,7 @@ from shared.frames import FrameCounts
 from shared.messages import BridgeState, CameraStats, State
 from shared.received import Received
 from shared.topics import PlainTopic
-from tests.harness import connected, cut_off
+from tests.harness import broker_at, connected, cut_off
 
 ONLINE, OFFLINE = (BridgeState(state=state, protocol=1) for state in (State.ONLINE, State.OFFLINE))
 FPS = "deepthings/cameras/door/fps/set"
@@ -31,7 +31,7 @@ FPS = "deepthings/cameras/door/fps/set"
 @pytest.fixture
 async def broker():
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address):
+    async with broker_at(address):
         yield address
 
 
@@ -116,7 +116,7 @@ class Desk:
     def __init__(self, broker):
         self.bus = Bus(broker, "gateway")
         self.asked = 0
-        Requests(self.bus, {"info": self._info})
+        Requests(Planes(self.bus), {"info": self._info})
 
     async def _info(self, _):
         self.asked += 1

@@ -12,13 +12,12 @@ import pytest
 
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from tests.commands import DEEPTHINGS, run
-from tests.harness import running_cluster
+from tests.harness import broker_at, running_cluster
 
 
 @pytest.fixture
@@ -155,7 +154,7 @@ def test_a_used_port_and_a_missing_mosquitto_are_errors_of_gateway_and_demo(tmp_
     with socket.socket() as held:
         held.bind((LOOPBACK, 0))
         port = str(held.getsockname()[1])
-        for command in (("gateway",), ("demo", "--headless")):
+        for command in (("gateway", "--cluster-port", str(free_port())), ("demo", "--headless")):
             done = run(*command, "--port", port, timeout_s=30, cwd=tmp_path)
             assert done.returncode == 1
             assert "choose another --port" in done.stderr
@@ -165,7 +164,7 @@ def test_a_used_port_and_a_missing_mosquitto_are_errors_of_gateway_and_demo(tmp_
 async def test_an_address_that_is_not_here_ends_an_edge_as_soon_as_its_name_is_its_own(tmp_path):
     """Before that it opens no port: there must be a broker to ask."""
     broker = Address(LOOPBACK, free_port())
-    async with own_broker(broker):
+    async with broker_at(broker):
         options = ("--gateway", str(broker), "--listen", "192.0.2.1", "--cache", str(tmp_path))
         done = await asyncio.to_thread(run, "edge", *options, timeout_s=30)
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
@@ -189,8 +188,13 @@ async def test_an_edge_that_has_no_gateway_goes_on_trying_and_stops_when_told():
     assert "connection refused" in said
 
 
-@pytest.mark.parametrize("command", [("gateway", "--broker"), ("edge", "--gateway")])
+@pytest.mark.parametrize(
+    "command",
+    [("gateway", "--cluster-port", "0", "--data-port", "0", "--broker"), ("edge", "--gateway")],
+    ids=["gateway", "edge"],
+)
 async def test_another_address_than_loopback_says_plainly_that_there_are_no_credentials(command):
+    command = [str(free_port()) if word == "0" else word for word in command]
     service = await asyncio.create_subprocess_exec(
         DEEPTHINGS, *command, f"{LOOPBACK}:{free_port()}", "--listen", "0.0.0.0",  # noqa: S104  (that is the point)
         stderr=asyncio.subprocess.PIPE,

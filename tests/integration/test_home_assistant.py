@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State
 from shared.observations import EventType, ObjectEvent, Trigger
+from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
 from tests.spoken_gateway import BOX, BOX_REL, JPEG, NODES, complaints, home_of, online, speaking, supported
 
@@ -39,7 +39,7 @@ def python():
 async def shared(python, tmp_path_factory):
     """A broker, and a Home Assistant set up with it: it starts slowly, so tests share it that do not stop it."""
     broker = Address(LOOPBACK, free_port())
-    async with own_broker(broker), running_home_assistant(python, tmp_path_factory.mktemp("home") / "home") as home:
+    async with broker_at(broker), running_home_assistant(python, tmp_path_factory.mktemp("home") / "home") as home:
         await home.set_up_mqtt(broker)
         yield broker, home
 
@@ -329,7 +329,7 @@ async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tm
 
 async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_is_back(python, tmp_path):
     broker, path = Address(LOOPBACK, free_port()), tmp_path / "announced.json"
-    async with own_broker(broker), running_home_assistant(python, tmp_path / "home") as home:
+    async with broker_at(broker), running_home_assistant(python, tmp_path / "home") as home:
         await home.set_up_mqtt(broker)
         configuration = supported(home, home_of())
         async with speaking(broker, path, configuration) as spoken:
@@ -397,7 +397,7 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
     }
     async with running_home_assistant(python, tmp_path / "home") as home, contextlib.AsyncExitStack() as stack:
         brokers = await stack.enter_async_context(contextlib.AsyncExitStack())
-        await brokers.enter_async_context(own_broker(broker))
+        await brokers.enter_async_context(broker_at(broker))
         await home.set_up_mqtt(broker)
         spoken = await stack.enter_async_context(speaking(broker, path, supported(home, home_of())))
         await home.until_states(binary_sensor__front_door_person_occupancy="off")
@@ -407,7 +407,7 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
         await home.until_states(**right)
         await brokers.aclose()
         await home.until_states(binary_sensor__front_door_person_occupancy="unavailable")
-        await brokers.enter_async_context(own_broker(broker))
+        await brokers.enter_async_context(broker_at(broker))
         await home.until("the gateway's return", lambda: _connected(spoken))
         await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
         await home.until_states(**right, timeout_s=20)

@@ -9,11 +9,10 @@ import aiomqtt
 import psutil
 import pytest
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.messages import State
-from tests.harness import running_cluster
+from tests.harness import Witness, broker_at, connected, gateway_ports, running_cluster
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -54,25 +53,28 @@ async def test_an_edge_that_stops_in_mid_frame_tells_its_camera(tmp_path):
         assert "trying again" in cluster.log("front")
 
 
-async def test_a_given_broker_serves_as_well_and_says_the_will_of_a_killed_gateway(tmp_path):
+async def test_a_broker_of_the_house_has_what_people_want_and_says_the_will_of_a_killed_gateway(tmp_path):
     broker = Address(LOOPBACK, free_port())
-    async with own_broker(broker), running_cluster(tmp_path, 1, "--broker", str(broker), broker=broker) as cluster:
-        witness = cluster.witness
-        await cluster.start_camera("front", "edge-1", "--frames", "5", "--every-frame")
-        await witness.until("the camera's end", lambda: witness.ended("front"))
-        assert witness.stats["front"].counts.published == 5
-        assert psutil.Process(cluster.gateway.process.pid).children() == []
-        cluster.signal(cluster.gateway, signal.SIGKILL)
-        await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
+    async with broker_at(broker), running_cluster(tmp_path, 1, "--broker", str(broker)) as cluster:
+        witness = Witness(broker)
+        async with connected(witness.bus):
+            await cluster.start_camera("front", "edge-1", "--frames", "5", "--every-frame")
+            await witness.until("the camera's end", lambda: witness.ended("front"))
+            assert witness.stats["front"].counts.published == 5
+            assert "edge-1" in witness.nodes
+            assert not witness.plans
+            cluster.signal(cluster.gateway, signal.SIGKILL)
+            await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
 
 
 async def test_a_second_gateway_of_one_prefix_gives_way_and_one_of_another_lives_beside(tmp_path):
     async with running_cluster(tmp_path, 0) as cluster:
-        witness, broker = cluster.witness, cluster.broker
+        witness, broker, own = cluster.witness, cluster.broker, Address(LOOPBACK, free_port())
         (tmp_path / "barn.yaml").write_text(
-            f"mqtt: {{host: {broker.host}, port: {broker.port}, topic_prefix: barn}}\nstate: {tmp_path / 'barn'}\n"
+            f"mqtt: {{host: {broker.host}, port: {broker.port}, topic_prefix: barn}}\n"
+            f"cluster: {{port: {free_port()}, data_port: 0}}\nstate: {tmp_path / 'barn'}\n"
         )
-        second = await cluster.processes.start("second", "gateway", "--broker", str(broker))
+        second = await cluster.processes.start("second", "gateway", "--broker", str(broker), *gateway_ports(own))
         barn = await cluster.processes.start("barn", "gateway", "--config", str(tmp_path / "barn.yaml"))
         assert await asyncio.wait_for(second.process.wait(), 60) == 1
         await witness.until("the problem", lambda: "another gateway, on" in " ".join(witness.problems))
@@ -93,6 +95,19 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
         cluster.signal(cluster.gateway, signal.SIGKILL)
         await cluster.gateway.process.wait()
         assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
+
+
+async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path):
+    async with running_cluster(tmp_path, 1) as cluster:
+        witness = cluster.witness
+        await cluster.start_camera("front", "edge-1", "--loop")
+        await witness.until("the first frames", lambda: len(witness.detections) >= 3)
+        (broker,) = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+        broker.kill()
+        before = len(witness.detections)
+        await witness.until("frames as before", lambda: len(witness.detections) >= before + 10, 60)
+        assert cluster.gateway.process.returncode is None
+        assert cluster.edges["edge-1"].process.returncode is None
 
 
 async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):

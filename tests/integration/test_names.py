@@ -10,23 +10,23 @@ import pytest
 
 from edge.command import edge_name
 from edge.config import EdgeConfig
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from gateway.service import gateway_name
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus, Outgoing
+from shared.client_ids import gateway_client_id
 from shared.errors import NameTakenError
 from shared.messages import BridgeState, Identity, NodeState, State
 from shared.name_claim import NameOwner
 from shared.wire.codec import PROTOCOL
-from tests.harness import cut_off, running_cluster
+from tests.harness import broker_at, cut_off, running_cluster
 
 
 @pytest.fixture
 async def broker():
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address):
+    async with broker_at(address):
         yield address
 
 
@@ -104,7 +104,7 @@ async def test_a_broker_that_is_started_again_makes_nobody_give_way():
     edges = [Edge(address, f"pi-{number}") for number in range(5)]
     running = [asyncio.create_task(edge.bus.run()) for edge in edges]
     for _ in range(2):
-        async with own_broker(address), asyncio.timeout(20):
+        async with broker_at(address), asyncio.timeout(20):
             for edge in edges:
                 await edge.births.get()
     assert not any(task.done() for task in running)
@@ -133,7 +133,7 @@ async def test_edges_of_one_name_below_different_prefixes_live_side_by_side(brok
 
 class Gateway:
     def __init__(self, broker, prefix="deepthings"):
-        self.owner = NameOwner(broker, gateway_name(broker, prefix), prefix)
+        self.owner = NameOwner(broker, gateway_name(gateway_client_id(prefix), broker, prefix), prefix)
         self.bus = Bus(broker, self.owner.client_id, birth=self._birth, prefix=prefix, owner=self.owner)
 
     async def _birth(self):

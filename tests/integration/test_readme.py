@@ -19,7 +19,6 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.broker import own_broker
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
@@ -40,6 +39,7 @@ from shared.systemd.unit import ROLES, unit_name
 from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
+from tests.harness import broker_at
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
@@ -51,8 +51,13 @@ LOCAL = {
     "plan": "MiB",
     "quantize": "int8",
     "check-config": "street",
+    "camera shot": "a grid of tenths",
 }
 """Subcommands that end by themselves, and what they print."""
+
+
+CHECKED_APART = {"watch", "status", "service", "update", "backup", "restore"}
+"""Subcommands that have tests of their own here."""
 
 
 def commands(document, language="sh"):
@@ -66,11 +71,14 @@ ALL = [line for document in DOCUMENTS for line in commands(document)]
 
 @pytest.fixture
 def ports():
-    """What stands for the ports of the documents, which may be in use here."""
-    return {"1883": str(free_port()), "7701": str(free_port())}
+    """What stands for the ports of the documents, and of the gateway, which may be in use here."""
+    return {port: str(free_port()) for port in ("1883", "7701", "7883", "7884")}
 
 
 def words_of(line, ports):
+    line = re.sub(r"--gateway 127\.0\.0\.1(?!:)", "--gateway 127.0.0.1:7883", line)
+    if line.startswith("deepthings gateway"):
+        line += " --cluster-port 7883 --data-port 7884" + ("" if "--broker" in line else " --port 1883")
     for port, free in ports.items():
         line = re.sub(rf"\b{port}\b", free, line)
     words = shlex.split(line)
@@ -108,10 +116,12 @@ def test_this_file_knows_every_command_of_the_documents():
 
 
 def kind_of(line):
-    first, second = (*line.removeprefix("sudo ").split(), "")[:2]
+    first, second, third = (*line.removeprefix("sudo ").split(), "", "")[:3]
     if first in {"systemctl", "journalctl"}:
         return "systemd"
-    if first == "deepthings" and second in {*SERVICES, *LOCAL, "watch", "service", "update", "backup", "restore"}:
+    if first == "deepthings" and f"{second} {third}" in LOCAL:
+        return f"{second} {third}"
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, *CHECKED_APART}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
@@ -128,7 +138,7 @@ def kind_of(line):
 
 
 async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
-    """Gateway, edges and camera as the README starts them, and both ways to watch."""
+    """Gateway, edges and camera as the README starts them, both ways to watch, and how they are."""
     other = ("0.0.0.0", "--config")  # noqa: S104
     lines = [line for line in commands(ROOT / "README.md") if not any(word in line for word in other)]
     async with contextlib.AsyncExitStack() as stack:
@@ -138,6 +148,8 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
         for line in lines:
             if kind_of(line) == "watch":
                 assert "campus #" in await first_line([*words_of(line, ports), "--frames", "1"])
+            if kind_of(line) == "status":
+                assert "gateway  online" in await first_line(words_of(line, ports))
             if kind_of(line) == "mosquitto_sub" and shutil.which("mosquitto_sub"):
                 said = await first_line([*words_of(line, ports), "-C", "1"])
                 assert FrameDetections.model_validate_json(said).camera == "campus"
@@ -151,9 +163,9 @@ async def test_a_gateway_with_the_cameras_of_a_file_serves_them_with_whatever_ed
     (line,) = [line for line in commands(ROOT / "README.md") if line.startswith("deepthings gateway --config")]
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(running(words_of(line, ports), SERVICES["gateway"]))
-        edge = f"deepthings edge --gateway 127.0.0.1:1883 --name shed --cache {tmp_path}"
+        edge = f"deepthings edge --gateway 127.0.0.1 --name shed --cache {tmp_path}"
         await stack.enter_async_context(running(words_of(edge, ports), "is online: 768x576"))
-        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1:1883 --frames 1", ports))
+        said = await first_line(words_of("deepthings watch --gateway 127.0.0.1 --frames 1", ports))
         assert "street #" in said
 
 
@@ -162,6 +174,24 @@ async def first_line(words):
     out, _ = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
     return out.decode().splitlines()[0]
+
+
+async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
+    lines = [line for line in commands(ROOT / "docs" / "status.md") if kind_of(line) == "status"]
+    assert len(lines) == 3
+    gateway = words_of("deepthings gateway --port 1883", ports)
+    async with running(gateway, SERVICES["gateway"]):
+        for line in lines:
+            words = words_of(line, ports)
+            process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+            assert process.stdout is not None
+            async with asyncio.timeout(30):
+                said = (await process.stdout.readline()).decode()
+                if "--watch" in words:
+                    process.terminate()
+                await process.communicate()
+            assert process.returncode == 0
+            assert json.loads(said)["gateway"] if "--json" in words else said.startswith("gateway  online")
 
 
 async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
@@ -177,7 +207,7 @@ async def test_gateway_and_edge_listen_on_the_network_when_told(ports):
 
 async def test_a_broker_that_runs_already_can_be_used(ports):
     (line,) = commands(ROOT / "mosquitto" / "README.md")
-    async with own_broker(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
+    async with broker_at(Address(LOOPBACK, int(ports["1883"]))), running(words_of(line, ports), SERVICES["gateway"]):
         pass
 
 

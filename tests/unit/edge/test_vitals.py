@@ -72,18 +72,3 @@ def test_this_machine_can_be_asked():
     load, temperature = vitals.CpuShare().since_last(), vitals.temperature()
     assert load is None or 0 <= load <= 1
     assert temperature is None or -100 < temperature < 200
-
-
-def test_the_rate_of_tiles_is_that_of_the_last_seconds():
-    rate = vitals.TileRate()
-    assert rate.at(0.0, 100) == 0.0
-    assert rate.at(1.0, 103) == 3.0
-    assert [rate.at(1.0 + second, 103 + 2 * second) for second in range(1, 40)][-1] == 2.0
-    assert [rate.at(40.0 + second, 181) for second in range(1, 15)][-1] == 0.0
-
-
-def test_the_rate_of_tiles_remembers_only_what_it_needs():
-    rate = vitals.TileRate()
-    for second in range(1000):
-        rate.at(float(second), second)
-    assert len(rate._counted) <= vitals.RATE_S + 2

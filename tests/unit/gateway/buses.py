@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class StandInBus:
-    """In the place of a Bus. While it is `away` nothing can be published."""
+    """In the place of a Bus, or of Planes with one broker. While it is `away` nothing can be published."""
 
     prefix = "deepthings"
+    frames_dropped = 0
 
     def __init__(self) -> None:
         self.connected = asyncio.Event()
@@ -31,6 +32,14 @@ class StandInBus:
         self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._handlers: dict[str, Callable[..., Any]] = {}
         self._note_retained: Callable[..., None] = lambda *_, **__: None
+
+    @property
+    def public_connected(self) -> asyncio.Event:
+        return self.connected
+
+    @property
+    def cluster_connected(self) -> asyncio.Event:
+        return self.connected
 
     @property
     def away(self) -> bool:
@@ -51,7 +60,7 @@ class StandInBus:
     def on_retained(self, note: Callable[..., None]) -> None:
         self._note_retained = note
 
-    def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any]) -> None:
+    def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any], name: str = "+") -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
 
     def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any], *, apart: bool = False) -> None:  # noqa: ARG002
@@ -69,6 +78,12 @@ class StandInBus:
     async def publish(self, topic: Topic[Any], message: Message, *names: str) -> None:
         assert isinstance(message, topic.message)
         await self._publish(topic, message.model_dump_json().encode(), names)
+
+    async def deliver(self, topic: Topic[Any], message: Message, *names: str) -> None:
+        await self.publish(topic, message, *names)
+
+    async def deliver_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
+        await self.publish_at(topic, payload, retain=retain)
 
     async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
         await self._publish(topic, payload, names)

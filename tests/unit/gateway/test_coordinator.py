@@ -363,7 +363,7 @@ class Matching(RuleBasedStateMachine):
     @rule(owner=names, waiting=few, overdue=few, near=st.dictionaries(names, few))
     def announce(self, owner, waiting, overdue, near):
         self.queues[owner] = waiting, overdue, near
-        if waiting:
+        if waiting + near.get(owner, 0):
             self.asking.pop(owner, None)
         self.check(self.coordinator.announce(owner, waiting, overdue, near))
 

@@ -207,3 +207,12 @@ def test_an_edge_that_went_or_was_refused_is_not_ready(members):
     assert members.ready(7) == ()
     members.on_state(online(protocol=PROTOCOL + 1))
     assert members.ready(7) == ()
+
+
+def test_the_list_says_what_of_an_edge_s_processor_computes_while_it_is_there(members):
+    members.on_stats(stats().model_copy(update={"cores": 4, "threads": 2}))
+    report = members.report({}).nodes["pi-1"]
+    assert (report.cores, report.threads) == (4, 2)
+    members.on_state(offline())
+    report = members.report({}).nodes["pi-1"]
+    assert (report.cores, report.threads) == (0, 0)

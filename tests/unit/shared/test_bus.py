@@ -26,7 +26,7 @@ class Client:
         self.taken = asyncio.Event()
         self.taken.set()
 
-    async def publish(self, topic, payload, qos, retain, properties):
+    async def send(self, topic, payload, qos, *, retain, properties):
         if self.error is not None:
             raise self.error
         try:

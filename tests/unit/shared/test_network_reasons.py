@@ -10,9 +10,15 @@ from shared.errors import PeerTimeoutError
 from shared.network_reasons import listen_reason, network_reason
 
 
-def untrusted():
+def refused_as(reason):
+    error = ssl.SSLError(1, f"[SSL: {reason}] (_ssl.c:2580)")
+    error.reason = reason
+    return error
+
+
+def untrusted(code):
     error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
-    error.verify_message = "self-signed certificate"
+    error.verify_code, error.verify_message = code, "certificate verify failed"
     return error
 
 
@@ -28,7 +34,11 @@ def untrusted():
         (OverflowError("connect(): port must be 0-65535."), "invalid host name or port"),
         (ValueError("embedded null byte"), "invalid host name or port"),
         (UnicodeError("label empty or too long"), "invalid host name or port"),
-        (untrusted(), "its certificate is not trusted: self-signed certificate"),
+        (untrusted(18), "its certificate is signed by itself, and not trusted here (name it as the CA)"),
+        (untrusted(10), "its certificate has expired (or is the clock of this device wrong?)"),
+        (untrusted(77), "its certificate is not trusted: certificate verify failed"),
+        (refused_as("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "it wants a certificate of ours"),
+        (refused_as("WRONG_VERSION_NUMBER"), "it does not speak TLS on that port"),
         (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), "no encrypted connection"),
         (ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)"), "the connection was lost"),
         (PeerTimeoutError("10.0.0.1:7 does not answer"), "10.0.0.1:7 does not answer"),

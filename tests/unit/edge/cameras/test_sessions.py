@@ -32,6 +32,7 @@ def test_a_rate_that_is_not_quite_steady_is_nothing_new(fps):
         {"ended": True},
         {"state": State.OFFLINE, "reason": "not reachable"},
         {"width": 128},
+        {"published_per_s": 4.9},
     ],
 )
 def test_every_other_change_is(change):

@@ -52,8 +52,7 @@ ADDRESSES = [
 ]  # fmt: skip
 
 FOREIGN = [
-    ("mqtt: {user: me}", "1: mqtt.user: a key of Frigate, which is not known here; remove it: "
-     "this release has no credentials, so the broker must let this machine in without"),
+    ("mqtt: {user: me}", "1: mqtt.user: a key of Frigate, which is not known here; write username:"),
     ("detectors: {cpu: {type: cpu}}", "1: detectors: a key of Frigate, which is not known here; remove it: edges "
      "compute, and are found by themselves"),
     (CAMERA + "    detect: {fps: 5}", "4: cameras.front.detect.fps: a key of Frigate, which is not known here; write "
@@ -164,8 +163,18 @@ REFERENCES = [
      "3: cluster.grid: method whole does not divide frames; remove it, or write method: ftp-wst"),
     ("cluster:\n  method: bodp\n  grid: 2x2",
      "3: cluster.grid: method bodp divides along one axis, not into 2x2; write 4x1"),
-    ("cluster:\n  data_port: 1883", "2: cluster.data_port: the gateway's own broker has this port; write another, or 0 "
-     "for any"),
+    ("cluster:\n  data_port: 1883", "2: cluster.data_port: mqtt.port is the same; write another"),
+    ("mqtt:\n  port: 7883", "1: cluster.port: mqtt.port is the same; write another"),
+    ("cluster:\n  data_port: 7883", "2: cluster.data_port: cluster.port is the same; write another"),
+    ("mqtt:\n  host: box\n  password: x", "1: mqtt: password without username; write username"),
+    ("mqtt:\n  username: me", "1: mqtt: a login without a broker; write host, the name or address of the broker it "
+     "is for"),
+    ("mqtt:\n  host: box\n  tls:\n    key: k.pem", "4: mqtt.tls.key: no such file on this machine; write the path of "
+     "a PEM file"),
+    ("mqtt:\n  host: box\n  tls: maybe", "3: mqtt.tls: 'maybe' is no section; write its keys below it, indented, each "
+     "with a colon"),
+    ("mqtt:\n  host: box\n  client_id: 'a b'", "3: mqtt.client_id: invalid client id; write up to 200 "
+     "letters, digits and signs, without blanks"),
     ("home_assistant:\n  discovery_prefix: deepthings",
      "2: home_assistant.discovery_prefix: mqtt.topic_prefix is the same; write another"),
     ("frigate_compat:\n  enabled: yes\n  topic_prefix: homeassistant",

@@ -20,7 +20,7 @@ from gateway.configuration.yaml_nodes import UnreadableError
 
 def value_of(text):
     """Plain values of a text without secrets."""
-    return read_document("a.yaml", text.encode(), {}, str).value
+    return read_document("a.yaml", text.encode(), {}, {}).value
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,10 @@ def test_keys_are_text_whatever_they_look_like(reading):
         ("[" * 5000, "1: nested too deep; remove brackets"),
         ("mqtt: {<<: 5}", "1: mqtt: << needs a section; write for example <<: *front"),
         ("? [a]\n: 5", "1: a key is a list or a section; write text as a key; text in { } needs quotes"),
-        ("mqtt: !hunter2 x", "1: mqtt: this tag is not known; !secret is, and text that begins with ! needs quotes"),
+        ("mqtt: !hunter2 x",
+         "1: mqtt: this tag is not known; !secret and !file are, and text that begins with ! needs quotes"),
         ("mqtt: !!python/object:os.system x",
-         "1: mqtt: this tag is not known; !secret is, and text that begins with ! needs quotes"),
+         "1: mqtt: this tag is not known; !secret and !file are, and text that begins with ! needs quotes"),
         ("mqtt: {port: " + "9" * 5000 + "}",
          "1: mqtt.port: no number, or one with too many digits; write for example 30 or 0.5"),
         ("a: &a [*a]", "1: nested too deep, or too long; look at its anchors (&) and aliases (*)"),
@@ -135,7 +136,7 @@ def test_what_is_not_written_is_as_usual(reading, text):
 )
 def test_no_text_at_all_is_too_much_for_the_reader(text):
     with suppress(UnreadableError):
-        document = read_document("a.yaml", text.encode(), {}, str)
+        document = read_document("a.yaml", text.encode(), {}, {})
         assert document.line(()) >= 1
 
 

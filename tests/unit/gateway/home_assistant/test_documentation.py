@@ -6,11 +6,21 @@ import json
 import re
 from pathlib import Path
 
+import yaml
+
 from gateway.configuration.automation import HomeAssistant
 from gateway.home_assistant.discovery import discovery
 from tests.unit.gateway.home_assistant.homes import AREA, home_of, nodes_of
 
-PAGE = (Path(__file__).parents[4] / "docs/home-assistant.md").read_text()
+DOCS = Path(__file__).parents[4] / "docs"
+PAGE = (DOCS / "home-assistant.md").read_text()
+
+
+class Inputs(yaml.SafeLoader):
+    """Reads a blueprint; what stands for an input is its name."""
+
+
+Inputs.add_constructor("!input", lambda _, node: node.value)
 
 
 def test_every_entity_of_the_page_is_there():
@@ -33,3 +43,18 @@ def test_the_keys_of_the_page_have_their_defaults():
     defaults = HomeAssistant()
     words = {True: "on", False: "off"}
     assert said == {name: words.get(each, each) for name, each in defaults.model_dump().items()}
+
+
+def test_every_field_of_the_blueprint_is_in_the_table():
+    blueprint = yaml.load((DOCS / "blueprints/notification.yaml").read_text(), Inputs)["blueprint"]  # noqa: S506
+    (table,) = re.findall(r"\| field \| what it is \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE)
+    cells = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+    named = {name for cell in cells for name in cell.replace(", Not", "|Not").split("|")}
+    assert named == {field["name"] for field in blueprint["input"].values()}
+    assert f"{blueprint['input']['cooldown']['default']} unless told otherwise" in table
+
+
+def test_every_input_of_the_blueprint_is_used():
+    text = (DOCS / "blueprints/notification.yaml").read_text()
+    blueprint = yaml.load(text, Inputs)["blueprint"]  # noqa: S506
+    assert set(re.findall(r"!input (\w+)", text)) == set(blueprint["input"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.addresses import Address
-from shared.cli.options import ADDRESS, BROKER, DEFAULT_BROKER_PORT, GRID, NAME, parse_name
+from shared.cli.options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
 from shared.errors import ConfigurationError
 from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
@@ -17,7 +17,8 @@ from shared.ftp.grid import Grid
     [
         (GRID, "2x3", Grid(2, 3)),
         (ADDRESS, "pi:7000", Address("pi", 7000)),
-        (BROKER, "pi", Address("pi", DEFAULT_BROKER_PORT)),
+        (BROKER, "pi", Address("pi", 1883)),
+        (GATEWAY, "pi", Address("pi", 7883)),
         (BROKER, "pi:7000", Address("pi", 7000)),
         (NAME, "pi-1", "pi-1"),
     ],

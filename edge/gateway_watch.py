@@ -1,0 +1,101 @@
+"""Notices that an edge has no gateway: none answers at its address, or another broker than the gateway's own does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from shared import topics
+from shared.addresses import Address
+from shared.hosts import is_loopback
+from shared.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    from shared.bridge import BridgeInfo
+    from shared.bus import Bus
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often it is looked at whether there is a connection."""
+
+PATIENCE_S = 5.0
+"""A gateway publishes its plan before all else."""
+
+SILENCE_S = 300.0
+"""After which a gateway that was there is said to be gone; one that moved does not come back by itself."""
+
+FIRST_SILENCE_S = 10.0
+"""The same for a gateway that has not been there yet: an address may be wrong, a firewall closed."""
+
+
+def wrong_broker(broker: Address, info: BridgeInfo) -> str:
+    """Return what to say of a broker where there is a gateway's info but no plan. Pure."""
+    what = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
+    cluster = Address(info.cluster_host, info.cluster_port).seen_from(broker)
+    if is_loopback(cluster.host):
+        return (
+            f"{what}, which listens on {cluster.host} only: set cluster.listen: 0.0.0.0 there, or start it with "
+            f"--listen 0.0.0.0, and start this edge with --gateway and that device's address, port {cluster.port}"
+        )
+    return f"{what}: start this edge with --gateway {cluster}"
+
+
+def silence(broker: Address, silent_s: float, *, known: bool) -> str:
+    """Return what to say of a gateway that does not answer; `known` is one that was there before. Pure."""
+    what = f"gateway {broker} has not answered for {_duration(silent_s)}"
+    if known:
+        return f"{what}; is it on, and its address still right? This edge goes on trying"
+    listens = "" if is_loopback(broker.host) else ", and started with --listen 0.0.0.0 (or cluster.listen)"
+    return f"{what}; is it running there{listens}? Is its port {broker.port} open? This edge goes on trying"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+class GatewayWatch:
+    """Logs an error when the gateway is not there, once, and again when that has lasted twice as long."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._info: BridgeInfo | None = None
+        self._planned = False
+        self._errors = RateLimit(SILENCE_S)
+        bus.on(topics.BRIDGE_INFO, self._on_info)
+        bus.on(topics.PLAN, lambda *_: self._on_plan())
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        seen_at, known = time.monotonic(), False
+        connected_at, due_s = 0.0, FIRST_SILENCE_S
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            if self._bus.connected.is_set():
+                connected_at = connected_at or now
+                if now - connected_at >= PATIENCE_S:
+                    self._look_at_broker()
+                seen_at, due_s = now, SILENCE_S
+                known |= self._planned
+                continue
+            connected_at = 0.0
+            if now - seen_at >= due_s:
+                log.error("%s", silence(self._bus.broker, now - seen_at, known=known))
+                due_s = max(SILENCE_S, due_s * 2)
+
+    def _look_at_broker(self) -> None:
+        if self._info is not None and self._info.cluster_port and not self._planned:
+            said = wrong_broker(self._bus.broker, self._info)
+            if self._errors.allows(said, time.monotonic()):
+                log.error("%s", said)
+
+    def _on_info(self, _: str, info: BridgeInfo) -> None:
+        self._info = info
+
+    def _on_plan(self) -> None:
+        self._planned = True

@@ -1,0 +1,104 @@
+"""The broker of the house: where it is, and how to log in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path  # noqa: TC003  (pydantic reads annotations)
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+
+from gateway.configuration.names import Host, Prefix
+from gateway.configuration.paths import LocalPath
+from shared.broker_login import Login
+from shared.broker_login import Tls as TlsLogin
+from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.section import Section
+
+LONGEST_CLIENT_ID = 200
+"""Letters. MQTT allows more, but brokers need not; ours adds some to ask for its name."""
+
+
+def client_id_of(text: str) -> str:
+    """Return what a broker takes as a client id. Raises ValueError."""
+    if not re.fullmatch(r"[!-~]+", text) or len(text) > LONGEST_CLIENT_ID:
+        raise ValueError(
+            f"invalid client id; write up to {LONGEST_CLIENT_ID} letters, digits and signs, without blanks"
+        )
+    return text
+
+
+def readable_file(path: Path) -> Path:
+    """Return a file that is there. Raises ValueError."""
+    if not path.is_file():
+        raise ValueError("no such file on this machine; write the path of a PEM file")
+    return path
+
+
+def switched(value: object) -> object:
+    """Return the section that `true` stands for, without a key; `false` is none."""
+    return {} if value is True else None if value is False else value
+
+
+PemFile = Annotated[LocalPath, AfterValidator(readable_file)]
+
+
+class Tls(Section):
+    """An encrypted connection with the broker. `tls: true` trusts the authorities that this machine trusts."""
+
+    ca: PemFile | None = None
+    """The authority that signed the broker's certificate; without it those that this machine trusts."""
+    certificate: PemFile | None = None
+    """A certificate of the gateway's own, where the broker asks for one."""
+    key: PemFile | None = None
+    """Its key, without a password; not needed where it is in the certificate's file."""
+    server_name: Host | None = None
+    """The name in the broker's certificate, where that is not `host`."""
+    insecure: bool = False
+    """Trust any certificate: whoever is between can read and change everything."""
+
+    @model_validator(mode="after")
+    def _key_of_something(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("key without certificate; write certificate, or remove key")
+        return self
+
+    @property
+    def login(self) -> TlsLogin:
+        """Return what a connection needs."""
+        return TlsLogin(self.ca, self.certificate, self.key, self.server_name, insecure=self.insecure)
+
+
+class Mqtt(Section):
+    """The broker of the house, for people and automations; without a host the gateway's own is that, too."""
+
+    host: Host | None = None
+    """The broker's name or address; without it the gateway's own broker is for everybody."""
+    port: int = Field(default=PUBLIC_PORT, ge=1, le=65535)
+    """The broker's port; 8883 where `tls` is written. Without a host, the port of the gateway's own."""
+    username: str | None = Field(default=None, min_length=1, max_length=1000)
+    """Who the gateway is there."""
+    password: SecretStr | None = Field(default=None, min_length=1, max_length=10_000)
+    """Its password; write `!secret mqtt_password`, and the password in secrets.yaml."""
+    tls: Annotated[Tls | None, BeforeValidator(switched, json_schema_input_type=Tls | bool | None)] = None
+    """Encryption; `true`, or its settings."""
+    client_id: Annotated[str, AfterValidator(client_id_of)] | None = None
+    """The MQTT client id, where the broker's access rules ask for one; as a rule deepthings-gateway."""
+    topic_prefix: Prefix = "deepthings"
+    """The first level of every topic."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.password is not None and self.username is None:
+            raise ValueError("password without username; write username")
+        if self.host is None and (self.username or self.tls or self.client_id):
+            raise ValueError("a login without a broker; write host, the name or address of the broker it is for")
+        if self.tls is not None and "port" not in self.model_fields_set:
+            object.__setattr__(self, "port", PUBLIC_TLS_PORT)
+        return self
+
+    @property
+    def login(self) -> Login:
+        """Return how the gateway logs in."""
+        password = None if self.password is None else self.password.get_secret_value()
+        return Login(self.username, password, None if self.tls is None else self.tls.login)

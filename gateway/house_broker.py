@@ -1,0 +1,141 @@
+"""The broker of the house: what is published there waits for it, and nobody waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from gateway.outbox import Outbox, Waiting
+from shared import topics
+from shared.bus import Bus, Outgoing, foreign
+from shared.errors import BrokerError
+from shared.messages import BridgeState, State
+from shared.own_state import OwnState
+from shared.service import run_together
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.addresses import Address
+    from shared.broker_login import Login
+    from shared.broker_trouble import BrokerTrouble
+    from shared.name_claim import NameOwner
+
+log = logging.getLogger(__name__)
+
+FRAMES_UNDER_WAY = 30
+"""Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
+
+AGAIN_S = 0.5
+"""How long to wait before a message is tried again that the broker did not take."""
+
+
+class HouseBroker:
+    """One connection, kept for ever: a broker that is away, or refuses, is waited for, and `problems` says why.
+
+    Of each retained topic the newest message is kept until the broker has it; other messages queue, bounded; a frame is
+    published now or never, and counted in `frames_dropped`.
+    """
+
+    def __init__(
+        self,
+        broker: Address,
+        owner: NameOwner,
+        state: Callable[[State], BridgeState],
+        birth: Callable[[], Awaitable[None]],
+        farewell: Callable[[], Awaitable[None]],
+        *,
+        login: Login,
+        trouble: BrokerTrouble,
+        prefix: str,
+    ) -> None:
+        """`state` is what is said of the gateway itself. `birth` puts the rest of what is retained, after each
+        connection; `farewell` what is to be said at the end."""
+        self._state = state
+        self._birth = birth
+        self._farewell = farewell
+        self._trouble = trouble
+        self._own_state = OwnState(lambda: state(State.ONLINE), self._publish_state)
+        self.bus = Bus(
+            broker,
+            owner.client_id,
+            will=Outgoing(topics.BRIDGE_STATE, state(State.OFFLINE)),
+            birth=self._on_connected,
+            farewell=self._on_end,
+            prefix=prefix,
+            owner=owner,
+            login=login,
+            trouble=trouble,
+        )
+        self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.heard(heard))
+        self.frames_dropped = 0
+        self._outbox = Outbox()
+        self._filled = asyncio.Event()
+        self._frames: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Publish until cancelled. Raises NameTakenError when another gateway uses the same topics there."""
+        await run_together(self._work_off(), self._own_state.run(), self.bus.run())
+
+    def problems(self, _: float) -> list[str]:
+        """Return what is wrong with the broker."""
+        return self._trouble.problems
+
+    def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Have a message published as soon as the broker takes it."""
+        self._outbox.put(Waiting(topic, payload, retain))
+        self._filled.set()
+
+    def put_frame(self, topic: str, payload: bytes) -> None:
+        """Publish at once, without an acknowledgement, or drop it."""
+        if not self.bus.connected.is_set() or len(self._frames) >= FRAMES_UNDER_WAY:
+            self.frames_dropped += 1
+            return
+        task = asyncio.create_task(self._publish_frame(topic, payload))
+        self._frames.add(task)
+        task.add_done_callback(self._frames.discard)
+
+    async def _publish_frame(self, topic: str, payload: bytes) -> None:
+        try:
+            await self.bus.publish_plain(foreign(topic, retain=False, qos=0), payload)
+        except BrokerError:
+            self.frames_dropped += 1
+
+    async def _on_connected(self) -> None:
+        """Publish all that is retained; that the gateway is there comes last, when the rest is true."""
+        await self._birth()
+        await self._flush()
+        await self._publish_state()
+
+    async def _publish_state(self) -> None:
+        await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
+
+    async def _on_end(self) -> None:
+        await self._farewell()
+        await self._flush()
+
+    async def _flush(self) -> None:
+        """Publish what waits. Raises BrokerError."""
+        while (message := self._outbox.take()) is not None:
+            await self._publish(message)
+
+    async def _work_off(self) -> None:
+        """Publish what waits, whenever there is a connection, until cancelled."""
+        while True:
+            await self._filled.wait()
+            await self.bus.connected.wait()
+            self._filled.clear()
+            try:
+                await self._flush()
+            except BrokerError as error:
+                log.debug("%s", error)
+                self._filled.set()
+                await asyncio.sleep(AGAIN_S)
+
+    async def _publish(self, message: Waiting) -> None:
+        try:
+            await self.bus.publish_at(message.topic, message.payload, retain=message.retain)
+        except BaseException:
+            self._outbox.give_back(message)
+            raise

@@ -1,0 +1,121 @@
+"""A picture of a camera from which zones are written: with a grid of tenths, and the zones and masks that there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+from gateway.lettering import plate_size, write_on_plate
+from shared.polygons import scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from gateway.configuration.places import Place
+    from gateway.lettering import Colour
+    from shared.letterbox import Pixels
+
+    Points = NDArray[np.int32]
+
+LEAST_WIDTH = 960
+"""Pixels; a smaller picture is drawn larger, so that its labels can be read and cover little of it."""
+
+MOST_HEIGHT = 4 * LEAST_WIDTH
+"""Pixels that a picture may have when it is drawn larger."""
+
+TENTHS = range(1, 10)
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+ZONE_COLOURS = ((80, 220, 80), (255, 170, 60), (60, 190, 255), (230, 110, 230), (230, 230, 70))
+"""BGR; in turn."""
+MASK_COLOUR = (60, 60, 255)
+
+SHADE = 0.25
+"""How much of a zone's or mask's colour is on what is inside."""
+
+
+def draw_shot(picture: Pixels, places: Iterable[Place]) -> Pixels:
+    """Return a larger or equally large copy of a picture, uint8 BGR (H, W, 3), with grid, zones and masks drawn in."""
+    drawn = _enlarged(picture)
+    places = list(places)
+    colours = _colours(places)
+    height, width = drawn.shape[:2]
+    corners = [_corners(place, (picture.shape[1], picture.shape[0]), (width, height)) for place in places]
+    for polygon, colour in zip(corners, colours, strict=True):
+        _shade(drawn, polygon, colour)
+    _grid(drawn)
+    for polygon, colour in zip(corners, colours, strict=True):
+        cv2.polylines(drawn, [polygon], isClosed=True, color=BLACK, thickness=5, lineType=cv2.LINE_AA)
+        cv2.polylines(drawn, [polygon], isClosed=True, color=colour, thickness=2, lineType=cv2.LINE_AA)
+    for place, polygon, colour in zip(places, corners, colours, strict=True):
+        name = place.name if place.is_zone else f"mask: {place.name}"
+        centre = _middle(polygon, plate_size(name, _letters(drawn)), (width, height))
+        write_on_plate(drawn, name, centre, BLACK, colour, _letters(drawn))
+    _tenths(drawn)
+    return drawn
+
+
+def _enlarged(picture: Pixels) -> Pixels:
+    """Return a copy that is a whole number of times as large; once, if that makes it too high."""
+    height, width = picture.shape[:2]
+    times = max(1, min(-(-LEAST_WIDTH // width), MOST_HEIGHT // height))
+    return cast("Pixels", np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)))
+
+
+def _grid(drawn: Pixels) -> None:
+    """Draw each line light on dark, so that it is seen on either."""
+    height, width = drawn.shape[:2]
+    for tenth in TENTHS:
+        x, y = round(tenth / 10 * width), round(tenth / 10 * height)
+        light = 2 if tenth == 5 else 1
+        for colour, thickness in ((BLACK, light + 2), (WHITE, light)):
+            cv2.line(drawn, (x, 0), (x, height), colour, thickness)
+            cv2.line(drawn, (0, y), (width, y), colour, thickness)
+
+
+def _tenths(drawn: Pixels) -> None:
+    """Write the tenths at all four sides: x at the top and the bottom, y at the left and the right."""
+    height, width = drawn.shape[:2]
+    size = _letters(drawn)
+    for tenth in TENTHS:
+        words, x, y = f"0.{tenth}", round(tenth / 10 * width), round(tenth / 10 * height)
+        for place in ((x, size), (x, height - size), (round(1.3 * size), y), (width - round(1.3 * size), y)):
+            write_on_plate(drawn, words, place, WHITE, BLACK, size)
+
+
+def _letters(drawn: Pixels) -> int:
+    """Return the size of letters: as many pixels as make nine labels beside each other readable."""
+    return max(14, drawn.shape[1] // 64)
+
+
+def _corners(place: Place, size: tuple[int, int], shown: tuple[int, int]) -> Points:
+    """Return the corners of a place in a picture of `size`, in pixels of the one that is `shown`: (corners, 2)."""
+    corners = np.array(scaled(place.polygon, *size)) / np.array(size) * np.array(shown)
+    return cast("Points", np.rint(corners).astype(np.int32))
+
+
+def _shade(drawn: Pixels, polygon: Points, colour: Colour) -> None:
+    inside = cv2.fillPoly(np.zeros(drawn.shape[:2], np.uint8), [polygon], 1).astype(bool)
+    drawn[inside] = (drawn[inside] * (1 - SHADE) + np.array(colour) * SHADE).astype(np.uint8)
+
+
+def _middle(polygon: Points, plate: tuple[int, int], shown: tuple[int, int]) -> tuple[int, int]:
+    """Return where the middle of a plate belongs: in that of a polygon's corners, with the plate inside the picture."""
+    x, y = (
+        round(min(max(middle, own / 2), whole - own / 2))
+        for middle, own, whole in zip(polygon.mean(axis=0), plate, shown, strict=True)
+    )
+    return x, y
+
+
+def _colours(places: Iterable[Place]) -> list[Colour]:
+    """Return a colour for each: zones differ, masks are all alike."""
+    colours, zones = [], 0
+    for place in places:
+        colours.append(ZONE_COLOURS[zones % len(ZONE_COLOURS)] if place.is_zone else MASK_COLOUR)
+        zones += place.is_zone
+    return colours

@@ -1,0 +1,62 @@
+"""What is wrong with a broker that is waited for, for as long as it is."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from shared.printable import printable
+from shared.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 300.0
+"""The same trouble is logged so often."""
+
+DENIED_CAP = 10
+"""Topics that are named; who is not allowed ten has to look at the broker's access rules as a whole."""
+
+
+class BrokerTrouble:
+    """Remembers why a broker is not connected, and what it does not allow; logs it at once, and then now and again."""
+
+    def __init__(self, broker: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`broker` is what it is called in messages."""
+        self._broker = broker
+        self._clock = clock
+        self._errors = RateLimit(AGAIN_S)
+        self._reason = ""
+        self._denied: dict[str, str] = {}
+
+    def failed(self, reason: str) -> None:
+        """Note that there is no connection, and why."""
+        self._reason = reason
+        if self._errors.allows(reason, self._clock()):
+            log.error("%s: %s; trying again until it works", self._broker, reason)
+
+    def connected(self) -> None:
+        """Note that there is a connection; what it does not allow has to show again."""
+        self._reason = ""
+        self._denied.clear()
+
+    def denied(self, topic: str, reason: str) -> None:
+        """Note that the broker did not take a message or a subscription."""
+        if len(self._denied) < DENIED_CAP:
+            self._denied[topic] = reason
+        if self._errors.allows(reason, self._clock()):
+            log.error("%s does not take %s: %s", self._broker, printable(topic), reason)
+
+    def allowed(self, topic: str) -> None:
+        """Note that the broker took a message."""
+        self._denied.pop(topic, None)
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what is wrong now, in sentences."""
+        if self._reason:
+            return [f"{self._broker}: {self._reason}"]
+        return [f"{self._broker} does not take {printable(topic)}: {why}" for topic, why in self._denied.items()]

@@ -1,0 +1,104 @@
+"""`deepthings status`: how the cluster is."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import click
+
+from shared.cli.options import gateway_option, json_option, prefix_option, verbose_option
+from shared.errors import BrokerError
+from shared.logs import configure_logging
+from shared.messages import State
+from shared.service import run_service, run_together
+from shared.status.listening import listen
+from shared.status.report import report
+from shared.status.text import lines
+
+if TYPE_CHECKING:
+    from shared.addresses import Address
+    from shared.messages import BridgeState
+    from shared.status.facts import Facts
+
+AGAIN_S = 2.0
+"""How often it is told again with --watch."""
+
+NARROWEST = 60
+"""Letters of a line; sentences are not broken into narrower ones."""
+
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+"""Has a terminal begin again at its top."""
+
+
+@click.command()
+@gateway_option
+@click.option("--watch", is_flag=True, help="Tell it again every 2 s, in place, until Ctrl-C.")
+@prefix_option
+@json_option
+@verbose_option
+def command(broker: Address, watch: bool, topic_prefix: str, as_json: bool, verbose: int) -> None:
+    """Tell how the cluster is: its gateway, edges, cameras, and problems with their cures.
+
+    It can be asked from any device, at the broker of the gateway. Exit code 1 when there is no gateway.
+    """
+    configure_logging(verbose)
+    if watch:
+        run_service(lambda stop: run_together(stop.wait(), _watch(broker, topic_prefix, as_json=as_json)))
+    else:
+        run_service(lambda stop: run_together(stop.wait(), _tell(broker, topic_prefix, as_json=as_json)))
+
+
+async def _tell(broker: Address, prefix: str, *, as_json: bool) -> None:
+    """Print one report. Raises BrokerError when there is no gateway."""
+    async with aclosing(listen(broker, prefix, AGAIN_S)) as told:
+        click.echo(_report(await anext(told), broker, as_json=as_json))
+
+
+async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
+    """Print reports until cancelled; what is not there may come."""
+    while True:
+        try:
+            async with aclosing(listen(broker, prefix, AGAIN_S)) as told:
+                async for facts in told:
+                    _show(_report(facts, broker, as_json=as_json), as_json=as_json)
+        except BrokerError as error:
+            if as_json:
+                click.echo(f"Error: {error}", err=True)
+            else:
+                _show(f"Error: {error}", as_json=False)
+            await asyncio.sleep(AGAIN_S)
+
+
+def _show(text: str, *, as_json: bool) -> None:
+    """Print in the place of what was printed before, where that is a terminal."""
+    in_place = not as_json and sys.stdout.isatty()
+    click.echo(f"{CLEAR if in_place else ''}{text}{'' if in_place or as_json else chr(10)}")
+
+
+def _report(facts: Facts, broker: Address, *, as_json: bool) -> str:
+    """Return what is printed. Raises BrokerError when there is no gateway."""
+    status = report(facts, gateway_of(facts, broker), str(broker), time.time())
+    if as_json:
+        return status.model_dump_json()
+    width = max(NARROWEST, shutil.get_terminal_size().columns)
+    return "\n".join(lines(status, width))
+
+
+def gateway_of(facts: Facts, broker: Address) -> BridgeState:
+    """Return how the gateway says that it is. Raises BrokerError when none is there."""
+    if facts.state is None:
+        raise BrokerError(
+            f"no gateway has told of itself at broker {broker} below '{facts.prefix}/': start it there with "
+            "'deepthings gateway'; if one runs, name its own broker with --gateway HOST, or its --topic-prefix"
+        )
+    if facts.state.state is not State.ONLINE:
+        raise BrokerError(
+            f"the gateway at broker {broker} is offline: start it again on {facts.state.identity} with 'deepthings "
+            "gateway'; its log there says why it has ended"
+        )
+    return facts.state

@@ -1,0 +1,105 @@
+"""Logging in to a real Mosquitto with users, rules and certificates: what works, and what is said of what does not."""
+
+from __future__ import annotations
+
+import shutil
+
+import aiomqtt
+import pytest
+
+from shared.addresses import Address
+from shared.broker_client import BrokerClient
+from shared.broker_login import ANONYMOUS, Login, Tls
+from shared.broker_reasons import broker_reason
+from shared.errors import BrokerError
+from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
+
+TOPIC = "deepthings/bridge/state"
+NOT_LET_IN = "bad user name or password, or none (or its access rules do not allow this client)"
+UNKNOWN_CA = "its certificate is signed by an authority that is not known here (name its CA)"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl here to make certificates with")
+    made = Certificates(tmp_path_factory.mktemp("certificates"))
+    made.authority()
+    made.authority("stranger")
+    made.signed("server", "IP:127.0.0.1")
+    made.signed("named", "DNS:box.lan")
+    made.signed("old", "IP:127.0.0.1", days=-1)
+    made.signed("mutual", "IP:127.0.0.1")
+    return made.folder
+
+
+@pytest.fixture
+async def broker(files):
+    async with house_broker(files, server=False, named=False, old=False, mutual=True) as broker:
+        yield broker
+
+
+def encrypted(**tls):
+    return Login(GATEWAY, PASSWORDS[GATEWAY], Tls(**tls))
+
+
+async def said_by(address, login):
+    """Return why a client is not let in; empty when it is, and can publish."""
+    try:
+        client = BrokerClient(address, "one", login=login)
+        async with client.connection():
+            await client.hear(TOPIC, 1)
+            await client.send(TOPIC, b"{}", 1, retain=True)
+    except (aiomqtt.MqttError, BrokerError) as error:
+        return broker_reason(error)
+    return ""
+
+
+async def test_a_user_is_let_in_in_plain_text_and_encrypted(broker, files):
+    mine = {"certificate": files / "mutual.pem", "key": files / "mutual.key"}
+    for address, login in (
+        (broker.address, broker.login(GATEWAY)),
+        (broker.encrypted["server"], encrypted(ca=files / "ca.pem")),
+        (broker.encrypted["server"], encrypted(insecure=True)),
+        (broker.encrypted["named"], encrypted(ca=files / "ca.pem", server_name="box.lan")),
+        (broker.encrypted["mutual"], encrypted(ca=files / "ca.pem", **mine)),
+    ):
+        assert await said_by(address, login) == "", login
+
+
+async def test_each_refusal_has_a_sentence_that_says_what_to_look_at(broker, files):
+    ca = files / "ca.pem"
+    for address, login, expected in (
+        (broker.address, Login(GATEWAY, "wrong"), NOT_LET_IN),
+        (broker.address, Login("nobody", "hunter2"), NOT_LET_IN),
+        (broker.address, ANONYMOUS, NOT_LET_IN),
+        (broker.encrypted["server"], encrypted(), UNKNOWN_CA),
+        (broker.encrypted["server"], encrypted(ca=files / "stranger.pem"), UNKNOWN_CA),
+        (broker.encrypted["named"], encrypted(ca=ca), "its certificate is of another name than this address"),
+        (broker.encrypted["server"], encrypted(ca=ca, server_name="box.lan"), "its certificate is of another name"),
+        (broker.encrypted["old"], encrypted(ca=ca), "its certificate has expired"),
+        (broker.encrypted["server"], broker.login(GATEWAY), "does it want an encrypted one on that port?"),
+        (broker.address, encrypted(ca=ca), "does it speak TLS on that port?"),
+        (broker.encrypted["mutual"], encrypted(ca=ca), "does it want a certificate of ours?"),
+        (
+            broker.encrypted["server"],
+            encrypted(ca=files / "rules"),
+            f"CA file {files / 'rules'} cannot be used: it is not PEM",
+        ),
+        (Address("127.0.0.1", 9), ANONYMOUS, "connection refused"),
+    ):
+        assert expected in await said_by(address, login), (address, login)
+
+
+async def test_a_certificate_needs_its_own_key(broker, files):
+    login = encrypted(ca=files / "ca.pem", certificate=files / "mutual.pem", key=files / "old.key")
+    assert "the key is of another certificate" in await said_by(broker.encrypted["mutual"], login)
+
+
+async def test_a_topic_that_the_rules_do_not_allow_is_refused_and_others_go_on(broker):
+    client = BrokerClient(broker.address, "one", login=broker.login(GATEWAY))
+    async with client.connection():
+        with pytest.raises(aiomqtt.MqttCodeError) as refused:
+            await client.send("garden/state", b"{}", 1, retain=True)
+        assert "not authorised" in broker_reason(refused.value)
+        await client.send(TOPIC, b"{}", 1, retain=True)

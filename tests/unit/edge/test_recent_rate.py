@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from edge.recent_rate import RATE_S, SAMPLES_CAP, RecentRate
+
+
+def test_the_rate_is_that_of_the_last_seconds():
+    rate = RecentRate()
+    assert rate.at(0.0, 100) == 0.0
+    assert rate.at(1.0, 103) == 3.0
+    assert [rate.at(1.0 + second, 103 + 2 * second) for second in range(1, 40)][-1] == 2.0
+    assert [rate.at(40.0 + second, 181) for second in range(1, 15)][-1] == 0.0
+
+
+def test_only_what_is_needed_is_remembered():
+    rate = RecentRate()
+    for second in range(1000):
+        rate.at(float(second), second)
+    assert len(rate._counted) <= RATE_S + 2
+
+
+def test_a_flood_of_counts_does_not_grow():
+    rate = RecentRate()
+    rates = [rate.at(number / 1000, number) for number in range(5000)]
+    assert len(rate._counted) == SAMPLES_CAP
+    assert rates[-1] == 1000.0
+
+
+def test_a_count_that_falls_is_no_rate_below_nothing():
+    rate = RecentRate()
+    rate.at(0.0, 100)
+    assert rate.at(1.0, 3) == 0.0

@@ -1,0 +1,42 @@
+"""What docs/status.md shows is what is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from shared.messages import NodeReport, State, TileCounts
+from shared.status.report import Status, report
+from shared.status.text import lines
+from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HALL, NOW, SHED, facts_of
+
+PAGE = (Path(__file__).parents[4] / "docs/status.md").read_text()
+
+
+def block(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return found
+
+
+def test_the_report_of_the_page_is_how_reports_look():
+    """As many lines, columns at the same places, the same words where they are not numbers."""
+    gateway = GATEWAY.model_copy(update={"version": "0.1.0"})
+    attic = ATTIC.model_copy(update={"version": "0.1.0", "tiles": TileCounts(own=4220, stolen=2140)})
+    shed = SHED.model_copy(
+        update={
+            "version": "0.0.9", "tiles": TileCounts(stolen=4112), "tiles_per_s": 21.0, "load": 0.3, "cores": 4,
+            "threads": 1, "temperature": 55.0,
+        }
+    )  # fmt: skip
+    hall = NodeReport(**HALL.model_dump() | {"version": "0.1.0"})
+    counts = {"captured": 413, "published": 411, "dropped": {"deadline": 2}}
+    garden = type(GARDEN).model_validate(GARDEN.model_dump() | {"counts": counts})
+    facts = facts_of(bridge=gateway, cameras=(DOOR, garden), attic=attic, hall=hall, shed=shed)
+    assert hall.state is State.OFFLINE
+    assert block("text").splitlines() == list(lines(report(facts, gateway, "192.168.1.5:1883", NOW), 100))
+
+
+def test_the_object_of_the_page_has_every_field():
+    told = Status.model_validate_json(block("json"), extra="forbid")
+    assert json.loads(block("json")) == json.loads(told.model_dump_json())
