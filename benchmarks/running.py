@@ -198,7 +198,8 @@ class _Run:
         for name, owner in zip(cameras, edges, strict=False):
             await self._cluster.start(
                 name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
-                "--every-frame", "--loop", "--frames", str(setting.frames), host=self._nodes.bare_command(owner),
+                "--every-frame", "--no-motion-gate", "--loop", "--frames", str(setting.frames),
+                host=self._nodes.bare_command(owner),
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)

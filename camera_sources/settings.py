@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
+from camera_sources.frame_rate import MOST_FPS
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.polygons import Polygons
@@ -38,7 +39,7 @@ Part = Annotated[Sides, BeforeValidator(part_of, json_schema_input_type=str | Si
 class Motion(Section):
     """Still scenes cost nothing: frames are sent on when something has moved, and now and then all the same."""
 
-    enabled: bool = False
+    enabled: bool = True
     """Whether only frames with motion are sent on."""
     threshold: int = Field(default=30, ge=1, le=255)
     """How much a pixel's brightness must change by day, of 255; in the dark it is less by itself."""
@@ -61,7 +62,7 @@ class CameraSettings(Section):
     """What an http(s) source is; auto looks at what it answers."""
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """How an rtsp(s) source sends its pictures; auto takes UDP only from a camera that refuses TCP."""
-    fps: float | None = Field(default=None, gt=0, le=240)
+    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
     """Frames a second that are sent on at the most; else as many as there are. Snapshots are asked for so often."""
     loop: bool = True
     """Begin a file or folder again at its end."""
@@ -81,7 +82,7 @@ class AssignedCamera(Section):
     settings: CameraSettings
     detect: bool = True
     """Whether its frames are sent on; else only its availability is told."""
-    fps: float | None = Field(default=None, gt=0, le=240)
+    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
     """In the place of the settings' own."""
 
     def encode(self) -> str:

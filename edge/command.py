@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
+from edge.gateway_watch import GatewayWatch
 from edge.node import EdgeNode
 from shared import topics
 from shared.addresses import Address
@@ -25,7 +26,7 @@ from shared.cli.options import (
 from shared.client_ids import edge_client_id
 from shared.logs import configure_logging
 from shared.name_claim import NameOwner, OwnedName, with_name
-from shared.service import run_service
+from shared.service import run_service, run_together
 from shared.systemd import notification
 
 if TYPE_CHECKING:
@@ -72,11 +73,16 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     Raises DeepThingsError where going on makes no sense.
     """
     owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
-    try:
+    watch = GatewayWatch(config.broker, lambda: owner.connected)
+
+    async def live() -> None:
         async with notification.current.waiting_for(f"broker {config.broker}"):
             ours = await with_name(owner, stop)
         if ours:
-            await EdgeNode(config, owner).run(stop)
+            await EdgeNode(config, owner, watch).run(stop)
+
+    try:
+        await run_together(live(), watch.run())
     finally:
         await owner.release()
 

@@ -13,6 +13,8 @@ from shared.hosts import is_loopback
 from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shared.bridge import BridgeInfo
     from shared.bus import Bus
 
@@ -61,13 +63,19 @@ def _duration(seconds: float) -> str:
 class GatewayWatch:
     """Logs an error when the gateway is not there, once, and again when that has lasted twice as long."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, broker: Address, asking: Callable[[], bool]) -> None:
+        """`asking` says whether there is a connection before the edge has its own, to ask for its name."""
+        self._broker = broker
+        self._connected = asking
         self._info: BridgeInfo | None = None
         self._planned = False
         self._errors = RateLimit(SILENCE_S)
+
+    def follow(self, bus: Bus) -> None:
+        """Listen on the edge's own connection from now on. Call before the bus runs."""
         bus.on(topics.BRIDGE_INFO, self._on_info)
         bus.on(topics.PLAN, lambda *_: self._on_plan())
+        self._connected = bus.connected.is_set
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -76,7 +84,7 @@ class GatewayWatch:
         while True:
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
-            if self._bus.connected.is_set():
+            if self._connected():
                 connected_at = connected_at or now
                 if now - connected_at >= PATIENCE_S:
                     self._look_at_broker()
@@ -85,12 +93,12 @@ class GatewayWatch:
                 continue
             connected_at = 0.0
             if now - seen_at >= due_s:
-                log.error("%s", silence(self._bus.broker, now - seen_at, known=known))
+                log.error("%s", silence(self._broker, now - seen_at, known=known))
                 due_s = max(SILENCE_S, due_s * 2)
 
     def _look_at_broker(self) -> None:
         if self._info is not None and self._info.cluster_port and not self._planned:
-            said = wrong_broker(self._bus.broker, self._info)
+            said = wrong_broker(self._broker, self._info)
             if self._errors.allows(said, time.monotonic()):
                 log.error("%s", said)
 

@@ -15,7 +15,6 @@ from edge.cameras.assignments import Assignments
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from edge.exchange import Exchange
-from edge.gateway_watch import GatewayWatch
 from edge.loopback import loopback_mistakes
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
@@ -57,6 +56,7 @@ from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
+    from edge.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.name_claim import NameOwner
     from shared.plan import Plan
@@ -79,7 +79,7 @@ GOODBYE_S = 1.0
 class EdgeNode:
     """Owner, thief and worker of one device."""
 
-    def __init__(self, config: EdgeConfig, owner: NameOwner) -> None:
+    def __init__(self, config: EdgeConfig, owner: NameOwner, watch: GatewayWatch) -> None:
         self._config = config
         self._name_owner = owner
         self._traffic = Traffic()
@@ -112,7 +112,7 @@ class EdgeNode:
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
-        self._gateway_watch = GatewayWatch(self._bus)
+        watch.follow(self._bus)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,7 +132,6 @@ class EdgeNode:
             self._supervisor.run(),
             self._report_stats(),
             self._own_state.run(),
-            self._gateway_watch.run(),
             self._say_goodbye(stop),
             notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),

@@ -97,6 +97,7 @@ class Owner:
         self._told_overdue = 0
         self._leaving = False
         self._answered = asyncio.Event()
+        self._busy = asyncio.Event()
         self.queue = TaskQueue(node, Agenda((), {}), lease_s=1.0)
 
     def adopt(self, work: Work) -> None:
@@ -132,6 +133,7 @@ class Owner:
         now = time.monotonic()
         for frame, finished in frames.items():
             if frame not in self._given_up:
+                self._busy.set()
                 self.queue.drop_frame(frame)
                 self._given_up[frame] = GivenUp(outcome, finished, now + ANSWER_WITHIN_S, now)
         self._ask(now)
@@ -165,6 +167,7 @@ class Owner:
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
         self._frames[info.frame] = OwnedFrame(info, picture, pixels, now, finished)
+        self._busy.set()
         if work.plan.distribution is Distribution.SHARING:
             self._announce(opened=info)
             await self._hand_over(work, info, pixels)
@@ -279,9 +282,12 @@ class Owner:
             self._requeued([task], reason)
 
     async def run(self) -> None:
-        """Watch leases and deadlines until cancelled."""
+        """Watch leases and deadlines until cancelled; without a frame there are none, and the processor rests."""
         while True:
+            await self._busy.wait()
             await asyncio.sleep(CHECK_S)
+            if not (self._frames or self._given_up or self._published):
+                self._busy.clear()
             now = time.monotonic()
             self._requeued(self.queue.expire(now), "its lease ended")
             self._ask(now)

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 0.1
-"""How often deadlines are looked at; they are seconds away."""
+CHECK_S = 0.25
+"""How often deadlines are looked at; they are seconds away, and a gateway without a frame looks for ever."""
 
 LAST_FRAMES_S = 2.0
 """When the gateway stops, frames whose tiles are all there have so long to be published."""

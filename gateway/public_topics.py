@@ -85,7 +85,7 @@ ROWS: tuple[Row, ...] = (
     *_setting("enabled", Switch, TEXT, "Whether the camera is used at all."),
     *_setting("detect", Switch, TEXT, "Whether objects are looked for in its pictures."),
     *_setting("threshold", float | None, JSON, "The median score from which an object counts, whatever is configured."),
-    *_setting("fps", float | None, JSON, "Frames a second that are looked at, at the most."),
+    *_setting("fps", float | None, JSON, "Frames a second that are looked at, at the most; null: all."),
     *_setting("labels", tuple[str, ...] | None, JSON, "The labels that are followed."),
     _told("bridgeState", topics.BRIDGE_STATE, "Whether the gateway is there; also when it has gone without a word."),
     _told("bridgeInfo", topics.BRIDGE_INFO, "What the gateway runs: version, model, plan, cameras."),

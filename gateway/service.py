@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.broker import cluster_listener, own_broker, public_listener
+from gateway.broker import OwnBroker, cluster_listener, own_broker, public_listener
 from gateway.catalogue import open_model
 from gateway.cluster import Cluster
 from gateway.contested_names import ContestedNames
@@ -94,26 +93,27 @@ class Gateway:
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
-        public = self._bus if self._house is None else self._house.bus
-        async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(in_use(config.configuration.state))
-            broker = await stack.enter_async_context(own_broker(*listeners))
-            stage = self._partitioned.stage
-            log.info(
-                "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
-                self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
-            )  # fmt: skip
-            await run_together(
-                self._data.run(),
-                self._cluster.run(stop),
-                self._home.run(),
-                broker.run(),
-                self._own_state.run(),
-                self._prober.run(),
-                notification.current.follow(public.connected, f"broker {public.broker}"),
-                *([] if self._house is None else [self._house.run()]),
-                self._bus.run(),
-            )
+        with in_use(config.configuration.state):
+            async with own_broker(*listeners) as broker:
+                await self._live(broker, stop)
+
+    async def _live(self, broker: OwnBroker, stop: asyncio.Event) -> None:
+        stage = self._partitioned.stage
+        log.info(
+            "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
+            self._partitioned.spec.name, ",".join(stage.cut), len(stage.layers), stage.grid, self._data.address,
+        )  # fmt: skip
+        await run_together(
+            self._data.run(),
+            self._cluster.run(stop),
+            self._home.run(),
+            broker.run(),
+            self._own_state.run(),
+            self._prober.run(),
+            *([] if self._house is None else [self._house.run()]),
+            notification.current.follow(self._bus.connected, "its own broker"),
+            self._bus.run(),
+        )
 
     async def _birth(self) -> None:
         """Publish all that is retained; that the gateway is there comes last, when the rest is true."""

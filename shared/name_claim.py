@@ -76,6 +76,11 @@ class NameOwner:
     def client_id(self) -> str:
         return self._owned.client_id
 
+    @property
+    def connected(self) -> bool:
+        """Return whether the broker has been reached to ask."""
+        return self._asking is not None and self._asking.connected.is_set()
+
     async def win(self) -> None:
         """Make sure that no other living process has the name; keep it from newcomers until `won` or `release`.
 

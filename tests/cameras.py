@@ -203,8 +203,10 @@ async def desk():
     assert UNSEEN not in repr(here.everything)
 
 
-def assigned(source, *, detect=True, rate=None, **settings):
-    return AssignedCamera(settings=CameraSettings(source=source, **settings), detect=detect, fps=rate)
+def assigned(source, *, detect=True, rate=None, motion=None, **settings):
+    """A camera whose pictures are all sent on, unless said otherwise."""
+    gate = motion or {"enabled": False}
+    return AssignedCamera(settings=CameraSettings(source=source, motion=gate, **settings), detect=detect, fps=rate)
 
 
 def agents():

@@ -162,9 +162,11 @@ class Cluster:
         return self.edges[name]
 
     async def start_camera(self, name: str, edge: str, *options: str, source: str = str(FOOTAGE)) -> Child:
+        """Start a camera whose frames are all sent, unless `options` say otherwise."""
         return await self.processes.start(
-            name, "camera", "--source", source, "--name", name, "--edge", self.witness.nodes[edge].address, *options
-        )
+            name, "camera", "--source", source, "--name", name, "--edge", self.witness.nodes[edge].address, "--fps",
+            "all", "--no-motion-gate", *options,
+        )  # fmt: skip
 
     async def edges_ready(self, *edges: str) -> None:
         await self.witness.until(f"{edges} following the plan", lambda: self.witness.ready(*edges))

@@ -58,7 +58,10 @@ def contents_of(configuration: Path | None, state: Path | None, service: Unit | 
         folder = configuration.parent
         _add(files, "configuration", configuration.name, configuration)
         secrets = folder / secret_file.NAME
-        for path in [*([secrets] if secrets.is_file() else []), *named_files(read_as, folder)]:
+        values = {
+            secret_file.file_named(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
+        }
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *named_files(read_as, folder)]:
             if path.is_relative_to(folder):
                 _add(files, "beside", str(path.relative_to(folder)), path)
             else:

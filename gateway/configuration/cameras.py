@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from camera_sources.frame_rate import HOME_FPS, FrameLimit
 from camera_sources.settings import CameraSettings
 from gateway.configuration.names import Name, NodeName, distinct
 from gateway.configuration.objects import Objects, Zone
@@ -45,6 +46,8 @@ class Camera(CameraSettings):
 
     source: Source
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
+    fps: FrameLimit = HOME_FPS
+    """Frames a second at the most, or all. Snapshots are asked for so often, once a second if it is not written."""
     enabled: bool = True
     """Whether it is read at all. What is set by MQTT goes before it."""
     edge: NodeName | None = None
@@ -62,9 +65,10 @@ class Camera(CameraSettings):
 
     @property
     def settings(self) -> CameraSettings:
-        """What the camera's agent needs of it."""
-        return CameraSettings.model_construct(**{name: getattr(self, name) for name in CameraSettings.model_fields})
+        """What the camera's agent needs of it; a rate only where one is written, since each kind has its own."""
+        said = {name: getattr(self, name) for name in CameraSettings.model_fields}
+        return CameraSettings.model_construct(**said | {"fps": self.fps if "fps" in self.model_fields_set else None})
 
 
-BY_HAND = Camera.model_construct(source=SecretStr(""))
-"""What holds for a camera that nobody has configured: somebody started its agent beside an edge."""
+BY_HAND = Camera.model_construct(source=SecretStr(""), fps=None)
+"""What holds for a camera that nobody has configured: somebody started its agent, and gave it a rate."""

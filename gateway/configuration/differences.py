@@ -58,7 +58,7 @@ def differences(old: Configuration, new: Configuration) -> Differences:
 
 
 def _agent(camera: Camera) -> list[object]:
-    return [getattr(camera, name) for name in OF_THE_AGENT]
+    return [camera.settings, camera.fps, camera.enabled, camera.edge]
 
 
 def _scene(configuration: Configuration, name: str) -> list[object]:

@@ -36,6 +36,8 @@ class Document:
     written: dict[Path, str] = field(default_factory=dict)
     hidden: set[Path] = field(default_factory=set)
     """Where values are from the environment, from the secrets or from a file: they are never told."""
+    tagged: dict[str, set[str]] = field(default_factory=dict)
+    """What is written behind each tag: names of secrets, and of files."""
     findings: list[tuple[int, Finding]] = field(default_factory=list)
     unknown: set[Path] = field(default_factory=set)
     """Where values could not be found out."""
@@ -151,6 +153,7 @@ class _Reading:
         try:
             if node.tag in self.tags:
                 self.document.hidden.add(path)
+                self.document.tagged.setdefault(node.tag, set()).add(node.value)
                 return self.tags[node.tag](node.value)
             if node.tag in {CORE + "str", CORE + "merge"}:
                 text, found = substitute(node.value, self.environment)

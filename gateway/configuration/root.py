@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,7 +14,7 @@ from gateway.configuration.cameras import Camera
 from gateway.configuration.mqtt import Mqtt
 from gateway.configuration.names import Host, Name, distinct
 from gateway.configuration.objects import Objects
-from gateway.configuration.paths import LocalPath, beside_the_file, default_state
+from gateway.configuration.paths import LocalPath, beside_the_file
 from gateway.methods import Method
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
@@ -26,6 +27,12 @@ MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
+
+
+def default_state() -> Path:
+    """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "deepthings"
 
 
 def model_of(name: str, info: ValidationInfo) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAME = "secrets.yaml"
 
+FILE_TAG = "!file"
+
 LARGEST_BYTES = 1 << 20
 """Of a configuration or of secrets; a hundred cameras take a tenth."""
 
@@ -38,11 +40,11 @@ class Secrets:
     @property
     def tags(self) -> dict[str, Callable[[str], str]]:
         """Return what reads the values, by the tag in the configuration."""
-        return {"!secret": self.value, "!file": self.file_value}
+        return {"!secret": self.value, FILE_TAG: self.file_value}
 
     def file_value(self, name: str) -> str:
         """Return a file's text without its last line's end, as Docker hands secrets over. Raises ValueError."""
-        path = self.folder / Path(name).expanduser()
+        path = file_named(name, self.folder)
         try:
             return read_bounded(path).decode().rstrip("\r\n")
         except UnicodeDecodeError:
@@ -94,6 +96,11 @@ class Secrets:
             else:
                 values[key.value] = item.value
         return values
+
+
+def file_named(name: str, folder: Path) -> Path:
+    """Return the file that a tag names, in a configuration of `folder`."""
+    return folder / Path(name).expanduser()
 
 
 def read_bounded(path: Path) -> bytes:

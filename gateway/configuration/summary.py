@@ -55,6 +55,7 @@ def _camera(configuration: Configuration, name: str, camera: Camera) -> dict[str
         "edge": camera.edge,
         "enabled": camera.enabled,
         "detect": camera.detect.enabled,
+        "fps": camera.fps,
         "motion": camera.motion.enabled,
         "labels": list(configuration.objects_of(name).track),
         "zones": list(camera.zones),
@@ -71,7 +72,8 @@ def _in_words(camera: dict[str, Any]) -> str:
     words += [
         word
         for word, says in (
-            ("motion gate", camera["motion"]),
+            ("all frames", camera["fps"] is None),
+            ("no motion gate", not camera["motion"]),
             ("disabled", not camera["enabled"]),
             ("detect off", not camera["detect"]),
         )

@@ -136,7 +136,7 @@ class Demo:
         owner = self.observer.nodes.nodes[self._edges[0]].address
         camera = await self._cluster.start(
             "camera", "camera", "--source", self._config.source, "--name", CAMERA, "--edge", owner, "--loop",
-            "--frames", str(self._config.frames),
+            "--fps", "all", "--no-motion-gate", "--frames", str(self._config.frames),
         )  # fmt: skip
         over = asyncio.Event()
         ending = asyncio.create_task(self._end(camera, stop, over))

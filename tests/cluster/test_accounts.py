@@ -102,8 +102,9 @@ async def test_accounts_of_an_agent_that_is_cut_off_of_one_that_is_killed_and_of
         witness = cluster.witness
         async with Proxy(Address.parse(witness.nodes["edge-1"].address).port) as proxy:
             camera = await cluster.processes.start(
-                "front", "camera", "--source", "test://640x480?fps=15", "--name", "front", "--edge", str(proxy.address)
-            )
+                "front", "camera", "--source", "test://640x480?fps=15", "--name", "front", "--edge",
+                str(proxy.address), "--fps", "all",
+            )  # fmt: skip
             for _ in range(3):
                 await until_so_many(witness, 3)
                 proxy.cut()

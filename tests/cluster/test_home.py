@@ -20,6 +20,7 @@ from tests.listener import listening
 STREET = {
     "source": str(FOOTAGE),
     "fps": 4,
+    "motion": {"enabled": False},
     "zones": {"crossing": {"coordinates": [0.3, 0.3, 0.9, 0.3, 0.9, 0.9, 0.3, 0.9]}},
 }
 RIGHT_AGAIN_S = 15.0

@@ -260,9 +260,9 @@ async def test_nobody_asks_for_frames_of_another_camera():
 
 
 @contextlib.asynccontextmanager
-async def hand_started(edge):
+async def hand_started(edge, source=PATTERN, *options):
     process = await asyncio.create_subprocess_exec(
-        DEEPTHINGS, "camera", "--source", PATTERN, "--name", "front", "--edge", str(edge.server.address),
+        DEEPTHINGS, "camera", "--source", source, "--name", "front", "--edge", str(edge.server.address), *options,
         stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -315,6 +315,38 @@ def test_a_source_is_named_once_and_settings_come_by_standard_input(options):
     done = run("camera", "--name", "front", "--edge", "127.0.0.1:9", *options)
     assert done.returncode == 2
     assert "--settings -" in done.stderr
+
+
+BY_HAND = {
+    "usual": ((), 5.0),
+    "another rate": (("--fps", "8"), 8.0),
+    "all": (("--fps", "all"), 20.0),
+    "every frame": (("--every-frame",), None),
+}
+
+
+@pytest.mark.parametrize(("options", "fps"), BY_HAND.values(), ids=BY_HAND)
+async def test_a_camera_that_is_started_by_hand_sends_five_a_second_unless_told_otherwise(options, fps):
+    async with desk() as edge, hand_started(edge, "test://320x240?fps=20", *options):
+        await edge.until_more(2)
+        frames = 60 if fps is None else 20
+        took_s = await edge.until_more(frames)
+        assert fps is None or frames / took_s == pytest.approx(fps, rel=0.2)
+        assert fps is not None or frames / took_s > 20
+
+
+@pytest.mark.parametrize(("options", "most"), [((), 12), (("--no-motion-gate",), None)], ids=["usual", "no gate"])
+async def test_a_camera_that_is_started_by_hand_sends_little_of_a_still_scene_unless_told_otherwise(
+    options, most, tmp_path
+):
+    """A folder of one picture, played ten times as fast as usual: the gate closes five seconds after its first one."""
+    (tmp_path / "a.png").write_bytes((Path(__file__).parents[1] / "photos" / "camera.jpg").read_bytes())
+    async with desk() as edge, hand_started(edge, str(tmp_path), "--loop", "--fps", "2", *options):
+        await edge.until_more(8)
+        with contextlib.suppress(AssertionError):
+            await edge.until_more(8, timeout_s=5)
+        assert most is None or edge.count() <= most
+        assert most is not None or edge.count() >= 16
 
 
 async def test_motion_is_sent_and_stillness_is_not(tmp_path):

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.observations import Trigger
+from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
 from tests.spoken_gateway import JPEG, complaints, home_of, speaking, supported
 
@@ -37,7 +37,7 @@ PICTURE = "image.front_door_person_snapshot"
 async def shared(tmp_path_factory):
     broker, python = Address(LOOPBACK, free_port()), installed()
     folder = tmp_path_factory.mktemp("home") / "home"
-    async with own_broker(broker), running_home_assistant(python, folder) as home:
+    async with broker_at(broker), running_home_assistant(python, folder) as home:
         await home.set_up_mqtt(broker)
         yield broker, home
 

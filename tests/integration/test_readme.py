@@ -56,10 +56,6 @@ LOCAL = {
 """Subcommands that end by themselves, and what they print."""
 
 
-CHECKED_APART = {"watch", "status", "service", "update", "backup", "restore"}
-"""Subcommands that have tests of their own here."""
-
-
 def commands(document, language="sh"):
     """The lines of a document's blocks, without comments."""
     blocks = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
@@ -121,7 +117,8 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    if first == "deepthings" and second in {*SERVICES, *LOCAL, *CHECKED_APART}:
+    others = {"watch", "status", "service", "update", "backup", "restore"}
+    if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"

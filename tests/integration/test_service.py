@@ -60,7 +60,7 @@ async def test_a_gateway_is_ready_when_it_is_connected_and_tells_that_it_lives(a
     """Its Mosquitto, which speaks the same protocol, must not speak for it."""
     with service_manager(address) as manager:
         async with running(manager, "gateway", "--port", str(free_port()), *own_ports()) as process:
-            assert "connected to broker" in await manager.until("READY=1")
+            assert "STATUS=connected to its own broker" in await manager.until("READY=1")
             await manager.until("WATCHDOG=1", WATCHDOG_S)
             await manager.until("WATCHDOG=1", WATCHDOG_S)
             await stopped(manager, process)
@@ -82,7 +82,7 @@ async def test_who_has_no_gateway_yet_is_ready_all_the_same_and_says_so(tmp_path
 async def test_a_gateway_whose_broker_is_down_at_boot_is_ready(tmp_path):
     with service_manager(str(tmp_path / "notify")) as manager:
         async with running(manager, "gateway", "--broker", f"{LOOPBACK}:{free_port()}", *own_ports()) as process:
-            assert "not connected to broker" in await manager.until("READY=1")
+            assert "STATUS=connected to its own broker" in await manager.until("READY=1")
             await stopped(manager, process)
 
 

@@ -12,7 +12,6 @@ import time
 import aiomqtt
 import pytest
 
-from gateway.broker import own_broker
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -20,7 +19,7 @@ from shared.messages import Nodes, State
 from shared.service import release
 from shared.status.listening import ANSWER_S, PATIENCE_S
 from tests.commands import DEEPTHINGS
-from tests.harness import running_cluster
+from tests.harness import broker_at, running_cluster
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GATEWAY, HALL, HEALTH, INFO, SHED
 
 
@@ -37,7 +36,7 @@ async def status(broker, *options):
 @pytest.fixture
 async def broker():
     address = Address(LOOPBACK, free_port())
-    async with own_broker(address):
+    async with broker_at(address):
         yield address
 
 

@@ -2,10 +2,12 @@
 
     /usr/bin/python3 rtsp_server.py PORT WIDTH HEIGHT CODEC [USER:PASSWORD [tcp|udp]]
 
-CODEC is h264, or alaw for a stream that has no video. It says "ready" when it can be asked.
+CODEC is h264, still for one scene with the noise of a sensor, as h264 too, or alaw for a stream that has no video. It
+says "ready" when it can be asked.
 """
 
 import sys
+from pathlib import Path
 
 import gi  # type: ignore[import-not-found]
 
@@ -16,9 +18,19 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # type: ignore[impo
 
 PATH = "/camera"
 FPS = 15
+SCENE = Path(__file__).parents[1] / "photos" / "astronaut.jpg"
 LINES = {
     "h264": (
         "( videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate={fps}/1 ! "
+        "x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} ! rtph264pay name=pay0 pt=96 "
+        "config-interval=1 )"
+    ),
+    "still": (
+        "( filesrc location={scene} ! jpegdec ! imagefreeze is-live=true ! videoconvert ! videoscale ! "
+        "video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! mix.sink_0 "
+        "videotestsrc is-live=true pattern=snow ! "
+        "video/x-raw,format=I420,width={width},height={height},framerate={fps}/1 ! mix.sink_1 "
+        "compositor name=mix sink_1::alpha=0.05 ! video/x-raw,format=I420 ! "
         "x264enc tune=zerolatency speed-preset=ultrafast key-int-max={fps} ! rtph264pay name=pay0 pt=96 "
         "config-interval=1 )"
     ),
@@ -33,7 +45,7 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(port)
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(LINES[codec].format(width=width, height=height, fps=FPS))
+    factory.set_launch(LINES[codec].format(width=width, height=height, fps=FPS, scene=SCENE))
     factory.set_shared(True)
     if login and login[0]:
         _want_login(server, factory, *login[0].split(":", 1))

@@ -1,13 +1,14 @@
 """A real camera on the web for tests: http://127.0.0.1:PORT/stream is Motion JPEG, /picture a snapshot;
 /moved leads to the stream, /away to that of another host, which is this one by another name.
 
-    python web_camera.py PORT [--size WxH] [--fps N] [--login USER:PASSWORD] [--auth basic|digest] [--tls PEM]
+    python web_camera.py PORT [--size WxH] [--fps N] [--still] [--login USER:PASSWORD] [--auth basic|digest] [--tls PEM]
 
 /chunked is a stream in chunks that end with a picture, /bare one without its first boundary and with wrong lengths,
 /damaged one whose every third picture broke off, /closed/picture a snapshot after which the connection is closed.
 /slow and /late are streams with a picture each 0.7 s and each 4 s, /garbage one of what is no picture, /page a page.
 PEM is a file with a certificate and its key, for https.
-Every picture is a little brighter than the one before. It says "ready" when it can be asked.
+Every picture is a little brighter than the one before; with --still all show one scene, with the noise of a sensor.
+It says "ready" when it can be asked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import ssl
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -35,6 +37,10 @@ STREAMS = {
     "/late": {"interval_s": 4},
     "/garbage": {"interval_s": 0.1, "garbage": b"H.265, say" * 100},
 }
+SCENE = Path(__file__).parents[1] / "photos" / "astronaut.jpg"
+NOISE, NOISY_PICTURES, QUALITY = 3.0, 40, 80
+"""Standard deviation of each colour, of 255; pictures that differ, made beforehand: making them must not take time."""
+
 REALM, NONCE = "camera", "0123456789abcdef"
 
 
@@ -117,10 +123,26 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", options.port), Handler)
         self.options = options
         self.numbers = itertools.count()
+        self.size = tuple(map(int, options.size.split("x")))
+        self.still = [jpeg(picture, QUALITY) for picture in noisy(self.size)] if options.still else []
 
     def body(self):
-        width, height = map(int, self.options.size.split("x"))
-        return cv2.imencode(".jpg", np.full((height, width, 3), next(self.numbers) % 256, np.uint8))[1].tobytes()
+        number, (width, height) = next(self.numbers), self.size
+        if self.still:
+            return self.still[number % len(self.still)]
+        return jpeg(np.full((height, width, 3), number % 256, np.uint8))
+
+
+def noisy(size):
+    """Pictures of one scene as a sensor gives them."""
+    scene = cv2.resize(cv2.imread(str(SCENE)), size, interpolation=cv2.INTER_CUBIC)
+    chance = np.random.default_rng(0)
+    for _ in range(NOISY_PICTURES):
+        yield np.clip(scene + chance.normal(0, NOISE, scene.shape), 0, 255).astype(np.uint8)
+
+
+def jpeg(picture, quality=95):
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def md5(text):
@@ -132,6 +154,7 @@ def main():
     parser.add_argument("port", type=int)
     parser.add_argument("--size", default="64x48")
     parser.add_argument("--fps", type=float, default=20)
+    parser.add_argument("--still", action="store_true")
     parser.add_argument("--login")
     parser.add_argument("--auth", default="basic")
     parser.add_argument("--tls")

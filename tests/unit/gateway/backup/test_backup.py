@@ -18,6 +18,7 @@ from gateway.state_lock import in_use
 from shared.errors import ConfigurationError, DeepThingsError
 
 CONFIGURATION = """
+mqtt: {host: box, username: me, password: !file mqtt.password, tls: {ca: ca.pem}}
 cameras:
   front: {source: !secret door}
   back: {source: "rtsp://viewer:${DEEPTHINGS_TEST_PASSWORD}@camera/stream"}
@@ -36,6 +37,8 @@ def home(tmp_path, monkeypatch):
     (home / "bin" / "ring.sh").chmod(0o755)
     (tmp_path / "script.sh").write_text("#!/bin/sh\nexit 1\n")
     (home / "home.yaml").write_text(CONFIGURATION.replace("SCRIPT", str(tmp_path / "script.sh")))
+    for name in ("ca.pem", "mqtt.password"):
+        (home / name).write_text("hunter2hunter2")
     (home / "secrets.yaml").write_text("door: rtsp://viewer:secret@door/stream\n")
     (home / "secrets.yaml").chmod(0o600)
     state = tmp_path / "states" / "deepthings"
@@ -86,7 +89,7 @@ def test_all_that_makes_a_gateway_is_in_it_and_nothing_else(backup):
         names = archive.getnames()
     assert names[0] == "manifest.json"
     assert {name.replace(str(backup.parent).lstrip("/"), "TMP") for name in names[1:]} == {
-        "configuration/home.yaml", "beside/secrets.yaml", "beside/bin/ring.sh", "elsewhere/TMP/script.sh",
+        "configuration/home.yaml", "beside/secrets.yaml", "beside/bin/ring.sh", "beside/ca.pem", "beside/mqtt.password", "elsewhere/TMP/script.sh",
         "state/cameras.json", "state/inner/key",
     }  # fmt: skip
 

@@ -71,7 +71,7 @@ async def test_an_edge_is_told_its_cameras_and_where_to_ask_for_more(house):
     said = CameraAssignment.model_validate_json(house.bus.retained["cluster/cameras/pi-1"])
     assert (said.node, said.host, said.port) == ("pi-1", "10.0.0.1", 4000)
     told = {name: (ref.restart, ref.detect, ref.fps) for name, ref in said.cameras.items()}
-    assert told == {"door": (0, True, 5), "yard": (0, False, None)}
+    assert told == {"door": (0, True, 5), "yard": (0, False, 5)}
 
 
 async def test_no_source_is_told_to_everyone(tmp_path):
@@ -324,12 +324,29 @@ async def test_a_camera_that_was_started_by_hand_is_one_like_others(house):
 
 async def test_what_holds_is_what_was_set_else_what_is_configured(house):
     assert house.cameras.effective("door") == Effective(True, True, None, 5, None)
-    assert house.cameras.effective("yard") == Effective(True, False, None, None, None)
+    assert house.cameras.effective("yard") == Effective(True, False, None, 5, None)
     for setting, payload in [("detect", b"ON"), ("threshold", b"0.7"), ("fps", b"2.5"), ("labels", b'["person"]')]:
         await house.set("yard", setting, payload)
     await house.set("door", "fps", b"1")
     assert house.cameras.effective("door") == Effective(True, True, None, 1, None)
     assert house.cameras.effective("yard") == Effective(True, True, 0.7, 2.5, ("person",))
+
+
+async def test_five_frames_a_second_are_wanted_unless_another_number_or_all_are(tmp_path):
+    house = House(tmp_path, door={}, yard={"fps": 7}, attic={"fps": "all"})
+    await house.cameras.nodes_are(["pi-1"])
+    await house.cameras.born()
+    assert {name: ref.fps for name, ref in house.assigned("pi-1").items()} == {"attic": None, "door": 5, "yard": 7}
+    shown = {name: house.bus.retained[f"cameras/{name}/fps/state"] for name in ("attic", "door", "yard")}
+    assert shown == {"attic": b"null", "door": b"5", "yard": b"7"}
+
+
+async def test_snapshots_are_asked_for_as_often_as_is_written_only(tmp_path):
+    """Their own rate is less than that of other cameras: an agent that is told of none knows it."""
+    house = House(tmp_path, door={}, yard={"fps": 5})
+    await house.cameras.nodes_are(["pi-1"])
+    asked = {name: house.cameras.settings(name, ref.revision).fps for name, ref in house.assigned("pi-1").items()}
+    assert asked == {"door": None, "yard": 5}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ model     nanodet-g, method ftp-wst
 broker    homeassistant.local, port 1883, topics below deepthings/
 cameras   3
   front_door  rtsp to hall; follows person, car, dog, cat; zones porch, street
-  garden      http to any edge; follows person, dog, cat; zones pond; motion gate
+  garden      http to any edge; follows person, dog, cat; zones pond
   workshop    path to workshop; follows person
 on        Home Assistant, 1 webhook
 """

@@ -23,7 +23,7 @@ def test_nothing_changed_is_no_difference():
 
 @pytest.mark.parametrize(
     "keys",
-    [{"source": "rtsp://u:other@h/"}, {"fps": 5}, {"stale_after": "1m"}, {"motion": {"enabled": True}},
+    [{"source": "rtsp://u:other@h/"}, {"fps": 5}, {"stale_after": "1m"}, {"fps": "all"}, {"motion": {"enabled": False}},
      {"crop": [0, 0, 1, 0.5]}, {"edge": "attic"}, {"enabled": False}],
 )  # fmt: skip
 def test_what_the_agent_must_know_begins_the_camera_again(keys):

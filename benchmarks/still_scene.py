@@ -1,0 +1,151 @@
+"""What a camera costs a home while nothing moves before it: `python -m benchmarks.still_scene`.
+
+A gateway, an edge and its camera agent run as processes, with a camera on the network whose pictures show one scene
+with the noise of a sensor: Motion JPEG, snapshots, or RTSP (which needs GStreamer). Their processor time is told in
+percent of one core of this machine, with every frame computed, and with the defaults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gateway.demo.cluster import Child, LocalCluster, free_port
+from shared import topics
+from shared.addresses import LOOPBACK, Address
+from shared.bus import Bus
+from shared.processes import stop_process
+from shared.unfinished import temporary_folder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from shared.messages import CameraStats
+
+SERVERS = Path(__file__).parents[1] / "tests" / "servers"
+WIDTH, HEIGHT, FPS = "1280", "720", "15"
+START_TIMEOUT_S, SETTLING_S = 90.0, 20.0
+"""Within the second, the gate has learnt what noise is, and has let its first frames pass."""
+
+CAMERA = "still"
+WAYS: dict[str, dict[str, object]] = {
+    "every frame": {"fps": "all", "motion": {"enabled": False}},
+    "5 frames a second": {"motion": {"enabled": False}},
+    "defaults": {},
+}
+"""What is said of the camera: first what was usual once, last nothing."""
+
+WEB = (sys.executable, str(SERVERS / "web_camera.py"), "PORT", "--still", "--size", f"{WIDTH}x{HEIGHT}", "--fps", FPS)
+RTSP = ("/usr/bin/python3", str(SERVERS / "rtsp_server.py"), "PORT", WIDTH, HEIGHT, "still")
+CAMERAS = {
+    "mjpeg": (WEB, "http://127.0.0.1:PORT/stream"),
+    "snapshot": (WEB, "http://127.0.0.1:PORT/picture"),
+    "rtsp": (RTSP, "rtsp://127.0.0.1:PORT/camera"),
+}
+"""What serves the camera, and its address."""
+
+PROCESSES = ("agent", "edge", "gateway", "broker")
+
+
+@contextlib.asynccontextmanager
+async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
+    """Return the address of a camera of this kind."""
+    command, address = CAMERAS[kind]
+    port = str(free_port())
+    server = await asyncio.create_subprocess_exec(
+        *(word.replace("PORT", port) for word in command), stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout is not None
+        if await server.stdout.readline() != b"ready\n":
+            raise RuntimeError(f"the camera did not start: {' '.join(command)}")
+        yield address.replace("PORT", port)
+    finally:
+        await stop_process(server, 5.0)
+
+
+async def measure(kind: str, said: dict[str, object], seconds: float) -> dict[str, float]:
+    """Return percent of one core by process, with this said of the camera."""
+    broker = Address(LOOPBACK, free_port())
+    with temporary_folder("bench") as folder:
+        file = folder / "deepthings.yaml"
+        async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
+            file.write_text(json.dumps({"cameras": {CAMERA: {"source": source, **said}}}))  # YAML, too
+            gateway = await cluster.start("gateway", "gateway", "--config", str(file), "--port", str(broker.port))
+            edge = await cluster.start("edge", "edge", "--gateway", str(broker), "--name", "edge")
+            await until_seen(broker)
+            await asyncio.sleep(SETTLING_S)
+            running = processes(gateway, edge)
+            before = {name: cpu_seconds(process) for name, process in running.items()}
+            await asyncio.sleep(seconds)
+            return {name: 100 * (cpu_seconds(running[name]) - before[name]) / seconds for name in PROCESSES}
+
+
+async def until_seen(broker: Address) -> None:
+    """Wait until a frame of the camera was published."""
+    seen = asyncio.Event()
+
+    def on_stats(_: str, stats: CameraStats) -> None:
+        if stats.counts.published:
+            seen.set()
+
+    bus = Bus(broker, "bench")
+    bus.on(topics.CAMERA_STATS, on_stats)
+    running = asyncio.create_task(bus.run())
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await seen.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def processes(gateway: Child, edge: Child) -> dict[str, int]:
+    """Return the numbers of the processes of this home."""
+    (agent,), (mosquitto,) = children(edge.process.pid), children(gateway.process.pid)
+    return {"agent": agent, "edge": edge.process.pid, "gateway": gateway.process.pid, "broker": mosquitto}
+
+
+def children(process: int) -> list[int]:
+    """Return the numbers of the processes that one has started, whichever of its threads did."""
+    return [
+        int(word)
+        for task in Path(f"/proc/{process}/task").iterdir()
+        for word in (task / "children").read_text().split()
+    ]
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the processor time of all threads of a process (proc(5), user and system time of stat)."""
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@click.command()
+@click.option("--kind", "kinds", type=click.Choice(list(CAMERAS)), multiple=True, help="Of the camera; else all.")
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Of each measurement.")
+def main(kinds: tuple[str, ...], seconds: float) -> None:
+    """Print the table of docs/configuration.md."""
+    logging.getLogger("shared.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
+    table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
+    for kind in kinds or tuple(CAMERAS):
+        for way, said in WAYS.items():
+            cost = asyncio.run(measure(kind, said, seconds))
+            figures = [cost[name] for name in PROCESSES]
+            table.add_row(kind, way, *(f"{figure:.1f}" for figure in (*figures, sum(figures))))
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
