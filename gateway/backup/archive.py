@@ -67,7 +67,7 @@ def unpack(source: Path, folder: Path) -> tuple[Manifest, dict[Item, Path]]:
     """
     files: dict[Item, Path] = {}
     try:
-        with gzip.open(source) as stream, tarfile.open(fileobj=_Bounded(stream), mode="r|") as archive:
+        with gzip.open(source) as stream, tarfile.open(fileobj=(bounded := _Bounded(stream)), mode="r|") as archive:
             entries = iter(archive)
             manifest = _manifest(source, archive, next(entries, None))
             listed = {item.member: item for item in manifest.items}
@@ -80,6 +80,8 @@ def unpack(source: Path, folder: Path) -> tuple[Manifest, dict[Item, Path]]:
                 files[item] = folder / str(len(files))
                 with files[item].open("xb") as target:
                     shutil.copyfileobj(packed, target)
+            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # to the end, where gzip has its check sum
+                pass
     except (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise ConfigurationError(f"{source} is no backup, or is damaged") from error
     if listed:
