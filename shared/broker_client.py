@@ -73,7 +73,7 @@ class BrokerClient(aiomqtt.Client):
                 self._tls.abandon()
             if isinstance(error, ValueError | OverflowError):  # aiomqtt makes errors of its own only of the system's
                 raise BrokerError(network_reason(error)) from error
-            if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionError):
+            if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionResetError):
                 raise BrokerError(ENDED_TLS) from error
             raise
         try:

@@ -53,7 +53,7 @@ class OwnState(Generic[S]):
             self._came.clear()
             await asyncio.sleep(SETTLE_S)
             if self.wrong():
-                log.warning("the broker has a state of us that is not ours, published by another: it is corrected")
-                with contextlib.suppress(BrokerError):
+                with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
                     await self._publish()
+                    log.warning("the broker had a state of us that is not ours, published by another: it is corrected")
                 await asyncio.sleep(OBJECTION_S)
