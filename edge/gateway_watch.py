@@ -71,6 +71,7 @@ class GatewayWatch:
         self._connected = asking
         self._info: BridgeInfo | None = None
         self._planned = False
+        self._seen_at, self._due_s = 0.0, FIRST_SILENCE_S
         self._errors = RateLimit(SILENCE_S)
 
     def follow(self, bus: Bus) -> None:
@@ -81,8 +82,7 @@ class GatewayWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        seen_at, known = time.monotonic(), False
-        connected_at, due_s = 0.0, FIRST_SILENCE_S
+        self._seen_at, connected_at = time.monotonic(), 0.0
         while True:
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
@@ -90,13 +90,15 @@ class GatewayWatch:
                 connected_at = connected_at or now
                 if now - connected_at >= PATIENCE_S:
                     self._look_at_broker()
-                seen_at, due_s = now, SILENCE_S
-                known |= self._planned
+                self._seen()
                 continue
             connected_at = 0.0
-            if now - seen_at >= due_s:
-                log.error("%s", silence(self._broker, now - seen_at, known=known))
-                due_s = math.inf if known else max(SILENCE_S, due_s * 2)
+            if now - self._seen_at >= self._due_s:
+                log.error("%s", silence(self._broker, now - self._seen_at, known=self._planned))
+                self._due_s = math.inf if self._planned else max(SILENCE_S, self._due_s * 2)
+
+    def _seen(self) -> None:
+        self._seen_at, self._due_s = time.monotonic(), SILENCE_S
 
     def _look_at_broker(self) -> None:
         if self._info is not None and self._info.cluster_port and not self._planned:
@@ -109,3 +111,4 @@ class GatewayWatch:
 
     def _on_plan(self) -> None:
         self._planned = True
+        self._seen()

@@ -129,7 +129,7 @@ async def test_an_edge_whose_gateway_is_gone_says_so_once_for_each_absence(tmp_p
         log = cluster.log("shed")
     lines = [line for line in log.splitlines() if "has not answered" in line]
     assert len(lines) == 2
-    assert all("ERROR" in line and f"gateway {cluster.broker} has not answered for 2 s" in line for line in lines)
+    assert all("ERROR" in line and f"gateway {cluster.broker} has not answered for" in line for line in lines)
 
 
 async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path):
