@@ -12,7 +12,8 @@ import pytest
 from camera_sources.source import FOOTAGE
 from gateway.demo.cluster import LocalCluster
 from shared.addresses import Address
-from tests.harness import Witness, until_said
+from shared.messages import State
+from tests.harness import Witness, connected, until_said
 
 GATEWAY = Address("10.77.3.1", 7883)
 
@@ -135,3 +136,55 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
     assert "start this edge with --listen 0.0.0.0" in logs["attic"]
     assert "another edge is called 'attic', too" in logs["attic"]
     assert "(10.77.3.2)" in logs["clone"]
+
+
+SETTLED_S = 40.0
+"""After it a silent connection has ended on both sides, and a try to make another one has failed in each way."""
+
+LASTS_S = 60.0
+"""In which each of them tries some six times more; what is counted and summed up would be told within a minute."""
+
+OUTAGE_LINES = 12
+"""At the most, of one process: why each of its connections was lost, and then why there is no other one."""
+
+
+@pytest.mark.timeout(300)
+async def test_a_device_whose_network_is_away_logs_a_few_lines_however_long_that_lasts(tmp_path, hosts):
+    first, second, third = hosts
+    async with LocalCluster(GATEWAY, tmp_path / "logs") as cluster:
+        witness = Witness(GATEWAY)
+        listen = ("--listen", "0.0.0.0")  # noqa: S104  (hosts that only this test reaches)
+        gateway = await cluster.start("gateway", "gateway", *listen, host=first)
+        async with connected(witness.bus):
+            options = "--gateway", GATEWAY.host, *listen
+            edge = await cluster.start("shed", "edge", "--name", "shed", "--port", "7701", *options, host=third)
+            await witness.until("an edge", lambda: witness.ready("shed"))
+            agents = [
+                await cluster.start(
+                    name, "camera", "--name", name, "--source", str(FOOTAGE), "--edge", f"{address}:7701", "--loop",
+                    host=host,
+                )
+                for name, address, host in (("far", "10.77.3.3", second), ("near", "127.0.0.1", third))
+            ]  # fmt: skip
+            await witness.until("frames", lambda: {frame.camera for frame in witness.detections} == {"far", "near"})
+            everybody = [gateway, edge, *agents]
+            before = lines(everybody)
+            ip("-n", third[-1], "link", "set", "eth0", "down")
+            await witness.until("the loss of the edge", lambda: witness.nodes["shed"].state is State.OFFLINE)
+            await until_said(edge, "no route to it")
+            await until_said(agents[0], "trying again until it works")
+            await asyncio.sleep(SETTLED_S)
+            settled = lines(everybody)
+            await asyncio.sleep(LASTS_S)
+            lasting = lines(everybody)
+            ip("-n", third[-1], "link", "set", "eth0", "up")
+            seen = len(witness.detections)
+            await witness.until("the edge again", lambda: witness.nodes["shed"].state is State.ONLINE)
+            await witness.until("frames again", lambda: len(witness.detections) > seen)
+    assert lasting == settled
+    assert all(0 <= now - then <= OUTAGE_LINES for now, then in zip(settled, before, strict=True)), (before, settled)
+
+
+def lines(children):
+    """Return how many lines each process has logged."""
+    return [len(child.log.read_text().splitlines()) for child in children]

@@ -58,6 +58,16 @@ def test_devices_come_in_the_order_in_which_they_are_reached():
     assert {message["availability_mode"] for message in messages.values()} == {"all"}
 
 
+@pytest.mark.parametrize("shaped", [home_of, lambda: per_entity(home_of())], ids=["per device", "per entity"])
+def test_it_is_told_which_release_tells_and_which_one_runs_on_each_device(shaped):
+    messages = told(shaped(), "pi-1").values()
+    assert {(message.get("o") or message["origin"])["sw_version"] for message in messages} == {"1.0"}
+    devices = [message.get("dev") or message["device"] for message in messages]
+    assert {device["name"]: device.get("sw_version") for device in devices} == {
+        "DeepThings": "1.0", "DeepThings pi-1": "0.9", "Front door": None, "Big garage": None,
+    }  # fmt: skip
+
+
 def test_entities_read_well_and_are_known_by_their_camera():
     found = components(home_of(), "pi-1")
     names = {key: (found[key].get("name"), found[key].get("default_entity_id")) for key in found}
