@@ -85,7 +85,7 @@ class StateFile(Generic[T]):
             writer = printable(envelope.release or "unknown")
             self._newer = (
                 f"{self.path} cannot be read: release {writer} has written it, which is newer "
-                f"than this one ({release()}); update deepthings, or move that file away. Until then {self.lost}"
+                f"than this one ({release()}); update deepthings, or move that file away. Until then: {self.lost}"
             )
             log.error("%s", self._newer)
         except FileNotFoundError:
