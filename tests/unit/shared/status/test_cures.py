@@ -19,6 +19,11 @@ from shared.status.cures import cure
         ("edge attic has release 1.1.0, the gateway 1.2.0", "install the same release on both"),
         ("edge attic did not compute 3 tiles: no memory; it gets no work until it has passed a test", "power supply"),
         ("edge attic does not follow the plan: it does not fit its program", "its log"),
+        (
+            "edge attic does not follow the plan: program cache /x cannot be written: the disk is full; name ...",
+            "df -h",
+        ),
+        ("state folder /x cannot be written (permission denied): cameras may move", "must be able to write there"),
         ("camera garden: wrong password; trying again after 5 min", "correct user and password"),
         ("camera garden: not reachable: no route to it (is the network up?)", "power and network"),
         ("camera garden: codec not decodable", "H.264"),
