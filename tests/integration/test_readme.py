@@ -124,6 +124,7 @@ def kind_of(line):
         return "benchmark"
     known = {
         "scripts/build",
+        "scripts/deepthings",
         "scripts/demo",
         "scripts/test",
         "scripts/bench",
@@ -337,6 +338,7 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
 
 def test_the_scripts_of_the_documents_are_there_to_be_run():
     for name in (
+        "scripts/deepthings",
         "scripts/demo",
         "scripts/test",
         "scripts/bench",
