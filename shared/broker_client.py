@@ -73,7 +73,8 @@ class BrokerClient(aiomqtt.Client):
                 self._tls.abandon()
             if isinstance(error, ValueError | OverflowError):  # aiomqtt makes errors of its own only of the system's
                 raise BrokerError(network_reason(error)) from error
-            if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionError):
+            ended = isinstance(error.__context__, ssl.SSLEOFError | ConnectionError)
+            if self._tls is not None and ended and not isinstance(error.__context__, ConnectionRefusedError):
                 raise BrokerError(ENDED_TLS) from error
             raise
         try:

@@ -87,6 +87,7 @@ async def test_each_refusal_has_a_sentence_that_says_what_to_look_at(broker, fil
             f"CA file {files / 'rules'} cannot be used: it is not PEM",
         ),
         (Address("127.0.0.1", 9), ANONYMOUS, "connection refused"),
+        (Address("127.0.0.1", 9), encrypted(ca=ca), "connection refused"),
     ):
         assert expected in await said_by(address, login), (address, login)
 
