@@ -10,9 +10,13 @@ from pathlib import Path
 import cv2
 import pytest
 
+from camera_sources.source import FOOTAGE
 from gateway.configuration.reading import read
+from gateway.demo.cluster import LocalCluster, free_port
+from shared.addresses import LOOPBACK, Address
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run
+from tests.harness import Witness, connected, gateway_ports, until_listening
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
 from tests.terminal import at_terminal
 
@@ -191,6 +195,25 @@ async def test_by_options_all_is_tried_and_written(house, camera, home, tmp_path
     assert written(home) == ["deepthings.yaml", "secrets.yaml"]
     checked = run("check-config", "--connect", "deepthings.yaml", cwd=home)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+async def test_what_it_says_to_type_makes_a_cluster_that_detects(house, home, tmp_path):
+    """Commands as they are printed, but for ports that are free here; the edge calls this device by its address."""
+    options = ("--broker", str(house.address), *login(tmp_path, PASSWORD), "--listen", "0.0.0.0")  # noqa: S104
+    done = run("init", "--no-input", *options, "--camera", f"street={FOOTAGE}", cwd=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    typed = [shlex.split(line) for line in done.stdout.splitlines() if line.startswith("  ")]
+    broker = Address(LOOPBACK, free_port())
+    async with LocalCluster(broker, tmp_path / "logs") as processes:
+        (gateway,) = [words for words in typed if words[1] == "gateway"]
+        await until_listening(broker, await processes.start("gateway", *gateway[1:], *gateway_ports(broker)))
+        (edge,) = [words for words in typed if words[1] == "edge" and "attic" in words]
+        place = edge.index("--gateway") + 1
+        edge[place] += f":{broker.port}"
+        await processes.start("attic", *edge[1:], "--cache", str(tmp_path / "cache"))
+        witness = Witness(broker)
+        async with connected(witness.bus):
+            await witness.until("detections", lambda: any(frame.objects for frame in witness.detections), 90)
 
 
 async def test_by_options_what_fails_writes_nothing_unless_it_is_not_tried(house, home, tmp_path):
