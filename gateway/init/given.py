@@ -78,6 +78,9 @@ def given_labels(words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
 
 def _password(path: Path) -> str:
     try:
-        return Secrets(Path()).file_value(str(path))
+        password = Secrets(Path()).file_value(str(path))
     except ValueError as error:
         raise ConfigurationError(f"--password-file {error}") from None
+    if not password:
+        raise ConfigurationError(f"--password-file {path} is empty; write the password there, alone")
+    return password

@@ -55,8 +55,9 @@ def ask_file(file: Path, *, replaces: bool) -> Path:
         return file
 
     def new(text: str) -> Path:
-        require_possible(Path(text), replaces=False)
-        return Path(text)
+        path = Path(text).expanduser()
+        require_possible(path, replaces=False)
+        return path
 
     click.echo(f"{file} is there already, and stays as it is.")
     chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=Parsed("FILE", new))

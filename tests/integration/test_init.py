@@ -266,6 +266,7 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         (("--no-broker", "--tls"), "--tls without --broker"),
         (("--broker", "h", "--password-file", "/nowhere"), "'/nowhere' does not exist"),
         (("--broker", "h", "--password-file", "/dev/null"), "--password-file without --username"),
+        (("--broker", "h", "--username", "me", "--password-file", "/dev/null"), "--password-file /dev/null is empty"),
         (("--camera", f"rtsp://me:{UNSEEN}@h/x"), "write for example front_door=rtsp://"),
         (("--camera", f"rtsp://me:{UNSEEN}@h/?x=1"), "name of a camera: no name for a topic"),
         (("--camera", f"door=rtps://me:{UNSEEN}@h/"), "camera door: source: unknown kind of address, rtps://; did you"),
