@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SERVERS = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"
+SUB_STREAM = "640", "480"
+"""Width and height of what most cameras of RTSP send besides."""
+
 START_TIMEOUT_S, SETTLING_S = 90.0, 20.0
 """Within the second, the gate has learnt what noise is, and has let its first frames pass."""
 
@@ -47,11 +50,12 @@ WAYS: dict[str, dict[str, object]] = {
 """What is said of the camera: first what was usual once, last nothing."""
 
 WEB = (sys.executable, str(SERVERS / "web_camera.py"), "PORT", "--still", "--size", f"{WIDTH}x{HEIGHT}", "--fps", FPS)
-RTSP = ("/usr/bin/python3", str(SERVERS / "rtsp_server.py"), "PORT", WIDTH, HEIGHT, "still")
+RTSP = ("/usr/bin/python3", str(SERVERS / "rtsp_server.py"), "PORT")
 CAMERAS = {
     "mjpeg": (WEB, "http://127.0.0.1:PORT/stream"),
     "snapshot": (WEB, "http://127.0.0.1:PORT/picture"),
-    "rtsp": (RTSP, "rtsp://127.0.0.1:PORT/camera"),
+    "rtsp": ((*RTSP, WIDTH, HEIGHT, "still"), "rtsp://127.0.0.1:PORT/camera"),
+    "rtsp-sub-stream": ((*RTSP, *SUB_STREAM, "still"), "rtsp://127.0.0.1:PORT/camera"),
 }
 """What serves the camera, and its address."""
 
@@ -82,7 +86,10 @@ async def measure(kind: str, said: dict[str, object], seconds: float) -> dict[st
         file = folder / "deepthings.yaml"
         async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
             file.write_text(json.dumps({"cameras": {CAMERA: {"source": source, **said}}}))  # YAML, too
-            gateway = await cluster.start("gateway", "gateway", "--config", str(file), "--port", str(broker.port))
+            gateway = await cluster.start(
+                "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
+                "--port", str(free_port()), "--data-port", "0",
+            )  # fmt: skip
             edge = await cluster.start("edge", "edge", "--gateway", str(broker), "--name", "edge")
             await until_seen(broker)
             await asyncio.sleep(SETTLING_S)
@@ -136,7 +143,7 @@ def cpu_seconds(process: int) -> float:
 @click.option("--kind", "kinds", type=click.Choice(list(CAMERAS)), multiple=True, help="Of the camera; else all.")
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Of each measurement.")
 def main(kinds: tuple[str, ...], seconds: float) -> None:
-    """Print the table of docs/configuration.md."""
+    """Print what is in the table of docs/configuration.md."""
     logging.getLogger("shared.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
     table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
     for kind in kinds or tuple(CAMERAS):

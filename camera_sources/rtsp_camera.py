@@ -47,6 +47,9 @@ class RtspCamera(LiveSource):
     A camera shows nothing before its first key frame: stale_after must be longer than from one to the next. A device
     that is too slow for the stream gets ever older pictures, since none may be left out before it is decoded: then the
     stream is opened again, which begins with the newest.
+
+    One thread decodes, which takes less of the processor than several and shows pictures sooner; a stream that is too
+    much for it is opened again with as many as there are cores.
     """
 
     opening_s = 2 * (OPENING_S + INQUIRY_S) + 1.0
@@ -56,6 +59,7 @@ class RtspCamera(LiveSource):
         self._locator = Locator.parse(settings.source.get_secret_value())
         self._transport = settings.transport
         self._silence_s = silence_s(settings.stale_after)
+        self._alone = True
 
     def grabs(self) -> Generator[Grab, None, None]:
         while True:
@@ -79,6 +83,9 @@ class RtspCamera(LiveSource):
             if late_s > LATE_S and not self._has_unread():
                 lag.reset()
                 late_s = 0.0
+            if late_s > LATE_S and self._alone:
+                self._alone = False
+                return
             yield Grab(time.time() - late_s, lambda: retrieve(capture), late_s)
             if late_s > LATE_S:
                 return
@@ -93,6 +100,8 @@ class RtspCamera(LiveSource):
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPENING_S * 1e3),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._silence_s * 1e3),
         ]  # fmt: skip
+        if self._alone:
+            limits += [cv2.CAP_PROP_N_THREADS, 1]
         with admitted(self._locator, OPENING_S) or nullcontext() as inquiry:
             options = {**CAPTURE_OPTIONS, **TRANSPORTS[self._transport]}
             capture = open_with_ffmpeg(self._locator.full, options, limits)

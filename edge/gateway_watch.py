@@ -37,7 +37,7 @@ def wrong_broker(broker: Address, info: BridgeInfo) -> str:
     """Return what to say of a broker where there is a gateway's info but no plan. Pure."""
     what = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
     cluster = Address(info.cluster_host, info.cluster_port).seen_from(broker)
-    if is_loopback(cluster.host):
+    if is_loopback(cluster.host) and not is_loopback(broker.host):
         return (
             f"{what}, which listens on {cluster.host} only: set cluster.listen: 0.0.0.0 there, or start it with "
             f"--listen 0.0.0.0, and start this edge with --gateway and that device's address, port {cluster.port}"

@@ -206,6 +206,13 @@ async def until_listening(broker: Address, gateway: Child) -> None:
     raise AssertionError(f"the gateway ended: {gateway.log.read_text()}")
 
 
+async def until_said(child: Child, words: str, timeout_s: float = 30) -> None:
+    """Wait until a process has logged something."""
+    async with asyncio.timeout(timeout_s):
+        while words not in child.log.read_text():  # noqa: ASYNC110  (a file says nothing when it grows)
+            await asyncio.sleep(0.2)
+
+
 @contextlib.asynccontextmanager
 async def running_cluster(
     folder: Path, edges: int, *gateway_options: str, cache: Path | None = None, faults: Path | None = None

@@ -18,7 +18,7 @@ from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.systemd import units
 from shared.systemd.accounts import USER, Account, account_for, device_groups, first_barrier, make_account
-from shared.systemd.unit import ENVIRONMENT_FILE, QUIET, ROLES, Unit, unit_name
+from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ def _check_configuration(unit: Unit, account: Account, file: str) -> None:
     Raises ConfigurationError with all mistakes.
     """
     environment = {
-        "PATH": os.defpath, "HOME": str(account.home), "LANG": "C.UTF-8", **QUIET, **unit.environment,
+        "PATH": os.defpath, "HOME": str(account.home), "LANG": "C.UTF-8", **unit.environment,
         **read_environment_file(ENVIRONMENT_FILE),
     }  # fmt: skip
     done = subprocess.run(

@@ -15,9 +15,6 @@ ROLES = ("gateway", "edge", "camera")
 ENVIRONMENT_FILE = Path("/etc/deepthings/environment")
 """NAME=value on each line, for what a configuration has as ${NAME}; only root needs to read it."""
 
-QUIET = {"ORT_DISABLE_TELEMETRY": "1"}
-"""Else onnxruntime, reports to its maker that it runs, or logs that it could not."""
-
 BACKS_OFF_SINCE = 254
 """The first systemd with RestartSteps=; earlier ones warn of it, and try again at an even pace."""
 
@@ -111,7 +108,6 @@ class Unit:
             *([f"WorkingDirectory=-{quoted(str(self.folder))}"] if self.folder else []),
             *([f"SupplementaryGroups={' '.join(self.groups)}"] if self.groups else []),
             *environment,
-            *(f"Environment={name}={value}" for name, value in QUIET.items()),
             f"EnvironmentFile=-{ENVIRONMENT_FILE}",
         ]
         return TEMPLATE.format(

@@ -24,7 +24,7 @@ BACK_S = 20.0
 async def gateway_at(house, folder, *edges, tls=None, **said):
     """A gateway at the house's broker, whoever listens there, and a witness at the gateway's own."""
     broker = house.address if tls is None else house.encrypted["server"]
-    mqtt = mqtt_of(broker, house.login(GATEWAY, tls))
+    mqtt = {**mqtt_of(broker, house.login(GATEWAY, tls)), "client_id": "the-gateway"}
     surroundings = home(folder, *edges, broker=house.address, login=house.login(), mqtt=mqtt, **said)
     async with surroundings as (cluster, heard, options), connected(cluster.witness.bus):
         yield cluster, heard, options
@@ -51,6 +51,7 @@ async def test_with_a_login_over_tls_all_that_is_public_is_there_and_nothing_of_
         await heard.until("nobody", lambda: heard.count("detections/street/person") == 0)
         await heard.say("bridge/request/info", '{"transaction": 7}')
         await heard.until("an answer", lambda: heard.text("bridge/response/info"))
+        assert f"connected to broker {house.encrypted['server']} as the-gateway" in cluster.log("gateway")
 
 
 async def topics_below_cluster(house):

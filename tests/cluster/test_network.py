@@ -12,7 +12,7 @@ import pytest
 from camera_sources.source import FOOTAGE
 from gateway.demo.cluster import LocalCluster
 from shared.addresses import Address
-from tests.harness import Witness
+from tests.harness import Witness, until_said
 
 GATEWAY = Address("10.77.3.1", 7883)
 
@@ -83,12 +83,6 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     assert ("yard", "attic") in robbed
     assert [witness.stats[camera].counts.published for camera in ("front", "yard")] == [20, 20]
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
-
-
-async def until_said(child, words):
-    async with asyncio.timeout(30):
-        while words not in child.log.read_text():  # noqa: ASYNC110  (a file says nothing when it grows)
-            await asyncio.sleep(0.2)
 
 
 async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_until_they_are_mended(tmp_path, hosts):

@@ -70,7 +70,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "garbage": (url(digest, "garbage"), "codec not decodable: what it sends is no picture"),
             "page": (url(basic, "page"), "codec not decodable: it sends text/html"),
             "late": (url(basic, "late"), "no picture for 1.2 s"),
-            "tls": (f"https://{LOGIN}@{basic.address}/stream", "not reachable: no encrypted connection can be made"),
+            "tls": (f"https://{LOGIN}@{basic.address}/stream", "not reachable: it does not speak TLS on that port"),
             "port": (f"http://{LOGIN}@127.0.0.1:9/stream", "not reachable: connection refused"),
         }
         async with desk() as edge:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run
+from tests.house_broker import GATEWAY, PASSWORDS, house_broker
 
 REFUSED = "connection refused (nothing listens there: is it running, and is the port right?)"
 
@@ -52,3 +54,14 @@ cameras:
 def test_when_all_that_can_be_tried_is_there_it_ends_well(camera, tmp_path):
     code, said = check(tmp_path, f"cameras: {{front: {{source: 'http://{LOGIN}@{camera.address}/picture'}}}}")
     assert (code, said["camera front"]) == (0, (True, "320x240"))
+
+
+async def test_the_login_to_the_broker_is_tried(tmp_path):
+    async with house_broker(tmp_path) as house:
+        for password, expected in (
+            (PASSWORDS[GATEWAY], (True, "it lets us in")),
+            (UNSEEN, (False, "bad user name or password, or none (or its access rules do not allow this client)")),
+        ):
+            mqtt = f"{{host: 127.0.0.1, port: {house.address.port}, username: {GATEWAY}, password: {password}}}"
+            _, said = await asyncio.to_thread(check, tmp_path, f"mqtt: {mqtt}")
+            assert said == {f"broker {house.address}": expected}

@@ -12,7 +12,7 @@ import pytest
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.messages import State
-from tests.harness import Witness, broker_at, connected, gateway_ports, running_cluster
+from tests.harness import Witness, broker_at, connected, gateway_ports, running_cluster, until_said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -63,6 +63,8 @@ async def test_a_broker_of_the_house_has_what_people_want_and_says_the_will_of_a
             assert witness.stats["front"].counts.published == 5
             assert "edge-1" in witness.nodes
             assert not witness.plans
+            lost = await cluster.processes.start("lost", "edge", "--gateway", str(broker), "--name", "lost")
+            await until_said(lost, f"start this edge with --gateway {cluster.broker}")
             cluster.signal(cluster.gateway, signal.SIGKILL)
             await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
 

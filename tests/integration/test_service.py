@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.broker import own_broker
+from gateway.broker import cluster_listener, own_broker
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.systemd import units
@@ -39,6 +39,11 @@ async def running(manager, *arguments, program=(DEEPTHINGS,), **environment):
         await process.wait()
 
 
+def own_ports():
+    """Options for a gateway whose ports nobody uses."""
+    return "--cluster-port", str(free_port()), "--data-port", "0"
+
+
 async def stopped(manager, process):
     process.send_signal(signal.SIGTERM)
     await manager.until("STOPPING=1", 5)
@@ -54,8 +59,8 @@ def address(request, tmp_path):
 async def test_a_gateway_is_ready_when_it_is_connected_and_tells_that_it_lives(address):
     """Its Mosquitto, which speaks the same protocol, must not speak for it."""
     with service_manager(address) as manager:
-        async with running(manager, "gateway", "--port", str(free_port())) as process:
-            assert "connected to broker" in await manager.until("READY=1")
+        async with running(manager, "gateway", "--port", str(free_port()), *own_ports()) as process:
+            assert "STATUS=connected to its own broker" in await manager.until("READY=1")
             await manager.until("WATCHDOG=1", WATCHDOG_S)
             await manager.until("WATCHDOG=1", WATCHDOG_S)
             await stopped(manager, process)
@@ -68,7 +73,7 @@ async def test_who_has_no_gateway_yet_is_ready_all_the_same_and_says_so(tmp_path
         options = ("--gateway", f"{LOOPBACK}:{port}", "--name", "one", "--cache", str(tmp_path))
         async with running(manager, "edge", *options) as process:
             assert "not connected to broker" in await manager.until("READY=1")
-            async with own_broker(Address(LOOPBACK, port)):
+            async with own_broker(cluster_listener(Address(LOOPBACK, port))):
                 await manager.until("STATUS=connected to broker")
             await manager.until("STATUS=not connected to broker")
             await stopped(manager, process)
@@ -76,8 +81,8 @@ async def test_who_has_no_gateway_yet_is_ready_all_the_same_and_says_so(tmp_path
 
 async def test_a_gateway_whose_broker_is_down_at_boot_is_ready(tmp_path):
     with service_manager(str(tmp_path / "notify")) as manager:
-        async with running(manager, "gateway", "--broker", f"{LOOPBACK}:{free_port()}") as process:
-            assert "not connected to broker" in await manager.until("READY=1")
+        async with running(manager, "gateway", "--broker", f"{LOOPBACK}:{free_port()}", *own_ports()) as process:
+            assert "STATUS=connected to its own broker" in await manager.until("READY=1")
             await stopped(manager, process)
 
 

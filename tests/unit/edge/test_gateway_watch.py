@@ -31,6 +31,11 @@ def test_another_broker_than_the_gateways_is_said_with_the_right_one(host, cure)
     assert cure in said
 
 
+def test_on_one_device_loopback_is_the_way():
+    said = wrong_broker(Address("127.0.0.1", 1883), info("127.0.0.1", 7883))
+    assert said.endswith("start this edge with --gateway 127.0.0.1:7883")
+
+
 @pytest.mark.parametrize(
     ("silent_s", "shown"), [(10, "10 s"), (59.6, "60 s"), (300, "5 min"), (7000, "117 min"), (36_000, "10 h")]
 )

@@ -58,6 +58,19 @@ on        Home Assistant, 1 webhook
     )
 
 
+def test_a_camera_that_sends_all_is_told(check):
+    front = "{source: test://, fps: all, motion: {enabled: off}}"
+    text = f"cameras: {{front: {front}, back: {{source: test://, fps: 2}}}}"
+    _, out, _ = check(bad(text))
+    assert "  front  test to any edge; follows person; all frames; no motion gate\n" in out
+    assert "  back   test to any edge; follows person\n" in out
+    _, out, _ = check(bad(text), "--json")
+    told = json.loads(out)["summary"]["cameras"]
+    assert {name: (camera["fps"], camera["motion"]) for name, camera in told.items()} == {
+        "front": (None, False), "back": (2, True),
+    }  # fmt: skip
+
+
 def test_what_is_switched_off_is_told(check):
     text = """\
 mqtt: {port: 1884}

@@ -27,6 +27,15 @@ def test_a_camera_s_path_is_one_on_its_edge(reading, tmp_path):
     assert named_files(configuration, tmp_path) == []
 
 
+def test_certificates_for_the_broker_are_named(reading, tmp_path):
+    names = ("authority.pem", "own.key", "own.pem")
+    for name in names:
+        (tmp_path / name).write_text("")
+    tls = "{ca: authority.pem, certificate: own.pem, key: own.key}"
+    reading = reading(f"mqtt: {{host: broker.local, tls: {tls}}}")
+    assert [path.name for path in named_files(reading.configuration, tmp_path)] == list(names)
+
+
 class Tls(Section):
     ca: Path | None = None
     key: str = ""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from shared.errors import CutError
 from shared.ftp.costs import tile_costs
@@ -135,7 +135,11 @@ def test_costs_of_a_chain_are_those_of_counting_by_hand():
 def test_costs_from_a_row_and_a_column_are_those_of_all_tiles(case):
     network = describe(case.model, "random")
     grid = Grid(min(3, case.grid.rows), min(3, case.grid.columns))
-    for cost in cut_costs(network, grid)[-2:]:
+    try:
+        costs = cut_costs(network, grid)[-2:]
+    except CutError:  # the picture is used to the end
+        assume(False)
+    for cost in costs:
         stage = partition(network, cost.maps, grid, balanced=True)
         tiles = [sum(layer.macs for layer in tile) for tile in tile_costs(network, stage)]
         assert cost.tiled_macs == pytest.approx(sum(tiles), abs=len(tiles) * len(stage.layers))
