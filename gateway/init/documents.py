@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from camera_sources.redaction import redacted
-from camera_sources.schemes import FILE, scheme_of
+from camera_sources.schemes import is_path, scheme_of
 from shared.hosts import is_loopback
 from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 
@@ -127,11 +127,10 @@ def _cluster(listen: str) -> str:
 def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
     for number, (name, camera) in enumerate(configuration.cameras.items()):
         source = camera.source.get_secret_value()
-        scheme = scheme_of(source)
-        hidden = scheme != PATTERN and redacted(source) != source
+        hidden = scheme_of(source) != PATTERN and redacted(source) != source
         yield f"  {quoted(name)}:"
         yield f"    source: {secrets.tag(f'{name}_url', source) if hidden else _literal(source)}"
-        if scheme in {"", FILE}:
+        if is_path(source):
             yield "    # edge: shed  # the name of the edge on the device that has it"
         if not number:
             yield f"    # zones:  # read from the picture of 'deepthings camera shot {name}', see docs/zones.md"

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from camera_sources.schemes import is_path
 from shared.addresses import LOOPBACK
 from shared.hosts import is_loopback, is_wildcard
 
@@ -49,8 +50,18 @@ def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> 
         yield from ThisDevice(address).runs(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
         yield from ("If this device shall compute, too:", "")
         yield from device.runs(f"edge --gateway {here} --listen 0.0.0.0")
+        yield from _cameras_of_one_device(configuration)
     yield from ("How it is, and what to do about it:", "", f"  deepthings status --gateway {address}", "")
     yield _home_assistant(configuration, address)
+
+
+def _cameras_of_one_device(configuration: Configuration) -> Iterator[str]:
+    """Yield what to write for cameras that are paths, which the edge of one device alone can read."""
+    cameras = [name for name, camera in configuration.cameras.items() if is_path(camera.source.get_secret_value())]
+    if cameras:
+        named = f"Camera {cameras[0]} is" if len(cameras) == 1 else f"Cameras {', '.join(cameras)} are each"
+        yield f"{named} on one device only: in the file, write edge: NAME there, with the --name of that device's edge."
+        yield ""
 
 
 def _home_assistant(configuration: Configuration, address: str) -> str:

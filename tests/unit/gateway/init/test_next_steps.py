@@ -13,8 +13,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104
 DEVICE = ThisDevice("192.168.1.10", "deepthings", "/home/pi/deepthings/.venv/bin/deepthings")
 
 
-def steps(listen, mqtt=answers.OWN_BROKER, file="/home/pi/home.yaml"):
-    configuration = answers.configuration(mqtt, {"a": answers.camera("a", "test://")}, listen, ("person",))
+def steps(listen, mqtt=answers.OWN_BROKER, file="/home/pi/home.yaml", sources=("test://",)):
+    cameras = {name: answers.camera(name, source) for name, source in zip("abc", sources, strict=False)}
+    configuration = answers.configuration(mqtt, cameras, listen, ("person",))
     return list(next_steps(configuration, Path(file), DEVICE))
 
 
@@ -45,6 +46,18 @@ def test_one_device_alone_is_its_own_edge():
 
 def test_one_address_is_that_of_all():
     assert {line.split("--gateway ")[1].split()[0] for line in typed(steps("10.0.0.2"))[2:]} == {"10.0.0.2"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["test://", "/dev/video0"], "Camera b is on one device only: "),
+        (["/dev/video0", "a.mp4"], "Cameras a, b are each on one device only: "),
+    ],
+)
+def test_a_camera_of_one_device_needs_the_edge_there(sources, words):
+    assert [line for line in steps(EVERYWHERE, sources=sources) if line.startswith(words)]
+    assert not [line for line in steps("127.0.0.1", sources=sources) if "edge:" in line]
 
 
 @pytest.mark.parametrize("listen", [EVERYWHERE, "127.0.0.1", "10.0.0.2"])
