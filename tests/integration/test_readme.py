@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
+from gateway.configuration.reading import read
 from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
 from gateway.methods import Method
@@ -40,6 +41,7 @@ from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
 from tests.harness import broker_at
+from tests.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
@@ -117,7 +119,7 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    others = {"watch", "status", "service", "update", "backup", "restore"}
+    others = {"init", "watch", "status", "service", "update", "backup", "restore"}
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
@@ -238,6 +240,27 @@ def test_the_commands_without_a_cluster_work(document, workshop):
         for word in words:
             if word.endswith(".png"):
                 assert (workshop / word).stat().st_size > 10_000
+
+
+def test_a_first_configuration_is_made_as_the_documents_say(workshop):
+    """By questions where a line has no options; what is made is right."""
+    lines = [line for line in ALL if kind_of(line) == "init"]
+    assert lines[0] == "deepthings init"
+    for line in lines:
+        with at_terminal(*shlex.split(line)[1:], cwd=workshop) as person:
+            if "--no-input" not in line:
+                person.answer("an MQTT broker", "n")
+                person.answer("Name of a camera")
+                person.answer("Its address:", "camera_sources/footage/vtest-clip.mp4")
+                person.until("camera front_door: 768x576")
+                for question in ("Write its picture", "Another camera?", "are followed?", "Will other devices"):
+                    person.answer(question)
+            assert person.end() == 0, person.shown
+            assert "Written: " in person.shown
+    made = ["deepthings.yaml", "first.yaml"]
+    assert sorted(path.name for path in workshop.glob("*.yaml")) == made
+    for name in made:
+        assert list(read(workshop / name).right().cameras) in (["front_door"], ["street"])
 
 
 async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):
