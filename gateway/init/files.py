@@ -111,4 +111,5 @@ def this_device() -> ThisDevice:
         address=network_address() or socket.gethostname(),
         program="deepthings" if shutil.which("deepthings") else path,
         program_of_root="deepthings" if shutil.which("deepthings", path=PATH_OF_ROOT) else path,
+        program_elsewhere="deepthings" if clone() is None else "scripts/deepthings",
     )

@@ -22,17 +22,24 @@ OTHER_NAME = "attic"
 
 @dataclass(frozen=True, slots=True)
 class ThisDevice:
-    """The device of the gateway: its address for others, and how its people and its root call the console script."""
+    """The device of the gateway: its address for others, and how its people and its root call the console script.
+
+    `program_elsewhere` is how people call it on devices that have nothing but a copy of the same repository.
+    """
 
     address: str
     program: str = "deepthings"
     program_of_root: str = "deepthings"
+    program_elsewhere: str = "deepthings"
 
     def runs(self, role: str) -> Iterator[str]:
         """Yield a command, and the one that makes a service of it."""
-        yield f"  {self.program} {role}"
-        yield f"  sudo {self.program_of_root} service install {role}"
-        yield ""
+        yield from (f"  {self.program} {role}", f"  sudo {self.program_of_root} service install {role}", "")
+
+    def other_runs(self, role: str) -> Iterator[str]:
+        """Yield the same for another device."""
+        program = self.program_elsewhere
+        yield from (f"  {program} {role}", f"  sudo {program} service install {role}", "")
 
 
 def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> Iterator[str]:
@@ -47,11 +54,11 @@ def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> 
         yield from device.runs(f"edge --gateway {here}")
     else:
         yield from (f"On each other device, in the place of {OTHER_NAME} a name of its own:", "")
-        yield from ThisDevice(address).runs(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
+        yield from device.other_runs(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
         yield from ("If this device shall compute, too:", "")
         yield from device.runs(f"edge --gateway {here} --listen 0.0.0.0")
         yield from _cameras_of_one_device(configuration)
-    yield from ("How it is, and what to do about it:", "", f"  deepthings status --gateway {address}", "")
+    yield from ("How it is, and what to do about it:", "", f"  {device.program} status --gateway {address}", "")
     yield _home_assistant(configuration, address)
 
 

@@ -59,9 +59,10 @@ LOCAL = {
 
 
 def commands(document, language="sh"):
-    """The lines of a document's blocks, without comments."""
+    """The lines of a document's blocks, without comments; scripts/deepthings is deepthings, once it is set up."""
     blocks = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
-    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return [line.removeprefix("scripts/") if line.startswith("scripts/deepthings ") else line for line in lines]
 
 
 ALL = [line for document in DOCUMENTS for line in commands(document)]
@@ -357,6 +358,16 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["frames_captured"] == 5
+
+
+def test_a_link_to_the_script_of_all_commands_works_from_anywhere(tmp_path):
+    (tmp_path / "deepthings").symlink_to(ROOT / "scripts" / "deepthings")
+    done = subprocess.run(
+        [tmp_path / "deepthings", "detect", ROOT / "tests/photos/astronaut.jpg"],
+        capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "person" in done.stdout
 
 
 def test_the_scripts_of_the_documents_are_there_to_be_run():

@@ -10,7 +10,7 @@ from gateway.init.next_steps import ThisDevice, next_steps
 from shared.cli import cli
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104
-DEVICE = ThisDevice("192.168.1.10", "deepthings", "/home/pi/deepthings/.venv/bin/deepthings")
+DEVICE = ThisDevice("192.168.1.10", "deepthings", "/home/pi/deepthings/.venv/bin/deepthings", "scripts/deepthings")
 
 
 def steps(listen, mqtt=answers.OWN_BROKER, file="/home/pi/home.yaml", sources=("test://",)):
@@ -29,8 +29,8 @@ def test_other_devices_are_told_the_address_of_this_one():
     assert typed(steps(EVERYWHERE)) == [
         "deepthings gateway --config /home/pi/home.yaml",
         f"{root} gateway --config /home/pi/home.yaml",
-        f"deepthings {edge}",
-        f"sudo deepthings service install {edge}",
+        f"scripts/deepthings {edge}",
+        f"sudo scripts/deepthings service install {edge}",
         "deepthings edge --gateway 127.0.0.1 --listen 0.0.0.0",
         f"{root} edge --gateway 127.0.0.1 --listen 0.0.0.0",
         "deepthings status --gateway 192.168.1.10",
