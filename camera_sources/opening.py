@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from camera_sources.picture_folder import PictureFolder
 from camera_sources.redaction import redacted
-from camera_sources.schemes import DEVICES, FILE, OURS, known_here, scheme_of, third_parties
+from camera_sources.schemes import DEVICES, OURS, is_path, known_here, scheme_of, third_parties
 from camera_sources.settings import CameraSettings
 from camera_sources.video_file import VideoFile
 from shared.errors import ConfigurationError, SourceError
@@ -46,10 +46,9 @@ def open_source(source: str | CameraSettings) -> Source:
 def path_of(source: str) -> Path | None:
     """Return the device, file or folder that a source is; None for one that is not of this machine alone."""
     url = source.strip()
-    scheme = scheme_of(url)
-    if scheme and scheme != FILE:
+    if not is_path(url):
         return None
-    return Path(unquote(urlparse(url).path)) if scheme else Path(url)
+    return Path(unquote(urlparse(url).path)) if scheme_of(url) else Path(url)
 
 
 def missing_path(source: str) -> Path | None:

@@ -40,6 +40,11 @@ def scheme_of(url: str) -> str:
     return match[1].lower() if match else ""
 
 
+def is_path(url: str) -> bool:
+    """Return whether a source is a device, a file or a folder, of one machine alone."""
+    return scheme_of(url) in {"", FILE}
+
+
 def third_parties() -> dict[str, EntryPoint]:
     """Return what others have installed here, by scheme in lower case."""
     return {entry.name.lower(): entry for entry in entry_points(group=GROUP) if entry.name.lower() not in OURS}

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from camera_sources.settings import CameraSettings
+    from gateway.configuration.mqtt import Mqtt
     from gateway.configuration.root import Configuration
+    from shared.letterbox import Pixels
 
 BROKER_S = 5.0
 """A broker that has not let us in by then is not usable."""
@@ -46,7 +48,7 @@ class Trial:
 def try_connections(configuration: Configuration) -> list[Trial]:
     """Return what became of the broker and of every camera that is enabled, within a bounded time."""
     cameras = {name: camera.settings for name, camera in configuration.cameras.items() if camera.enabled}
-    trials = [asyncio.run(_try_broker(configuration))]
+    trials = [try_broker(configuration.mqtt)]
     # Options of FFmpeg hold for a process: cameras of different transports are opened one kind after the other.
     for transport in ("auto", "tcp", "udp"):
         same = [name for name, settings in cameras.items() if settings.transport == transport]
@@ -55,8 +57,19 @@ def try_connections(configuration: Configuration) -> list[Trial]:
     return trials
 
 
-async def _try_broker(configuration: Configuration) -> Trial:
-    mqtt = configuration.mqtt
+def try_broker(mqtt: Mqtt) -> Trial:
+    """Return whether a broker lets us in and has us hear, within a bounded time."""
+    return asyncio.run(_try_broker(mqtt))
+
+
+def try_camera(name: str, settings: CameraSettings) -> tuple[Trial, Pixels | None]:
+    """Return what became of one camera, within a bounded time, and its picture where there is one."""
+    elsewhere = _elsewhere(settings)
+    found = None if elsewhere else first_pictures({name: settings})[name]
+    return _camera_trial(name, found, elsewhere), None if isinstance(found, DeepThingsError) else found
+
+
+async def _try_broker(mqtt: Mqtt) -> Trial:
     if mqtt.host is None:
         return Trial("broker", None, "the gateway starts one of its own")
     broker = Address(mqtt.host, mqtt.port)
@@ -76,13 +89,16 @@ def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[Trial]:
     here = {name: settings for name, settings in cameras.items() if name not in elsewhere}
     pictures = first_pictures(here)
     for name in cameras:
-        what, found = f"camera {name}", pictures.get(name)
-        if found is None:
-            yield Trial(what, None, elsewhere[name])
-        elif isinstance(found, DeepThingsError):
-            yield Trial(what, False, str(found))
-        else:
-            yield Trial(what, True, f"{found.shape[1]}x{found.shape[0]}")
+        yield _camera_trial(name, pictures.get(name), elsewhere.get(name, ""))
+
+
+def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: str) -> Trial:
+    what = f"camera {name}"
+    if found is None:
+        return Trial(what, None, elsewhere)
+    if isinstance(found, DeepThingsError):
+        return Trial(what, False, str(found))
+    return Trial(what, True, f"{found.shape[1]}x{found.shape[0]}")
 
 
 def _elsewhere(settings: CameraSettings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 FRAMES_UNDER_WAY = 30
 """Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
+
+FAREWELL_S = 4.0
+"""A gateway that stops does not wait longer for a broker that is slow."""
 
 AGAIN_S = 0.5
 """How long to wait before a message is tried again that the broker did not take."""
@@ -112,8 +116,10 @@ class HouseBroker:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     async def _on_end(self) -> None:
-        await self._farewell()
-        await self._flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self._farewell()
+                await self._flush()
 
     async def _flush(self) -> None:
         """Publish what waits. Raises BrokerError."""

@@ -65,6 +65,15 @@ def advertised(listen: Address, broker: Address) -> Address:
     return Address("" if is_loopback(host) else host, listen.port)
 
 
+FAR_AWAY = Address("192.0.2.1", 9)
+"""An address that nobody has (RFC 5737): the way to it begins in the network of the home."""
+
+
+def network_address() -> str:
+    """Return this machine's address on its network; empty when it has none."""
+    return own_address(FAR_AWAY)
+
+
 def own_address(broker: Address) -> str:
     """Return this machine's address on the way to the broker; empty when there is no way."""
     try:

@@ -61,6 +61,7 @@ class BrokerClient(aiomqtt.Client):
         )
         self.pending_calls_threshold = PENDING_CALLS_CAP
         self._refused: dict[int, ReasonCode] = {}
+        self._given_up = False
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[None]:
@@ -68,6 +69,7 @@ class BrokerClient(aiomqtt.Client):
         try:
             await self.__aenter__()
         except BaseException as error:
+            self._given_up = True
             self._client.disconnect()  # a broker that hangs would find half a client, and tell its will
             if self._tls is not None:
                 self._tls.abandon()
@@ -118,10 +120,12 @@ class BrokerClient(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
+        if self._given_up:
+            return  # nobody waits any more
         if not self._connected.done():  # aiomqtt would wait for an answer that cannot come any more
             self._connected.set_exception(BrokerError(ENDED_UNANSWERED if self._tls is None else ENDED_UNANSWERED_TLS))
-            return
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        else:
+            super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(
         self,

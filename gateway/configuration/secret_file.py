@@ -14,7 +14,7 @@ from gateway.configuration.wording import did_you_mean
 from gateway.configuration.yaml_nodes import UnreadableError, compose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 NAME = "secrets.yaml"
 
@@ -42,6 +42,13 @@ class Secrets:
         """Return what reads the values, by the tag in the configuration."""
         return {"!secret": self.value, FILE_TAG: self.file_value}
 
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Return all secrets of secrets.yaml by their names; what is wrong in it is in `mistakes` then."""
+        if self._values is None:
+            self._values = self._read()
+        return self._values
+
     def file_value(self, name: str) -> str:
         """Return a file's text without its last line's end, as Docker hands secrets over. Raises ValueError."""
         path = file_named(name, self.folder)
@@ -54,13 +61,12 @@ class Secrets:
 
     def value(self, name: str) -> str:
         """A secret, as it is written there. Raises ValueError, without the name: it may be a secret by mistake."""
-        if self._values is None:
-            self._values = self._read()
-        if name not in self._values:
+        values = self.values
+        if name not in values:
             if not self.path.exists():
                 raise ValueError(f"there is no {self.path}; write it there, as name: value")
-            raise ValueError(f"{NAME} has no such name; {_instead(name, list(self._values))}")
-        return self._values[name]
+            raise ValueError(f"{NAME} has no such name; {_instead(name, list(values))}")
+        return values[name]
 
     def _read(self) -> dict[str, str]:
         try:

@@ -26,6 +26,7 @@ COMMANDS = {
         "gateway",
         "Watch a cluster on this machine detect pedestrians in real footage.",
     ),
+    "init": ("gateway.commands.init", "gateway", "Begin: write a configuration from your answers, and try it."),
     "gateway": ("gateway.commands.serve", "gateway", "Run the gateway: broker, plan, merge, detections."),
     "check-config": (
         "gateway.commands.check_config",

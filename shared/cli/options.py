@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Parsed(click.ParamType[object]):
+Value = TypeVar("Value")
+
+
+class Parsed(click.ParamType[Value]):
     """A value read by a function that raises ConfigurationError."""
 
-    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
         self.name = name
         self._parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:  # noqa: ANN401
         if not isinstance(value, str):
-            return value
+            return cast("Value", value)
         try:
             return self._parse(value)
         except ConfigurationError as error:

@@ -12,10 +12,11 @@ import pytest
 
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
+from shared.broker_login import Login, Tls
 from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
-from tests.house_broker import GATEWAY, house_broker
+from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
 
 ASTRONAUT = Path(__file__).parents[1] / "photos/astronaut.jpg"
 
@@ -31,14 +32,17 @@ def python():
 
 
 async def test_somebody_who_walks_through_the_footage_turns_up_in_home_assistant(python, tmp_path):
-    """At a broker with users and rules, as Home Assistant's own is."""
+    """At a broker with users and rules, as Home Assistant's own is; the gateway's connection is encrypted."""
+    made = Certificates(tmp_path)
+    login = Login(GATEWAY, PASSWORDS[GATEWAY], Tls(made.authority()))
+    made.signed("server", "IP:127.0.0.1")
     async with contextlib.AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(house_broker(tmp_path))
+        broker = await stack.enter_async_context(house_broker(tmp_path, server=False))
         assistant = await stack.enter_async_context(running_home_assistant(python, tmp_path / "home-assistant"))
         await assistant.set_up_mqtt(broker.address, broker.login())
         said = {
             "home_assistant": {"per_entity": assistant.version < (2024, 11)},
-            "mqtt": mqtt_of(broker.address, broker.login(GATEWAY)),
+            "mqtt": mqtt_of(broker.encrypted["server"], login),
         }
         (tmp_path / "gateway").mkdir()
         surroundings = home(tmp_path / "gateway", "pi-1", "pi-2", broker=broker.address, login=broker.login(), **said)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import shutil
+import signal
 
 import aiomqtt
 import pytest
@@ -104,3 +107,17 @@ async def test_a_topic_that_the_rules_do_not_allow_is_refused_and_others_go_on(b
             await client.send("garden/state", b"{}", 1, retain=True)
         assert "not authorised" in broker_reason(refused.value)
         await client.send(TOPIC, b"{}", 1, retain=True)
+
+
+async def test_a_broker_that_hangs_is_left_without_a_trace(broker, caplog):
+    broker.signal(signal.SIGSTOP)
+    for wait_s, error in ((0.3, aiomqtt.MqttError), (10, TimeoutError)):
+        client = BrokerClient(broker.address, "one", login=broker.login(GATEWAY))
+        client.timeout = wait_s
+        with pytest.raises(error):
+            async with asyncio.timeout(1), client.connection():
+                pass
+        del client
+        gc.collect()  # asyncio complains of a future when it goes
+        await asyncio.sleep(0)
+    assert not [record for record in caplog.records if record.name == "asyncio"]

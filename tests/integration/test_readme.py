@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.catalogue import DEFAULT_MODEL, MODELS
+from gateway.configuration.reading import read
 from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
 from gateway.methods import Method
@@ -40,6 +41,7 @@ from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
 from tests.harness import broker_at
+from tests.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "mosquitto" / "README.md"]
@@ -57,9 +59,10 @@ LOCAL = {
 
 
 def commands(document, language="sh"):
-    """The lines of a document's blocks, without comments."""
+    """The lines of a document's blocks, without comments; scripts/deepthings is deepthings, once it is set up."""
     blocks = re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
-    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return [line.removeprefix("scripts/") if line.startswith("scripts/deepthings ") else line for line in lines]
 
 
 ALL = [line for document in DOCUMENTS for line in commands(document)]
@@ -117,13 +120,14 @@ def kind_of(line):
         return "systemd"
     if first == "deepthings" and f"{second} {third}" in LOCAL:
         return f"{second} {third}"
-    others = {"watch", "status", "service", "update", "backup", "restore"}
+    others = {"init", "watch", "status", "service", "update", "backup", "restore"}
     if first == "deepthings" and second in {*SERVICES, *LOCAL, *others}:
         return second
     if second == "benchmarks/engine.py":
         return "benchmark"
     known = {
         "scripts/build",
+        "scripts/deepthings",
         "scripts/demo",
         "scripts/test",
         "scripts/bench",
@@ -239,6 +243,27 @@ def test_the_commands_without_a_cluster_work(document, workshop):
                 assert (workshop / word).stat().st_size > 10_000
 
 
+def test_a_first_configuration_is_made_as_the_documents_say(workshop):
+    """By questions where a line has no options; what is made is right."""
+    lines = [line for line in ALL if kind_of(line) == "init"]
+    assert lines[0] == "deepthings init"
+    for line in lines:
+        with at_terminal(*shlex.split(line)[1:], cwd=workshop) as person:
+            if "--no-input" not in line:
+                person.answer("an MQTT broker", "n")
+                person.answer("Name of a camera")
+                person.answer("Its address:", "camera_sources/footage/vtest-clip.mp4")
+                person.until("camera front_door: 768x576")
+                for question in ("Write its picture", "Another camera?", "are followed?", "Will other devices"):
+                    person.answer(question)
+            assert person.end() == 0, person.shown
+            assert "Written: " in person.shown
+    made = ["deepthings.yaml", "first.yaml"]
+    assert sorted(path.name for path in workshop.glob("*.yaml")) == made
+    for name in made:
+        assert list(read(workshop / name).right().cameras) in (["front_door"], ["street"])
+
+
 async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):
     documents = [ROOT / "docs" / name for name in ("models.md", "methods.md")]
     lines = [line for document in documents for line in commands(document) if kind_of(line) == "gateway"]
@@ -335,8 +360,19 @@ def test_the_demo_script_works_from_anywhere(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1])["frames_captured"] == 5
 
 
+def test_a_link_to_the_script_of_all_commands_works_from_anywhere(tmp_path):
+    (tmp_path / "deepthings").symlink_to(ROOT / "scripts" / "deepthings")
+    done = subprocess.run(
+        [tmp_path / "deepthings", "detect", ROOT / "tests/photos/astronaut.jpg"],
+        capture_output=True, text=True, timeout=110, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "person" in done.stdout
+
+
 def test_the_scripts_of_the_documents_are_there_to_be_run():
     for name in (
+        "scripts/deepthings",
         "scripts/demo",
         "scripts/test",
         "scripts/bench",

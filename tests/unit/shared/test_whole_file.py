@@ -66,3 +66,10 @@ def test_a_file_in_the_place_of_its_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_whole(tmp_path / "file" / "kept", b"x")
+
+
+def test_it_is_for_its_owner_alone_unless_said_otherwise(tmp_path):
+    for options, mode in (({}, 0o600), ({"mode": 0o644}, 0o644)):
+        write_whole(tmp_path / "kept", b"x", owner=(os.geteuid(), os.getegid()), **options)
+        status = (tmp_path / "kept").stat()
+        assert (status.st_mode & 0o777, status.st_uid) == (mode, os.geteuid())

@@ -1,0 +1,128 @@
+"""`deepthings init`: a first configuration, by questions or by options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.annotation import write_picture
+from gateway.catalogue import DEFAULT_MODEL, open_model
+from gateway.connect_check import try_connections
+from gateway.init import answers
+from gateway.init.documents import documents
+from gateway.init.files import require_possible, schema, secrets_beside, this_device, write
+from gateway.init.given import Given, given_broker, given_cameras, given_labels
+from gateway.init.next_steps import next_steps
+from gateway.init.questions import Interview, ask_file
+from gateway.shot import draw_shot
+from shared.cli.options import Parsed, warn_of_open_door
+from shared.errors import ConfigurationError, DeepThingsError, SourceError
+from shared.signals import end_at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gateway.configuration.root import Configuration
+    from shared.letterbox import Pixels
+
+DEFAULT_FILE = "deepthings.yaml"
+
+NO_TERMINAL = "this is no terminal, so nothing is asked, as with --no-input"
+
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.option("--no-input", is_flag=True, help="Ask nothing: what no option says has its default, or is missing.")
+@click.option("--broker", metavar="HOST[:PORT]", help="The MQTT broker of the house.")
+@click.option("--no-broker", is_flag=True, help="The house has none: the gateway's own is for everybody.")
+@click.option("--username", help="The gateway's user name at the broker.")
+@click.option("--password-file", type=EXISTING_FILE, help="A file with its password alone.")
+@click.option("--tls", is_flag=True, help="The connection with the broker is encrypted.")
+@click.option("--ca", type=EXISTING_FILE, help="The CA of the broker's certificate.  [default: those that are trusted]")
+@click.option(
+    "--camera", "cameras", type=Parsed("NAME=ADDRESS", answers.named_camera), multiple=True,
+    help="A camera; several times for several.",
+)  # fmt: skip
+@click.option("--track", metavar="LABELS", multiple=True, help="What is followed, with commas.  [default: person]")
+@click.option(
+    "--listen", metavar="HOST", type=Parsed("HOST", answers.host),
+    help="Address to listen on; 0.0.0.0 when other devices compute, too.  [default: 127.0.0.1]",
+)  # fmt: skip
+@click.option("--no-try", is_flag=True, help="Try neither the broker nor the cameras.")
+@click.option("--force", is_flag=True, help="Replace FILE.")
+def command(
+    file: Path, *, no_input: bool, broker: str | None, no_broker: bool, username: str | None,
+    password_file: Path | None, tls: bool, ca: Path | None, cameras: Sequence[tuple[str, str]], track: Sequence[str],
+    listen: str | None, no_try: bool, force: bool,
+) -> None:  # fmt: skip
+    """Write a first configuration: ask for the broker of your house and for a camera, try them, say what to type next.
+
+    Passwords go into secrets.yaml beside FILE. Options answer questions; with --no-input all of them. Exit code 1 when
+    the broker or a camera cannot be had, and nothing was written.
+    """
+    known = open_model(DEFAULT_MODEL).spec.labels
+    given = Given(
+        mqtt=given_broker(broker, username, password_file, none=no_broker, encrypted=tls, ca=ca),
+        cameras=given_cameras(cameras),
+        track=given_labels(track, known),
+        listen=listen,
+    )
+    asks = not no_input and sys.stdin.isatty() and sys.stdout.isatty()
+    pictures: dict[Path, Pixels] = {}
+    try:
+        if asks:
+            file = ask_file(file, replaces=force)
+        require_possible(file, replaces=force)
+        there = secrets_beside(file)
+        device = this_device()
+        if asks:
+            interview = Interview(file, tries=not no_try)
+            configuration = interview.configuration(given, device.address, known)
+            pictures = interview.pictures
+        else:
+            configuration = _without_questions(given, tries=not no_try, hint="" if no_input else NO_TERMINAL)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nNothing was written.", err=True)
+        raise
+    require_possible(file, replaces=force)  # once more: answers take their time
+    written = write(file, documents(configuration, file.name, there, schema()))
+    written += _write_pictures(pictures)
+    click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
+    warn_of_open_door(configuration.cluster.listen)
+    print("", *next_steps(configuration, file.absolute(), device), sep="\n")
+    if not no_try:  # what hangs in a driver must not be waited for
+        sys.stdout.flush()
+        end_at_once(0)
+
+
+def _without_questions(given: Given, *, tries: bool, hint: str) -> Configuration:
+    """Return the configuration that options make, tried unless they say otherwise. Raises ConfigurationError."""
+    try:
+        configuration = given.configuration()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; {hint}" if hint else str(error)) from None
+    trials = try_connections(configuration) if tries else []
+    for trial in trials:
+        click.echo(trial)
+    if any(trial.ok is False for trial in trials):
+        click.echo("Error: nothing was written; correct what failed, or write it all the same with --no-try", err=True)
+        sys.stdout.flush()
+        end_at_once(DeepThingsError.exit_code)
+    return configuration
+
+
+def _write_pictures(pictures: Mapping[Path, Pixels]) -> list[Path]:
+    """Write pictures with a grid of tenths. Return those that could be written; without them all works as well."""
+    written = []
+    for path, picture in pictures.items():
+        try:
+            write_picture(path, draw_shot(picture, ()))
+            written.append(path)
+        except SourceError as error:
+            click.echo(f"Warning: {error}", err=True)
+    return written

@@ -1,0 +1,125 @@
+"""What somebody answers who sets up a gateway, checked, as sections of the configuration.
+
+Errors never quote an answer that may have a password in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from gateway.configuration.cameras import Camera
+from gateway.configuration.mqtt import Mqtt
+from gateway.configuration.names import distinct, host_of, label_of, name_of
+from gateway.configuration.objects import Objects
+from gateway.configuration.root import Cluster, Configuration
+from gateway.configuration.wording import did_you_mean, shown
+from shared.addresses import Address
+from shared.cli.role_arguments import anywhere
+from shared.errors import ConfigurationError
+from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+OWN_BROKER = Mqtt()
+"""The house has no broker: the gateway's own is for everybody."""
+
+USUAL_LABELS = Objects().track
+
+Part = TypeVar("Part", bound=Section)
+
+
+def broker(
+    host: str, port: int, *, encrypted: bool = False, ca: Path | None = None, username: str = "", password: str = ""
+) -> Mqtt:
+    """Return a broker of the house with the login there. Raises ConfigurationError."""
+    _require_printable(username, "username of the broker")
+    _require_printable(password, "password of the broker")
+    tls = ({"ca": ca.absolute()} if ca else True) if encrypted or ca else None
+    told = {"host": host, "port": port, "username": username or None, "password": password or None, "tls": tls}
+    return _section(Mqtt, "broker", told)
+
+
+def broker_address(text: str, *, encrypted: bool) -> Address:
+    """Return HOST or HOST:PORT as an address. Raises ConfigurationError."""
+    address = Address.parse(text, PUBLIC_TLS_PORT if encrypted else PUBLIC_PORT)
+    return Address(host(address.host), address.port)
+
+
+def host(text: str) -> str:
+    """Return the name or address of a device. Raises ConfigurationError."""
+    return _right(host_of, text.strip(), "host")
+
+
+def camera(name: str, source: str) -> Camera:
+    """Return a camera of which only the address is known; a path becomes absolute. Raises ConfigurationError."""
+    _require_printable(source, f"address of camera {name}")
+    return _section(Camera, f"camera {name}", {"source": anywhere(source.strip(), is_path=False)})
+
+
+def camera_name(text: str, taken: Iterable[str] = ()) -> str:
+    """Return the name of a camera that is not `taken`. Raises ConfigurationError."""
+    name = _right(name_of, text.strip(), "name of a camera")
+    if name in taken:
+        raise ConfigurationError(f"there is a camera {name} already; write another name")
+    return name
+
+
+def named_camera(text: str) -> tuple[str, str]:
+    """Return name and address of NAME=ADDRESS. Raises ConfigurationError."""
+    name, equals, source = text.partition("=")
+    if not equals or not source.strip():
+        raise ConfigurationError("no name and address; write for example front_door=rtsp://192.168.1.20/stream2")
+    return camera_name(name), source
+
+
+def labels(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels of a list with commas, all of which must be `known`. Raises ConfigurationError."""
+    wanted = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not wanted:
+        raise ConfigurationError("no label; write for example person, car")
+    for label in wanted:
+        _right(label_of, label, f"label {shown(label)}")
+        if label not in known:
+            raise ConfigurationError(f"the model has no label {shown(label)}; {did_you_mean(label, known)}")
+    return _right(distinct, wanted, "labels")
+
+
+def configuration(mqtt: Mqtt, cameras: Mapping[str, Camera], listen: str, track: Sequence[str]) -> Configuration:
+    """Return the configuration that these answers make."""
+    return Configuration(
+        mqtt=mqtt, cameras=dict(cameras), cluster=Cluster(listen=listen), objects=Objects(track=tuple(track))
+    )
+
+
+def _section(kind: type[Part], what: str, told: Mapping[str, object]) -> Part:
+    """Return a section of the configuration. Raises ConfigurationError without the values."""
+    try:
+        return kind.model_validate(told)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        why = first.get("ctx", {}).get("error", first["msg"])
+        raise ConfigurationError(f"{what}: {where + ': ' if where else ''}{why}") from None
+
+
+Value = TypeVar("Value")
+
+
+def _right(check: Callable[[Any], Value], value: object, what: str) -> Value:
+    """Return what a check of the configuration makes of a value. Raises ConfigurationError."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{what}: {error}") from None
+
+
+def _require_printable(text: str, what: str) -> None:
+    if not text.isprintable():
+        raise ConfigurationError(
+            f"{what}: invalid, as it has characters that cannot be printed; write one line of text"
+        )

@@ -1,0 +1,141 @@
+"""The texts of a first deepthings.yaml and of the secrets that it needs. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import TYPE_CHECKING
+
+from camera_sources.redaction import redacted
+from camera_sources.schemes import is_path, scheme_of
+from shared.hosts import is_loopback
+from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from gateway.configuration.mqtt import Mqtt
+    from gateway.configuration.root import Configuration
+
+SCHEMA = "deepthings.schema.json"
+
+PATTERN = "test"
+"""The scheme of a moving pattern, whose address has no secrets in it."""
+
+_PLAIN = re.compile(r"[A-Za-z/][\w./-]*(?::[\w./-]+)*|\d+(?:\.\d+){3}", re.ASCII)
+"""Scalars that need no quotes: words, addresses, paths."""
+
+_WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
+"""Those that some readers of YAML take for other than text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The text of the configuration, and the secrets by name that must be in secrets.yaml beside it."""
+
+    configuration: str
+    secrets: Mapping[str, str] = field(repr=False)
+
+
+def documents(
+    configuration: Configuration, name: str, there: Mapping[str, str], schema: Path | None = None
+) -> Documents:
+    """Return what is to be written for what was answered, as a file of that `name`.
+
+    Of the secrets that are `there` already none is changed; one that has the value that is needed is used. `schema` is
+    where the JSON Schema is on this machine.
+    """
+    secrets = _Secrets(there)
+    sections = [
+        _head(name, schema),
+        _mqtt(configuration.mqtt, secrets),
+        _cluster(configuration.cluster.listen),
+        f"objects:\n  track: [{', '.join(map(quoted, configuration.objects.track))}]",
+        "\n".join(["cameras:", *_cameras(configuration, secrets)]),
+    ]
+    return Documents("\n\n".join(sections) + "\n", secrets.added)
+
+
+def with_secrets(text: str, added: Mapping[str, str]) -> str:
+    """Return the text of a secrets.yaml with more secrets at its end."""
+    head = text or "# Secrets of the configuration beside this file; nobody else should read them.\n"
+    end = "" if head.endswith("\n") else "\n"
+    return head + end + "".join(f"{name}: {quoted(value)}\n" for name, value in added.items())
+
+
+def quoted(text: str) -> str:
+    """Return printable text as a scalar of YAML, in quotes where it needs them."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+class _Secrets:
+    """Names for secrets, of those that there are and of those that become more."""
+
+    def __init__(self, there: Mapping[str, str]) -> None:
+        self._there = there
+        self.added: dict[str, str] = {}
+
+    def tag(self, wanted: str, value: str) -> str:
+        """Return what stands for a value in the configuration; its name is the one that is wanted, or like it."""
+        for name in chain([wanted], (f"{wanted}_{number}" for number in count(2))):
+            known = self._there.get(name, self.added.get(name))
+            if known in {None, value}:
+                if known is None:
+                    self.added[name] = value
+                return f"!secret {name}"
+        raise AssertionError("numbers do not end")
+
+
+def _head(name: str, schema: Path | None) -> str:
+    lines = [
+        f"# yaml-language-server: $schema={schema or SCHEMA}",
+        "# Written by 'deepthings init'; docs/configuration.md has every key. After a change:",
+        f"#     deepthings check-config {name}",
+    ]
+    if schema is None:
+        lines.append(f"# For editors that complete keys: deepthings check-config --schema > {SCHEMA}")
+    return "\n".join(lines)
+
+
+def _mqtt(mqtt: Mqtt, secrets: _Secrets) -> str:
+    if mqtt.host is None:
+        return (
+            f"# Without a broker of the house, under mqtt:, the gateway's own is for everybody, at port {PUBLIC_PORT}."
+        )
+    lines = ["mqtt:", f"  host: {quoted(mqtt.host)}"]
+    if mqtt.port != (PUBLIC_TLS_PORT if mqtt.tls else PUBLIC_PORT):
+        lines.append(f"  port: {mqtt.port}")
+    if mqtt.username is not None:
+        lines.append(f"  username: {_literal(mqtt.username)}")
+    if mqtt.password is not None:
+        tag = secrets.tag("mqtt_password", mqtt.password.get_secret_value())
+        lines.append(f"  password: {tag}  # in secrets.yaml, beside this file")
+    if mqtt.tls is not None:
+        lines.append(f"  tls: {{ca: {_literal(str(mqtt.tls.ca))}}}" if mqtt.tls.ca else "  tls: true")
+    return "\n".join(lines)
+
+
+def _cluster(listen: str) -> str:
+    about = "other devices cannot reach it" if is_loopback(listen) else "other devices reach the gateway"
+    return f"cluster:\n  listen: {quoted(listen)}  # {about}"
+
+
+def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
+    for number, (name, camera) in enumerate(configuration.cameras.items()):
+        source = camera.source.get_secret_value()
+        hidden = scheme_of(source) != PATTERN and redacted(source) != source
+        yield f"  {quoted(name)}:"
+        yield f"    source: {secrets.tag(f'{name}_url', source) if hidden else _literal(source)}"
+        if is_path(source):
+            yield "    # edge: shed  # the name of the edge on the device that has it"
+        if not number:
+            yield f"    # zones:  # read from the picture of 'deepthings camera shot {name}', see docs/zones.md"
+
+
+def _literal(text: str) -> str:
+    """Return a scalar in which a dollar is nothing but a dollar."""
+    return quoted(text.replace("$", "$$"))

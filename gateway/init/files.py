@@ -1,0 +1,115 @@
+"""The files that are written: where they may be, what is there already, and writing both or none."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import sysconfig
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.backup.service import owner_of
+from gateway.configuration.secret_file import NAME, Secrets, read_bounded
+from gateway.init.documents import SCHEMA, with_secrets
+from gateway.init.next_steps import ThisDevice
+from shared.addresses import network_address
+from shared.errors import ConfigurationError
+from shared.installation import clone
+from shared.systemd.units import installed_gateway
+from shared.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.init.documents import Documents
+
+ENDINGS = (".yaml", ".yml")
+
+PATH_OF_ROOT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where sudo looks for programs on Debian."""
+
+
+def require_possible(file: Path, *, replaces: bool) -> None:
+    """Raise ConfigurationError for a file that cannot be a configuration, or must not be written."""
+    if file.suffix not in ENDINGS or file.name == NAME or not str(file).isprintable():
+        raise ConfigurationError(f"{file}: invalid name of a configuration; end it in .yaml, for example home.yaml")
+    if file.is_dir():
+        raise ConfigurationError(f"{file} is a folder; write the name of a file")
+    if os.path.lexists(file) and not replaces:
+        raise ConfigurationError(
+            f"{file} is there already; write another name, for example {free_name(file)}, or --force to replace it"
+        )
+    folder = next(each for each in file.absolute().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{file}: you cannot write into {folder}; write another path")
+
+
+def free_name(file: Path) -> Path:
+    """Return a name like it that nothing has."""
+    names = (file.with_stem(f"{file.stem}-{number}") for number in count(2))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def secrets_beside(file: Path) -> Mapping[str, str]:
+    """Return the secrets that there are beside a configuration. Raises ConfigurationError where they are unreadable."""
+    secrets = Secrets(file.parent)
+    values = secrets.values
+    if secrets.mistakes:
+        raise ConfigurationError("\n".join(map(str, secrets.mistakes)))
+    return values
+
+
+def write(file: Path, documents: Documents) -> list[Path]:
+    """Write the configuration, and what is new into the secrets beside it: both or none. Return what was written.
+
+    Raises ConfigurationError and OSError.
+    """
+    owner = owner_of(installed_gateway(), file.absolute().parent)
+    secrets = file.parent / NAME
+    before = read_bounded(secrets) if secrets.exists() else None
+    if not documents.secrets:
+        write_whole(file, documents.configuration.encode(), mode=0o644, owner=owner)
+        return [file]
+    try:
+        content = with_secrets((before or b"").decode("utf-8-sig"), documents.secrets)
+        write_whole(secrets, content.encode(), owner=owner)
+        _require_names(file, documents.secrets)
+        write_whole(file, documents.configuration.encode(), mode=0o644, owner=owner)
+    except BaseException:
+        if before is None:
+            secrets.unlink(missing_ok=True)
+        else:
+            write_whole(secrets, before, owner=owner)
+        raise
+    return [file, secrets]
+
+
+def _require_names(file: Path, wanted: Mapping[str, str]) -> None:
+    """Raise ConfigurationError where what was added to a file of somebody's own style cannot be read."""
+    secrets = Secrets(file.parent)
+    if not wanted.items() <= secrets.values.items() or secrets.mistakes:
+        raise ConfigurationError(f"{secrets.path}: nothing can be added at its end; write each secret as name: value")
+
+
+def schema() -> Path | None:
+    """Return where the JSON Schema of the configuration is on this machine."""
+    repository = clone()
+    path = repository / "docs" / SCHEMA if repository else None
+    return path if path is not None and path.exists() and str(path).isprintable() else None
+
+
+def this_device() -> ThisDevice:
+    """Return what others, and who types commands here, need to know of this device.
+
+    The console script is called by its path where its name is not enough, as in sudo after an installation in a home.
+    """
+    path = shlex.quote(str(Path(sysconfig.get_path("scripts")) / "deepthings"))
+    return ThisDevice(
+        address=network_address() or socket.gethostname(),
+        program="deepthings" if shutil.which("deepthings") else path,
+        program_of_root="deepthings" if shutil.which("deepthings", path=PATH_OF_ROOT) else path,
+        program_elsewhere="deepthings" if clone() is None else "scripts/deepthings",
+    )
