@@ -10,7 +10,7 @@ import socket
 from shared.addresses import LOOPBACK, Address
 from shared.frames import Outcome
 from shared.messages import State
-from tests.harness import running_cluster
+from tests.harness import running_cluster, until_listening
 
 RATE = ("--loop", "--fps", "10")
 
@@ -128,8 +128,13 @@ async def test_a_gateway_that_is_killed_as_soon_as_a_frame_is_seen_leaves_a_true
         for _ in range(2):
             await until_so_many(witness, 5)
             cluster.signal(cluster.gateway, signal.SIGKILL)
+            for edge in cluster.edges.values():
+                cluster.signal(edge, signal.SIGSTOP)  # its broker is gone, too: who listens must be back first
             await cluster.gateway.process.wait()
-            await cluster.start_gateway()
+            await until_listening(cluster.broker, await cluster.start_gateway())
+            await asyncio.wait_for(witness.bus.connected.wait(), 30)
+            for edge in cluster.edges.values():
+                cluster.signal(edge, signal.SIGCONT)
         await until_so_many(witness, 5)
         cluster.signal(camera, signal.SIGTERM)
         await until_true(witness)
