@@ -8,6 +8,9 @@ from typing import NamedTuple
 OTHERS_CAP = 1000
 """Messages that are not retained; when more wait the oldest go."""
 
+NEWEST_CAP = 50_000
+"""Retained topics: of 256 cameras with a hundred labels and a few zones each."""
+
 
 class Waiting(NamedTuple):
     """A message for a topic that is written out."""
@@ -32,6 +35,9 @@ class Outbox:
         """Have a message wait; of a retained topic it takes the place of an older one."""
         if message.retain:
             self._newest[message.topic] = message.payload
+            if len(self._newest) > NEWEST_CAP:
+                self._newest.pop(next(iter(self._newest)))
+                self.lost += 1
             return
         self._others.append(message)
         if len(self._others) > OTHERS_CAP:

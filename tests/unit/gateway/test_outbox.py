@@ -62,6 +62,15 @@ def test_the_oldest_messages_go_when_too_many_wait(monkeypatch):
     assert all_of(waiting) == [told("x", b"2"), told("x", b"3")]
 
 
+def test_the_topics_that_wait_longest_go_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(outbox, "NEWEST_CAP", 2)
+    waiting = Outbox()
+    for topic in "abca":
+        waiting.put(kept(topic, b"1"))
+    assert waiting.lost == 2
+    assert all_of(waiting) == [kept("c", b"1"), kept("a", b"1")]
+
+
 @pytest.mark.parametrize("retain", [True, False])
 def test_an_empty_one_gives_nothing(retain):
     waiting = Outbox()
