@@ -130,6 +130,7 @@ class Cluster:
 
     async def born(self) -> None:
         """Publish the plan: called after each connection to the cluster's broker, which may have lost it."""
+        self._members.await_all(time.monotonic())
         await self._bus.publish(topics.PLAN, self._plan)
         self.report_nodes()
 
@@ -204,10 +205,8 @@ class Cluster:
         if node.node != name:
             return
         refusal = self._members.refusal(node)
-        if refusal:
-            log.warning("edge %s is refused: %s", name, refusal)
-        else:
-            log.info("edge %s is %s", name, node.state)
+        level = logging.WARNING if refusal else logging.INFO
+        log.log(level, "edge %s is %s", name, f"refused: {refusal}" if refusal else node.state)
         before = self._members.online(name) is not None
         self._members.on_state(node)
         if before != (self._members.online(name) is not None):
@@ -235,8 +234,8 @@ class Cluster:
             return
         if announcement.opened is not None:
             self._open(announcement.opened, announcement.node)
-        told = announcement
-        self._grant(self._coordinator.announce(told.node, told.waiting, told.overdue, told.near, told.unfit))
+        new = announcement
+        self._grant(self._coordinator.announce(new.node, new.waiting, new.overdue, new.near, new.unfit))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
@@ -366,6 +365,8 @@ class Cluster:
             self._drop_hopeless()
             self._barring.watch()
             self._sharer.watch()
+            for node in self._members.lost(time.monotonic()):
+                self._on_node_state(node.node, node)
 
     def _drop_hopeless(self) -> None:
         """Give frames up that nobody is left for."""

@@ -10,6 +10,7 @@ import aiomqtt
 
 from camera_sources.first_picture import first_pictures
 from camera_sources.opening import missing_path
+from gateway.configuration.automation import HomeAssistant
 from gateway.configuration.urls import not_installed_here
 from shared.addresses import Address
 from shared.broker_client import BrokerClient
@@ -18,7 +19,7 @@ from shared.errors import BrokerError, DeepThingsError
 from shared.identity import new_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
     from gateway.configuration.mqtt import Mqtt
@@ -48,7 +49,10 @@ class Trial:
 def try_connections(configuration: Configuration) -> list[Trial]:
     """Return what became of the broker and of every camera that is enabled, within a bounded time."""
     cameras = {name: camera.settings for name, camera in configuration.cameras.items() if camera.enabled}
-    trials = [try_broker(configuration.mqtt)]
+    home_assistant, frigate = configuration.home_assistant, configuration.frigate_compat
+    others = [home_assistant.discovery_prefix] if home_assistant.enabled else []
+    others += [frigate.topic_prefix] if frigate.enabled else []
+    trials = [try_broker(configuration.mqtt, others)]
     # Options of FFmpeg hold for a process: cameras of different transports are opened one kind after the other.
     for transport in ("auto", "tcp", "udp"):
         same = [name for name, settings in cameras.items() if settings.transport == transport]
@@ -57,9 +61,12 @@ def try_connections(configuration: Configuration) -> list[Trial]:
     return trials
 
 
-def try_broker(mqtt: Mqtt) -> Trial:
-    """Return whether a broker lets us in and has us hear, within a bounded time."""
-    return asyncio.run(_try_broker(mqtt))
+def try_broker(mqtt: Mqtt, others: Sequence[str] = (HomeAssistant().discovery_prefix,)) -> Trial:
+    """Return whether a broker lets us in, and takes what we publish there, within a bounded time.
+
+    `others` are the first levels of topics of other programs.
+    """
+    return asyncio.run(_try_broker(mqtt, others))
 
 
 def try_camera(name: str, settings: CameraSettings) -> tuple[Trial, Pixels | None]:
@@ -69,7 +76,7 @@ def try_camera(name: str, settings: CameraSettings) -> tuple[Trial, Pixels | Non
     return _camera_trial(name, found, elsewhere), None if isinstance(found, DeepThingsError) else found
 
 
-async def _try_broker(mqtt: Mqtt) -> Trial:
+async def _try_broker(mqtt: Mqtt, others: Sequence[str]) -> Trial:
     if mqtt.host is None:
         return Trial("broker", None, "the gateway starts one of its own")
     broker = Address(mqtt.host, mqtt.port)
@@ -78,6 +85,13 @@ async def _try_broker(mqtt: Mqtt) -> Trial:
         client = BrokerClient(broker, f"deepthings-check-{new_instance()}", login=mqtt.login)
         async with asyncio.timeout(BROKER_S), client.connection():
             await client.hear(f"{mqtt.topic_prefix}/bridge/state", 1)
+            for prefix in (mqtt.topic_prefix, *others):
+                try:
+                    await client.send(f"{prefix}/check", b"", 1, retain=False)
+                except aiomqtt.MqttCodeError as error:
+                    return Trial(
+                        what, False, f"it lets us in, but takes nothing below {prefix}/: {broker_reason(error)}"
+                    )
             return Trial(what, True, "it lets us in")
     except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a time-out is one of the latter
         return Trial(what, False, broker_reason(error) or "it does not answer")

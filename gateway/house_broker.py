@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.outbox import Outbox, Waiting
@@ -27,6 +29,9 @@ log = logging.getLogger(__name__)
 
 FRAMES_UNDER_WAY = 30
 """Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
+
+DROPPED_S, DROPPED_CAP = 60.0, 10_000
+"""Frames that were dropped of late are a problem; so many are counted."""
 
 FAREWELL_S = 4.0
 """A gateway that stops does not wait longer for a broker that is slow."""
@@ -74,6 +79,7 @@ class HouseBroker:
         )
         self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.heard(heard))
         self.frames_dropped = 0
+        self._dropped: deque[float] = deque(maxlen=DROPPED_CAP)
         self._outbox = Outbox()
         self._filled = asyncio.Event()
         self._frames: set[asyncio.Task[None]] = set()
@@ -82,9 +88,16 @@ class HouseBroker:
         """Publish until cancelled. Raises NameTakenError when another gateway uses the same topics there."""
         await run_together(self._work_off(), self._own_state.run(), self.bus.run())
 
-    def problems(self, _: float) -> list[str]:
-        """Return what is wrong with the broker."""
-        return self._trouble.problems
+    def problems(self, now: float) -> list[str]:
+        """Return what is wrong with the broker at `now`, in monotonic seconds."""
+        while self._dropped and now - self._dropped[0] > DROPPED_S:
+            self._dropped.popleft()
+        if self._trouble.problems or not self._dropped:
+            return self._trouble.problems
+        return [
+            f"broker {self.bus.broker} has not taken {len(self._dropped)} frames of the last minute: is it, or the "
+            "network to it, too slow?"
+        ]
 
     def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Have a message published as soon as the broker takes it."""
@@ -94,7 +107,7 @@ class HouseBroker:
     def put_frame(self, topic: str, payload: bytes) -> None:
         """Publish at once, without an acknowledgement, or drop it."""
         if not self.bus.connected.is_set() or len(self._frames) >= FRAMES_UNDER_WAY:
-            self.frames_dropped += 1
+            self._drop_frame()
             return
         task = asyncio.create_task(self._publish_frame(topic, payload))
         self._frames.add(task)
@@ -104,7 +117,11 @@ class HouseBroker:
         try:
             await self.bus.publish_plain(foreign(topic, retain=False, qos=0), payload)
         except BrokerError:
-            self.frames_dropped += 1
+            self._drop_frame()
+
+    def _drop_frame(self) -> None:
+        self.frames_dropped += 1
+        self._dropped.append(time.monotonic())
 
     async def _on_connected(self) -> None:
         """Publish all that is retained; that the gateway is there comes last, when the rest is true."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 KNOWN_NODES_CAP = 1000
 """Names remembered, present or not; a client that invents names without end is not listed further."""
 
+RETURN_S = 40.0
+"""An edge that lives is back at a broker that was started again after half of that, its longest pause."""
+
 
 @dataclass(slots=True)
 class _Member:
@@ -31,9 +34,20 @@ class Membership:
 
     broker: Address
     _members: dict[str, _Member] = field(default_factory=dict)
+    _awaited: dict[str, float] = field(default_factory=dict)
+
+    def await_all(self, now: float) -> None:
+        """Expect a sign of life of every edge from `now`, in monotonic seconds: the broker may have lost a will."""
+        self._awaited = {name: now for name, member in self._members.items() if member.state.state is State.ONLINE}
+
+    def lost(self, now: float) -> tuple[NodeState, ...]:
+        """Return the edges that were awaited for too long, as they are from now on."""
+        late = [name for name, since in self._awaited.items() if now - since > RETURN_S]
+        return tuple(self._members[name].state.model_copy(update={"state": State.OFFLINE}) for name in late)
 
     def on_state(self, node: NodeState) -> None:
         """An edge came, went, or speaks another protocol."""
+        self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
             if len(self._members) >= KNOWN_NODES_CAP and not self._forget_one():
@@ -48,9 +62,11 @@ class Membership:
         gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
         if gone is not None:
             del self._members[gone]
+            self._awaited.pop(gone, None)
         return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
+        self._awaited.pop(stats.node, None)
         member = self._members.get(stats.node)
         if member is not None:
             member.stats = stats

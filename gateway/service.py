@@ -81,7 +81,8 @@ class Gateway:
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._home.problems.add("names", self._names.problems)
         self._home.problems.add("reachability", self._prober.problems)
-        self._home.problems.add("broker", lambda _: trouble.problems)
+        if self._house is not None:
+            self._home.problems.add("broker", self._house.problems)
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,12 @@ QUEUED_MESSAGES_CAP = 2000
 PENDING_CALLS_CAP = 500
 """Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
 
-ENDED_UNANSWERED = "it ended the connection without an answer (does it want an encrypted one on that port?)"
-ENDED_UNANSWERED_TLS = "it ended the connection without an answer (does it want a certificate of ours?)"
+ENDED_UNANSWERED = "it ended the connection without an answer (is that a broker's port, and not one that wants TLS?)"
+ENDED_UNANSWERED_TLS = "it ended the connection without an answer (does it want a certificate of ours, or another one?)"
 ENDED_TLS = "it ended the connection instead of encrypting it (does it speak TLS on that port?)"
+
+_silent = logging.getLogger(f"{__name__}.paho")
+_silent.setLevel(logging.CRITICAL)  # what went wrong is raised, too, and said in words
 
 
 class BrokerClient(aiomqtt.Client):
@@ -51,6 +55,7 @@ class BrokerClient(aiomqtt.Client):
             username=login.username,
             password=login.password,
             tls_context=self._tls,
+            logger=_silent,
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
             keepalive=KEEPALIVE_S,

@@ -44,7 +44,7 @@ REASONS = {
     138: "it has banned this client",
     139: "it is shutting down",
     140: "it wants another way to log in",
-    141: "it has not heard of us for too long (is the network weak, or this machine overloaded?)",
+    141: "nothing was heard of it for too long (does it hang, or is the network weak?)",
     142: "another client has connected under our client id",
     143: "it does not accept the topic filter",
     144: "it does not accept the topic",

@@ -10,7 +10,7 @@ from shared.printable import printable
 from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -59,4 +59,14 @@ class BrokerTrouble:
         """Return what is wrong now, in sentences."""
         if self._reason:
             return [f"{self._broker}: {self._reason}"]
-        return [f"{self._broker} does not take {printable(topic)}: {why}" for topic, why in self._denied.items()]
+        topics: dict[str, list[str]] = {}
+        for topic, why in self._denied.items():
+            topics.setdefault(why, []).append(printable(topic))
+        return [f"{self._broker} does not take {_some(denied)}: {why}" for why, denied in topics.items()]
+
+
+def _some(topics: Sequence[str]) -> str:
+    """Return the first, and how many more there are: one rule that is missing is one problem."""
+    first, others = topics[0], len(topics) - 1
+    more = f"{others} more" if others < DENIED_CAP - 1 else "many more"
+    return f"{first} and {more}" if others else first

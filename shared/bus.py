@@ -46,8 +46,8 @@ PATIENT_PAUSE_S = 4.0
 
 SHORT_SESSION_S = 3.0
 SHORT_SESSIONS_CAP = 5
-"""So many connections in a row that end as soon as they stand: another client has our name, and each ends the other.
-(The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
+"""So many connections in a row that end as soon as they stand: another client may have our name, and each ends the
+other. (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,15 +227,12 @@ class Bus:
         why = broker_reason(error)
         if short_sessions >= SHORT_SESSIONS_CAP:
             why = (
-                f"it ended our connection {short_sessions} times in a row: another program must be connected as "
-                f"{self._client_id!r}, an older release perhaps; stop it, or give each edge its own --name and each "
-                "gateway its own topic prefix"
+                "it ends our connections as soon as they stand: it is started again and again, or another program is "
+                f"connected as {self._client_id!r} (names and client ids must differ)"
             )
         if self._trouble is not None:
             self._trouble.failed(why)
             return
-        if short_sessions >= SHORT_SESSIONS_CAP:
-            raise BrokerError(f"broker {self.broker}: {why}") from error
         if refused(error):
             raise BrokerError(
                 f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "

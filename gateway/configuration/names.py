@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Address
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -57,6 +58,11 @@ def host_of(text: str) -> str:
     """A host name or an IP address, without anything around it. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         raise ValueError("no host; write a name or an address alone, the port has its own key")
+    if re.fullmatch(r"[0-9.]+", text):
+        try:
+            IPv4Address(text)
+        except ValueError:
+            raise ValueError("no address; write four numbers up to 255, for example 192.168.1.10") from None
     return text
 
 

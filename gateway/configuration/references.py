@@ -10,6 +10,7 @@ from gateway.configuration.urls import not_installed_here
 from gateway.configuration.wording import did_you_mean, shown
 from gateway.methods import Method
 from shared.ftp.grid import Grid
+from shared.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,10 @@ def _grids(cluster: Cluster) -> Iterator[Finding]:
 def _same_places(configuration: Configuration) -> Iterator[Finding]:
     """Ports and topics that two parts want."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
+    if mqtt.host is not None and (mqtt.host == "localhost" or is_loopback(mqtt.host)) and mqtt.port == cluster.port:
+        yield Finding(
+            ("mqtt", "port"), "the gateway's own broker has this port, for edges", "write that of your broker"
+        )
     ports = {} if mqtt.host is not None else {mqtt.port: "mqtt.port"}
     for key in ("port", "data_port"):
         port = getattr(cluster, key)

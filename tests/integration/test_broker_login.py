@@ -81,9 +81,9 @@ async def test_each_refusal_has_a_sentence_that_says_what_to_look_at(broker, fil
         (broker.encrypted["named"], encrypted(ca=ca), "its certificate is of another name than this address"),
         (broker.encrypted["server"], encrypted(ca=ca, server_name="box.lan"), "its certificate is of another name"),
         (broker.encrypted["old"], encrypted(ca=ca), "its certificate has expired"),
-        (broker.encrypted["server"], broker.login(GATEWAY), "does it want an encrypted one on that port?"),
+        (broker.encrypted["server"], broker.login(GATEWAY), "not one that wants TLS?"),
         (broker.address, encrypted(ca=ca), "does it speak TLS on that port?"),
-        (broker.encrypted["mutual"], encrypted(ca=ca), "does it want a certificate of ours?"),
+        (broker.encrypted["mutual"], encrypted(ca=ca), "does it want a certificate of ours"),
         (
             broker.encrypted["server"],
             encrypted(ca=files / "rules"),

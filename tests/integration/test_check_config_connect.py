@@ -65,3 +65,11 @@ async def test_the_login_to_the_broker_is_tried(tmp_path):
             mqtt = f"{{host: 127.0.0.1, port: {house.address.port}, username: {GATEWAY}, password: {password}}}"
             _, said = await asyncio.to_thread(check, tmp_path, f"mqtt: {mqtt}")
             assert said == {f"broker {house.address}": expected}
+        await house.stop()
+        house.rules = house.rules.replace("topic readwrite homeassistant/#\n", "", 1)
+        await house.start()
+        mqtt = mqtt.replace(UNSEEN, PASSWORDS[GATEWAY])
+        _, said = await asyncio.to_thread(check, tmp_path, f"mqtt: {mqtt}")
+        ok, words = said[f"broker {house.address}"]
+        assert not ok
+        assert words.startswith("it lets us in, but takes nothing below homeassistant/: not authorised")

@@ -145,6 +145,22 @@ async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path
         assert cluster.edges["edge-1"].process.returncode is None
 
 
+async def test_an_edge_that_dies_together_with_the_broker_is_lost_and_another_lives_on(
+    tmp_path,
+):
+    async with running_cluster(tmp_path, 2) as cluster:
+        witness = cluster.witness
+        cluster.signal(cluster.edges["edge-2"], signal.SIGKILL)
+        for _ in range(6):
+            children = psutil.Process(cluster.gateway.process.pid).children(recursive=True)
+            for broker in children:
+                broker.kill()
+            await asyncio.sleep(1.5)
+        await witness.until("the loss", lambda: witness.nodes["edge-2"].state is State.OFFLINE, 90)
+        assert witness.nodes["edge-1"].state is State.ONLINE
+        assert cluster.edges["edge-1"].process.returncode is None
+
+
 async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):
     async with running_cluster(tmp_path, 1, cache=tmp_path / "cache") as cluster:
         assert "fetched from" in cluster.log("edge-1")

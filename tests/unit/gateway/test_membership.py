@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.membership import KNOWN_NODES_CAP, Membership
+from gateway.membership import KNOWN_NODES_CAP, RETURN_S, Membership
 from shared.addresses import Address
 from shared.messages import NodeState, NodeStats, State, TileCounts
 from shared.wire.versions import PROTOCOL
@@ -221,3 +221,19 @@ def test_the_list_says_what_of_an_edge_s_processor_computes_while_it_is_there(me
     members.on_state(offline())
     report = members.report({}).nodes["pi-1"]
     assert (report.cores, report.threads) == (0, 0)
+
+
+def test_an_edge_that_does_not_come_back_to_a_broker_that_lost_its_will_is_lost():
+    """The broker died together with it: nobody says that it is gone."""
+    members = Membership(Address("127.0.0.1", 7883))
+    for name in ("attic", "hall", "shed"):
+        members.on_state(online(name))
+    members.await_all(100.0)
+    members.on_state(online("attic"))
+    members.on_stats(stats("hall"))
+    assert members.lost(100.0 + RETURN_S) == ()
+    (lost,) = members.lost(100.1 + RETURN_S)
+    assert (lost.node, lost.state) == ("shed", State.OFFLINE)
+    members.on_state(lost)
+    assert members.lost(200.0) == ()
+    assert members.present == ("attic", "hall")

@@ -30,7 +30,7 @@ def code(number, packet=PacketTypes.DISCONNECT):
         (code(135, PacketTypes.CONNACK), "not authorised"),
         (code(130), "it says that we broke the protocol"),
         (code(136, PacketTypes.CONNACK), "the server is not available"),
-        (code(141), "it has not heard of us for too long"),
+        (code(141), "nothing was heard of it for too long"),
         (code(142), "another client has connected under our client id"),
         (code(149), "the message is larger than it allows"),
         (code(151), "its quota is exceeded"),

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from shared.broker_trouble import AGAIN_S, DENIED_CAP, BrokerTrouble
+from shared.broker_trouble import AGAIN_S, BrokerTrouble
 
 
 class Clock:
@@ -54,9 +54,7 @@ def test_another_reason_is_logged_at_once(trouble, caplog):
 def test_topics_that_are_not_allowed_are_named_until_they_are_or_the_connection_is_another(trouble):
     trouble.denied("homeassistant/a", "not authorised")
     trouble.denied("homeassistant/b", "not authorised")
-    assert trouble.problems == [
-        f"broker box:1883 does not take homeassistant/{name}: not authorised" for name in ("a", "b")
-    ]
+    assert trouble.problems == ["broker box:1883 does not take homeassistant/a and 1 more: not authorised"]
     trouble.allowed("homeassistant/a")
     trouble.allowed("deepthings/x")
     assert trouble.problems == ["broker box:1883 does not take homeassistant/b: not authorised"]
@@ -68,5 +66,5 @@ def test_of_many_topics_some_are_named_and_one_line_is_logged(trouble, caplog):
     with caplog.at_level(logging.ERROR):
         for number in range(1000):
             trouble.denied(f"homeassistant/{number}", "not authorised")
-    assert len(trouble.problems) == DENIED_CAP
+    assert trouble.problems == ["broker box:1883 does not take homeassistant/0 and many more: not authorised"]
     assert len(caplog.records) == 1

@@ -169,6 +169,9 @@ REFERENCES = [
     ("cluster:\n  method: bodp\n  grid: 2x2",
      "3: cluster.grid: method bodp divides along one axis, not into 2x2; write 4x1"),
     ("cluster:\n  data_port: 1883", "2: cluster.data_port: mqtt.port is the same; write another"),
+    ("mqtt:\n  host: 1.2.3.4.5", "2: mqtt.host: no address; write four numbers up to 255, for example 192.168.1.10"),
+    ("mqtt:\n  host: localhost\n  port: 7883", "3: mqtt.port: the gateway's own broker has this port, for edges; write "
+     "that of your broker"),
     ("mqtt:\n  port: 7883", "1: cluster.port: mqtt.port is the same; write another"),
     ("cluster:\n  data_port: 7883", "2: cluster.data_port: cluster.port is the same; write another"),
     ("mqtt:\n  host: box\n  password: x", "1: mqtt: password without username; write username"),
