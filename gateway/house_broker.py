@@ -31,7 +31,7 @@ FRAMES_UNDER_WAY = 30
 """Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
 
 DROPPED_S, DROPPED_CAP = 60.0, 10_000
-"""Frames that were dropped of late are a problem; so many are counted."""
+"""Frames that were dropped of late, and not while the broker was away, are a problem; so many are counted."""
 
 FAREWELL_S = 4.0
 """A gateway that stops does not wait longer for a broker that is slow."""
@@ -128,6 +128,7 @@ class HouseBroker:
         await self._birth()
         await self._flush()
         await self._publish_state()
+        self._dropped.clear()  # it was away; from now on it is slow
 
     async def _publish_state(self) -> None:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
