@@ -1,3 +1,5 @@
+"""The broker of the house, before there is a connection with it: no broker is needed, but the network is looked at."""
+
 from __future__ import annotations
 
 import time
