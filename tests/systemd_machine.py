@@ -30,12 +30,13 @@ BOOT = """
 set -eu
 mount --make-rprivate /
 mount -t tmpfs -o size=400m,mode=755 tmpfs {place}
-mkdir {place}/changes {place}/work {place}/root {place}/libraries
+mkdir {place}/changes {place}/work {place}/root {place}/libraries {place}/code
 mount --bind {libraries} {place}/libraries
+mount --bind {code} {place}/code
 mount -t overlay overlay -o lowerdir=/,upperdir={place}/changes,workdir={place}/work {place}/root
 cd {place}/root
 rm -rf run var/run etc/systemd/system/*.wants usr/lib/systemd/system/*.wants lib/systemd/system/*.wants
-mkdir -p run opt/deepthings opt/libraries opt/answers
+mkdir -p run opt/deepthings opt/libraries opt/code opt/answers
 ln -s /run var/run
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t proc proc proc
@@ -47,10 +48,11 @@ mount -t tmpfs -o mode=755 tmpfs dev
 mknod -m 666 dev/null c 1 3; mknod -m 666 dev/zero c 1 5; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/random c 1 8
 mkdir -m 1777 dev/shm; ln -s /proc/self/fd dev/fd; touch dev/console
 mount --bind {place}/libraries opt/libraries
+mount --bind {place}/code opt/code  # services do not see this machine's /tmp, where a checkout may be
 mount --bind {answers} opt/answers
 for folder in {closed}; do chmod a+rx ".$folder"; done
 {python} -m venv --without-pip opt/deepthings
-printf '/opt/libraries\\n{code}\\n' >"$(echo opt/deepthings/lib/python*/site-packages)/found.pth"
+printf '/opt/libraries\\n/opt/code\\n' >"$(echo opt/deepthings/lib/python*/site-packages)/found.pth"
 printf '#!/opt/deepthings/bin/python\\nfrom shared.cli import main\\nmain()\\n' >opt/deepthings/bin/deepthings
 chmod 755 opt/deepthings/bin/deepthings
 cat >etc/systemd/system/steps.service <<'END'
