@@ -208,7 +208,11 @@ class _Run:
         if not heard.detections:
             raise UnfinishedError(f"no frame was published; frames were dropped: {self._dropped()}")
         after = self._interfaces(edges)
-        await self._until("the last figures", lambda: not any(n["cameras"] for n in heard.nodes.values()), 30.0)
+        await self._until(
+            "the last figures",
+            lambda: self._account() != account and not any(node["cameras"] for node in heard.nodes.values()),
+            30.0,
+        )
         return Measurement(
             setting=setting,
             frames=tuple(_times(frame) for frame in heard.detections),
