@@ -141,7 +141,7 @@ async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_
 SETTLED_S = 40.0
 """After it a silent connection has ended on both sides, and a try to make another one has failed in each way."""
 
-LASTS_S = 30.0
+LASTS_S = 60.0
 """In which each of them tries some six times more; what is counted and summed up would be told within a minute."""
 
 OUTAGE_LINES = 12
