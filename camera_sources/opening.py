@@ -31,6 +31,10 @@ def open_source(source: str | CameraSettings) -> Source:
     """
     settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
     url = settings.source.get_secret_value().strip()
+    if not url:
+        raise ConfigurationError(
+            "the camera's source is empty; write for example rtsp://user:password@host/stream, or /dev/video0"
+        )
     path = path_of(url)
     if path is None:
         return _factory(scheme_of(url))(settings)

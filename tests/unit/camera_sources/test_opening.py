@@ -148,3 +148,9 @@ def test_what_somebody_else_has_broken_is_told(install):
     told = r"canvas://\.\.\. cannot be loaded from nowhere_at_all:Painting: No module"
     with pytest.raises(ConfigurationError, match=told):
         open_source("canvas://louvre/1")
+
+
+@pytest.mark.parametrize("source", ["", "  "])
+def test_an_empty_source_is_not_the_current_folder(source):
+    with pytest.raises(ConfigurationError, match="source is empty; write for example rtsp://"):
+        open_source(source)
