@@ -228,11 +228,13 @@ class Bus:
         if short_sessions >= SHORT_SESSIONS_CAP:
             why = (
                 "it ends our connections as soon as they stand: it is started again and again, or another program is "
-                f"connected as {self._client_id!r} (names and client ids must differ)"
+                f"connected as {self._client_id!r}; give each edge its own --name, and each gateway its own client id"
             )
         if self._trouble is not None:
             self._trouble.failed(why)
             return
+        if short_sessions >= SHORT_SESSIONS_CAP and self._owner is None:  # who asks for its name knows of the other
+            raise BrokerError(f"broker {self.broker}: {why}") from error
         if refused(error):
             raise BrokerError(
                 f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
