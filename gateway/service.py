@@ -68,6 +68,7 @@ class Gateway:
             farewell=self._farewell,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
+            trouble=BrokerTrouble("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
             config.broker, self._name_owner, self._state, self._house_birth, self._house_farewell, login=login,
