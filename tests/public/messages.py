@@ -1,0 +1,188 @@
+"""What is said by MQTT and by the data plane."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from camera_sources.settings import AssignedCamera
+from gateway.asyncapi import document, schemas
+from gateway.cameras.overrides import Overrides
+from gateway.cameras.words import SETTINGS, said
+from gateway.configuration.root import Configuration
+from gateway.home import Home
+from gateway.membership import Membership
+from gateway.methods import Method
+from gateway.public_topics import INFO, PARAMETERS, ROWS
+from shared import topics
+from shared.addresses import Address
+from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.client_ids import edge_client_id, gateway_client_id
+from shared.frames import FrameCounts, Outcome
+from shared.messages import CameraStats, NodeState, State
+from shared.observations import EndReason, EventType
+from shared.plan import Distribution
+from shared.topics import PREFIX, PlainTopic, Plane, Topic
+from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
+from shared.wire.headers import HEADERS, Absent, Strips
+from shared.wire.versions import PROTOCOL, UNDERSTOOD
+from tests.public.shapes import plain, schema_of, shape_of
+from tests.unit.gateway.buses import StandInBus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLANES = {Plane.PUBLIC: "public", Plane.CLUSTER: "cluster", Plane.BOTH: "both"}
+
+INFORMATION = BridgeInfo(
+    version="1", protocol=PROTOCOL, topic_prefix="deepthings", model="nanodet-g", labels=("person",),
+    plan=PlanInfo(epoch=3, method="ftp-wst", grid="3x3", cut=("concat_28",), tiles=9),
+)  # fmt: skip
+
+REQUESTS = {
+    "info": {},
+    "restart_camera": {"camera": "door"},
+    "snapshot": {"camera": "door"},
+    "reload": {},
+    "drain_node": {"node": "pi-1"},
+    "resume_node": {"node": "pi-1"},
+    "no such request": {},
+}
+
+
+def all_topics() -> dict[str, Any]:
+    """Describe every topic by its pattern."""
+    found = [topic for topic in vars(topics).values() if isinstance(topic, Topic | PlainTopic)]
+    heard = {row.path for row in ROWS if row.heard} | {topics.CAMERA_SET.path}
+    return {
+        f"{topic.root or PREFIX}/{topic.path}": {
+            "qos": topic.qos,
+            "retain": topic.retain,
+            "expiry_s": topic.expiry_s,
+            "plane": PLANES[topic.plane],
+            "payload": schema_of(topic.message) if isinstance(topic, Topic) else "not a message",
+            **({} if topic.plane is Plane.CLUSTER else {"gateway": "listens" if topic.path in heard else "publishes"}),
+        }
+        for topic in found
+    }
+
+
+def asyncapi() -> dict[str, Any]:
+    """Describe docs/asyncapi.json."""
+    described: dict[str, Any] = plain(document(ROWS, PARAMETERS, INFO, PREFIX))
+    del described["components"]["schemas"]  # by the names of classes; each is where it is referred to
+    return described
+
+
+def schema_files() -> dict[str, Any]:
+    """Describe docs/schemas by the names of its files."""
+    return {f"{name}.json": plain(schema) for name, schema in schemas(ROWS).items()}
+
+
+def words() -> dict[str, list[str]]:
+    """Return all words of enumerations that are said by MQTT, in configurations or on the command line."""
+    kinds = {
+        "states": State, "outcomes of frames": Outcome, "kinds of events": EventType, "why events end": EndReason,
+        "events of the bridge": BridgeEventType, "distributions": Distribution, "methods": Method,
+    }  # fmt: skip
+    return {name: sorted(word.value for word in kind) for name, kind in kinds.items()}
+
+
+def client_ids() -> dict[str, str]:
+    """Return what our processes are called at a broker."""
+    return {
+        "gateway": gateway_client_id(),
+        "gateway of another prefix": gateway_client_id("barn/things"),
+        "edge": edge_client_id("hall"),
+        "edge of another prefix": edge_client_id("hall", "barn/things"),
+    }
+
+
+def camera_settings() -> dict[str, Any]:
+    """Describe what can be set of a camera, and how values are written."""
+    values = {"on": True, "off": False, "number": 0.5, "whole number": 5.0, "labels": ("cat", "dog"), "nothing": None}
+    return {
+        "settings": sorted(SETTINGS),
+        "values": schema_of(Overrides),
+        "payloads": {name: said(value).decode() for name, value in values.items()},
+    }
+
+
+def wire() -> dict[str, Any]:
+    """Describe the data plane."""
+    return {
+        "magic": MAGIC.hex(),
+        "version": PROTOCOL,
+        "understood": sorted(UNDERSTOOD),
+        "prefix_bytes": PREFIX_BYTES,
+        "prefix of a tile, with 3 bytes of header and 5 of payload": encode_prefix(Kind.TILE, 3, 5).hex(),
+        "header_cap_bytes": HEADER_CAP_BYTES,
+        "encoded": [Absent(reason="why").encode().decode(), Strips(sizes={1: 2}).encode().decode()],
+        "kinds": {
+            f"{kind.value:02d}": {
+                "counted as": kind.name.lower(),  # a key of `bytes` in what is told of nodes
+                "payload_cap_bytes": PAYLOAD_CAP_BYTES.get(kind, 0),
+                "header": schema_of(HEADERS[kind]),
+            }
+            for kind in Kind
+        },
+        "payload of settings": schema_of(AssignedCamera),
+    }
+
+
+class _Listening(StandInBus):
+    """Remembers what is listened to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.topics: set[str] = set()
+
+    def on(self, topic: Topic[Any], handler: Any, name: str = "+") -> None:
+        self.topics.add(topic.at())
+        super().on(topic, handler, name)
+
+    def on_plain(self, topic: PlainTopic, handler: Any, *, apart: bool = False) -> None:
+        self.topics.add(topic.at())
+        super().on_plain(topic, handler, apart=apart)
+
+
+def home(folder: Path) -> dict[str, Any]:
+    """Describe what a gateway with one camera and one edge says at its start, and how it answers requests."""
+    return asyncio.run(_home(folder))
+
+
+async def _home(folder: Path) -> dict[str, Any]:
+    configuration = Configuration.model_validate(
+        {"cameras": {"door": {"source": "test://"}}, "state": str(folder), "frigate_compat": {"enabled": True}}
+    )
+    bus, members = _Listening(), Membership(Address("10.0.0.1", 1883))
+    listening: Any = bus  # a stand-in for Planes
+    made = Home(
+        configuration, listening, members, Address("10.0.0.1", 4000), lambda: configuration, lambda: INFORMATION
+    )
+    members.on_state(NodeState(node="pi-1", state=State.ONLINE, protocol=PROTOCOL, host="h", port=1))
+    await made.nodes_are(members.report({}))
+    stats = CameraStats(camera="door", node="pi-1", counts=FrameCounts(), state=State.ONLINE)
+    await bus.hear(topics.CAMERA_STATS, "door", stats)
+    await made.born()
+    return {
+        "listens to": sorted(bus.topics),
+        "says": {
+            topic: _payload(payload) for topic, payload in sorted(bus.said) if not topic.startswith("homeassistant/")
+        },
+        "answers": {command: await _answer(bus, command, asked) for command, asked in REQUESTS.items()},
+    }
+
+
+async def _answer(bus: StandInBus, command: str, asked: dict[str, str]) -> Any:
+    payload = json.dumps({**asked, "transaction": 7}).encode()
+    await bus.hear_plain(topics.REQUEST, payload, command)
+    answer = bus.json(f"bridge/response/{command}")[-1]
+    return {**shape_of(answer), "ok": answer["ok"], "transaction": answer["transaction"]}
+
+
+def _payload(payload: bytes) -> Any:
+    """Return the shape of a JSON object, and other payloads as they are."""
+    text = payload.decode()
+    return shape_of(json.loads(text)) if text.startswith("{") else text
