@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.running import measure
 from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
-from gateway.catalogue import DEFAULT_MODEL
+from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.reasons import reason
 from shared.unfinished import remove_abandoned, unfinished

@@ -15,7 +15,7 @@ from shared.ftp.tiles import partition
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.catalogue import Model
+    from gateway.models.catalogue import Model
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 

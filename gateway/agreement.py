@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.detection import Detector
+from gateway.models.detection import Detector
 from gateway.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
@@ -13,7 +13,7 @@ from shared.letterbox import Letterbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from gateway.catalogue import Model
+    from gateway.models.catalogue import Model
     from shared.letterbox import Pixels
     from shared.messages import DetectedObject
 

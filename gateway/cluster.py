@@ -45,11 +45,11 @@ from shared.wire.versions import PROTOCOL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.catalogue import Model
     from gateway.config import GatewayConfig
     from gateway.data_plane import DataPlane
     from gateway.home import Home
     from gateway.membership import Membership
+    from gateway.models.catalogue import Model
     from gateway.partitioned import PartitionedModel
     from gateway.planes import Planes
     from shared.wire.connection import Payload

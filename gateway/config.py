@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.catalogue import DEFAULT_MODEL
 from gateway.configuration.root import Configuration
 from gateway.methods import Method
+from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid

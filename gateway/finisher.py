@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from gateway.attribution import faults
-from gateway.detection import Detector, Findings
+from gateway.models.detection import Detector, Findings
 from gateway.proofs import PictureFolder, Verifier, fetch_picture
 from shared import topics
 from shared.errors import BrokerError, DeepThingsError, PeerLostError

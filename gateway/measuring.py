@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from gateway.catalogue import Model
+    from gateway.models.catalogue import Model
     from shared.engine.measuring import Construction
     from shared.ftp.grid import Grid
 

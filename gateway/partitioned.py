@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gateway.catalogue import Model, choose_cut
 from gateway.methods import Method, stages_of
+from gateway.models.catalogue import Model, choose_cut
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession

@@ -19,7 +19,7 @@ from onnx import helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from gateway.agreement import Agreement, compare_detections
-from gateway.catalogue import Model, choose_cut, open_model
+from gateway.models.catalogue import Model, choose_cut, open_model
 from shared.engine.sessions import normalise, open_session
 from shared.errors import ConfigurationError, CutError, DeepThingsError, ModelError
 from shared.ftp.grid import Grid

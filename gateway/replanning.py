@@ -14,9 +14,9 @@ from gateway.speeds import Speeds, differ
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway.catalogue import Model
     from gateway.config import GatewayConfig
     from gateway.membership import Membership
+    from gateway.models.catalogue import Model
 
 log = logging.getLogger(__name__)
 

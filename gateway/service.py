@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.broker import OwnBroker, cluster_listener, own_broker, public_listener
-from gateway.catalogue import open_model
 from gateway.cluster import Cluster
 from gateway.contested_names import ContestedNames
 from gateway.data_plane import DataPlane
 from gateway.home import Home
 from gateway.house_broker import HouseBroker
 from gateway.membership import Membership
+from gateway.models.catalogue import open_model
 from gateway.partitioned import PartitionedModel
 from gateway.planes import Planes
 from gateway.prober import Prober

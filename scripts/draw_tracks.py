@@ -15,8 +15,8 @@ import numpy as np
 
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
-from gateway.catalogue import DEFAULT_MODEL, open_model
-from gateway.detection import Detector
+from gateway.models.catalogue import DEFAULT_MODEL, open_model
+from gateway.models.detection import Detector
 from gateway.partitioned import PartitionedModel, TiledHead
 from gateway.tracking.tracker import Tracker
 from gateway.tracking.tracks import TrackerSettings

@@ -10,9 +10,9 @@ import click
 
 from camera_sources.picture_folder import read_picture
 from gateway.annotation import annotate, write_picture
-from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
-from gateway.detection import Detector
+from gateway.models.catalogue import open_model
+from gateway.models.detection import Detector
 from gateway.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
 from shared.errors import ConfigurationError

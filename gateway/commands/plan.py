@@ -12,9 +12,9 @@ from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from gateway.annotation import write_picture
-from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.commands.wording import reading
+from gateway.models.catalogue import open_model
 from gateway.partitioned import PartitionedModel
 from gateway.plan_picture import draw_plan
 from gateway.report import PlanReport, report_on

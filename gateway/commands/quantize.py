@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from camera_sources.opening import open_source
-from gateway.catalogue import open_model
 from gateway.commands.options import weights_option
+from gateway.models.catalogue import open_model
 from gateway.quantization import Quantised, quantize
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError

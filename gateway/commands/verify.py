@@ -11,9 +11,9 @@ import click
 from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
-from gateway.catalogue import open_model
 from gateway.commands.options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.commands.wording import reading
+from gateway.models.catalogue import open_model
 from gateway.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option
 from shared.errors import DeepThingsError

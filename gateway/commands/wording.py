@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.catalogue import Model
+    from gateway.models.catalogue import Model
     from shared.model.spec import Preprocessing
 
 LABELS_SHOWN = 3

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from gateway.catalogue import DEFAULT_MODEL
 from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks
 from gateway.configuration.cameras import Camera
 from gateway.configuration.mqtt import Mqtt
@@ -16,6 +15,7 @@ from gateway.configuration.names import Host, Name, distinct
 from gateway.configuration.objects import Objects
 from gateway.configuration.paths import LocalPath, beside_the_file
 from gateway.methods import Method
+from gateway.models.catalogue import DEFAULT_MODEL
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.broker import find_mosquitto
-from gateway.catalogue import DEFAULT_MODEL
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render
 from gateway.methods import Method
+from gateway.models.catalogue import DEFAULT_MODEL
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from shared.errors import DeepThingsError

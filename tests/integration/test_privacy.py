@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from gateway.catalogue import DEFAULT_MODEL
+from gateway.models.catalogue import DEFAULT_MODEL
 
 MODEL = f"gateway/models/{DEFAULT_MODEL}/{DEFAULT_MODEL}.onnx"
 

@@ -21,11 +21,11 @@ from paho.mqtt.properties import Properties
 
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
-from gateway.catalogue import DEFAULT_MODEL, MODELS
 from gateway.configuration.reading import read
-from gateway.decoding.recognition import FAMILIES
 from gateway.demo.cluster import free_port
 from gateway.methods import Method
+from gateway.models.catalogue import DEFAULT_MODEL, MODELS
+from gateway.models.decoding.recognition import FAMILIES
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response

@@ -18,10 +18,10 @@ import click
 
 from benchmarks.findings import Finding
 from gateway.agreement import Agreement
-from gateway.catalogue import DEFAULT_MODEL, open_model
 from gateway.commands.quantize import _report
 from gateway.connect_check import Trial
 from gateway.demo.observer import Observer
+from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.quantization import Quantised
 from gateway.report import PlanReport
 from shared import topics

@@ -28,13 +28,13 @@ from gateway.broker import MOSQUITTO
 from gateway.cameras.book import Cameras
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.revisions import Revisions
-from gateway.catalogue import built_in
 from gateway.configuration.root import Configuration, default_state
 from gateway.configuration.schema import schema
 from gateway.configuration.secret_file import NAME as SECRETS
-from gateway.decoding.recognition import FAMILIES
 from gateway.home_assistant.announcer import Announcer
 from gateway.init.documents import SCHEMA
+from gateway.models.catalogue import built_in
+from gateway.models.decoding.recognition import FAMILIES
 from gateway.retained import RetainedTopics
 from gateway.scene_memory import SceneMemory
 from gateway.state_folder import StateFolder

@@ -9,7 +9,7 @@ from benchmarks import campaign as campaigning
 from benchmarks.campaign import Campaign
 from benchmarks.running import UnfinishedError
 from benchmarks.setting import Setting
-from gateway.catalogue import DEFAULT_MODEL
+from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import measurement
 

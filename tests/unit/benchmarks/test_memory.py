@@ -7,7 +7,7 @@ import pytest
 from benchmarks import memory, paper
 from benchmarks.memory import memory_figures
 from benchmarks.workload import CUT
-from gateway.catalogue import open_model
+from gateway.models.catalogue import open_model
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import workload
 from benchmarks.workload import CUT, FUSED_LAYERS, LAYERS, write_yolov2
-from gateway.catalogue import open_model
+from gateway.models.catalogue import open_model
 
 HEADER_BYTES = 20
 YOLOV2_BYTES = 203_934_260

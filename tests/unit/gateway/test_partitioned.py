@@ -5,8 +5,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from gateway.catalogue import MODELS, Model
 from gateway.methods import Method
+from gateway.models.catalogue import MODELS, Model
 from gateway.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare, verify
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid

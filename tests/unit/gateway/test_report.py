@@ -4,7 +4,7 @@ from statistics import fmean
 
 import pytest
 
-from gateway.catalogue import Model
+from gateway.models.catalogue import Model
 from gateway.partitioned import PartitionedModel
 from gateway.report import report_on
 from gateway.report_tables import ROWS, selection

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.catalogue import Model
+from gateway.models.catalogue import Model
 from gateway.quantization import quantize
 from shared.engine.preparing import prepare
 from shared.engine.sessions import PaddingEngine, PreparedEngine, SpecialEngine

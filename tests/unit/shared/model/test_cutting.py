@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from gateway.catalogue import MODELS
+from gateway.models.catalogue import MODELS
 from shared.engine.sessions import Network, normalise
 from shared.errors import CutError
 from shared.model.cutting import head_model, tail_model

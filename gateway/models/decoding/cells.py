@@ -1,0 +1,52 @@
+"""The cells of detectors without anchors: one for every stride of the input, row by row, fine strides first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gateway.models.decoding.family import Array, Size
+
+STRIDES = (8, 16, 32)
+STRIDES_TO_64 = (8, 16, 32, 64)
+
+USUAL = (STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
+         (8, 16, 32, 64, 128), (32,), (16,), (8,))  # fmt: skip
+"""Strides of public detectors, likeliest first: P6 heads reach to 64, P2 heads for small objects begin at 4."""
+
+WITH_FINE = USUAL[:4]
+"""Those of detectors that are decoded here, from the finest strides on: fewer cells are more often something else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Of N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
+
+    places: Array
+    strides: Array
+
+
+def count(input_size: Size, strides: tuple[int, ...]) -> int:
+    """How many cells an input of (height, width) has; a part of a stride at the border has its cell."""
+    return sum(-(-input_size[0] // stride) * -(-input_size[1] // stride) for stride in strides)
+
+
+def counts(input_size: Size, usual: tuple[tuple[int, ...], ...] = USUAL) -> dict[int, tuple[int, ...]]:
+    """The usual strides by the number of cells that they make."""
+    return {count(input_size, strides): strides for strides in reversed(usual)}
+
+
+@lru_cache(maxsize=4)  # a process decodes one model; tests and benchmarks a few
+def cells(input_size: Size, strides: tuple[int, ...]) -> Cells:
+    """All cells of an input of (height, width)."""
+    places, of_cells = [], []
+    for stride in strides:
+        rows, columns = -(-input_size[0] // stride), -(-input_size[1] // stride)
+        row, column = np.divmod(np.arange(rows * columns), columns)
+        places.append(np.stack([column, row], axis=1))
+        of_cells.append(np.full((rows * columns, 1), stride))
+    return Cells(np.concatenate(places).astype(np.float32), np.concatenate(of_cells).astype(np.float32))

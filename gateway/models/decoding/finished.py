@@ -1,0 +1,41 @@
+"""What detectors have in common whose file does everything, suppression included: rows of box, score and class number.
+
+Rows that hold nothing have a score of 0, or lie behind the count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.models.decoding.arithmetic import reaching
+from gateway.models.decoding.plausibility import box_doubt, first, score_doubt, whole_number_doubt
+
+if TYPE_CHECKING:
+    from gateway.models.decoding.family import Array, Size
+    from shared.model.spec import ModelSpec
+
+MOST_CLASSES = 2000
+"""Class numbers from there on are no such: the largest public list, LVIS, has 1203."""
+
+Rows = tuple["Array", "Array", "Array"]
+"""Boxes (N, 4) as left, top, right, bottom in input pixels, scores (N,), class numbers (N,)."""
+
+
+def scattered(rows: Rows, spec: ModelSpec) -> tuple[Array, Array]:
+    """Return boxes, and a table of scores with one that is not 0 in each row, see Family."""
+    boxes, scores, numbers = rows
+    kept = reaching(scores, spec.score_threshold)
+    known = kept[(numbers[kept] >= 0) & (numbers[kept] < MOST_CLASSES)]
+    classes = numbers[known].astype(np.int64)
+    table = np.zeros((len(known), max(len(spec.labels), int(classes.max(initial=0)) + 1)), np.float32)
+    table[np.arange(len(known)), classes] = scores[known]
+    return boxes[known], table
+
+
+def row_doubts(rows: Rows, size: Size) -> str:
+    """Return what cannot be, see Family: probabilities, whole class numbers, boxes in pixels."""
+    boxes, scores, numbers = rows
+    doubt = first(score_doubt(scores), whole_number_doubt(numbers), box_doubt(boxes, size))
+    return doubt or ("its class numbers are impossible" if np.abs(numbers).max(initial=0) >= MOST_CLASSES else "")

@@ -1,0 +1,82 @@
+"""Finished detections in one table.
+
+Left, top, right, bottom, score, class (YOLOv10, YOLO26, Ultralytics' nms=True); with the picture's number in front,
+seven columns (YOLOv7's end2end, YOLO-NAS' flat format, which have class and score in another order); or class and score
+in front of the box (PaddleDetection).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.models.decoding.detr import IMAGENET, PARTS
+from gateway.models.decoding.family import ANY_NUMBER, Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
+from gateway.models.decoding.finished import Rows, row_doubts, scattered
+
+if TYPE_CHECKING:
+    from shared.model.spec import ModelSpec
+
+
+def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """Boxes and scores, see Family. Output: (1, N, 6), (1, N, 7) or the same without the first axis."""
+    return scattered(_rows(outputs), spec)
+
+
+def decode_paddle(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """Boxes and scores, see Family. Outputs: (N, 6) as class, score, box; and how many rows are each picture's."""
+    return scattered(_paddle_rows(outputs), spec)
+
+
+def _rows(outputs: Outputs) -> Rows:
+    name, columns = _table(shapes_of(outputs))
+    table = outputs[name].reshape(-1, outputs[name].shape[-1])[:, :columns]
+    if columns == 6:
+        return table[:, :4], table[:, 4], table[:, 5]
+    whole = [bool((table[:, column] == np.round(table[:, column])).all()) for column in (5, 6)]
+    score, number = (6, 5) if whole == [True, False] else (5, 6)
+    return table[:, 1:5], table[:, score], table[:, number]
+
+
+def _paddle_rows(outputs: Outputs) -> Rows:
+    table = next(value for value in outputs.values() if value.ndim == 2)
+    real = table[table[:, 0] >= 0]
+    return real[:, 2:], real[:, 1], real[:, 0]
+
+
+def _table(shapes: Shapes) -> tuple[str, int]:
+    """The table's name and its columns, without those for masks; no columns: there is none."""
+    if len(shapes) == 1:
+        ((name, shape),) = shapes.items()
+        if len(shape) == 2 or (len(shape) == 3 and shape[0] == 1):
+            return name, shape[-1] if shape[-1] in {6, 7} else 0
+    found = masked_table(shapes)
+    if found is None or shapes[found[0]][2] - found[1] != 6:
+        return "", 0
+    return found[0], 6
+
+
+def _is_paddle(shapes: Shapes) -> bool:
+    tables = [shape for shape in shapes.values() if len(shape) == 2 and shape[1] == 6]
+    return len(shapes) == 2 and len(tables) == 1 and (1,) in shapes.values()
+
+
+END2END = Family(
+    name="end2end",
+    preprocessing=PARTS,
+    look=lambda _size: "one output [1, N, 6] as left, top, right, bottom, score, class",
+    classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _table(shapes)[1] else (),
+    decode=decode,
+    doubt=lambda outputs, size, _spec: row_doubts(_rows(outputs), size),
+    overlapping=False,
+)
+PADDLE = Family(
+    name="paddle",
+    preprocessing=IMAGENET,
+    look=lambda _size: "two outputs, [N, 6] as class, score, left, top, right, bottom, and their number [1]",
+    classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _is_paddle(shapes) else (),
+    decode=decode_paddle,
+    doubt=lambda outputs, size, _spec: row_doubts(_paddle_rows(outputs), size),
+    overlapping=False,
+)

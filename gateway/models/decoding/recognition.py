@@ -1,0 +1,151 @@
+"""Which family of detectors a network belongs to: by the description, or by its outputs' shapes and numbers. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.models.decoding.anchors import DARKNET
+from gateway.models.decoding.detr import D_FINE, DETR, RF_DETR, RT_DETR
+from gateway.models.decoding.family import ANY_NUMBER, COCO_CLASSES, USUAL_REMEDY, settle, shapes_of
+from gateway.models.decoding.finished_lists import DETECTIONS, MMDEPLOY
+from gateway.models.decoding.finished_tables import END2END, PADDLE
+from gateway.models.decoding.nanodet import NANODET, PICODET
+from gateway.models.decoding.pairs import SSD, YOLO_NAS
+from gateway.models.decoding.strangers import remedy_for
+from gateway.models.decoding.ultralytics import YOLOV5, YOLOV8, YOLOV8_PARTS
+from gateway.models.decoding.yolox import YOLOV6, YOLOX, YOLOX_DECODED
+from gateway.models.decoding.yunet import YUNET
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.models.decoding.family import Family, Outputs, Shapes, Size
+    from shared.model.network import Network
+    from shared.model.spec import ModelSpec
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        NANODET, DARKNET, YOLOX, YOLOX_DECODED, YOLOV5, YOLOV6, YOLOV8, YOLOV8_PARTS, YOLO_NAS, SSD, RF_DETR, D_FINE,
+        DETR, RT_DETR, END2END, DETECTIONS, PADDLE, MMDEPLOY, PICODET, YUNET,
+    )
+}  # fmt: skip
+"""Every family that is known, by the name that a description gives it as its decoder."""
+
+OUTPUTS_SHOWN = 3
+"""Outputs that a message names; of more, as a head for each stride has them, the number tells enough."""
+
+LOOKS_SHOWN = 2
+"""Families that a message names."""
+
+
+def output_shapes(network: Network) -> Shapes:
+    """What families_of wants to know of a network; () for outputs whose size hangs on what is seen."""
+    return {name: network.shapes.get(name, ()) for name in network.outputs}
+
+
+def named_decoder(spec: ModelSpec) -> str | None:
+    """The decoder that the description asks for; with heads it needs no other word."""
+    return DARKNET.name if spec.decoder is None and spec.heads else spec.decoder
+
+
+def families_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> list[Family]:
+    """Return the families that outputs of these shapes by name can come from: one only, if the description names it.
+
+    With labels, those with as many classes. Raises ModelError, with what was found and what was expected, when there
+    is none, or the one that is named does not fit.
+    """
+    name = named_decoder(spec)
+    if name is not None:
+        return [_named(name, shapes, input_size, spec)]
+    fitting = [(family, family.classes(shapes, input_size, spec)) for family in FAMILIES.values()]
+    fitting = [(family, classes) for family, classes in fitting if classes]
+    wanted = {len(spec.labels), ANY_NUMBER}
+    families = [family for family, classes in fitting if not spec.labels or wanted.intersection(classes)]
+    if families:
+        return families
+    found = describe_outputs(shapes, input_size)
+    if fitting:
+        guesses = " or ".join(
+            f"{family.name} with {_either(classes)} classes" for family, classes in fitting[:LOOKS_SHOWN]
+        )
+        raise ModelError(
+            f"model {spec.name}: its outputs, {found}, could be {guesses}, but it has {len(spec.labels)} labels; "
+            'write as many "labels" as there are classes into its description'
+        )
+    raise ModelError(f"model {spec.name}: no decoder reads its outputs, {found}; {remedy_for(shapes, input_size)}")
+
+
+def family_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
+    """Return the family of a model that has been opened, whose description names it. Raises ModelError as above."""
+    families = families_of(shapes, input_size, spec)
+    if len(families) > 1:
+        raise ModelError(f"model {spec.name}: its outputs, {describe_outputs(shapes, input_size)}, could be of several "
+                         f'families; write one as "decoder" into its description: {_names(families)}')  # fmt: skip
+    return families[0]
+
+
+def choose(families: Sequence[Family], outputs: Outputs, input_size: Size, spec: ModelSpec) -> Family:
+    """Return the one of these families that the outputs for a picture can come from.
+
+    Where several are left and there are no labels, it is the one with the 80 classes of COCO.
+    Raises ModelError, with what is wrong with the numbers, when there is none, or several.
+    """
+    doubts = {family.name: family.doubt(outputs, input_size, spec) for family in families}
+    left = [family for family in families if not doubts[family.name]]
+    shapes = shapes_of(outputs)
+    if len(left) > 1:
+        usual = [family for family in left if COCO_CLASSES in family.classes(shapes, input_size, spec)]
+        left = usual if len(usual) == 1 else left
+    if len(left) == 1:
+        return left[0]
+    found = describe_outputs(shapes, input_size)
+    if left:
+        raise ModelError(f"model {spec.name}: its outputs, {found}, could be of {_names(left)}; write one of them as "
+                         '"decoder", and its "labels", into its description')  # fmt: skip
+    remedy = next((family.remedy for family in families if family.remedy != USUAL_REMEDY), USUAL_REMEDY)
+    raise ModelError(f"model {spec.name}: its outputs, {found}, look like those of {_names(families[:LOOKS_SHOWN])}, "
+                     f"but {doubts[families[0].name]}; {remedy}")  # fmt: skip
+
+
+def classes_of(family: Family, shapes: Shapes, input_size: Size, spec: ModelSpec) -> int:
+    """Return how many classes the outputs hold; 0 where they can hold any number."""
+    return settle(family.classes(shapes, input_size, spec), spec)
+
+
+def describe_outputs(shapes: Shapes, input_size: Size) -> str:
+    """Return names and shapes of outputs, and the input's size, as messages tell them."""
+    told = [f"{name} {list(shape) if shape else '[?]'}" for name, shape in shapes.items()]
+    rest = f" and {len(told) - OUTPUTS_SHOWN} more" if len(told) > OUTPUTS_SHOWN else ""
+    return f"{', '.join(told[:OUTPUTS_SHOWN])}{rest} (input {input_size[0]}x{input_size[1]})"
+
+
+def _named(name: str, shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
+    """The family of this name; called for every frame, so messages are made when they are needed."""
+    named = FAMILIES.get(name)
+    if named is None:
+        raise ModelError(
+            f"model {spec.name}: decoder {name!r} is unknown (known: {', '.join(FAMILIES)}); "
+            f"name one in its description, for these outputs: {describe_outputs(shapes, input_size)}"
+        )
+    classes = named.classes(shapes, input_size, spec)
+    if not classes:
+        raise ModelError(
+            f"model {spec.name}: its outputs are not those of decoder {named.name}: "
+            f"expected {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
+        )
+    if spec.labels and not {len(spec.labels), ANY_NUMBER}.intersection(classes):
+        raise ModelError(
+            f"model {spec.name}: it has {len(spec.labels)} labels, but its outputs hold {_either(classes)} classes for "
+            f"decoder {named.name}: {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
+        )
+    return named
+
+
+def _names(families: Sequence[Family]) -> str:
+    return " or ".join(family.name for family in families)
+
+
+def _either(classes: tuple[int, ...]) -> str:
+    return " or ".join(str(number) if number else "any number of" for number in classes)

@@ -1,0 +1,129 @@
+"""Detectors that Ultralytics' exporter decoded already: boxes as centre and size in input pixels.
+
+Those that find masks, too (-seg), have numbers for them behind the classes, which are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.models.decoding.arithmetic import corners, reaching
+from gateway.models.decoding.cells import counts
+from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
+from gateway.models.decoding.plausibility import PARTS, box_doubt, first, row_doubt, score_doubt, tail_doubt
+from shared.model.spec import Preprocessing
+
+if TYPE_CHECKING:
+    from shared.model.spec import ModelSpec
+
+ANCHORS = 3
+"""Boxes for each cell of YOLOv5 to v7."""
+
+PREPROCESSING = Preprocessing(channels="rgb", fill=114)
+
+
+def decode_v5(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """Boxes and scores, see Family. Output: (1, boxes, 5 + classes) as x, y, width, height, objectness, classes."""
+    table = _table(outputs)
+    rows = table[reaching(table[:, 4], spec.score_threshold)]
+    return corners(rows[:, :2], rows[:, 2:4]), rows[:, 5:] * rows[:, 4:5]
+
+
+def decode_v8(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """Boxes and scores, see Family. Output: (1, 4 + classes, cells) as x, y, width, height, classes."""
+    table = _table(outputs, by_column=True)
+    rows = table[reaching(table[:, 4:].max(axis=1), spec.score_threshold)]
+    return corners(rows[:, :2], rows[:, 2:4]), rows[:, 4:]
+
+
+def decode_v8_parts(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+    """The same, with boxes in parts of the input."""
+    boxes, scores = decode_v8(outputs, size, spec)
+    return boxes * np.array([size[1], size[0]] * 2, np.float32), scores
+
+
+def doubt_v5(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+    """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
+    table = _table(outputs)
+    boxes = corners(table[:, :2], table[:, 2:4])
+    return first(row_doubt(table), box_doubt(boxes, size), score_doubt(table[:, 4:]))
+
+
+def doubt_v8(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+    """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
+    table = _table(outputs, by_column=True)
+    boxes = corners(table[:, :2], table[:, 2:4])
+    return first(score_doubt(table[:, 4:]), tail_doubt(table[:, 4:]), box_doubt(boxes, size))
+
+
+def doubt_v8_parts(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+    """Return what cannot be, see Family: boxes in parts of the picture, probabilities behind them."""
+    table = _table(outputs, by_column=True)
+    boxes = table[:, :4]
+    beyond = "its boxes are no parts of the picture" if not 0 < boxes.max(initial=0) <= PARTS else ""
+    return first(
+        score_doubt(table[:, 4:]),
+        tail_doubt(table[:, 4:]),
+        beyond,
+        box_doubt(corners(boxes[:, :2], boxes[:, 2:4]), size, parts=True),
+    )
+
+
+def _table(outputs: Outputs, *, by_column: bool = False) -> Array:
+    """The rows of all boxes, without numbers for masks."""
+    found = masked_table(shapes_of(outputs))
+    assert found is not None, "the shapes have been looked at"
+    name, masks = found
+    table: Array = outputs[name][0].T if by_column else outputs[name][0]
+    return table[:, : table.shape[1] - masks]
+
+
+def _classes_v5(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+    found = masked_table(shapes)
+    if found is None:
+        return ()
+    (_, rows, columns), masks = shapes[found[0]], found[1]
+    # One box a cell is YOLOX's as well; only who names the decoder can say that it is not.
+    anchors = (ANCHORS, 1) if spec.decoder == "yolov5" else (ANCHORS,)
+    fits = any(rows == number * cells for number in anchors for cells in counts(input_size))
+    return (columns - masks - 5,) if fits and columns - masks > 5 else ()
+
+
+def _classes_v8(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+    found = masked_table(shapes)
+    if found is None:
+        return ()
+    (_, rows, columns), masks = shapes[found[0]], found[1]
+    return (rows - masks - 4,) if rows - masks > 4 and columns in counts(input_size) else ()
+
+
+def _classes_v8_parts(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+    classes = _classes_v8(shapes, input_size, spec)
+    # More classes than cells: rather a table on its side, of a family whose numbers are all from 0 to 1 undecoded.
+    return tuple(number for number in classes if number + 4 <= max(shape[-1] for shape in shapes.values()))
+
+
+def _look_v5(input_size: Size) -> str:
+    rows = " or ".join(str(ANCHORS * cells) for cells in _usual(input_size))
+    return f"one output [1, {rows}, 5 + classes]"
+
+
+def _look_v8(input_size: Size) -> str:
+    columns = " or ".join(str(cells) for cells in _usual(input_size))
+    return f"one output [1, 4 + classes, {columns}]"
+
+
+def _usual(input_size: Size) -> list[int]:
+    return list(counts(input_size))[-2:][::-1]
+
+
+WITH_GRID = "export it with its boxes decoded (YOLOv5 and v7: export.py --include onnx or --grid)"
+DETECTING = "export a detector (task detect) with its boxes decoded"
+
+YOLOV5 = Family("yolov5", PREPROCESSING, _look_v5, _classes_v5, decode_v5, doubt_v5, WITH_GRID)
+YOLOV8 = Family("yolov8", PREPROCESSING, _look_v8, _classes_v8, decode_v8, doubt_v8, DETECTING)
+YOLOV8_PARTS = Family(
+    "yolov8-parts", PREPROCESSING, _look_v8, _classes_v8_parts, decode_v8_parts, doubt_v8_parts, DETECTING
+)

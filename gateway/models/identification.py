@@ -1,0 +1,80 @@
+"""What a model that has been loaded is: how its pictures are prepared, its outputs read, and its classes called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.models.decoding.anchors import DARKNET
+from gateway.models.decoding.family import shapes_of
+from gateway.models.decoding.labels import usual_labels
+from gateway.models.decoding.metadata import read_metadata
+from gateway.models.decoding.recognition import choose, classes_of, families_of, named_decoder, output_shapes
+from gateway.models.probe import probe
+from shared.errors import ModelError
+from shared.model.first_layers import first_layers
+from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing
+
+if TYPE_CHECKING:
+    import onnx
+
+    from gateway.models.decoding.family import Family, Shapes
+    from gateway.models.decoding.metadata import Metadata
+    from shared.model.first_layers import FirstLayers
+    from shared.model.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A complete description, the outputs' shapes, and why nobody can read them ("" where somebody can)."""
+
+    spec: CompleteSpec
+    outputs: Shapes = field(default_factory=dict)
+    unreadable: str = ""
+
+
+def recognise(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> Recognised:
+    """Complete a description by what the file says, how its outputs look, and what they hold for a picture.
+
+    `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs;
+    other outputs that cannot be read leave a model that can be cut all the same.
+    """
+    metadata = read_metadata({entry.key: entry.value for entry in model.metadata_props})
+    spec = spec.model_copy(update={"labels": spec.labels or metadata.names})
+    layers = first_layers(model, network.input)
+    shapes = output_shapes(network)
+    if named_decoder(spec) is not None and all(shapes.values()):
+        families_of(shapes, network.input_size, spec)
+    try:
+        _refuse_task(metadata, spec)
+        family, shapes = _family(spec, model, network, layers)
+    except ModelError as error:
+        preparation = spec.preprocessing or layers.adapt(Preprocessing())
+        return Recognised(_completed(spec, None, preparation, spec.labels), shapes, str(error))
+    classes = classes_of(family, shapes, network.input_size, spec)
+    preparation = spec.preprocessing or layers.adapt(family.preprocessing)
+    labels = spec.labels or usual_labels(family.name, classes)
+    return Recognised(_completed(spec, family.name, preparation, labels), shapes)
+
+
+def _refuse_task(metadata: Metadata, spec: ModelSpec) -> None:
+    if metadata.refusal and named_decoder(spec) is None:
+        raise ModelError(f"model {spec.name}: {metadata.refusal}")
+
+
+def _family(spec: ModelSpec, model: onnx.ModelProto, network: Network, layers: FirstLayers) -> tuple[Family, Shapes]:
+    """The family, and the shapes of the outputs for the probe picture. Raises ModelError."""
+    shapes, size = output_shapes(network), network.input_size
+    families = families_of(shapes, size, spec) if all(shapes.values()) else []
+    if families == [DARKNET]:  # its maps can hold any numbers
+        return DARKNET, shapes
+    usual = layers.adapt(families[0].preprocessing if families else Preprocessing())
+    outputs = probe(model, network, spec.preprocessing or usual)
+    shapes = shapes_of(outputs)
+    return choose(families or families_of(shapes, size, spec), outputs, size, spec), shapes
+
+
+def _completed(
+    spec: ModelSpec, decoder: str | None, preprocessing: Preprocessing, labels: tuple[str, ...]
+) -> CompleteSpec:
+    return CompleteSpec(**(dict(spec) | {"decoder": decoder, "preprocessing": preprocessing, "labels": labels}))

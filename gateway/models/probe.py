@@ -1,0 +1,42 @@
+"""Running a model once when it is opened, on a picture that is always the same, to see what its outputs hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shared.engine.sessions import Network as NetworkSession
+from shared.engine.sessions import normalise
+from shared.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnx
+
+    from gateway.models.decoding.family import Outputs, Size
+    from shared.letterbox import Pixels
+    from shared.model.network import Network
+    from shared.model.spec import Preprocessing
+
+PATCH = 16
+"""Pixels of the picture's patches: as large as the cells of most detectors, so that all cells see something else."""
+
+
+def probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:
+    """Return the outputs of a model in plain form for the probe picture. Raises ModelError when it cannot be run."""
+    session = NetworkSession(model.SerializeToString())
+    image = normalise(probe_picture(network.input_size), preprocessing)
+    try:
+        return session.run(dict.fromkeys(session.inputs, image))
+    except Exception as error:  # onnxruntime raises classes of its own, without a common base
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"model {network.name} fails when it is run: {reason}") from error
+
+
+def probe_picture(size: Size) -> Pixels:
+    """Return patches and noise of all brightnesses, uint8 (height, width, 3)."""
+    random = np.random.default_rng(1)
+    rows, columns = (-(-length // PATCH) for length in size)
+    patches = random.integers(0, 224, (rows, columns, 3)).repeat(PATCH, axis=0).repeat(PATCH, axis=1)
+    noise = random.integers(0, 32, (*size, 3))
+    return (patches[: size[0], : size[1]] + noise).astype(np.uint8)
