@@ -23,8 +23,8 @@ from benchmarks.page import PAGE, Calculated, write_page
 from benchmarks.work import work_of
 from benchmarks.workload import CUT, write_yolov2
 from gateway.broker import find_mosquitto
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
+from gateway.planning.methods import Method
 from shared.cli.options import Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.service import run_service, run_together

@@ -26,7 +26,7 @@ from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.measuring import peak_of_tiles, peak_of_whole
 from gateway.models.catalogue import Model, open_model
-from gateway.partitioned import PartitionedModel, verify
+from gateway.planning.partitioned import PartitionedModel, verify
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
 from shared.ftp.costs import tile_costs

@@ -8,7 +8,7 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from benchmarks.setting import Setting
-from gateway.methods import Method
+from gateway.planning.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

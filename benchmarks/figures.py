@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks import paper
 from benchmarks.strips_picture import draw_strips
 from benchmarks.workload import CUT
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import paper
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, one_each
-from gateway.methods import Method
+from gateway.planning.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from gateway.measuring import measure_memory
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT
-from gateway.methods import SENTENCES, Method
+from gateway.planning.methods import SENTENCES, Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

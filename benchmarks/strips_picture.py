@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.ftp.propagation import Propagation
 from shared.ftp.reuse import independent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.models.detection import Detector
-from gateway.partitioned import PartitionedModel, WholeHead
+from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
 

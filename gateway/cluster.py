@@ -14,7 +14,7 @@ from gateway.coordinator import Coordinator, Match
 from gateway.endings import Endings
 from gateway.finisher import Finisher
 from gateway.node_list import fitting
-from gateway.planner import write_plan
+from gateway.planning.planner import write_plan
 from gateway.replanning import Replanning
 from gateway.results import split_result
 from gateway.sharer import Sharer
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from gateway.home import Home
     from gateway.membership import Membership
     from gateway.models.catalogue import Model
-    from gateway.partitioned import PartitionedModel
     from gateway.planes import Planes
+    from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload
     from shared.wire.headers import Result, Tile
 

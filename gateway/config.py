@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.configuration.root import Configuration
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL
-from gateway.planner import Terms
+from gateway.planning.methods import Method
+from gateway.planning.planner import Terms
 from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
 from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT

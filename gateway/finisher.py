@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from gateway.attribution import Fault
     from gateway.collector import Assembly
     from gateway.config import GatewayConfig
-    from gateway.partitioned import PartitionedModel
     from gateway.planes import Planes
+    from gateway.planning.partitioned import PartitionedModel
     from gateway.proofs import Proof
     from shared.addresses import Address
     from shared.letterbox import Pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.partitioned import PartitionedModel
+from gateway.planning.partitioned import PartitionedModel
 from shared.engine.measuring import Trial, measure
 from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError

@@ -16,7 +16,7 @@ from shared.ftp.region import Region
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.partitioned import PartitionedModel
+    from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.stage import Tile
     from shared.letterbox import Pixels
 

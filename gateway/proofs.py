@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.annotation import annotate, write_picture
 from gateway.attribution import differing, limit
-from gateway.partitioned import Difference, PartitionedModel, WholeHead, compare
+from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.letterbox import Letterbox
 from shared.unfinished import remove_abandoned

@@ -7,8 +7,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.methods import Method
-from gateway.partitioned import PartitionedModel
+from gateway.planning.methods import Method
+from gateway.planning.partitioned import PartitionedModel
 from gateway.speeds import Speeds, differ
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from shared.ftp.tiles import partition
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.partitioned import PartitionedModel
+    from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 

@@ -14,8 +14,8 @@ from gateway.home import Home
 from gateway.house_broker import HouseBroker
 from gateway.membership import Membership
 from gateway.models.catalogue import open_model
-from gateway.partitioned import PartitionedModel
 from gateway.planes import Planes
+from gateway.planning.partitioned import PartitionedModel
 from gateway.prober import Prober
 from gateway.state_lock import in_use
 from shared import topics

@@ -20,7 +20,7 @@ from shared.service import run_service
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.methods import Method
+    from gateway.planning.methods import Method
     from shared.ftp.grid import Grid
 
 

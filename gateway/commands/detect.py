@@ -13,7 +13,7 @@ from gateway.annotation import annotate, write_picture
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.models.detection import Detector
-from gateway.partitioned import PartitionedModel, TiledHead
+from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
 from shared.errors import ConfigurationError
 from shared.letterbox import Letterbox

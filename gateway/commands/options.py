@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL
+from gateway.planning.methods import Method
 from shared.cli.options import GRID
 
 model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in model, an ONNX file, or a Darknet .cfg.")

@@ -13,7 +13,7 @@ from gateway.commands.options import cut_option, method_option, model_option, we
 from gateway.config import GatewayConfig
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.root import Configuration
-from gateway.planner import Terms
+from gateway.planning.planner import Terms
 from gateway.service import Gateway
 from gateway.victims import POLICIES
 from shared.addresses import Address

@@ -14,13 +14,13 @@ from camera_sources.source import FOOTAGE
 from gateway.commands.options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.commands.wording import reading
 from gateway.models.catalogue import open_model
-from gateway.partitioned import PartitionedModel, verify
+from gateway.planning.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option
 from shared.errors import DeepThingsError
 from shared.letterbox import Letterbox
 
 if TYPE_CHECKING:
-    from gateway.methods import Method
+    from gateway.planning.methods import Method
     from shared.ftp.grid import Grid
 
 

@@ -12,7 +12,7 @@ from camera_sources.frame_rate import EVERY_FRAME, MOST_FPS, frame_limit
 from gateway.configuration.layout import bare, section_in, sections
 from gateway.configuration.names import Label
 from gateway.configuration.root import Configuration
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from shared.durations import seconds_of
 from shared.polygons import polygon_of, polygons_of
 from shared.section import Section

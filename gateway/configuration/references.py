@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.configuration.mistakes import Finding
 from gateway.configuration.urls import not_installed_here
 from gateway.configuration.wording import did_you_mean, shown
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
 from shared.hosts import is_loopback
 

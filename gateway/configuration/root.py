@@ -14,8 +14,8 @@ from gateway.configuration.mqtt import Mqtt
 from gateway.configuration.names import Host, Name, distinct
 from gateway.configuration.objects import Objects
 from gateway.configuration.paths import LocalPath, beside_the_file
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL
+from gateway.planning.methods import Method
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid

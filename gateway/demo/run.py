@@ -15,8 +15,8 @@ from gateway.broker import find_mosquitto
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL
+from gateway.planning.methods import Method
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from shared.errors import DeepThingsError

@@ -18,7 +18,7 @@ from shared.finite import all_finite
 from shared.messages import DetectedObject
 
 if TYPE_CHECKING:
-    from gateway.partitioned import PartitionedModel
+    from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.merge import Map
     from shared.letterbox import Letterbox
 

@@ -10,10 +10,10 @@ import pytest
 
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector
-from gateway.partitioned import PartitionedModel, WholeHead
+from gateway.planning.methods import Method
+from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.frames import Outcome
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox

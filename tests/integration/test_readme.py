@@ -23,9 +23,9 @@ from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
 from gateway.configuration.reading import read
 from gateway.demo.cluster import free_port
-from gateway.methods import Method
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
+from gateway.planning.methods import Method
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response

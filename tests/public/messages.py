@@ -13,7 +13,7 @@ from gateway.cameras.words import SETTINGS, said
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership import Membership
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from gateway.public_topics import INFO, PARAMETERS, ROWS
 from shared import topics
 from shared.addresses import Address

@@ -8,7 +8,7 @@ from benchmarks.cluster.nodes import Link
 from benchmarks.command import command, parse_edges, parse_link, parse_methods
 from benchmarks.experiments import settings
 from benchmarks.page import Calculated
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import memory_of, plausible
 

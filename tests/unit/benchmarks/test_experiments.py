@@ -7,7 +7,7 @@ import pytest
 from benchmarks import paper
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope, one_each, settings
 from benchmarks.findings import findings
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
 
 SCOPES = [

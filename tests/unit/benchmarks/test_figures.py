@@ -7,7 +7,7 @@ import pytest
 from benchmarks.experiments import Scope
 from benchmarks.figures import _figures, draw_all
 from benchmarks.findings import Results
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, measurement, memory_of
 
 NAMES = ["memory", "latency", "speed-up", "reuse", "bytes", "sources", "stolen"]

@@ -10,7 +10,7 @@ from benchmarks.figures import Drawn
 from benchmarks.findings import Results, findings
 from benchmarks.page import Calculated, write_page
 from benchmarks.work import Work
-from gateway.methods import Method
+from gateway.planning.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
 
 MACHINE = {"processor": "Pentium 60", "cores": 1, "system": "Linux i586"}

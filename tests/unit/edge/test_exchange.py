@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.exchange import FRAMES_CAP, Exchange, SpoiltBorderError
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.addresses import Address
 from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid

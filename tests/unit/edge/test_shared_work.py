@@ -10,7 +10,7 @@ from edge import shared_work as shared_work_module
 from edge.exchange import SpoiltBorderError
 from edge.shared_work import SharedWork
 from edge.worker import BARRED
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
 from tests.networks import Builder

@@ -5,7 +5,7 @@ import pytest
 
 from edge.agenda import Agenda
 from edge.work import Work
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.wire.headers import Tile
 from tests.unit.edge.agendas import CROSS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.work import Work
-from gateway.methods import Method
-from gateway.planner import Terms, write_plan
+from gateway.planning.methods import Method
+from gateway.planning.planner import Terms, write_plan
 from shared.addresses import Address
 from shared.frames import FrameInfo
 from shared.ftp.reuse import with_reuse

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.attribution import FLAT, WRONG, WRONG_QUANTISED, Fault, differing, faults, limit
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.partitioned import PartitionedModel
 from gateway.plan_picture import ACCENT, FRAME_SIDE, HEIGHT, MARGIN, TOP, WIDTH, draw_plan, sentences
+from gateway.planning.partitioned import PartitionedModel
 from shared.ftp.grid import Grid
 
 

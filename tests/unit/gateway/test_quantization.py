@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from gateway.agreement import compare_detections, same_objects
 from gateway.models.catalogue import Model, choose_cut, open_model
-from gateway.partitioned import PartitionedModel, TiledHead, WholeHead
+from gateway.planning.partitioned import PartitionedModel, TiledHead, WholeHead
 from gateway.quantization import CUT_GRID, PICTURES_CAP, Sample, quantize
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid

@@ -5,7 +5,7 @@ from statistics import fmean
 import pytest
 
 from gateway.models.catalogue import Model
-from gateway.partitioned import PartitionedModel
+from gateway.planning.partitioned import PartitionedModel
 from gateway.report import report_on
 from gateway.report_tables import ROWS, selection
 from shared.ftp.costs import peak_bytes, tile_memory

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.plan import Plan
 from tests.networks import Builder

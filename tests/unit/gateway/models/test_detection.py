@@ -14,7 +14,7 @@ from camera_sources.picture_folder import read_picture
 from gateway.models.catalogue import MODELS, open_model
 from gateway.models.decoding import Candidates
 from gateway.models.detection import OBJECTS_CAP, Detector, suppress
-from gateway.partitioned import PartitionedModel, TiledHead
+from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox

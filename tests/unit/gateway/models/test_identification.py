@@ -10,7 +10,7 @@ import pytest
 from gateway.models.catalogue import open_model
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.models.detection import Detector
-from gateway.partitioned import PartitionedModel, WholeHead
+from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox

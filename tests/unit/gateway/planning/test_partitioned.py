@@ -5,9 +5,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from gateway.methods import Method
 from gateway.models.catalogue import MODELS, Model
-from gateway.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare, verify
+from gateway.planning.methods import Method
+from gateway.planning.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare, verify
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe

@@ -14,7 +14,7 @@ from shared.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.methods import Method
+    from gateway.planning.methods import Method
     from shared.addresses import Address
     from shared.ftp.stage import Stage
     from shared.model.network import Network

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from gateway.methods import Method, stages_of
 from gateway.models.catalogue import Model, choose_cut
+from gateway.planning.methods import Method, stages_of
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession
@@ -63,7 +63,7 @@ class PartitionedModel:
         method: Method = Method.WST,
         shares: Sequence[float] = (),
     ) -> PartitionedModel:
-        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see gateway.methods.stages_of."""
+        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see gateway.planning.methods.stages_of."""
         chosen = choose_cut(model, cut, grid)
         for layer in model.network.head(chosen):
             try:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.methods import Method, stages_of
+from gateway.planning.methods import Method, stages_of
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.methods import Method, stages_of
-from gateway.planner import Terms, write_plan
+from gateway.planning.methods import Method, stages_of
+from gateway.planning.planner import Terms, write_plan
 from shared.addresses import Address
 from shared.ftp.costs import working_bytes
 from shared.ftp.grid import Grid
