@@ -24,8 +24,8 @@ from rich.table import Table
 from benchmarks.workload import CUT, INPUT, write_yolov2
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
-from gateway.measuring import peak_of_tiles, peak_of_whole
 from gateway.models.catalogue import Model, open_model
+from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
 from gateway.planning.partitioned import PartitionedModel, verify
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise

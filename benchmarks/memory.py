@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from gateway.measuring import measure_memory
+from gateway.plan_report.peak_memory import measure_memory
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
 from shared.ftp.grid import Grid

@@ -15,10 +15,10 @@ from gateway.annotation import write_picture
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.commands.wording import reading
 from gateway.models.catalogue import open_model
-from gateway.plan_picture import draw_plan
+from gateway.plan_report.plan_picture import draw_plan
+from gateway.plan_report.report import PlanReport, report_on
+from gateway.plan_report.tables import render
 from gateway.planning.partitioned import PartitionedModel
-from gateway.report import PlanReport, report_on
-from gateway.report_tables import render
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError
 from shared.letterbox import Letterbox

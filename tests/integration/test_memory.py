@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.engine import GRIDS, paper_workload
 from benchmarks.workload import CUT
-from gateway.measuring import measure_memory
+from gateway.plan_report.peak_memory import measure_memory
 from shared.ftp.grid import Grid
 
 

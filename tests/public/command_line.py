@@ -22,8 +22,8 @@ from gateway.commands.quantize import _report
 from gateway.connect_check import Trial
 from gateway.demo.observer import Observer
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
+from gateway.plan_report.report import PlanReport
 from gateway.quantization import Quantised
-from gateway.report import PlanReport
 from shared import topics
 from shared.cli import cli, main
 from shared.errors import (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.plan_picture import ACCENT, FRAME_SIDE, HEIGHT, MARGIN, TOP, WIDTH, draw_plan, sentences
+from gateway.plan_report.plan_picture import ACCENT, FRAME_SIDE, HEIGHT, MARGIN, TOP, WIDTH, draw_plan, sentences
 from gateway.planning.partitioned import PartitionedModel
 from shared.ftp.grid import Grid
 

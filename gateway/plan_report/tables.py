@@ -9,14 +9,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gateway.wording import fewer, mebibytes, share, shorten, size
+from gateway.plan_report.formatting import fewer, mebibytes, share, shorten, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
 
-    from gateway.report import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
+    from gateway.plan_report.report import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
 
 ROWS = 30
 """Rows of a table that are still read; of longer ones a selection is printed."""

@@ -5,9 +5,9 @@ from statistics import fmean
 import pytest
 
 from gateway.models.catalogue import Model
+from gateway.plan_report.report import report_on
+from gateway.plan_report.tables import ROWS, selection
 from gateway.planning.partitioned import PartitionedModel
-from gateway.report import report_on
-from gateway.report_tables import ROWS, selection
 from shared.ftp.costs import peak_bytes, tile_memory
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition

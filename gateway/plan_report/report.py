@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.measuring import measure_memory
+from gateway.plan_report.peak_memory import measure_memory
 from shared.errors import ConfigurationError
 from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
 from shared.ftp.cuts import DEVICES, cut_cost, cut_costs, deepest_cut

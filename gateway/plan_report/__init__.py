@@ -1,0 +1,1 @@
+"""The report of `deepthings plan`: possible cuts, the memory that tiles need, tables and a picture."""
