@@ -11,7 +11,7 @@ import click
 from camera_sources.opening import open_source
 from gateway.commands.options import weights_option
 from gateway.models.catalogue import open_model
-from gateway.quantization import Quantised, quantize
+from gateway.quantization.int8 import Quantised, quantize
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError
 

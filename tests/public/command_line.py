@@ -17,13 +17,13 @@ from unittest import mock
 import click
 
 from benchmarks.findings import Finding
-from gateway.agreement import Agreement
 from gateway.commands.quantize import _report
 from gateway.connect_check import Trial
 from gateway.demo.observer import Observer
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.plan_report.report import PlanReport
-from gateway.quantization import Quantised
+from gateway.quantization.agreement import Agreement
+from gateway.quantization.int8 import Quantised
 from shared import topics
 from shared.cli import cli, main
 from shared.errors import (

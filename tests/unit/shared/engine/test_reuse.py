@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.models.catalogue import Model
-from gateway.quantization import quantize
+from gateway.quantization.int8 import quantize
 from shared.engine.preparing import prepare
 from shared.engine.sessions import PaddingEngine, PreparedEngine, SpecialEngine
 from shared.ftp.grid import Grid

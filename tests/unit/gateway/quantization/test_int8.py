@@ -7,10 +7,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from gateway.agreement import compare_detections, same_objects
 from gateway.models.catalogue import Model, choose_cut, open_model
 from gateway.planning.partitioned import PartitionedModel, TiledHead, WholeHead
-from gateway.quantization import CUT_GRID, PICTURES_CAP, Sample, quantize
+from gateway.quantization.agreement import compare_detections, same_objects
+from gateway.quantization.int8 import CUT_GRID, PICTURES_CAP, Sample, quantize
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition

@@ -18,8 +18,8 @@ import onnxruntime
 from onnx import helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-from gateway.agreement import Agreement, compare_detections
 from gateway.models.catalogue import Model, choose_cut, open_model
+from gateway.quantization.agreement import Agreement, compare_detections
 from shared.engine.sessions import normalise, open_session
 from shared.errors import ConfigurationError, CutError, DeepThingsError, ModelError
 from shared.ftp.grid import Grid
