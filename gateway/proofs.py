@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.annotation import annotate, write_picture
+from gateway.annotation.boxes import annotate, write_picture
 from gateway.attribution import differing, limit
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from gateway.lettering import plate_size, write_on_plate
+from gateway.annotation.text import plate_size, write_on_plate
 from shared.polygons import scaled
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gateway.annotation.text import Colour
     from gateway.configuration.places import Place
-    from gateway.lettering import Colour
     from shared.letterbox import Pixels
 
     Points = NDArray[np.int32]

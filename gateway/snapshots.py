@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from gateway.annotation import annotate
-from gateway.lettering import plate_size, write_on_plate
+from gateway.annotation.boxes import annotate
+from gateway.annotation.text import plate_size, write_on_plate
 from shared.messages import DetectedObject
 
 if TYPE_CHECKING:

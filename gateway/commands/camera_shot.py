@@ -12,7 +12,7 @@ from camera_sources.first_picture import HangingError, first_pictures
 from camera_sources.opening import missing_path
 from camera_sources.redaction import redacted
 from camera_sources.settings import CameraSettings, part_of
-from gateway.annotation import write_picture
+from gateway.annotation.boxes import write_picture
 from gateway.configuration.places import places_of
 from gateway.shot import draw_shot
 from shared.cli.options import NAME, Parsed, json_option

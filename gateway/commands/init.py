@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.annotation import write_picture
+from gateway.annotation.boxes import write_picture
 from gateway.connect_check import try_connections
 from gateway.init import answers
 from gateway.init.documents import documents

@@ -11,7 +11,7 @@ from rich.console import Console
 from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
-from gateway.annotation import write_picture
+from gateway.annotation.boxes import write_picture
 from gateway.commands.options import cut_option, grid_option, model_option, weights_option
 from gateway.commands.wording import reading
 from gateway.models.catalogue import open_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from gateway.lettering import BOLD, Colour, arrow, fit, plate_size, write, write_on_plate
+from gateway.annotation.text import BOLD, Colour, arrow, fit, plate_size, write, write_on_plate
 from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
 

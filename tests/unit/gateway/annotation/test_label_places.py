@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from gateway.plates import place_plate
+from gateway.annotation.label_places import place_plate
 
 PICTURE = 640, 480
 SIZE = 80, 14

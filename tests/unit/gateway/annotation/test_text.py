@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.lettering import fit, plate_size, width_of, write_on_plate
+from gateway.annotation.text import fit, plate_size, width_of, write_on_plate
 
 
 def paper():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from gateway.plates import place_plate
+from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
 from shared.reasons import reason
 from shared.unfinished import remove, unfinished
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from gateway.plates import Plate
+    from gateway.annotation.label_places import Plate
     from shared.letterbox import Pixels
     from shared.messages import DetectedObject
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.annotation import annotate, write_picture
+from gateway.annotation.boxes import annotate, write_picture
 from shared.errors import SourceError
 from shared.messages import DetectedObject
 
