@@ -22,7 +22,7 @@ from benchmarks.memory import memory_figures
 from benchmarks.page import PAGE, Calculated, write_page
 from benchmarks.work import work_of
 from benchmarks.workload import CUT, write_yolov2
-from gateway.broker import find_mosquitto
+from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
 from shared.cli.options import Parsed, json_option

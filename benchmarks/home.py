@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.tracking import Crowd
-from gateway.broker import cluster_listener, own_broker
+from gateway.broker.mosquitto import cluster_listener, own_broker
+from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
 from gateway.demo.cluster import free_port
 from gateway.home import Home
 from gateway.membership import Membership
-from gateway.planes import Planes
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
 from shared.bus import Bus

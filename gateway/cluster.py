@@ -45,12 +45,12 @@ from shared.wire.versions import PROTOCOL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.broker.planes import Planes
     from gateway.config import GatewayConfig
     from gateway.data_plane import DataPlane
     from gateway.home import Home
     from gateway.membership import Membership
     from gateway.models.catalogue import Model
-    from gateway.planes import Planes
     from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload
     from shared.wire.headers import Result, Tile

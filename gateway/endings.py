@@ -12,7 +12,7 @@ from shared.messages import FrameDone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.planes import Planes
+    from gateway.broker.planes import Planes
     from shared.frames import FrameInfo, Outcome
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
-    from gateway.planes import Planes
+    from gateway.broker.planes import Planes
     from shared.message import Message
     from shared.topics import Topic
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.attribution import Fault
+    from gateway.broker.planes import Planes
     from gateway.collector import Assembly
     from gateway.config import GatewayConfig
-    from gateway.planes import Planes
     from gateway.planning.partitioned import PartitionedModel
     from gateway.proofs import Proof
     from shared.addresses import Address

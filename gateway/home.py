@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
+    from gateway.broker.planes import Planes
     from gateway.configuration.root import Configuration
     from gateway.finisher import Fetch
     from gateway.membership import Membership
-    from gateway.planes import Planes
     from shared.addresses import Address
     from shared.bridge import BridgeInfo
     from shared.frames import Outcome

@@ -22,6 +22,7 @@ from shared.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.broker.planes import Planes
     from gateway.cameras.book import Cameras
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from gateway.finisher import Fetch
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
-    from gateway.planes import Planes
     from gateway.scene.states import SceneUpdate
     from gateway.state_folder import StateFolder
     from shared.letterbox import Pixels

@@ -17,7 +17,7 @@ from shared.rate_limit import RateLimit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from gateway.planes import Planes
+    from gateway.broker.planes import Planes
     from shared.received import Received
 
 log = logging.getLogger(__name__)

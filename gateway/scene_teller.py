@@ -13,7 +13,7 @@ from shared.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.planes import Planes
+    from gateway.broker.planes import Planes
     from gateway.scene.states import SceneState
     from shared.observations import LabelState
     from shared.topics import Topic

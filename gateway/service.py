@@ -6,15 +6,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.broker import OwnBroker, cluster_listener, own_broker, public_listener
+from gateway.broker.house_broker import HouseBroker
+from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
+from gateway.broker.planes import Planes
 from gateway.cluster import Cluster
 from gateway.contested_names import ContestedNames
 from gateway.data_plane import DataPlane
 from gateway.home import Home
-from gateway.house_broker import HouseBroker
 from gateway.membership import Membership
 from gateway.models.catalogue import open_model
-from gateway.planes import Planes
 from gateway.planning.partitioned import PartitionedModel
 from gateway.prober import Prober
 from gateway.state_lock import in_use

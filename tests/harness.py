@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
 from edge.config import default_cache
-from gateway.broker import Listener, OwnBroker, own_broker
+from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address

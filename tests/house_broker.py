@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.broker import find_mosquitto
+from gateway.broker.mosquitto import find_mosquitto
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.broker_login import Login, Tls

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from camera_sources.settings import CameraSettings
+    from gateway.broker.planes import Planes
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
-    from gateway.planes import Planes
     from gateway.state_file import StateFile
     from gateway.state_folder import StateFolder
     from shared.addresses import Address

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from gateway.broker import find_mosquitto
+from gateway.broker.mosquitto import find_mosquitto
 from gateway.demo.cluster import Child, LocalCluster, free_port
 from gateway.demo.observer import Observer
 from gateway.demo.table import render

@@ -15,8 +15,8 @@ from shared.topics import PlainTopic
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gateway.broker.planes import Planes
     from gateway.cameras.book import Cameras
-    from gateway.planes import Planes
     from gateway.scene.states import SceneUpdate
     from shared.received import Received
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiomqtt
 import pytest
 
-import gateway.broker
-from gateway.broker import cluster_listener, own_broker, public_listener
+import gateway.broker.mosquitto
+from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
 from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -67,7 +67,7 @@ async def test_a_used_port_is_named_with_what_to_do():
 
 async def test_a_missing_mosquitto_is_named_with_what_to_do(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(gateway.broker, "SYSTEM_FOLDERS", "/nowhere")
+    monkeypatch.setattr(gateway.broker.mosquitto, "SYSTEM_FOLDERS", "/nowhere")
     with pytest.raises(BrokerError, match="sudo apt install mosquitto"):
         async with broker_at(Address(LOOPBACK, free_port())):
             pass
@@ -78,22 +78,22 @@ async def test_a_mosquitto_that_ends_at_once_is_quoted(monkeypatch, tmp_path):
     broken.write_text("#!/bin/sh\necho 'Error: no such thing' >&2\nexit 3\n")
     broken.chmod(0o755)
     tmp_path.chmod(0o755)
-    monkeypatch.setattr(gateway.broker, "find_mosquitto", lambda: str(broken))
-    monkeypatch.setattr(gateway.broker, "_user_of_mosquitto", lambda: None)
+    monkeypatch.setattr(gateway.broker.mosquitto, "find_mosquitto", lambda: str(broken))
+    monkeypatch.setattr(gateway.broker.mosquitto, "_user_of_mosquitto", lambda: None)
     with pytest.raises(BrokerError, match=r"exit code 3\): Error: no such thing"):
         async with broker_at(Address(LOOPBACK, free_port())):
             pass
 
 
 async def test_a_broker_that_refuses_us_is_an_error_and_not_a_wait(monkeypatch):
-    write = gateway.broker._write_configuration
+    write = gateway.broker.mosquitto._write_configuration
 
     def closed(folder, listen):
         path = write(folder, listen)
         path.write_text(path.read_text().replace("allow_anonymous true", "allow_anonymous false"))
         return path
 
-    monkeypatch.setattr(gateway.broker, "_write_configuration", closed)
+    monkeypatch.setattr(gateway.broker.mosquitto, "_write_configuration", closed)
     address = Address(LOOPBACK, free_port())
     async with broker_at(address):
         with pytest.raises(BrokerError, match="refuses us"):

@@ -10,8 +10,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.broker.planes import Planes
 from gateway.demo.cluster import free_port
-from gateway.planes import Planes
 from gateway.requests import Requests
 from shared import topics
 from shared.addresses import LOOPBACK, Address

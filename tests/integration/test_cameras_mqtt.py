@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.broker import find_mosquitto
+from gateway.broker.mosquitto import find_mosquitto
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
 from tests.cameras import UNSEEN, assigned, desk

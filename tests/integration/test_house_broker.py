@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gateway import house_broker
-from gateway.house_broker import DROPPED_S, HouseBroker
+from gateway.broker import house_broker
+from gateway.broker.house_broker import DROPPED_S, HouseBroker
 from gateway.service import gateway_name
 from shared.addresses import Address
 from shared.broker_login import ANONYMOUS

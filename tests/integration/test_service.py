@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.broker import cluster_listener, own_broker
+from gateway.broker.mosquitto import cluster_listener, own_broker
 from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.systemd import units

@@ -24,7 +24,7 @@ from edge.programs import ProgramCache
 from gateway.backup.manifest import FORMAT as BACKUP_FORMAT
 from gateway.backup.manifest import NAME as BACKUP_MANIFEST
 from gateway.backup.manifest import Item, Manifest, Place
-from gateway.broker import MOSQUITTO
+from gateway.broker.mosquitto import MOSQUITTO
 from gateway.cameras.book import Cameras
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.revisions import Revisions

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import outbox
-from gateway.outbox import Outbox, Waiting
+from gateway.broker import outbox
+from gateway.broker.outbox import Outbox, Waiting
 
 
 def kept(topic, payload):

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from gateway.outbox import Outbox, Waiting
+from gateway.broker.outbox import Outbox, Waiting
 from shared import topics
 from shared.bus import Bus, Outgoing, foreign
 from shared.errors import BrokerError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.planes import Planes
+from gateway.broker.planes import Planes
 from shared import topics
 from shared.errors import BrokerError
 from shared.frames import FrameCounts

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
-    from gateway.house_broker import HouseBroker
+    from gateway.broker.house_broker import HouseBroker
     from shared.bus import Bus
     from shared.message import Message
     from shared.received import Received
