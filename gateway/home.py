@@ -23,7 +23,7 @@ from gateway.observer import Observer
 from gateway.problems import Problems
 from gateway.requests import Requests, named
 from gateway.retained import RETURN_S, RetainedTopics, expected_topics
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError

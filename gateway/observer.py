@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
     from gateway.scene.states import SceneUpdate
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_folder import StateFolder
     from shared.letterbox import Pixels
     from shared.messages import FrameDetections
     from shared.observations import FollowedObject, ObjectEvent, Trigger

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.cameras.words import SETTINGS
 from gateway.frigate.messages import level
 from gateway.scene.states import ALL
-from gateway.state_file import TopicName
+from gateway.state.state_file import TopicName
 from shared import topics
 from shared.message import Message
 from shared.slugs import slug
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from gateway.configuration.cameras import Camera
-    from gateway.state_file import StateFile
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
 
 FILE = "retained.json"
 

@@ -11,8 +11,8 @@ from shared.message import Message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.state_file import StateFile
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
 
 FILE = "scenes.json"
 

@@ -17,7 +17,7 @@ from gateway.membership import Membership
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.prober import Prober
-from gateway.state_lock import in_use
+from gateway.state.state_lock import in_use
 from shared import topics
 from shared.addresses import Address, advertised, reached_here
 from shared.broker_trouble import BrokerTrouble

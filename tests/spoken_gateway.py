@@ -12,7 +12,7 @@ import aiomqtt
 from gateway.configuration.root import Configuration
 from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeHealth
 from shared.errors import BrokerError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.configuration.reading import read
 from gateway.configuration.root import Configuration
-from gateway.state_lock import is_in_use
+from gateway.state.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.reasons import reason
 from shared.systemd.unit import ENVIRONMENT_FILE

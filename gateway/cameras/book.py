@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
-    from gateway.state_file import StateFile
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
     from shared.addresses import Address
     from shared.messages import CameraStats
     from shared.received import Received

@@ -12,8 +12,8 @@ from shared.message import Message
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from gateway.state_file import StateFile
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
 
 FILE = "cameras.json"
 LOST = "what was set of cameras by MQTT does not outlive the gateway"

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.home_assistant.camera_device import tells_of_camera_by_hand
 from gateway.home_assistant.node_device import tells_of_node
 from gateway.home_assistant.removal import remember_removed, removals, together
-from gateway.state_file import TopicName
+from gateway.state.state_file import TopicName
 from shared.errors import BrokerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from gateway.state_file import StateFile
-    from gateway.state_folder import StateFolder
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
 
 log = logging.getLogger(__name__)
 

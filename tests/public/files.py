@@ -37,8 +37,8 @@ from gateway.models.catalogue import built_in
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.retained import RetainedTopics
 from gateway.scene_memory import SceneMemory
-from gateway.state_folder import StateFolder
-from gateway.state_lock import in_use
+from gateway.state.state_folder import StateFolder
+from gateway.state.state_lock import in_use
 from shared.addresses import Address
 from shared.engine.manifest import FORMAT as PREPARED_FORMAT
 from shared.engine.manifest import MANIFEST
@@ -58,7 +58,7 @@ from tests.unit.gateway.buses import StandInBus
 from tests.unit.shared.engine.running import build_stage
 
 if TYPE_CHECKING:
-    from gateway.state_file import StateFile
+    from gateway.state.state_file import StateFile
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 

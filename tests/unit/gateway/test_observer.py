@@ -10,7 +10,7 @@ import pytest
 
 from gateway import observer
 from gateway.scene_memory import SceneMemory
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.messages import DetectedObject, FrameDetections, Latency, State
 from tests.unit.gateway.test_home import House, running
@@ -315,7 +315,7 @@ async def test_events_that_cannot_be_kept_end_when_the_gateway_stops(without_sna
     house = without_snapshots
     await there(house)
     await show(house, *range(1, 9))
-    monkeypatch.setattr("gateway.state_file.write_whole", full)
+    monkeypatch.setattr("gateway.state.state_file.write_whole", full)
     await house.home.farewell()
     told = [event["type"] for event in house.bus.json("detections/door/event")]
     assert (told[0], told[-1]) == ("new", "end")

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.configuration.root import Configuration
 from gateway.retained import FILE, RetainedTopics, expected_topics
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 
 CAMERAS = Configuration.model_validate(
     {

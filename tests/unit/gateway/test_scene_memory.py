@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.scene_memory import FILE, SceneMemory
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from tests.unit.gateway.scene.filming import Camera, person
 
 
@@ -92,7 +92,7 @@ def test_what_could_not_be_written_is_tried_again_and_what_is_old_is_not_said_to
     memory.write()
     aged(tmp_path, 300)
     memory.remember("gate", kept(), away=False)
-    monkeypatch.setattr("gateway.state_file.write_whole", full)
+    monkeypatch.setattr("gateway.state.state_file.write_whole", full)
     memory.write()
     later(monkeypatch, 60)
     memory.touch()

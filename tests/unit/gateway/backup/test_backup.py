@@ -14,7 +14,7 @@ from gateway.backup.archive import unpack, write_archive
 from gateway.backup.contents import contents_of
 from gateway.backup.manifest import LARGEST_BYTES, Item, Manifest
 from gateway.backup.restoring import check, moves, place
-from gateway.state_lock import in_use
+from gateway.state.state_lock import in_use
 from shared.errors import ConfigurationError, DeepThingsError
 
 CONFIGURATION = """

@@ -10,7 +10,7 @@ from gateway.cameras.book import Cameras, Effective
 from gateway.cameras.presence import SILENT_S
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.root import Configuration
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.cameras.overrides import FILE, LOST, Overrides, OverridesFile
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 
 CAMERAS = ("door", "yard", "shed")
 overrides = st.builds(

@@ -11,7 +11,7 @@ import pytest
 import gateway.home_assistant.announcer as module
 from gateway.home_assistant.announcer import FILE, Announcer
 from gateway.home_assistant.discovery import discovery
-from gateway.state_folder import StateFolder
+from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError
 from tests.unit.gateway.home_assistant.homes import home_of, nodes_of
 

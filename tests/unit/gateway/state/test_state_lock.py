@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.state_lock import in_use, is_in_use
+from gateway.state.state_lock import in_use, is_in_use
 
 
 def test_a_folder_is_in_use_as_long_as_somebody_holds_it(tmp_path):

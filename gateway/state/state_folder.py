@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.state_file import StateFile
+from gateway.state.state_file import StateFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from gateway import state_file
-from gateway.state_folder import StateFolder
+from gateway.state import state_file
+from gateway.state.state_folder import StateFolder
 from shared.status.cures import cure
 
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gateway import state_file
-from gateway.state_file import StateFile
+from gateway.state import state_file
+from gateway.state.state_file import StateFile
 from shared.service import release
 
 Names = dict[str, str]
