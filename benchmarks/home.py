@@ -16,7 +16,7 @@ from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
 from gateway.demo.cluster import free_port
 from gateway.home import Home
-from gateway.membership import Membership
+from gateway.membership.members import Membership
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
 from shared.bus import Bus

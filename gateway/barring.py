@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.attribution import Fault
     from gateway.collector import Assembly
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from gateway.proofs import Proof
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from gateway.collector import Assembly, Collector, Receipt
 from gateway.coordinator import Coordinator, Match
 from gateway.endings import Endings
 from gateway.finisher import Finisher
-from gateway.node_list import fitting
+from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
 from gateway.replanning import Replanning
 from gateway.results import split_result
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from gateway.config import GatewayConfig
     from gateway.data_plane import DataPlane
     from gateway.home import Home
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload

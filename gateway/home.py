@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.configuration.root import Configuration
     from gateway.finisher import Fetch
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from shared.addresses import Address
     from shared.bridge import BridgeInfo
     from shared.frames import Outcome

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from gateway.config import GatewayConfig
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
 
 log = logging.getLogger(__name__)

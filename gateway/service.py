@@ -10,13 +10,13 @@ from gateway.broker.house_broker import HouseBroker
 from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
 from gateway.broker.planes import Planes
 from gateway.cluster import Cluster
-from gateway.contested_names import ContestedNames
 from gateway.data_plane import DataPlane
 from gateway.home import Home
-from gateway.membership import Membership
+from gateway.membership.members import Membership
+from gateway.membership.name_conflicts import ContestedNames
+from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
-from gateway.prober import Prober
 from gateway.state.state_lock import in_use
 from shared import topics
 from shared.addresses import Address, advertised, reached_here

@@ -13,7 +13,7 @@ from shared.wire.headers import Tile, WorkerRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from shared.addresses import Address
     from shared.plan import Plan
     from shared.wire.connection import Payload, Traffic

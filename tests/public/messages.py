@@ -12,7 +12,7 @@ from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, said
 from gateway.configuration.root import Configuration
 from gateway.home import Home
-from gateway.membership import Membership
+from gateway.membership.members import Membership
 from gateway.planning.methods import Method
 from gateway.public_topics import INFO, PARAMETERS, ROWS
 from shared import topics

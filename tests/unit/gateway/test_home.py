@@ -9,7 +9,7 @@ import pytest
 from gateway import home as module
 from gateway.configuration.root import Configuration
 from gateway.home import Home
-from gateway.membership import Membership
+from gateway.membership.members import Membership
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response

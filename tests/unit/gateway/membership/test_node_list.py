@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.node_list import fitting
+from gateway.membership.node_list import fitting
 from shared.bus import LARGEST_MESSAGE_BYTES
 from shared.messages import NodeReport, Nodes, State
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.reachability import Facts, problems
+from gateway.membership.reachability import Facts, problems
 from shared.errors import DeepThingsError
 from shared.rate_limit import RateLimit
 from shared.wire.connection import Connection, Traffic
@@ -16,7 +16,7 @@ from shared.wire.connection import Connection, Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.membership import Membership
+    from gateway.membership.members import Membership
     from shared.addresses import Address
     from shared.messages import Identity
 

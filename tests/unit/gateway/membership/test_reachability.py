@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.reachability import Facts, problems
+from gateway.membership.reachability import Facts, problems
 from shared.messages import Identity, NodeState, State, UnreachedPeer
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.membership import KNOWN_NODES_CAP, RETURN_S, Membership
+from gateway.membership.members import KNOWN_NODES_CAP, RETURN_S, Membership
 from shared.addresses import Address
 from shared.messages import NodeState, NodeStats, State, TileCounts
 from shared.wire.versions import PROTOCOL
