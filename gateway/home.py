@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from camera_sources.settings import CameraSettings
     from gateway.broker.planes import Planes
+    from gateway.cluster.finisher import Fetch
     from gateway.configuration.root import Configuration
-    from gateway.finisher import Fetch
     from gateway.membership.members import Membership
     from shared.addresses import Address
     from shared.bridge import BridgeInfo

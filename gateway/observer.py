@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cameras.book import Cameras
+    from gateway.cluster.finisher import Fetch
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
     from gateway.event_queue import EventQueue
-    from gateway.finisher import Fetch
     from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
     from gateway.scene.states import SceneUpdate

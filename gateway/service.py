@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from gateway.broker.house_broker import HouseBroker
 from gateway.broker.mosquitto import OwnBroker, cluster_listener, own_broker, public_listener
 from gateway.broker.planes import Planes
-from gateway.cluster import Cluster
-from gateway.data_plane import DataPlane
+from gateway.cluster.cluster import Cluster
+from gateway.cluster.data_plane import DataPlane
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.membership.name_conflicts import ContestedNames

@@ -9,13 +9,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from gateway.cluster.victims import POLICIES
 from gateway.commands.options import cut_option, method_option, model_option, weights_option
 from gateway.config import GatewayConfig
 from gateway.configuration.reading import read_configuration
 from gateway.configuration.root import Configuration
 from gateway.planning.planner import Terms
 from gateway.service import Gateway
-from gateway.victims import POLICIES
 from shared.addresses import Address
 from shared.cli.options import (
     BROKER,

@@ -11,7 +11,7 @@ from edge import worker as worker_module
 from edge.strips import StripStore
 from edge.task_queue import Task
 from edge.worker import Assignment, Done, Worker
-from gateway.results import split_result
+from gateway.cluster.results import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import Traffic

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cluster.victims import POLICIES
 from gateway.configuration.layout import sections
 from gateway.configuration.reading import read
 from gateway.configuration.reference import TABLE, table, with_tables
 from gateway.configuration.root import Configuration
 from gateway.configuration.schema import schema
-from gateway.victims import POLICIES
 from shared.slugs import RESERVED
 
 DOCS = Path(__file__).parents[4] / "docs"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.attribution import FLAT, WRONG, WRONG_QUANTISED, Fault, differing, faults, limit
+from gateway.cluster.trust.attribution import FLAT, WRONG, WRONG_QUANTISED, Fault, differing, faults, limit
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse

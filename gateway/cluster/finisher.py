@@ -8,9 +8,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gateway.attribution import faults
+from gateway.cluster.trust.attribution import faults
+from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
 from gateway.models.detection import Detector, Findings
-from gateway.proofs import PictureFolder, Verifier, fetch_picture
 from shared import topics
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.frames import Outcome
@@ -20,12 +20,12 @@ from shared.messages import FrameDetections, Latency, Verification
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from gateway.attribution import Fault
     from gateway.broker.planes import Planes
-    from gateway.collector import Assembly
+    from gateway.cluster.collector import Assembly
+    from gateway.cluster.trust.attribution import Fault
+    from gateway.cluster.trust.verification import Proof
     from gateway.config import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
-    from gateway.proofs import Proof
     from shared.addresses import Address
     from shared.letterbox import Pixels
     from shared.wire.connection import Traffic

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.sharing import Share, Sharing
+from gateway.cluster.shares import Share, Sharing
 from shared.wire.courier import Courier
 from shared.wire.headers import Tile, WorkerRef
 

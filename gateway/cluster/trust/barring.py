@@ -6,17 +6,17 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.standings import Standings
+from gateway.cluster.trust.standings import Standings
 from shared.bridge import BridgeEventType
 from shared.messages import REASON_CAP, NodeReport, Nodes, NodeStanding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.attribution import Fault
-    from gateway.collector import Assembly
+    from gateway.cluster.collector import Assembly
+    from gateway.cluster.trust.attribution import Fault
+    from gateway.cluster.trust.verification import Proof
     from gateway.membership.members import Membership
-    from gateway.proofs import Proof
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.annotation.boxes import annotate, write_picture
-from gateway.attribution import differing, limit
+from gateway.cluster.trust.attribution import differing, limit
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.letterbox import Letterbox

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from gateway.coordinator import Coordinator, Match
-from gateway.victims import POLICIES, longest_queue
+from gateway.cluster.coordinator import Coordinator, Match
+from gateway.cluster.victims import POLICIES, longest_queue
 
 
 def with_tasks(**waiting):

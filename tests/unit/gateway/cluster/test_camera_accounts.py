@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.accounts import ACCOUNTS_CAP, Accounts
+from gateway.cluster.camera_accounts import ACCOUNTS_CAP, Accounts
 from shared.frames import FrameCounts, FrameInfo, Outcome
 from shared.messages import CameraStats, State
 

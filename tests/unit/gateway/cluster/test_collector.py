@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.collector import REMEMBERED_FRAMES, Collector, Receipt
+from gateway.cluster.collector import REMEMBERED_FRAMES, Collector, Receipt
 from shared.frames import FrameInfo, Outcome
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition

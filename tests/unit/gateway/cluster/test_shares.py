@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.sharing import Share, Sharing
+from gateway.cluster.shares import Share, Sharing
 
 LEASE_S = 5.0
 

@@ -8,17 +8,17 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.barring import Barring
-from gateway.collector import Assembly, Collector, Receipt
-from gateway.coordinator import Coordinator, Match
-from gateway.endings import Endings
-from gateway.finisher import Finisher
+from gateway.cluster.collector import Assembly, Collector, Receipt
+from gateway.cluster.coordinator import Coordinator, Match
+from gateway.cluster.endings import Endings
+from gateway.cluster.finisher import Finisher
+from gateway.cluster.replanning import Replanning
+from gateway.cluster.results import split_result
+from gateway.cluster.sharing_service import Sharer
+from gateway.cluster.trust.barring import Barring
+from gateway.cluster.victims import POLICIES
 from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
-from gateway.replanning import Replanning
-from gateway.results import split_result
-from gateway.sharer import Sharer
-from gateway.victims import POLICIES
 from shared import topics
 from shared.addresses import advertised
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.data_plane import DataPlane
     from gateway.config import GatewayConfig
-    from gateway.data_plane import DataPlane
     from gateway.home import Home
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.outcomes import REMEMBERED_OUTCOMES, Outcomes
+from gateway.cluster.outcomes import REMEMBERED_OUTCOMES, Outcomes
 from shared.frames import Outcome
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.standings import (
+from gateway.cluster.trust.standings import (
     FAILURES_CAP,
     FIRST_BAR_S,
     FORGIVEN_S,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.speeds import ENOUGH_RESULTS, NOTICEABLE, RECENT_RESULTS, Speeds, differ
+from gateway.cluster.speeds import ENOUGH_RESULTS, NOTICEABLE, RECENT_RESULTS, Speeds, differ
 
 
 def seen(**macs_per_ms):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.victims import POLICIES, Candidate, longest_queue, round_robin
+from gateway.cluster.victims import POLICIES, Candidate, longest_queue, round_robin
 
 
 def candidates(*tasks):

@@ -7,9 +7,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from gateway.cluster.speeds import Speeds, differ
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
-from gateway.speeds import Speeds, differ
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from camera_sources.settings import AssignedCamera, CameraSettings
-from gateway import data_plane
-from gateway.data_plane import DataPlane
+from gateway.cluster import data_plane
+from gateway.cluster.data_plane import DataPlane
 from shared.addresses import Address
 from shared.errors import PeerLostError, ProtocolError
 from shared.frames import FrameInfo

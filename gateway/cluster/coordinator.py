@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.victims import Candidate, Policy, round_robin
+from gateway.cluster.victims import Candidate, Policy, round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.endings import Endings
+from gateway.cluster.endings import Endings
 from shared import topics
 from shared.frames import FrameCounts, FrameInfo, Outcome
 from shared.messages import CameraStats, State

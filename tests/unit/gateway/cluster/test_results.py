@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gateway.results import split_result
+from gateway.cluster.results import split_result
 from shared.errors import ProtocolError
 from shared.frames import FrameInfo
 from shared.wire.headers import Result

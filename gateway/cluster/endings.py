@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.accounts import Accounts
-from gateway.outcomes import Outcomes
+from gateway.cluster.camera_accounts import Accounts
+from gateway.cluster.outcomes import Outcomes
 from shared import topics
 from shared.messages import FrameDone
 

@@ -1,0 +1,1 @@
+"""Which nodes may compute: verification, attribution of wrong tiles, standings, barring."""
