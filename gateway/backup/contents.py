@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from gateway.backup.manifest import Item, Manifest, Place
-from gateway.configuration import secret_file
 from gateway.configuration.named_files import named_files
-from gateway.configuration.reading import read
+from gateway.configuration.reading import secret_file
+from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.state.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError

@@ -103,7 +103,7 @@ def _configuration(file: Path) -> Configuration:
     if not file.exists():
         raise ConfigurationError(f"configuration {file} not found; name it with --config, or the camera's --source")
     try:
-        from gateway.configuration.reading import read  # noqa: PLC0415  (an edge has no YAML, and needs none)
+        from gateway.configuration.reading.reader import read  # noqa: PLC0415  (an edge has no YAML, and needs none)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the configuration cannot be read without {error.name}: pip install 'deepthings[gateway]', or take the "
@@ -115,7 +115,7 @@ def _configuration(file: Path) -> Configuration:
 def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
     """Return what is configured of a camera. Raises ConfigurationError with the one that may be meant."""
     if name not in configuration.cameras:
-        from gateway.configuration.wording import did_you_mean  # noqa: PLC0415
+        from gateway.configuration.quoting import did_you_mean  # noqa: PLC0415
 
         raise ConfigurationError(
             f"camera {name!r} not found in {file}; {did_you_mean(name, sorted(configuration.cameras))}"

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.configuration.reading import Reading, read
+from gateway.configuration.connect_check import try_connections
+from gateway.configuration.reading.reader import Reading, read
 from gateway.configuration.schema import schema
 from gateway.configuration.summary import lines, summary
-from gateway.connect_check import try_connections
 from gateway.models.catalogue import open_model
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError, ModelError
 from shared.signals import end_at_once
 
 if TYPE_CHECKING:
-    from gateway.configuration.mistakes import Mistake
+    from gateway.configuration.reading.mistakes import Mistake
 
 WRONG = ConfigurationError.exit_code
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.annotation.boxes import write_picture
-from gateway.connect_check import try_connections
+from gateway.configuration.connect_check import try_connections
 from gateway.init import answers
 from gateway.init.documents import documents
 from gateway.init.files import require_possible, schema, secrets_beside, this_device, write

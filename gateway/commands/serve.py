@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from gateway.cluster.victims import POLICIES
 from gateway.commands.options import cut_option, method_option, model_option, weights_option
 from gateway.config import GatewayConfig
-from gateway.configuration.reading import read_configuration
+from gateway.configuration.reading.reader import read_configuration
 from gateway.configuration.root import Configuration
 from gateway.planning.planner import Terms
 from gateway.service import Gateway

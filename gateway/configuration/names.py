@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from gateway.configuration.wording import presentable, shown
+from gateway.configuration.quoting import presentable, shown
 from shared.fields import NAME_PATTERN
 from shared.slugs import RESERVED, slug
 

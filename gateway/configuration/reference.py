@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from camera_sources.frame_rate import EVERY_FRAME, MOST_FPS, frame_limit
-from gateway.configuration.layout import bare, section_in, sections
 from gateway.configuration.names import Label
+from gateway.configuration.reading.layout import bare, section_in, sections
 from gateway.configuration.root import Configuration
 from gateway.planning.methods import Method
 from shared.durations import seconds_of

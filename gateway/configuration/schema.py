@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gateway.configuration.layout import sections
+from gateway.configuration.reading.layout import sections
 from gateway.configuration.root import Configuration
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from gateway.configuration.cameras import Camera
 from gateway.configuration.mqtt import Mqtt
 from gateway.configuration.names import distinct, host_of, label_of, name_of
 from gateway.configuration.objects import Objects
+from gateway.configuration.quoting import did_you_mean, shown
 from gateway.configuration.root import Cluster, Configuration
-from gateway.configuration.wording import did_you_mean, shown
 from shared.addresses import Address
 from shared.cli.role_arguments import anywhere
 from shared.errors import ConfigurationError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.backup.service import owner_of
-from gateway.configuration.secret_file import NAME, Secrets, read_bounded
+from gateway.configuration.reading.secret_file import NAME, Secrets, read_bounded
 from gateway.init.documents import SCHEMA, with_secrets
 from gateway.init.next_steps import ThisDevice
 from shared.addresses import network_address

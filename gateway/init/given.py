@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.configuration.secret_file import Secrets
+from gateway.configuration.reading.secret_file import Secrets
 from gateway.init import answers
 from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError

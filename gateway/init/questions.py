@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.connect_check import try_broker, try_camera
+from gateway.configuration.connect_check import try_broker, try_camera
 from gateway.init import answers
 from gateway.init.files import free_name, require_possible
 from shared.addresses import LOOPBACK
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.configuration.cameras import Camera
+    from gateway.configuration.connect_check import Trial
     from gateway.configuration.mqtt import Mqtt
     from gateway.configuration.root import Configuration
-    from gateway.connect_check import Trial
     from gateway.init.given import Given
     from shared.letterbox import Pixels
 

@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 from gateway.demo.cluster import LocalCluster, free_port
 from shared.addresses import LOOPBACK, Address
 from tests.cameras import LOGIN, UNSEEN, web_camera

@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from gateway.cameras.overrides import Overrides
 from gateway.cameras.words import SETTINGS, changed, said
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 from gateway.demo.cluster import free_port
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES

@@ -28,9 +28,9 @@ from gateway.broker.mosquitto import MOSQUITTO
 from gateway.cameras.book import Cameras
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.revisions import Revisions
+from gateway.configuration.reading.secret_file import NAME as SECRETS
 from gateway.configuration.root import Configuration, default_state
 from gateway.configuration.schema import schema
-from gateway.configuration.secret_file import NAME as SECRETS
 from gateway.home_assistant.announcer import Announcer
 from gateway.init.documents import SCHEMA
 from gateway.models.catalogue import built_in

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.configuration.objects import Zone
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 from gateway.frigate import (
     Counts,
     Events,

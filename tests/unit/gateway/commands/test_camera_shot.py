@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 
 ROOT = Path(__file__).parents[4]
 

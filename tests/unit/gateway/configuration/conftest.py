@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.configuration.layout import sections
-from gateway.configuration.reading import read
+from gateway.configuration.reading.layout import sections
+from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 
 GOOD = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cluster.victims import POLICIES
-from gateway.configuration.layout import sections
-from gateway.configuration.reading import read
+from gateway.configuration.reading.layout import sections
+from gateway.configuration.reading.reader import read
 from gateway.configuration.reference import TABLE, table, with_tables
 from gateway.configuration.root import Configuration
 from gateway.configuration.schema import schema

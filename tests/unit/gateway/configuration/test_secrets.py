@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from gateway.configuration.reading import read, read_configuration
+from gateway.configuration.reading.reader import read, read_configuration
 from gateway.configuration.summary import lines, summary
 from shared.errors import ConfigurationError
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.configuration.document import MOST_VALUES, read_document
-from gateway.configuration.reading import read
+from gateway.configuration.reading.document import MOST_VALUES, read_document
+from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.secret_file import LARGEST_BYTES
+from gateway.configuration.reading.yaml_nodes import UnreadableError
 from gateway.configuration.root import Configuration
-from gateway.configuration.secret_file import LARGEST_BYTES
-from gateway.configuration.yaml_nodes import UnreadableError
 from gateway.models.catalogue import DEFAULT_MODEL
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.configuration.reading import read
+from gateway.configuration.reading.reader import read
 from gateway.init import answers
 from gateway.init.documents import documents, quoted, with_secrets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.configuration.mistakes import Path
+    from gateway.configuration.reading.mistakes import Path
 
 ANY = "*"
 """A name of a camera, a zone or a label in a path."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.configuration.mistakes import Finding
+from gateway.configuration.quoting import did_you_mean, shown
+from gateway.configuration.reading.mistakes import Finding
 from gateway.configuration.urls import not_installed_here
-from gateway.configuration.wording import did_you_mean, shown
 from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
 from shared.hosts import is_loopback
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gateway.configuration.automation import Hook
-    from gateway.configuration.mistakes import Path
     from gateway.configuration.objects import Objects, Zone
+    from gateway.configuration.reading.mistakes import Path
     from gateway.configuration.root import Cluster, Configuration
 
 

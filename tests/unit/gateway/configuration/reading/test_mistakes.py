@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from camera_sources.schemes import OURS
-from gateway.configuration.foreign_keys import HINTS
-from gateway.configuration.mistakes import Finding, Mistake, dotted
+from gateway.configuration.reading.foreign_keys import HINTS
+from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
 
 CAMERA = """\
 cameras:

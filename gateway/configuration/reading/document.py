@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from gateway.configuration.mistakes import Finding, Mistake, Path
-from gateway.configuration.substitution import VARIABLE, substitute
-from gateway.configuration.yaml_nodes import CORE, UnreadableError, compose
+from gateway.configuration.reading.mistakes import Finding, Mistake, Path
+from gateway.configuration.reading.substitution import VARIABLE, substitute
+from gateway.configuration.reading.yaml_nodes import CORE, UnreadableError, compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

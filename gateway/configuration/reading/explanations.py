@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from gateway.configuration.foreign_keys import hint_for
-from gateway.configuration.layout import keys_at
-from gateway.configuration.mistakes import Finding
-from gateway.configuration.wording import did_you_mean, presentable
+from gateway.configuration.quoting import did_you_mean, presentable
+from gateway.configuration.reading.foreign_keys import hint_for
+from gateway.configuration.reading.layout import keys_at
+from gateway.configuration.reading.mistakes import Finding
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from gateway.configuration.document import Document
-    from gateway.configuration.mistakes import Path
+    from gateway.configuration.reading.document import Document
+    from gateway.configuration.reading.mistakes import Path
     from shared.section import Section
 
 LIMITS = {

@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from gateway.configuration.mistakes import Mistake
+from gateway.configuration.reading.mistakes import Mistake
 
 CORE = "tag:yaml.org,2002:"
 

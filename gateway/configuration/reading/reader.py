@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gateway.configuration.document import Document, read_document
-from gateway.configuration.mistakes import Finding, Mistake, dotted
-from gateway.configuration.problems import finding_of, path_of
-from gateway.configuration.references import Written, contradictions, doubts, unknown_labels
-from gateway.configuration.repairs import repaired
+from gateway.configuration.reading.consistency import Written, contradictions, doubts, unknown_labels
+from gateway.configuration.reading.document import Document, read_document
+from gateway.configuration.reading.explanations import finding_of, path_of
+from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
+from gateway.configuration.reading.repairs import repaired
+from gateway.configuration.reading.secret_file import Secrets, read_bounded, reason
+from gateway.configuration.reading.yaml_nodes import UnreadableError
 from gateway.configuration.root import Configuration
-from gateway.configuration.secret_file import Secrets, read_bounded, reason
-from gateway.configuration.yaml_nodes import UnreadableError
 from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from gateway.configuration.mistakes import Path as KeyPath
+    from gateway.configuration.reading.mistakes import Path as KeyPath
 
 logger = logging.getLogger(__name__)
 

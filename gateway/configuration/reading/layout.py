@@ -10,7 +10,7 @@ from shared.section import Section
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from gateway.configuration.mistakes import Path
+    from gateway.configuration.reading.mistakes import Path
 
 
 def bare(annotation: Any) -> Any:  # noqa: ANN401  (types are values here)

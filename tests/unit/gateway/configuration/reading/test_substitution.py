@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.configuration.substitution import substitute
+from gateway.configuration.reading.substitution import substitute
 
 HERE = {"HOST": "box", "EMPTY": "", "MONEY": "$HOST ${HOST} $$"}
 

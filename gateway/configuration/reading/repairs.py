@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.configuration.layout import field_at, has_items, section_in
+from gateway.configuration.reading.layout import field_at, has_items, section_in
 from gateway.configuration.root import Configuration
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from gateway.configuration.mistakes import Path
+    from gateway.configuration.reading.mistakes import Path
 
 STAND_INS: dict[str, object] = {
     "source": "test://",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from gateway.configuration.mistakes import Mistake
-from gateway.configuration.wording import did_you_mean
-from gateway.configuration.yaml_nodes import UnreadableError, compose
+from gateway.configuration.quoting import did_you_mean
+from gateway.configuration.reading.mistakes import Mistake
+from gateway.configuration.reading.yaml_nodes import UnreadableError, compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

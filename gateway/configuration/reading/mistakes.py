@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.configuration.wording import presentable
+from gateway.configuration.quoting import presentable
 
 Path = tuple[str | int, ...]
 """Keys and positions in lists, from the top of the file."""
