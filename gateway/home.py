@@ -9,9 +9,9 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.cameras.book import Cameras
 from gateway.cameras.mismatches import edges_not_there, places_outside
 from gateway.cameras.placement import WAIT_S
+from gateway.cameras.registry import Cameras
 from gateway.configuration.differences import differences
 from gateway.event_queue import EventQueue
 from gateway.frigate.teller import FrigateTeller

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.broker.planes import Planes
-    from gateway.cameras.book import Cameras
+    from gateway.cameras.registry import Cameras
     from gateway.cluster.finisher import Fetch
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration

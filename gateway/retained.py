@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.cameras.words import SETTINGS
+from gateway.cameras.mqtt_values import SETTINGS
 from gateway.frigate.messages import level
 from gateway.scene.states import ALL
 from gateway.state.state_file import TopicName

@@ -13,8 +13,8 @@ from camera_sources.opening import missing_path
 from camera_sources.redaction import redacted
 from camera_sources.settings import CameraSettings, part_of
 from gateway.annotation.boxes import write_picture
+from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.places import places_of
-from gateway.shot import draw_shot
 from shared.cli.options import NAME, Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.signals import end_at_once

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.annotation.boxes import write_picture
+from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.connect_check import try_connections
 from gateway.init import answers
 from gateway.init.documents import documents
@@ -17,7 +18,6 @@ from gateway.init.given import Given, given_broker, given_cameras, given_labels
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.shot import draw_shot
 from shared.cli.options import Parsed, warn_of_open_door
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.signals import end_at_once

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.broker.planes import Planes
-    from gateway.cameras.book import Cameras
+    from gateway.cameras.registry import Cameras
     from gateway.scene.states import SceneUpdate
     from shared.received import Received
 

@@ -19,8 +19,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.cameras.mqtt_values import SETTINGS, changed, said
 from gateway.cameras.overrides import Overrides
-from gateway.cameras.words import SETTINGS, changed, said
 from gateway.configuration.reading.reader import read
 from gateway.demo.cluster import free_port
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS

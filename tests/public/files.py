@@ -25,8 +25,8 @@ from gateway.backup.manifest import FORMAT as BACKUP_FORMAT
 from gateway.backup.manifest import NAME as BACKUP_MANIFEST
 from gateway.backup.manifest import Item, Manifest, Place
 from gateway.broker.mosquitto import MOSQUITTO
-from gateway.cameras.book import Cameras
 from gateway.cameras.overrides import Overrides, OverridesFile
+from gateway.cameras.registry import Cameras
 from gateway.cameras.revisions import Revisions
 from gateway.configuration.reading.secret_file import NAME as SECRETS
 from gateway.configuration.root import Configuration, default_state

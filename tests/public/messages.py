@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.settings import AssignedCamera
 from gateway.asyncapi import document, schemas
+from gateway.cameras.mqtt_values import SETTINGS, said
 from gateway.cameras.overrides import Overrides
-from gateway.cameras.words import SETTINGS, said
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gateway.cameras.zone_picture import LEAST_WIDTH, MASK_COLOUR, MOST_HEIGHT, ZONE_COLOURS, draw_shot
 from gateway.configuration.places import Place
-from gateway.shot import LEAST_WIDTH, MASK_COLOUR, MOST_HEIGHT, ZONE_COLOURS, draw_shot
 
 YARD = Place("yard", ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)), is_zone=True)
 SKY = Place("motion", ((0, 0), (1, 0), (1, 0.15), (0, 0.15)))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cameras.mqtt_values import LONGEST_PAYLOAD_BYTES, SETTINGS, changed, said
 from gateway.cameras.overrides import Overrides
-from gateway.cameras.words import LONGEST_PAYLOAD_BYTES, SETTINGS, changed, said
 from gateway.configuration.names import LONGEST_LABEL, label_of
 from shared.errors import ConfigurationError
 from shared.slugs import RESERVED

@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-from gateway.cameras import book
-from gateway.cameras.book import Cameras, Effective
+from gateway.cameras import registry as book
 from gateway.cameras.presence import SILENT_S
+from gateway.cameras.registry import Cameras, Effective
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.root import Configuration
 from gateway.state.state_folder import StateFolder

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from gateway.cameras.mqtt_values import SETTINGS, changed, said
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import Placement
 from gateway.cameras.presence import CameraPresence, Change
 from gateway.cameras.revisions import Revisions
-from gateway.cameras.words import SETTINGS, changed, said
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.objects import Filter
 from shared import topics
