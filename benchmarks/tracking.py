@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from gateway.configuration.cameras import Detect
 from gateway.configuration.objects import Objects, Zone
-from gateway.scene.scene import Scene
-from gateway.scene.settings import SceneSettings
+from gateway.observation.scene.scene import Scene
+from gateway.observation.scene.scene_settings import SceneSettings
 from shared.messages import DetectedObject, FrameDetections, Latency
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from gateway.health import Health
 from gateway.home_assistant.announcer import Announcer
 from gateway.home_assistant.discovery import discovery
 from gateway.hooks import Hooks
-from gateway.observer import Observer
+from gateway.observation.observer import Observer
 from gateway.problems import Problems
 from gateway.requests import Requests, named
 from gateway.retained import RETURN_S, RetainedTopics, expected_topics

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cameras.mqtt_values import SETTINGS
 from gateway.frigate.messages import level
-from gateway.scene.states import ALL
+from gateway.observation.scene.states import ALL
 from gateway.state.state_file import TopicName
 from shared import topics
 from shared.message import Message

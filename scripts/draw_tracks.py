@@ -17,9 +17,9 @@ from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector
+from gateway.observation.tracking.tracker import Tracker
+from gateway.observation.tracking.tracks import TrackerSettings
 from gateway.planning.partitioned import PartitionedModel, TiledHead
-from gateway.tracking.tracker import Tracker
-from gateway.tracking.tracks import TrackerSettings
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
 

@@ -1,6 +1,6 @@
 """Record what the built-in model finds in the bundled clip, for the tests of tracking.
 
-    .venv/bin/python scripts/record_detections.py tests/unit/gateway/tracking/vtest-detections.json
+    .venv/bin/python scripts/record_detections.py tests/unit/gateway/observation/tracking/vtest-detections.json
 
 Boxes are in whole pixels of the picture, scores in hundredths: a tracker needs no more, and the file stays small.
 """

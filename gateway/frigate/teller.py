@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import Cameras
-    from gateway.scene.states import SceneUpdate
+    from gateway.observation.scene.states import SceneUpdate
     from shared.received import Received
 
 log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from gateway.home_assistant.announcer import Announcer
 from gateway.init.documents import SCHEMA
 from gateway.models.catalogue import built_in
 from gateway.models.decoding.recognition import FAMILIES
+from gateway.observation.scene_store import SceneMemory
 from gateway.retained import RetainedTopics
-from gateway.scene_memory import SceneMemory
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import in_use
 from shared.addresses import Address

@@ -24,7 +24,7 @@ from gateway.home_assistant.discovery import discovery
 from gateway.hooks.command import KEPT_VARIABLES, _environment
 from gateway.hooks.delivery import Delivery
 from gateway.hooks.signing import headers, signature
-from gateway.scene.triggers import triggers
+from gateway.observation.scene.triggers import triggers
 from shared.messages import NodeReport, Nodes, State
 from shared.observations import EventType, LabelState, ObjectEvent, Trigger
 from shared.slugs import RESERVED, slug

@@ -1,0 +1,1 @@
+"""What the cameras see: tracking, scenes, snapshots, and their states on MQTT."""

@@ -1,0 +1,49 @@
+"""Which detections are looked at: Frigate's filters."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gateway.observation.scene.areas import Area, foot
+
+if TYPE_CHECKING:
+    from gateway.configuration.objects import Filter
+    from gateway.observation.scene.areas import Image
+    from gateway.observation.scene.scene_settings import SceneSettings
+    from gateway.observation.tracking.motion_model import Box
+    from shared.messages import DetectedObject
+
+
+class Filters:
+    """The filters of one camera, made ready for one size of its picture."""
+
+    def __init__(self, settings: SceneSettings, image: Image) -> None:
+        self._image = image
+        self._filters = {label: settings.filter(label) for label in settings.followed}
+        self._masks = {
+            label: tuple(Area.of(polygon, image) for polygon in (*settings.objects.mask, *chosen.mask))
+            for label, chosen in self._filters.items()
+        }
+
+    def threshold(self, label: str) -> float:
+        """What the median of its scores must reach; nothing does of a label that is not followed."""
+        return self._filters[label].threshold if label in self._filters else math.inf
+
+    def admit(self, found: DetectedObject) -> bool:
+        """Whether the tracker may see it."""
+        chosen = self._filters.get(found.label)
+        if chosen is None or found.score < chosen.min_score or not fits(chosen, found.box, self._image):
+            return False
+        point = foot(found.box, self._image)
+        return not any(mask.holds(point) for mask in self._masks[found.label])
+
+
+def fits(chosen: Filter, box: Box, image: Image) -> bool:
+    """Whether area and ratio are right; limits of the area up to 1 are parts of the picture."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    whole = image[0] * image[1]
+    least = chosen.min_area * whole if chosen.min_area <= 1 else chosen.min_area
+    most = chosen.max_area * whole if chosen.max_area <= 1 else chosen.max_area
+    return least <= width * height <= most and chosen.min_ratio <= width / max(height, 1e-9) <= chosen.max_ratio

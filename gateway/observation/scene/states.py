@@ -1,0 +1,82 @@
+"""The state of a scene: what is seen now, by label and zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.observations import LabelState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gateway.observation.scene.scene_settings import SceneSettings
+    from shared.observations import FollowedObject, ObjectEvent, Trigger
+
+ALL = "all"
+"""Objects of any label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The frame that a state is of."""
+
+    frame: str = ""
+    captured_at: float = 0.0
+    latency_ms: float = 0.0
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SceneState:
+    """Of every label that is followed, also those that are not there."""
+
+    all: LabelState
+    labels: Mapping[str, LabelState]
+    zones: Mapping[str, Mapping[str, LabelState]]
+    """By zone, then label or ALL."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneUpdate:
+    """What a step brought."""
+
+    state: SceneState
+    events: tuple[ObjectEvent, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+
+
+def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: Moment) -> SceneState:
+    """Objects are sorted by id: equal scenes have equal states."""
+    there = sorted(objects, key=lambda found: found.id)
+    zones = {}
+    for name, zone in settings.zones.items():
+        inside = [found for found in there if name in found.zones]
+        zones[name] = {ALL: _state(inside, moment), **_by_label(inside, settings.zone_labels(zone), moment)}
+    return SceneState(_state(there, moment), _by_label(there, settings.followed, moment), zones)
+
+
+def same(one: LabelState, other: LabelState) -> bool:
+    """Whether nothing but boxes, scores and times differ."""
+    return _gist(one) == _gist(other)
+
+
+def _gist(state: LabelState) -> tuple[object, ...]:
+    objects = [(found.id, found.label, found.zones, found.stationary) for found in state.objects]
+    return state.count, state.active, state.degraded, objects
+
+
+def _by_label(objects: list[FollowedObject], labels: Iterable[str], moment: Moment) -> dict[str, LabelState]:
+    return {label: _state([found for found in objects if found.label == label], moment) for label in labels}
+
+
+def _state(objects: list[FollowedObject], moment: Moment) -> LabelState:
+    return LabelState(
+        count=len(objects),
+        active=sum(not found.stationary for found in objects),
+        objects=tuple(objects),
+        frame=moment.frame,
+        captured_at=moment.captured_at,
+        latency_ms=moment.latency_ms,
+        degraded=moment.degraded,
+    )

@@ -1,0 +1,54 @@
+"""Words that automations wait for: there is one, or none any more, of a label, at a camera or in a zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.observations import Trigger
+from shared.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gateway.configuration.objects import Zone
+    from gateway.observation.scene.states import SceneState
+
+Place = tuple[str, str | None]
+"""A label and a zone; None: anywhere."""
+
+
+def places(state: SceneState) -> dict[Place, str]:
+    """Where something is, and the id of one that is there, the newest: ids begin with the time of the first sight."""
+    found: dict[Place, str] = {}
+    for label, anywhere in state.labels.items():
+        inside = [(name, labels[label]) for name, labels in state.zones.items() if label in labels]
+        for name, there in [(None, anywhere), *inside]:
+            if there.objects:
+                found[label, name] = there.objects[-1].id
+    return found
+
+
+def triggers(
+    before: Mapping[Place, str], after: Mapping[Place, str], zones: Mapping[str, Zone], camera: str, at: float
+) -> tuple[Trigger, ...]:
+    """First what is over, then what begins."""
+    over = [(place, before[place], _over(*place)) for place in before if place not in after]
+    begun = [(place, after[place], _begun(*place, zones)) for place in after if place not in before]
+    return tuple(
+        Trigger(name=name, camera=camera, label=label, zone=zone, id=identity, at=at)
+        for (label, zone), identity, names in (*over, *begun)
+        for name in names
+    )
+
+
+def _over(label: str, zone: str | None) -> Iterator[str]:
+    yield f"{slug(label)}_left" if zone is None else f"{slug(label)}_left_{zone}"
+
+
+def _begun(label: str, zone: str | None, zones: Mapping[str, Zone]) -> Iterator[str]:
+    if zone is None:
+        yield f"{slug(label)}_appeared"
+        return
+    yield f"{slug(label)}_in_{zone}"
+    if zones[zone].loitering_time > 0:
+        yield f"{slug(label)}_loitering_in_{zone}"

@@ -1,0 +1,90 @@
+"""In which zones an object is: Frigate's zones, with inertia and loitering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.observation.scene.areas import Area, foot
+from gateway.observation.scene.filters import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.configuration.objects import Filter, Zone
+    from gateway.observation.scene.areas import Image, Point
+    from gateway.observation.scene.scene_settings import SceneSettings
+    from gateway.observation.tracking.tracks import Track
+
+INERTIA_SLOW = 2
+"""Frames in a row that are enough where they are more than a second apart: who crosses a zone would be gone by then."""
+
+
+@dataclass(slots=True)
+class Presence:
+    """One object and one zone."""
+
+    frames: int = 0
+    """Frames in a row that say otherwise than before."""
+    since: float | None = None
+    """When it was there for as many frames as the inertia asks for."""
+    counts: bool = False
+    """Whether it is in the zone: it has been there for the loitering time."""
+
+    def see(self, *, inside: bool, at: float, inertia: int, loitering_time_s: float) -> None:
+        """One frame that shows the object. As many as it takes to enter, it takes to leave: boxes tremble."""
+        self.frames = self.frames + 1 if inside == (self.since is None) else 0
+        if self.frames >= inertia:
+            self.frames, self.since = 0, (at if inside else None)
+        self.counts = self.since is not None and at - self.since >= loitering_time_s
+
+
+class Zones:
+    """The zones of one camera, made ready for one size of its picture."""
+
+    def __init__(self, settings: SceneSettings, image: Image) -> None:
+        self._settings = settings
+        self._image = image
+        self._areas = {name: Area.of(zone.coordinates, image) for name, zone in settings.zones.items()}
+        self._masks = {
+            (name, label): [Area.of(polygon, image) for polygon in chosen.mask]
+            for name, zone in settings.zones.items()
+            for label, chosen in zone.filters.items()
+        }
+
+    def see(self, track: Track, presences: dict[str, Presence], *, slow: bool) -> None:
+        """A frame shows the object; `slow`: frames are so far apart that few in a row must do."""
+        point = foot(track.box, self._image)
+        for name, zone in self._settings.zones.items():
+            if zone.objects and track.label not in zone.objects:
+                continue
+            presence = presences.setdefault(name, Presence())
+            inside = self._areas[name].holds(point) and (
+                presence.since is not None or self._admits(name, zone, track, point)
+            )
+            presence.see(
+                inside=inside,
+                at=track.last_seen,
+                inertia=min(zone.inertia, INERTIA_SLOW) if slow else zone.inertia,
+                loitering_time_s=zone.loitering_time,
+            )
+
+    def _admits(self, name: str, zone: Zone, track: Track, point: Point) -> bool:
+        """Who has passed the zone's filter once is not held against it again, as in Frigate."""
+        chosen = zone.filters.get(track.label)
+        if chosen is None:
+            return True
+        return (
+            fits(chosen, track.box, self._image)
+            and track.median_score >= self._threshold(chosen)
+            and not any(mask.holds(point) for mask in self._masks[name, track.label])
+        )
+
+    def _threshold(self, chosen: Filter) -> float:
+        """Only one that is written in the zone: else the camera's holds, which may have been set lower."""
+        return chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
+
+
+def those_that_count(presences: Mapping[str, Presence]) -> tuple[str, ...]:
+    """Zones that an object is in."""
+    return tuple(name for name, presence in presences.items() if presence.counts)

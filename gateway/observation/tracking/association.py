@@ -1,0 +1,95 @@
+"""Which of the detections of one label is which of the objects that are followed.
+
+Source: Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", 2022, section 3: those
+with high scores first, then those with low ones, which go on with a track but begin none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.observation.tracking.assignment import best_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gateway.observation.tracking.motion_model import Box, Motion
+
+    Numbers = NDArray[np.float64]
+
+HIGH_OVERLAP, LOW_OVERLAP = 0.2, 0.3
+"""Least intersection over union of a predicted box and a detection, of high and of low score."""
+
+REACH = 3.0
+"""How far from its predicted centre a small fast object may be, in standard deviations; boxes do not overlap then."""
+
+FARTHEST, FARTHEST_LOST = 4.0, 1.0
+"""The same in heights of the box, and for an object that the last frame had missed: another may have come since."""
+
+ALIKE = 1.7
+"""Those that do not overlap are the same only if none is so many times as high as the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Where an object should be now, and whether the last frame had missed it."""
+
+    motion: Motion
+    missed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A detection: its box, and whether its score is high."""
+
+    box: Box
+    high: bool
+
+
+def associate(expected: Sequence[Expected], seen: Sequence[Seen]) -> dict[int, int]:
+    """Indices of detections by those of the objects that they are."""
+    if not expected or not seen:
+        return {}
+    predictions, boxes = np.array([e.motion.box for e in expected]), np.array([s.box for s in seen])
+    high = np.array([s.high for s in seen])
+    overlap = _overlap(predictions, boxes)
+    pairs: dict[int, int] = {}
+    _pair(pairs, np.where(high, overlap - HIGH_OVERLAP, 0))
+    _pair(pairs, np.where(high, 0, overlap - LOW_OVERLAP))
+    if len(pairs) < len(expected) and np.delete(high, list(pairs.values())).any():
+        _pair(pairs, np.where(high, _nearness(expected, predictions, boxes), 0))
+    return pairs
+
+
+def _pair(pairs: dict[int, int], weights: Numbers) -> None:
+    """Pair of the rest what has positive weights."""
+    weights[list(pairs), :] = 0
+    weights[:, list(pairs.values())] = 0
+    pairs.update(best_pairs(weights))
+
+
+def _overlap(ones: Numbers, others: Numbers) -> Numbers:
+    """Intersection over union of boxes (N, 4) and (M, 4), as (N, M)."""
+    a, b = ones[:, None, :], others[None, :, :]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = np.maximum(sides, 0).prod(axis=-1)
+    areas = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1)
+    return np.asarray(common / np.maximum(areas - common, 1e-9))
+
+
+def _nearness(expected: Sequence[Expected], predictions: Numbers, boxes: Numbers) -> Numbers:
+    """1 where centres are the same, 0 or less where they are out of reach or the heights differ, as (N, M)."""
+    apart = (predictions[:, None, :2] + predictions[:, None, 2:] - boxes[None, :, :2] - boxes[None, :, 2:]) / 2
+    uncertainty = np.array([e.motion.uncertainty for e in expected])
+    deviations = np.hypot(*np.moveaxis(apart / uncertainty[:, None, :], -1, 0))
+    high = np.array([e.motion.height for e in expected])[:, None]
+    farthest = high * np.array([FARTHEST_LOST if e.missed else FARTHEST for e in expected])[:, None]
+    heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1)[None, :]
+    alike = np.maximum(heights / high, high / heights) < ALIKE
+    near = np.hypot(apart[..., 0], apart[..., 1]) <= farthest
+    return np.where(alike & near, 1 - deviations / REACH, 0)

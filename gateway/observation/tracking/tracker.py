@@ -1,0 +1,216 @@
+"""One camera's tracker: the detections of each frame become tracks."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from gateway.observation.tracking.association import Expected, Seen, associate
+from gateway.observation.tracking.intervals import Intervals
+from gateway.observation.tracking.motion_model import Box, Motion
+from gateway.observation.tracking.rest import Rest
+from gateway.observation.tracking.tracks import HIGH_SCORE, Track, TrackerSettings, Tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.messages import DetectedObject
+
+TRACKS_CAP = 100
+"""Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and pairing them with as many
+detections as a frame may have takes a tenth of a second at the worst."""
+
+SCORES_KEPT, FEWEST_SCORES = 10, 3
+"""As in Frigate."""
+
+TENTATIVE_S = 1.0
+"""How long something seen less than three times may be out of sight: mistakes of the detector must not pile up."""
+
+FEWEST_MISSED, FEWEST_MISSED_AT_REST = 2, 5
+"""Frames in a row that must miss an object before it ends, however long that takes: one frame is no proof that it is
+gone. A parked car hardly leaves without frames that show it move, and a detector may miss it in every fifth frame of
+a still scene, of which few come: so of what is at rest more are asked for."""
+
+ROUNDING_S = 1e-3
+"""Times are differences of seconds since 1970, which a float holds to less than a microsecond."""
+
+ID_CHARACTERS = string.ascii_lowercase + string.digits
+
+
+@dataclass(slots=True, eq=False)
+class _Followed:
+    """A track while it lasts."""
+
+    id: str
+    label: str
+    motion: Motion
+    rest: Rest
+    box: Box
+    score: float
+    first_seen: float
+    last_seen: float
+    scores: deque[float]
+    hits: int = 1
+    top_score: float = 0.0
+    visible: bool = True
+    missed: int = 0
+    """Frames in a row that do not show it."""
+    missed_since: float = 0.0
+    """The time of the first of them."""
+    median_score: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._weigh()
+
+    def miss(self, at: float) -> None:
+        """Note a frame that does not show it."""
+        if not self.missed:
+            self.missed_since = at
+        self.missed += 1
+        self.visible = False
+
+    def see(self, found: DetectedObject, at: float) -> None:
+        """Note a frame that shows it."""
+        self.motion = self.motion.seen(found.box, at - self.last_seen)
+        self.rest.see(found.box, at)
+        self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
+        self.scores.append(found.score)
+        self.hits += 1
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self.median_score = median([*self.scores, *[0.0] * (FEWEST_SCORES - len(self.scores))])
+        self.top_score = max(self.top_score, self.median_score)
+
+    def scale(self, along_x: float, along_y: float) -> None:
+        left, top, right, bottom = self.box
+        self.box = left * along_x, top * along_y, right * along_x, bottom * along_y
+        self.motion = self.motion.scaled(along_x, along_y)
+        self.rest = self.rest.scaled(along_x, along_y)
+
+    def at_rest(self, stationary_after_s: float) -> bool:
+        """Return whether it had not moved for so long when it was seen last."""
+        return self.last_seen - self.rest.since >= stationary_after_s
+
+    def track(self, stationary_after_s: float) -> Track:
+        return Track(
+            self.id, self.label, self.score, self.top_score, self.median_score, self.box, self.hits,
+            self.first_seen, self.last_seen, self.visible,
+            stationary=self.at_rest(stationary_after_s), rested_s=max(0.0, self.last_seen - self.rest.since),
+        )  # fmt: skip
+
+
+class Tracker:
+    """Follows the objects of one camera. Its `settings` may be changed at any time.
+
+    Times are seconds of a clock that is never set: see gateway.observation.scene.clock.
+    """
+
+    def __init__(self, settings: TrackerSettings) -> None:
+        self.settings = settings
+        self._followed: list[_Followed] = []
+        self._last: float | None = None
+        self._image: tuple[int, int] | None = None
+        self._intervals = Intervals()
+
+    @property
+    def interval_s(self) -> float:
+        """How fast frames come of late; 0 before the second."""
+        return self._intervals.usual_s
+
+    def late(self, at: float) -> bool:
+        """Return whether a frame of this time comes out of order."""
+        return self._last is not None and at <= self._last
+
+    def update(self, at: float, objects: Sequence[DetectedObject], image: tuple[int, int]) -> Tracks:
+        """A frame of width and height `image`, taken at `at`, shows these. One that comes out of order is ignored."""
+        if self.late(at):
+            return self._tracks()
+        self._last = at
+        self._intervals.frame(at)
+        self._fit(image)
+        new: list[DetectedObject] = []
+        for label in sorted({found.label for found in objects} | {f.label for f in self._followed}):
+            new += self._associate(at, label, [found for found in objects if found.label == label])
+        ended = self._end(lambda followed: self._overdue(followed, at))
+        self._begin(at, new)
+        return self._tracks(ended)
+
+    def expire(self, at: float) -> Tracks:
+        """End what enough frames have missed for long enough, as no frame has come until `at`.
+
+        What the last frame has shown, and what too few have missed, is there until other frames say otherwise.
+        """
+        return self._tracks(self._end(lambda followed: self._overdue(followed, at)))
+
+    def resume(self, kept: Sequence[Track], at: float, away_s: float) -> None:
+        """Follow these again, where they were, from the frame of time `at` on; they were last seen `away_s` before.
+
+        They are out of sight until a frame shows them, and end as others do when frames miss them.
+        """
+        for track in kept[:TRACKS_CAP]:
+            one = _Followed(
+                track.id, track.label, Motion.of(track.box), Rest(track.box, at - away_s - track.rested_s), track.box,
+                track.score, track.first_seen, at - away_s, deque([track.median_score] * FEWEST_SCORES, SCORES_KEPT),
+                hits=max(track.hits, FEWEST_SCORES), top_score=track.top_score, visible=False,
+            )  # fmt: skip
+            self._followed.append(one)
+
+    def drop(self, ids: frozenset[str]) -> Tracks:
+        """End these. What is seen of them later is something new."""
+        return self._tracks(self._end(lambda followed: followed.id in ids))
+
+    def clear(self) -> Tracks:
+        """End all."""
+        return self._tracks(self._end(lambda _: True))
+
+    def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
+        """What may begin a track."""
+        high = self.settings.high_scores.get(label, HIGH_SCORE)
+        followed = [one for one in self._followed if one.label == label]
+        expected = [Expected(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
+        pairs = associate(expected, [Seen(found.box, found.score >= high) for found in seen])
+        for index, one in enumerate(followed):
+            if index in pairs:
+                one.see(seen[pairs[index]], at)
+            else:
+                one.miss(at)
+        taken = set(pairs.values())
+        return [found for index, found in enumerate(seen) if index not in taken and found.score >= high]
+
+    def _begin(self, at: float, new: list[DetectedObject]) -> None:
+        best = sorted(new, key=lambda found: -found.score)
+        for found in best[: TRACKS_CAP - len(self._followed)]:
+            name = f"{at:.3f}-" + "".join(secrets.choice(ID_CHARACTERS) for _ in range(6))
+            scores = deque([found.score], SCORES_KEPT)
+            motion, rest = Motion.of(found.box), Rest(found.box, at)
+            self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
+
+    def _overdue(self, followed: _Followed, at: float) -> bool:
+        patience = self.settings.max_disappeared_s
+        if followed.hits < FEWEST_SCORES:
+            patience = min(patience, TENTATIVE_S)
+        at_rest = followed.at_rest(self.settings.stationary_after_s)
+        fewest = FEWEST_MISSED_AT_REST if at_rest else FEWEST_MISSED
+        return followed.missed >= fewest and at - followed.missed_since >= patience - ROUNDING_S
+
+    def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
+        ended = [followed for followed in self._followed if over(followed)]
+        if ended:
+            self._followed = [followed for followed in self._followed if followed not in ended]
+        return tuple(followed.track(self.settings.stationary_after_s) for followed in ended)
+
+    def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
+        return Tracks(tuple(one.track(self.settings.stationary_after_s) for one in self._followed), ended)
+
+    def _fit(self, image: tuple[int, int]) -> None:
+        """Boxes go with the picture when the camera changes its size."""
+        if self._image is not None and self._image != image:
+            along_x, along_y = image[0] / self._image[0], image[1] / self._image[1]
+            for followed in self._followed:
+                followed.scale(along_x, along_y)
+        self._image = image

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.observation.scene.states import SceneState
+from gateway.observation.state_publisher import BOXES_S, SceneTeller
+from shared.observations import FollowedObject, LabelState
+from tests.unit.gateway.buses import StandInBus
+
+PERSON = "detections/door/person"
+ALL = "detections/door/all"
+
+
+def found(number=1, label="person", *, left=0.0, zones=(), stationary=False):
+    box = (left, 0.0, left + 10, 10.0)
+    return FollowedObject(
+        id=f"{number}", label=label, score=0.8, box=box, box_rel=(0, 0, 1, 1), zones=zones, stationary=stationary
+    )
+
+
+def state_of(objects, frame):
+    active = sum(not each.stationary for each in objects)
+    return LabelState(count=len(objects), active=active, objects=tuple(objects), frame=frame)
+
+
+def scene(*objects, labels=("person", "traffic light"), zones=("porch",), frame="door-1"):
+    def by_label(those):
+        return {label: state_of([each for each in those if each.label == label], frame) for label in labels}
+
+    inside = {name: [each for each in objects if name in each.zones] for name in zones}
+    return SceneState(
+        state_of(objects, frame),
+        by_label(objects),
+        {name: {"all": state_of(those, frame), **by_label(those)} for name, those in inside.items()},
+    )
+
+
+@pytest.fixture
+def bus():
+    return StandInBus()
+
+
+@pytest.fixture
+def teller(bus):
+    return SceneTeller(bus)
+
+
+def counts(bus):
+    """What a subscriber that comes late hears."""
+    return {where: json.loads(payload)["count"] for where, payload in bus.retained.items()}
+
+
+async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothing_is(teller, bus):
+    await teller.tell("door", scene(found(zones=("porch",))), 0)
+    assert counts(bus) == {
+        "detections/door/all": 1,
+        "detections/door/person": 1,
+        "detections/door/traffic_light": 0,
+        "detections/door/zones/porch/all": 1,
+        "detections/door/zones/porch/person": 1,
+        "detections/door/zones/porch/traffic_light": 0,
+    }
+
+
+async def test_what_has_not_changed_is_not_told_again(teller, bus):
+    await teller.tell("door", scene(found()), 0)
+    bus.said.clear()
+    await teller.tell("door", scene(found(), frame="door-2"), 100)
+    assert bus.said == []
+
+
+async def test_only_what_has_changed_is_told_at_once(teller, bus):
+    await teller.tell("door", scene(found()), 0)
+    bus.said.clear()
+    await teller.tell("door", scene(found(), found(2)), 0.01)
+    assert {where for where, _ in bus.said} == {PERSON, ALL}
+    assert counts(bus)[PERSON] == 2
+
+
+@pytest.mark.parametrize(
+    "other", [found(2), found(zones=("porch",)), found(stationary=True)], ids=["another", "in a zone", "at rest"]
+)
+async def test_another_object_zone_or_rest_is_a_change(teller, bus, other):
+    await teller.tell("door", scene(found()), 0)
+    bus.said.clear()
+    await teller.tell("door", scene(other), 0.01)
+    assert PERSON in {where for where, _ in bus.said}
+
+
+async def test_boxes_alone_are_told_now_and_then_and_the_last_one_in_the_end(teller, bus):
+    await teller.tell("door", scene(found()), 10)
+    for step in range(1, 10):
+        await teller.tell("door", scene(found(left=step)), 10 + step * BOXES_S / 10)
+    assert len(bus.payloads(PERSON)) == 1
+    await teller.tell("door", scene(found(left=9)), 10 + BOXES_S)
+    assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 9]
+
+
+async def test_cameras_do_not_mix(teller, bus):
+    await teller.tell("door", scene(found()), 0)
+    await teller.tell("yard", scene(), 0)
+    assert (counts(bus)["detections/door/person"], counts(bus)["detections/yard/person"]) == (1, 0)
+
+
+async def test_a_camera_that_comes_back_is_told_whole(teller, bus):
+    await teller.tell("door", scene(), 0)
+    teller.forget("door")
+    bus.forget()
+    await teller.tell("door", scene(), 1)
+    assert len(bus.retained) == 6
+
+
+async def test_a_label_that_comes_back_is_told(teller, bus):
+    await teller.tell("door", scene(), 0)
+    await teller.tell("door", scene(labels=("dog",), zones=()), 1)
+    bus.forget()
+    await teller.tell("door", scene(), 2)
+    assert {PERSON, "detections/door/zones/porch/person"} <= set(bus.retained)
+
+
+async def test_a_broker_that_has_forgotten_everything_is_told_everything(teller, bus):
+    states = {"door": scene(found()), "yard": scene()}
+    for camera, state in states.items():
+        await teller.tell(camera, state, 0)
+    before = dict(bus.retained)
+    bus.forget()
+    await teller.again(states)
+    assert bus.retained == before
+
+
+async def test_after_that_changes_are_told_as_before(teller, bus):
+    await teller.again({"door": scene(found())})
+    bus.said.clear()
+    await teller.tell("door", scene(found()), 100)
+    assert bus.said == []
+    await teller.tell("door", scene(), 100)
+    assert counts(bus)[PERSON] == 0
+
+
+async def test_what_the_broker_did_not_take_is_told_when_there_is_one(teller, bus):
+    await teller.tell("door", scene(), 0)
+    bus.away = True
+    await teller.tell("door", scene(found()), 1)
+    bus.away = False
+    await teller.tell("door", scene(found()), 2)
+    assert counts(bus)[PERSON] == counts(bus)[ALL] == 1
+
+
+objects = st.lists(
+    st.builds(
+        found,
+        number=st.integers(1, 3),
+        label=st.sampled_from(["person", "dog"]),
+        left=st.integers(0, 2),
+        zones=st.sampled_from([(), ("porch",)]),
+        stationary=st.booleans(),
+    ),
+    max_size=3,
+    unique_by=lambda each: each.id,
+)
+labels = st.sets(st.sampled_from(["person", "dog", "cat"])).map(sorted).map(tuple)
+zones = st.sampled_from([(), ("porch",), ("porch", "lawn")])
+
+
+@given(st.lists(st.tuples(objects, labels, zones, st.booleans(), st.floats(0, 2)), min_size=1, max_size=12))
+async def test_who_comes_late_hears_the_last_scene(steps):
+    """But for boxes, which are told when it is their time."""
+    bus = StandInBus()
+    teller, now = SceneTeller(bus), 0.0
+    for seen, followed, drawn, away, passed_s in steps:
+        now += passed_s
+        bus.away = away
+        state = scene(*seen, labels=followed, zones=drawn)
+        await teller.tell("door", state, now)
+    bus.away = False
+    await teller.tell("door", state, now + BOXES_S)
+    expected = {"detections/door/all": state.all}
+    expected |= {f"detections/door/{label}": value for label, value in state.labels.items()}
+    expected |= {
+        f"detections/door/zones/{zone}/{label}": value
+        for zone, by_label in state.zones.items()
+        for label, value in by_label.items()
+    }
+    assert {where: LabelState.model_validate_json(bus.retained[where]) for where in expected} == expected
