@@ -14,11 +14,11 @@ from gateway.cameras.placement import WAIT_S
 from gateway.cameras.registry import Cameras
 from gateway.configuration.differences import differences
 from gateway.event_queue import EventQueue
-from gateway.frigate.teller import FrigateTeller
 from gateway.health import Health
-from gateway.home_assistant.announcer import Announcer
-from gateway.home_assistant.discovery import discovery
-from gateway.hooks import Hooks
+from gateway.integrations.frigate.publisher import FrigateTeller
+from gateway.integrations.home_assistant.announcer import Announcer
+from gateway.integrations.home_assistant.discovery import discovery
+from gateway.integrations.hooks import Hooks
 from gateway.observation.observer import Observer
 from gateway.problems import Problems
 from gateway.requests import Requests, named

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cameras.mqtt_values import SETTINGS
-from gateway.frigate.messages import level
+from gateway.integrations.frigate.messages import level
 from gateway.observation.scene.states import ALL
 from gateway.state.state_file import TopicName
 from shared import topics

@@ -10,8 +10,8 @@ from typing import Any
 import aiomqtt
 
 from gateway.configuration.root import Configuration
-from gateway.home_assistant.announcer import Announcer
-from gateway.home_assistant.discovery import discovery
+from gateway.integrations.home_assistant.announcer import Announcer
+from gateway.integrations.home_assistant.discovery import discovery
 from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeHealth

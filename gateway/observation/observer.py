@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
     from gateway.event_queue import EventQueue
-    from gateway.frigate.teller import FrigateTeller
     from gateway.health import Health
+    from gateway.integrations.frigate.publisher import FrigateTeller
     from gateway.observation.scene.states import SceneUpdate
     from gateway.state.state_folder import StateFolder
     from shared.letterbox import Pixels

@@ -12,9 +12,9 @@ import pytest
 
 from gateway.configuration.automation import CommandHook
 from gateway.configuration.automation import Hooks as HooksSection
-from gateway.hooks import Hooks
-from gateway.hooks.command import CommandSender
-from gateway.hooks.delivery import Delivery
+from gateway.integrations.hooks import Hooks
+from gateway.integrations.hooks.command import CommandSender
+from gateway.integrations.hooks.delivery import Delivery
 from shared.observations import EventType
 from tests.hook_events import event, trigger
 
@@ -131,7 +131,7 @@ async def test_what_a_finished_command_leaves_running_ends_with_it():
 
 
 async def test_one_who_left_the_group_with_the_output_open_delays_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.hooks.output.REST_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.output.REST_S", 0.1)
     os.mkfifo(tmp_path / "left")
     script = """setsid sh -c 'echo $$; echo > "$0"; exec sleep 300' "$1" & read word < "$1" """
     outcome = await run(shell(script, str(tmp_path / "left")))
@@ -183,8 +183,8 @@ async def test_when_the_gateway_is_killed_its_commands_end():
     script = """
 import asyncio
 from gateway.configuration.automation import CommandHook
-from gateway.hooks.command import CommandSender
-from gateway.hooks.delivery import Delivery
+from gateway.integrations.hooks.command import CommandSender
+from gateway.integrations.hooks.delivery import Delivery
 from tests.hook_events import event
 
 hook = CommandHook(command=("/bin/sh", "-c", "echo $$ > /proc/$PPID/fd/1; exec sleep 300"), timeout=600)
@@ -201,7 +201,7 @@ asyncio.run(CommandSender(hook).send(Delivery.of(event())))
 
 
 async def test_stopping_does_not_wait_for_a_long_command(monkeypatch):
-    monkeypatch.setattr("gateway.hooks.DRAIN_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.DRAIN_S", 0.1)
     hooks = Hooks(HooksSection(commands=(shell("sleep 300", timeout=600),)))
     hooks.notify(event())
     running = asyncio.create_task(hooks.run())

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.demo.cluster import free_port
-from gateway.home_assistant.announcer import FILE
+from gateway.integrations.home_assistant.announcer import FILE
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State

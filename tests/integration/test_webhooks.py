@@ -16,10 +16,10 @@ import pytest
 
 from gateway.configuration.automation import Hooks as HooksSection
 from gateway.configuration.automation import Webhook
-from gateway.hooks import Hooks, webhook
-from gateway.hooks.lane import AT_ONCE
-from gateway.hooks.line import WAITING_CAP
-from gateway.hooks.signing import signature
+from gateway.integrations.hooks import Hooks, webhook
+from gateway.integrations.hooks.bounded_queue import WAITING_CAP
+from gateway.integrations.hooks.queue import AT_ONCE
+from gateway.integrations.hooks.signing import signature
 from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError
 from shared.observations import EventType
@@ -343,7 +343,7 @@ async def test_what_is_seen_just_before_the_end_is_still_delivered():
 
 
 async def test_the_end_does_not_wait_for_a_silent_server(monkeypatch, caplog):
-    monkeypatch.setattr("gateway.hooks.DRAIN_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.DRAIN_S", 0.1)
     silence = asyncio.get_running_loop().create_future()
     async with receiving(silence) as receiver:
         async with asyncio.timeout(DEADLINE_S), running(post_to(receiver.url(), timeout=60)) as hooks:

@@ -31,8 +31,8 @@ from gateway.cameras.revisions import Revisions
 from gateway.configuration.reading.secret_file import NAME as SECRETS
 from gateway.configuration.root import Configuration, default_state
 from gateway.configuration.schema import schema
-from gateway.home_assistant.announcer import Announcer
 from gateway.init.documents import SCHEMA
+from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.models.catalogue import built_in
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.observation.scene_store import SceneMemory

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.configuration.objects import Zone
 from gateway.configuration.reading.reader import read
-from gateway.frigate import (
+from gateway.integrations.frigate import (
     Counts,
     Events,
     FrigateMessage,
@@ -19,11 +19,11 @@ from gateway.frigate import (
     detect_topic,
     snapshot,
 )
-from gateway.home_assistant.announcer import BIRTH
-from gateway.home_assistant.discovery import discovery
-from gateway.hooks.command import KEPT_VARIABLES, _environment
-from gateway.hooks.delivery import Delivery
-from gateway.hooks.signing import headers, signature
+from gateway.integrations.home_assistant.announcer import BIRTH
+from gateway.integrations.home_assistant.discovery import discovery
+from gateway.integrations.hooks.command import KEPT_VARIABLES, _environment
+from gateway.integrations.hooks.delivery import Delivery
+from gateway.integrations.hooks.signing import headers, signature
 from gateway.observation.scene.triggers import triggers
 from shared.messages import NodeReport, Nodes, State
 from shared.observations import EventType, LabelState, ObjectEvent, Trigger

@@ -1,0 +1,119 @@
+"""A camera as a device of Home Assistant. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from gateway.configuration.cameras import BY_HAND
+from gateway.integrations.home_assistant.availability import of_camera, of_gateway
+from gateway.integrations.home_assistant.device import Device, described, identifier, readable, sentence
+from gateway.integrations.home_assistant.gateway_device import gateway_id
+from gateway.integrations.home_assistant.sightings import sightings
+from shared import topics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from gateway.configuration.cameras import Camera
+    from gateway.integrations.home_assistant.device import Component
+
+
+BY_HAND_MODEL = "Camera (started by hand)"
+
+AGENT_CONTROLS = ("enabled", "fps", "restart")
+"""What the agent is told by its edge, which has not started that of a camera by hand."""
+
+
+def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Device:
+    """What it sees, its pictures, and what can be set and asked. `labels` are those that are followed."""
+    its_id = identifier(prefix, "camera", name)
+    return Device(
+        id=its_id,
+        base=name,
+        information=described(
+            camera.friendly_name or sentence(readable(name)),
+            its_id,
+            BY_HAND_MODEL if camera is BY_HAND else "Camera",
+            via_device=gateway_id(prefix),
+        ),
+        availability=(of_gateway(prefix), of_camera(prefix, name)),
+        components={
+            **_controls(prefix, name, () if camera is BY_HAND else AGENT_CONTROLS),
+            **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
+            **sightings(prefix, name, camera, labels),
+        },
+    )
+
+
+NUMBER = "{{ value_json }}"
+"""Of null this makes None, which Home Assistant takes for a number without a value; null itself it would not."""
+
+
+def tells_of_camera_by_hand(payload: str) -> bool:
+    """Return whether a discovery message is of a camera that was started by hand."""
+    return json.dumps(BY_HAND_MODEL) in payload
+
+
+def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Component]:
+    """What can be set or asked, of a camera that is away, too: one that is switched off can be switched on."""
+    controls: dict[str, Component] = {
+        "connectivity": {
+            "platform": "binary_sensor",
+            "name": "Connectivity",
+            "device_class": "connectivity",
+            "entity_category": "diagnostic",
+            "state_topic": topics.CAMERA_AVAILABILITY.at(name, prefix=prefix),
+            "payload_on": "online",
+            "payload_off": "offline",
+        },
+        "enabled": {"platform": "switch", "name": "Enabled", "icon": "mdi:cctv", **_set(prefix, name, "enabled")},
+        "detect": {
+            "platform": "switch", "name": "Detect", "icon": "mdi:motion-sensor", **_set(prefix, name, "detect"),
+        },
+        "threshold": {
+            "platform": "number", "name": "Threshold", "icon": "mdi:tune-vertical", "entity_category": "config",
+            "min": 0, "max": 1, "step": 0.01, "mode": "slider", "value_template": NUMBER,
+            **_set(prefix, name, "threshold"),
+        },
+        "fps": {
+            "platform": "number", "name": "Frame rate limit", "icon": "mdi:speedometer", "entity_category": "config",
+            "min": 0.1, "max": 240, "step": 0.1, "mode": "box", "unit_of_measurement": "fps",
+            "value_template": NUMBER, **_set(prefix, name, "fps"),
+        },
+        "restart": {
+            "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",
+            "command_topic": topics.REQUEST.at("restart_camera", prefix=prefix),
+            "payload_press": json.dumps({"camera": name}),
+        },
+    }  # fmt: skip
+    wanted = {key: control for key, control in controls.items() if key in of_agent or key not in AGENT_CONTROLS}
+    return {key: {**control, "availability": [of_gateway(prefix)]} for key, control in wanted.items()}
+
+
+def _set(prefix: str, name: str, setting: str) -> Component:
+    return {
+        "state_topic": topics.CAMERA_SETTING.at(name, setting, prefix=prefix),
+        "command_topic": topics.CAMERA_SET.at(name, setting, prefix=prefix),
+    }
+
+
+def _pictures(prefix: str, name: str) -> dict[str, Component]:
+    picture = topics.SNAPSHOT.at(name, prefix=prefix)
+    return {
+        "live_view": {"platform": "camera", "name": "Live view", "topic": picture},
+        "snapshot": {
+            "platform": "image",
+            "name": "Snapshot",
+            "icon": "mdi:image",
+            "image_topic": picture,
+            "content_type": "image/jpeg",
+        },
+        "snapshot_now": {
+            "platform": "button",
+            "name": "Snapshot now",
+            "icon": "mdi:camera",
+            "command_topic": topics.REQUEST.at("snapshot", prefix=prefix),
+            "payload_press": json.dumps({"camera": name}),
+        },
+    }

@@ -1,0 +1,107 @@
+"""The gateway as a device of Home Assistant. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.integrations.home_assistant.availability import of_gateway
+from gateway.integrations.home_assistant.device import Device, described, identifier
+from shared import topics
+
+if TYPE_CHECKING:
+    from gateway.integrations.home_assistant.device import Component
+
+
+def gateway_id(prefix: str) -> str:
+    """What nodes and cameras name as the device that they are reached by."""
+    return identifier(prefix, "gateway")
+
+
+def gateway_name(prefix: str) -> str:
+    """A second gateway has another prefix, and is told apart by it."""
+    return "DeepThings" if prefix == topics.PREFIX else f"DeepThings {prefix}"
+
+
+def gateway_device(prefix: str, version: str) -> Device:
+    """Its presence, how it is, and what can be asked of it."""
+    name = gateway_id(prefix)
+    return Device(
+        id=name,
+        base=identifier(prefix),
+        information=described(gateway_name(prefix), name, "Gateway", sw_version=version),
+        availability=(of_gateway(prefix),),
+        components={
+            "connectivity": _connectivity(prefix),
+            "problem": _problem(prefix),
+            **_figures(prefix),
+            "reload": {
+                "platform": "button",
+                "name": "Reload configuration",
+                "icon": "mdi:file-refresh",
+                "entity_category": "config",
+                "command_topic": topics.REQUEST.at("reload", prefix=prefix),
+                "payload_press": "{}",
+            },
+        },
+    )
+
+
+def _connectivity(prefix: str) -> Component:
+    return {
+        "platform": "binary_sensor",
+        "name": "Connectivity",
+        "device_class": "connectivity",
+        "entity_category": "diagnostic",
+        "availability": [],  # it tells of a gateway that is away: it is never away itself
+        "state_topic": topics.BRIDGE_STATE.at(prefix=prefix),
+        "value_template": "{{ 'ON' if value_json.state == 'online' else 'OFF' }}",
+    }
+
+
+def _problem(prefix: str) -> Component:
+    health = topics.BRIDGE_HEALTH.at(prefix=prefix)
+    return {
+        "platform": "binary_sensor",
+        "name": "Problem",
+        "device_class": "problem",
+        "entity_category": "diagnostic",
+        "state_topic": health,
+        "value_template": "{{ 'ON' if value_json.problems else 'OFF' }}",
+        "json_attributes_topic": health,
+        "json_attributes_template": "{{ {'problems': value_json.problems} | to_json }}",
+    }
+
+
+def _figures(prefix: str) -> dict[str, Component]:
+    health = topics.BRIDGE_HEALTH.at(prefix=prefix)
+    return {
+        "frames_per_second": {
+            "platform": "sensor",
+            "name": "Frames per second",
+            "icon": "mdi:speedometer",
+            "state_class": "measurement",
+            "unit_of_measurement": "fps",
+            "suggested_display_precision": 1,
+            "entity_category": "diagnostic",
+            "state_topic": health,
+            "value_template": "{{ value_json.frames_per_s }}",
+        },
+        "dropped_frames": {
+            "platform": "sensor",
+            "name": "Dropped frames",
+            "icon": "mdi:image-broken-variant",
+            "state_class": "total_increasing",
+            "unit_of_measurement": "frames",
+            "entity_category": "diagnostic",
+            "state_topic": health,
+            "value_template": "{{ value_json.dropped }}",
+        },
+        "version": {
+            "platform": "sensor",
+            "name": "Version",
+            "icon": "mdi:tag",
+            "entity_category": "diagnostic",
+            "state_topic": topics.BRIDGE_STATE.at(prefix=prefix),
+            "value_template": "{{ value_json.version }}",
+        },
+    }

@@ -1,0 +1,124 @@
+"""An edge as a device of Home Assistant. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from gateway.integrations.home_assistant.availability import of_gateway, of_node, told
+from gateway.integrations.home_assistant.device import Device, described, identifier
+from gateway.integrations.home_assistant.gateway_device import gateway_id, gateway_name
+from shared import topics
+
+if TYPE_CHECKING:
+    from gateway.integrations.home_assistant.device import Component
+
+MODEL = "Edge"
+
+
+def node_device(prefix: str, name: str, version: str) -> Device:
+    """What it computes, how it is, and what can be asked of it. `version` is the edge's own; empty where unknown."""
+    its_id = identifier(prefix, "node", name)
+    more = {"sw_version": version} if version else {}
+    return Device(
+        id=its_id,
+        base=identifier(prefix, name),
+        information=described(f"{gateway_name(prefix)} {name}", its_id, MODEL, via_device=gateway_id(prefix), **more),
+        availability=(of_gateway(prefix), of_node(prefix, name)),
+        components={
+            **_presence(prefix, name),
+            **_figures(prefix, name),
+            "drain": _request(prefix, name, "drain_node", "Drain", "mdi:pause-circle-outline"),
+            "resume": _request(prefix, name, "resume_node", "Resume", "mdi:play-circle-outline"),
+        },
+    )
+
+
+def tells_of_node(payload: str) -> bool:
+    """Whether a discovery message tells of an edge."""
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return False
+    device = (said.get("dev") or said.get("device")) if isinstance(said, dict) else None
+    return isinstance(device, dict) and device.get("model") == MODEL
+
+
+def _presence(prefix: str, name: str) -> dict[str, Component]:
+    """What is told of a node that is away, too."""
+    nodes = topics.BRIDGE_NODES.at(prefix=prefix)
+    state, reason = told(name, "state"), told(name, "reason")
+    common = {"entity_category": "diagnostic", "availability": [of_gateway(prefix)], "state_topic": nodes}
+    return {
+        "state": {
+            **common,
+            "platform": "sensor",
+            "name": "State",
+            "icon": "mdi:lan-connect",
+            "value_template": f"{{{{ {state} or 'offline' }}}}",
+        },
+        "problem": {
+            **common,
+            "platform": "binary_sensor",
+            "name": "Problem",
+            "device_class": "problem",
+            "value_template": f"{{{{ 'ON' if {state} != 'online' or {reason} else 'OFF' }}}}",
+            "json_attributes_topic": nodes,
+            "json_attributes_template": f"{{{{ {{'reason': {reason} or ''}} | to_json }}}}",
+        },
+    }
+
+
+def _figures(prefix: str, name: str) -> dict[str, Component]:
+    tiles, load = told(name, "tiles"), told(name, "load")
+    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.at(prefix=prefix)}
+    counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
+    measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
+    return {
+        "tiles_computed": {
+            **counted,
+            "name": "Tiles computed",
+            "icon": "mdi:view-grid",
+            "value_template": f"{{% set tiles = {tiles} %}}{{{{ tiles.own + tiles.stolen if tiles else none }}}}",
+        },
+        "tiles_stolen": {
+            **counted,
+            "name": "Tiles stolen",
+            "icon": "mdi:view-grid-plus",
+            "value_template": f"{{% set tiles = {tiles} %}}{{{{ tiles.stolen if tiles else none }}}}",
+        },
+        "tiles_per_second": {
+            **measured,
+            "name": "Tiles per second",
+            "icon": "mdi:speedometer",
+            "unit_of_measurement": "tiles/s",
+            "value_template": f"{{{{ {told(name, 'tiles_per_s')} }}}}",
+        },
+        "load": {
+            **measured,
+            "name": "Load",
+            "icon": "mdi:chip",
+            "unit_of_measurement": "%",
+            "suggested_display_precision": 0,
+            "value_template": f"{{% set load = {load} %}}{{{{ (100 * load) | round(1) if load is number else none }}}}",
+        },
+        "temperature": {
+            **measured,
+            "name": "Temperature",
+            "device_class": "temperature",
+            "unit_of_measurement": "°C",
+            "suggested_display_precision": 0,
+            "value_template": f"{{{{ {told(name, 'temperature')} }}}}",
+        },
+    }
+
+
+def _request(prefix: str, node: str, command: str, name: str, icon: str) -> Component:
+    return {
+        "platform": "button",
+        "name": name,
+        "icon": icon,
+        "entity_category": "config",
+        "command_topic": topics.REQUEST.at(command, prefix=prefix),
+        "payload_press": json.dumps({"node": node}),
+    }

@@ -1,0 +1,115 @@
+"""What a camera sees, as entities and device triggers of Home Assistant. Pure.
+
+Keys of components are unique: slugs have no capitals, so that a word in capitals can neither be nor join two of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.integrations.home_assistant.device import readable, sentence
+from shared import topics
+from shared.observations import EventType
+from shared.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.configuration.cameras import Camera
+    from gateway.integrations.home_assistant.device import Component
+
+ALL = "all"
+
+OCCUPANCY = "{{ 'ON' if value_json is defined and value_json.count > 0 else 'OFF' }}"
+COUNT = "{{ value_json.count if value_json is defined else 0 }}"
+"""The empty payload with which a state is cleared is no JSON: nothing is there any more."""
+
+COUNT_ATTRIBUTES = (
+    "{{ {'active': value_json.active, 'degraded': value_json.degraded} | to_json if value_json is defined else '{}' }}"
+)
+EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
+
+
+def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> dict[str, Component]:
+    """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
+    found: dict[str, Component] = {"event": _event(prefix, name)}
+    for label in _with_all(labels):
+        found |= _place(topics.OBJECTS.at(name, slug(label), prefix=prefix), slug(label), "", label)
+    for label in labels:
+        if camera.snapshots.enabled:
+            found[f"{slug(label)}_snapshot"] = {
+                "platform": "image",
+                "name": f"{sentence(readable(label))} snapshot",
+                "icon": "mdi:image",
+                "image_topic": topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix),
+                "content_type": "image/jpeg",
+            }
+        found |= _trigger(prefix, name, label, "appeared", f"{slug(label)}_appeared")
+        found |= _trigger(prefix, name, label, "left", f"{slug(label)}_left")
+    for zone, settings in camera.zones.items():
+        here = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in _with_all(here):
+            topic = topics.ZONE_OBJECTS.at(name, zone, slug(label), prefix=prefix)
+            found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
+        for label in here:
+            found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
+            found |= _trigger(prefix, name, label, f"left {zone}", f"{slug(label)}_left_{zone}")
+            if settings.loitering_time > 0:
+                found |= _trigger(prefix, name, label, f"loitering in {zone}", f"{slug(label)}_loitering_in_{zone}")
+    return found
+
+
+def _with_all(labels: Sequence[str]) -> list[str]:
+    """The sum over labels is worth an entity where there are several."""
+    return [*([ALL] if len(labels) > 1 else []), *labels]
+
+
+def _place(topic: str, key: str, where: str, label: str) -> dict[str, Component]:
+    """Whether there is one, and how many. `where` begins the names; empty for the whole picture."""
+    occupancy = f"{where}occupancy" if label == ALL else f"{where}{readable(label)} occupancy"
+    count = f"{where}{'object' if label == ALL else readable(label)} count"
+    return {
+        f"{key}_occupancy": {
+            "platform": "binary_sensor",
+            "name": sentence(occupancy),
+            "device_class": "occupancy",
+            "state_topic": topic,
+            "value_template": OCCUPANCY,
+        },
+        f"{key}_count": {
+            "platform": "sensor",
+            "name": sentence(count),
+            "icon": "mdi:counter",
+            "state_class": "measurement",
+            "state_topic": topic,
+            "value_template": COUNT,
+            "json_attributes_topic": topic,
+            "json_attributes_template": COUNT_ATTRIBUTES,
+        },
+    }
+
+
+def _event(prefix: str, name: str) -> Component:
+    return {
+        "platform": "event",
+        "name": "Last event",
+        "icon": "mdi:motion-sensor",
+        "event_types": [each.value for each in EventType],
+        "state_topic": topics.EVENTS.at(name, prefix=prefix),
+        "value_template": EVENT,
+    }
+
+
+def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[str, Component]:
+    """Home Assistant shows it as: "person" in yard. It waits for a word of the topic of triggers."""
+    return {
+        f"{slug(label)}_TRIGGER_{kind.replace(' ', '_')}": {
+            "platform": "device_automation",
+            "automation_type": "trigger",
+            "type": kind,
+            "subtype": label,
+            "topic": topics.TRIGGERS.at(name, prefix=prefix),
+            "payload": word,
+            "value_template": "{{ value_json.name }}",
+        }
+    }
