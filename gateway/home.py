@@ -9,19 +9,19 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+from gateway.bridge.event_queue import EventQueue
+from gateway.bridge.health import Health
+from gateway.bridge.problems import Problems
+from gateway.bridge.requests import Requests, named
 from gateway.cameras.mismatches import edges_not_there, places_outside
 from gateway.cameras.placement import WAIT_S
 from gateway.cameras.registry import Cameras
 from gateway.configuration.differences import differences
-from gateway.event_queue import EventQueue
-from gateway.health import Health
 from gateway.integrations.frigate.publisher import FrigateTeller
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.integrations.hooks import Hooks
 from gateway.observation.observer import Observer
-from gateway.problems import Problems
-from gateway.requests import Requests, named
 from gateway.retained import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
 from shared import topics

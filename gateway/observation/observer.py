@@ -22,13 +22,13 @@ from shared.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.bridge.event_queue import EventQueue
+    from gateway.bridge.health import Health
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import Cameras
     from gateway.cluster.finisher import Fetch
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
-    from gateway.event_queue import EventQueue
-    from gateway.health import Health
     from gateway.integrations.frigate.publisher import FrigateTeller
     from gateway.observation.scene.states import SceneUpdate
     from gateway.state.state_folder import StateFolder

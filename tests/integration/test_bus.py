@@ -10,9 +10,9 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from gateway.bridge.requests import Requests
 from gateway.broker.planes import Planes
 from gateway.demo.cluster import free_port
-from gateway.requests import Requests
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response

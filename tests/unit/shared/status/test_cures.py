@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.bridge.health import Health
 from gateway.cameras.mismatches import places_outside
 from gateway.cameras.presence import CameraPresence
 from gateway.configuration.root import Configuration
-from gateway.health import Health
 from gateway.membership.reachability import Facts, problems
 from shared.messages import Identity, NodeState, State, UnreachedPeer
 from shared.status.cures import cure

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.health import DEGRADED_S, FRAMES_CAP, HARMLESS, WINDOW_S, Health
+from gateway.bridge.health import DEGRADED_S, FRAMES_CAP, HARMLESS, WINDOW_S, Health
 from shared.frames import Outcome
 
 HARMFUL = sorted(set(Outcome) - HARMLESS)

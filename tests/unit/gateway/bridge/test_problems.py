@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.problems import PROBLEMS_CAP, Problems
+from gateway.bridge.problems import PROBLEMS_CAP, Problems
 
 
 def test_every_source_is_asked_in_order():

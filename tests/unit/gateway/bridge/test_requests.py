@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.requests import LARGEST_REQUEST_BYTES, Requests, named
+from gateway.bridge.requests import LARGEST_REQUEST_BYTES, Requests, named
 from shared import topics
 from shared.bridge import Response
 from shared.errors import ConfigurationError

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import event_queue
-from gateway.event_queue import EVENTS_CAP, EventQueue
+from gateway.bridge import event_queue
+from gateway.bridge.event_queue import EVENTS_CAP, EventQueue
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError

@@ -1,0 +1,1 @@
+"""The topics below `bridge`: health, problems, events and requests."""
