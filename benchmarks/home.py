@@ -14,12 +14,12 @@ from benchmarks.tracking import Crowd
 from gateway.broker.mosquitto import cluster_listener, own_broker
 from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
-from gateway.demo.cluster import free_port
 from gateway.home import Home
 from gateway.membership.members import Membership
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
 from shared.bus import Bus
+from shared.process.local_cluster import free_port
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from benchmarks.cluster.nodes import Limits, Link, Nodes, open_nodes
 from benchmarks.setting import FrameTimes, Measurement, Setting
 from benchmarks.workload import CUT
 from camera_sources.source import FOOTAGE
-from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared.addresses import Address
 from shared.errors import DeepThingsError
+from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:

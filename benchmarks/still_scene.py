@@ -21,10 +21,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
+from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.processes import stop_process
 from shared.unfinished import temporary_folder
 

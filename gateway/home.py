@@ -22,7 +22,7 @@ from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.integrations.hooks import Hooks
 from gateway.observation.observer import Observer
-from gateway.retained import RETURN_S, RetainedTopics, expected_topics
+from gateway.retained_topics import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
 from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType

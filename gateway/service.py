@@ -34,7 +34,7 @@ from shared.wire.versions import PROTOCOL, UNDERSTOOD
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.config import GatewayConfig
+    from gateway.options import GatewayConfig
     from shared.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from camera_sources.source import FOOTAGE
 from edge.config import default_cache
 from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
-from gateway.demo.cluster import Child, LocalCluster, free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
@@ -26,6 +25,7 @@ from shared.messages import (
     State,
     Verification,
 )  # fmt: skip
+from shared.process.local_cluster import Child, LocalCluster, free_port
 
 if TYPE_CHECKING:
     import signal

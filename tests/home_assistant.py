@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 import pytest
 
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
 from shared.broker_login import ANONYMOUS, Login
+from shared.process.local_cluster import free_port
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.broker.mosquitto import find_mosquitto
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.broker_login import Login, Tls
+from shared.process.local_cluster import free_port
 from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:

@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cluster.data_plane import DataPlane
-    from gateway.config import GatewayConfig
     from gateway.home import Home
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
+    from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload
     from shared.wire.headers import Result, Tile

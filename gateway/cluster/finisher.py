@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.cluster.collector import Assembly
     from gateway.cluster.trust.attribution import Fault
     from gateway.cluster.trust.verification import Proof
-    from gateway.config import GatewayConfig
+    from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
     from shared.addresses import Address
     from shared.letterbox import Pixels

@@ -14,9 +14,9 @@ from gateway.planning.partitioned import PartitionedModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway.config import GatewayConfig
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
+    from gateway.options import GatewayConfig
 
 log = logging.getLogger(__name__)
 

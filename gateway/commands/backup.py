@@ -8,8 +8,8 @@ import click
 
 from gateway.backup.archive import ENDINGS, write_archive
 from gateway.backup.contents import contents_of
-from gateway.backup.service import configuration_of, look_as
-from gateway.commands.options import kept_configuration_option, kept_state_option
+from gateway.backup.gateway_service import configuration_of, look_as
+from gateway.commands.model_options import kept_configuration_option, kept_state_option
 from shared.errors import ConfigurationError
 from shared.systemd.units import installed_gateway
 

@@ -10,7 +10,7 @@ import click
 
 from camera_sources.picture_folder import read_picture
 from gateway.annotation.boxes import annotate, write_picture
-from gateway.commands.options import cut_option, grid_option, model_option, weights_option
+from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead

@@ -12,8 +12,8 @@ from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from gateway.annotation.boxes import write_picture
-from gateway.commands.options import cut_option, grid_option, model_option, weights_option
-from gateway.commands.wording import reading
+from gateway.commands.model_description import reading
+from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.plan_report.plan_picture import draw_plan
 from gateway.plan_report.report import PlanReport, report_on

@@ -10,10 +10,10 @@ import click
 from click.core import ParameterSource
 
 from gateway.cluster.victims import POLICIES
-from gateway.commands.options import cut_option, method_option, model_option, weights_option
-from gateway.config import GatewayConfig
+from gateway.commands.model_options import cut_option, method_option, model_option, weights_option
 from gateway.configuration.reading.reader import read_configuration
 from gateway.configuration.root import Configuration
+from gateway.options import GatewayConfig
 from gateway.planning.planner import Terms
 from gateway.service import Gateway
 from shared.addresses import Address

@@ -11,8 +11,8 @@ import click
 from camera_sources.opening import open_source
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
-from gateway.commands.options import cut_option, grid_option, method_option, model_option, weights_option
-from gateway.commands.wording import reading
+from gateway.commands.model_description import reading
+from gateway.commands.model_options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel, verify
 from shared.cli.options import json_option, threads_option

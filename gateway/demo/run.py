@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.broker.mosquitto import find_mosquitto
-from gateway.demo.cluster import Child, LocalCluster, free_port
-from gateway.demo.observer import Observer
+from gateway.demo.statistics import Observer
 from gateway.demo.table import render
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.addresses import LOOPBACK, Address
 from shared.bus import Bus
 from shared.errors import DeepThingsError
+from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.service import cancel_in_order
 from shared.unfinished import temporary_folder
 

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gateway.demo.observer import Observer
+    from gateway.demo.statistics import Observer
 
 
 def render(observer: Observer, hint: str) -> RenderableType:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.backup.service import owner_of
+from gateway.backup.gateway_service import owner_of
 from gateway.configuration.reading.secret_file import NAME, Secrets, read_bounded
 from gateway.init.documents import SCHEMA, with_secrets
 from gateway.init.next_steps import ThisDevice

@@ -11,8 +11,8 @@ import subprocess
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.demo.cluster import LocalCluster, free_port
 from shared.addresses import LOOPBACK, Address
+from shared.process.local_cluster import LocalCluster, free_port
 from tests.harness import Witness, connected, gateway_ports, until_listening
 
 SMALL = 'mount -t tmpfs -o size=4m tmpfs "$1"; cd "$1"'

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from camera_sources.source import FOOTAGE
-from gateway.demo.cluster import LocalCluster, free_port
 from shared.addresses import LOOPBACK, Address
 from shared.broker_login import ANONYMOUS
+from shared.process.local_cluster import LocalCluster, free_port
 from tests.harness import Cluster, broker_at, until_listening
 from tests.listener import listening
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.broker_login import Login, Tls
+from shared.process.local_cluster import free_port
 from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant

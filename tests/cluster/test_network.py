@@ -10,9 +10,9 @@ import subprocess
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.demo.cluster import LocalCluster
 from shared.addresses import Address
 from shared.messages import State
+from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said
 
 GATEWAY = Address("10.77.3.1", 7883)

@@ -12,13 +12,13 @@ import pytest
 
 import gateway.broker.mosquitto
 from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
-from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
 from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ListenError
 from shared.messages import BridgeState, FrameDone, NodeState, State
+from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
 
 ONLINE = BridgeState(state=State.ONLINE, protocol=1)

@@ -12,7 +12,6 @@ from paho.mqtt.properties import Properties
 
 from gateway.bridge.requests import Requests
 from gateway.broker.planes import Planes
-from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
@@ -20,6 +19,7 @@ from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
 from shared.errors import BrokerError
 from shared.frames import FrameCounts
 from shared.messages import BridgeState, CameraStats, State
+from shared.process.local_cluster import free_port
 from shared.received import Received
 from shared.topics import PlainTopic
 from tests.harness import broker_at, connected, cut_off

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from gateway.broker.mosquitto import find_mosquitto
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
+from shared.process.local_cluster import free_port
 from tests.cameras import UNSEEN, assigned, desk
 
 STALE_S = 1.0

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.demo.cluster import free_port
 from gateway.integrations.home_assistant.announcer import FILE
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State
 from shared.observations import EventType, ObjectEvent, Trigger
+from shared.process.local_cluster import free_port
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
 from tests.spoken_gateway import BOX, BOX_REL, JPEG, NODES, complaints, home_of, online, speaking, supported

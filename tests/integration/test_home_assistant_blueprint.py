@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from gateway.demo.cluster import free_port
 from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.observations import Trigger
+from shared.process.local_cluster import free_port
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
 from tests.spoken_gateway import JPEG, complaints, home_of, speaking, supported

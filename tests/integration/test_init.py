@@ -13,8 +13,8 @@ import pytest
 
 from camera_sources.source import FOOTAGE
 from gateway.configuration.reading.reader import read
-from gateway.demo.cluster import LocalCluster, free_port
 from shared.addresses import LOOPBACK, Address
+from shared.process.local_cluster import LocalCluster, free_port
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run
 from tests.harness import Witness, connected, gateway_ports, until_listening

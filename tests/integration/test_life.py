@@ -9,9 +9,9 @@ import aiomqtt
 import psutil
 import pytest
 
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
 from shared.messages import State
+from shared.process.local_cluster import free_port
 from tests.harness import (
     Witness,
     broker_at,

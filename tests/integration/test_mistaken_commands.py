@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK
+from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS
 
 NUMBERS = re.compile(r"Errno|code[: ]*\d|Traceback|[A-Z][a-zA-Z]+(Error|Exception)\b")

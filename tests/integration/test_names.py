@@ -10,7 +10,6 @@ import pytest
 
 from edge.command import edge_name
 from edge.config import EdgeConfig
-from gateway.demo.cluster import free_port
 from gateway.service import gateway_name
 from shared import topics
 from shared.addresses import LOOPBACK, Address
@@ -19,6 +18,7 @@ from shared.client_ids import gateway_client_id
 from shared.errors import NameTakenError
 from shared.messages import BridgeState, Identity, NodeState, State
 from shared.name_claim import NameOwner
+from shared.process.local_cluster import free_port
 from shared.wire.versions import PROTOCOL
 from tests.harness import broker_at, cut_off, running_cluster
 

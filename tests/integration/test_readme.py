@@ -22,7 +22,6 @@ from paho.mqtt.properties import Properties
 from gateway.cameras.mqtt_values import SETTINGS, changed, said
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.reading.reader import read
-from gateway.demo.cluster import free_port
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
@@ -34,6 +33,7 @@ from shared.cli.service import uninstall
 from shared.frames import Outcome
 from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
+from shared.process.local_cluster import free_port
 from shared.service import release
 from shared.slugs import RESERVED
 from shared.systemd.unit import ROLES, unit_name

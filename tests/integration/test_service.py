@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gateway.broker.mosquitto import cluster_listener, own_broker
-from gateway.demo.cluster import free_port
 from shared.addresses import LOOPBACK, Address
+from shared.process.local_cluster import free_port
 from shared.systemd import units
 from tests.commands import DEEPTHINGS, run
 from tests.notified import service_manager

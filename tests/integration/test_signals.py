@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.demo.cluster import free_port
+from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS
 
 AT_ONCE_S = 2.5

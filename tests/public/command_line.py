@@ -19,7 +19,7 @@ import click
 from benchmarks.findings import Finding
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import Trial
-from gateway.demo.observer import Observer
+from gateway.demo.statistics import Observer
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.plan_report.report import PlanReport
 from gateway.quantization.agreement import Agreement

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.demo.observer import Observer
+from gateway.demo.statistics import Observer
 from shared import topics
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.configuration.root import Configuration
-from gateway.retained import FILE, RetainedTopics, expected_topics
+from gateway.retained_topics import FILE, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
 
 CAMERAS = Configuration.model_validate(
