@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gateway.configuration.reference import with_tables
 from gateway.configuration.schema import schema
+from scripts.configuration_tables import with_tables
 
 DOCS = Path(__file__).parents[1] / "docs"
 

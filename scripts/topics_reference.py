@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gateway.asyncapi import document, schemas
-from gateway.public_topics import INFO, PARAMETERS, ROWS
+from scripts.asyncapi import document, schemas
+from scripts.public_topics import INFO, PARAMETERS, ROWS
 from shared.topics import PREFIX
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from camera_sources.settings import AssignedCamera
-from gateway.asyncapi import document, schemas
 from gateway.cameras.mqtt_values import SETTINGS, said
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
 from gateway.planning.methods import Method
-from gateway.public_topics import INFO, PARAMETERS, ROWS
+from scripts.asyncapi import document, schemas
+from scripts.public_topics import INFO, PARAMETERS, ROWS
 from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo

@@ -12,9 +12,9 @@ import pytest
 from gateway.cluster.victims import POLICIES
 from gateway.configuration.reading.layout import sections
 from gateway.configuration.reading.reader import read
-from gateway.configuration.reference import TABLE, table, with_tables
 from gateway.configuration.root import Configuration
 from gateway.configuration.schema import schema
+from scripts.configuration_tables import TABLE, table, with_tables
 from shared.slugs import RESERVED
 
 DOCS = Path(__file__).parents[4] / "docs"

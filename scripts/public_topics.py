@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from gateway.asyncapi import JPEG, JSON, TEXT, Row
+from scripts.asyncapi import JPEG, JSON, TEXT, Row
 from shared import topics
 from shared.message import Message
 

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from pydantic import ValidationError
 
-from gateway.asyncapi import JSON, TEXT, Row, document, schemas
-from gateway.public_topics import INFO, PARAMETERS, ROWS, Request
+from scripts.asyncapi import JSON, TEXT, Row, document, schemas
+from scripts.public_topics import INFO, PARAMETERS, ROWS, Request
 from shared import topics
 from shared.message import Message
 from shared.topics import PREFIX, PlainTopic, Topic
