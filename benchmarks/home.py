@@ -18,7 +18,7 @@ from gateway.home import Home
 from gateway.membership.members import Membership
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import BridgeInfo, PlanInfo
-from shared.bus import Bus
+from shared.mqtt.bus import Bus
 from shared.process.local_cluster import free_port
 from shared.unfinished import temporary_folder
 

@@ -21,9 +21,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from shared import topics
 from shared.addresses import LOOPBACK, Address
-from shared.bus import Bus
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus
 from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.processes import stop_process
 from shared.unfinished import temporary_folder
@@ -144,7 +144,7 @@ def cpu_seconds(process: int) -> float:
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Of each measurement.")
 def main(kinds: tuple[str, ...], seconds: float) -> None:
     """Print what is in the table of docs/configuration.md."""
-    logging.getLogger("shared.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
+    logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
     table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
     for kind in kinds or tuple(CAMERAS):
         for way, said in WAYS.items():

@@ -12,13 +12,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared import topics
 from shared.addresses import Address
-from shared.bus import Bus
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus
 
 if TYPE_CHECKING:
     from shared.message import Message
-    from shared.topics import Topic
+    from shared.mqtt.topics import Topic
 
 HEARD: dict[str, Topic[Any]] = {
     "bridge": topics.BRIDGE_STATE,

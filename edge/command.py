@@ -12,7 +12,6 @@ import click
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.gateway_watch import GatewayWatch
 from edge.node import EdgeNode
-from shared import topics
 from shared.addresses import Address
 from shared.cli.options import (
     NAME,
@@ -23,9 +22,10 @@ from shared.cli.options import (
     verbose_option,
     warn_of_open_door,
 )
-from shared.client_ids import edge_client_id
 from shared.logs import configure_logging
-from shared.name_claim import NameOwner, OwnedName, with_name
+from shared.mqtt import topics
+from shared.mqtt.client_ids import edge_client_id
+from shared.mqtt.name_claim import NameOwner, OwnedName, with_name
 from shared.service import run_service, run_together
 from shared.systemd import notification
 

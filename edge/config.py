@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.addresses import LOOPBACK, Address
-from shared.topics import PREFIX
+from shared.mqtt.topics import PREFIX
 
 FRAMES_IN_FLIGHT = 2
 """Frames of one camera at once: one being computed, one prepared, so that no worker waits between frames."""

@@ -8,16 +8,16 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from shared import topics
 from shared.addresses import Address
 from shared.hosts import is_loopback
+from shared.mqtt import topics
 from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.bridge import BridgeInfo
-    from shared.bus import Bus
+    from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)
 

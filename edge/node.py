@@ -27,9 +27,7 @@ from edge.thief import Thief
 from edge.unreached import unreached_peers
 from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
-from shared import topics
 from shared.addresses import Address, advertised, reached_here
-from shared.bus import Bus, Outgoing
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
 from shared.messages import (
@@ -41,7 +39,9 @@ from shared.messages import (
     State,
     TileCounts,
 )  # fmt: skip
-from shared.own_state import OwnState
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.own_state import OwnState
 from shared.printable import printable
 from shared.rate_limit import RateLimit
 from shared.service import release, run_together
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from edge.config import EdgeConfig
     from edge.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
-    from shared.name_claim import NameOwner
+    from shared.mqtt.name_claim import NameOwner
     from shared.plan import Plan
 
 log = logging.getLogger(__name__)

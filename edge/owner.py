@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from edge.agenda import Agenda
 from edge.prediction import Experience, reuse_pays
 from edge.task_queue import Openings, Taker, Task, TaskQueue
-from shared import topics
 from shared.frames import FrameInfo, Outcome
 from shared.letterbox import Letterbox, Pixels
 from shared.messages import FrameDone, TaskAnnouncement, TileDone
+from shared.mqtt import topics
 from shared.plan import Distribution
 from shared.wire.headers import Absent, Tile
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from edge.task_queue import Turn
     from edge.work import Work
-    from shared.bus import Bus
+    from shared.mqtt.bus import Bus
     from shared.strip_cache import Array
     from shared.wire.courier import Courier
     from shared.wire.headers import Take

@@ -9,11 +9,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared import topics
 from shared.addresses import Address
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, ProtocolError
 from shared.messages import Grant, StealRequest
+from shared.mqtt import topics
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from edge.strips import StripStore
     from edge.work import Work
-    from shared.bus import Bus
     from shared.letterbox import Pixels
+    from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from gateway.integrations.hooks import Hooks
 from gateway.observation.observer import Observer
 from gateway.retained_topics import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
-from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
 from shared.messages import Nodes, State
+from shared.mqtt import topics
+from shared.mqtt.topics import PlainTopic
 from shared.service import release, run_together
-from shared.topics import PlainTopic
 from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:

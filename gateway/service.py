@@ -18,14 +18,14 @@ from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
-from shared import topics
 from shared.addresses import Address, advertised, reached_here
-from shared.broker_trouble import BrokerTrouble
-from shared.bus import Bus, Outgoing
-from shared.client_ids import gateway_client_id
 from shared.messages import BridgeState, NameClaim, State
-from shared.name_claim import NameOwner, OwnedName
-from shared.own_state import OwnState
+from shared.mqtt import topics
+from shared.mqtt.broker_trouble import BrokerTrouble
+from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.client_ids import gateway_client_id
+from shared.mqtt.name_claim import NameOwner, OwnedName
+from shared.mqtt.own_state import OwnState
 from shared.service import release, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ConfigDict, Field
 
 from scripts.asyncapi import JPEG, JSON, TEXT, Row
-from shared import topics
 from shared.message import Message
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
-    from shared.topics import PlainTopic, Topic
+    from shared.mqtt.topics import PlainTopic, Topic
 
 Switch = Literal["ON", "OFF"]
 Presence = Literal["online", "offline"]

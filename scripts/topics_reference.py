@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
-from shared.topics import PREFIX
+from shared.mqtt.topics import PREFIX
 
 DOCS = Path(__file__).parents[1] / "docs"
 

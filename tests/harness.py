@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 from camera_sources.source import FOOTAGE
 from edge.config import default_cache
 from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
-from shared import topics
 from shared.addresses import LOOPBACK, Address
-from shared.bus import Bus
 from shared.messages import (
     BridgeState,
     CameraStats,
@@ -25,6 +23,8 @@ from shared.messages import (
     State,
     Verification,
 )  # fmt: skip
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus
 from shared.process.local_cluster import Child, LocalCluster, free_port
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from shared.mqtt.topics import Topic
     from shared.plan import Plan
-    from shared.topics import Topic
 
 
 START_TIMEOUT_S = 45.0

@@ -26,7 +26,7 @@ import aiomqtt
 import pytest
 
 from shared.addresses import LOOPBACK
-from shared.broker_login import ANONYMOUS, Login
+from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.process.local_cluster import free_port
 from shared.processes import dying_with_parent, stop_process
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 
-from shared.broker_login import ANONYMOUS, Login
+from shared.mqtt.broker_login import ANONYMOUS, Login
 from tests.contract import broken_promise
 
 if TYPE_CHECKING:

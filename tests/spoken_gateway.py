@@ -13,10 +13,10 @@ from gateway.configuration.root import Configuration
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.state.state_folder import StateFolder
-from shared import topics
 from shared.bridge import BridgeHealth
 from shared.errors import BrokerError
 from shared.messages import BridgeState, NodeReport, Nodes, State, TileCounts
+from shared.mqtt import topics
 from shared.observations import FollowedObject, LabelState
 
 JPEG = bytes.fromhex(

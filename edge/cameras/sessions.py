@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from edge.cameras.admission import Agent, refusal
 from edge.cameras.feed import Feed
-from shared import topics
 from shared.errors import DeepThingsError, ProtocolError
 from shared.frames import FrameCounts, Outcome
 from shared.messages import CameraStats, State
+from shared.mqtt import topics
 from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Header, Ready, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.owner import Owner
-    from shared.bus import Bus
     from shared.letterbox import Pixels
+    from shared.mqtt.bus import Bus
     from shared.wire.connection import Connection, Payload
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from shared.errors import BrokerError
 if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from shared.message import Message
-    from shared.topics import Topic
+    from shared.mqtt.topics import Topic
 
 log = logging.getLogger(__name__)
 

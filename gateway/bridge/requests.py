@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from shared import topics
 from shared.bridge import Response
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+from shared.mqtt import topics
 from shared.printable import printable
 from shared.rate_limit import RateLimit
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.broker.planes import Planes
-    from shared.received import Received
+    from shared.mqtt.received import Received
 
 log = logging.getLogger(__name__)
 

@@ -10,20 +10,20 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.broker.outbox import Outbox, Waiting
-from shared import topics
-from shared.bus import Bus, Outgoing, foreign
 from shared.errors import BrokerError
 from shared.messages import BridgeState, State
-from shared.own_state import OwnState
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing, foreign
+from shared.mqtt.own_state import OwnState
 from shared.service import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from shared.addresses import Address
-    from shared.broker_login import Login
-    from shared.broker_trouble import BrokerTrouble
-    from shared.name_claim import NameOwner
+    from shared.mqtt.broker_login import Login
+    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.name_claim import NameOwner
 
 log = logging.getLogger(__name__)
 

@@ -1,24 +1,24 @@
 """Where the gateway publishes and hears: the cluster's broker, and the house's, where that is another one.
 
-Each topic says in shared/topics.py at which of them it is. With one broker for both, everything goes there.
+Each topic says in shared/mqtt/topics.py at which of them it is. With one broker for both, everything goes there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import topics
-from shared.topics import Plane
+from shared.mqtt import topics
+from shared.mqtt.topics import Plane
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
     from gateway.broker.house_broker import HouseBroker
-    from shared.bus import Bus
     from shared.message import Message
-    from shared.received import Received
-    from shared.topics import AnyTopic, M, PlainTopic, Topic
+    from shared.mqtt.bus import Bus
+    from shared.mqtt.received import Received
+    from shared.mqtt.topics import AnyTopic, M, PlainTopic, Topic
 
 STATS_CAP = 1000
 """Cameras whose stats are kept for the house's broker; a gateway follows a quarter as many."""

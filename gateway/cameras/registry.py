@@ -18,11 +18,11 @@ from gateway.cameras.presence import CameraPresence, Change
 from gateway.cameras.revisions import Revisions
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.objects import Filter
-from shared import topics
 from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError
 from shared.message import Message
 from shared.messages import CameraAssignment, CameraRef
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.state.state_folder import StateFolder
     from shared.addresses import Address
     from shared.messages import CameraStats
-    from shared.received import Received
+    from shared.mqtt.received import Received
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,8 @@ from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
 from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
-from shared import topics
 from shared.addresses import advertised
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
-from shared.bus import LARGEST_MESSAGE_BYTES
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.finite import all_finite
@@ -38,6 +36,8 @@ from shared.messages import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
+from shared.mqtt import topics
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
 from shared.plan import Distribution
 from shared.service import release, run_together
 from shared.wire.versions import PROTOCOL

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.camera_accounts import Accounts
 from gateway.cluster.outcomes import Outcomes
-from shared import topics
 from shared.messages import FrameDone
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from gateway.cluster.trust.attribution import faults
 from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
 from gateway.models.detection import Detector, Findings
-from shared import topics
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.frames import Outcome
 from shared.letterbox import Letterbox
 from shared.messages import FrameDetections, Latency, Verification
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

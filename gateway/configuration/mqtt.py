@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from gateway.configuration.names import Host, Prefix
 from gateway.configuration.paths import LocalPath
-from shared.broker_login import Login
-from shared.broker_login import Tls as TlsLogin
+from shared.mqtt.broker_login import Login
+from shared.mqtt.broker_login import Tls as TlsLogin
 from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.section import Section
 

@@ -19,9 +19,9 @@ from gateway.planning.methods import Method
 from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
+from shared.mqtt.topics import PREFIX
 from shared.ports import CLUSTER_PORT, DATA_PORT
 from shared.section import Section
-from shared.topics import PREFIX
 
 MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""

@@ -17,8 +17,8 @@ from gateway.demo.table import render
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.addresses import LOOPBACK, Address
-from shared.bus import Bus
 from shared.errors import DeepThingsError
+from shared.mqtt.bus import Bus
 from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.service import cancel_in_order
 from shared.unfinished import temporary_folder

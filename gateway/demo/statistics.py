@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared import topics
 from shared.frames import FrameCounts
 from shared.messages import BridgeState, CameraStats, FrameDetections, Latency, Nodes, State, TileCounts, Verification
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
-    from shared.bus import Bus
+    from shared.mqtt.bus import Bus
 
 STAGES = tuple(name for name in Latency.model_fields if name != "total")
 

@@ -1,6 +1,6 @@
 """Who cannot reach whom, and what to do, pure: what parties tell of themselves and of others in, problems out.
 
-Two parties reach each other on loopback when they have the same network (shared/identity.py). One that listens on
+Two parties reach each other on loopback when they have the same network (shared/mqtt/identity.py). One that listens on
 loopback only while another is elsewhere is a mistake that can be named before anything fails.
 """
 

@@ -14,8 +14,8 @@ from gateway.observation.scene_store import SceneMemory
 from gateway.observation.snapshot_policy import SnapshotKeeper
 from gateway.observation.snapshots import render, render_object
 from gateway.observation.state_publisher import SceneTeller
-from shared import topics
 from shared.errors import DeepThingsError
+from shared.mqtt import topics
 from shared.observations import EndReason
 from shared.slugs import slug
 

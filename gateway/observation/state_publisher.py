@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from gateway.observation.scene.states import ALL, same
-from shared import topics
 from shared.errors import BrokerError
+from shared.mqtt import topics
 from shared.slugs import slug
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.observation.scene.states import SceneState
+    from shared.mqtt.topics import Topic
     from shared.observations import LabelState
-    from shared.topics import Topic
 
 BOXES_S = 1.0
 """How often boxes are told while nothing else changes."""

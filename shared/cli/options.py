@@ -12,8 +12,8 @@ from shared.errors import ConfigurationError
 from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
 from shared.hosts import is_loopback
+from shared.mqtt.topics import PREFIX
 from shared.ports import CLUSTER_PORT, PUBLIC_PORT
-from shared.topics import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

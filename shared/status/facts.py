@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from shared import topics
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from shared.bridge import BridgeHealth, BridgeInfo
     from shared.message import Message
     from shared.messages import BridgeState, CameraStats, Nodes
-    from shared.topics import Topic
+    from shared.mqtt.topics import Topic
 
 CAMERAS_CAP = 1000
 """Names that are remembered; a client that invents them without end is not listened to further."""

@@ -10,7 +10,7 @@ import aiomqtt
 
 from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
-from shared.identity import new_instance
+from shared.mqtt.identity import new_instance
 from shared.status.facts import HEARD, Facts
 
 if TYPE_CHECKING:

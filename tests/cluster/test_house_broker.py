@@ -10,7 +10,7 @@ import signal
 import aiomqtt
 import pytest
 
-from shared.broker_login import Tls
+from shared.mqtt.broker_login import Tls
 from tests.cluster.test_home import STREET, home, mqtt_of, online, seen
 from tests.harness import connected, running_cluster
 from tests.house_broker import GATEWAY, PASSWORDS, PEOPLE, Certificates, house_broker

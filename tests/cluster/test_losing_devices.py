@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from shared import topics
 from shared.addresses import Address
-from shared.bus import Bus, Outgoing
 from shared.frames import Outcome
 from shared.messages import Grant, NodeState, State, StealRequest
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, Tile
 from shared.wire.versions import PROTOCOL

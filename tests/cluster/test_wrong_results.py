@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from shared import topics
+from shared.mqtt import topics
 from tests.harness import running_cluster
 
 LIAR = """

@@ -12,12 +12,12 @@ import pytest
 
 import gateway.broker.mosquitto
 from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
-from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
-from shared.bus import Bus, Outgoing
 from shared.errors import BrokerError, ListenError
 from shared.messages import BridgeState, FrameDone, NodeState, State
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
 
@@ -179,7 +179,7 @@ async def test_publishing_without_a_broker_is_an_error_and_posting_is_bounded(br
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
         await bus.publish(topics.BRIDGE_STATE, ONLINE)
-    monkeypatch.setattr("shared.bus.PENDING_CALLS_CAP", 3)
+    monkeypatch.setattr("shared.mqtt.bus.PENDING_CALLS_CAP", 3)
     for _ in range(5):
         bus.post(topics.BRIDGE_STATE, ONLINE)
     assert len(bus._outbox) == 3

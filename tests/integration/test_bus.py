@@ -12,16 +12,16 @@ from paho.mqtt.properties import Properties
 
 from gateway.bridge.requests import Requests
 from gateway.broker.planes import Planes
-from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
-from shared.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
 from shared.errors import BrokerError
 from shared.frames import FrameCounts
 from shared.messages import BridgeState, CameraStats, State
+from shared.mqtt import topics
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
+from shared.mqtt.received import Received
+from shared.mqtt.topics import PlainTopic
 from shared.process.local_cluster import free_port
-from shared.received import Received
-from shared.topics import PlainTopic
 from tests.harness import broker_at, connected, cut_off
 
 ONLINE, OFFLINE = (BridgeState(state=state, protocol=1) for state in (State.ONLINE, State.OFFLINE))
@@ -294,7 +294,7 @@ async def test_a_handler_that_fails_loses_its_message_and_no_other(broker, caplo
 async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_it_is_bounded(
     broker, caplog, monkeypatch
 ):
-    monkeypatch.setattr("shared.bus.BACKLOG_CAP", 2)
+    monkeypatch.setattr("shared.mqtt.bus.BACKLOG_CAP", 2)
     speaker, listener = Bus(broker, "speaker"), Bus(broker, "listener")
     begun, free, handled = asyncio.Event(), asyncio.Event(), asyncio.Queue()
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from shared import topics
 from shared.addresses import LOOPBACK, Address
-from shared.bus import Bus
 from shared.errors import ProtocolError
 from shared.frames import FrameInfo
 from shared.messages import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus
 from shared.wire.codec import MAGIC, Kind
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import (

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from gateway.integrations.home_assistant.announcer import FILE
-from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State
+from shared.mqtt import topics
 from shared.observations import EventType, ObjectEvent, Trigger
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at

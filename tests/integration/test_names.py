@@ -11,13 +11,13 @@ import pytest
 from edge.command import edge_name
 from edge.config import EdgeConfig
 from gateway.service import gateway_name
-from shared import topics
 from shared.addresses import LOOPBACK, Address
-from shared.bus import Bus, Outgoing
-from shared.client_ids import gateway_client_id
 from shared.errors import NameTakenError
 from shared.messages import BridgeState, Identity, NodeState, State
-from shared.name_claim import NameOwner
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.client_ids import gateway_client_id
+from shared.mqtt.name_claim import NameOwner
 from shared.process.local_cluster import free_port
 from shared.wire.versions import PROTOCOL
 from tests.harness import broker_at, cut_off, running_cluster

@@ -25,7 +25,6 @@ from gateway.configuration.reading.reader import read
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
-from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.bridge import Response
 from shared.cli import cli
@@ -33,11 +32,12 @@ from shared.cli.service import uninstall
 from shared.frames import Outcome
 from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
+from shared.mqtt import topics
+from shared.mqtt.topics import PlainTopic, Topic
 from shared.process.local_cluster import free_port
 from shared.service import release
 from shared.slugs import RESERVED
 from shared.systemd.unit import ROLES, unit_name
-from shared.topics import PlainTopic, Topic
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
 from tests.harness import broker_at

@@ -12,9 +12,9 @@ import time
 import aiomqtt
 import pytest
 
-from shared import topics
 from shared.addresses import LOOPBACK, Address
 from shared.messages import Nodes, State
+from shared.mqtt import topics
 from shared.process.local_cluster import free_port
 from shared.service import release
 from shared.status.listening import ANSWER_S, PATIENCE_S

@@ -119,7 +119,7 @@ def test_they_keep_what_they_need_where_services_do(answers):
 
 def test_the_journal_has_no_second_time_and_no_noise(answers):
     lines = answers["journal"][1].splitlines()
-    assert "INFO    shared.bus: connected to broker 127.0.0.1:7883 as deepthings-edge-shed" in lines
+    assert "INFO    shared.mqtt.bus: connected to broker 127.0.0.1:7883 as deepthings-edge-shed" in lines
     assert [line for line in lines if "telemetry" in line] == []
 
 

@@ -24,7 +24,6 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.plan_report.report import PlanReport
 from gateway.quantization.agreement import Agreement
 from gateway.quantization.int8 import Quantised
-from shared import topics
 from shared.cli import cli, main
 from shared.errors import (
     BrokerError,
@@ -37,6 +36,7 @@ from shared.errors import (
     SourceError,
 )
 from shared.messages import CameraStats, FrameDetections, Nodes
+from shared.mqtt import topics
 from shared.status.report import Status
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of

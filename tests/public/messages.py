@@ -15,15 +15,15 @@ from gateway.membership.members import Membership
 from gateway.planning.methods import Method
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
-from shared import topics
 from shared.addresses import Address
 from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
-from shared.client_ids import edge_client_id, gateway_client_id
 from shared.frames import FrameCounts, Outcome
 from shared.messages import CameraStats, NodeState, State
+from shared.mqtt import topics
+from shared.mqtt.client_ids import edge_client_id, gateway_client_id
+from shared.mqtt.topics import PREFIX, PlainTopic, Plane, Topic
 from shared.observations import EndReason, EventType
 from shared.plan import Distribution
-from shared.topics import PREFIX, PlainTopic, Plane, Topic
 from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
 from shared.wire.headers import HEADERS, Absent, Strips
 from shared.wire.versions import PROTOCOL, UNDERSTOOD

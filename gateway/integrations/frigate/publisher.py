@@ -10,7 +10,7 @@ from gateway.integrations.frigate.counts import Counts
 from gateway.integrations.frigate.events import Events
 from gateway.integrations.frigate.messages import FrigateMessage, available, detect_command, detect_state, snapshot
 from shared.errors import BrokerError
-from shared.topics import PlainTopic
+from shared.mqtt.topics import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import Cameras
     from gateway.observation.scene.states import SceneUpdate
-    from shared.received import Received
+    from shared.mqtt.received import Received
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import topics
+from shared.mqtt import topics
 
 Availability = dict[str, str]
 

@@ -10,7 +10,7 @@ from gateway.integrations.home_assistant.availability import of_camera, of_gatew
 from gateway.integrations.home_assistant.device import Device, described, identifier, readable, sentence
 from gateway.integrations.home_assistant.gateway_device import gateway_id
 from gateway.integrations.home_assistant.sightings import sightings
-from shared import topics
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.integrations.home_assistant.availability import of_gateway
 from gateway.integrations.home_assistant.device import Device, described, identifier
-from shared import topics
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from gateway.integrations.home_assistant.device import Component

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.integrations.home_assistant.availability import of_gateway, of_node, told
 from gateway.integrations.home_assistant.device import Device, described, identifier
 from gateway.integrations.home_assistant.gateway_device import gateway_id, gateway_name
-from shared import topics
+from shared.mqtt import topics
 
 if TYPE_CHECKING:
     from gateway.integrations.home_assistant.device import Component

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.integrations.home_assistant.device import readable, sentence
-from shared import topics
+from shared.mqtt import topics
 from shared.observations import EventType
 from shared.slugs import slug
 

@@ -8,11 +8,11 @@ import pytest
 
 from edge import thief as thief_module
 from edge.thief import Thief
-from shared import topics
 from shared.addresses import Address
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.messages import Grant, StealRequest
+from shared.mqtt import topics
 from shared.wire.connection import Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile
 from tests.unit.edge.works import BROKER, frame_info, reusing_work

@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BrokerError
-from shared.received import Received
-from shared.topics import PlainTopic
+from shared.mqtt.received import Received
+from shared.mqtt.topics import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.message import Message
-    from shared.topics import Topic
+    from shared.mqtt.topics import Topic
 
 
 class StandInBus:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gateway.broker.planes import Planes
-from shared import topics
 from shared.errors import BrokerError
 from shared.frames import FrameCounts
 from shared.messages import CameraStats, FrameDone, NodeState, State
-from shared.received import Received
-from shared.topics import Plane
+from shared.mqtt import topics
+from shared.mqtt.received import Received
+from shared.mqtt.topics import Plane
 from tests.unit.gateway.buses import StandInBus
 
 

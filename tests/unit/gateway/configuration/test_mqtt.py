@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.broker_login import Login, Tls
+from shared.mqtt.broker_login import Login, Tls
 
 HIDDEN = "hunter2"
 

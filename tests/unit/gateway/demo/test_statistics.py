@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.demo.statistics import Observer
-from shared import topics
+from shared.mqtt import topics
 
 
 class Board:

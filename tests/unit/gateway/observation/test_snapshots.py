@@ -14,7 +14,7 @@ from camera_sources.source import FOOTAGE
 from gateway.configuration.cameras import Snapshots
 from gateway.observation import snapshots
 from gateway.observation.snapshots import LEAST_PART, SNAPSHOT_CAP_BYTES, close_up, render, render_object
-from shared.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
 from shared.observations import FollowedObject
 
 PHOTOS = Path(__file__).parents[3] / "photos"

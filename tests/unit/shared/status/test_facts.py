@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared import topics
+from shared.mqtt import topics
 from shared.status.facts import CAMERAS_CAP, Facts
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HEALTH, INFO, facts_of
 

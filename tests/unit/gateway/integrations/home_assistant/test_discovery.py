@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.integrations.home_assistant.discovery import NODES_CAP, discovery
 from gateway.integrations.home_assistant.encoding import COMPONENTS_CAP
-from shared import topics
-from shared.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt import topics
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
 from shared.slugs import RESERVED, slug
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of
 

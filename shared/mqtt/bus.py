@@ -14,24 +14,24 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from shared.backoff import Backoff
-from shared.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
-from shared.broker_login import ANONYMOUS, Login
 from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.fault_boundary import FaultBoundary
+from shared.mqtt.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
+from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.mqtt.received import Received
+from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
 from shared.outage import Outage
 from shared.ports import CLUSTER_PORT
 from shared.printable import printable
-from shared.received import Received
-from shared.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from shared.addresses import Address
-    from shared.broker_trouble import BrokerTrouble
     from shared.message import Message
-    from shared.name_claim import NameOwner
+    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.name_claim import NameOwner
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import topics
 from shared.message import Message
+from shared.mqtt import topics
+from shared.mqtt.topics import PlainTopic, Topic
 from shared.slugs import RESERVED
-from shared.topics import PlainTopic, Topic
 
 TOPICS: dict[str, Topic[Any] | PlainTopic] = {
     name: value for name, value in vars(topics).items() if isinstance(value, Topic | PlainTopic)

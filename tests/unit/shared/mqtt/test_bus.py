@@ -5,13 +5,13 @@ import asyncio
 import aiomqtt
 import pytest
 
-from shared import topics
 from shared.addresses import Address
 from shared.bridge import Response
-from shared.bus import LARGEST_MESSAGE_BYTES, Bus
 from shared.errors import BrokerError
 from shared.messages import FrameDone
-from shared.received import Received
+from shared.mqtt import topics
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus
+from shared.mqtt.received import Received
 
 DONE = FrameDone(frame="door-1", outcome="published")
 ANSWER = Response(command="info", ok=True)

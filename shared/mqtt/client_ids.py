@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.topics import PREFIX
+from shared.mqtt.topics import PREFIX
 
 
 def gateway_client_id(prefix: str = PREFIX) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.client_ids import edge_client_id, gateway_client_id
+from shared.mqtt.client_ids import edge_client_id, gateway_client_id
 
 
 def test_the_usual_ids_stay():

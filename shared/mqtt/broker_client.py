@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 from paho.mqtt import client as paho
 
-from shared.broker_login import ANONYMOUS, Login
 from shared.errors import BrokerError
+from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.network_reasons import network_reason
 
 if TYPE_CHECKING:

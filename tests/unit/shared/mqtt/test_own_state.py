@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-import shared.own_state
+import shared.mqtt.own_state
 from shared.errors import BrokerError
 from shared.messages import Identity, NodeState, State
-from shared.own_state import OwnState
+from shared.mqtt.own_state import OwnState
 
 OWN = Identity(instance="own")
 
@@ -34,8 +34,8 @@ class Party:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(shared.own_state, "SETTLE_S", 0.01)
-    monkeypatch.setattr(shared.own_state, "OBJECTION_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "SETTLE_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "OBJECTION_S", 0.01)
 
 
 STRANGER = Identity(instance="other")

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from shared.broker_trouble import AGAIN_S, BrokerTrouble
+from shared.mqtt.broker_trouble import AGAIN_S, BrokerTrouble
 
 
 class Clock:
