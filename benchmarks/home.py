@@ -17,8 +17,8 @@ from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
 from shared.addresses import LOOPBACK, Address
-from shared.bridge import BridgeInfo, PlanInfo
 from shared.mqtt.bus import Bus
+from shared.payloads.bridge import BridgeInfo, PlanInfo
 from shared.process.local_cluster import free_port
 from shared.unfinished import temporary_folder
 

@@ -31,7 +31,7 @@ from shared.unfinished import temporary_folder
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from shared.messages import CameraStats
+    from shared.payloads.cluster import CameraStats
 
 SERVERS = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"

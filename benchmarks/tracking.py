@@ -14,7 +14,7 @@ from gateway.configuration.cameras import Detect
 from gateway.configuration.objects import Objects, Zone
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
-from shared.messages import DetectedObject, FrameDetections, Latency
+from shared.payloads.cluster import DetectedObject, FrameDetections, Latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

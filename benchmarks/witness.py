@@ -17,8 +17,8 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 
 if TYPE_CHECKING:
-    from shared.message import Message
     from shared.mqtt.topics import Topic
+    from shared.payloads.base import Message
 
 HEARD: dict[str, Topic[Any]] = {
     "bridge": topics.BRIDGE_STATE,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
-from shared.frames import FrameCounts, FrameInfo, Outcome
-from shared.messages import REASON_CAP, STOPPED, State
 from shared.outage import Outage
+from shared.payloads.cluster import REASON_CAP, STOPPED, State
+from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.service import cancel_in_order, run_together
 from shared.signals import end_at_once
 from shared.systemd import notification

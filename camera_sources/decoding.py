@@ -10,7 +10,7 @@ import numpy as np
 from camera_sources.picture_size import size_of
 from camera_sources.source import NoPictureError
 from shared.errors import SourceError
-from shared.frames import LONGEST_SIDE
+from shared.payloads.frames import LONGEST_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from camera_sources.source import no_picture_for
-from shared.messages import REASON_CAP, State
+from shared.payloads.cluster import REASON_CAP, State
 
 RECENT = 50
 """Pictures from which the rate is taken: two seconds of most cameras."""

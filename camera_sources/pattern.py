@@ -11,7 +11,7 @@ import numpy as np
 
 from camera_sources.source import Source
 from shared.errors import ConfigurationError
-from shared.frames import LONGEST_SIDE
+from shared.payloads.frames import LONGEST_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

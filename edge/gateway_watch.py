@@ -16,8 +16,8 @@ from shared.rate_limit import RateLimit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.bridge import BridgeInfo
     from shared.mqtt.bus import Bus
+    from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
 

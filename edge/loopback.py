@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.hosts import is_loopback
 
 if TYPE_CHECKING:
-    from shared.messages import Identity
+    from shared.payloads.cluster import Identity
 
 
 def loopback_mistakes(own: Identity, own_host: str, gateway: Identity, gateway_host: str) -> list[str]:

@@ -30,7 +30,10 @@ from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.addresses import Address, advertised, reached_here
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
-from shared.messages import (
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus, Outgoing
+from shared.mqtt.own_state import OwnState
+from shared.payloads.cluster import (
     REASON_CAP,
     BridgeState,
     NodeStanding,
@@ -39,9 +42,7 @@ from shared.messages import (
     State,
     TileCounts,
 )  # fmt: skip
-from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing
-from shared.mqtt.own_state import OwnState
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
 from shared.printable import printable
 from shared.rate_limit import RateLimit
 from shared.service import release, run_together
@@ -52,7 +53,6 @@ from shared.wire.courier import Courier
 from shared.wire.headers import Absent, Border, Camera, Header, Picture, PictureRequest, Take
 from shared.wire.headers import Tile as TileHeader
 from shared.wire.server import DataServer
-from shared.wire.versions import PROTOCOL, UNDERSTOOD, compatible
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from edge.agenda import Agenda
 from edge.prediction import Experience, reuse_pays
 from edge.task_queue import Openings, Taker, Task, TaskQueue
-from shared.frames import FrameInfo, Outcome
 from shared.letterbox import Letterbox, Pixels
-from shared.messages import FrameDone, TaskAnnouncement, TileDone
 from shared.mqtt import topics
+from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
+from shared.payloads.frames import FrameInfo, Outcome
 from shared.plan import Distribution
 from shared.wire.headers import Absent, Tile
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from shared.addresses import Address
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, ProtocolError
-from shared.messages import Grant, StealRequest
 from shared.mqtt import topics
+from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from shared.messages import REASON_CAP, UnreachedPeer
+from shared.payloads.cluster import REASON_CAP, UnreachedPeer
 
 if TYPE_CHECKING:
     from shared.wire.connection import Traffic

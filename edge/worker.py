@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.errors import ModelError
 from shared.finite import all_finite
-from shared.messages import REASON_CAP
+from shared.payloads.cluster import REASON_CAP
 from shared.processes import step_back
 from shared.wire.headers import Result
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from edge.thief import StolenTile, Thief
     from edge.work import Work
     from shared.engine.sessions import TileEngine
-    from shared.frames import FrameInfo
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
+    from shared.payloads.frames import FrameInfo
     from shared.strip_cache import Array
     from shared.wire.courier import Courier
 

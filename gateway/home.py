@@ -24,11 +24,11 @@ from gateway.integrations.hooks import Hooks
 from gateway.observation.observer import Observer
 from gateway.retained_topics import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
-from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
-from shared.messages import Nodes, State
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic
+from shared.payloads.bridge import BridgeEvent, BridgeEventType
+from shared.payloads.cluster import Nodes, State
 from shared.service import release, run_together
 from shared.unfinished import remove_abandoned
 
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
     from shared.addresses import Address
-    from shared.bridge import BridgeInfo
-    from shared.frames import Outcome
-    from shared.messages import FrameDetections
-    from shared.observations import ObjectEvent, Trigger
+    from shared.payloads.bridge import BridgeInfo
+    from shared.payloads.cluster import FrameDetections
+    from shared.payloads.frames import Outcome
+    from shared.payloads.observations import ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from gateway.cameras.mqtt_values import SETTINGS
 from gateway.integrations.frigate.messages import level
 from gateway.observation.scene.states import ALL
 from gateway.state.state_file import TopicName
-from shared.message import Message
 from shared.mqtt import topics
+from shared.payloads.base import Message
 from shared.slugs import slug
 
 if TYPE_CHECKING:

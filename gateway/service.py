@@ -19,23 +19,23 @@ from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
 from shared.addresses import Address, advertised, reached_here
-from shared.messages import BridgeState, NameClaim, State
 from shared.mqtt import topics
 from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
+from shared.payloads.cluster import BridgeState, NameClaim, State
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD
 from shared.service import release, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic
-from shared.wire.versions import PROTOCOL, UNDERSTOOD
 
 if TYPE_CHECKING:
     import asyncio
 
     from gateway.options import GatewayConfig
-    from shared.bridge import BridgeInfo
+    from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
 

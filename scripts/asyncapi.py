@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.message import Message
+from shared.payloads.base import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

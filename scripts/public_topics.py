@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ConfigDict, Field
 
 from scripts.asyncapi import JPEG, JSON, TEXT, Row
-from shared.message import Message
 from shared.mqtt import topics
+from shared.payloads.base import Message
 
 if TYPE_CHECKING:
     from shared.mqtt.topics import PlainTopic, Topic

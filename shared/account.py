@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from shared.frames import FrameCounts, Outcome
+from shared.payloads.frames import FrameCounts, Outcome
 
 
 class Account:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.fields import Host
-from shared.frames import LONGEST_SIDE
 from shared.ftp.region import Region
 from shared.ftp.stage import Strip, Tile
-from shared.message import Message
 from shared.model.spec import Preprocessing
+from shared.payloads.base import Message
+from shared.payloads.fields import Host
+from shared.payloads.frames import LONGEST_SIDE
 from shared.plan_validity import check_plan, check_stage, check_tile
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import SHA256_PATTERN

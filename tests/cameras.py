@@ -17,8 +17,8 @@ from camera_sources.settings import AssignedCamera, CameraSettings
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from shared.addresses import LOOPBACK, Address
-from shared.frames import Outcome
-from shared.messages import State
+from shared.payloads.cluster import State
+from shared.payloads.frames import Outcome
 from shared.process.local_cluster import free_port
 from shared.wire.connection import Traffic
 from shared.wire.server import DataServer

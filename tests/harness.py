@@ -13,7 +13,9 @@ from camera_sources.source import FOOTAGE
 from edge.config import default_cache
 from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
 from shared.addresses import LOOPBACK, Address
-from shared.messages import (
+from shared.mqtt import topics
+from shared.mqtt.bus import Bus
+from shared.payloads.cluster import (
     BridgeState,
     CameraStats,
     FrameDetections,
@@ -23,8 +25,6 @@ from shared.messages import (
     State,
     Verification,
 )  # fmt: skip
-from shared.mqtt import topics
-from shared.mqtt.bus import Bus
 from shared.process.local_cluster import Child, LocalCluster, free_port
 
 if TYPE_CHECKING:

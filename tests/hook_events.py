@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.observations import EventType, ObjectEvent, Trigger
+from shared.payloads.observations import EventType, ObjectEvent, Trigger
 
 BOX = (10.0, 20.0, 50.0, 120.0)
 BOX_REL = (0.05, 0.1, 0.25, 0.6)

@@ -13,11 +13,11 @@ from gateway.configuration.root import Configuration
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.state.state_folder import StateFolder
-from shared.bridge import BridgeHealth
 from shared.errors import BrokerError
-from shared.messages import BridgeState, NodeReport, Nodes, State, TileCounts
 from shared.mqtt import topics
-from shared.observations import FollowedObject, LabelState
+from shared.payloads.bridge import BridgeHealth
+from shared.payloads.cluster import BridgeState, NodeReport, Nodes, State, TileCounts
+from shared.payloads.observations import FollowedObject, LabelState
 
 JPEG = bytes.fromhex(
     "ffd8ffe000104a46494600010100000100010000ffdb004300030202020202030202020303030304060404040404080606050609080a0a0908"

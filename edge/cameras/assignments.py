@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.cameras.supervisor import CameraSupervisor
-    from shared.messages import CameraAssignment, CameraRef
+    from shared.payloads.cluster import CameraAssignment, CameraRef
 
 log = logging.getLogger(__name__)
 

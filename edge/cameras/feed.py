@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge.cameras.admission import Agent
-    from shared.frames import FrameCounts, Outcome
+    from shared.payloads.frames import FrameCounts, Outcome
 
 
 class Listener(Protocol):

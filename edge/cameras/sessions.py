@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from edge.cameras.admission import Agent, refusal
 from edge.cameras.feed import Feed
 from shared.errors import DeepThingsError, ProtocolError
-from shared.frames import FrameCounts, Outcome
-from shared.messages import CameraStats, State
 from shared.mqtt import topics
+from shared.payloads.cluster import CameraStats, State
+from shared.payloads.frames import FrameCounts, Outcome
 from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Header, Ready, Report
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gateway.annotation.label_places import Plate
     from shared.letterbox import Pixels
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 

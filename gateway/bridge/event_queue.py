@@ -10,8 +10,8 @@ from shared.errors import BrokerError
 
 if TYPE_CHECKING:
     from gateway.broker.planes import Planes
-    from shared.message import Message
     from shared.mqtt.topics import Topic
+    from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)
 

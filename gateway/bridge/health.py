@@ -6,8 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.bridge import BridgeHealth
-from shared.frames import Outcome
+from shared.payloads.bridge import BridgeHealth
+from shared.payloads.frames import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
-from shared.bridge import Response
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
 from shared.mqtt import topics
+from shared.payloads.bridge import Response
 from shared.printable import printable
 from shared.rate_limit import RateLimit
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from gateway.broker.outbox import Outbox, Waiting
 from shared.errors import BrokerError
-from shared.messages import BridgeState, State
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing, foreign
 from shared.mqtt.own_state import OwnState
+from shared.payloads.cluster import BridgeState, State
 from shared.service import run_together
 
 if TYPE_CHECKING:

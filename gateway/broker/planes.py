@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gateway.broker.house_broker import HouseBroker
-    from shared.message import Message
     from shared.mqtt.bus import Bus
     from shared.mqtt.received import Received
     from shared.mqtt.topics import AnyTopic, M, PlainTopic, Topic
+    from shared.payloads.base import Message
 
 STATS_CAP = 1000
 """Cameras whose stats are kept for the house's broker; a gateway follows a quarter as many."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from gateway.configuration.names import Label, distinct
-from shared.message import Message
+from shared.payloads.base import Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.messages import STOPPED, State
+from shared.payloads.cluster import STOPPED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.messages import CameraStats
+    from shared.payloads.cluster import CameraStats
 
 SILENT_S = 75.0
 """An edge says how a camera is every 30 s, changed or not; after two of them without a word nobody knows."""

@@ -18,11 +18,11 @@ from gateway.cameras.presence import CameraPresence, Change
 from gateway.cameras.revisions import Revisions
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.objects import Filter
-from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError, ConfigurationError
-from shared.message import Message
-from shared.messages import CameraAssignment, CameraRef
 from shared.mqtt import topics
+from shared.payloads.base import Message
+from shared.payloads.bridge import BridgeEvent, BridgeEventType
+from shared.payloads.cluster import CameraAssignment, CameraRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
     from shared.addresses import Address
-    from shared.messages import CameraStats
     from shared.mqtt.received import Received
+    from shared.payloads.cluster import CameraStats
 
 log = logging.getLogger(__name__)
 

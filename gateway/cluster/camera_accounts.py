@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from shared.account import Account
-from shared.frames import FrameInfo, Outcome
-from shared.messages import CameraStats, State
+from shared.payloads.cluster import CameraStats, State
+from shared.payloads.frames import FrameInfo, Outcome
 
 ACCOUNTS_CAP = 1000
 """Cameras; a client that invents names without end makes the oldest be forgotten."""

@@ -20,12 +20,13 @@ from gateway.cluster.victims import POLICIES
 from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
 from shared.addresses import advertised
-from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.finite import all_finite
-from shared.frames import FrameInfo, Outcome
-from shared.messages import (
+from shared.mqtt import topics
+from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.payloads.cluster import (
     REASON_CAP,
     Grant,
     Nodes,
@@ -36,11 +37,10 @@ from shared.messages import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
-from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.payloads.frames import FrameInfo, Outcome
+from shared.payloads.versions import PROTOCOL
 from shared.plan import Distribution
 from shared.service import release, run_together
-from shared.wire.versions import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from shared.frames import FrameInfo, Outcome
 from shared.ftp.merge import Map, MergedMaps, result_shapes
-from shared.messages import TileCounts
+from shared.payloads.cluster import TileCounts
+from shared.payloads.frames import FrameInfo, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

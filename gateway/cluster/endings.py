@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.camera_accounts import Accounts
 from gateway.cluster.outcomes import Outcomes
-from shared.messages import FrameDone
 from shared.mqtt import topics
+from shared.payloads.cluster import FrameDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.broker.planes import Planes
-    from shared.frames import FrameInfo, Outcome
+    from shared.payloads.frames import FrameInfo, Outcome
 
 
 class Endings:

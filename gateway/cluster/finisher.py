@@ -12,10 +12,10 @@ from gateway.cluster.trust.attribution import faults
 from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
 from gateway.models.detection import Detector, Findings
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
-from shared.frames import Outcome
 from shared.letterbox import Letterbox
-from shared.messages import FrameDetections, Latency, Verification
 from shared.mqtt import topics
+from shared.payloads.cluster import FrameDetections, Latency, Verification
+from shared.payloads.frames import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.frames import Outcome
+    from shared.payloads.frames import Outcome
 
 REMEMBERED_OUTCOMES = 4096
 """Owners ask within half a minute: so long, a hundred frames a second are remembered."""

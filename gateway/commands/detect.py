@@ -21,7 +21,7 @@ from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 
 @click.command()

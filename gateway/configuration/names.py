@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gateway.configuration.quoting import presentable, shown
-from shared.fields import NAME_PATTERN
+from shared.payloads.fields import NAME_PATTERN
 from shared.slugs import RESERVED, slug
 
 LONGEST_LABEL = 64

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.frames import FrameCounts
-from shared.messages import BridgeState, CameraStats, FrameDetections, Latency, Nodes, State, TileCounts, Verification
 from shared.mqtt import topics
+from shared.payloads.cluster import (
+    BridgeState,
+    CameraStats,
+    FrameDetections,
+    Latency,
+    Nodes,
+    State,
+    TileCounts,
+    Verification,
+)
+from shared.payloads.frames import FrameCounts
 
 if TYPE_CHECKING:
     from shared.mqtt.bus import Bus

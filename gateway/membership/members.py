@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.addresses import Address
-from shared.messages import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
-from shared.wire.versions import PROTOCOL, compatible
+from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
+from shared.payloads.versions import PROTOCOL, compatible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.messages import UnreachedPeer
+    from shared.payloads.cluster import UnreachedPeer
 
 KNOWN_NODES_CAP = 1000
 """Names remembered, present or not; a client that invents names without end is not listed further."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.messages import Identity, NameClaim
+    from shared.payloads.cluster import Identity, NameClaim
 
 SHOWN_S = 300.0
 """A contest is a problem for so long after the last attempt: a supervisor may wait minutes before the next."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.messages import Nodes, State
+from shared.payloads.cluster import Nodes, State
 
 if TYPE_CHECKING:
-    from shared.message import Message
+    from shared.payloads.base import Message
 
 NODE_OVERHEAD_BYTES = 8
 """Quotes, colon and comma around a name."""

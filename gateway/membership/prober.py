@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.membership.members import Membership
     from shared.addresses import Address
-    from shared.messages import Identity
+    from shared.payloads.cluster import Identity
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from shared.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.messages import Identity, NodeState, UnreachedPeer
+    from shared.payloads.cluster import Identity, NodeState, UnreachedPeer
 
 NAMED_CAP = 5
 """Edges that one sentence names."""

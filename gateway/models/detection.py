@@ -15,7 +15,7 @@ from gateway.models.decoding.labels import label_of
 from gateway.models.decoding.recognition import family_of, output_shapes
 from shared.errors import ModelError
 from shared.finite import all_finite
-from shared.messages import DetectedObject
+from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
     from gateway.planning.partitioned import PartitionedModel

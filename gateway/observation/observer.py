@@ -16,7 +16,7 @@ from gateway.observation.snapshots import render, render_object
 from gateway.observation.state_publisher import SceneTeller
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.observations import EndReason
+from shared.payloads.observations import EndReason
 from shared.slugs import slug
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from gateway.observation.scene.states import SceneUpdate
     from gateway.state.state_folder import StateFolder
     from shared.letterbox import Pixels
-    from shared.messages import FrameDetections
-    from shared.observations import FollowedObject, ObjectEvent, Trigger
+    from shared.payloads.cluster import FrameDetections
+    from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.observation.scene.kept import KeptScene
-from shared.message import Message
+from shared.payloads.base import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

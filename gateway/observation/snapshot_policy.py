@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.observations import FollowedObject, LabelState
+    from shared.payloads.observations import FollowedObject, LabelState
 
 WHOLE_EVERY_S = 10.0
 """While something moves about, the whole picture is shown again so often."""

@@ -10,15 +10,15 @@ import cv2
 
 from gateway.annotation.boxes import annotate
 from gateway.annotation.text import plate_size, write_on_plate
-from shared.messages import DetectedObject
+from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.configuration.cameras import Snapshots
     from shared.letterbox import Pixels
-    from shared.messages import Box
-    from shared.observations import FollowedObject
+    from shared.payloads.cluster import Box
+    from shared.payloads.observations import FollowedObject
 
 SNAPSHOT_CAP_BYTES = 900_000
 """Of a JPEG: the bus takes messages up to 1,000,000 bytes, the broker up to 1,048,576."""

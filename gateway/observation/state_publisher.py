@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.observation.scene.states import SceneState
     from shared.mqtt.topics import Topic
-    from shared.observations import LabelState
+    from shared.payloads.observations import LabelState
 
 BOXES_S = 1.0
 """How often boxes are told while nothing else changes."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.models.catalogue import Model
     from shared.letterbox import Pixels
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5
 """Boxes of one label that overlap so far are taken for the same object."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.fields import ShortText
-from shared.message import Message
+from shared.payloads.base import Message
+from shared.payloads.fields import ShortText
 from shared.printable import printable
 from shared.reasons import reason
 from shared.service import release

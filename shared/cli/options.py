@@ -9,10 +9,10 @@ import click
 
 from shared.addresses import LOOPBACK, Address
 from shared.errors import ConfigurationError
-from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
 from shared.hosts import is_loopback
 from shared.mqtt.topics import PREFIX
+from shared.payloads.fields import NAME_PATTERN
 from shared.ports import CLUSTER_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import click
 from shared.cli.options import gateway_option, json_option, prefix_option, verbose_option
 from shared.errors import BrokerError
 from shared.logs import configure_logging
-from shared.messages import State
+from shared.payloads.cluster import State
 from shared.service import run_service, run_together
 from shared.status.listening import listen
 from shared.status.report import report
@@ -22,7 +22,7 @@ from shared.status.text import lines
 
 if TYPE_CHECKING:
     from shared.addresses import Address
-    from shared.messages import BridgeState
+    from shared.payloads.cluster import BridgeState
     from shared.status.facts import Facts
 
 AGAIN_S = 2.0

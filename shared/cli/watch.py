@@ -10,10 +10,10 @@ import click
 
 from shared.cli.options import NAME, gateway_option, json_option, prefix_option, verbose_option
 from shared.logs import configure_logging
-from shared.messages import BridgeState, FrameDetections, State
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import new_instance
+from shared.payloads.cluster import BridgeState, FrameDetections, State
 from shared.service import run_service, run_together
 
 if TYPE_CHECKING:

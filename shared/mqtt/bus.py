@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from shared.addresses import Address
-    from shared.message import Message
     from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.name_claim import NameOwner
+    from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.addresses import own_address
-from shared.messages import Identity
+from shared.payloads.cluster import Identity
 
 if TYPE_CHECKING:
     from shared.addresses import Address

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BrokerError, NameTakenError
-from shared.messages import NameClaim
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import identity_of, new_instance
 from shared.mqtt.name_dispute import Claiming, Verdict, answer_to
+from shared.payloads.cluster import NameClaim
 from shared.rate_limit import RateLimit
 from shared.service import run_together
 
 if TYPE_CHECKING:
     from shared.addresses import Address
-    from shared.messages import BridgeState, NodeState
     from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.topics import Topic
+    from shared.payloads.cluster import BridgeState, NodeState
 
 log = logging.getLogger(__name__)
 

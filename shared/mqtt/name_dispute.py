@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from shared.messages import NameClaim, State
+from shared.payloads.cluster import NameClaim, State
 
 if TYPE_CHECKING:
-    from shared.messages import BridgeState, Identity, NodeState
+    from shared.payloads.cluster import BridgeState, Identity, NodeState
 
 ANSWER_S = 3.0
 """A process that is alive answers in milliseconds, on a busy small device within a second."""

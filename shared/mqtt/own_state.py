@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from shared.errors import BrokerError
-from shared.messages import BridgeState, NodeState
+from shared.payloads.cluster import BridgeState, NodeState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
-from shared import bridge, messages, observations
-from shared.message import Message
+from shared.payloads import bridge, observations
+from shared.payloads import cluster as messages
+from shared.payloads.base import Message
 from shared.plan import Plan
 
 M = TypeVar("M", bound=Message)

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from shared.mqtt import topics
 
 if TYPE_CHECKING:
-    from shared.bridge import BridgeHealth, BridgeInfo
-    from shared.message import Message
-    from shared.messages import BridgeState, CameraStats, Nodes
     from shared.mqtt.topics import Topic
+    from shared.payloads.base import Message
+    from shared.payloads.bridge import BridgeHealth, BridgeInfo
+    from shared.payloads.cluster import BridgeState, CameraStats, Nodes
 
 CAMERAS_CAP = 1000
 """Names that are remembered; a client that invents them without end is not listened to further."""

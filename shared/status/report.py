@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from shared.message import Message
-from shared.messages import NodeReport, State, TileCounts
+from shared.payloads.base import Message
+from shared.payloads.cluster import NodeReport, State, TileCounts
 from shared.status.cures import cure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.bridge import BridgeHealth
-    from shared.messages import BridgeState, CameraStats
+    from shared.payloads.bridge import BridgeHealth
+    from shared.payloads.cluster import BridgeState, CameraStats
     from shared.status.facts import Facts
 
 SILENT_S = 180.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from shared.messages import State
+from shared.payloads.cluster import State
 from shared.printable import printable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from shared.errors import ProtocolError, VersionError
-from shared.wire.versions import PROTOCOL, UNDERSTOOD
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD
 
 MAGIC = b"DpTh"
 """Magic and version keep their place for ever."""

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.fields import Count, Host, Milliseconds, Name, Port, Rate
-from shared.frames import FRAME_PATTERN, LONGEST_SIDE, FrameCounts, FrameInfo, Outcome
-from shared.messages import REASON_CAP, State
+from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
+from shared.payloads.frames import FRAME_PATTERN, LONGEST_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"

@@ -8,8 +8,8 @@ import signal
 import socket
 
 from shared.addresses import LOOPBACK, Address
-from shared.frames import Outcome
-from shared.messages import State
+from shared.payloads.cluster import State
+from shared.payloads.frames import Outcome
 from tests.harness import running_cluster, until_listening
 
 RATE = ("--loop", "--fps", "10")

@@ -6,13 +6,13 @@ import asyncio
 import signal
 
 from shared.addresses import Address
-from shared.frames import Outcome
-from shared.messages import Grant, NodeState, State, StealRequest
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
+from shared.payloads.cluster import Grant, NodeState, State, StealRequest
+from shared.payloads.frames import Outcome
+from shared.payloads.versions import PROTOCOL
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, Tile
-from shared.wire.versions import PROTOCOL
 from tests.harness import address_of, cut_off, running_cluster
 
 

@@ -14,10 +14,10 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel, WholeHead
-from shared.frames import Outcome
 from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
-from shared.messages import State
+from shared.payloads.cluster import State
+from shared.payloads.frames import Outcome
 from shared.plan import Distribution
 from tests.harness import running_cluster
 

@@ -11,7 +11,7 @@ import pytest
 
 from camera_sources.source import FOOTAGE
 from shared.addresses import Address
-from shared.messages import State
+from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said
 

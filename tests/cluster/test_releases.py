@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.messages import State
-from shared.wire.versions import PROTOCOL
+from shared.payloads.cluster import State
+from shared.payloads.versions import PROTOCOL
 from tests.harness import python_path, running_cluster
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from shared.frames import Outcome
+from shared.payloads.frames import Outcome
 from tests.harness import running_cluster
 
 

@@ -13,11 +13,11 @@ import pytest
 import gateway.broker.mosquitto
 from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
 from shared.addresses import LOOPBACK, Address
-from shared.bridge import Response
 from shared.errors import BrokerError, ListenError
-from shared.messages import BridgeState, FrameDone, NodeState, State
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
+from shared.payloads.bridge import Response
+from shared.payloads.cluster import BridgeState, FrameDone, NodeState, State
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
 

@@ -13,14 +13,14 @@ from paho.mqtt.properties import Properties
 from gateway.bridge.requests import Requests
 from gateway.broker.planes import Planes
 from shared.addresses import LOOPBACK, Address
-from shared.bridge import Response
 from shared.errors import BrokerError
-from shared.frames import FrameCounts
-from shared.messages import BridgeState, CameraStats, State
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PlainTopic
+from shared.payloads.bridge import Response
+from shared.payloads.cluster import BridgeState, CameraStats, State
+from shared.payloads.frames import FrameCounts
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
 

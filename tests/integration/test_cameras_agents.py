@@ -15,8 +15,8 @@ import pytest
 
 from camera_sources.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
-from shared.frames import Outcome
-from shared.messages import State
+from shared.payloads.cluster import State
+from shared.payloads.frames import Outcome
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Camera, FrameOutcome, Ready
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera

@@ -10,7 +10,7 @@ import pytest
 
 from camera_sources.lag import LATE_S as PICTURE_LATE_S
 from camera_sources.opening import open_source
-from shared.messages import State
+from shared.payloads.cluster import State
 from tests.cameras import LOGIN, UNSEEN, assigned, desk, difficult_rtsp_camera, require_rtsp_server, rtsp_camera
 
 STALE_S = 2.0

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.messages import State
+from shared.payloads.cluster import State
 from tests.cameras import LOGIN, UNSEEN, assigned, desk, web_camera
 
 STALE_S = 1.5

@@ -15,7 +15,7 @@ from gateway.configuration.automation import Hooks as HooksSection
 from gateway.integrations.hooks import Hooks
 from gateway.integrations.hooks.command import CommandSender
 from gateway.integrations.hooks.delivery import Delivery
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
 DEADLINE_S = 15

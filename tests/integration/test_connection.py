@@ -12,13 +12,13 @@ import pytest
 
 from shared.addresses import LOOPBACK, Address
 from shared.errors import ListenError, PeerLostError, PeerTimeoutError, ProtocolError, VersionError
-from shared.frames import FrameInfo
+from shared.payloads.frames import FrameInfo
+from shared.payloads.versions import PROTOCOL
 from shared.wire import connection as connection_module
 from shared.wire.codec import MAGIC, Kind, encode_prefix
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Frame, Ready, Take
 from shared.wire.server import DataServer
-from shared.wire.versions import PROTOCOL
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=480, width=640)
 

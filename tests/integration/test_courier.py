@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.addresses import LOOPBACK, Address
 from shared.errors import PeerLostError
-from shared.frames import FrameInfo
+from shared.payloads.frames import FrameInfo
 from shared.wire import connection as connection_module
 from shared.wire.connection import Traffic
 from shared.wire.courier import Courier

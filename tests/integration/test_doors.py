@@ -16,10 +16,11 @@ import pytest_asyncio
 
 from shared.addresses import LOOPBACK, Address
 from shared.errors import ProtocolError
-from shared.frames import FrameInfo
-from shared.messages import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.payloads.cluster import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
+from shared.payloads.frames import FrameInfo
+from shared.payloads.versions import PROTOCOL
 from shared.wire.codec import MAGIC, Kind
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import (
@@ -34,7 +35,6 @@ from shared.wire.headers import (
     StripsRequest,
     Take,
 )  # fmt: skip
-from shared.wire.versions import PROTOCOL
 from tests.harness import address_of, connected, running_cluster
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

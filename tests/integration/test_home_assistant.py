@@ -14,9 +14,9 @@ import pytest_asyncio
 
 from gateway.integrations.home_assistant.announcer import FILE
 from shared.addresses import LOOPBACK, Address
-from shared.messages import Nodes, State
 from shared.mqtt import topics
-from shared.observations import EventType, ObjectEvent, Trigger
+from shared.payloads.cluster import Nodes, State
+from shared.payloads.observations import EventType, ObjectEvent, Trigger
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant

@@ -14,7 +14,7 @@ import yaml
 
 from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
-from shared.observations import Trigger
+from shared.payloads.observations import Trigger
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from shared.addresses import LOOPBACK, Address
-from shared.messages import State
+from shared.payloads.cluster import State
 from shared.process.local_cluster import free_port
 from tests.harness import (
     Witness,

@@ -26,14 +26,14 @@ from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
 from shared.addresses import LOOPBACK, Address
-from shared.bridge import Response
 from shared.cli import cli
 from shared.cli.service import uninstall
-from shared.frames import Outcome
-from shared.messages import FrameDetections
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
+from shared.payloads.bridge import Response
+from shared.payloads.cluster import FrameDetections
+from shared.payloads.frames import Outcome
 from shared.process.local_cluster import free_port
 from shared.service import release
 from shared.slugs import RESERVED

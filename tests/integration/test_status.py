@@ -13,8 +13,8 @@ import aiomqtt
 import pytest
 
 from shared.addresses import LOOPBACK, Address
-from shared.messages import Nodes, State
 from shared.mqtt import topics
+from shared.payloads.cluster import Nodes, State
 from shared.process.local_cluster import free_port
 from shared.service import release
 from shared.status.listening import ANSWER_S, PATIENCE_S

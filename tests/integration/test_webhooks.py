@@ -22,7 +22,7 @@ from gateway.integrations.hooks.queue import AT_ONCE
 from gateway.integrations.hooks.signing import signature
 from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"

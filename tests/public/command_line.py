@@ -35,8 +35,8 @@ from shared.errors import (
     ProtocolError,
     SourceError,
 )
-from shared.messages import CameraStats, FrameDetections, Nodes
 from shared.mqtt import topics
+from shared.payloads.cluster import CameraStats, FrameDetections, Nodes
 from shared.status.report import Status
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of

@@ -25,8 +25,8 @@ from gateway.integrations.hooks.command import KEPT_VARIABLES, _environment
 from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.signing import headers, signature
 from gateway.observation.scene.triggers import triggers
-from shared.messages import NodeReport, Nodes, State
-from shared.observations import EventType, LabelState, ObjectEvent, Trigger
+from shared.payloads.cluster import NodeReport, Nodes, State
+from shared.payloads.observations import EventType, LabelState, ObjectEvent, Trigger
 from shared.slugs import RESERVED, slug
 from tests.public.shapes import shape_of
 

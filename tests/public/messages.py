@@ -16,17 +16,17 @@ from gateway.planning.methods import Method
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
 from shared.addresses import Address
-from shared.bridge import BridgeEventType, BridgeInfo, PlanInfo
-from shared.frames import FrameCounts, Outcome
-from shared.messages import CameraStats, NodeState, State
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, gateway_client_id
 from shared.mqtt.topics import PREFIX, PlainTopic, Plane, Topic
-from shared.observations import EndReason, EventType
+from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
+from shared.payloads.cluster import CameraStats, NodeState, State
+from shared.payloads.frames import FrameCounts, Outcome
+from shared.payloads.observations import EndReason, EventType
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD
 from shared.plan import Distribution
 from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
 from shared.wire.headers import HEADERS, Absent, Strips
-from shared.wire.versions import PROTOCOL, UNDERSTOOD
 from tests.public.shapes import plain, schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
 

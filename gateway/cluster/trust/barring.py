@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from gateway.cluster.trust.standings import Standings
-from shared.bridge import BridgeEventType
-from shared.messages import REASON_CAP, NodeReport, Nodes, NodeStanding
+from shared.payloads.bridge import BridgeEventType
+from shared.payloads.cluster import REASON_CAP, NodeReport, Nodes, NodeStanding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

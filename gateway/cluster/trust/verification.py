@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shared.addresses import Address
     from shared.ftp.merge import MergedMaps
     from shared.letterbox import Pixels
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from gateway.integrations.frigate.messages import FrigateMessage, level
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from shared.observations import LabelState
+    from shared.payloads.observations import LabelState
 
 ALL = "all"
 

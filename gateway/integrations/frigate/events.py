@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gateway.integrations.frigate.messages import FrigateMessage
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 
 if TYPE_CHECKING:
-    from shared.observations import ObjectEvent
+    from shared.payloads.observations import ObjectEvent
 
 OBJECTS_CAP = 4096
 """Objects of which the last event is kept: more than 256 cameras can follow. The oldest is given up for another."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration
     from gateway.integrations.home_assistant.device import Device
-    from shared.messages import Nodes
+    from shared.payloads.cluster import Nodes
 
 NODES_CAP = 256
 """More edges than any home has; a client that invents names does not fill Home Assistant with devices."""

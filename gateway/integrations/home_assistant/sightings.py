@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.integrations.home_assistant.device import readable, sentence
 from shared.mqtt import topics
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 from shared.slugs import slug
 
 if TYPE_CHECKING:

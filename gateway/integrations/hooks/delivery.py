@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.integrations.hooks.matching import kind_of
-from shared.observations import Trigger
+from shared.payloads.observations import Trigger
 
 if TYPE_CHECKING:
     from gateway.integrations.hooks.matching import Event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.observations import ObjectEvent, Trigger
+from shared.payloads.observations import ObjectEvent, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gateway.observation.scene.areas import Image
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.motion_model import Box
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 
 class Filters:

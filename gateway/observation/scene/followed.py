@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from gateway.observation.scene.kept import KeptObject
 from gateway.observation.scene.zones import Presence, those_that_count
-from shared.observations import EndReason, EventType, FollowedObject, ObjectEvent
+from shared.payloads.observations import EndReason, EventType, FollowedObject, ObjectEvent
 
 if TYPE_CHECKING:
     from gateway.observation.scene.areas import Image

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from gateway.observation.tracking.tracks import Track
-from shared.message import Message
-from shared.observations import ObjectEvent
+from shared.payloads.base import Message
+from shared.payloads.observations import ObjectEvent
 
 OBJECTS_CAP = 256
 """More than a tracker follows."""

@@ -17,7 +17,7 @@ from gateway.observation.scene.states import Moment, SceneState, SceneUpdate, sa
 from gateway.observation.scene.triggers import Place, places, triggers
 from gateway.observation.scene.zones import Zones
 from gateway.observation.tracking.tracker import Tracker
-from shared.observations import EndReason, EventType
+from shared.payloads.observations import EndReason, EventType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gateway.observation.scene.kept import KeptObject
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.tracks import Track
-    from shared.messages import FrameDetections
-    from shared.observations import ObjectEvent
+    from shared.payloads.cluster import FrameDetections
+    from shared.payloads.observations import ObjectEvent
 
 __all__ = ["Scene", "SceneState", "SceneUpdate", "same"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.observations import LabelState
+from shared.payloads.observations import LabelState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.observation.scene.scene_settings import SceneSettings
-    from shared.observations import FollowedObject, ObjectEvent, Trigger
+    from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 
 ALL = "all"
 """Objects of any label."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.observations import Trigger
+from shared.payloads.observations import Trigger
 from shared.slugs import slug
 
 if TYPE_CHECKING:

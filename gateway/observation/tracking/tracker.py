@@ -18,7 +18,7 @@ from gateway.observation.tracking.tracks import HIGH_SCORE, Track, TrackerSettin
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shared.messages import DetectedObject
+    from shared.payloads.cluster import DetectedObject
 
 TRACKS_CAP = 100
 """Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and pairing them with as many

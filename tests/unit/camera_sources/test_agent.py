@@ -12,7 +12,7 @@ from camera_sources.reader import Reader
 from camera_sources.selection import Selection
 from camera_sources.settings import CameraSettings
 from shared.addresses import Address
-from shared.frames import Outcome
+from shared.payloads.frames import Outcome
 
 
 def agent_with(age_s, *, live):

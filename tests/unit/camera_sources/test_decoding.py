@@ -10,7 +10,7 @@ import pytest
 
 from camera_sources.decoding import LARGEST_PIXELS, LargePictureError, decode_picture, scale_for
 from camera_sources.source import NoPictureError
-from shared.frames import LONGEST_SIDE
+from shared.payloads.frames import LONGEST_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 

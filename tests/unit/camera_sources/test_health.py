@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from camera_sources.health import CONNECTING, Health
-from shared.messages import REASON_CAP, State
+from shared.payloads.cluster import REASON_CAP, State
 
 
 def test_a_camera_that_has_given_nothing_yet_is_offline_because_it_connects():

@@ -13,7 +13,7 @@ from camera_sources.selection import Selection
 from camera_sources.settings import CameraSettings
 from camera_sources.source import Grab, LiveSource, NoPictureError, Source, WrongPasswordError
 from shared.errors import ConfigurationError, SourceError
-from shared.messages import State
+from shared.payloads.cluster import State
 
 
 class Brightening(Source):

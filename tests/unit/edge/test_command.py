@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.command import default_name
-from shared.fields import NAME_PATTERN
+from shared.payloads.fields import NAME_PATTERN
 
 
 def name_on(host):

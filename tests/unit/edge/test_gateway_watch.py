@@ -4,7 +4,7 @@ import pytest
 
 from edge.gateway_watch import silence, wrong_broker
 from shared.addresses import Address
-from shared.bridge import BridgeInfo, PlanInfo
+from shared.payloads.bridge import BridgeInfo, PlanInfo
 
 HOUSE = Address("10.0.0.5", 1883)
 

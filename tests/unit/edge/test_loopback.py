@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from edge.loopback import loopback_mistakes
-from shared.messages import Identity
+from shared.payloads.cluster import Identity
 
 HERE = Identity(device="raspberrypi", address="10.0.0.7", network="here")
 THERE = Identity(device="raspberrypi", address="10.0.0.1", network="there")

@@ -9,8 +9,8 @@ import pytest
 from edge import owner as owner_module
 from edge.owner import Owner
 from shared.ftp.grid import Grid
-from shared.messages import TaskAnnouncement, TileDone
 from shared.mqtt import topics
+from shared.payloads.cluster import TaskAnnouncement, TileDone
 from shared.wire.headers import Absent, Take, TaskRef
 from tests.unit.edge.works import frame_info, reusing_work
 

@@ -9,9 +9,9 @@ import pytest
 
 from edge import owner as owner_module
 from edge.owner import ANSWER_WITHIN_S, ASK_AGAIN_S, NO_ANSWER_GRACE_S, PICTURE_KEPT_S, Owner
-from shared.frames import Outcome
 from shared.ftp.grid import Grid
-from shared.messages import FrameDone, TaskAnnouncement
+from shared.payloads.cluster import FrameDone, TaskAnnouncement
+from shared.payloads.frames import Outcome
 from tests.unit.edge.works import frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))

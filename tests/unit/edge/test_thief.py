@@ -11,8 +11,8 @@ from edge.thief import Thief
 from shared.addresses import Address
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
-from shared.messages import Grant, StealRequest
 from shared.mqtt import topics
+from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile
 from tests.unit.edge.works import BROKER, frame_info, reusing_work

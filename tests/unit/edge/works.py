@@ -10,10 +10,10 @@ from edge.work import Work
 from gateway.planning.methods import Method
 from gateway.planning.planner import Terms, write_plan
 from shared.addresses import Address
-from shared.frames import FrameInfo
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.spec import Preprocessing
+from shared.payloads.frames import FrameInfo
 from shared.plan import ProgramRef
 from shared.wire.headers import Tile, WorkerRef
 from tests.networks import Builder

@@ -13,8 +13,8 @@ from shared.mqtt.topics import PlainTopic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.message import Message
     from shared.mqtt.topics import Topic
+    from shared.payloads.base import Message
 
 
 class StandInBus:

@@ -11,12 +11,12 @@ from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
 from shared.addresses import Address
-from shared.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response
 from shared.errors import BrokerError, ConfigurationError
-from shared.frames import FrameCounts, Outcome
-from shared.messages import CameraStats, NodeState, State
 from shared.mqtt import topics
-from shared.wire.versions import PROTOCOL
+from shared.payloads.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response
+from shared.payloads.cluster import CameraStats, NodeState, State
+from shared.payloads.frames import FrameCounts, Outcome
+from shared.payloads.versions import PROTOCOL
 from tests.unit.gateway.buses import StandInBus
 
 INFO = BridgeInfo(

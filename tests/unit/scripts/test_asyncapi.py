@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from scripts.asyncapi import JSON, TEXT, Row, document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS, Request
-from shared.message import Message
 from shared.mqtt import topics
 from shared.mqtt.topics import PREFIX, PlainTopic, Topic
+from shared.payloads.base import Message
 
 ROOT = Path(__file__).parents[3]
 

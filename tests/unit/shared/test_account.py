@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.account import Account
-from shared.frames import FrameCounts, Outcome
+from shared.payloads.frames import FrameCounts, Outcome
 
 AGENTS = (Outcome.SUPERSEDED, Outcome.NO_EDGE, Outcome.NO_PLAN)
 """Decided elsewhere."""

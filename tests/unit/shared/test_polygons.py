@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.frames import LONGEST_SIDE
+from shared.payloads.frames import LONGEST_SIDE
 from shared.polygons import MOST_CORNERS, Polygon, Polygons, area, contains, in_parts, polygon_of, scaled, sides
 
 TRIANGLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))

@@ -9,7 +9,7 @@ from edge.cameras import assignments as module
 from edge.cameras.assignments import Assignments
 from shared.addresses import Address
 from shared.errors import PeerLostError
-from shared.messages import CameraAssignment, CameraRef
+from shared.payloads.cluster import CameraAssignment, CameraRef
 from shared.wire.connection import Traffic
 from shared.wire.headers import Absent, Settings, SettingsRequest
 

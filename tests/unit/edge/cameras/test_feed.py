@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from edge.cameras.admission import Agent
 from edge.cameras.feed import Feed
-from shared.frames import FrameCounts, Outcome
+from shared.payloads.frames import FrameCounts, Outcome
 from shared.wire.headers import UNDER_WAY_CAP
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from edge.cameras.sessions import differs
-from shared.frames import FrameCounts
-from shared.messages import CameraStats, State
+from shared.payloads.cluster import CameraStats, State
+from shared.payloads.frames import FrameCounts
 
 
 def stats(**changes):

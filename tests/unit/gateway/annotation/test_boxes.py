@@ -6,7 +6,7 @@ import pytest
 
 from gateway.annotation.boxes import annotate, write_picture
 from shared.errors import SourceError
-from shared.messages import DetectedObject
+from shared.payloads.cluster import DetectedObject
 
 
 def seen(label, box):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.bridge import event_queue
 from gateway.bridge.event_queue import EVENTS_CAP, EventQueue
-from shared.bridge import BridgeEvent, BridgeEventType
 from shared.errors import BrokerError
 from shared.mqtt import topics
+from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from tests.unit.gateway.buses import StandInBus
 
 WHERE = "bridge/event"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bridge.health import DEGRADED_S, FRAMES_CAP, HARMLESS, WINDOW_S, Health
-from shared.frames import Outcome
+from shared.payloads.frames import Outcome
 
 HARMFUL = sorted(set(Outcome) - HARMLESS)
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bridge.requests import LARGEST_REQUEST_BYTES, Requests, named
-from shared.bridge import Response
 from shared.errors import ConfigurationError
 from shared.mqtt import topics
+from shared.payloads.bridge import Response
 from tests.unit.gateway.buses import StandInBus
 
 

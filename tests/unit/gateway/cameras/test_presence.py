@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.cameras.presence import CAMERAS_CAP, REMOVED_S, SILENT_S, CameraPresence, Change
-from shared.frames import FrameCounts
-from shared.messages import STOPPED, CameraStats, State
+from shared.payloads.cluster import STOPPED, CameraStats, State
+from shared.payloads.frames import FrameCounts
 
 CAMERAS = ("door", "yard", "shed")
 NODES = ("pi-1", "pi-2")

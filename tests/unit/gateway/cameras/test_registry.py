@@ -12,11 +12,11 @@ from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.root import Configuration
 from gateway.state.state_folder import StateFolder
 from shared.addresses import Address
-from shared.bridge import BridgeEventType
 from shared.errors import ConfigurationError
-from shared.frames import FrameCounts
-from shared.messages import CameraAssignment, CameraRef, CameraStats, State
 from shared.mqtt import topics
+from shared.payloads.bridge import BridgeEventType
+from shared.payloads.cluster import CameraAssignment, CameraRef, CameraStats, State
+from shared.payloads.frames import FrameCounts
 from tests.unit.gateway.buses import StandInBus
 
 LISTENING = Address("10.0.0.1", 4000)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from gateway.cluster.camera_accounts import ACCOUNTS_CAP, Accounts
-from shared.frames import FrameCounts, FrameInfo, Outcome
-from shared.messages import CameraStats, State
+from shared.payloads.cluster import CameraStats, State
+from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 
 
 def stats(captured, published=0, *, camera="front", node="edge-1", **said):

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cluster.collector import REMEMBERED_FRAMES, Collector, Receipt
-from shared.frames import FrameInfo, Outcome
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.messages import TileCounts
+from shared.payloads.cluster import TileCounts
+from shared.payloads.frames import FrameInfo, Outcome
 from tests.networks import Builder
 
 SHAPE = (1, 2, 8, 8)

@@ -10,7 +10,7 @@ from gateway.cluster import data_plane
 from gateway.cluster.data_plane import DataPlane
 from shared.addresses import Address
 from shared.errors import PeerLostError, ProtocolError
-from shared.frames import FrameInfo
+from shared.payloads.frames import FrameInfo
 from shared.wire.codec import HEADER_CAP_BYTES
 from shared.wire.connection import Traffic
 from shared.wire.headers import (

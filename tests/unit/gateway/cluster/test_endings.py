@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.cluster.endings import Endings
-from shared.frames import FrameCounts, FrameInfo, Outcome
-from shared.messages import CameraStats, State
 from shared.mqtt import topics
+from shared.payloads.cluster import CameraStats, State
+from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 
 
 class Bus:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from gateway.cluster.outcomes import REMEMBERED_OUTCOMES, Outcomes
-from shared.frames import Outcome
+from shared.payloads.frames import Outcome
 
 
 def test_a_frame_has_one_outcome_which_is_the_first():

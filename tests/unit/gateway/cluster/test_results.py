@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from gateway.cluster.results import split_result
 from shared.errors import ProtocolError
-from shared.frames import FrameInfo
+from shared.payloads.frames import FrameInfo
 from shared.wire.headers import Result
 
 SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))

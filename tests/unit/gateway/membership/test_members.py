@@ -4,8 +4,8 @@ import pytest
 
 from gateway.membership.members import KNOWN_NODES_CAP, RETURN_S, Membership
 from shared.addresses import Address
-from shared.messages import NodeState, NodeStats, State, TileCounts
-from shared.wire.versions import PROTOCOL
+from shared.payloads.cluster import NodeState, NodeStats, State, TileCounts
+from shared.payloads.versions import PROTOCOL
 
 
 def online(name="pi-1", protocol=PROTOCOL, host="10.0.0.1", port=4000):

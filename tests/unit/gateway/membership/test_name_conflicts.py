@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.name_conflicts import CONTESTS_CAP, QUESTIONS_CAP, SHOWN_S, ContestedNames
-from shared.messages import Identity, NameClaim
+from shared.payloads.cluster import Identity, NameClaim
 
 OWNER = Identity(instance="a", device="raspberrypi", address="10.0.0.7")
 CLONE = Identity(instance="b", device="raspberrypi", address="10.0.0.9")

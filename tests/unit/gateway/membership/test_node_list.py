@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.node_list import fitting
-from shared.messages import NodeReport, Nodes, State
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.payloads.cluster import NodeReport, Nodes, State
 
 
 def report(offline, online):

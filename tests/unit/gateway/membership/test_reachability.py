@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.reachability import Facts, problems
-from shared.messages import Identity, NodeState, State, UnreachedPeer
+from shared.payloads.cluster import Identity, NodeState, State, UnreachedPeer
 
 
 def identity(device, network):

@@ -11,8 +11,8 @@ import pytest
 from gateway.observation import observer
 from gateway.observation.scene_store import SceneMemory
 from gateway.state.state_folder import StateFolder
-from shared.messages import DetectedObject, FrameDetections, Latency, State
 from shared.mqtt import topics
+from shared.payloads.cluster import DetectedObject, FrameDetections, Latency, State
 from tests.unit.gateway.test_home import House, running
 
 BOX = (10.0, 10.0, 60.0, 160.0)

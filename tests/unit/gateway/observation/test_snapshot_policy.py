@@ -14,7 +14,7 @@ from gateway.observation.snapshot_policy import (
     SnapshotKeeper,
     SnapshotWishes,
 )
-from shared.observations import FollowedObject, LabelState
+from shared.payloads.observations import FollowedObject, LabelState
 
 
 @dataclass

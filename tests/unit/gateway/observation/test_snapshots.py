@@ -15,7 +15,7 @@ from gateway.configuration.cameras import Snapshots
 from gateway.observation import snapshots
 from gateway.observation.snapshots import LEAST_PART, SNAPSHOT_CAP_BYTES, close_up, render, render_object
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
-from shared.observations import FollowedObject
+from shared.payloads.observations import FollowedObject
 
 PHOTOS = Path(__file__).parents[3] / "photos"
 PLAIN = Snapshots(bounding_box=False, quality=95)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.observation.scene.states import SceneState
 from gateway.observation.state_publisher import BOXES_S, SceneTeller
-from shared.observations import FollowedObject, LabelState
+from shared.payloads.observations import FollowedObject, LabelState
 from tests.unit.gateway.buses import StandInBus
 
 PERSON = "detections/door/person"

@@ -14,9 +14,9 @@ from gateway.quantization.int8 import CUT_GRID, PICTURES_CAP, Sample, quantize
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.messages import DetectedObject
 from shared.model.loading import describe
 from shared.model.spec import CompleteSpec, Preprocessing
+from shared.payloads.cluster import DetectedObject
 from tests.networks import Builder
 
 SIZE = 96

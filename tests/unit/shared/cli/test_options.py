@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from shared.addresses import Address
 from shared.cli.options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
 from shared.errors import ConfigurationError
-from shared.fields import NAME_PATTERN
 from shared.ftp.grid import Grid
+from shared.payloads.fields import NAME_PATTERN
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from shared.cli.watch import line_of
-from shared.messages import FrameDetections
+from shared.payloads.cluster import FrameDetections
 
 
 def detections(**changes):

@@ -6,12 +6,12 @@ import aiomqtt
 import pytest
 
 from shared.addresses import Address
-from shared.bridge import Response
 from shared.errors import BrokerError
-from shared.messages import FrameDone
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus
 from shared.mqtt.received import Received
+from shared.payloads.bridge import Response
+from shared.payloads.cluster import FrameDone
 
 DONE = FrameDone(frame="door-1", outcome="published")
 ANSWER = Response(command="info", ok=True)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.messages import Identity, NameClaim, NodeState, State
 from shared.mqtt.name_dispute import ANSWER_S, ECHO_S, Claiming, Verdict, answer_to
+from shared.payloads.cluster import Identity, NameClaim, NodeState, State
 
 OWN = Identity(instance="own", device="pi")
 OTHER = Identity(instance="other", device="pi")

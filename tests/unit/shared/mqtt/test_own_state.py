@@ -6,8 +6,8 @@ import pytest
 
 import shared.mqtt.own_state
 from shared.errors import BrokerError
-from shared.messages import Identity, NodeState, State
 from shared.mqtt.own_state import OwnState
+from shared.payloads.cluster import Identity, NodeState, State
 
 OWN = Identity(instance="own")
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.message import Message
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
+from shared.payloads.base import Message
 from shared.slugs import RESERVED
 
 TOPICS: dict[str, Topic[Any] | PlainTopic] = {

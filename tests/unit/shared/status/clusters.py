@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.bridge import BridgeHealth, BridgeInfo, PlanInfo
-from shared.frames import FrameCounts
-from shared.messages import BridgeState, CameraStats, Identity, NodeReport, Nodes, State, TileCounts
 from shared.mqtt import topics
+from shared.payloads.bridge import BridgeHealth, BridgeInfo, PlanInfo
+from shared.payloads.cluster import BridgeState, CameraStats, Identity, NodeReport, Nodes, State, TileCounts
+from shared.payloads.frames import FrameCounts
 from shared.status.facts import Facts
 
 NOW = 1795424400.0

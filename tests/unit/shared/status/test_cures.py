@@ -7,7 +7,7 @@ from gateway.cameras.mismatches import places_outside
 from gateway.cameras.presence import CameraPresence
 from gateway.configuration.root import Configuration
 from gateway.membership.reachability import Facts, problems
-from shared.messages import Identity, NodeState, State, UnreachedPeer
+from shared.payloads.cluster import Identity, NodeState, State, UnreachedPeer
 from shared.status.cures import cure
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from shared.messages import NodeReport, State, TileCounts
+from shared.payloads.cluster import NodeReport, State, TileCounts
 from shared.status.report import Status, report
 from shared.status.text import lines
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HALL, NOW, SHED, facts_of

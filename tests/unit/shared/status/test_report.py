@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.messages import NodeReport, State, TileCounts
+from shared.payloads.cluster import NodeReport, State, TileCounts
 from shared.status.report import Status, report
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GATEWAY, HALL, HEALTH, NOW, SHED, facts_of
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.messages import NodeReport, State
+from shared.payloads.cluster import NodeReport, State
 from shared.status.report import report
 from shared.status.text import LONGEST_REMARK, duration, lines, table
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HEALTH, NOW, facts_of

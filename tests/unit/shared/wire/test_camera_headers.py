@@ -5,8 +5,8 @@ import json
 import pytest
 
 from shared.errors import ProtocolError
-from shared.frames import FrameCounts
-from shared.messages import REASON_CAP, CameraStats, State
+from shared.payloads.cluster import REASON_CAP, CameraStats, State
+from shared.payloads.frames import FrameCounts
 from shared.wire.codec import Kind
 from shared.wire.headers import HEADERS, Control, Report
 

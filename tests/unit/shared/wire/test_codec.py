@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError, VersionError
+from shared.payloads.versions import PROTOCOL
 from shared.wire import codec
 from shared.wire.codec import (
     HEADER_CAP_BYTES,
@@ -18,7 +19,6 @@ from shared.wire.codec import (
     decode_prefix,
     encode_prefix,
 )  # fmt: skip
-from shared.wire.versions import PROTOCOL
 
 
 def raw(magic=MAGIC, version=PROTOCOL, kind=Kind.READY, header_bytes=0, payload_bytes=0):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
-from shared.fields import NAME_PATTERN
-from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
-from shared.messages import REASON_CAP, State
+from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.fields import NAME_PATTERN
+from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
 from shared.wire.codec import HEADER_CAP_BYTES, Kind
 from shared.wire.headers import HEADERS, SIDES, WORKERS_CAP, Result, Take

@@ -20,7 +20,7 @@ from gateway.integrations.frigate import (
     detect_topic,
     snapshot,
 )
-from shared.observations import EventType, LabelState, ObjectEvent
+from shared.payloads.observations import EventType, LabelState, ObjectEvent
 
 DOCUMENTED = {
     "id": "1607123955.475377-mxklsc",

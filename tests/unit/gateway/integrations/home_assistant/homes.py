@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.configuration.root import Configuration
-from shared.messages import NodeReport, Nodes, State
+from shared.payloads.cluster import NodeReport, Nodes, State
 
 AREA = ((0, 0), (1, 0), (1, 1))
 

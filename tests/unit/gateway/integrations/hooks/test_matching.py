@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.configuration.automation import CommandHook
 from gateway.integrations.hooks.matching import kind_of, matches
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
 

@@ -9,7 +9,7 @@ from gateway.integrations.hooks import queue as lane_module
 from gateway.integrations.hooks.bounded_queue import WAITING_CAP
 from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.queue import AT_ONCE, TOLD_EVERY_S, HookCounts, Lane, Sparing
-from shared.observations import EventType
+from shared.payloads.observations import EventType
 from tests.hook_events import event
 
 

@@ -7,8 +7,8 @@ from gateway.configuration.objects import Filter, Objects, Zone
 from gateway.observation.scene.kept import KeptScene
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
-from shared.messages import DetectedObject, FrameDetections, Latency
-from shared.observations import EndReason
+from shared.payloads.cluster import DetectedObject, FrameDetections, Latency
+from shared.payloads.observations import EndReason
 
 IMAGE = (1000, 500)
 BEGIN = 1_700_000_000.0

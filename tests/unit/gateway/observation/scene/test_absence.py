@@ -6,7 +6,7 @@ import pytest
 
 from gateway.observation.scene.kept import RETURN_S
 from gateway.observation.scene.scene import PRESUMED_S
-from shared.observations import EndReason
+from shared.payloads.observations import EndReason
 from tests.unit.gateway.observation.scene.filming import Camera, person
 
 YARD = {"coordinates": ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.observation.scene.scene import same
-from shared.observations import FollowedObject, LabelState
+from shared.payloads.observations import FollowedObject, LabelState
 from tests.unit.gateway.observation.scene.filming import BEGIN, Camera, person
 
 

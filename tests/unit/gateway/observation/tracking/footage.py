@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import dist
 from pathlib import Path
 
-from shared.messages import DetectedObject
+from shared.payloads.cluster import DetectedObject
 
 FPS = 10
 IMAGE = (768, 576)

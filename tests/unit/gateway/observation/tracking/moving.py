@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.messages import DetectedObject
+from shared.payloads.cluster import DetectedObject
 
 IMAGE = (1920, 1080)
 

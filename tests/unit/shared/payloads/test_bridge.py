@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.bridge import BridgeEvent, BridgeEventType, BridgeHealth, BridgeInfo, Response
+from shared.payloads.bridge import BridgeEvent, BridgeEventType, BridgeHealth, BridgeInfo, Response
 
 INFO: dict[str, Any] = {
     "version": "1.0", "protocol": 4, "topic_prefix": "deepthings", "model": "nanodet-g", "labels": ["person", "car"],

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.message import Message
+from shared.payloads.base import Message
 
 
 class PlanInfo(Message):

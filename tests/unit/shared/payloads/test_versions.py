@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.wire import versions
-from shared.wire.versions import PROTOCOL, UNDERSTOOD, compatible
+from shared.payloads import versions
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
 
 
 def test_a_release_understands_what_it_says():

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.message import Message
-from shared.messages import Box
+from shared.payloads.base import Message
+from shared.payloads.cluster import Box
 
 
 class FollowedObject(Message):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.fields import Count, Milliseconds, Name, Time
+from shared.payloads.fields import Count, Milliseconds, Name, Time
 
 LONGEST_SIDE = 16384
 """Pixels; no camera has more, and a picture of that size squared is over the data plane's cap."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.frames import FrameCounts, FrameInfo, Outcome
+from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 
 FRAME = {"frame": "door-1-7", "camera": "door", "number": 7, "captured_at": 1.5, "height": 576, "width": 768}
 

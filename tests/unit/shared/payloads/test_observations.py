@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.observations import EventType, FollowedObject, LabelState, ObjectEvent, Trigger
+from shared.payloads.observations import EventType, FollowedObject, LabelState, ObjectEvent, Trigger
 
 FOUND: dict[str, Any] = {
     "id": "1700000000.123-a1b2c3", "label": "person", "score": 0.8, "box": [1, 2, 3, 4],

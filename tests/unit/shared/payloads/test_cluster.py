@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.messages import (
+from shared.payloads.cluster import (
     REASON_CAP,
     CameraAssignment,
     CameraStats,

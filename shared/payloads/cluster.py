@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
-from shared.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.hosts import is_loopback
-from shared.message import Message
+from shared.payloads.base import Message
+from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
+from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
+from shared.payloads.versions import UNDERSTOOD_CAP
 from shared.printable import printable
-from shared.wire.versions import UNDERSTOOD_CAP
 
 Box = tuple[float, float, float, float]
 

@@ -1,0 +1,1 @@
+"""The payloads of all topics, as pydantic models, and the kinds of their fields."""
