@@ -27,7 +27,7 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
 from shared.cli.options import Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.service import run_service, run_together
+from shared.process.lifecycle import run_service, run_together
 
 if TYPE_CHECKING:
     import asyncio

@@ -17,8 +17,8 @@ from benchmarks.workload import CUT
 from camera_sources.source import FOOTAGE
 from shared.addresses import Address
 from shared.errors import DeepThingsError
+from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import Child, LocalCluster, free_port
-from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -24,8 +24,8 @@ from rich.table import Table
 from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.process.children import stop_process
 from shared.process.local_cluster import Child, LocalCluster, free_port
-from shared.processes import stop_process
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.outage import Outage
 from shared.payloads.cluster import REASON_CAP, STOPPED, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
-from shared.service import cancel_in_order, run_together
-from shared.signals import end_at_once
+from shared.process.lifecycle import cancel_in_order, run_together
+from shared.process.signals import end_at_once
 from shared.systemd import notification
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report

@@ -23,9 +23,9 @@ from camera_sources.source import LiveSource
 from shared.cli.options import ADDRESS, NAME, Parsed, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs import configure_logging
-from shared.processes import end_with_parent
-from shared.service import run_service
-from shared.signals import end_at_once
+from shared.process.children import end_with_parent
+from shared.process.lifecycle import run_service
+from shared.process.signals import end_at_once
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from shared.logs import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, with_name
-from shared.service import run_service, run_together
+from shared.process.lifecycle import run_service, run_together
 from shared.systemd import notification
 
 if TYPE_CHECKING:

@@ -44,8 +44,8 @@ from shared.payloads.cluster import (
 )  # fmt: skip
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
 from shared.printable import printable
+from shared.process.lifecycle import release, run_together
 from shared.rate_limit import RateLimit
-from shared.service import release, run_together
 from shared.systemd import notification
 from shared.unfinished import remove_abandoned
 from shared.wire.connection import Connection, Payload, Traffic

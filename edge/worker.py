@@ -14,7 +14,7 @@ import numpy as np
 from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import REASON_CAP
-from shared.processes import step_back
+from shared.process.children import step_back
 from shared.wire.headers import Result
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import Nodes, State
-from shared.service import release, run_together
+from shared.process.lifecycle import release, run_together
 from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
 from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD
-from shared.service import release, run_together
+from shared.process.lifecycle import release, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic
 

@@ -27,8 +27,8 @@ import pytest
 
 from shared.addresses import LOOPBACK
 from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import free_port
-from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

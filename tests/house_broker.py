@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from gateway.broker.mosquitto import find_mosquitto
 from shared.addresses import LOOPBACK, Address
 from shared.mqtt.broker_login import Login, Tls
+from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import free_port
-from shared.processes import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

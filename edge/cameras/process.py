@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from camera_sources.settings import TOKEN_VARIABLE
-from shared.processes import dying_with_parent
+from shared.process.children import dying_with_parent
 
 if TYPE_CHECKING:
     from camera_sources.settings import AssignedCamera

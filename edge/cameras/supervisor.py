@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.cameras.process import start_agent
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError
-from shared.processes import stop_process
+from shared.process.children import stop_process
 from shared.reasons import reason
 from shared.wire.headers import Control
 

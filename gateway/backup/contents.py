@@ -19,8 +19,8 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.process.lifecycle import release
 from shared.reasons import reason
-from shared.service import release
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:

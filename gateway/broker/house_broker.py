@@ -15,7 +15,7 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing, foreign
 from shared.mqtt.own_state import OwnState
 from shared.payloads.cluster import BridgeState, State
-from shared.service import run_together
+from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

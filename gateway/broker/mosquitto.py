@@ -20,7 +20,7 @@ from shared.addresses import Address, reached_here
 from shared.backoff import Backoff
 from shared.errors import BrokerError, DeepThingsError, ListenError
 from shared.network_reasons import listen_reason
-from shared.processes import dying_with_parent, stop_process
+from shared.process.children import dying_with_parent, stop_process
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

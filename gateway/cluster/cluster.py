@@ -40,7 +40,7 @@ from shared.payloads.cluster import (
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan import Distribution
-from shared.service import release, run_together
+from shared.process.lifecycle import release, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.places import places_of
 from shared.cli.options import NAME, Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.signals import end_at_once
+from shared.process.signals import end_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

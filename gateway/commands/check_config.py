@@ -17,7 +17,7 @@ from gateway.configuration.summary import lines, summary
 from gateway.models.catalogue import open_model
 from shared.cli.options import json_option
 from shared.errors import ConfigurationError, ModelError
-from shared.signals import end_at_once
+from shared.process.signals import end_at_once
 
 if TYPE_CHECKING:
     from gateway.configuration.reading.mistakes import Mistake

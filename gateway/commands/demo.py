@@ -14,8 +14,8 @@ from camera_sources.source import FOOTAGE
 from gateway.commands.model_options import grid_option, method_option, model_option
 from gateway.demo.run import CAMERA, DemoConfig, run_demo
 from shared.cli.options import json_option
+from shared.process.lifecycle import run_service
 from shared.process.local_cluster import free_port
-from shared.service import run_service
 
 if TYPE_CHECKING:
     import asyncio

@@ -20,7 +20,7 @@ from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from shared.cli.options import Parsed, warn_of_open_door
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.signals import end_at_once
+from shared.process.signals import end_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -28,7 +28,7 @@ from shared.cli.options import (
 from shared.ftp.grid import Grid
 from shared.logs import configure_logging
 from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
-from shared.service import run_service
+from shared.process.lifecycle import run_service
 
 
 @click.command()

@@ -19,8 +19,8 @@ from gateway.planning.methods import Method
 from shared.addresses import LOOPBACK, Address
 from shared.errors import DeepThingsError
 from shared.mqtt.bus import Bus
+from shared.process.lifecycle import cancel_in_order
 from shared.process.local_cluster import Child, LocalCluster, free_port
-from shared.service import cancel_in_order
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from gateway.init.documents import SCHEMA, with_secrets
 from gateway.init.next_steps import ThisDevice
 from shared.addresses import network_address
 from shared.errors import ConfigurationError
-from shared.installation import clone
+from shared.process.installation import clone
 from shared.systemd.units import installed_gateway
 from shared.whole_file import write_whole
 

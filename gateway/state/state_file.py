@@ -12,8 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
 from shared.printable import printable
+from shared.process.lifecycle import release
 from shared.reasons import reason
-from shared.service import release
 from shared.whole_file import write_whole
 
 if TYPE_CHECKING:

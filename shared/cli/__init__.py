@@ -11,14 +11,14 @@ if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SI
 import importlib
 import os
 
-from shared.signals import end_in_order, ended_by_interrupt
+from shared.process.signals import end_in_order, ended_by_interrupt
 
 with ended_by_interrupt():
     import click
 
     from shared.errors import DeepThingsError
+    from shared.process.lifecycle import release
     from shared.reasons import reason
-    from shared.service import release
 
 COMMANDS = {
     "demo": (

@@ -15,7 +15,7 @@ from shared.cli.options import gateway_option, json_option, prefix_option, verbo
 from shared.errors import BrokerError
 from shared.logs import configure_logging
 from shared.payloads.cluster import State
-from shared.service import run_service, run_together
+from shared.process.lifecycle import run_service, run_together
 from shared.status.listening import listen
 from shared.status.report import report
 from shared.status.text import lines

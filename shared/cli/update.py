@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.installation import clone, installed_extras, version_of_wheel
+from shared.process.installation import clone, installed_extras, version_of_wheel
 from shared.systemd import units
 
 if TYPE_CHECKING:

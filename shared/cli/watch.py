@@ -14,7 +14,7 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import new_instance
 from shared.payloads.cluster import BridgeState, FrameDetections, State
-from shared.service import run_service, run_together
+from shared.process.lifecycle import run_service, run_together
 
 if TYPE_CHECKING:
     import asyncio

@@ -21,7 +21,7 @@ from shared.engine.manifest import form_from_json, form_to_json
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import PaddingEngine
 from shared.errors import ModelError
-from shared.processes import dying_with_parent
+from shared.process.children import dying_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

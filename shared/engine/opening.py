@@ -20,7 +20,7 @@ from shared.engine.manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_t
 from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
-from shared.processes import dying_with_parent
+from shared.process.children import dying_with_parent
 from shared.reasons import reason
 from shared.unfinished import discard, remove, unfinished
 

@@ -15,8 +15,8 @@ from shared.mqtt.bus import Bus
 from shared.mqtt.identity import identity_of, new_instance
 from shared.mqtt.name_dispute import Claiming, Verdict, answer_to
 from shared.payloads.cluster import NameClaim
+from shared.process.lifecycle import run_together
 from shared.rate_limit import RateLimit
-from shared.service import run_together
 
 if TYPE_CHECKING:
     from shared.addresses import Address

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import LOOPBACK, Address
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.processes import dying_with_parent, stop_process
+from shared.process.children import dying_with_parent, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

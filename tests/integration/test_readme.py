@@ -34,8 +34,8 @@ from shared.mqtt.topics import PlainTopic, Topic
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome
+from shared.process.lifecycle import release
 from shared.process.local_cluster import free_port
-from shared.service import release
 from shared.slugs import RESERVED
 from shared.systemd.unit import ROLES, unit_name
 from tests.commands import DEEPTHINGS

@@ -96,7 +96,7 @@ async def test_a_camera_tells_that_it_waits_for_its_edge(tmp_path):
 
 HANGING = """
 import asyncio, sys, time
-from shared.service import run_service
+from shared.process.lifecycle import run_service
 async def main(stop):
     await asyncio.sleep(0.1)
     time.sleep(60)

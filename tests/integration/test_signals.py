@@ -147,8 +147,8 @@ async def test_what_a_killed_gateway_leaves_is_removed_by_the_next(temporary):
 
 NEVER_ENDING = """
 import asyncio, signal, sys, time
-from shared import signals
-from shared.service import run_service
+from shared.process import signals
+from shared.process.lifecycle import run_service
 signals.STOP_WITHIN_S = float(sys.argv[1])
 
 async def ignoring(stop):

@@ -15,8 +15,8 @@ import pytest
 from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
 from shared.payloads.cluster import Nodes, State
+from shared.process.lifecycle import release
 from shared.process.local_cluster import free_port
-from shared.service import release
 from shared.status.listening import ANSWER_S, PATIENCE_S
 from tests.commands import DEEPTHINGS
 from tests.harness import broker_at, running_cluster

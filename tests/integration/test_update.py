@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.service import release
+from shared.process.lifecycle import release
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sysconfig.get_path("purelib")

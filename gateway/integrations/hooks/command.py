@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.output import Output, reading
-from shared.processes import dying_with_parent
+from shared.process.children import dying_with_parent
 from shared.reasons import reason
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from gateway.integrations.hooks.responses import Failure, judge
 from gateway.integrations.hooks.signing import headers
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError
-from shared.service import release
+from shared.process.lifecycle import release
 
 if TYPE_CHECKING:
     from gateway.configuration.automation import Webhook

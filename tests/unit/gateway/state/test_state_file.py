@@ -8,7 +8,7 @@ import pytest
 
 from gateway.state import state_file
 from gateway.state.state_file import StateFile
-from shared.service import release
+from shared.process.lifecycle import release
 
 Names = dict[str, str]
 

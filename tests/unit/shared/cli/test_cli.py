@@ -9,7 +9,7 @@ import pytest
 
 from shared import cli
 from shared.cli import COMMANDS, main
-from shared.service import release
+from shared.process.lifecycle import release
 
 
 def run(monkeypatch, *arguments):

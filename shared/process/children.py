@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from shared.signals import end_at_once
+from shared.process.signals import end_at_once
 
 BACKGROUND = 10
 """The niceness of what computes: it has a tenth of the weight of what answers others."""

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from shared.service import cancel_in_order, run_service, run_together
+from shared.process.lifecycle import cancel_in_order, run_service, run_together
 
 
 class Service:

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.installation import clone, complete_extras, installed_extras, version_of_wheel
+from shared.process.installation import clone, complete_extras, installed_extras, version_of_wheel
 
 REQUIREMENTS = [
     "click>=8.1",

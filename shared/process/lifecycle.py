@@ -8,7 +8,7 @@ import signal
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from shared.signals import SignalWatch, WatchedLoop
+from shared.process.signals import SignalWatch, WatchedLoop
 from shared.systemd.notification import take_over
 
 if TYPE_CHECKING:
