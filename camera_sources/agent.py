@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
-from shared.outage import Outage
+from shared.logs.outage import Outage
 from shared.payloads.cluster import REASON_CAP, STOPPED, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together

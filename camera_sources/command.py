@@ -22,7 +22,7 @@ from camera_sources.settings import TOKEN_VARIABLE, AssignedCamera, CameraSettin
 from camera_sources.source import LiveSource
 from shared.cli.options import ADDRESS, NAME, Parsed, verbose_option
 from shared.errors import ConfigurationError
-from shared.logs import configure_logging
+from shared.logs.setup import configure_logging
 from shared.process.children import end_with_parent
 from shared.process.lifecycle import run_service
 from shared.process.signals import end_at_once

@@ -16,8 +16,8 @@ from camera_sources.source import LiveSource, NoPictureError, WrongPasswordError
 from camera_sources.stillness import Stillness
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, SourceError
+from shared.logs.rate_limit import RateLimit
 from shared.payloads.frames import LONGEST_SIDE
-from shared.rate_limit import RateLimit
 from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from shared.cli.options import (
     verbose_option,
     warn_of_open_door,
 )
-from shared.logs import configure_logging
+from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, with_name

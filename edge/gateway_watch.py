@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import Address
 from shared.hosts import is_loopback
+from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
-from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -30,6 +30,8 @@ from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.addresses import Address, advertised, reached_here
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
+from shared.logs.printable import printable
+from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.own_state import OwnState
@@ -43,9 +45,7 @@ from shared.payloads.cluster import (
     TileCounts,
 )  # fmt: skip
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
-from shared.printable import printable
 from shared.process.lifecycle import release, run_together
-from shared.rate_limit import RateLimit
 from shared.systemd import notification
 from shared.unfinished import remove_abandoned
 from shared.wire.connection import Connection, Payload, Traffic

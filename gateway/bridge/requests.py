@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+from shared.logs.printable import printable
+from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.payloads.bridge import Response
-from shared.printable import printable
-from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -26,7 +26,7 @@ from shared.cli.options import (
     warn_of_open_door,
 )
 from shared.ftp.grid import Grid
-from shared.logs import configure_logging
+from shared.logs.setup import configure_logging
 from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
 

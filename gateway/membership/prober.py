@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.membership.reachability import Facts, problems
 from shared.errors import DeepThingsError
-from shared.rate_limit import RateLimit
+from shared.logs.rate_limit import RateLimit
 from shared.wire.connection import Connection, Traffic
 
 if TYPE_CHECKING:

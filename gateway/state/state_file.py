@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
-from shared.printable import printable
 from shared.process.lifecycle import release
 from shared.reasons import reason
 from shared.whole_file import write_whole

@@ -13,7 +13,7 @@ import click
 
 from shared.cli.options import gateway_option, json_option, prefix_option, verbose_option
 from shared.errors import BrokerError
-from shared.logs import configure_logging
+from shared.logs.setup import configure_logging
 from shared.payloads.cluster import State
 from shared.process.lifecycle import run_service, run_together
 from shared.status.listening import listen

@@ -6,8 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from shared.printable import printable
-from shared.rate_limit import RateLimit
+from shared.logs.printable import printable
+from shared.logs.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,13 +16,13 @@ from paho.mqtt.properties import Properties
 from shared.backoff import Backoff
 from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
+from shared.logs.outage import Outage
+from shared.logs.printable import printable
 from shared.mqtt.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
-from shared.outage import Outage
 from shared.ports import CLUSTER_PORT
-from shared.printable import printable
 from shared.process.fault_boundary import FaultBoundary
 
 if TYPE_CHECKING:

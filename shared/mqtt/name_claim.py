@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BrokerError, NameTakenError
+from shared.logs.rate_limit import RateLimit
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import identity_of, new_instance
 from shared.mqtt.name_dispute import Claiming, Verdict, answer_to
 from shared.payloads.cluster import NameClaim
 from shared.process.lifecycle import run_together
-from shared.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from shared.addresses import Address

@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.hosts import is_loopback
+from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.payloads.versions import UNDERSTOOD_CAP
-from shared.printable import printable
 
 Box = tuple[float, float, float, float]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from shared.errors import DeepThingsError
-from shared.printable import printable
-from shared.rate_limit import RateLimit
+from shared.logs.printable import printable
+from shared.logs.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from shared.logs.printable import printable
 from shared.payloads.cluster import State
-from shared.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

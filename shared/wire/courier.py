@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
-from shared.logs import SUBJECT
-from shared.outage import Outage
+from shared.logs.outage import Outage
+from shared.logs.setup import SUBJECT
 from shared.wire.connection import Connection, Traffic
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import logging
 import pytest
 
 from shared.addresses import Address
-from shared.logs import FORMAT, SparingHandler, in_words, subject_of
-from shared.repetition import FIRST_LINES
+from shared.logs.repetition import FIRST_LINES
+from shared.logs.setup import FORMAT, SparingHandler, in_words, subject_of
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_what_repeats_is_written_at_first_and_counted_at_the_end(log, handler):
 
 
 def test_a_sum_is_written_when_its_time_comes_though_nothing_else_is_logged(log, handler, monkeypatch):
-    monkeypatch.setattr("shared.repetition.QUIET_S", 0.05)
+    monkeypatch.setattr("shared.logs.repetition.QUIET_S", 0.05)
     for number in range(10):
         log.warning("tile %s is late", number)
     while (timer := handler._timer) is not None:

@@ -14,13 +14,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from shared.repetition import Repetition
+from shared.logs.repetition import Repetition
 from shared.systemd.journal import JournalFormatter, is_our_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.repetition import Told
+    from shared.logs.repetition import Told
 
 FORMAT, CLOCK = "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.repetition import FIRST_LINES, KINDS_CAP, LONGEST_WAIT_S, QUIET_S, SUBJECTS_CAP, Repetition, Told
+from shared.logs.repetition import FIRST_LINES, KINDS_CAP, LONGEST_WAIT_S, QUIET_S, SUBJECTS_CAP, Repetition, Told
 
 NIGHT_S = 8 * 3600
 

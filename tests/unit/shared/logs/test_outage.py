@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 
-from shared.outage import REASONS_CAP, Outage
+from shared.logs.outage import REASONS_CAP, Outage
 
 
 def test_a_night_of_tries_is_a_warning_for_each_reason():

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.printable import LONGEST_SHOWN, printable
+from shared.logs.printable import LONGEST_SHOWN, printable
 
 
 def test_what_is_printable_is_shown_as_it_is():

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.rate_limit import KINDS_CAP, RateLimit
+from shared.logs.rate_limit import KINDS_CAP, RateLimit
 
 
 def test_one_of_each_kind_is_allowed_within_the_time():

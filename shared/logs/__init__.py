@@ -1,0 +1,1 @@
+"""The log: its set-up, and policies for lines that repeat."""
