@@ -16,7 +16,7 @@ from camera_sources.authorization import Authorization
 from camera_sources.locator import Locator
 from camera_sources.source import OPENING_S, WrongPasswordError
 from shared.errors import ConfigurationError, SourceError
-from shared.network_reasons import network_reason
+from shared.reasons.network_reasons import network_reason
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.backoff import Backoff
 from shared.errors import DeepThingsError, WrongResultError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

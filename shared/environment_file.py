@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,7 @@ from benchmarks.cluster.commands import EmulationError
 from benchmarks.cluster.names import check_nodes, new_prefix
 from benchmarks.cluster.removal import remove_groups, remove_left_groups
 from shared.errors import ConfigurationError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 MIB = 2**20
 LEAST_MEMORY_MB = 4

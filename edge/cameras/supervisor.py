@@ -13,7 +13,7 @@ from edge.cameras.process import start_agent
 from shared.backoff import Backoff
 from shared.errors import ConfigurationError
 from shared.process.children import stop_process
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.wire.headers import Control
 
 if TYPE_CHECKING:

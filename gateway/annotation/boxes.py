@@ -10,7 +10,7 @@ import cv2
 
 from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from gateway.configuration.root import Configuration
 from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import release
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from shared.addresses import Address, reached_here
 from shared.backoff import Backoff
 from shared.errors import BrokerError, DeepThingsError, ListenError
-from shared.network_reasons import listen_reason
 from shared.process.children import dying_with_parent, stop_process
+from shared.reasons.network_reasons import listen_reason
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

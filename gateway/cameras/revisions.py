@@ -9,7 +9,7 @@ import secrets
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.whole_file import write_whole
 
 if TYPE_CHECKING:

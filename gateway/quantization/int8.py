@@ -26,7 +26,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:

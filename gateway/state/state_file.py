@@ -13,7 +13,7 @@ from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
 from shared.process.lifecycle import release
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.whole_file import write_whole
 
 if TYPE_CHECKING:

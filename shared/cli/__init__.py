@@ -18,7 +18,7 @@ with ended_by_interrupt():
 
     from shared.errors import DeepThingsError
     from shared.process.lifecycle import release
-    from shared.reasons import reason
+    from shared.reasons.system_reasons import reason
 
 COMMANDS = {
     "demo": (

@@ -21,7 +21,7 @@ from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
 from shared.process.children import dying_with_parent
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 from shared.unfinished import discard, remove, unfinished
 
 if TYPE_CHECKING:

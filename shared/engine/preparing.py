@@ -38,7 +38,7 @@ from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample
 from shared.errors import DeepThingsError, ModelError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import onnxruntime
 from shared.engine.manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
 from shared.engine.trial import same, sample, trial_input
 from shared.errors import DamageError, ModelError, WrongResultError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

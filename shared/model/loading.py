@@ -13,7 +13,7 @@ from shared.errors import ModelError
 from shared.model.network import Attribute, Layer, Network, Shape
 from shared.model.ordering import read_by, sort_nodes, subgraphs
 from shared.model.plain import OPSET, known_shapes, opset, plain_form, shape_of
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from shared.errors import ConfigurationError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from paho.mqtt import client as paho
 
 from shared.errors import BrokerError
 from shared.mqtt.broker_login import ANONYMOUS, Login
-from shared.network_reasons import network_reason
+from shared.reasons.network_reasons import network_reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,6 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from shared.backoff import Backoff
-from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
 from shared.logs.printable import printable
@@ -24,6 +23,7 @@ from shared.mqtt.received import Received
 from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
 from shared.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
+from shared.reasons.broker_reasons import broker_reason, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import aiomqtt
 
-from shared.broker_reasons import broker_reason, refused
 from shared.errors import BrokerError
 from shared.mqtt.identity import new_instance
+from shared.reasons.broker_reasons import broker_reason, refused
 from shared.status.facts import HEARD, Facts
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
-from shared.network_reasons import network_reason
+from shared.reasons.network_reasons import network_reason
 from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
 from shared.wire.headers import HEADERS, Header, Refused
 from shared.wire.unreached import Unreached

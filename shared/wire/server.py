@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shared.addresses import Address
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
-from shared.network_reasons import listen_reason
+from shared.reasons.network_reasons import listen_reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Header, Refused
 

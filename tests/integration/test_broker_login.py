@@ -11,10 +11,10 @@ import aiomqtt
 import pytest
 
 from shared.addresses import Address
-from shared.broker_reasons import broker_reason
 from shared.errors import BrokerError
 from shared.mqtt.broker_client import BrokerClient
 from shared.mqtt.broker_login import ANONYMOUS, Login, Tls
+from shared.reasons.broker_reasons import broker_reason
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
 
 TOPIC = "deepthings/bridge/state"

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.output import Output, reading
 from shared.process.children import dying_with_parent
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

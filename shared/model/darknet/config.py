@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from pathlib import Path

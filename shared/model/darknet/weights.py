@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.errors import ModelError
 from shared.model.loading import LARGEST_MODEL_BYTES
-from shared.reasons import reason
+from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from shared.errors import PeerLostError, SourceError
-from shared.reasons import REASONS, reason
+from shared.reasons.system_reasons import REASONS, reason
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from shared.errors import PeerTimeoutError
-from shared.network_reasons import listen_reason, network_reason
+from shared.reasons.network_reasons import listen_reason, network_reason
 
 
 def refused_as(reason):

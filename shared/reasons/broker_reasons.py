@@ -8,8 +8,8 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
 from shared.errors import DeepThingsError
-from shared.network_reasons import network_reason
-from shared.reasons import LOST, SILENT
+from shared.reasons.network_reasons import network_reason
+from shared.reasons.system_reasons import LOST, SILENT
 
 REFUSALS = {
     134: "bad user name or password",

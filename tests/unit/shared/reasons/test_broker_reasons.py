@@ -8,8 +8,8 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from shared.broker_reasons import REASONS, broker_reason, refused
 from shared.errors import BrokerError
+from shared.reasons.broker_reasons import REASONS, broker_reason, refused
 
 
 def caused(error, cause=None, context=None):

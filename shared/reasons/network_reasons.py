@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from shared.errors import DeepThingsError
-from shared.reasons import LOST, SILENT, reason
+from shared.reasons.system_reasons import LOST, SILENT, reason
 
 HIGHEST_PRIVILEGED_PORT = 1023
 
