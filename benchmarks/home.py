@@ -16,8 +16,8 @@ from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt.bus import Bus
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import BridgeInfo, PlanInfo
 from shared.process.local_cluster import free_port
 from shared.unfinished import temporary_folder

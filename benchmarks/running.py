@@ -15,8 +15,8 @@ from benchmarks.cluster.nodes import Limits, Link, Nodes, open_nodes
 from benchmarks.setting import FrameTimes, Measurement, Setting
 from benchmarks.workload import CUT
 from camera_sources.source import FOOTAGE
-from shared.addresses import Address
 from shared.errors import DeepThingsError
+from shared.network.addresses import Address
 from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import Child, LocalCluster, free_port
 

@@ -21,9 +21,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
 from shared.process.local_cluster import Child, LocalCluster, free_port
 from shared.unfinished import temporary_folder

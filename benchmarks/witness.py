@@ -12,9 +12,9 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.addresses import Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.network.addresses import Address
 
 if TYPE_CHECKING:
     from shared.mqtt.topics import Topic

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.backoff import Backoff
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
+from shared.network.backoff import Backoff
 from shared.payloads.cluster import REASON_CAP, STOPPED, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from camera_sources.health import Condition
     from camera_sources.mailbox import Shot
     from camera_sources.reader import Reader
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from shared.process.signals import end_at_once
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from camera_sources.lag import LATE_S
 from camera_sources.mailbox import Mailbox, Shot
 from camera_sources.source import LiveSource, NoPictureError, WrongPasswordError
 from camera_sources.stillness import Stillness
-from shared.backoff import Backoff
 from shared.errors import DeepThingsError, SourceError
 from shared.logs.rate_limit import RateLimit
+from shared.network.backoff import Backoff
 from shared.payloads.frames import LONGEST_SIDE
 from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 

@@ -12,7 +12,6 @@ import click
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.gateway_watch import GatewayWatch
 from edge.node import EdgeNode
-from shared.addresses import Address
 from shared.cli.options import (
     NAME,
     gateway_option,
@@ -26,6 +25,7 @@ from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName, with_name
+from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
 from shared.systemd import notification
 

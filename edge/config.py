@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt.topics import PREFIX
+from shared.network.addresses import LOOPBACK, Address
 
 FRAMES_IN_FLIGHT = 2
 """Frames of one camera at once: one being computed, one prepared, so that no worker waits between frames."""

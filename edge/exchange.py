@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.addresses import Address
 from shared.errors import DeepThingsError, PeerTimeoutError
 from shared.finite import all_finite
+from shared.network.addresses import Address
 from shared.wire.headers import Border
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address
-from shared.hosts import is_loopback
 from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
+from shared.network.addresses import Address
+from shared.network.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.hosts import is_loopback
+from shared.network.hosts import is_loopback
 
 if TYPE_CHECKING:
     from shared.payloads.cluster import Identity

@@ -27,7 +27,6 @@ from edge.thief import Thief
 from edge.unreached import unreached_peers
 from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
-from shared.addresses import Address, advertised, reached_here
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
 from shared.logs.printable import printable
@@ -35,6 +34,7 @@ from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.own_state import OwnState
+from shared.network.addresses import Address, advertised, reached_here
 from shared.payloads.cluster import (
     REASON_CAP,
     BridgeState,

@@ -7,8 +7,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from shared.backoff import Backoff
 from shared.errors import DeepThingsError, WrongResultError
+from shared.network.backoff import Backoff
 from shared.reasons.system_reasons import reason
 
 if TYPE_CHECKING:

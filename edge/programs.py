@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.plan import ProgramRef
 
 log = logging.getLogger(__name__)

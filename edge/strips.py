@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.work import Work
-    from shared.addresses import Address
     from shared.ftp.stage import Tile
+    from shared.network.addresses import Address
     from shared.strip_cache import Array
 
 log = logging.getLogger(__name__)

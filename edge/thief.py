@@ -9,10 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address
-from shared.backoff import Backoff
 from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
+from shared.network.addresses import Address
+from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile

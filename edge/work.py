@@ -15,11 +15,11 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.addresses import Address
     from shared.engine.sessions import TileEngine
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
+    from shared.network.addresses import Address
     from shared.plan import Plan, StagePlan
     from shared.strip_cache import Array
     from shared.wire.headers import Tile as TileHeader

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gateway.cluster.finisher import Fetch
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.payloads.bridge import BridgeInfo
     from shared.payloads.cluster import FrameDetections
     from shared.payloads.frames import Outcome

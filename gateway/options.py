@@ -9,9 +9,9 @@ from gateway.configuration.root import Configuration
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from gateway.planning.planner import Terms
-from shared.addresses import LOOPBACK, Address
 from shared.ftp.grid import Grid
-from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.addresses import LOOPBACK, Address
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,13 +18,13 @@ from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
-from shared.addresses import Address, advertised, reached_here
 from shared.mqtt import topics
 from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
+from shared.network.addresses import Address, advertised, reached_here
 from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD
 from shared.process.lifecycle import release, run_together

@@ -16,7 +16,7 @@ import pytest
 from camera_sources.settings import AssignedCamera, CameraSettings
 from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.process.local_cluster import free_port

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from camera_sources.source import FOOTAGE
 from edge.config import default_cache
 from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import (
     BridgeState,
     CameraStats,

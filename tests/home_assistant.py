@@ -25,15 +25,15 @@ from typing import TYPE_CHECKING, Any
 import aiomqtt
 import pytest
 
-from shared.addresses import LOOPBACK
 from shared.mqtt.broker_login import ANONYMOUS, Login
+from shared.network.addresses import LOOPBACK
 from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 CACHE = Path("~/.cache/deepthings-test").expanduser()
 INSTALL_TIMEOUT_S = 1200.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.broker.mosquitto import find_mosquitto
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt.broker_login import Login, Tls
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import dying_with_parent, stop_process
 from shared.process.local_cluster import free_port
 

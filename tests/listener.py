@@ -15,7 +15,7 @@ from tests.contract import broken_promise
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 FILTERS = ("deepthings/detections/#", "deepthings/cameras/#", "deepthings/bridge/#", "frigate/#", "homeassistant/#")
 

@@ -9,8 +9,8 @@ from benchmarks.cluster import limits as limiting
 from benchmarks.cluster import network as networking
 from benchmarks.cluster.limits import ControlGroup, Limits
 from benchmarks.cluster.network import Counters, EmulatedNetwork, Link
-from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError
+from shared.network.addresses import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from camera_sources.settings import AssignedCamera
-from shared.addresses import Address
-from shared.backoff import Backoff
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.network.addresses import Address
+from shared.network.backoff import Backoff
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Settings, SettingsRequest
 

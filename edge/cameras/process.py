@@ -14,7 +14,7 @@ from shared.process.children import dying_with_parent
 
 if TYPE_CHECKING:
     from camera_sources.settings import AssignedCamera
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 RUN_COMMAND = "from shared.cli import main; main()"
 """What the console script does, wherever it is installed."""

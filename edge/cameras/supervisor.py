@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from edge.cameras.process import start_agent
-from shared.backoff import Backoff
 from shared.errors import ConfigurationError
+from shared.network.backoff import Backoff
 from shared.process.children import stop_process
 from shared.reasons.system_reasons import reason
 from shared.wire.headers import Control
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from camera_sources.settings import AssignedCamera
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 

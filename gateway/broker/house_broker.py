@@ -20,10 +20,10 @@ from shared.process.lifecycle import run_together
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.addresses import Address
     from shared.mqtt.broker_login import Login
     from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.name_claim import NameOwner
+    from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address, reached_here
-from shared.backoff import Backoff
 from shared.errors import BrokerError, DeepThingsError, ListenError
+from shared.network.addresses import Address, reached_here
+from shared.network.backoff import Backoff
 from shared.process.children import dying_with_parent, stop_process
 from shared.reasons.network_reasons import listen_reason
 from shared.unfinished import temporary_folder

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
-    from shared.addresses import Address
     from shared.mqtt.received import Received
+    from shared.network.addresses import Address
     from shared.payloads.cluster import CameraStats
 
 log = logging.getLogger(__name__)

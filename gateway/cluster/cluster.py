@@ -19,12 +19,12 @@ from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
 from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
-from shared.addresses import advertised
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.finite import all_finite
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.network.addresses import advertised
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
     REASON_CAP,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.settings import CameraSettings
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.wire.connection import Connection, Payload, Traffic
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.verification import Proof
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
-    from shared.addresses import Address
     from shared.letterbox import Pixels
+    from shared.network.addresses import Address
     from shared.wire.connection import Traffic
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gateway.membership.members import Membership
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.plan import Plan
     from shared.wire.connection import Payload, Traffic
 

@@ -16,7 +16,6 @@ from gateway.configuration.root import Configuration
 from gateway.options import GatewayConfig
 from gateway.planning.planner import Terms
 from gateway.service import Gateway
-from shared.addresses import Address
 from shared.cli.options import (
     BROKER,
     GRID,
@@ -27,7 +26,8 @@ from shared.cli.options import (
 )
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
-from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
+from shared.network.addresses import Address
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
 from shared.process.lifecycle import run_service
 
 

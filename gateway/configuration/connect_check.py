@@ -12,10 +12,10 @@ from camera_sources.first_picture import first_pictures
 from camera_sources.opening import missing_path
 from gateway.configuration.automation import HomeAssistant
 from gateway.configuration.urls import not_installed_here
-from shared.addresses import Address
 from shared.errors import BrokerError, DeepThingsError
 from shared.mqtt.broker_client import BrokerClient
 from shared.mqtt.identity import new_instance
+from shared.network.addresses import Address
 from shared.reasons.broker_reasons import broker_reason
 
 if TYPE_CHECKING:

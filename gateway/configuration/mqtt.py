@@ -12,7 +12,7 @@ from gateway.configuration.names import Host, Prefix
 from gateway.configuration.paths import LocalPath
 from shared.mqtt.broker_login import Login
 from shared.mqtt.broker_login import Tls as TlsLogin
-from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.section import Section
 
 LONGEST_CLIENT_ID = 200

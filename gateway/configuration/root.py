@@ -20,7 +20,7 @@ from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.mqtt.topics import PREFIX
-from shared.ports import CLUSTER_PORT, DATA_PORT
+from shared.network.ports import CLUSTER_PORT, DATA_PORT
 from shared.section import Section
 
 MOST_TILES_ASIDE = 99

@@ -15,10 +15,10 @@ from gateway.configuration.names import distinct, host_of, label_of, name_of
 from gateway.configuration.objects import Objects
 from gateway.configuration.quoting import did_you_mean, shown
 from gateway.configuration.root import Cluster, Configuration
-from shared.addresses import Address
 from shared.cli.role_arguments import anywhere
 from shared.errors import ConfigurationError
-from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.network.addresses import Address
+from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.section import Section
 
 if TYPE_CHECKING:

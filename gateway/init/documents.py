@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from camera_sources.redaction import redacted
 from camera_sources.schemes import is_path, scheme_of
-from shared.hosts import is_loopback
-from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.network.hosts import is_loopback
+from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,8 +15,8 @@ from gateway.backup.gateway_service import owner_of
 from gateway.configuration.reading.secret_file import NAME, Secrets, read_bounded
 from gateway.init.documents import SCHEMA, with_secrets
 from gateway.init.next_steps import ThisDevice
-from shared.addresses import network_address
 from shared.errors import ConfigurationError
+from shared.network.addresses import network_address
 from shared.process.installation import clone
 from shared.systemd.units import installed_gateway
 from shared.whole_file import write_whole

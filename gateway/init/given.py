@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gateway.configuration.reading.secret_file import Secrets
 from gateway.init import answers
-from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError
+from shared.network.addresses import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from camera_sources.schemes import is_path
-from shared.addresses import LOOPBACK
-from shared.hosts import is_loopback, is_wildcard
+from shared.network.addresses import LOOPBACK
+from shared.network.hosts import is_loopback, is_wildcard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import click
 from gateway.configuration.connect_check import try_broker, try_camera
 from gateway.init import answers
 from gateway.init.files import free_name, require_possible
-from shared.addresses import LOOPBACK
 from shared.cli.options import Parsed
 from shared.errors import ConfigurationError
-from shared.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
+from shared.network.addresses import LOOPBACK
+from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address
+from shared.network.addresses import Address
 from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
 from shared.payloads.versions import PROTOCOL, compatible
 

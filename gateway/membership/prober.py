@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.membership.members import Membership
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.payloads.cluster import Identity
 
 log = logging.getLogger(__name__)

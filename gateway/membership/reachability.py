@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.hosts import is_loopback, shown
 from shared.logs.printable import printable
+from shared.network.hosts import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.planning.methods import Method
-    from shared.addresses import Address
     from shared.ftp.stage import Stage
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
+    from shared.network.addresses import Address
 
 Pixels = Literal["uint8", "float32"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from shared.addresses import LOOPBACK, Address
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
-from shared.hosts import is_loopback
 from shared.mqtt.topics import PREFIX
+from shared.network.addresses import LOOPBACK, Address
+from shared.network.hosts import is_loopback
+from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
 from shared.payloads.fields import NAME_PATTERN
-from shared.ports import CLUSTER_PORT, PUBLIC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

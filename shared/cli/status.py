@@ -21,7 +21,7 @@ from shared.status.report import report
 from shared.status.text import lines
 
 if TYPE_CHECKING:
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState
     from shared.status.facts import Facts
 

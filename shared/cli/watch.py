@@ -19,7 +19,7 @@ from shared.process.lifecycle import run_service, run_together
 if TYPE_CHECKING:
     import asyncio
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 
 @click.command()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 KEEPALIVE_S = 10
 """The broker sends the will of a client that vanished without a word after 1.5 times this."""

@@ -13,7 +13,6 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from shared.backoff import Backoff
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
 from shared.logs.printable import printable
@@ -21,16 +20,17 @@ from shared.mqtt.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, Br
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
-from shared.ports import CLUSTER_PORT
+from shared.network.backoff import Backoff
+from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
 from shared.reasons.broker_reasons import broker_reason, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from shared.addresses import Address
     from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.name_claim import NameOwner
+    from shared.network.addresses import Address
     from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.addresses import own_address
+from shared.network.addresses import own_address
 from shared.payloads.cluster import Identity
 
 if TYPE_CHECKING:
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 NETWORK = Path("/proc/self/ns/net")

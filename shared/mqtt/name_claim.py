@@ -19,9 +19,9 @@ from shared.payloads.cluster import NameClaim
 from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
-    from shared.addresses import Address
     from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.topics import Topic
+    from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState, NodeState
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.hosts import is_loopback
 from shared.logs.printable import printable
+from shared.network.hosts import is_loopback
 from shared.payloads.base import Message
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.addresses import LOOPBACK, Address
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import dying_with_parent, stop_process
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from shared.status.facts import HEARD, Facts
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 ANSWER_S = 5.0
 """A broker of the local network that has not answered by then is not there."""

@@ -20,7 +20,7 @@ from shared.wire.unreached import Unreached
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
 
 MESSAGE_TIMEOUT_S = 30.0
 """A message that has begun must end within this time, and that of its bytes on the slowest link."""

@@ -14,7 +14,7 @@ from shared.wire.connection import Connection, Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from shared.addresses import Address
+    from shared.network.addresses import Address
     from shared.wire.headers import Header
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from shared.addresses import Address
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
+from shared.network.addresses import Address
 from shared.reasons.network_reasons import listen_reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Header, Refused

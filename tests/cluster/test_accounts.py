@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from tests.harness import running_cluster, until_listening

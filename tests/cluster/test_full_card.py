@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from camera_sources.source import FOOTAGE
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster, free_port
 from tests.harness import Witness, connected, gateway_ports, until_listening
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from camera_sources.source import FOOTAGE
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt.broker_login import ANONYMOUS
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster, free_port
 from tests.harness import Cluster, broker_at, until_listening
 from tests.listener import listening

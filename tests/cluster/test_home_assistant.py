@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt.broker_login import Login, Tls
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import free_port
 from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
 from tests.harness import broker_at

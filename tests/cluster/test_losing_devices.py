@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from shared.addresses import Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
+from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, NodeState, State, StealRequest
 from shared.payloads.frames import Outcome
 from shared.payloads.versions import PROTOCOL

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from camera_sources.source import FOOTAGE
-from shared.addresses import Address
+from shared.network.addresses import Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, until_said

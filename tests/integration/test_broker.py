@@ -12,10 +12,10 @@ import pytest
 
 import gateway.broker.mosquitto
 from gateway.broker.mosquitto import cluster_listener, own_broker, public_listener
-from shared.addresses import LOOPBACK, Address
 from shared.errors import BrokerError, ListenError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, FrameDone, NodeState, State
 from shared.process.local_cluster import free_port

@@ -10,10 +10,10 @@ import signal
 import aiomqtt
 import pytest
 
-from shared.addresses import Address
 from shared.errors import BrokerError
 from shared.mqtt.broker_client import BrokerClient
 from shared.mqtt.broker_login import ANONYMOUS, Login, Tls
+from shared.network.addresses import Address
 from shared.reasons.broker_reasons import broker_reason
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
 

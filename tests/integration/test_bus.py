@@ -12,12 +12,12 @@ from paho.mqtt.properties import Properties
 
 from gateway.bridge.requests import Requests
 from gateway.broker.planes import Planes
-from shared.addresses import LOOPBACK, Address
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PlainTopic
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, CameraStats, State
 from shared.payloads.frames import FrameCounts

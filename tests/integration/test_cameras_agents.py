@@ -277,7 +277,7 @@ KEEPER = """
 import asyncio, sys
 from camera_sources.settings import AssignedCamera
 from edge.cameras.process import start_agent
-from shared.addresses import Address
+from shared.network.addresses import Address
 
 async def main():
     process = await start_agent("front", AssignedCamera.decode(sys.stdin.readline()), Address("127.0.0.1", 9), "mine")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gateway.broker.mosquitto import find_mosquitto
-from shared.addresses import LOOPBACK
+from shared.network.addresses import LOOPBACK
 from shared.process.local_cluster import free_port
 from tests.cameras import UNSEEN, assigned, desk
 

@@ -12,9 +12,9 @@ import pytest
 
 from camera_sources.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS, run
 from tests.harness import broker_at, running_cluster

@@ -10,8 +10,8 @@ import struct
 import numpy as np
 import pytest
 
-from shared.addresses import LOOPBACK, Address
 from shared.errors import ListenError, PeerLostError, PeerTimeoutError, ProtocolError, VersionError
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
 from shared.wire import connection as connection_module

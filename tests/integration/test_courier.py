@@ -8,8 +8,8 @@ import socket
 
 import numpy as np
 
-from shared.addresses import LOOPBACK, Address
 from shared.errors import PeerLostError
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.wire import connection as connection_module
 from shared.wire.connection import Traffic

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from shared.addresses import LOOPBACK, Address
 from shared.errors import ProtocolError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL

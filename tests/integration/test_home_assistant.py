@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from gateway.integrations.home_assistant.announcer import FILE
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
 from shared.payloads.observations import EventType, ObjectEvent, Trigger
 from shared.process.local_cluster import free_port

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.observations import Trigger
 from shared.process.local_cluster import free_port
 from tests.harness import broker_at

@@ -9,10 +9,10 @@ import pytest
 from gateway.broker import house_broker
 from gateway.broker.house_broker import DROPPED_S, HouseBroker
 from gateway.service import gateway_name
-from shared.addresses import Address
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.name_claim import NameOwner
+from shared.network.addresses import Address
 from shared.payloads.cluster import BridgeState
 
 BOX = Address("10.0.0.5", 1883)

@@ -13,7 +13,7 @@ import pytest
 
 from camera_sources.source import FOOTAGE
 from gateway.configuration.reading.reader import read
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster, free_port
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run

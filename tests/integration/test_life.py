@@ -9,7 +9,7 @@ import aiomqtt
 import psutil
 import pytest
 
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.process.local_cluster import free_port
 from tests.harness import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.addresses import LOOPBACK
+from shared.network.addresses import LOOPBACK
 from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS
 

@@ -11,12 +11,12 @@ import pytest
 from edge.command import edge_name
 from edge.config import EdgeConfig
 from gateway.service import gateway_name
-from shared.addresses import LOOPBACK, Address
 from shared.errors import NameTakenError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, Identity, NodeState, State
 from shared.payloads.versions import PROTOCOL
 from shared.process.local_cluster import free_port

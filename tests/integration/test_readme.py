@@ -25,12 +25,12 @@ from gateway.configuration.reading.reader import read
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
-from shared.addresses import LOOPBACK, Address
 from shared.cli import cli
 from shared.cli.service import uninstall
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome

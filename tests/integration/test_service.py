@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.broker.mosquitto import cluster_listener, own_broker
-from shared.addresses import LOOPBACK, Address
+from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import free_port
 from shared.systemd import units
 from tests.commands import DEEPTHINGS, run

@@ -12,8 +12,8 @@ import time
 import aiomqtt
 import pytest
 
-from shared.addresses import LOOPBACK, Address
 from shared.mqtt import topics
+from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
 from shared.process.lifecycle import release
 from shared.process.local_cluster import free_port

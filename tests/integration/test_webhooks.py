@@ -20,8 +20,8 @@ from gateway.integrations.hooks import Hooks, webhook
 from gateway.integrations.hooks.bounded_queue import WAITING_CAP
 from gateway.integrations.hooks.queue import AT_ONCE
 from gateway.integrations.hooks.signing import signature
-from shared.addresses import LOOPBACK
 from shared.errors import ConfigurationError
+from shared.network.addresses import LOOPBACK
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 

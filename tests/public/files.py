@@ -39,14 +39,14 @@ from gateway.observation.scene_store import SceneMemory
 from gateway.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import in_use
-from shared.addresses import Address
 from shared.engine.manifest import FORMAT as PREPARED_FORMAT
 from shared.engine.manifest import MANIFEST
 from shared.engine.opening import TileKinds, open_engine
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
+from shared.network.addresses import Address
+from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.plan import ProgramRef
-from shared.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.systemd.accounts import USER, Account
 from shared.systemd.notification import VARIABLES
 from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name

@@ -15,10 +15,10 @@ from gateway.membership.members import Membership
 from gateway.planning.methods import Method
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
-from shared.addresses import Address
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, gateway_client_id
 from shared.mqtt.topics import PREFIX, PlainTopic, Plane, Topic
+from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import CameraStats, NodeState, State
 from shared.payloads.frames import FrameCounts, Outcome

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from shared.addresses import Address
     from shared.ftp.merge import MergedMaps
     from shared.letterbox import Pixels
+    from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from gateway.configuration.reading.mistakes import Finding
 from gateway.configuration.urls import not_installed_here
 from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
-from shared.hosts import is_loopback
+from shared.network.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,8 +13,8 @@ import httpx
 from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.responses import Failure, judge
 from gateway.integrations.hooks.signing import headers
-from shared.backoff import Backoff
 from shared.errors import ConfigurationError
+from shared.network.backoff import Backoff
 from shared.process.lifecycle import release
 
 if TYPE_CHECKING:

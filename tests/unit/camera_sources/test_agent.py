@@ -11,7 +11,7 @@ from camera_sources.opening import open_source
 from camera_sources.reader import Reader
 from camera_sources.selection import Selection
 from camera_sources.settings import CameraSettings
-from shared.addresses import Address
+from shared.network.addresses import Address
 from shared.payloads.frames import Outcome
 
 

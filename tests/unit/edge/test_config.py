@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.config import EdgeConfig, default_cache
-from shared.addresses import Address
-from shared.hosts import is_loopback
+from shared.network.addresses import Address
+from shared.network.hosts import is_loopback
 
 
 def test_programs_are_kept_in_the_users_cache(monkeypatch):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from edge.exchange import FRAMES_CAP, Exchange, SpoiltBorderError
 from gateway.planning.methods import Method, stages_of
-from shared.addresses import Address
 from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
+from shared.network.addresses import Address
 from shared.wire.headers import Border
 from tests.networks import Builder
 from tests.unit.edge.works import BROKER, as_received, port_of, shared_tile, work_of

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge.gateway_watch import silence, wrong_broker
-from shared.addresses import Address
+from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeInfo, PlanInfo
 
 HOUSE = Address("10.0.0.5", 1883)

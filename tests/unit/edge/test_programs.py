@@ -7,8 +7,8 @@ import time
 import pytest
 
 from edge.programs import KEPT_PROGRAMS, ProgramCache
-from shared.addresses import Address
 from shared.errors import ModelError
+from shared.network.addresses import Address
 from shared.plan import ProgramRef
 from shared.wire.connection import Traffic
 

@@ -7,9 +7,9 @@ import pytest
 
 from edge import strips as strips_module
 from edge.strips import STRIPS_CAP_BYTES, StripStore
-from shared.addresses import Address
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
+from shared.network.addresses import Address
 from shared.wire.connection import Traffic
 from shared.wire.headers import Strips, StripsRequest
 from tests.unit.edge.works import GATEWAY, as_received, reusing_work

@@ -8,10 +8,10 @@ import pytest
 
 from edge import thief as thief_module
 from edge.thief import Thief
-from shared.addresses import Address
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
+from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import Traffic
 from shared.wire.headers import Absent, Take, TaskRef, Tile

@@ -9,10 +9,10 @@ import numpy as np
 from edge.work import Work
 from gateway.planning.methods import Method
 from gateway.planning.planner import Terms, write_plan
-from shared.addresses import Address
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.spec import Preprocessing
+from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.plan import ProgramRef
 from shared.wire.headers import Tile, WorkerRef

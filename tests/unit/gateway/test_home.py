@@ -10,9 +10,9 @@ from gateway import home as module
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
-from shared.addresses import Address
 from shared.errors import BrokerError, ConfigurationError
 from shared.mqtt import topics
+from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType, BridgeHealth, BridgeInfo, PlanInfo, Response
 from shared.payloads.cluster import CameraStats, NodeState, State
 from shared.payloads.frames import FrameCounts, Outcome

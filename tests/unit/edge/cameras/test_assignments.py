@@ -7,8 +7,8 @@ import pytest
 from camera_sources.settings import AssignedCamera, CameraSettings
 from edge.cameras import assignments as module
 from edge.cameras.assignments import Assignments
-from shared.addresses import Address
 from shared.errors import PeerLostError
+from shared.network.addresses import Address
 from shared.payloads.cluster import CameraAssignment, CameraRef
 from shared.wire.connection import Traffic
 from shared.wire.headers import Absent, Settings, SettingsRequest

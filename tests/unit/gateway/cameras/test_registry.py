@@ -11,9 +11,9 @@ from gateway.cameras.registry import Cameras, Effective
 from gateway.configuration.cameras import BY_HAND
 from gateway.configuration.root import Configuration
 from gateway.state.state_folder import StateFolder
-from shared.addresses import Address
 from shared.errors import ConfigurationError
 from shared.mqtt import topics
+from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType
 from shared.payloads.cluster import CameraAssignment, CameraRef, CameraStats, State
 from shared.payloads.frames import FrameCounts

@@ -8,8 +8,8 @@ import pytest
 from camera_sources.settings import AssignedCamera, CameraSettings
 from gateway.cluster import data_plane
 from gateway.cluster.data_plane import DataPlane
-from shared.addresses import Address
 from shared.errors import PeerLostError, ProtocolError
+from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.wire.codec import HEADER_CAP_BYTES
 from shared.wire.connection import Traffic

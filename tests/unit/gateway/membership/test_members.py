@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.membership.members import KNOWN_NODES_CAP, RETURN_S, Membership
-from shared.addresses import Address
+from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, NodeStats, State, TileCounts
 from shared.payloads.versions import PROTOCOL
 

@@ -4,11 +4,11 @@ import pytest
 
 from gateway.planning.methods import Method, stages_of
 from gateway.planning.planner import Terms, write_plan
-from shared.addresses import Address
 from shared.ftp.costs import working_bytes
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.loading import describe
+from shared.network.addresses import Address
 from shared.plan import JointPlan, Plan, ProgramRef, TilePlan
 from shared.wire.codec import HEADER_CAP_BYTES
 from tests.networks import yolov2_first_16

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.addresses import Address
 from shared.cli.options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
+from shared.network.addresses import Address
 from shared.payloads.fields import NAME_PATTERN
 
 

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from shared.addresses import Address
 from shared.logs.repetition import FIRST_LINES
 from shared.logs.setup import FORMAT, SparingHandler, in_words, subject_of
+from shared.network.addresses import Address
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import asyncio
 import aiomqtt
 import pytest
 
-from shared.addresses import Address
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus
 from shared.mqtt.received import Received
+from shared.network.addresses import Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDone
 

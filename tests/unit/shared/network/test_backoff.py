@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backoff import Backoff
+from shared.network.backoff import Backoff
 
 
 @given(st.floats(0.01, 1), st.floats(1, 60), st.integers(1, 40))

@@ -8,7 +8,7 @@ import socket
 from typing import NamedTuple
 
 from shared.errors import ConfigurationError
-from shared.hosts import is_loopback, is_wildcard, shown
+from shared.network.hosts import is_loopback, is_wildcard, shown
 
 LOOPBACK = "127.0.0.1"
 

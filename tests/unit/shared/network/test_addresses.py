@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.addresses import Address, advertised
 from shared.errors import ConfigurationError
-from shared.hosts import is_loopback, is_wildcard
+from shared.network.addresses import Address, advertised
+from shared.network.hosts import is_loopback, is_wildcard
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (nothing listens here)
 

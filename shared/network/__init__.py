@@ -1,0 +1,1 @@
+"""Addresses, hosts, ports, and waiting before the next attempt."""
