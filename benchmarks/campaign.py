@@ -14,8 +14,8 @@ from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.unfinished import remove_abandoned, unfinished
 from shared.reasons.system_reasons import reason
-from shared.unfinished import remove_abandoned, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -29,13 +29,13 @@ from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
 from gateway.planning.partitioned import PartitionedModel, verify
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
+from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import tile_costs
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.letterbox import Letterbox
 from shared.model.cutting import with_outputs
 from shared.model.spec import Preprocessing
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,11 +16,11 @@ from gateway.broker.planes import Planes
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
+from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import BridgeInfo, PlanInfo
 from shared.process.local_cluster import free_port
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from shared.letterbox import Pixels

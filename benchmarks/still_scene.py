@@ -21,12 +21,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from shared.files.unfinished import temporary_folder
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
 from shared.process.local_cluster import Child, LocalCluster, free_port
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

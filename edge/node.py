@@ -29,6 +29,7 @@ from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
+from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
@@ -47,7 +48,6 @@ from shared.payloads.cluster import (
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
 from shared.process.lifecycle import release, run_together
 from shared.systemd import notification
-from shared.unfinished import remove_abandoned
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
 from shared.wire.headers import Absent, Border, Camera, Header, Picture, PictureRequest, Take

@@ -8,8 +8,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
+from shared.files.unfinished import remove, unfinished
 from shared.reasons.system_reasons import reason
-from shared.unfinished import remove, unfinished
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
 

@@ -25,12 +25,12 @@ from gateway.observation.observer import Observer
 from gateway.retained_topics import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError, ConfigurationError, DeepThingsError
+from shared.files.unfinished import remove_abandoned
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import Nodes, State
 from shared.process.lifecycle import release, run_together
-from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,8 +10,8 @@ import cv2
 
 from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
+from shared.files.unfinished import remove, unfinished
 from shared.reasons.system_reasons import reason
-from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

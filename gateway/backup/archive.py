@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.unfinished import remove, unfinished
 from shared.reasons.system_reasons import reason
-from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from pathlib import Path

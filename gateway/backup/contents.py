@@ -17,8 +17,8 @@ from gateway.configuration.named_files import named_files
 from gateway.configuration.reading import secret_file
 from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
-from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.environment_file import read_environment_file
 from shared.process.lifecycle import release
 from shared.reasons.system_reasons import reason
 from shared.systemd.unit import ENVIRONMENT_FILE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shared.environment_file import read_environment_file
+from shared.files.environment_file import read_environment_file
 from shared.systemd.accounts import account
 from shared.systemd.unit import ENVIRONMENT_FILE, Unit
 

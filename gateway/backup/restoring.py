@@ -12,9 +12,9 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.state.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.unfinished import remove, unfinished
 from shared.reasons.system_reasons import reason
 from shared.systemd.unit import ENVIRONMENT_FILE
-from shared.unfinished import remove, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

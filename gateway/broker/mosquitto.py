@@ -17,11 +17,11 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from shared.errors import BrokerError, DeepThingsError, ListenError
+from shared.files.unfinished import temporary_folder
 from shared.network.addresses import Address, reached_here
 from shared.network.backoff import Backoff
 from shared.process.children import dying_with_parent, stop_process
 from shared.reasons.network_reasons import listen_reason
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -9,8 +9,8 @@ import secrets
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import reason
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

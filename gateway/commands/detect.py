@@ -16,8 +16,8 @@ from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.cli.options import json_option, threads_option
 from shared.errors import ConfigurationError
+from shared.files.unfinished import remove_abandoned
 from shared.letterbox import Letterbox
-from shared.unfinished import remove_abandoned
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid

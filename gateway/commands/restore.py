@@ -11,8 +11,8 @@ from gateway.backup.archive import unpack
 from gateway.backup.gateway_service import configuration_of, look_as, owner_of
 from gateway.backup.restoring import check, moves, place
 from gateway.commands.model_options import kept_configuration_option, kept_state_option
+from shared.files.unfinished import temporary_folder
 from shared.systemd.units import installed_gateway
-from shared.unfinished import temporary_folder
 
 
 @click.command()

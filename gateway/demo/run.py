@@ -17,11 +17,11 @@ from gateway.demo.table import render
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.errors import DeepThingsError
+from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.lifecycle import cancel_in_order
 from shared.process.local_cluster import Child, LocalCluster, free_port
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ from gateway.configuration.reading.secret_file import NAME, Secrets, read_bounde
 from gateway.init.documents import SCHEMA, with_secrets
 from gateway.init.next_steps import ThisDevice
 from shared.errors import ConfigurationError
+from shared.files.whole_file import write_whole
 from shared.network.addresses import network_address
 from shared.process.installation import clone
 from shared.systemd.units import installed_gateway
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

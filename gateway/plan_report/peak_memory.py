@@ -9,9 +9,9 @@ from gateway.planning.partitioned import PartitionedModel
 from shared.engine.measuring import Trial, measure
 from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError
+from shared.files.unfinished import temporary_folder
 from shared.ftp.stage import Form
 from shared.model.cutting import with_outputs
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

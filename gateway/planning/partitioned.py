@@ -16,6 +16,7 @@ from shared.engine.opening import TileKinds, open_engine
 from shared.engine.sessions import Network as NetworkSession
 from shared.engine.sessions import PaddingEngine, TileEngine, normalise
 from shared.errors import CutError
+from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
 from shared.ftp.cuts import deepest_cut
 from shared.ftp.merge import Map, MergedMaps
@@ -23,7 +24,6 @@ from shared.ftp.operators import refuse_untileable
 from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.picture_input import picture_form
 from shared.model.precision import in_single_precision
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,12 +22,12 @@ from gateway.models.catalogue import Model, choose_cut, open_model
 from gateway.quantization.agreement import Agreement, compare_detections
 from shared.engine.sessions import normalise, open_session
 from shared.errors import ConfigurationError, CutError, DeepThingsError, ModelError
+from shared.files.unfinished import temporary_folder
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
 from shared.reasons.system_reasons import reason
-from shared.unfinished import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

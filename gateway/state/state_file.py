@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from shared.files.whole_file import write_whole
 from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
 from shared.process.lifecycle import release
 from shared.reasons.system_reasons import reason
-from shared.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

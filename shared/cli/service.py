@@ -14,8 +14,8 @@ import click
 
 from shared.cli.options import NAME
 from shared.cli.role_arguments import checked_arguments
-from shared.environment_file import read_environment_file
 from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.environment_file import read_environment_file
 from shared.systemd import units
 from shared.systemd.accounts import USER, Account, account_for, device_groups, first_barrier, make_account
 from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name

@@ -20,9 +20,9 @@ from shared.engine.manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_t
 from shared.engine.memory import share_arena
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
+from shared.files.unfinished import discard, remove, unfinished
 from shared.process.children import dying_with_parent
 from shared.reasons.system_reasons import reason
-from shared.unfinished import discard, remove, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

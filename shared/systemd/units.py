@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 from shared.errors import DeepThingsError
+from shared.files.whole_file import write_whole
 from shared.systemd.unit import PREFIX, Unit, read_unit, unit_name
-from shared.whole_file import write_whole
 
 FOLDER = Path("/etc/systemd/system")
 

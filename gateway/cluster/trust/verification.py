@@ -11,8 +11,8 @@ from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import differing, limit
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
+from shared.files.unfinished import remove_abandoned
 from shared.letterbox import Letterbox
-from shared.unfinished import remove_abandoned
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Picture, PictureRequest
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import unfinished as module
-from shared.unfinished import (
+from shared.files import unfinished as module
+from shared.files.unfinished import (
     ABANDONED_S,
     TEMPORARY,
     discard,
@@ -68,7 +68,7 @@ def test_a_file_or_a_folder_is_discarded(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from shared.unfinished import temporary_folder
+from shared.files.unfinished import temporary_folder
 with temporary_folder("test", Path(sys.argv[1])) as folder:
     (folder / "file").write_bytes(b"1")
     print(folder, flush=True)

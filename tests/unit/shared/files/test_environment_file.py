@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.environment_file import parse_environment, read_environment_file
 from shared.errors import ConfigurationError
+from shared.files.environment_file import parse_environment, read_environment_file
 
 
 def test_variables_are_read_as_systemd_reads_them():

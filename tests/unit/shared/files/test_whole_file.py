@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.whole_file import write_whole
+from shared.files.whole_file import write_whole
 
 
 @given(st.binary(max_size=10_000), st.binary(max_size=10_000))

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from shared.unfinished import owned
+from shared.files.unfinished import owned
 
 
 def write_whole(

@@ -1,0 +1,1 @@
+"""Files that are written whole, temporary files, and files of environment variables."""
