@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from shared.polygons import in_parts
+from shared.settings.polygons import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from camera_sources.settings import Motion
     from shared.letterbox import Pixels
-    from shared.polygons import Polygon
+    from shared.settings.polygons import Polygon
 
 SIDE = 160
 """Pixels of the longer side that is looked at: a person far away is a few of them, noise is averaged out."""

@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from camera_sources.frame_rate import MOST_FPS
-from shared.durations import Seconds
 from shared.errors import ConfigurationError
-from shared.polygons import Polygons
-from shared.section import Section
+from shared.settings.durations import Seconds
+from shared.settings.polygons import Polygons
+from shared.settings.section import Section
 
 TOKEN_VARIABLE = "DEEPTHINGS_AGENT_TOKEN"  # noqa: S105  (its name, not the token)
 """Of the environment: what an agent presents itself with to the edge that started it; no other user sees it there."""

@@ -12,7 +12,7 @@ from gateway.observation.scene.states import ALL
 from gateway.state.state_file import TopicName
 from shared.mqtt import topics
 from shared.payloads.base import Message
-from shared.slugs import slug
+from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

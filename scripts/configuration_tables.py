@@ -13,9 +13,9 @@ from gateway.configuration.names import Label
 from gateway.configuration.reading.layout import bare, section_in, sections
 from gateway.configuration.root import Configuration
 from gateway.planning.methods import Method
-from shared.durations import seconds_of
-from shared.polygons import polygon_of, polygons_of
-from shared.section import Section
+from shared.settings.durations import seconds_of
+from shared.settings.polygons import polygon_of, polygons_of
+from shared.settings.section import Section
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

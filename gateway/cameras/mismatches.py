@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.configuration.places import places_of
-from shared.polygons import in_parts
+from shared.settings.polygons import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from gateway.configuration.cameras import Camera
     from gateway.configuration.objects import Objects
-    from shared.polygons import Polygon
+    from shared.settings.polygons import Polygon
 
 Size = tuple[int, int]
 """Width and height in pixels."""

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from gateway.annotation.text import plate_size, write_on_plate
-from shared.polygons import scaled
+from shared.settings.polygons import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

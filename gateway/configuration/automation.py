@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from gateway.configuration.names import Labels, Names, Prefix, listed
 from gateway.configuration.urls import Url
-from shared.durations import Seconds
-from shared.section import Section
+from shared.settings.durations import Seconds
+from shared.settings.section import Section
 
 EventType = Literal["new", "update", "end", "trigger"]
 EventTypes = Annotated[

@@ -11,8 +11,8 @@ from camera_sources.settings import CameraSettings
 from gateway.configuration.names import Name, NodeName, distinct
 from gateway.configuration.objects import Objects, Zone
 from gateway.configuration.urls import Source
-from shared.durations import Seconds
-from shared.section import Section
+from shared.settings.durations import Seconds
+from shared.settings.section import Section
 
 
 class Detect(Section):

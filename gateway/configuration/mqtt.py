@@ -13,7 +13,7 @@ from gateway.configuration.paths import LocalPath
 from shared.mqtt.broker_login import Login
 from shared.mqtt.broker_login import Tls as TlsLogin
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
-from shared.section import Section
+from shared.settings.section import Section
 
 LONGEST_CLIENT_ID = 200
 """Letters. MQTT allows more, but brokers need not; ours adds some to ask for its name."""

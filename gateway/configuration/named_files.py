@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.section import Section
+from shared.settings.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gateway.configuration.quoting import presentable, shown
 from shared.payloads.fields import NAME_PATTERN
-from shared.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED, slug
 
 LONGEST_LABEL = 64
 """Letters; a label becomes a part of topics, and the longest in use have some twenty."""

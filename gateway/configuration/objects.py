@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.configuration.names import Label, Labels, distinct
-from shared.durations import Seconds
-from shared.polygons import Polygon, Polygons
-from shared.section import Section
+from shared.settings.durations import Seconds
+from shared.settings.polygons import Polygon, Polygons
+from shared.settings.section import Section
 
 
 class Filter(Section):

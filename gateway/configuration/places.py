@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from gateway.configuration.cameras import Camera
     from gateway.configuration.objects import Filter, Objects
-    from shared.polygons import Polygon
+    from shared.settings.polygons import Polygon
 
 
 @dataclass(frozen=True, slots=True)

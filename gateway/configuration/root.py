@@ -16,12 +16,12 @@ from gateway.configuration.objects import Objects
 from gateway.configuration.paths import LocalPath, beside_the_file
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
-from shared.durations import Seconds
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.mqtt.topics import PREFIX
 from shared.network.ports import CLUSTER_PORT, DATA_PORT
-from shared.section import Section
+from shared.settings.durations import Seconds
+from shared.settings.section import Section
 
 MOST_TILES_ASIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""

@@ -19,7 +19,7 @@ from shared.cli.role_arguments import anywhere
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
-from shared.section import Section
+from shared.settings.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

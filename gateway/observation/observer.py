@@ -17,7 +17,7 @@ from gateway.observation.state_publisher import SceneTeller
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.payloads.observations import EndReason
-from shared.slugs import slug
+from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

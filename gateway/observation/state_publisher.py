@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.observation.scene.states import ALL, same
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.slugs import slug
+from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -36,7 +36,7 @@ from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome
 from shared.process.lifecycle import release
 from shared.process.local_cluster import free_port
-from shared.slugs import RESERVED
+from shared.settings.slugs import RESERVED
 from shared.systemd.unit import ROLES, unit_name
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny

@@ -27,7 +27,7 @@ from gateway.integrations.hooks.signing import headers, signature
 from gateway.observation.scene.triggers import triggers
 from shared.payloads.cluster import NodeReport, Nodes, State
 from shared.payloads.observations import EventType, LabelState, ObjectEvent, Trigger
-from shared.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED, slug
 from tests.public.shapes import shape_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

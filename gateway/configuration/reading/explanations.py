@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.configuration.reading.document import Document
     from gateway.configuration.reading.mistakes import Path
-    from shared.section import Section
+    from shared.settings.section import Section
 
 LIMITS = {
     "greater_than": ("gt", "too small", "write more than {}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from shared.section import Section
+from shared.settings.section import Section
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

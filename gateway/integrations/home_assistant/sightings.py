@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.integrations.home_assistant.device import readable, sentence
 from shared.mqtt import topics
 from shared.payloads.observations import EventType
-from shared.slugs import slug
+from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

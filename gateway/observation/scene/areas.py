@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from shared.polygons import contains, scaled
+from shared.settings.polygons import contains, scaled
 
 if TYPE_CHECKING:
     from gateway.observation.tracking.motion_model import Box
-    from shared.polygons import Polygon
+    from shared.settings.polygons import Polygon
 
 Image = tuple[int, int]
 """width, height in pixels"""

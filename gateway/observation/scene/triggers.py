@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.payloads.observations import Trigger
-from shared.slugs import slug
+from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ from gateway.cameras.mqtt_values import LONGEST_PAYLOAD_BYTES, SETTINGS, changed
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.names import LONGEST_LABEL, label_of
 from shared.errors import ConfigurationError
-from shared.slugs import RESERVED
+from shared.settings.slugs import RESERVED
 
 SET = Overrides(enabled=False, detect=True, threshold=0.5, fps=5, labels=("person",))
 

@@ -15,7 +15,7 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.configuration.schema import schema
 from scripts.configuration_tables import TABLE, table, with_tables
-from shared.slugs import RESERVED
+from shared.settings.slugs import RESERVED
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()

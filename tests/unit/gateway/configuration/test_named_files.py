@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from gateway.configuration.named_files import named_files
-from shared.section import Section
+from shared.settings.section import Section
 
 
 def test_a_model_and_what_belongs_to_it_are_named(reading, tmp_path):

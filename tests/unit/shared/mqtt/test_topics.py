@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
 from shared.payloads.base import Message
-from shared.slugs import RESERVED
+from shared.settings.slugs import RESERVED
 
 TOPICS: dict[str, Topic[Any] | PlainTopic] = {
     name: value for name, value in vars(topics).items() if isinstance(value, Topic | PlainTopic)

@@ -13,7 +13,7 @@ from gateway.integrations.home_assistant.discovery import NODES_CAP, discovery
 from gateway.integrations.home_assistant.encoding import COMPONENTS_CAP
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
-from shared.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED, slug
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of
 
 LEVELS_OF_HOME_ASSISTANT = r"[a-zA-Z0-9_-]+"

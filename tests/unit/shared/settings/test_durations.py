@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.durations import UNITS_S, Seconds, seconds_of
-from shared.section import Section
+from shared.settings.durations import UNITS_S, Seconds, seconds_of
+from shared.settings.section import Section
 
 
 class Settings(Section):

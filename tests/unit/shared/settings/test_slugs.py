@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED, slug
 
 
 @pytest.mark.parametrize(

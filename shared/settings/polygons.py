@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from shared.crossings import crossing, on_one_line
 from shared.payloads.frames import LONGEST_SIDE
+from shared.settings.crossings import crossing, on_one_line
 
 MOST_CORNERS = 200
 """Of one polygon; every object of every frame is held against all sides, and nobody draws more by hand."""

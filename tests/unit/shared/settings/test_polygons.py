@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from shared.payloads.frames import LONGEST_SIDE
-from shared.polygons import MOST_CORNERS, Polygon, Polygons, area, contains, in_parts, polygon_of, scaled, sides
+from shared.settings.polygons import (
+    MOST_CORNERS,
+    Polygon,
+    Polygons,
+    area,
+    contains,
+    in_parts,
+    polygon_of,
+    scaled,
+    sides,
+)
 
 TRIANGLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 HOUSE = polygon_of("0,40,50,0,100,40,100,100,0,100")

@@ -1,0 +1,1 @@
+"""The base of all configuration sections, and the kinds of their values."""
