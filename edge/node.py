@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from edge.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
-    from shared.plan import Plan
+    from shared.plan.plan import Plan
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from shared.letterbox import Letterbox, Pixels
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 from shared.wire.headers import Absent, Tile
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from shared.reasons.system_reasons import reason
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.plan import Plan
+    from shared.plan.plan import Plan
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.network.addresses import Address
-    from shared.plan import ProgramRef
+    from shared.plan.plan import ProgramRef
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form, Tile
     from shared.letterbox import Pixels
     from shared.network.addresses import Address
-    from shared.plan import Plan, StagePlan
+    from shared.plan.plan import Plan, StagePlan
     from shared.strip_cache import Array
     from shared.wire.headers import Tile as TileHeader
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.mqtt.topics import Topic
-    from shared.plan import Plan
+    from shared.plan.plan import Plan
 
 
 START_TIMEOUT_S = 45.0

@@ -39,7 +39,7 @@ from shared.payloads.cluster import (
 )  # fmt: skip
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 from shared.process.lifecycle import release, run_together
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
-    from shared.plan import Plan
+    from shared.plan.plan import Plan
     from shared.wire.connection import Payload, Traffic
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from shared.ftp.cuts import layer_cuts
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import longest_chain, with_reuse
 from shared.ftp.tiles import partition
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
 from shared.ftp.costs import working_bytes
-from shared.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
+from shared.plan.plan import JointPlan, Plan, ProgramRef, StagePlan, TilePlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
 from shared.payloads.base import Message
-from shared.plan import Plan
+from shared.plan.plan import Plan
 
 M = TypeVar("M", bound=Message)
 

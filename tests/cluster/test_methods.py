@@ -18,7 +18,7 @@ from shared.ftp.grid import Grid
 from shared.letterbox import Letterbox
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 from tests.harness import running_cluster
 
 FORGETFUL = """

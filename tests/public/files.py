@@ -46,7 +46,7 @@ from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
-from shared.plan import ProgramRef
+from shared.plan.plan import ProgramRef
 from shared.systemd.accounts import USER, Account
 from shared.systemd.notification import VARIABLES
 from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name

@@ -24,7 +24,7 @@ from shared.payloads.cluster import CameraStats, NodeState, State
 from shared.payloads.frames import FrameCounts, Outcome
 from shared.payloads.observations import EndReason, EventType
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
 from shared.wire.headers import HEADERS, Absent, Strips
 from tests.public.shapes import plain, schema_of, shape_of

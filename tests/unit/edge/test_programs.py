@@ -9,7 +9,7 @@ import pytest
 from edge.programs import KEPT_PROGRAMS, ProgramCache
 from shared.errors import ModelError
 from shared.network.addresses import Address
-from shared.plan import ProgramRef
+from shared.plan.plan import ProgramRef
 from shared.wire.connection import Traffic
 
 GATEWAY = Address("127.0.0.1", 4000)

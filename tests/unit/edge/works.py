@@ -14,7 +14,7 @@ from shared.ftp.tiles import partition
 from shared.model.spec import Preprocessing
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
-from shared.plan import ProgramRef
+from shared.plan.plan import ProgramRef
 from shared.wire.headers import Tile, WorkerRef
 from tests.networks import Builder
 

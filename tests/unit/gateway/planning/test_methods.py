@@ -11,7 +11,7 @@ from shared.ftp.region import Region
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe
-from shared.plan import Distribution
+from shared.plan.plan import Distribution
 from tests.networks import Builder, yolov2_first_16
 
 CUT = ["layer_15"]

@@ -9,7 +9,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.loading import describe
 from shared.network.addresses import Address
-from shared.plan import JointPlan, Plan, ProgramRef, TilePlan
+from shared.plan.plan import JointPlan, Plan, ProgramRef, TilePlan
 from shared.wire.codec import HEADER_CAP_BYTES
 from tests.networks import yolov2_first_16
 

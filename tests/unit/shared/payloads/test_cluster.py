@@ -20,7 +20,7 @@ from shared.payloads.cluster import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
-from shared.plan import STAGES_CAP, Distribution, Plan, TilePlan
+from shared.plan.plan import STAGES_CAP, Distribution, Plan, TilePlan
 
 TILE = {"inputs": [[0, 0, 416, 416]], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]], "macs": 7}
 

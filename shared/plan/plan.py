@@ -13,7 +13,7 @@ from shared.model.spec import Preprocessing
 from shared.payloads.base import Message
 from shared.payloads.fields import Host
 from shared.payloads.frames import LONGEST_SIDE
-from shared.plan_validity import check_plan, check_stage, check_tile
+from shared.plan.validity import check_plan, check_stage, check_tile
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import SHA256_PATTERN
 

@@ -15,7 +15,7 @@ from shared.wire.headers import SIDES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.plan import Box, Plan, StagePlan, StripPlan, TilePlan
+    from shared.plan.plan import Box, Plan, StagePlan, StripPlan, TilePlan
 
 LONGEST_MAP_SIDE = 2**16
 """Cells; maps are no larger than the pictures that they are made of, but for a few detectors that enlarge them."""

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
-from shared.plan import Plan
+from shared.plan.plan import Plan
 from tests.networks import Builder
 from tests.unit.edge.works import reusing_work, work_of
 
