@@ -25,7 +25,7 @@ from benchmarks.workload import CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
-from shared.cli.options import Parsed, json_option
+from shared.cli.common_options import Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import run_service, run_together
 

@@ -33,8 +33,8 @@ from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import tile_costs
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
-from shared.letterbox import Letterbox
 from shared.model.cutting import with_outputs
+from shared.model.letterbox import Letterbox
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from shared.engine.measuring import Construction
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Stage
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 GRIDS = ("1x1", "3x3", "5x5")
 EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")

@@ -20,7 +20,7 @@ from camera_sources.redaction import Secrets
 from camera_sources.selection import Selection
 from camera_sources.settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
 from camera_sources.source import LiveSource
-from shared.cli.options import ADDRESS, NAME, Parsed, verbose_option
+from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
 from shared.process.children import end_with_parent

@@ -14,7 +14,7 @@ from shared.payloads.frames import LONGEST_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 LARGEST_PIXELS = 2**26
 """67 million, more than phones' cameras of 64 megapixels have; 200 MB when a PNG of it is decoded."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 
 @dataclass(frozen=True, slots=True)

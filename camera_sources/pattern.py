@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from camera_sources.settings import CameraSettings
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 FPS = 10.0
 

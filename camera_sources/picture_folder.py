@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from camera_sources.selection import Selection
     from camera_sources.source import Grab, Source
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from camera_sources.view import view
 
 if TYPE_CHECKING:
     from camera_sources.settings import CameraSettings
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 CHECK_FPS = 1.0
 """While nothing is detected, so many pictures a second are decoded all the same: to know that they can be."""

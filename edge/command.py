@@ -12,7 +12,7 @@ import click
 from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.gateway_watch import GatewayWatch
 from edge.node import EdgeNode
-from shared.cli.options import (
+from shared.cli.common_options import (
     NAME,
     gateway_option,
     listen_option,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shared.ftp.merge import Map
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile
-    from shared.strip_cache import Array
+    from shared.ftp.strip_cache import Array
     from shared.wire.courier import Courier
     from shared.wire.headers import Tile as TileHeader
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge.agenda import Agenda
 from edge.prediction import Experience, reuse_pays
 from edge.task_queue import Openings, Taker, Task, TaskQueue
-from shared.letterbox import Letterbox, Pixels
+from shared.model.letterbox import Letterbox, Pixels
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from edge.task_queue import Turn
     from edge.work import Work
+    from shared.ftp.strip_cache import Array
     from shared.mqtt.bus import Bus
-    from shared.strip_cache import Array
     from shared.wire.courier import Courier
     from shared.wire.headers import Take
 

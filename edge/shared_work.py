@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from edge.exchange import Exchange
     from edge.work import Work
     from edge.worker import Worker
-    from shared.letterbox import Pixels
-    from shared.strip_cache import Array
+    from shared.ftp.strip_cache import Array
+    from shared.model.letterbox import Pixels
     from shared.wire.connection import Payload
     from shared.wire.headers import Tile as TileHeader
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
 from shared.finite import all_finite
-from shared.strip_cache import StripCache, split_strips
+from shared.ftp.strip_cache import StripCache, split_strips
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Strips, StripsRequest
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from edge.work import Work
     from shared.ftp.stage import Tile
+    from shared.ftp.strip_cache import Array
     from shared.network.addresses import Address
-    from shared.strip_cache import Array
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from edge.strips import StripStore
     from edge.work import Work
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)

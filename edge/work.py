@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from shared.engine.sessions import TileEngine
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile
-    from shared.letterbox import Pixels
+    from shared.ftp.strip_cache import Array
+    from shared.model.letterbox import Pixels
     from shared.network.addresses import Address
     from shared.plan.plan import Plan, StagePlan
-    from shared.strip_cache import Array
     from shared.wire.headers import Tile as TileHeader
 
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from shared.engine.sessions import TileEngine
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile
-    from shared.letterbox import Pixels
+    from shared.ftp.strip_cache import Array
+    from shared.model.letterbox import Pixels
     from shared.payloads.frames import FrameInfo
-    from shared.strip_cache import Array
     from shared.wire.courier import Courier
 
 log = logging.getLogger(__name__)

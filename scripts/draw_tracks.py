@@ -21,7 +21,7 @@ from gateway.observation.tracking.tracker import Tracker
 from gateway.observation.tracking.tracks import TrackerSettings
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 SHOWN = 205
 LABELS = {"person", "car"}

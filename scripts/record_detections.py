@@ -15,7 +15,7 @@ from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 THREADS = 1
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from edge.recent_rate import RecentRate
-from shared.account import Account
+from shared.frame_account import Account
 from shared.wire.headers import UNDER_WAY_CAP
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.owner import Owner
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.connection import Connection, Payload
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 Colour = tuple[int, int, int]
 Place = tuple[int, int]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from shared.account import Account
+from shared.frame_account import Account
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameInfo, Outcome
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from camera_sources.settings import AssignedCamera
 from shared.errors import ProtocolError
+from shared.ftp.strip_cache import StripCache
 from shared.plan.plan import ProgramRef
-from shared.strip_cache import StripCache
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import (
     Absent,

@@ -12,7 +12,7 @@ from gateway.cluster.trust.attribution import faults
 from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
 from gateway.models.detection import Detector, Findings
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDetections, Latency, Verification
 from shared.payloads.frames import Outcome
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.verification import Proof
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.network.addresses import Address
     from shared.wire.connection import Traffic
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from shared.errors import ProtocolError
-from shared.strip_cache import split_strips
+from shared.ftp.strip_cache import split_strips
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from camera_sources.settings import CameraSettings, part_of
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.places import places_of
-from shared.cli.options import NAME, Parsed, json_option
+from shared.cli.common_options import NAME, Parsed, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.process.signals import end_at_once
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.places import Place
     from gateway.configuration.root import Configuration
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 DEFAULT_FILE = "deepthings.yaml"
 

@@ -15,7 +15,7 @@ from gateway.configuration.reading.reader import Reading, read
 from gateway.configuration.schema import schema
 from gateway.configuration.summary import lines, summary
 from gateway.models.catalogue import open_model
-from shared.cli.options import json_option
+from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError, ModelError
 from shared.process.signals import end_at_once
 

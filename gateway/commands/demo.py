@@ -13,7 +13,7 @@ from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.model_options import grid_option, method_option, model_option
 from gateway.demo.run import CAMERA, DemoConfig, run_demo
-from shared.cli.options import json_option
+from shared.cli.common_options import json_option
 from shared.process.lifecycle import run_service
 from shared.process.local_cluster import free_port
 

@@ -14,10 +14,10 @@ from gateway.commands.model_options import cut_option, grid_option, model_option
 from gateway.models.catalogue import open_model
 from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, TiledHead
-from shared.cli.options import json_option, threads_option
+from shared.cli.common_options import json_option, threads_option
 from shared.errors import ConfigurationError
 from shared.files.unfinished import remove_abandoned
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid

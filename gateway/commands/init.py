@@ -18,7 +18,7 @@ from gateway.init.given import Given, given_broker, given_cameras, given_labels
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.cli.options import Parsed, warn_of_open_door
+from shared.cli.common_options import Parsed, warn_of_open_door
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.process.signals import end_at_once
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.configuration.root import Configuration
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 DEFAULT_FILE = "deepthings.yaml"
 

@@ -8,7 +8,7 @@ import click
 
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
-from shared.cli.options import GRID
+from shared.cli.common_options import GRID
 
 model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in model, an ONNX file, or a Darknet .cfg.")
 weights_option = click.option(

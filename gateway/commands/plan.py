@@ -19,13 +19,13 @@ from gateway.plan_report.plan_picture import draw_plan
 from gateway.plan_report.report import PlanReport, report_on
 from gateway.plan_report.tables import render
 from gateway.planning.partitioned import PartitionedModel
-from shared.cli.options import json_option
+from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 PIPE_WIDTH = 120
 """Characters in a line of what goes to no terminal."""

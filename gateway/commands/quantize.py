@@ -12,7 +12,7 @@ from camera_sources.opening import open_source
 from gateway.commands.model_options import weights_option
 from gateway.models.catalogue import open_model
 from gateway.quantization.int8 import Quantised, quantize
-from shared.cli.options import json_option
+from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError
 
 

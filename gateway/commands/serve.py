@@ -16,7 +16,7 @@ from gateway.configuration.root import Configuration
 from gateway.options import GatewayConfig
 from gateway.planning.planner import Terms
 from gateway.service import Gateway
-from shared.cli.options import (
+from shared.cli.common_options import (
     BROKER,
     GRID,
     listen_option,

@@ -15,9 +15,9 @@ from gateway.commands.model_description import reading
 from gateway.commands.model_options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel, verify
-from shared.cli.options import json_option, threads_option
+from shared.cli.common_options import json_option, threads_option
 from shared.errors import DeepThingsError
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from gateway.planning.methods import Method

@@ -11,7 +11,7 @@ import click
 from gateway.configuration.connect_check import try_broker, try_camera
 from gateway.init import answers
 from gateway.init.files import free_name, require_possible
-from shared.cli.options import Parsed
+from shared.cli.common_options import Parsed
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.configuration.mqtt import Mqtt
     from gateway.configuration.root import Configuration
     from gateway.init.given import Given
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 USUAL_HOST = "homeassistant.local"
 """Where Home Assistant is found, and its Mosquitto app with it."""

@@ -20,7 +20,7 @@ from shared.payloads.cluster import DetectedObject
 if TYPE_CHECKING:
     from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.merge import Map
-    from shared.letterbox import Letterbox
+    from shared.model.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
 

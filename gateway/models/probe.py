@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import onnx
 
     from gateway.models.decoding.family import Outputs, Size
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
 

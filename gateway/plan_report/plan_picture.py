@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.stage import Tile
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 TINTS: tuple[Colour, ...] = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86), (66, 228, 240),

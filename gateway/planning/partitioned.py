@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shared.ftp.grid import Grid
     from shared.ftp.region import Region
     from shared.ftp.stage import Stage, Tile
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.model.spec import CompleteSpec
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gateway.models.catalogue import Model
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5

@@ -25,7 +25,7 @@ from shared.errors import ConfigurationError, CutError, DeepThingsError, ModelEr
 from shared.files.unfinished import temporary_folder
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
 from shared.reasons.system_reasons import reason
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from camera_sources.source import Source
     from shared.ftp.merge import Map
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
 
 PICTURES_CAP = 100
 """Pictures that are looked at: from ten on the ranges hardly change, and each takes a run of the float model."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.options import NAME
+from shared.cli.common_options import NAME
 from shared.cli.role_arguments import checked_arguments
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.environment_file import read_environment_file

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.engine.manifest import PIXELS
+from shared.engine.program_manifest import PIXELS
 from shared.errors import ModelError
 from shared.ftp.operators import SLIDING, border_value, cell_constants, slices
 from shared.model.loading import constants_of

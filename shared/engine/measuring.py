@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import onnxruntime
 
-from shared.engine.manifest import form_from_json, form_to_json
 from shared.engine.opening import TileKinds, open_engine
+from shared.engine.program_manifest import form_from_json, form_to_json
 from shared.engine.sessions import PaddingEngine
 from shared.errors import ModelError
 from shared.process.children import dying_with_parent

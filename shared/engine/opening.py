@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import onnxruntime
 
-from shared.engine.manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_to_json
 from shared.engine.memory import share_arena
+from shared.engine.program_manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_to_json
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
 from shared.files.unfinished import discard, remove, unfinished

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-from shared.engine.manifest import (
+from shared.engine.program_manifest import (
     ALIGNMENT,
     EMPTY,
     MANIFEST,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnxruntime
 
-from shared.engine.manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
+from shared.engine.program_manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
 from shared.engine.trial import same, sample, trial_input
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.reasons.system_reasons import reason
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.model.spec import Preprocessing
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.engine.manifest import PIXELS
+from shared.engine.program_manifest import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from gateway.models.detection import Detector
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.plan.plan import Distribution
@@ -23,7 +23,7 @@ from tests.harness import running_cluster
 
 FORGETFUL = """
 import edge.strips, gateway.cluster.data_plane
-from shared.strip_cache import StripCache
+from shared.ftp.strip_cache import StripCache
 edge.strips.STRIPS_CAP_BYTES = 0
 gateway.cluster.data_plane.StripCache = lambda: StripCache(0)
 """

@@ -39,9 +39,9 @@ from gateway.observation.scene_store import SceneMemory
 from gateway.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import in_use
-from shared.engine.manifest import FORMAT as PREPARED_FORMAT
-from shared.engine.manifest import MANIFEST
 from shared.engine.opening import TileKinds, open_engine
+from shared.engine.program_manifest import FORMAT as PREPARED_FORMAT
+from shared.engine.program_manifest import MANIFEST
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from camera_sources.opening import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 
 settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unit")

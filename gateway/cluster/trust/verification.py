@@ -12,7 +12,7 @@ from gateway.cluster.trust.attribution import differing, limit
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Picture, PictureRequest
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.merge import MergedMaps
-    from shared.letterbox import Pixels
+    from shared.model.letterbox import Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
 

@@ -17,7 +17,7 @@ from gateway.models.detection import OBJECTS_CAP, Detector, suppress
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from tests.networks import Builder
 
 PHOTOS = Path(__file__).parents[3] / "photos"

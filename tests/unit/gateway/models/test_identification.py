@@ -13,7 +13,7 @@ from gateway.models.detection import Detector
 from gateway.planning.partitioned import PartitionedModel, WholeHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from tests.networks import detector_of
 
 SIZE = 64

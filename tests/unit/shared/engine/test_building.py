@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from shared.engine.building import PADS
-from shared.engine.manifest import PIXELS
+from shared.engine.program_manifest import PIXELS
 from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
 from shared.model.loading import describe

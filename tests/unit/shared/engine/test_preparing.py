@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.engine import opening, preparing
-from shared.engine.manifest import EMPTY, MANIFEST, NOT_EXACT, WEIGHTS
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.preparing import prepare
+from shared.engine.program_manifest import EMPTY, MANIFEST, NOT_EXACT, WEIGHTS
 from shared.engine.sessions import PaddingEngine, PreparedEngine, read_manifest
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.ftp.grid import Grid

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.engine.building import build_program
-from shared.engine.manifest import form_to_json
+from shared.engine.program_manifest import form_to_json
 from shared.engine.sessions import Network, PaddingEngine, normalise, open_session
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -103,7 +103,7 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation_of_each_cha
 MEASURE = """
 import json, sys
 import numpy as np
-from shared.engine.manifest import form_from_json
+from shared.engine.program_manifest import form_from_json
 from shared.engine.sessions import PaddingEngine
 program, tiles = sys.argv[1], json.loads(sys.argv[2])
 engine = PaddingEngine(program)

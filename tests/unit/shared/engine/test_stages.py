@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.engine.building import PADS, build_program
-from shared.engine.manifest import PIXELS
 from shared.engine.preparing import prepare
+from shared.engine.program_manifest import PIXELS
 from shared.engine.sessions import PaddingEngine
 from shared.errors import CutError
 from shared.ftp.cuts import possible_cuts

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.account import Account
+from shared.frame_account import Account
 from shared.payloads.frames import FrameCounts, Outcome
 
 AGENTS = (Outcome.SUPERSEDED, Outcome.NO_EDGE, Outcome.NO_PLAN)

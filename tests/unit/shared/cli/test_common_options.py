@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cli.options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
+from shared.cli.common_options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.strip_cache import StripCache, split_strips
+from shared.ftp.strip_cache import StripCache, split_strips
 
 
 def strips(size, count=1, value=0):

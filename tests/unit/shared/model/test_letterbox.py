@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.letterbox import Letterbox
+from shared.model.letterbox import Letterbox
 from shared.model.spec import Preprocessing
 
 ALIGNMENTS = ["centre", "top-left"]
