@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.config import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
-from edge.gateway_watch import GatewayWatch
 from edge.node import EdgeNode
+from edge.options import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
+from edge.status.gateway_watch import GatewayWatch
 from shared.cli.common_options import (
     NAME,
     gateway_option,

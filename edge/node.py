@@ -10,22 +10,22 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from edge import vitals
+from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.assignments import Assignments
-from edge.cameras.sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
-from edge.exchange import Exchange
-from edge.loopback import loopback_mistakes
+from edge.computing.border_exchange import Exchange
+from edge.computing.plan_work import NoEngine, Work
+from edge.computing.programs import ProgramCache
+from edge.computing.strips import StripStore
 from edge.owner import Owner
 from edge.plan_follower import PlanFollower
-from edge.programs import ProgramCache
-from edge.recent_rate import RecentRate
 from edge.shared_work import SharedWork
-from edge.strips import StripStore
-from edge.task_queue import Task
+from edge.status import vitals
+from edge.status.loopback import loopback_mistakes
+from edge.status.recent_rate import RecentRate
+from edge.status.unreached_peers import unreached_peers
+from edge.tasks.task_queue import Task
 from edge.thief import Thief
-from edge.unreached import unreached_peers
-from edge.work import NoEngine, Work
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
@@ -55,8 +55,8 @@ from shared.wire.headers import Tile as TileHeader
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
-    from edge.config import EdgeConfig
-    from edge.gateway_watch import GatewayWatch
+    from edge.options import EdgeConfig
+    from edge.status.gateway_watch import GatewayWatch
     from shared.engine.sessions import TileEngine
     from shared.mqtt.name_claim import NameOwner
     from shared.plan.plan import Plan

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.agenda import Agenda
-from edge.prediction import Experience, reuse_pays
-from edge.task_queue import Openings, Taker, Task, TaskQueue
+from edge.tasks.prediction import Experience, reuse_pays
+from edge.tasks.task_queue import Openings, Taker, Task, TaskQueue
+from edge.tasks.tile_order import Agenda
 from shared.model.letterbox import Letterbox, Pixels
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
@@ -23,8 +23,8 @@ from shared.wire.headers import Absent, Tile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.task_queue import Turn
-    from edge.work import Work
+    from edge.computing.plan_work import Work
+    from edge.tasks.task_queue import Turn
     from shared.ftp.strip_cache import Array
     from shared.mqtt.bus import Bus
     from shared.wire.courier import Courier

@@ -6,15 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from edge.exchange import SpoiltBorderError
+from edge.computing.border_exchange import SpoiltBorderError
 from edge.worker import BARRED, Done
 from shared.errors import DeepThingsError, ModelError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.exchange import Exchange
-    from edge.work import Work
+    from edge.computing.border_exchange import Exchange
+    from edge.computing.plan_work import Work
     from edge.worker import Worker
     from shared.ftp.strip_cache import Array
     from shared.model.letterbox import Pixels

@@ -20,8 +20,8 @@ from shared.wire.headers import Absent, Take, TaskRef, Tile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.strips import StripStore
-    from edge.work import Work
+    from edge.computing.plan_work import Work
+    from edge.computing.strips import StripStore
     from shared.model.letterbox import Pixels
     from shared.mqtt.bus import Bus
 

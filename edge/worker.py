@@ -20,10 +20,10 @@ from shared.wire.headers import Result
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edge.computing.plan_work import Work
+    from edge.computing.strips import StripStore
     from edge.owner import Owner
-    from edge.strips import StripStore
     from edge.thief import StolenTile, Thief
-    from edge.work import Work
     from shared.engine.sessions import TileEngine
     from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile

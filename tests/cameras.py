@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from camera_sources.settings import AssignedCamera, CameraSettings
-from edge.cameras.sessions import CameraSessions
+from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State

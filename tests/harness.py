@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
-from edge.config import default_cache
+from edge.options import default_cache
 from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
-from edge.recent_rate import RecentRate
+from edge.status.recent_rate import RecentRate
 from shared.frame_account import Account
 from shared.wire.headers import UNDER_WAY_CAP
 

@@ -22,9 +22,9 @@ from shared.plan.plan import Distribution
 from tests.harness import running_cluster
 
 FORGETFUL = """
-import edge.strips, gateway.cluster.data_plane
+import edge.computing.strips, gateway.cluster.data_plane
 from shared.ftp.strip_cache import StripCache
-edge.strips.STRIPS_CAP_BYTES = 0
+edge.computing.strips.STRIPS_CAP_BYTES = 0
 gateway.cluster.data_plane.StripCache = lambda: StripCache(0)
 """
 """A sitecustomize.py: no node keeps any strips, though each says that it has computed them."""

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from edge.command import edge_name
-from edge.config import EdgeConfig
+from edge.options import EdgeConfig
 from gateway.service import gateway_name
 from shared.errors import NameTakenError
 from shared.mqtt import topics

@@ -19,8 +19,8 @@ from benchmarks.page import PAGE
 from benchmarks.setting import Measurement
 from camera_sources.schemes import FILE, GROUP, OURS
 from camera_sources.settings import TOKEN_VARIABLE
-from edge.config import default_cache
-from edge.programs import ProgramCache
+from edge.computing.programs import ProgramCache
+from edge.options import default_cache
 from gateway.backup.manifest import FORMAT as BACKUP_FORMAT
 from gateway.backup.manifest import NAME as BACKUP_MANIFEST
 from gateway.backup.manifest import Item, Manifest, Place

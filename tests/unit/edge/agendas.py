@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.agenda import Agenda, Costs
+from edge.tasks.tile_order import Agenda, Costs
 
 WHOLE = Costs(100, 1000)
 REUSING = Costs(60, 700, 400)

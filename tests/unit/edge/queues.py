@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.task_queue import Taker, Task, TaskQueue
+from edge.tasks.task_queue import Taker, Task, TaskQueue
 from tests.unit.edge.agendas import CROSS, FREE, REUSING, WHOLE, plain
 
 PACE_S = 0.01

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge import shared_work as shared_work_module
-from edge.exchange import SpoiltBorderError
+from edge.computing.border_exchange import SpoiltBorderError
 from edge.shared_work import SharedWork
 from edge.worker import BARRED
 from gateway.planning.methods import Method, stages_of

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge import worker as worker_module
-from edge.strips import StripStore
-from edge.task_queue import Task
+from edge.computing.strips import StripStore
+from edge.tasks.task_queue import Task
 from edge.worker import Assignment, Done, Worker
 from gateway.cluster.results import split_result
 from shared.errors import ModelError

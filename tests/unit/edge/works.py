@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.work import Work
+from edge.computing.plan_work import Work
 from gateway.planning.methods import Method
 from gateway.planning.planner import Terms, write_plan
 from shared.ftp.reuse import with_reuse

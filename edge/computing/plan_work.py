@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.agenda import Agenda
+from edge.tasks.tile_order import Agenda
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
 

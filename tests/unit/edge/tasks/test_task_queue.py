@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
-from edge.pace import RECENT_TILES
-from edge.task_queue import LEASE_FACTOR, Openings, Task, TaskQueue
+from edge.tasks.pace import RECENT_TILES
+from edge.tasks.task_queue import LEASE_FACTOR, Openings, Task, TaskQueue
 from tests.unit.edge.agendas import plain
 from tests.unit.edge.queues import (
     counts,

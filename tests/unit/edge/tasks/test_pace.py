@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.pace import RECENT_TILES, RECENT_TILES_OF_ONE, Pace
+from edge.tasks.pace import RECENT_TILES, RECENT_TILES_OF_ONE, Pace
 
 
 def pace_of(*tiles):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.gateway_watch import silence, wrong_broker
+from edge.status.gateway_watch import silence, wrong_broker
 from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeInfo, PlanInfo
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.agenda import Agenda, Costs
+    from edge.tasks.tile_order import Agenda, Costs
 
 DEVICES_CAP = 64
 """More devices than tiles change nothing."""

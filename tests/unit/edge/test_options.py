@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.config import EdgeConfig, default_cache
+from edge.options import EdgeConfig, default_cache
 from shared.network.addresses import Address
 from shared.network.hosts import is_loopback
 

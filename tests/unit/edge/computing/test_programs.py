@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from edge.programs import KEPT_PROGRAMS, ProgramCache
+from edge.computing.programs import KEPT_PROGRAMS, ProgramCache
 from shared.errors import ModelError
 from shared.network.addresses import Address
 from shared.plan.plan import ProgramRef

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.agenda import Agenda, Costs
+from edge.tasks.tile_order import Agenda, Costs
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region
 from shared.ftp.reuse import independent, with_reuse

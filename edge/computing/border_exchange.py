@@ -17,7 +17,7 @@ from shared.wire.headers import Border
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.work import Work
+    from edge.computing.plan_work import Work
     from shared.ftp.merge import Map
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile

@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from edge import strips as strips_module
-from edge.strips import STRIPS_CAP_BYTES, StripStore
+from edge.computing import strips as strips_module
+from edge.computing.strips import STRIPS_CAP_BYTES, StripStore
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address

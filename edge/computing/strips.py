@@ -15,7 +15,7 @@ from shared.wire.headers import Strips, StripsRequest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.work import Work
+    from edge.computing.plan_work import Work
     from shared.ftp.stage import Tile
     from shared.ftp.strip_cache import Array
     from shared.network.addresses import Address

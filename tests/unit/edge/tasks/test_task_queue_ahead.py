@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.task_queue import LEASE_FACTOR, SOONER_FACTOR, Task, Turn
+from edge.tasks.task_queue import LEASE_FACTOR, SOONER_FACTOR, Task, Turn
 from tests.unit.edge.agendas import FREE, WHOLE
 from tests.unit.edge.queues import TILE_S, crossed, finish, learn_pace, queue_of, thief, tile_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.task_queue import LATE_FACTOR, Openings, Task, Turn
+from edge.tasks.task_queue import LATE_FACTOR, Openings, Task, Turn
 from tests.unit.edge.agendas import DEPENDENT, FREE, REUSING, WHOLE
 from tests.unit.edge.queues import (
     PACE_S,

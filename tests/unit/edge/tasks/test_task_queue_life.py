@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.task_queue import ANYONE, Taker, Task, TaskQueue
+from edge.tasks.task_queue import ANYONE, Taker, Task, TaskQueue
 from tests.unit.edge.agendas import CROSS, WHOLE
 
 TILES = len(CROSS.order)

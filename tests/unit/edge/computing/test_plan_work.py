@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.agenda import Agenda
-from edge.work import Work
+from edge.computing.plan_work import Work
+from edge.tasks.tile_order import Agenda
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.wire.headers import Tile

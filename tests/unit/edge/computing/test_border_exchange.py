@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.exchange import FRAMES_CAP, Exchange, SpoiltBorderError
+from edge.computing.border_exchange import FRAMES_CAP, Exchange, SpoiltBorderError
 from gateway.planning.methods import Method, stages_of
 from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid

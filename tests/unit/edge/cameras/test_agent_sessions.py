@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.cameras.sessions import differs
+from edge.cameras.agent_sessions import differs
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.task_queue import Openings, Task, TaskQueue, Turn
+from edge.tasks.task_queue import Openings, Task, TaskQueue, Turn
 from tests.unit.edge.agendas import CROSS, DEPENDENT, FREE, WHOLE
 from tests.unit.edge.queues import (
     TILE_S,

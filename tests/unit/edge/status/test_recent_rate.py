@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.recent_rate import RATE_S, SAMPLES_CAP, RecentRate
+from edge.status.recent_rate import RATE_S, SAMPLES_CAP, RecentRate
 
 
 def test_the_rate_is_that_of_the_last_seconds():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge import vitals
+from edge.status import vitals
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.pace import Pace
+from edge.tasks.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from edge.agenda import Agenda
+    from edge.tasks.tile_order import Agenda
 
 LEASE_FACTOR = 4.0
 """A lease lasts this many times the longest recent tile, for the tile may wait at the thief behind another."""

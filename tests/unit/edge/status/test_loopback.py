@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.loopback import loopback_mistakes
+from edge.status.loopback import loopback_mistakes
 from shared.payloads.cluster import Identity
 
 HERE = Identity(device="raspberrypi", address="10.0.0.7", network="here")

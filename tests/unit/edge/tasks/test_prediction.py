@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.agenda import Agenda
-from edge.prediction import DEVICES_CAP, RECENT_TILES, Conditions, Experience, makespan_s, reuse_pays
+from edge.tasks.prediction import DEVICES_CAP, RECENT_TILES, Conditions, Experience, makespan_s, reuse_pays
+from edge.tasks.tile_order import Agenda
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition

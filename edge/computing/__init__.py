@@ -1,0 +1,1 @@
+"""Computing tiles: programs, the plan as an edge carries it out, strips and borders."""
