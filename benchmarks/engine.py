@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.workload import CUT, INPUT, write_yolov2
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import Model, open_model
 from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole

@@ -12,14 +12,14 @@ import click
 import cv2
 from pydantic import SecretStr
 
-from camera_sources.agent import AgentConfig, CameraAgent
+from camera_sources.agent.agent import AgentConfig, CameraAgent
+from camera_sources.agent.reader import Reader
+from camera_sources.agent.selection import Selection
+from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
 from camera_sources.frame_rate import EVERY_FRAME, HOME_FPS, frame_limit
-from camera_sources.opening import open_source
-from camera_sources.reader import Reader
-from camera_sources.redaction import Secrets
-from camera_sources.selection import Selection
-from camera_sources.settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
+from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
+from camera_sources.urls.redaction import Secrets
 from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging

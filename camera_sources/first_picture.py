@@ -7,15 +7,15 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from camera_sources.opening import open_source
-from camera_sources.redaction import Secrets
-from camera_sources.view import view
+from camera_sources.open_source import open_source
+from camera_sources.pictures.view import view
+from camera_sources.urls.redaction import Secrets
 from shared.errors import DeepThingsError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
 PICTURE_S = 20.0

@@ -35,7 +35,7 @@ from shared.process.lifecycle import release, run_together
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
     from gateway.cluster.finisher import Fetch
     from gateway.configuration.root import Configuration

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector

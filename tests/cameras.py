@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.supervisor import CameraSupervisor
 from shared.network.addresses import LOOPBACK, Address

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from camera_sources.settings import AssignedCamera
+from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff

@@ -9,11 +9,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from camera_sources.settings import TOKEN_VARIABLE
+from camera_sources.camera_settings import TOKEN_VARIABLE
 from shared.process.children import dying_with_parent
 
 if TYPE_CHECKING:
-    from camera_sources.settings import AssignedCamera
+    from camera_sources.camera_settings import AssignedCamera
     from shared.network.addresses import Address
 
 RUN_COMMAND = "from shared.cli import main; main()"

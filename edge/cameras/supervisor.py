@@ -19,7 +19,7 @@ from shared.wire.headers import Control
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from camera_sources.settings import AssignedCamera
+    from camera_sources.camera_settings import AssignedCamera
     from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from shared.payloads.cluster import CameraAssignment, CameraRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
     from gateway.configuration.cameras import Camera
     from gateway.configuration.root import Configuration

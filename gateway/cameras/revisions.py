@@ -15,7 +15,7 @@ from shared.reasons.system_reasons import reason
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
 
 log = logging.getLogger(__name__)
 

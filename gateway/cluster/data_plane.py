@@ -6,7 +6,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
-from camera_sources.settings import AssignedCamera
+from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ProtocolError
 from shared.ftp.strip_cache import StripCache
 from shared.plan.plan import ProgramRef
@@ -28,7 +28,7 @@ from shared.wire.server import DataServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
     from shared.network.addresses import Address
     from shared.wire.connection import Connection, Payload, Traffic
 

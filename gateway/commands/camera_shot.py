@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from camera_sources.camera_settings import CameraSettings, part_of
 from camera_sources.first_picture import HangingError, first_pictures
-from camera_sources.opening import missing_path
-from camera_sources.redaction import redacted
-from camera_sources.settings import CameraSettings, part_of
+from camera_sources.open_source import missing_path
+from camera_sources.urls.redaction import redacted
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.places import places_of
@@ -22,7 +22,7 @@ from shared.process.signals import end_at_once
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from camera_sources.settings import Part
+    from camera_sources.camera_settings import Part
     from gateway.configuration.cameras import Camera
     from gateway.configuration.places import Place
     from gateway.configuration.root import Configuration

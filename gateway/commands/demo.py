@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.model_options import grid_option, method_option, model_option
 from gateway.demo.run import CAMERA, DemoConfig, run_demo

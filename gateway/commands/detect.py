@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from camera_sources.picture_folder import read_picture
+from camera_sources.kinds.picture_folder import read_picture
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from camera_sources.opening import open_source
-from camera_sources.picture_folder import read_picture
+from camera_sources.kinds.picture_folder import read_picture
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.annotation.boxes import write_picture
 from gateway.commands.model_description import reading

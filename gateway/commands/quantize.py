@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from gateway.commands.model_options import weights_option
 from gateway.models.catalogue import open_model
 from gateway.quantization.int8 import Quantised, quantize

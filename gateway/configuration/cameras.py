@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from camera_sources.camera_settings import CameraSettings
 from camera_sources.frame_rate import HOME_FPS, FrameLimit
-from camera_sources.settings import CameraSettings
 from gateway.configuration.names import Name, NodeName, distinct
 from gateway.configuration.objects import Objects, Zone
 from gateway.configuration.urls import Source

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiomqtt
 
 from camera_sources.first_picture import first_pictures
-from camera_sources.opening import missing_path
+from camera_sources.open_source import missing_path
 from gateway.configuration.automation import HomeAssistant
 from gateway.configuration.urls import not_installed_here
 from shared.errors import BrokerError, DeepThingsError
@@ -21,7 +21,7 @@ from shared.reasons.broker_reasons import broker_reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from camera_sources.settings import CameraSettings
+    from camera_sources.camera_settings import CameraSettings
     from gateway.configuration.mqtt import Mqtt
     from gateway.configuration.root import Configuration
     from shared.model.letterbox import Pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from camera_sources.settings import CameraSettings
+from camera_sources.camera_settings import CameraSettings
 
 if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera

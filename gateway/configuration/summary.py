@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from camera_sources.schemes import scheme_of
+from camera_sources.urls.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from camera_sources.locator import Locator
-from camera_sources.schemes import WITH_HOST, known_here, misspelt, scheme_of
-from camera_sources.url_parts import parts_of
+from camera_sources.urls.locator import Locator
+from camera_sources.urls.schemes import WITH_HOST, known_here, misspelt, scheme_of
+from camera_sources.urls.url_parts import parts_of
 from shared.errors import ConfigurationError
 
 _PREFIXED = re.compile(r"([a-z][a-z0-9_]*):\s*[a-z]+://", re.IGNORECASE)

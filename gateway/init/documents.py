@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
-from camera_sources.redaction import redacted
-from camera_sources.schemes import is_path, scheme_of
+from camera_sources.urls.redaction import redacted
+from camera_sources.urls.schemes import is_path, scheme_of
 from shared.network.hosts import is_loopback
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 

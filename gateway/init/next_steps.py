@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from camera_sources.schemes import is_path
+from camera_sources.urls.schemes import is_path
 from shared.network.addresses import LOOPBACK
 from shared.network.hosts import is_loopback, is_wildcard
 

@@ -264,7 +264,7 @@ class SettingsRequest(Header):
 
 
 class Settings(Header):
-    """Gateway to edge: the payload is a camera as camera_sources.settings.AssignedCamera encodes it.
+    """Gateway to edge: the payload is a camera as camera_sources.camera_settings.AssignedCamera encodes it.
 
     A password may be in it.
     """

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.models.detection import Detector

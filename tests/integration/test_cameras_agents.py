@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from camera_sources.agent import HUNG_EXIT_CODE
+from camera_sources.agent.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
@@ -275,7 +275,7 @@ async def hand_started(edge, source=PATTERN, *options):
 
 KEEPER = """
 import asyncio, sys
-from camera_sources.settings import AssignedCamera
+from camera_sources.camera_settings import AssignedCamera
 from edge.cameras.process import start_agent
 from shared.network.addresses import Address
 

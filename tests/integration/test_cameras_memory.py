@@ -7,8 +7,8 @@ from contextlib import closing
 import psutil
 import pytest
 
-from camera_sources.opening import open_source
-from camera_sources.settings import CameraSettings
+from camera_sources.camera_settings import CameraSettings
+from camera_sources.open_source import open_source
 from shared.errors import SourceError
 from tests.cameras import LOGIN, web_camera
 

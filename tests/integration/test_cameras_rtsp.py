@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from camera_sources.lag import LATE_S as PICTURE_LATE_S
-from camera_sources.opening import open_source
+from camera_sources.kinds.lag import LATE_S as PICTURE_LATE_S
+from camera_sources.open_source import open_source
 from shared.payloads.cluster import State
 from tests.cameras import LOGIN, UNSEEN, assigned, desk, difficult_rtsp_camera, require_rtsp_server, rtsp_camera
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camera_sources.picture_folder import read_picture
+from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.source import FOOTAGE
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus

@@ -17,8 +17,8 @@ import pytest
 from benchmarks.campaign import RESULTS, TABLE
 from benchmarks.page import PAGE
 from benchmarks.setting import Measurement
-from camera_sources.schemes import FILE, GROUP, OURS
-from camera_sources.settings import TOKEN_VARIABLE
+from camera_sources.camera_settings import TOKEN_VARIABLE
+from camera_sources.urls.schemes import FILE, GROUP, OURS
 from edge.computing.programs import ProgramCache
 from edge.options import default_cache
 from gateway.backup.manifest import FORMAT as BACKUP_FORMAT

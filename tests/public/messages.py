@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from camera_sources.settings import AssignedCamera
+from camera_sources.camera_settings import AssignedCamera
 from gateway.cameras.mqtt_values import SETTINGS, said
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.root import Configuration

@@ -7,7 +7,7 @@ import socket
 import pytest
 from hypothesis import HealthCheck, settings
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from shared.model.letterbox import Letterbox

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from shared.errors import ConfigurationError
 
 SETTINGS = CameraSettings(

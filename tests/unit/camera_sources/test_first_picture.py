@@ -6,8 +6,8 @@ import time
 import pytest
 
 from camera_sources import first_picture as module
+from camera_sources.camera_settings import CameraSettings
 from camera_sources.first_picture import HangingError, first_picture, first_pictures
-from camera_sources.settings import CameraSettings
 from camera_sources.source import FOOTAGE, Source
 from shared.errors import ConfigurationError, SourceError
 

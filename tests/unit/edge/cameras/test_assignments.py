@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from edge.cameras import assignments as module
 from edge.cameras.assignments import Assignments
 from shared.errors import PeerLostError

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from camera_sources.settings import AssignedCamera, CameraSettings
+from camera_sources.camera_settings import AssignedCamera, CameraSettings
 from gateway.cluster import data_plane
 from gateway.cluster.data_plane import DataPlane
 from shared.errors import PeerLostError, ProtocolError

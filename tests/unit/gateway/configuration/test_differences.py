@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.settings import CameraSettings
+from camera_sources.camera_settings import CameraSettings
 from gateway.configuration.cameras import Camera
 from gateway.configuration.differences import AT_ONCE, NEEDS_RESTART, OF_THE_AGENT, Differences, differences
 from gateway.configuration.root import Configuration

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camera_sources.picture_folder import read_picture
+from camera_sources.kinds.picture_folder import read_picture
 from gateway.models.catalogue import MODELS, open_model
 from gateway.models.decoding import Candidates
 from gateway.models.detection import OBJECTS_CAP, Detector, suppress

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camera_sources.opening import open_source
+from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.configuration.cameras import Snapshots
 from gateway.observation import snapshots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.schemes import OURS
+from camera_sources.urls.schemes import OURS
 from gateway.configuration.reading.foreign_keys import HINTS
 from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
 

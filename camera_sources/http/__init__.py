@@ -1,0 +1,1 @@
+"""Asking a camera over HTTP: requests, logins, and streams in parts."""

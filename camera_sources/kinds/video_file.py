@@ -1,0 +1,56 @@
+"""A video file as a camera."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+
+from camera_sources.kinds.capture import open_with_ffmpeg, refuse_too_large
+from camera_sources.source import Source
+from shared.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shared.model.letterbox import Pixels
+
+PLAUSIBLE_FPS = (0.1, 240.0)
+FALLBACK_FPS = 10.0
+"""For files that do not say, or say nonsense."""
+
+
+class VideoFile(Source):
+    """Whatever FFmpeg inside OpenCV decodes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and decode its first picture. Raises SourceError."""
+        self._path = path
+        capture = self._open()
+        try:
+            if not capture.read()[0]:
+                raise SourceError(f"video {path} holds no picture that can be decoded")
+            fps = float(capture.get(cv2.CAP_PROP_FPS))
+        finally:
+            capture.release()
+        self.fps = fps if PLAUSIBLE_FPS[0] <= fps <= PLAUSIBLE_FPS[1] else FALLBACK_FPS
+
+    def pictures(self) -> Iterator[Pixels]:
+        """The pictures in order; a file that breaks off ends there."""
+        capture = self._open()
+        try:
+            while True:
+                there, picture = capture.read()
+                if not there:
+                    return
+                yield cast("Pixels", picture)
+        finally:
+            capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = open_with_ffmpeg(str(self._path))
+        if not capture.isOpened():
+            raise SourceError(f"video {self._path} cannot be decoded: it is broken, or no video")
+        refuse_too_large(capture)
+        return capture

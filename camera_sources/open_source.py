@@ -1,0 +1,84 @@
+"""Finding the source that a URL means: ours, and those that third parties add by entry points."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import unquote, urlparse
+
+from pydantic import SecretStr
+
+from camera_sources.camera_settings import CameraSettings
+from camera_sources.kinds.picture_folder import PictureFolder
+from camera_sources.kinds.video_file import VideoFile
+from camera_sources.urls.redaction import redacted
+from camera_sources.urls.schemes import DEVICES, OURS, is_path, known_here, scheme_of, third_parties
+from shared.errors import ConfigurationError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from camera_sources.source import Source
+
+    Factory = Callable[[CameraSettings], Source]
+
+
+def open_source(source: str | CameraSettings) -> Source:
+    """The source for a URL, a device, a video file or a folder of pictures. A live one is not connected yet.
+
+    Raises SourceError when a recording is not there or cannot be read, ConfigurationError for what no source can be.
+    """
+    settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
+    url = settings.source.get_secret_value().strip()
+    if not url:
+        raise ConfigurationError(
+            "the camera's source is empty; write for example rtsp://user:password@host/stream, or /dev/video0"
+        )
+    path = path_of(url)
+    if path is None:
+        return _factory(scheme_of(url))(settings)
+    if url.startswith(DEVICES):
+        return _load("camera_sources.kinds.usb_camera:UsbCamera")(settings)
+    if not path.exists():
+        raise SourceError(
+            f"camera source {redacted(str(path))} does not exist; name a video file or a folder of pictures"
+        )
+    return PictureFolder(path) if path.is_dir() else VideoFile(path)
+
+
+def path_of(source: str) -> Path | None:
+    """Return the device, file or folder that a source is; None for one that is not of this machine alone."""
+    url = source.strip()
+    if not is_path(url):
+        return None
+    return Path(unquote(urlparse(url).path)) if scheme_of(url) else Path(url)
+
+
+def missing_path(source: str) -> Path | None:
+    """Return the device, file or folder that a source is, where there is none of that name on this machine."""
+    path = path_of(source)
+    return path if path is not None and not path.exists() else None
+
+
+def _factory(scheme: str) -> Factory:
+    if scheme in OURS:
+        return _load(OURS[scheme])
+    others = third_parties()
+    if scheme not in others:
+        known = ", ".join(f"{name}://" for name in known_here())
+        raise ConfigurationError(
+            f"camera source {scheme[:40]}://... is not supported; write {known}, /dev/videoN, or the path of a "
+            "video file or a folder of pictures"
+        )
+    try:
+        return cast("Factory", others[scheme].load())
+    except Exception as error:
+        raise ConfigurationError(
+            f"camera source {scheme}://... cannot be loaded from {others[scheme].value}: {error}; install it again"
+        ) from error
+
+
+def _load(place: str) -> Factory:
+    module, _, name = place.partition(":")
+    return cast("Factory", getattr(importlib.import_module(module), name))

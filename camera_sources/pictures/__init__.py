@@ -1,0 +1,1 @@
+"""Pictures as bytes: their size, their end, and decoding them."""

@@ -1,0 +1,35 @@
+"""What of a picture is used: turned upright, then cropped. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from camera_sources.camera_settings import Part
+    from shared.model.letterbox import Pixels
+
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def view(picture: Pixels, rotate: int, crop: Part | None) -> Pixels:
+    """The picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
+
+    `crop` is left, top, right, bottom in parts of the turned picture; a pixel that is partly inside belongs to it.
+    """
+    if rotate:
+        picture = cast("Pixels", cv2.rotate(picture, TURNS[rotate]))
+    if crop is not None:
+        height, width = picture.shape[:2]
+        left, top, right, bottom = crop
+        rows = slice(int(top * height), max(int(top * height) + 1, round_up(bottom * height)))
+        columns = slice(int(left * width), max(int(left * width) + 1, round_up(right * width)))
+        picture = picture[rows, columns]
+    return np.ascontiguousarray(picture)
+
+
+def round_up(pixels: float) -> int:
+    """Up to whole pixels; what is above by a rounding error only is not."""
+    return int(np.ceil(pixels - 1e-6))

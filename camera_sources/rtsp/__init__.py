@@ -1,0 +1,1 @@
+"""Asking a camera over RTSP why it sends no stream."""

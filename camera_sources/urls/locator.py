@@ -1,0 +1,70 @@
+"""The URL of a camera in its parts, as people write it: with passwords that nobody has escaped. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import quote, unquote
+
+from camera_sources.urls.redaction import redacted
+from camera_sources.urls.url_parts import parts_of
+from shared.errors import ConfigurationError
+
+ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """Where a camera is, and with what user and password, which do not show when it is printed."""
+
+    scheme: str
+    host: str
+    port: int | None
+    target: str
+    """From the path on; at least "/"."""
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Split scheme://[user[:password]@]host[:port][/path][?query]. Raises ConfigurationError without secrets.
+
+        A password need not be escaped, unless the address can then be read in two ways.
+        """
+        readings = parts_of(url)
+        scheme = url.strip().partition("://")[0]
+        if not readings:
+            raise ConfigurationError(
+                f"camera source {redacted(url)} names no host; write {scheme}://user:password@192.168.1.20/..., with "
+                f"{ESCAPES}, and an IPv6 address in brackets"
+            )
+        if len(readings) > 1:
+            raise ConfigurationError(
+                f"camera source {redacted(url)} can be read in two ways; write {ESCAPES}, or @ in a path as %40"
+            )
+        (parts,) = readings
+        user, _, password = parts.login.partition(":")
+        target = parts.target.partition("#")[0]
+        return cls(
+            scheme=parts.scheme, host=parts.host.strip("[]").replace("%25", "%"), port=parts.port,
+            target=target if target.startswith("/") else f"/{target}", user=unquote(user), password=unquote(password),
+        )  # fmt: skip
+
+    @property
+    def authority(self) -> str:
+        """host[:port]."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
+
+    @property
+    def plain(self) -> str:
+        """The URL without user and password."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def full(self) -> str:
+        """The URL with all, escaped as it should be. Not to be shown."""
+        if not (self.user or self.password):
+            return self.plain
+        colon = f":{quote(self.password, safe='')}" if self.password else ""
+        return f"{self.scheme}://{quote(self.user, safe='')}{colon}@{self.authority}{self.target}"

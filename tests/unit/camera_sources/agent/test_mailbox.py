@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from camera_sources.agent.mailbox import Mailbox, Shot
+
+
+def shot(number):
+    return Shot(number, float(number), np.zeros((1, 1, 3), np.uint8))
+
+
+def test_a_shot_is_taken_once():
+    mailbox, one = Mailbox(), shot(1)
+    assert mailbox.put(one) is None
+    assert mailbox.take() is one
+    assert mailbox.take() is None
+
+
+def test_the_newest_wins_and_the_one_it_replaced_is_returned():
+    mailbox, older, newer = Mailbox(), shot(1), shot(2)
+    mailbox.put(older)
+    assert mailbox.put(newer) is older
+    assert mailbox.take() is newer
+
+
+def test_a_mailbox_knows_whether_it_is_empty():
+    mailbox = Mailbox()
+    assert mailbox.empty
+    assert mailbox.wait_until_empty(0)
+    mailbox.put(shot(1))
+    assert not mailbox.empty
+    assert not mailbox.wait_until_empty(0)
+    mailbox.take()
+    assert mailbox.empty
+    assert mailbox.wait_until_empty(0)
+
+
+def test_who_waits_for_room_is_woken_when_the_shot_is_taken():
+    mailbox = Mailbox()
+    mailbox.put(shot(1))
+    woken = []
+    waiting = threading.Thread(target=lambda: woken.append(mailbox.wait_until_empty(60)))
+    waiting.start()
+    mailbox.take()
+    waiting.join()
+    assert woken == [True]
+
+
+def test_every_shot_is_taken_or_replaced_whatever_the_threads_do():
+    mailbox, replaced, taken = Mailbox(), [], []
+
+    def fill():
+        for number in range(2000):
+            older = mailbox.put(shot(number))
+            if older is not None:
+                replaced.append(older.number)
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    while filling.is_alive() or not mailbox.empty:
+        found = mailbox.take()
+        if found is not None:
+            taken.append(found.number)
+    filling.join()
+    assert taken == sorted(taken)
+    assert sorted(replaced + taken) == list(range(2000))
