@@ -63,7 +63,7 @@ class PartitionedModel:
         method: Method = Method.WST,
         shares: Sequence[float] = (),
     ) -> PartitionedModel:
-        """Raises CutError, with the deepest cut that can be, and ConfigurationError, see gateway.planning.methods.stages_of."""
+        """Raises CutError, with the deepest cut that can be, and ConfigurationError: see `stages_of`."""
         chosen = choose_cut(model, cut, grid)
         for layer in model.network.head(chosen):
             try:
