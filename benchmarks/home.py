@@ -51,7 +51,7 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
             home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: INFO)
             running = [asyncio.create_task(bus.run()), asyncio.create_task(home.run())]
             await bus.connected.wait()
-            await home.born()
+            await home.on_connected()
             sent = 0
             publish = bus._publish  # noqa: SLF001  (messages are counted where all of them pass)
 
@@ -68,7 +68,7 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
                 await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
                 for name, film in films.items():
                     detections = next(film).model_copy(update={"camera": name, "captured_at": time.time()})
-                    await home.observe(detections, no_picture, time.monotonic())
+                    await home.on_detections(detections, no_picture, time.monotonic())
                     frames += 1
             share = 100 * (time.process_time() - used) / (time.monotonic() - begun)
             for task in running:

@@ -1,8 +1,10 @@
-"""A gateway as a process: its parts, its connection with the broker, its life."""
+"""The gateway as a process: it builds its parts, connects them with its brokers, and handles signals."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
+from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.bus import Bus, Outgoing
@@ -32,8 +35,6 @@ from shared.systemd import notification
 from shared.wire.connection import Traffic
 
 if TYPE_CHECKING:
-    import asyncio
-
     from gateway.options import GatewayConfig
     from shared.payloads.bridge import BridgeInfo
 
@@ -64,15 +65,15 @@ class Gateway:
             cluster_broker,
             gateway_client_id(prefix),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
-            birth=self._birth,
-            farewell=self._farewell,
+            birth=self._on_connected,
+            farewell=self._publish_stopping,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
             trouble=BrokerTrouble("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
-            config.broker, self._name_owner, self._state, self._house_birth, self._house_farewell, login=login,
-            trouble=trouble, prefix=prefix,
+            config.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
+            login=login, trouble=trouble, prefix=prefix,
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(config.configuration, planes, members, listening, config.reload, self._info)
@@ -80,6 +81,8 @@ class Gateway:
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
+        self._data.serve_settings(self._home.settings)
+        self._home.problems.add("edges", lambda _: self._cluster.problems())
         self._home.problems.add("names", self._names.problems)
         self._home.problems.add("reachability", self._prober.problems)
         if self._house is not None:
@@ -109,6 +112,7 @@ class Gateway:
             self._data.run(),
             self._cluster.run(stop),
             self._home.run(),
+            self._reload_on_sighup(),
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
@@ -117,24 +121,41 @@ class Gateway:
             self._bus.run(),
         )
 
-    async def _birth(self) -> None:
-        """Publish all that is retained; that the gateway is there comes last, when the rest is true."""
-        await self._cluster.born()
-        await self._home.born()
+    async def _on_connected(self) -> None:
+        """Publish all retained state; that the gateway is online comes last, when the rest is true."""
+        await self._cluster.on_connected()
+        await self._home.on_connected()
         await self._publish_state()
 
-    async def _farewell(self) -> None:
+    async def _publish_stopping(self) -> None:
         if self._house is None:
-            await self._home.farewell()
+            await self._home.publish_stopping()
 
-    async def _house_birth(self) -> None:
-        """Have the house's broker told of everything."""
-        await self._home.born()
+    async def _on_house_connected(self) -> None:
+        """Publish all retained state at the house's broker."""
+        await self._home.on_connected()
         self._planes.put_stats()
-        self._cluster.report_nodes()
+        self._cluster.publish_nodes_soon()
 
-    async def _house_farewell(self) -> None:
-        await self._home.farewell()
+    async def _publish_house_stopping(self) -> None:
+        await self._home.publish_stopping()
+
+    async def _reload_on_sighup(self) -> None:
+        """Read the configuration again at each SIGHUP, as other services do, until cancelled."""
+        requested = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, requested.set)
+        try:
+            while True:
+                await requested.wait()
+                await self._bus.connected.wait()  # changes have to be published
+                requested.clear()
+                try:
+                    log.info("configuration read again: %s", await self._home.reload())
+                except DeepThingsError as error:
+                    log.warning("the configuration stays as it was: %s", error)
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
 
     async def _publish_state(self) -> None:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cluster.data_plane import DataPlane
-    from gateway.home import Home
+    from gateway.cluster.listener import ClusterListener
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayConfig
@@ -78,30 +78,30 @@ class Cluster:
         data: DataPlane,
         bus: Planes,
         members: Membership,
-        home: Home,
+        listener: ClusterListener,
     ) -> None:
         """Begin with one plan. Raises ConfigurationError where it cannot be carried out."""
         self._config = config
         self._data = data
         self._bus = bus
         self._members = members
-        self._home = home
+        self._listener = listener
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._barring = Barring(
             members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
-            tell=home.tell,
+            tell=listener.on_cluster_event,
         )  # fmt: skip
         self._sharer = Sharer(members, data.traffic, config.frames_at_once, self._barring.may_compute)
         self._replanning = Replanning(config, model, members)
         self._adopt(partitioned)
-        self._endings = Endings(bus, home.ended)
+        self._endings = Endings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
             config,
             partitioned,
             bus,
             data.traffic,
             members.address,
-            home.observe,
+            listener.on_detections,
             self._endings.decided,
             self._barring.suspected,
             self._barring.found_wrong,
@@ -110,8 +110,7 @@ class Cluster:
             model.forget_weights()
             give_back()
         self._nodes_changed = asyncio.Event()
-        home.problems.add("edges", lambda _: self._barring.problems())
-        data.serve(on_result=self._on_result, on_tile=self._collect, settings_of=home.settings)
+        data.serve_cluster(on_result=self._on_result, on_tile=self._collect)
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
@@ -128,15 +127,19 @@ class Cluster:
             self._end_frames(stop),
         )
 
-    async def born(self) -> None:
-        """Publish the plan: called after each connection to the cluster's broker, which may have lost it."""
+    async def on_connected(self) -> None:
+        """Publish the plan again: called after each connection to the cluster's broker, which may have lost it."""
         self._members.await_all(time.monotonic())
         await self._bus.publish(topics.PLAN, self._plan)
-        self.report_nodes()
+        self.publish_nodes_soon()
 
-    def report_nodes(self) -> None:
-        """Have the list of nodes published soon."""
+    def publish_nodes_soon(self) -> None:
+        """Publish the list of nodes soon."""
         self._nodes_changed.set()
+
+    def problems(self) -> tuple[str, ...]:
+        """Return the problems of edges, a line for each."""
+        return self._barring.problems()
 
     def info(self) -> BridgeInfo:
         """Return what this gateway runs."""
@@ -195,7 +198,7 @@ class Cluster:
                     self._done(assembly, Outcome.REPLANNED)
             self._adopt(partitioned, nodes)
             await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
-            self._home.tell(BridgeEventType.REPLANNED, str(self._plan.epoch))
+            self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
 
@@ -210,7 +213,8 @@ class Cluster:
         before = self._members.online(name) is not None
         self._members.on_state(node)
         if before != (self._members.online(name) is not None):
-            self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
+            event = BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED
+            self._listener.on_cluster_event(event, name)
         if self._members.online(name) is not None:
             self._barring.tell_standing(name)
         if node.state is State.OFFLINE:
@@ -239,7 +243,7 @@ class Cluster:
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node) and self._barring.may_compute(request.node):
+        if known and not self._members.drained(request.node) and self._barring.may_compute(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -263,7 +267,7 @@ class Cluster:
             )
             if report != told and self._bus.cluster_connected.is_set():
                 told = report
-                await self._home.nodes_are(report)
+                await self._listener.on_nodes(report)
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
             await asyncio.sleep(NODES_S)

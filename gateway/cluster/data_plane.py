@@ -49,15 +49,15 @@ class DataPlane:
         self._strips: StripCache[tuple[int, int]] = StripCache()
         self._epoch = 0
 
-    def serve(
-        self,
-        *,
-        on_result: Callable[[Result, Payload], None],
-        on_tile: Callable[[Tile, Payload], None],
-        settings_of: Callable[[str, int], CameraSettings | None],
+    def serve_cluster(
+        self, *, on_result: Callable[[Result, Payload], None], on_tile: Callable[[Tile, Payload], None]
     ) -> None:
-        """Hand on results and tiles; `settings_of` finds a camera's settings by name and revision."""
-        self._on_result, self._on_tile, self._settings_of = on_result, on_tile, settings_of
+        """Call these with each result, and with each tile that is to be shared out."""
+        self._on_result, self._on_tile = on_result, on_tile
+
+    def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
+        """Send agents what `settings_of(camera, revision)` returns; None is answered as absent."""
+        self._settings_of = settings_of
 
     @property
     def address(self) -> Address:

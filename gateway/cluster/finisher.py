@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cluster.collector import Assembly
+    from gateway.cluster.listener import FetchPicture
     from gateway.cluster.trust.attribution import Fault
     from gateway.cluster.trust.verification import Proof
     from gateway.options import GatewayConfig
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from shared.wire.connection import Traffic
 
 log = logging.getLogger(__name__)
-
-if TYPE_CHECKING:
-    Fetch = Callable[[], Awaitable[Pixels]]
 
 
 class Finisher:
@@ -46,7 +44,7 @@ class Finisher:
         bus: Planes,
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
-        observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
+        observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         decided: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
         found_wrong: Callable[[Assembly, Mapping[str, Fault], Proof], None],

@@ -226,7 +226,7 @@ async def test_a_gateway_that_is_asked_to_reload_while_it_begins_or_stops_goes_o
         process.send_signal(signal.SIGHUP)
         await said(process, words)
         process.send_signal(signal.SIGHUP)
-        await said(process, "the configuration is read again")
+        await said(process, "configuration read again")
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGHUP)
         code, errors = await ended(process, 10)

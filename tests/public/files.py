@@ -36,7 +36,7 @@ from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.models.catalogue import built_in
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.observation.scene_store import SceneMemory
-from gateway.retained_topics import RetainedTopics
+from gateway.retained.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import in_use
 from shared.engine.opening import TileKinds, open_engine

@@ -162,10 +162,10 @@ async def _home(folder: Path) -> dict[str, Any]:
         configuration, listening, members, Address("10.0.0.1", 4000), lambda: configuration, lambda: INFORMATION
     )
     members.on_state(NodeState(node="pi-1", state=State.ONLINE, protocol=PROTOCOL, host="h", port=1))
-    await made.nodes_are(members.report({}))
+    await made.on_nodes(members.report({}))
     stats = CameraStats(camera="door", node="pi-1", counts=FrameCounts(), state=State.ONLINE)
     await bus.hear(topics.CAMERA_STATS, "door", stats)
-    await made.born()
+    await made.on_connected()
     return {
         "listens to": sorted(bus.topics),
         "says": {

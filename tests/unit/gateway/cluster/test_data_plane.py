@@ -61,11 +61,11 @@ class Plane:
     def __init__(self):
         self.results, self.tiles, self.settings = [], [], {}
         self.data = DataPlane(LISTEN, Traffic())
-        self.data.serve(
+        self.data.serve_cluster(
             on_result=lambda header, payload: self.results.append((header, payload.tolist())),
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
-            settings_of=lambda camera, revision: self.settings.get((camera, revision)),
-        )  # fmt: skip
+        )
+        self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)))
 
     async def tell(self, *said):
         """What a peer is answered that says this and goes away."""

@@ -1,4 +1,4 @@
-"""Retained topics of this gateway, over restarts: what left the configuration meanwhile is cleared."""
+"""The retained topics of this gateway, over restarts, and which of them are stale."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
 
-FILE = "retained.json"
+RETAINED_FILE = "retained.json"
 
-LOST = "what is removed from the configuration while the gateway is away stays at the broker"
+_LOST = "what is removed from the configuration while the gateway is away stays at the broker"
 
-TOPICS_CAP = 50_000
-"""Of 256 cameras with a hundred labels and a few zones each; more are published, but not cleared after a restart."""
+MAX_RETAINED_TOPICS = 50_000
+"""Enough for 256 cameras with a hundred labels and a few zones each; more are published, but not cleared later."""
 
-RETURN_S = 60.0
-"""A camera that was started by hand, and was there in the last run, has so long to show up."""
+BY_HAND_RETURN_S = 60.0
+"""A camera that was started by hand, and was present in the last run, has this long to return."""
 
-WRITE_EVERY_S = 1.0
-"""Topics come by the hundred at a start; they are written together."""
+RETAINED_WRITE_PERIOD_S = 1.0
+"""Topics come by the hundred at a start; they are written together, at most this often."""
 
 
 class _Content(Message):
@@ -41,7 +41,7 @@ class _Content(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedTopics:
     """Topics that may be retained: by name, or by their beginning."""
 
     names: frozenset[str]
@@ -55,21 +55,21 @@ class RetainedTopics:
     """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[_Content] = folder.file(FILE, _Content, LOST, durable=False)
+        self._file: StateFile[_Content] = folder.file(RETAINED_FILE, _Content, _LOST, durable=False)
         content = self._file.read() or _Content()
         self._topics = set(content.topics)
         self.by_hand = frozenset(content.by_hand)
         self._written = content
-        self._written_at = -WRITE_EVERY_S
+        self._written_at = -RETAINED_WRITE_PERIOD_S
 
     def note(self, topic: str, *, retained: bool) -> None:
         """Remember that something is retained there now, or nothing any more."""
         if not retained:
             self._topics.discard(topic)
-        elif len(self._topics) < TOPICS_CAP:
+        elif len(self._topics) < MAX_RETAINED_TOPICS:
             self._topics.add(topic)
 
-    def stale(self, expected: Expected) -> list[str]:
+    def stale(self, expected: ExpectedTopics) -> list[str]:
         """Return the topics where something is retained that is not expected, sorted."""
         return sorted(topic for topic in self._topics if topic not in expected)
 
@@ -79,7 +79,7 @@ class RetainedTopics:
         Also None where it was written just now, unless this is the `last` time.
         """
         now = time.monotonic()
-        if now - self._written_at < WRITE_EVERY_S and not last:
+        if now - self._written_at < RETAINED_WRITE_PERIOD_S and not last:
             return None
         content = _Content(topics=tuple(sorted(self._topics)), by_hand=tuple(sorted(by_hand)))
         if content == self._written and not self._file.missing():
@@ -99,7 +99,7 @@ def expected_topics(
     *,
     prefix: str,
     frigate: str | None,
-) -> Expected:
+) -> ExpectedTopics:
     """Return where something may be retained of these cameras, and of the gateway itself. Pure.
 
     `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
@@ -119,7 +119,7 @@ def expected_topics(
         beginnings += [f"{frigate}/{name}/"] if frigate is not None else []
     if frigate is not None:
         names.add(f"{frigate}/available")
-    return Expected(frozenset(names), tuple(beginnings))
+    return ExpectedTopics(frozenset(names), tuple(beginnings))
 
 
 def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:

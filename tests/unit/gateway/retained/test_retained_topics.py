@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.configuration.root import Configuration
-from gateway.retained_topics import FILE, RetainedTopics, expected_topics
+from gateway.retained.retained_topics import RETAINED_FILE, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
 
 CAMERAS = Configuration.model_validate(
@@ -73,12 +73,12 @@ def test_what_was_retained_is_known_after_a_restart(tmp_path):
 
 
 def test_a_file_that_is_damaged_is_said_and_written_anew(tmp_path, caplog):
-    (tmp_path / FILE).write_text("{")
+    (tmp_path / RETAINED_FILE).write_text("{")
     topics = RetainedTopics(StateFolder(tmp_path))
     assert "stays at the broker" in caplog.text
     topics.note("deepthings/bridge/state", retained=True)
     topics.content([])()
-    assert json.loads((tmp_path / FILE).read_text())["content"]["topics"] == ["deepthings/bridge/state"]
+    assert json.loads((tmp_path / RETAINED_FILE).read_text())["content"]["topics"] == ["deepthings/bridge/state"]
 
 
 def test_what_comes_within_the_last_second_is_written_when_the_gateway_stops(tmp_path):
@@ -99,13 +99,13 @@ def test_what_could_not_be_written_or_was_removed_is_written_again(tmp_path):
     (tmp_path / "state").unlink()
     before.content([], last=True)()
     assert before.content([], last=True) is None
-    (tmp_path / "state" / FILE).unlink()
+    (tmp_path / "state" / RETAINED_FILE).unlink()
     before.content([], last=True)()
     assert RetainedTopics(StateFolder(tmp_path / "state")).stale(expected()) == ["deepthings/detections/door/car"]
 
 
 @pytest.mark.parametrize("topic", ["", "deepthings/#", "deepthings/+/person", "deepthings/\0"])
 def test_a_topic_to_which_nothing_can_be_published_is_damage(tmp_path, topic, caplog):
-    (tmp_path / FILE).write_text(json.dumps({"topics": [topic]}))
+    (tmp_path / RETAINED_FILE).write_text(json.dumps({"topics": [topic]}))
     assert RetainedTopics(StateFolder(tmp_path)).stale(expected()) == []
     assert "stays at the broker" in caplog.text
