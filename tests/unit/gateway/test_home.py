@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gateway import home as module
+from gateway.bridge.health_publisher import HEALTH_PERIOD_S
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
@@ -279,7 +280,7 @@ async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_p
     after.bus.retained = before.bus.retained
     await after.home.on_connected()
     assert "cameras/by-hand/availability" in after.bus.retained
-    monkeypatch.setattr(module, "RETURN_S", 0.0)
+    monkeypatch.setattr("gateway.retained.cleaner.BY_HAND_RETURN_S", 0.0)
     await after.home._cleaner.clear_stale()
     assert "cameras/by-hand/availability" not in after.bus.retained
 
@@ -408,7 +409,7 @@ def clock(monkeypatch):
         clock.look()
         return report(*said)
 
-    monkeypatch.setattr(module, "LOOK_S", 0)
+    monkeypatch.setattr("gateway.bridge.health_publisher.HEALTH_CHECK_PERIOD_S", 0)
     monkeypatch.setattr(module.time, "monotonic", clock.monotonic)
     monkeypatch.setattr(module.Health, "report", watched)
     return clock
@@ -418,7 +419,7 @@ def clock(monkeypatch):
 async def watched(clock, tmp_path):  # noqa: ARG001  (it is the clock of the house)
     """A house whose health is told, by that clock."""
     house = House(tmp_path)
-    async with running(house.home._tell_health()):
+    async with running(house.home._health_publisher.run()):
         yield house
 
 
@@ -442,7 +443,7 @@ async def test_health_is_told_at_once_and_then_when_it_changes(watched):
 
 async def test_health_that_does_not_change_is_told_once_a_minute(watched, clock):
     await health(watched)
-    clock.now += module.HEALTH_S - 1
+    clock.now += HEALTH_PERIOD_S - 1
     watched.home.on_frame_ended("door", Outcome.PUBLISHED)
     await clock.looks()
     assert len(watched.bus.payloads("bridge/health")) == 1

@@ -79,7 +79,7 @@ async def test_a_frame_that_was_under_way_when_its_camera_was_lost_shows_nobody(
 
 async def test_a_change_is_followed_to_its_end_however_slow_the_broker_is(without_snapshots, monkeypatch):
     house = without_snapshots
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     await house.hear()
     await settled(house)
     await show(house, 1, 2, 3, 4)
@@ -169,7 +169,7 @@ async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapsho
     long_ago = time.time() - 300
     os.utime(house.folder / "scenes.json", (long_ago, long_ago))
     again = House(house.folder, cameras={})
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
         async with asyncio.timeout(10):
             while not kinds(again):  # noqa: ASYNC110  (a queue of events tells nobody of its growth)
@@ -220,7 +220,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
     await there(again)
     await show(again, *range(31, 34))
     assert not kinds(again)
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
         while kept(again).away_s > 10:  # noqa: ASYNC110  (a file tells nobody that it was written)
             await asyncio.sleep(0)
@@ -280,7 +280,7 @@ async def gone_for_long(house, monkeypatch):
     await house.hear(state=State.OFFLINE, reason="no route")
     await settled(house)
     monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(house.home._observer.run()):
         while not kinds(house):  # noqa: ASYNC110
             await asyncio.sleep(0)
