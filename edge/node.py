@@ -24,7 +24,7 @@ from edge.status import vitals
 from edge.status.loopback import loopback_mistakes
 from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
-from edge.tasks.task_queue import Task
+from edge.tasks.task import Task
 from edge.thief import Thief
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.engine.opening import open_engine
@@ -308,7 +308,7 @@ class EdgeNode:
         work = Work(plan, engines, gateway)
         if following:
             self._worker.work = work
-            self._shared.renew(work)
+            self._shared.renew_engines(work)
             self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
         else:
             self._follow(work)
@@ -324,11 +324,8 @@ class EdgeNode:
 
     def _follow(self, work: Work) -> None:
         work.complete()
-        self._owner.adopt(work)
-        self._thief.adopt(work)
-        self._shared.adopt(work)
-        self._worker.work = work
-        self._worker.wake()
+        for follower in (self._owner, self._thief, self._shared, self._worker):
+            follower.adopt_plan(work)
         self._cameras.invite()
         self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(

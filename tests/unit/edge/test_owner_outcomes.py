@@ -26,7 +26,7 @@ class Bench:
         monkeypatch.setattr(owner_module, "time", self)
         monkeypatch.setattr(owner_module, "CHECK_S", 0)
         self.owner = Owner("me", self, None, lambda: None)
-        self.owner.adopt(WORK)
+        self.owner.adopt_plan(WORK)
 
     def monotonic(self):
         return self.now
@@ -82,7 +82,7 @@ async def test_it_is_asked_again_until_nobody_seems_to_be_there(bench):
 
 async def test_a_new_plan_drops_what_was_not_published(bench):
     await bench.begin("f", "g")
-    bench.owner.adopt(WORK)
+    bench.owner.adopt_plan(WORK)
     assert bench.said[-1].given_up == dict.fromkeys("fg", Outcome.REPLANNED)
     bench.answer("f", Outcome.PUBLISHED)
     bench.answer("g", Outcome.REPLANNED)

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from edge import worker as worker_module
+from edge.computing.assignment import Assignment
 from edge.computing.strips import StripStore
-from edge.tasks.task_queue import Task
-from edge.worker import Assignment, Done, Worker
+from edge.tasks.task import Task
+from edge.worker import Done, Worker
 from gateway.cluster.results import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -44,16 +45,11 @@ class Strips:
 
 
 @dataclass
-class Queue:
+class Owner:
     next: Task | None = None
 
-    def upcoming(self):
+    def upcoming_task(self):
         return self.next
-
-
-@dataclass
-class Owner:
-    queue: Queue = field(default_factory=Queue)
 
 
 class Engine:
@@ -162,7 +158,7 @@ class Watch:
             await asyncio.sleep(0)
 
     async def wake(self, task):
-        self.owner.queue.next = task
+        self.owner.next = task
         self.worker.wake()
         await self.settle()
 

@@ -1,13 +1,13 @@
-"""Agendas for tests: nine tiles of which every second one lies between others, and any number that share nothing."""
+"""Tile orders for tests: nine tiles of which every second one lies between others, and many that share nothing."""
 
 from __future__ import annotations
 
-from edge.tasks.tile_order import Agenda, Costs
+from edge.tasks.tile_order import Costs, TileOrder
 
 WHOLE = Costs(100, 1000)
 REUSING = Costs(60, 700, 400)
 
-CROSS = Agenda(
+CROSS = TileOrder(
     order=(4, 0, 2, 6, 8, 1, 3, 5, 7),
     whole=dict.fromkeys(range(9), WHOLE),
     reusing=dict.fromkeys((1, 3, 5, 7), REUSING),
@@ -24,6 +24,6 @@ FREE = (4, 0, 2, 6, 8)
 DEPENDENT = (1, 3, 5, 7)
 
 
-def plain(count: int) -> Agenda:
+def plain(count: int) -> TileOrder:
     """So many tiles that share nothing."""
-    return Agenda(tuple(range(count)), dict.fromkeys(range(count), WHOLE))
+    return TileOrder(tuple(range(count)), dict.fromkeys(range(count), WHOLE))
