@@ -12,18 +12,15 @@ from gateway.cluster.collector import Assembly, Collector, Receipt
 from gateway.cluster.coordinator import Coordinator, Match
 from gateway.cluster.endings import Endings
 from gateway.cluster.finisher import Finisher
+from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.replanning import Replanning
-from gateway.cluster.results import split_result
 from gateway.cluster.sharing_service import Sharer
 from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
-from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
-from shared.finite import all_finite
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
 from shared.network.addresses import advertised
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
@@ -52,8 +49,9 @@ if TYPE_CHECKING:
     from gateway.models.catalogue import Model
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
+    from shared.ftp.strip_cache import Array
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result, Tile
+    from shared.wire.headers import Result, StripsRequest, Tile
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +60,6 @@ CHECK_S = 0.25
 
 LAST_FRAMES_S = 2.0
 """When the gateway stops, frames whose tiles are all there have so long to be published."""
-
-NODES_S = 1.0
-"""How often the list of nodes is published at most."""
 
 
 class Cluster:
@@ -109,8 +104,8 @@ class Cluster:
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
-        self._nodes_changed = asyncio.Event()
-        data.serve_cluster(on_result=self._on_result, on_tile=self._collect)
+        self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
+        data.serve_cluster(on_result=self._on_result, on_tile=self._on_shared_tile, strips_of=self._strips_of)
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
@@ -122,7 +117,7 @@ class Cluster:
             self._sharer.run(),
             self._replan(),
             self._watch_deadlines(),
-            self._report_nodes(),
+            self._nodes_publisher.run(),
             self._finisher.run(self._decide, self._free),
             self._end_frames(stop),
         )
@@ -135,7 +130,7 @@ class Cluster:
 
     def publish_nodes_soon(self) -> None:
         """Publish the list of nodes soon."""
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     def problems(self) -> tuple[str, ...]:
         """Return the problems of edges, a line for each."""
@@ -187,7 +182,6 @@ class Cluster:
             gateway=advertised(self._data.address, self._members.broker),
             terms=config.terms,
         )
-        self._data.follow(self._plan.epoch)
         self._sharer.adopt(self._plan, nodes)
 
     async def _replan(self) -> None:
@@ -222,13 +216,13 @@ class Cluster:
             self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
             self._endings.on_node_lost(name)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
             self._barring.passed(stats.node, stats.passed)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
         self._answer(announcement)
@@ -253,30 +247,16 @@ class Cluster:
                 grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
                 self._bus.post(topics.GRANTS, grant, match.thief)
 
-    async def _report_nodes(self) -> None:
-        """Publish the list of nodes when it changes, at most every NODES_S."""
-        told: Nodes | None = None
-        while True:
-            await self._nodes_changed.wait()
-            self._nodes_changed.clear()
-            received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
-            report = self._barring.reported(
-                self._members.report(
-                    {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-                )
-            )
-            if report != told and self._bus.cluster_connected.is_set():
-                told = report
-                await self._listener.on_nodes(report)
-                with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
-            await asyncio.sleep(NODES_S)
+    def _nodes(self) -> Nodes:
+        received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
+        by_mqtt = {"mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+        return self._barring.reported(self._members.report({**received, **by_mqtt}))
 
     def _on_barred(self, node: str) -> None:
         """A node may not compute any more: what it has goes to others."""
         self._coordinator.withdraw(node)
         self._sharer.on_barred(node)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     # frames
 
@@ -312,17 +292,14 @@ class Cluster:
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(result, result.error or "this node may not compute")
             return
-        arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
-        if not all_finite(arrays):
-            self._tile_failed(result, "values of its result are no numbers")
+        receipt = self._collector.add_result(result, payload, time.monotonic())
+        if receipt is Receipt.NOT_FINITE:
+            self._tile_failed(result, "its result contains values that are not finite")
             return
         self._barring.worked(result.worker)
-        receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
             return
-        if not self._collector.finished(result.info.frame):
-            self._data.keep_strips(result, strips)
         self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
@@ -338,7 +315,7 @@ class Cluster:
             return
         log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
         self._barring.failed(worker, reason)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
         if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
             return
         if self._plan.distribution is Distribution.SHARING:
@@ -359,7 +336,7 @@ class Cluster:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
-            strips=self._data.kept_strips(frame, result.tile),
+            strips=self._collector.kept_readers(frame, result.tile),
         )
 
     async def _watch_deadlines(self) -> None:
@@ -395,10 +372,15 @@ class Cluster:
     def _free(self, assembly: Assembly) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
-        self._data.drop(assembly.info.frame)
 
-    def _collect(self, header: Tile, payload: Payload) -> None:
-        """A tile that is to be shared out."""
+    def _strips_of(self, request: StripsRequest) -> dict[int, list[Array]]:
+        """Return the kept strips that a node asks for; none for a request of another plan."""
+        if request.epoch != self._plan.epoch:
+            return {}
+        return self._collector.kept_strips(request.frame, request.givers, request.reader)
+
+    def _on_shared_tile(self, header: Tile, payload: Payload) -> None:
+        """Share out a tile."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
             self._sharer.on_tile(header, payload)

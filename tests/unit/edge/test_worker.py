@@ -12,7 +12,7 @@ from edge.computing.assignment import Assignment
 from edge.computing.strips import StripStore
 from edge.tasks.task import Task
 from edge.worker import Done, Worker
-from gateway.cluster.results import split_result
+from gateway.cluster.collector import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import Traffic

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from gateway.cluster.results import split_result
+from gateway.cluster.collector import Receipt, split_result
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
 from shared.wire.headers import Result
+from tests.unit.gateway.cluster.test_collector import collector_of
 
 SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
 INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, width=8)
@@ -85,3 +86,60 @@ def test_a_tile_that_the_plan_does_not_have_is_refused():
 def test_negative_sizes_do_not_cancel_out():
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
         result_of(((1, 2, -3, -4), SHAPES[1]))
+
+
+STAGE_SHAPES = (1, 2, 4, 4)
+
+
+def wire_result(tile=3, *, frame="f", value=1.0, strips=None):
+    """A result of a tile of a two-by-two stage, and its payload."""
+    strips = strips or {}
+    info = INFO.model_copy(update={"frame": frame})
+    header = Result(
+        info=info, epoch=1, owner="a", worker="b", tile=tile, shapes=(STAGE_SHAPES,), compute_ms=1.0,
+        strips={reader: array.nbytes for reader, array in strips.items()},
+    )  # fmt: skip
+    return header, payload_of(np.full(STAGE_SHAPES, value, np.float32), *strips.values())
+
+
+def strips_of(*values):
+    return {reader: np.full(2, reader, np.uint8) for reader in values}
+
+
+def test_strips_are_kept_by_giver_and_reader_until_their_frame_is_closed():
+    collector = collector_of()
+    assert collector.add_result(*wire_result(3, strips=strips_of(0, 1)), 0.0) is Receipt.PLACED
+    assert collector.add_result(*wire_result(2, strips=strips_of(0)), 0.0) is Receipt.PLACED
+    assert collector.kept_readers("f", 3) == (0, 1)
+    assert collector.kept_readers("f", 0) == collector.kept_readers("g", 3) == ()
+    kept = collector.kept_strips("f", [3, 2, 1], 0)
+    assert {giver: [array.tolist() for array in arrays] for giver, arrays in kept.items()} == {3: [[0, 0]], 2: [[0, 0]]}
+    collector.close("f")
+    assert collector.kept_strips("f", [3, 2], 0) == {}
+
+
+def test_strips_of_a_frame_that_is_closed_are_not_kept():
+    collector = collector_of()
+    collector.close("f")
+    assert collector.add_result(*wire_result(strips=strips_of(0)), 0.0) is Receipt.LATE
+    assert collector.kept_readers("f", 3) == ()
+
+
+def test_strips_are_copied_as_they_came_with_maps_that_are_not_kept():
+    collector = collector_of()
+    header, payload = wire_result(strips=strips_of(1))
+    collector.add_result(header, payload, 0.0)
+    ((kept,),) = collector.kept_strips("f", [3], 1).values()
+    assert not np.shares_memory(kept, payload)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_result_that_is_not_finite_changes_nothing(value):
+    collector = collector_of()
+    assert collector.add_result(*wire_result(value=value, strips=strips_of(0)), 0.0) is Receipt.NOT_FINITE
+    assert (collector.assemblies(), collector.kept_readers("f", 3)) == ([], ())
+
+
+def test_a_result_of_a_tile_that_the_plan_does_not_have_is_refused():
+    with pytest.raises(ProtocolError, match="the plan has None"):
+        collector_of().add_result(*wire_result(4), 0.0)
