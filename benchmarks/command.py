@@ -18,7 +18,7 @@ from benchmarks.cluster.nodes import Link, why_not
 from benchmarks.experiments import Scope, settings
 from benchmarks.figures import draw_all
 from benchmarks.findings import Results, findings
-from benchmarks.memory import memory_figures
+from benchmarks.memory_figures import memory_figures
 from benchmarks.page import PAGE, Calculated, write_page
 from benchmarks.work import work_of
 from benchmarks.workload import CUT, write_yolov2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from benchmarks.findings import Results
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
     from shared.model.network import Network
 

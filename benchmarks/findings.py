@@ -13,7 +13,7 @@ from gateway.planning.methods import Method
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
 
 GRIDS = ("3x3", "4x4", "5x5")

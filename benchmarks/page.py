@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.experiments import Scope
     from benchmarks.figures import Drawn
     from benchmarks.findings import Finding, Results
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
     from benchmarks.work import Work
 

@@ -13,8 +13,8 @@ import cv2
 from pydantic import SecretStr
 
 from camera_sources.agent.agent import AgentConfig, CameraAgent
-from camera_sources.agent.reader import Reader
 from camera_sources.agent.selection import Selection
+from camera_sources.agent.source_reader import Reader
 from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
 from camera_sources.frame_rate import EVERY_FRAME, HOME_FPS, frame_limit
 from camera_sources.open_source import open_source

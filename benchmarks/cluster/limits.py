@@ -14,9 +14,9 @@ from benchmarks.cluster.cgroups import (
     find_controllers,
     memory_values,
 )
+from benchmarks.cluster.cleanup import remove_groups, remove_left_groups
 from benchmarks.cluster.commands import EmulationError
-from benchmarks.cluster.names import check_nodes, new_prefix
-from benchmarks.cluster.removal import remove_groups, remove_left_groups
+from benchmarks.cluster.owned_names import check_nodes, new_prefix
 from shared.errors import ConfigurationError
 from shared.reasons.system_reasons import reason
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol, Self
 
+from benchmarks.cluster import emulated_network as networking
 from benchmarks.cluster import limits as limiting
-from benchmarks.cluster import network as networking
+from benchmarks.cluster.emulated_network import Counters, EmulatedNetwork, Link
 from benchmarks.cluster.limits import ControlGroup, Limits
-from benchmarks.cluster.network import Counters, EmulatedNetwork, Link
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 

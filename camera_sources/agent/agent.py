@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from camera_sources.agent.camera_health import Condition
     from camera_sources.agent.mailbox import Shot
-    from camera_sources.agent.reader import Reader
+    from camera_sources.agent.source_reader import Reader
     from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from edge.cameras.process import start_agent
+from edge.cameras.agent_process import start_agent
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cluster import emulated_network as networking
 from benchmarks.cluster import limits as limiting
-from benchmarks.cluster import network as networking
 from benchmarks.cluster.commands import EmulationError
+from benchmarks.cluster.emulated_network import EmulatedNetwork, Link
 from benchmarks.cluster.limits import ControlGroup, Limits
-from benchmarks.cluster.names import is_alive
-from benchmarks.cluster.network import EmulatedNetwork, Link
 from benchmarks.cluster.nodes import EmulatedNodes
+from benchmarks.cluster.owned_names import is_alive
 
 MEGABYTE = 1_000_000
 NAMES = ("a", "b", "c", "d")

@@ -276,7 +276,7 @@ async def hand_started(edge, source=PATTERN, *options):
 KEEPER = """
 import asyncio, sys
 from camera_sources.camera_settings import AssignedCamera
-from edge.cameras.process import start_agent
+from edge.cameras.agent_process import start_agent
 from shared.network.addresses import Address
 
 async def main():

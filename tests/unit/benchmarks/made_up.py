@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmarks.experiments import EQUAL_ENGINE_CPU, settings
 from benchmarks.findings import Results
-from benchmarks.memory import DeviceMemory, MemoryFigures
+from benchmarks.memory_figures import DeviceMemory, MemoryFigures
 from benchmarks.setting import FrameTimes, Measurement, Setting
 
 MB = 1_000_000

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from benchmarks.cluster import emulated_network as networking
 from benchmarks.cluster import limits as limiting
-from benchmarks.cluster import network as networking
 from benchmarks.cluster.nodes import EmulatedNodes, Limits, Link, open_nodes
 from shared.errors import ConfigurationError
 

@@ -7,8 +7,8 @@ import pytest
 
 from camera_sources.agent.agent import FRESH_S, AgentConfig, CameraAgent
 from camera_sources.agent.mailbox import Shot
-from camera_sources.agent.reader import Reader
 from camera_sources.agent.selection import Selection
+from camera_sources.agent.source_reader import Reader
 from camera_sources.camera_settings import CameraSettings
 from camera_sources.open_source import open_source
 from shared.network.addresses import Address

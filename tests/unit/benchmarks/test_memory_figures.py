@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import memory, paper
-from benchmarks.memory import memory_figures
+from benchmarks import memory_figures as memory
+from benchmarks import paper
+from benchmarks.memory_figures import memory_figures
 from benchmarks.workload import CUT
 from gateway.models.catalogue import open_model
 

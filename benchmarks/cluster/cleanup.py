@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.cluster.commands import EmulationError, run
-from benchmarks.cluster.names import is_leftover
+from benchmarks.cluster.owned_names import is_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from camera_sources.agent import reader as reading
-from camera_sources.agent.reader import Reader
+from camera_sources.agent import source_reader as reading
 from camera_sources.agent.selection import Selection
+from camera_sources.agent.source_reader import Reader
 from camera_sources.camera_settings import CameraSettings
 from camera_sources.open_source import open_source
 from camera_sources.source import Grab, LiveSource, NoPictureError, Source, WrongPasswordError

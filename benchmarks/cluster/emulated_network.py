@@ -12,9 +12,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from benchmarks.cluster.cleanup import namespaces, remove_left_namespaces, remove_namespace
 from benchmarks.cluster.commands import EmulationError, run
-from benchmarks.cluster.names import check_nodes, new_prefix
-from benchmarks.cluster.removal import namespaces, remove_left_namespaces, remove_namespace
+from benchmarks.cluster.owned_names import check_nodes, new_prefix
 from benchmarks.cluster.shaping import Link, shape_medium, shape_sender, shape_switch
 
 if TYPE_CHECKING:

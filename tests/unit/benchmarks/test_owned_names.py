@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from benchmarks.cluster.names import check_nodes, is_alive, is_leftover, new_prefix
+from benchmarks.cluster.owned_names import check_nodes, is_alive, is_leftover, new_prefix
 from shared.errors import ConfigurationError
 
 

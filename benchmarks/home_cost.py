@@ -1,4 +1,4 @@
-"""What many cameras cost a gateway beside the network: `python -m benchmarks.home`.
+"""What many cameras cost a gateway beside the network: `python -m benchmarks.home_cost`.
 
 Frames come as from the cluster, with people who walk about; trackers, scenes and MQTT to a real broker are measured, in
 percent of one core of this machine, and the messages that went out for each frame.
