@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
-from camera_sources.frame_rate import MOST_FPS
+from camera_sources.frame_rate import MAX_FPS
 from shared.errors import ConfigurationError
 from shared.settings.durations import Seconds
 from shared.settings.polygons import Polygons
@@ -16,10 +16,10 @@ from shared.settings.section import Section
 TOKEN_VARIABLE = "DEEPTHINGS_AGENT_TOKEN"  # noqa: S105  (its name, not the token)
 """Of the environment: what an agent presents itself with to the edge that started it; no other user sees it there."""
 
-Sides = tuple[float, float, float, float]
+PartSides = tuple[float, float, float, float]
 
 
-def part_of(value: object) -> Sides:
+def parse_picture_part(value: object) -> PartSides:
     """left, top, right, bottom of a part of the picture, from "l,t,r,b" or a list. Raises ValueError."""
     right = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
     try:
@@ -32,11 +32,11 @@ def part_of(value: object) -> Sides:
     return left, top, to_right, bottom
 
 
-Part = Annotated[Sides, BeforeValidator(part_of, json_schema_input_type=str | Sides)]
+PicturePart = Annotated[PartSides, BeforeValidator(parse_picture_part, json_schema_input_type=str | PartSides)]
 """left, top, right, bottom, in parts of the picture."""
 
 
-class Motion(Section):
+class MotionSettings(Section):
     """Still scenes cost nothing: frames are sent on when something has moved, and now and then all the same."""
 
     enabled: bool = True
@@ -62,17 +62,17 @@ class CameraSettings(Section):
     """What an http(s) source is; auto looks at what it answers."""
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """How an rtsp(s) source sends its pictures; auto takes UDP only from a camera that refuses TCP."""
-    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
+    fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
     """Frames a second that are sent on at the most; else as many as there are. Snapshots are asked for so often."""
     loop: bool = True
     """Begin a file or folder again at its end."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Degrees clockwise, before the crop."""
-    crop: Part | None = None
+    crop: PicturePart | None = None
     """What of the picture is used."""
     stale_after: Seconds = Field(default=30.0, ge=1, le=86400)
     """Seconds without a picture after which the camera counts as lost; a battery camera is quiet for long."""
-    motion: Motion = Motion()
+    motion: MotionSettings = MotionSettings()
     """Whether still scenes are passed over."""
 
 
@@ -82,7 +82,7 @@ class AssignedCamera(Section):
     settings: CameraSettings
     detect: bool = True
     """Whether its frames are sent on; else only its availability is told."""
-    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
+    fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
     """In the place of the settings' own."""
 
     def encode(self) -> str:

@@ -13,13 +13,13 @@ import cv2
 from pydantic import SecretStr
 
 from camera_sources.agent.agent import AgentConfig, CameraAgent
-from camera_sources.agent.selection import Selection
-from camera_sources.agent.source_reader import Reader
-from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
-from camera_sources.frame_rate import EVERY_FRAME, HOME_FPS, frame_limit
+from camera_sources.agent.selection import PictureSelection
+from camera_sources.agent.source_reader import SourceReader
+from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, MotionSettings
+from camera_sources.frame_rate import DEFAULT_FPS, EVERY_FRAME, parse_frame_limit
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
-from camera_sources.urls.redaction import Secrets
+from camera_sources.urls.redaction import UrlSecrets
 from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class FpsLimit:
     """Pictures a second at the most; None: all."""
 
     fps: float | None
 
 
-def _parse_limit(text: str) -> Limit:
+def _parse_fps_limit(text: str) -> FpsLimit:
     try:
-        return Limit(frame_limit(text))
+        return FpsLimit(parse_frame_limit(text))
     except ValueError as error:
         raise ConfigurationError(f"{text[:40]!r}: {error}") from None
 
 
-LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_limit)
+FPS_LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
-SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
+MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 """Of the line with the settings, which an edge has got as such a payload."""
 
 
@@ -59,7 +59,7 @@ SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 @click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes tell the port.")
 @click.option("--loop", is_flag=True, help="Begin a file or folder again at the end.")
 @click.option(
-    "--fps", "limit", type=LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {HOME_FPS:g}",
+    "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
     help="Send so many pictures a second at the most, or all; play a file or folder at this rate.",
 )  # fmt: skip
 @click.option(
@@ -76,7 +76,7 @@ def command(
     name: str,
     edge: Address,
     loop: bool,
-    limit: Limit | None,
+    limit: FpsLimit | None,
     motion_gate: bool | None,
     frames: int,
     every_frame: bool,
@@ -98,11 +98,11 @@ def command(
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
-        reader = _reader_of(
+        reader = _reader_from_options(
             source, loop=loop, limit=limit, motion_gate=motion_gate, frames=frames, every_frame=every_frame
         )
     elif settings == "-":
-        reader = _reader_as_told(frames=frames, every_frame=every_frame)
+        reader = _reader_from_settings(frames=frames, every_frame=every_frame)
     else:
         raise click.UsageError("--settings reads standard input only: write --settings -")
     config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
@@ -111,34 +111,34 @@ def command(
         end_at_once(0)
 
 
-def _reader_of(
-    source: str, *, loop: bool, limit: Limit | None, motion_gate: bool | None, frames: int, every_frame: bool
-) -> Reader:
+def _reader_from_options(
+    source: str, *, loop: bool, limit: FpsLimit | None, motion_gate: bool | None, frames: int, every_frame: bool
+) -> SourceReader:
     """By options: a camera gives so many pictures a second at the most, a recording is played at a rate that is said.
 
     What is not said is as usual, but for `every_frame`: then all are sent.
     """
     said = limit.fps if limit else None
-    motion = Motion(enabled=not every_frame if motion_gate is None else motion_gate)
+    motion = MotionSettings(enabled=not every_frame if motion_gate is None else motion_gate)
     settings = CameraSettings(source=SecretStr(source), fps=said, motion=motion)
     opened = open_source(settings)
     live = isinstance(opened, LiveSource)
-    most = (said if live else None) if limit else None if every_frame else HOME_FPS
-    return Reader(
-        lambda: opened, Selection(settings.model_copy(update={"fps": most})), loop=loop, fps=said, frames=frames,
-        every_frame=every_frame, persistent=live, hide=Secrets(source).hide,
+    most = (said if live else None) if limit else None if every_frame else DEFAULT_FPS
+    return SourceReader(
+        lambda: opened, PictureSelection(settings.model_copy(update={"fps": most})), loop=loop, fps=said, frames=frames,
+        every_frame=every_frame, persistent=live, redact=UrlSecrets(source).redact,
     )  # fmt: skip
 
 
-def _reader_as_told(*, frames: int, every_frame: bool) -> Reader:
+def _reader_from_settings(*, frames: int, every_frame: bool) -> SourceReader:
     """By settings on standard input: whatever fails is reported, and tried again."""
-    line = sys.stdin.buffer.readline(SETTINGS_CAP_BYTES + 1)
-    if len(line) > SETTINGS_CAP_BYTES:
-        raise ConfigurationError(f"settings of a camera: at most {SETTINGS_CAP_BYTES} bytes are read")
+    line = sys.stdin.buffer.readline(MAX_SETTINGS_BYTES + 1)
+    if len(line) > MAX_SETTINGS_BYTES:
+        raise ConfigurationError(f"settings of a camera: at most {MAX_SETTINGS_BYTES} bytes are read")
     told = AssignedCamera.decode(line)
     settings = told.settings
-    return Reader(
-        lambda: open_source(settings), Selection(settings, detect=told.detect, fps=told.fps), loop=settings.loop,
+    return SourceReader(
+        lambda: open_source(settings), PictureSelection(settings, detect=told.detect, fps=told.fps), loop=settings.loop,
         frames=frames, every_frame=every_frame, persistent=True, stale_after_s=settings.stale_after,
-        hide=Secrets(settings.source.get_secret_value()).hide,
+        redact=UrlSecrets(settings.source.get_secret_value()).redact,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from camera_sources.open_source import open_source
-from camera_sources.pictures.view import view
-from camera_sources.urls.redaction import Secrets
+from camera_sources.pictures.view import turn_and_crop
+from camera_sources.urls.redaction import UrlSecrets
 from shared.errors import DeepThingsError, SourceError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
-PICTURE_S = 20.0
+PICTURE_TIMEOUT_S = 20.0
 """For a picture of a camera; the slowest way to a reason why there is none takes 15 s."""
 
 
@@ -27,7 +27,7 @@ class HangingError(SourceError):
 
 
 def first_pictures(
-    cameras: Mapping[str, CameraSettings], within_s: float = PICTURE_S
+    cameras: Mapping[str, CameraSettings], within_s: float = PICTURE_TIMEOUT_S
 ) -> dict[str, Pixels | DeepThingsError]:
     """Return a picture of each camera, or why there is none: all are opened at once.
 
@@ -64,6 +64,6 @@ def first_picture(settings: CameraSettings) -> Pixels:
     except DeepThingsError:
         raise
     except Exception as error:
-        said = Secrets(settings.source.get_secret_value()).hide(str(error))  # a source may be anybody's code
+        said = UrlSecrets(settings.source.get_secret_value()).redact(str(error))  # a source may be anybody's code
         raise SourceError(f"the source failed: {said or type(error).__name__}") from error
-    return view(picture, settings.rotate, settings.crop)
+    return turn_and_crop(picture, settings.rotate, settings.crop)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.node import EdgeNode
-from edge.options import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
+from edge.options import DEFAULT_FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.common_options import (
     NAME,
@@ -33,14 +33,16 @@ if TYPE_CHECKING:
     import asyncio
 
 
-def default_name() -> str:
+def default_edge_name() -> str:
     """This machine's name, as far as a topic can hold it."""
     return re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().split(".")[0].lower()).strip("-_")[:63] or "edge"
 
 
 @click.command()
 @gateway_option
-@click.option("--name", type=NAME, default=default_name, show_default="the host's name", help="Unique in the cluster.")
+@click.option(
+    "--name", type=NAME, default=default_edge_name, show_default="the host's name", help="Unique in the cluster."
+)
 @listen_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
 @click.option(
@@ -48,7 +50,10 @@ def default_name() -> str:
     show_default="~/.cache/deepthings", help="Where programs from the gateway are kept.",
 )  # fmt: skip
 @click.option(
-    "--frames-in-flight", type=click.IntRange(1, 16), default=FRAMES_IN_FLIGHT, help="Frames of one camera at once."
+    "--frames-in-flight",
+    type=click.IntRange(1, 16),
+    default=DEFAULT_FRAMES_IN_FLIGHT,
+    help="Frames of one camera at once.",
 )
 @prefix_option
 @threads_option

@@ -9,7 +9,7 @@ from pathlib import Path
 from shared.mqtt.topics import PREFIX
 from shared.network.addresses import LOOPBACK, Address
 
-FRAMES_IN_FLIGHT = 2
+DEFAULT_FRAMES_IN_FLIGHT = 2
 """Frames of one camera at once: one being computed, one prepared, so that no worker waits between frames."""
 
 
@@ -28,5 +28,5 @@ class EdgeConfig:
     listen: Address = field(default_factory=lambda: Address(LOOPBACK, 0))
     cache: Path = field(default_factory=default_cache)
     threads: int = 1
-    frames_in_flight: int = FRAMES_IN_FLIGHT
+    frames_in_flight: int = DEFAULT_FRAMES_IN_FLIGHT
     topic_prefix: str = PREFIX

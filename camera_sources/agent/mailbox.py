@@ -28,14 +28,14 @@ class Mailbox:
         self._emptied.set()
         self._shot: Shot | None = None
 
-    def put(self, shot: Shot) -> Shot | None:
+    def put_shot(self, shot: Shot) -> Shot | None:
         """Leave a shot; returns the one it replaced, which nobody had time for."""
         with self._lock:
             replaced, self._shot = self._shot, shot
             self._emptied.clear()
             return replaced
 
-    def take(self) -> Shot | None:
+    def take_shot(self) -> Shot | None:
         """The shot that is there, if any."""
         with self._lock:
             shot, self._shot = self._shot, None

@@ -5,38 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from camera_sources.agent.motion_gate import MotionGate
-from camera_sources.agent.pacing import Pace
-from camera_sources.pictures.view import view
+from camera_sources.agent.pacing import FramePacing
+from camera_sources.pictures.view import turn_and_crop
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
-CHECK_FPS = 1.0
+MIN_DECODED_FPS = 1.0
 """While nothing is detected, so many pictures a second are decoded all the same: to know that they can be."""
 
 
-class Selection:
+class PictureSelection:
     """The settings at work: frame rate, rotation and crop, motion; `detect` and the rate change while it runs."""
 
     def __init__(self, settings: CameraSettings, *, detect: bool = True, fps: float | None = None) -> None:
         self._settings = settings
         self._motion = MotionGate(settings.motion)
-        self.instruct(detect=detect, fps=fps)
+        self.set_rate(detect=detect, fps=fps)
 
-    def instruct(self, *, detect: bool, fps: float | None) -> None:
+    def set_rate(self, *, detect: bool, fps: float | None) -> None:
         """From now on; `fps` in the place of that of the settings, None: that one. May come from another thread."""
-        self._fps = (fps or self._settings.fps) if detect else CHECK_FPS
+        self._fps = (fps or self._settings.fps) if detect else MIN_DECODED_FPS
         self._detect = detect
-        self._pace = Pace(self._fps)
+        self._pace = FramePacing(self._fps)
 
-    def begin(self) -> None:
+    def on_opened(self) -> None:
         """The source was opened again: its first picture is wanted."""
-        self._pace = Pace(self._fps)
+        self._pace = FramePacing(self._fps)
 
-    def look(self) -> None:
+    def show_still_scene(self) -> None:
         """Send pictures on for a while although nothing moves. May come from another thread."""
-        self._motion.look()
+        self._motion.hold_open()
 
     def wants(self, now: float) -> bool:
         """Whether a picture that came at `now` (seconds of a clock that never goes back) is worth decoding."""
@@ -46,5 +46,5 @@ class Selection:
         """What of a picture, uint8 BGR (H, W, 3), is sent on; None: nothing."""
         if not self._detect:
             return None
-        chosen = view(picture, self._settings.rotate, self._settings.crop)
+        chosen = turn_and_crop(picture, self._settings.rotate, self._settings.crop)
         return chosen if self._motion.passes(chosen, now) else None

@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
-from camera_sources.agent.camera_health import Health
+from camera_sources.agent.camera_health import CameraHealth
 from camera_sources.agent.mailbox import Mailbox, Shot
 from camera_sources.agent.stillness import Stillness
 from camera_sources.kinds.lag import LATE_S
@@ -23,48 +23,48 @@ from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from camera_sources.agent.selection import Selection
+    from camera_sources.agent.selection import PictureSelection
     from camera_sources.source import Grab, Source
     from shared.model.letterbox import Pixels
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
+RETRY_FIRST_S, RETRY_MAX_S = 2.0, 30.0
 """Half of a pause is random: a camera that fails is tried again after 1 to 2 s first, 15 to 30 s in the end."""
 
-GRACE_S = 1.0
+HANG_GRACE_S = 1.0
 """A source ends its own waits by stale_after; one that is so much later hangs."""
 
-REFUSED_PAUSE_S = 300.0
+RETRY_REFUSED_S = 300.0
 """After a wrong password: many cameras lock a user out who sends it some times within a few minutes."""
 
-BROKEN_CAP = 10
+MAX_BROKEN_IN_A_ROW = 10
 """Pictures in a row that cannot be decoded; after these the source is opened again, which may help."""
 
-LATE_REMARK_S = 600.0
+LATE_REMARK_PERIOD_S = 600.0
 """For so long after its last late picture a camera is told to be too much for this device."""
 
-LEAST_FROZEN_S = 10.0
+MIN_FROZEN_S = 10.0
 """The same picture for that long, or for stale_after, is not that of a scene."""
 
-BROKEN_LOG_S = 60.0
+BROKEN_LOG_PERIOD_S = 60.0
 """How often it is logged that some cannot be decoded."""
 
 T = TypeVar("T")
 
 
-class Reader:
+class SourceReader:
     """Puts the pictures of a source that are wanted into a mailbox, numbered and stamped.
 
     `frames` ends it after so many (0: never), `loop` begins a recording again at its end, `fps` replaces its own rate.
     With `every_frame` it waits for the mailbox instead of the clock, so that no picture is superseded. `persistent`: a
-    source that fails is opened again, for ever. `hide` takes secrets out of what is told.
+    source that fails is opened again, for ever. `redact` takes secrets out of what is told.
     """
 
     def __init__(
         self,
         open_source: Callable[[], Source],
-        selection: Selection,
+        selection: PictureSelection,
         *,
         loop: bool = False,
         fps: float | None = None,
@@ -72,11 +72,11 @@ class Reader:
         every_frame: bool = False,
         persistent: bool = False,
         stale_after_s: float = 30.0,
-        hide: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self.mailbox = Mailbox()
         self.selection = selection
-        self.health = Health(stale_after_s)
+        self.health = CameraHealth(stale_after_s)
         self.captured = 0
         self.live = False
         """Whether its pictures are of now; not known before it is opened."""
@@ -88,12 +88,12 @@ class Reader:
         self._every_frame = every_frame
         self._persistent = persistent
         self._stale_after_s = stale_after_s
-        self._hide = hide
-        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        self._redact = redact
+        self._backoff = Backoff(RETRY_FIRST_S, RETRY_MAX_S)
         self.broken = 0
         """Pictures that could not be decoded."""
         self._broken_in_a_row = 0
-        self._broken_log = RateLimit(BROKEN_LOG_S)
+        self._broken_log = RateLimit(BROKEN_LOG_PERIOD_S)
         self._stillness = Stillness()
         self._refused = False
         self._late_until = math.inf
@@ -125,95 +125,95 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            while not self._play():
-                pause_s = REFUSED_PAUSE_S if self._refused else self._backoff.next_s()
+            while not self._read_once():
+                pause_s = RETRY_REFUSED_S if self._refused else self._backoff.next_s()
                 log.debug("trying again in %.1f s", pause_s)
                 if self._stop.wait(pause_s):
                     return
         finally:
             self._on_end()
 
-    def _play(self) -> bool:
+    def _read_once(self) -> bool:
         """Open the source and read it; whether that was all."""
         try:
-            source = self._timed(self._open, self._stale_after_s)
-            self.selection.begin()
+            source = self._run_bounded(self._open, self._stale_after_s)
+            self.selection.on_opened()
             self.live = isinstance(source, LiveSource)
-            self.health.opened(live=self.live)
+            self.health.on_opened(live=self.live)
             if isinstance(source, LiveSource):
-                self._watch(source)
+                self._read_live(source)
             else:
-                self._play_back(source)
+                self._read_recording(source)
         except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
-            failure = self._failure(error)
+            failure = self._as_failure(error)
             self._refused = isinstance(error, WrongPasswordError)
-            again = f"; trying again after {REFUSED_PAUSE_S / 60:.0f} min, lest the camera locks the user out"
-            self.health.failed(str(failure) + (again if self._refused and self._persistent else ""))
+            again = f"; trying again after {RETRY_REFUSED_S / 60:.0f} min, lest the camera locks the user out"
+            self.health.on_failure(str(failure) + (again if self._refused and self._persistent else ""))
             if self._persistent:
                 return False
             self.error = failure
         return True
 
-    def _failure(self, error: Exception) -> DeepThingsError:
+    def _as_failure(self, error: Exception) -> DeepThingsError:
         """Return what is said about it, without secrets."""
-        ours = isinstance(error, DeepThingsError) and _raised_here(error)
-        said = str(error) if ours else self._hide(str(error))  # ours has no secret, but may have a word that is one
+        ours = isinstance(error, DeepThingsError) and _is_own_error(error)
+        said = str(error) if ours else self._redact(str(error))  # ours has no secret, but may have a word that is one
         if isinstance(error, DeepThingsError):
             return error if said == str(error) else type(error)(said)
         return SourceError(f"the source failed: {said or type(error).__name__}")
 
-    def _watch(self, source: LiveSource) -> None:
+    def _read_live(self, source: LiveSource) -> None:
         """Read a camera until it fails or it is time to stop."""
         patience_s = max(self._stale_after_s, source.opening_s)
         with closing(source.grabs()) as grabs:
             while not self._stop.is_set():
-                grab = self._timed(lambda: next(grabs, None), patience_s)
+                grab = self._run_bounded(lambda: next(grabs, None), patience_s)
                 if grab is None:
                     raise SourceError("the stream ended")
                 patience_s = self._stale_after_s
                 now = time.monotonic()
-                self._notice_lateness(grab.late_s, now)
+                self._check_lateness(grab.late_s, now)
                 if not self.selection.wants(now):
-                    self.health.picture(now, None)
+                    self.health.on_picture(now, None)
                     continue
-                picture = self._decoded(grab, patience_s)
+                picture = self._decode(grab, patience_s)
                 if picture is None:
                     continue
-                self._notice_stillness(picture, now)
-                if not self._take(picture, grab.captured_at, now):
+                self._check_stillness(picture, now)
+                if not self._offer_picture(picture, grab.captured_at, now):
                     return
 
-    def _decoded(self, grab: Grab, patience_s: float) -> Pixels | None:
+    def _decode(self, grab: Grab, patience_s: float) -> Pixels | None:
         """Return the picture; None for a broken one, which ends nothing unless many of them come in a row."""
         try:
-            picture = self._timed(grab.decode, patience_s)
+            picture = self._run_bounded(grab.decode, patience_s)
         except NoPictureError as error:
             self.broken += 1
             self._broken_in_a_row += 1
-            self.health.broken(str(error))
+            self.health.on_broken_picture(str(error))
             if self._broken_log.allows("broken", time.monotonic()):
                 log.warning("a picture of the camera was passed over, %s so far: %s", self.broken, error)
-            if self._broken_in_a_row >= BROKEN_CAP:
+            if self._broken_in_a_row >= MAX_BROKEN_IN_A_ROW:
                 self._broken_in_a_row = 0
                 raise
             return None
         self._broken_in_a_row = 0
         return picture
 
-    def _notice_lateness(self, late_s: float, now: float) -> None:
+    def _check_lateness(self, late_s: float, now: float) -> None:
         if late_s > LATE_S:
-            self._late_until = now + LATE_REMARK_S
-            self.health.remark("late", "this device is too slow for this stream; use the camera's sub-stream")
+            self._late_until = now + LATE_REMARK_PERIOD_S
+            self.health.set_remark("late", "this device is too slow for this stream; use the camera's sub-stream")
         elif now > self._late_until:
             self._late_until = math.inf
-            self.health.remark("late", "")
+            self.health.set_remark("late", "")
 
-    def _notice_stillness(self, picture: Pixels, now: float) -> None:
-        frozen_s = max(self._stale_after_s, LEAST_FROZEN_S)
-        frozen = self._stillness.seconds(picture, now) >= frozen_s
-        self.health.remark("frozen", f"the same picture for more than {frozen_s:g} s: it hangs" if frozen else "")
+    def _check_stillness(self, picture: Pixels, now: float) -> None:
+        frozen_s = max(self._stale_after_s, MIN_FROZEN_S)
+        frozen = self._stillness.equal_for_s(picture, now) >= frozen_s
+        self.health.set_remark("frozen", f"the same picture for more than {frozen_s:g} s: it hangs" if frozen else "")
 
-    def _play_back(self, source: Source) -> None:
+    def _read_recording(self, source: Source) -> None:
         """Play a recording at its pace."""
         interval_s = 1 / (self._fps or source.fps)
         begun = time.monotonic()
@@ -222,21 +222,21 @@ class Reader:
                 return
             now = time.monotonic()
             if not self.selection.wants(now):
-                self.health.picture(now, None)
-            elif not self._take(picture, time.time(), now):
+                self.health.on_picture(now, None)
+            elif not self._offer_picture(picture, time.time(), now):
                 return
 
-    def _take(self, picture: Pixels, captured_at: float, now: float) -> bool:
+    def _offer_picture(self, picture: Pixels, captured_at: float, now: float) -> bool:
         """Have a picture sent on if it is wanted; False when it was the last."""
-        _refuse_too_large(picture)
-        self.health.picture(now, (picture.shape[0], picture.shape[1]))
+        _check_picture_size(picture)
+        self.health.on_picture(now, (picture.shape[0], picture.shape[1]))
         self._backoff.reset()
         chosen = self.selection.choose(picture, now)
         if chosen is None:
             return True
         shot = Shot(self.captured, captured_at, chosen)
         self.captured += 1
-        self._on_shot(self.mailbox.put(shot))
+        self._on_shot(self.mailbox.put_shot(shot))
         return self.captured != self._frames
 
     def _pictures(self, source: Source) -> Iterator[Pixels]:
@@ -244,13 +244,13 @@ class Reader:
         while again and not self._stop.is_set():
             again = False
             pictures = source.pictures()
-            while (picture := self._timed(lambda: next(pictures, None), self._stale_after_s)) is not None:  # noqa: B023
+            while (picture := self._run_bounded(lambda: next(pictures, None), self._stale_after_s)) is not None:  # noqa: B023
                 yield picture
                 again = self._loop
 
-    def _timed(self, step: Callable[[], T], patience_s: float) -> T:
+    def _run_bounded(self, step: Callable[[], T], patience_s: float) -> T:
         """What may hang, under the eyes of whoever asks `hangs`."""
-        self._hangs_from = time.monotonic() + patience_s + GRACE_S
+        self._hangs_from = time.monotonic() + patience_s + HANG_GRACE_S
         try:
             return step()
         finally:
@@ -266,7 +266,7 @@ class Reader:
         return not self._stop.wait(max(0.0, due - time.monotonic()))
 
 
-def _raised_here(error: BaseException) -> bool:
+def _is_own_error(error: BaseException) -> bool:
     """Return whether this package has raised an error, and not a source of others."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -274,7 +274,7 @@ def _raised_here(error: BaseException) -> bool:
     return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("camera_sources.")
 
 
-def _refuse_too_large(picture: Pixels) -> None:
+def _check_picture_size(picture: Pixels) -> None:
     height, width = picture.shape[:2]
     if max(height, width) > LONGEST_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
         raise SourceError(

@@ -9,14 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from shared.model.letterbox import Pixels
 
-STEP = 8
+SAMPLE_STEP = 8
 """Every so many pixels of each side are compared: a sensor's noise changes some of them in every picture."""
 
-LEAST_CONTRAST = 4.0
+MIN_CONTRAST = 4.0
 """Standard deviation of brightness; what is darker or more even than that, as at night, can be equal in good order."""
 
 
-LEAST_PICTURES = 5
+MIN_EQUAL_PICTURES = 5
 """Equal ones; a camera that is asked seldom has not shown more in a long time."""
 
 
@@ -28,11 +28,11 @@ class Stillness:
         self._since = 0.0
         self._equal = 0
 
-    def seconds(self, picture: Pixels, now: float) -> float:
+    def equal_for_s(self, picture: Pixels, now: float) -> float:
         """Return for how long pictures like this one, uint8 BGR (H, W, 3), have come; `now` in monotonic seconds."""
-        sample = picture[::STEP, ::STEP]
+        sample = picture[::SAMPLE_STEP, ::SAMPLE_STEP]
         same = self._sample is not None and np.array_equal(sample, self._sample)
-        if not same or float(sample.std()) < LEAST_CONTRAST:
+        if not same or float(sample.std()) < MIN_CONTRAST:
             self._sample, self._since, self._equal = sample.copy(), now, 0
         self._equal += 1
-        return now - self._since if self._equal >= LEAST_PICTURES else 0.0
+        return now - self._since if self._equal >= MIN_EQUAL_PICTURES else 0.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
-HASHES: dict[str, Callable[[bytes], str]] = {
+DIGEST_HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),  # what cameras know
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
@@ -31,7 +31,7 @@ class Authorization:
         self._challenge: dict[str, str] | None = None
         self._used = 0
 
-    def take(self, challenges: Iterable[str]) -> bool:
+    def accept_challenge(self, challenges: Iterable[str]) -> bool:
         """Take the values of WWW-Authenticate; whether one of them can be answered."""
         known = [challenge for challenge in map(_parse, challenges) if _can_be_answered(challenge)]
         if not known or not (self._user or self._password):
@@ -46,7 +46,7 @@ class Authorization:
             return ""
         return "BASIC" if self._challenge["scheme"] == "basic" else self._challenge.get("algorithm", "MD5").upper()
 
-    def header(self, method: str, target: str) -> str | None:
+    def header_for(self, method: str, target: str) -> str | None:
         """The value of Authorization for a request; None while nobody has asked."""
         challenge = self._challenge
         if challenge is None:
@@ -62,7 +62,7 @@ def _digest(
 ) -> str:
     """RFC 7616, section 3.4."""
     algorithm = challenge.get("algorithm", "MD5")
-    digest = HASHES[algorithm.upper()]
+    digest = DIGEST_HASHES[algorithm.upper()]
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]
     secret, request = digest(f"{user}:{realm}:{password}".encode()), digest(f"{method}:{target}".encode())
     said = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
@@ -104,6 +104,6 @@ def _can_be_answered(challenge: dict[str, str]) -> bool:
     return (
         challenge["scheme"] == "digest"
         and "nonce" in challenge
-        and challenge.get("algorithm", "MD5").upper() in HASHES
+        and challenge.get("algorithm", "MD5").upper() in DIGEST_HASHES
         and "auth" in methods
     )

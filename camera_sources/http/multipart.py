@@ -11,10 +11,10 @@ import re
 from camera_sources.pictures.picture_end import JPEG_START, JpegWalk
 from shared.errors import SourceError
 
-PICTURE_CAP_BYTES = 32 * 1024 * 1024
+MAX_PICTURE_BYTES = 32 * 1024 * 1024
 """The largest JPEG of a camera is a tenth of that."""
 
-JUNK_CAP_BYTES = 1024 * 1024
+MAX_JUNK_BYTES = 1024 * 1024
 """Bytes without the beginning of a picture: headers are a few lines, and thumbnails of other formats are smaller."""
 
 OTHER_FORMATS = (b"\x89PNG", b"RIFF", b"BM")
@@ -30,7 +30,7 @@ def boundary_of(content_type: str) -> bytes:
     return b"--" + mark if mark else b""
 
 
-class Parts:
+class PictureStreamParser:
     """Bytes in, pictures out; one that broke off comes out as no bytes, so that it can be counted."""
 
     def __init__(self, boundary: bytes = b"") -> None:
@@ -47,34 +47,34 @@ class Parts:
         found = []
         while (body := self._next()) is not None:
             found.append(body)
-        if self._walk is None and not self._holds_other_format() and len(self._buffer) > JUNK_CAP_BYTES:
+        if self._walk is None and not self._holds_other_format() and len(self._buffer) > MAX_JUNK_BYTES:
             raise SourceError("codec not decodable: what it sends is no picture")
-        if len(self._buffer) > PICTURE_CAP_BYTES:
-            raise SourceError(f"a picture has more than {PICTURE_CAP_BYTES // 2**20} MiB, or never ends")
+        if len(self._buffer) > MAX_PICTURE_BYTES:
+            raise SourceError(f"a picture has more than {MAX_PICTURE_BYTES // 2**20} MiB, or never ends")
         return found
 
     def _next(self) -> bytes | None:
         if self._walk is None:
             start = self._buffer.find(JPEG_START)
-            other = self._other(start)
+            other = self._next_other_format(start)
             if other is not None:
                 return other
             if start < 0 or self._holds_other_format():
                 return None
-            self._drop(start)
+            self._discard(start)
             self._walk = JpegWalk()
-        end = self._walk.end(self._buffer)
+        end = self._walk.find_end(self._buffer)
         if end is None:
             return None
         picture = bytes(self._buffer[: end.place])
-        self._drop(max(end.place, len(JPEG_START) - 1))
+        self._discard(max(end.place, len(JPEG_START) - 1))
         self._walk = None
         self._ends_seen |= end.whole
         return picture if end.whole or not self._ends_seen else b""
 
-    def _other(self, start: int) -> bytes | None:
+    def _next_other_format(self, start: int) -> bytes | None:
         """Return the part at the front if it is whole and no JPEG; `start` is where the next JPEG begins, or -1."""
-        body = self._body()
+        body = self._body_start()
         if body is None:
             return None
         end = self._buffer.find(self._boundary, max(body, self._searched))
@@ -84,19 +84,19 @@ class Parts:
         if 0 <= start < end and not self._holds_other_format():
             return None
         part = bytes(self._buffer[body:end]).rstrip(b"\r\n-")
-        self._drop(end)
+        self._discard(end)
         return part
 
-    def _body(self) -> int | None:
+    def _body_start(self) -> int | None:
         """Return where the part at the front begins, behind the boundary and its headers."""
-        begin = self._buffer.find(self._boundary, 0, JUNK_CAP_BYTES) if self._boundary else -1
-        head_end = _HEAD_END.search(self._buffer, begin, begin + JUNK_CAP_BYTES) if begin >= 0 else None
+        begin = self._buffer.find(self._boundary, 0, MAX_JUNK_BYTES) if self._boundary else -1
+        head_end = _HEAD_END.search(self._buffer, begin, begin + MAX_JUNK_BYTES) if begin >= 0 else None
         return head_end.end() if head_end else None
 
     def _holds_other_format(self) -> bool:
-        body = self._body()
+        body = self._body_start()
         return body is not None and self._buffer.startswith(OTHER_FORMATS, body)
 
-    def _drop(self, count: int) -> None:
+    def _discard(self, count: int) -> None:
         del self._buffer[:count]
         self._searched = 0

@@ -21,13 +21,13 @@ from shared.reasons.network_reasons import network_reason
 if TYPE_CHECKING:
     from types import TracebackType
 
-REDIRECTIONS = 3
+MAX_REDIRECTIONS = 3
 """From http to https, and from an old path to a new one; more is a loop."""
 
-ERROR_PAGE_CAP_BYTES = 64 * 1024
+MAX_ERROR_PAGE_BYTES = 64 * 1024
 """Of a page that is read only to use its connection again."""
 
-REASONS = {403: "this user may not see it", 404: "no such path (404)"}
+_STATUS_REASONS = {403: "this user may not see it", 404: "no such path (404)"}
 
 
 class WebClient:
@@ -38,7 +38,7 @@ class WebClient:
 
     def __init__(self, locator: Locator) -> None:
         self._locator = locator
-        self._until = 0.0
+        self._deadline = 0.0
         self._authorization = Authorization(locator.user, locator.password)
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
@@ -73,42 +73,42 @@ class WebClient:
 
         Raises SourceError with a reason.
         """
-        self.allow_until(until)
+        self.set_deadline(until)
         answered, redirections = False, 0
         while True:
-            response = self._ask()
+            response = self._request_with_retry()
             if response.status == http.client.OK:
                 return response
             challenges = response.headers.get_all("WWW-Authenticate") or []
             location = response.headers.get("Location")
             status = response.status
-            self._finish(response)
+            self._finish_response(response)
             if status == http.client.UNAUTHORIZED and not answered:
                 answered = True
                 if not (self._locator.user or self._locator.password):
                     raise SourceError("it wants a user and a password")
-                if not self._authorization.take(challenges):
+                if not self._authorization.accept_challenge(challenges):
                     raise SourceError("it wants a login of another kind than Basic and Digest")
                 continue
             if status == http.client.UNAUTHORIZED:
                 raise WrongPasswordError
-            if 300 <= status < 400 and location and redirections < REDIRECTIONS:
+            if 300 <= status < 400 and location and redirections < MAX_REDIRECTIONS:
                 answered, redirections = False, redirections + 1
-                self._go_to(location)
+                self._redirect_to(location)
                 continue
             in_words = f"it answers {status} {http.client.responses.get(status, '')}".strip()
-            raise SourceError(REASONS.get(status, in_words))
+            raise SourceError(_STATUS_REASONS.get(status, in_words))
 
-    def allow_until(self, until: float) -> None:
+    def set_deadline(self, until: float) -> None:
         """Waiting for bytes ends then."""
-        self._until = until
+        self._deadline = until
         if self._socket is not None:
             self._socket.settimeout(self._left_s())
 
     def _left_s(self) -> float:
-        return max(0.01, self._until - time.monotonic())
+        return max(0.01, self._deadline - time.monotonic())
 
-    def _ask(self) -> http.client.HTTPResponse:
+    def _request_with_retry(self) -> http.client.HTTPResponse:
         """One request. A kept connection that the server has closed meanwhile, or left in disorder, is replaced."""
         kept = self._connection is not None
         try:
@@ -121,15 +121,15 @@ class WebClient:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             if not kept:
-                raise SourceError(_why_no_answer(error)) from None
-        return self._ask()
+                raise SourceError(_no_answer_reason(error)) from None
+        return self._request_with_retry()
 
     def _request(self) -> http.client.HTTPResponse:
         connection = self._connect()
         headers = {"User-Agent": "deepthings", "Accept": "multipart/x-mixed-replace, image/*;q=0.9, */*;q=0.1"}
         if "%" in self._locator.host:  # the zone of an IPv6 address means nothing to others (RFC 6874, section 4)
             headers["Host"] = re.sub(r"%[^\]]*", "", self._locator.authority)
-        answer = self._authorization.header("GET", self._locator.target)
+        answer = self._authorization.header_for("GET", self._locator.target)
         if answer is not None:
             headers["Authorization"] = answer
         connection.request("GET", self._locator.target, headers=headers)
@@ -142,7 +142,7 @@ class WebClient:
         where, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
         if self._locator.scheme == "https":
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                where, port, timeout=timeout_s, context=trusting()
+                where, port, timeout=timeout_s, context=unverified_tls_context()
             )
         else:
             connection = http.client.HTTPConnection(where, port, timeout=timeout_s)
@@ -150,18 +150,18 @@ class WebClient:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise SourceError(why_not_reachable(error)) from None
+            raise SourceError(unreachable_reason(error)) from None
         assert isinstance(connection.sock, socket.socket)
         self._connection, self._socket = connection, connection.sock
         if self.aborted.is_set():
             raise SourceError("it was told to end")
-        self.allow_until(self._until)
+        self.set_deadline(self._deadline)
         return connection
 
-    def _finish(self, response: http.client.HTTPResponse) -> None:
+    def _finish_response(self, response: http.client.HTTPResponse) -> None:
         """Make the connection ready for the next request, or close it: a long page of an error is not worth reading."""
         length = response.length
-        if length is None or length > ERROR_PAGE_CAP_BYTES or response.will_close:
+        if length is None or length > MAX_ERROR_PAGE_BYTES or response.will_close:
             self.close()
             return
         try:
@@ -169,7 +169,7 @@ class WebClient:
         except (OSError, http.client.HTTPException):
             self.close()
 
-    def _go_to(self, location: str) -> None:
+    def _redirect_to(self, location: str) -> None:
         """The same camera elsewhere; the password goes to the same host only."""
         self.close()
         try:
@@ -186,13 +186,13 @@ class WebClient:
         self._authorization = Authorization(self._locator.user, self._locator.password)
 
 
-def _why_no_answer(error: OSError | http.client.HTTPException | ValueError) -> str:
+def _no_answer_reason(error: OSError | http.client.HTTPException | ValueError) -> str:
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
         return "not reachable: it closes the connection"
-    return why_not_reachable(error) if isinstance(error, OSError) else "it does not speak HTTP"
+    return unreachable_reason(error) if isinstance(error, OSError) else "it does not speak HTTP"
 
 
-def trusting() -> ssl.SSLContext:
+def unverified_tls_context() -> ssl.SSLContext:
     """TLS that hides, but does not prove who the camera is: cameras sign their own certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -200,6 +200,6 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-def why_not_reachable(error: OSError) -> str:
+def unreachable_reason(error: OSError) -> str:
     """Return it in words: without the address, which the reader knows and which may hold a password."""
     return f"not reachable: {network_reason(error)}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from camera_sources.pictures.image_decoding import scale_for
+from camera_sources.pictures.image_decoding import reduction_for
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from shared.model.letterbox import Pixels
 
-OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")
+FFMPEG_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")
 """Whoever has set them wants these instead of ours."""
 
 
-class _Environment:
+class _FfmpegOptions:
     """FFmpeg's options: openings with the same ones go on at once, one with others waits for these."""
 
     def __init__(self) -> None:
@@ -38,18 +38,18 @@ class _Environment:
             self._options = options
             self._openings += 1
             if options:
-                os.environ[OPTIONS_VARIABLE] = options
+                os.environ[FFMPEG_OPTIONS_VARIABLE] = options
         try:
             yield
         finally:
             with self._turn:
                 self._openings -= 1
                 if not self._openings:
-                    os.environ.pop(OPTIONS_VARIABLE, None)
+                    os.environ.pop(FFMPEG_OPTIONS_VARIABLE, None)
                     self._turn.notify_all()
 
 
-_environment = _Environment()
+_ffmpeg_options = _FfmpegOptions()
 
 
 def open_with_ffmpeg(
@@ -61,17 +61,17 @@ def open_with_ffmpeg(
     opened with those of a live stream loses most of its pictures, and since child processes inherit them.
     """
     ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
-    with nullcontext() if USERS_OPTIONS else _environment.holding(ours):
+    with nullcontext() if USER_FFMPEG_OPTIONS else _ffmpeg_options.holding(ours):
         return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
 
 
-def refuse_too_large(capture: cv2.VideoCapture) -> None:
+def check_video_size(capture: cv2.VideoCapture) -> None:
     """Look at the size that an opened video has, before a picture of it is decoded. Raises LargePictureError."""
     width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    scale_for(max(width, 0), max(height, 0))
+    reduction_for(max(width, 0), max(height, 0))
 
 
-def retrieve(capture: cv2.VideoCapture) -> Pixels:
+def decode_grabbed(capture: cv2.VideoCapture) -> Pixels:
     """The picture that was grabbed last, uint8 BGR (H, W, 3). Raises SourceError when it cannot be decoded."""
     try:
         there, picture = capture.retrieve()

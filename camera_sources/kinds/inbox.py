@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from shared.errors import SourceError
 
 
-class Inbox:
+class PictureInbox:
     """The newest picture wins: who reads late gets no old ones."""
 
     def __init__(self) -> None:
@@ -17,18 +17,18 @@ class Inbox:
         self._picture: tuple[float, bytes] | None = None
         self._error: SourceError | None = None
 
-    def put(self, captured_at: float, data: bytes) -> None:
+    def put_picture(self, captured_at: float, data: bytes) -> None:
         with self._changed:
             self._picture = captured_at, data
             self._changed.notify()
 
-    def end(self, error: SourceError) -> None:
+    def fail(self, error: SourceError) -> None:
         """Nothing more will come; the first reason is the right one."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify()
 
-    def take(self, timeout_s: float) -> tuple[float, bytes] | None:
+    def take_picture(self, timeout_s: float) -> tuple[float, bytes] | None:
         """Return when the picture came, and its bytes; None: none in time. Raises the SourceError of an end."""
         with self._changed:
             self._changed.wait_for(lambda: self._picture or self._error, max(0.0, timeout_s))

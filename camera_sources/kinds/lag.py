@@ -5,14 +5,14 @@ from __future__ import annotations
 LATE_S = 3.0
 """A picture that is older is of little use; reading on would not make the next ones younger."""
 
-DRIFT = 2e-4
+MAX_DRIFT = 2e-4
 """Seconds a second by which a camera's clock may go wrong: twice what cheap quartz does."""
 
-JUMP_S = 1.0
+MAX_STREAM_JUMP_S = 1.0
 """Of the stream's time against the clock, from one picture to the next: a camera that set its clock."""
 
 
-class Lag:
+class StreamLag:
     """Compares the times of a stream's pictures with those at which they were read.
 
     The least difference there was is that of a picture that was read as soon as it came.
@@ -22,7 +22,7 @@ class Lag:
         self._last: tuple[float, float] | None = None
         self._least_s = 0.0
 
-    def seconds(self, now: float, position_s: float) -> float:
+    def lateness_s(self, now: float, position_s: float) -> float:
         """Return how late the picture is that has this time in its stream and was read at `now` (monotonic seconds).
 
         0 where the stream's time says nothing: it stands still, or jumped.
@@ -33,10 +33,10 @@ class Lag:
             self._least_s = difference_s
             return 0.0
         passed_s, played_s = now - before[0], position_s - before[1]
-        if played_s <= 0 or abs(played_s) > passed_s + JUMP_S:
+        if played_s <= 0 or abs(played_s) > passed_s + MAX_STREAM_JUMP_S:
             self._least_s += difference_s - (before[0] - before[1])
         else:
-            self._least_s += DRIFT * passed_s
+            self._least_s += MAX_DRIFT * passed_s
         self._least_s = min(self._least_s, difference_s)
         return difference_s - self._least_s
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
-FPS = 10.0
+DEFAULT_PATTERN_FPS = 10.0
 
 ROUND_FRAMES = 100
 """After so many the square is back where it began."""
@@ -34,7 +34,7 @@ class Pattern(Source):
         match = re.fullmatch(r"test://(\d{1,5})x(\d{1,5})/?(?:\?(.*))?", url)
         self._size = (int(match[2]), int(match[1])) if match else (0, 0)
         try:
-            self.fps = float(parse_qs(match[3] or "").get("fps", [str(FPS)])[-1]) if match else 0.0
+            self.fps = float(parse_qs(match[3] or "").get("fps", [str(DEFAULT_PATTERN_FPS)])[-1]) if match else 0.0
         except ValueError:
             self.fps = 0.0
         if not (min(self._size) >= 16 and max(self._size) <= LONGEST_SIDE and 0 < self.fps <= 240):

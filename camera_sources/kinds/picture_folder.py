@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from camera_sources.pictures.image_decoding import LargePictureError, decode_picture
-from camera_sources.pictures.picture_end import is_whole
+from camera_sources.pictures.picture_end import is_complete_picture
 from camera_sources.source import NoPictureError, Source
 from shared.errors import SourceError
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
-FILE_CAP_BYTES = 256 * 2**20
+MAX_PICTURE_FILE_BYTES = 256 * 2**20
 """Of one picture: a BMP of the largest that can be decoded, and a little more."""
 
 
@@ -36,7 +36,7 @@ class PictureFolder(Source):
         self._folder = folder
         self._left_out: dict[Path, str] = {}
         if not self._paths():
-            raise SourceError(f"folder {folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
+            raise SourceError(f"folder {folder} holds no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
 
     def pictures(self) -> Iterator[Pixels]:
         """Every picture that can be read; others are named in the log, once, and left out."""
@@ -59,7 +59,7 @@ class PictureFolder(Source):
 
     def _paths(self) -> list[Path]:
         try:
-            return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
+            return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
         except OSError as error:
             raise SourceError(f"folder {self._folder} cannot be read: {error.strerror}") from error
 
@@ -67,7 +67,7 @@ class PictureFolder(Source):
 def read_picture(path: Path) -> Pixels:
     """Return one picture, uint8 BGR (H, W, 3). Raises SourceError when it is not there, no picture, or too large."""
     data = _read_file(path)
-    if not is_whole(data):
+    if not is_complete_picture(data):
         raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or not written to its end yet")
     try:
         return decode_picture(data)
@@ -91,9 +91,9 @@ def _read_file(path: Path) -> bytes:
         raise SourceError(f"picture {path} cannot be read: it is no file")
     with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor)
         try:
-            data = file.read(FILE_CAP_BYTES + 1)
+            data = file.read(MAX_PICTURE_FILE_BYTES + 1)
         except OSError as error:
             raise SourceError(f"picture {path} cannot be read: {error.strerror}") from error
-    if len(data) > FILE_CAP_BYTES:
-        raise SourceError(f"picture {path} cannot be read: it has more than {FILE_CAP_BYTES // 2**20} MiB")
+    if len(data) > MAX_PICTURE_FILE_BYTES:
+        raise SourceError(f"picture {path} cannot be read: it has more than {MAX_PICTURE_FILE_BYTES // 2**20} MiB")
     return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-ESTABLISHED = "01"
+_ESTABLISHED = "01"
 
 
 def unread_bytes(port: int) -> int | None:
@@ -19,6 +19,6 @@ def unread_bytes(port: int) -> int | None:
         with contextlib.suppress(OSError):
             for line in table.read_text().splitlines()[1:]:
                 _, _, remote, state, queues, _, _, _, _, inode, *_ = line.split()
-                if state == ESTABLISHED and int(remote[-4:], 16) == port and f"socket:[{inode}]" in own:
+                if state == _ESTABLISHED and int(remote[-4:], 16) == port and f"socket:[{inode}]" in own:
                     waiting, known = waiting + int(queues.partition(":")[2], 16), True
     return waiting if known else None

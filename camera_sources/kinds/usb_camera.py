@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from camera_sources.kinds.capture import retrieve
+from camera_sources.kinds.capture import decode_grabbed
 from camera_sources.source import Grab, LiveSource, no_picture_for, silence_s
 from shared.errors import ConfigurationError, SourceError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
 
-BUFFERS = 1
+MAX_BUFFERED_PICTURES = 1
 """Pictures that the driver keeps: the newest."""
 
 
@@ -41,7 +41,7 @@ class UsbCamera(LiveSource):
                 raise SourceError(
                     f"{self._path} cannot be opened: it is no camera, in use, or not permitted (group video)"
                 )
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, MAX_BUFFERED_PICTURES)
             while True:
                 begun = time.monotonic()
                 there = capture.grab()
@@ -49,6 +49,6 @@ class UsbCamera(LiveSource):
                     raise SourceError(no_picture_for(self._silence_s))
                 if not there:
                     raise SourceError("it gives no more pictures: pulled out, or in use")
-                yield Grab(time.time(), lambda: retrieve(capture))
+                yield Grab(time.time(), lambda: decode_grabbed(capture))
         finally:
             capture.release()

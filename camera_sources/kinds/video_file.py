@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from camera_sources.kinds.capture import open_with_ffmpeg, refuse_too_large
+from camera_sources.kinds.capture import check_video_size, open_with_ffmpeg
 from camera_sources.source import Source
 from shared.errors import SourceError
 
@@ -52,5 +52,5 @@ class VideoFile(Source):
         capture = open_with_ffmpeg(str(self._path))
         if not capture.isOpened():
             raise SourceError(f"video {self._path} cannot be decoded: it is broken, or no video")
-        refuse_too_large(capture)
+        check_video_size(capture)
         return capture

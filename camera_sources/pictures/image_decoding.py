@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from camera_sources.pictures.picture_size import size_of
+from camera_sources.pictures.picture_size import picture_size_of
 from camera_sources.source import NoPictureError
 from shared.errors import SourceError
 from shared.payloads.frames import LONGEST_SIDE
@@ -16,10 +16,10 @@ from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 if TYPE_CHECKING:
     from shared.model.letterbox import Pixels
 
-LARGEST_PIXELS = 2**26
+MAX_PIXELS = 2**26
 """67 million, more than phones' cameras of 64 megapixels have; 200 MB when a PNG of it is decoded."""
 
-SCALES = {
+REDUCTIONS = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -37,12 +37,12 @@ def decode_picture(data: bytes) -> Pixels:
 
     Raises NoPictureError and LargePictureError, whose reasons fit behind the name of a camera.
     """
-    size = size_of(data)
+    size = picture_size_of(data)
     if size is None:
         raise NoPictureError("codec not decodable: what it sends is no picture")
-    scale = scale_for(*size)
+    scale = reduction_for(*size)
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), SCALES[scale])
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCTIONS[scale])
     except cv2.error:
         picture = None
     if picture is None or picture.ndim != 3 or picture.size == 0:
@@ -50,14 +50,14 @@ def decode_picture(data: bytes) -> Pixels:
     return cast("Pixels", picture)
 
 
-def scale_for(width: int, height: int) -> int:
+def reduction_for(width: int, height: int) -> int:
     """Return how many times smaller a picture must be to be a frame. Raises LargePictureError."""
-    if width * height <= LARGEST_PIXELS:
-        for scale in SCALES:
+    if width * height <= MAX_PIXELS:
+        for scale in REDUCTIONS:
             smaller = -(-width // scale), -(-height // scale)
             if max(smaller) <= LONGEST_SIDE and 3 * smaller[0] * smaller[1] <= PAYLOAD_CAP_BYTES[Kind.FRAME]:
                 return scale
     raise LargePictureError(
-        f"its pictures of {width}x{height} pixels are too large: at most {LARGEST_PIXELS // 10**6} million pixels, and "
-        f"{max(SCALES) * LONGEST_SIDE} a side, can be decoded; make them smaller"
+        f"its pictures of {width}x{height} pixels are too large: at most {MAX_PIXELS // 10**6} million pixels, and "
+        f"{max(REDUCTIONS) * LONGEST_SIDE} a side, can be decoded; make them smaller"
     )

@@ -24,7 +24,7 @@ _MARKER_IN_SCAN = re.compile(rb"\xff([\xc4\xcc\xd8-\xdd\xe0-\xef\xfe])")
 All bytes of a stream are searched for it: one 0xFF at the front makes that 17 times faster than any number of them."""
 
 
-class End(NamedTuple):
+class JpegEnd(NamedTuple):
     """Where a JPEG ends, and whether it is whole; a damaged one ends where that shows."""
 
     place: int
@@ -41,7 +41,7 @@ class JpegWalk:
         self._place = 2
         self._in_scan = False
 
-    def end(self, data: bytes | bytearray) -> End | None:
+    def find_end(self, data: bytes | bytearray) -> JpegEnd | None:
         """Return the end; None while it has not come. No byte is looked at twice."""
         while True:
             if self._in_scan:
@@ -53,12 +53,12 @@ class JpegWalk:
                 match = _MARKER.match(data, self._place)
                 if match is None:
                     more_to_come = bytes(data[self._place : self._place + 2]) in {b"", b"\xff", b"\xff\xff"}
-                    return None if more_to_come else End(self._place, whole=False)
+                    return None if more_to_come else JpegEnd(self._place, whole=False)
             marker, behind = match[1][0], match.end()
             if marker == _END:
-                return End(behind, whole=True)
+                return JpegEnd(behind, whole=True)
             if marker == _START:
-                return End(match.start(), whole=False)
+                return JpegEnd(match.start(), whole=False)
             if marker in _ALONE:
                 self._place = behind
                 continue
@@ -67,14 +67,14 @@ class JpegWalk:
                 return None
             (length,) = struct.unpack_from(">H", data, behind)
             if length < 2:
-                return End(behind, whole=False)
+                return JpegEnd(behind, whole=False)
             self._place, self._in_scan = behind + length, marker == _SCAN
 
 
-def is_whole(data: bytes) -> bool:
+def is_complete_picture(data: bytes) -> bool:
     """Return whether a JPEG, PNG, BMP or WebP has come to its end; of anything else that is not known: True."""
     if data.startswith(JPEG_START):
-        end = JpegWalk().end(data)
+        end = JpegWalk().find_end(data)
         return end is not None and end.whole
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return b"IEND" in data[-4096:]  # a little may follow it

@@ -8,19 +8,19 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from camera_sources.camera_settings import Part
+    from camera_sources.camera_settings import PicturePart
     from shared.model.letterbox import Pixels
 
-TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def view(picture: Pixels, rotate: int, crop: Part | None) -> Pixels:
+def turn_and_crop(picture: Pixels, rotate: int, crop: PicturePart | None) -> Pixels:
     """The picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
 
     `crop` is left, top, right, bottom in parts of the turned picture; a pixel that is partly inside belongs to it.
     """
     if rotate:
-        picture = cast("Pixels", cv2.rotate(picture, TURNS[rotate]))
+        picture = cast("Pixels", cv2.rotate(picture, ROTATIONS[rotate]))
     if crop is not None:
         height, width = picture.shape[:2]
         left, top, right, bottom = crop

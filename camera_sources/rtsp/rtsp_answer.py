@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REASONS = {
+_STATUS_REASONS = {
     401: "wrong password",
     403: "this user may not see it",
     404: "no such path (404)",
@@ -21,21 +21,23 @@ REASONS = {
     503: "it is overloaded, or still starts (503)",
 }
 
-OTHER_TRANSPORT = {
+_OTHER_TRANSPORT = {
     "tcp": "it streams over UDP only; write transport: udp",
     "udp": "it does not stream over UDP; write transport: tcp",
     "auto": "it streams neither over TCP nor over UDP (461)",
 }
 
-DECODABLE = frozenset({"H264", "H265", "HEVC", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1", "MPV", "H263", "H263-1998"})
+_DECODABLE_CODECS = frozenset(
+    {"H264", "H265", "HEVC", "JPEG", "MP4V-ES", "VP8", "VP9", "AV1", "MPV", "H263", "H263-1998"}
+)
 """Codecs by their names in descriptions; a stream of one of these that gives no picture has another fault."""
 
-LONGEST_SHOWN = 40
+_MAX_SHOWN_LENGTH = 40
 """Characters of the camera's own words in a reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RtspAnswer:
     """A status with its words, headers as they came, and the body."""
 
     status: int
@@ -56,7 +58,7 @@ class Answer:
         return re.findall(rf"^{re.escape(name)}[ \t]*:[ \t]*(.*?)[ \t]*\r?$", self.head, re.IGNORECASE | re.MULTILINE)
 
 
-def without_data(received: bytes) -> bytes:
+def without_media(received: bytes) -> bytes:
     """Return what was received without packets of media at its front, which come between answers (section 10.12)."""
     while received.startswith(b"$") and len(received) >= 4:
         length = 4 + int.from_bytes(received[2:4], "big")
@@ -66,28 +68,28 @@ def without_data(received: bytes) -> bytes:
     return received
 
 
-def is_whole(received: bytes) -> bool:
+def is_complete_answer(received: bytes) -> bool:
     """Return whether an answer and its body have come."""
     head, end, body = received.partition(b"\r\n\r\n")
     length = re.search(rb"^content-length[ \t]*:[ \t]*(\d{1,9})", head, re.IGNORECASE | re.MULTILINE)
     return bool(end) and len(body) >= (int(length[1]) if length else 0)
 
 
-def parse(received: bytes) -> tuple[Answer | None, bytes]:
+def parse_answer(received: bytes) -> tuple[RtspAnswer | None, bytes]:
     """Return an answer and what was received behind it; None for what is no answer."""
     head, _, rest = received.partition(b"\r\n\r\n")
     text = head.decode("utf-8", "replace")
     status = re.match(r"RTSP/\d\.\d (\d{3})[ \t]*([^\r\n]*)", text)
     if status is None:
         return None, b""
-    answer = Answer(int(status[1]), status[2].strip(), text, "")
+    answer = RtspAnswer(int(status[1]), status[2].strip(), text, "")
     length = answer.header("content-length")
     end = int(length) if re.fullmatch(r"\d{1,9}", length) else 0
     body = rest[:end].decode("utf-8", "replace")
-    return Answer(answer.status, answer.phrase, text, body), rest[end:]
+    return RtspAnswer(answer.status, answer.phrase, text, body), rest[end:]
 
 
-def control_urls(answer: Answer, url: str) -> tuple[str | None, str]:
+def control_urls(answer: RtspAnswer, url: str) -> tuple[str | None, str]:
     """Return where the video of a described stream is set up, and where the whole is played (appendix C.1.1).
 
     The first is None for a stream without video. `url` is what was described.
@@ -110,24 +112,24 @@ def _control(section: str, base: str) -> str:
     return f"{base.removesuffix('/')}/{control[1]}"
 
 
-def reason_for(method: str, answer: Answer | None, transport: str = "auto") -> str:
+def failure_reason(method: str, answer: RtspAnswer | None, transport: str = "auto") -> str:
     """Return what an answer to a request means that is no 200; None: it was no answer."""
     if answer is None:
         return "not reachable: it does not speak RTSP" if method == "DESCRIBE" else f"it does not answer {method}"
     if answer.status == 461:
-        return OTHER_TRANSPORT[transport]
-    if answer.status in REASONS:
-        return REASONS[answer.status]
-    return f"it answers {method} with {answer.status} {answer.phrase[:LONGEST_SHOWN]}".rstrip()
+        return _OTHER_TRANSPORT[transport]
+    if answer.status in _STATUS_REASONS:
+        return _STATUS_REASONS[answer.status]
+    return f"it answers {method} with {answer.status} {answer.phrase[:_MAX_SHOWN_LENGTH]}".rstrip()
 
 
-def reason_for_codec(answer: Answer) -> str:
+def codec_failure_reason(answer: RtspAnswer) -> str:
     """Return why a stream that plays gives no picture; `answer` describes it."""
     video = answer.body.partition("m=video ")[2]
     codec = re.search(r"^a=rtpmap:\d+ ([\w.-]+)/", video, re.MULTILINE)
     if codec is None:
         return "codec not decodable"
-    name = codec[1][:LONGEST_SHOWN]
-    if name.upper() in DECODABLE:
+    name = codec[1][:_MAX_SHOWN_LENGTH]
+    if name.upper() in _DECODABLE_CODECS:
         return f"it plays a stream of {name}, but no picture of it can be decoded"
     return f"codec not decodable: {name}"

@@ -7,10 +7,10 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from camera_sources.urls.redaction import redacted
-from camera_sources.urls.url_parts import parts_of
+from camera_sources.urls.url_parts import url_readings
 from shared.errors import ConfigurationError
 
-ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
+_ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class Locator:
 
         A password need not be escaped, unless the address can then be read in two ways.
         """
-        readings = parts_of(url)
+        readings = url_readings(url)
         scheme = url.strip().partition("://")[0]
         if not readings:
             raise ConfigurationError(
                 f"camera source {redacted(url)} names no host; write {scheme}://user:password@192.168.1.20/..., with "
-                f"{ESCAPES}, and an IPv6 address in brackets"
+                f"{_ESCAPES}, and an IPv6 address in brackets"
             )
         if len(readings) > 1:
             raise ConfigurationError(
-                f"camera source {redacted(url)} can be read in two ways; write {ESCAPES}, or @ in a path as %40"
+                f"camera source {redacted(url)} can be read in two ways; write {_ESCAPES}, or @ in a path as %40"
             )
         (parts,) = readings
         user, _, password = parts.login.partition(":")

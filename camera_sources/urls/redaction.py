@@ -12,10 +12,10 @@ _TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{16,}")
 
 _SECRET_NAME = re.compile(r"pass|pwd|pw|token|key|auth|secret|user|login|sid|session", re.IGNORECASE)
 
-LONG_VALUE = 6
+MIN_SECRET_VALUE_LENGTH = 6
 """A value in a query that is as long may be a secret whatever its name; shorter ones are numbers of channels."""
 
-LEAST_HIDDEN = 4
+MIN_SECRET_LENGTH = 4
 """Characters of a secret that is hidden wherever it stands: a shorter one would take letters out of words."""
 
 _SECRET_IN_PATH = re.compile(r"([A-Za-z]*)=([^&;/?#]*)")
@@ -38,16 +38,16 @@ def redacted(url: str) -> str:
     return f"{scheme}://{HIDDEN + at if at else ''}{_without_tokens(after)}"
 
 
-class Secrets:
+class UrlSecrets:
     """What of a URL must not appear in somebody else's text, such as an error of a library."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         parts = {*_credentials(url), *_query_values(url), *_path_values(url)}
         forms = {form for part in parts for form in (part, unquote(part), quote(unquote(part), safe=""))}
-        self._forms = sorted((form for form in forms if len(form) >= LEAST_HIDDEN), key=len, reverse=True)
+        self._forms = sorted((form for form in forms if len(form) >= MIN_SECRET_LENGTH), key=len, reverse=True)
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return the text without them."""
         text = text.replace(self._url, redacted(self._url)) if self._url else text
         for form in self._forms:
@@ -90,7 +90,11 @@ def _query_values(url: str) -> list[str]:
     _, separator, rest = url.partition("://")
     _, mark, query = rest.partition("?")
     pairs = [pair.partition("=") for pair in re.split("[&;#]", query)] if separator and mark else []
-    return [value or name for name, _, value in pairs if _SECRET_NAME.search(name) or len(value or name) >= LONG_VALUE]
+    return [
+        value or name
+        for name, _, value in pairs
+        if _SECRET_NAME.search(name) or len(value or name) >= MIN_SECRET_VALUE_LENGTH
+    ]
 
 
 def _secret_part(part: str) -> bool:

@@ -6,10 +6,10 @@ import re
 from difflib import SequenceMatcher
 from importlib.metadata import EntryPoint, entry_points
 
-GROUP = "deepthings.camera_sources"
+ENTRY_POINT_GROUP = "deepthings.camera_sources"
 """Entry points of third parties: the scheme, and what makes a Source of CameraSettings."""
 
-OURS = {
+BUILT_IN_SOURCES = {
     "rtsp": "camera_sources.kinds.rtsp_camera:RtspCamera",
     "rtsps": "camera_sources.kinds.rtsp_camera:RtspCamera",
     "http": "camera_sources.kinds.web_camera:WebCamera",
@@ -20,17 +20,17 @@ OURS = {
 }
 """Schemes and their classes, loaded when they are wanted; nobody else's take their place."""
 
-WITH_HOST = frozenset(OURS) - {"test"}
+SCHEMES_WITH_HOST = frozenset(BUILT_IN_SOURCES) - {"test"}
 """Those whose URL names a host."""
 
-FILE = "file"
+FILE_SCHEME = "file"
 """A path, as one without a scheme."""
 
-DEVICES = "/dev/"
+DEVICE_PREFIX = "/dev/"
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 
-ALIKE = 0.85
+MIN_SCHEME_SIMILARITY = 0.85
 """Of two schemes that differ by one letter; names of other protocols, such as rtmp, differ by more from ours."""
 
 
@@ -42,22 +42,26 @@ def scheme_of(url: str) -> str:
 
 def is_path(url: str) -> bool:
     """Return whether a source is a device, a file or a folder, of one machine alone."""
-    return scheme_of(url) in {"", FILE}
+    return scheme_of(url) in {"", FILE_SCHEME}
 
 
-def third_parties() -> dict[str, EntryPoint]:
+def third_party_sources() -> dict[str, EntryPoint]:
     """Return what others have installed here, by scheme in lower case."""
-    return {entry.name.lower(): entry for entry in entry_points(group=GROUP) if entry.name.lower() not in OURS}
+    return {
+        entry.name.lower(): entry
+        for entry in entry_points(group=ENTRY_POINT_GROUP)
+        if entry.name.lower() not in BUILT_IN_SOURCES
+    }
 
 
-def known_here() -> list[str]:
+def known_schemes() -> list[str]:
     """Return all schemes that this machine can open, sorted."""
-    return sorted({*OURS, *third_parties(), FILE})
+    return sorted({*BUILT_IN_SOURCES, *third_party_sources(), FILE_SCHEME})
 
 
-def misspelt(scheme: str) -> str | None:
+def intended_scheme(scheme: str) -> str | None:
     """Return the scheme of ours that is plainly meant by one that nobody knows."""
-    alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in OURS}
+    alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in BUILT_IN_SOURCES}
     meant = max(alike, key=alike.__getitem__)
     swapped = sorted(meant) == sorted(scheme)
-    return meant if swapped or alike[meant] >= ALIKE else None
+    return meant if swapped or alike[meant] >= MIN_SCHEME_SIMILARITY else None

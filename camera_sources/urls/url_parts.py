@@ -30,7 +30,7 @@ class UrlParts(NamedTuple):
     target: str
 
 
-def parts_of(url: str) -> tuple[UrlParts, ...]:
+def url_readings(url: str) -> tuple[UrlParts, ...]:
     """Return the ways in which a URL can be read, the likely one first; more than one: nobody can know which is meant.
 
     user:12/34@host/path can be a host `user` with port 12, too. What is behind an @ decides where it is plainly a host.
@@ -49,14 +49,14 @@ def parts_of(url: str) -> tuple[UrlParts, ...]:
 
 
 def _readings(scheme: str, rest: str) -> Iterator[UrlParts]:
-    for at in _beginnings_of_host(rest):
+    for at in _host_starts(rest):
         match = _HOST.fullmatch(rest, at)
         if match and (not match["port"] or 0 < int(match["port"]) < 65536):
             port = int(match["port"]) if match["port"] else None
             yield UrlParts(scheme, rest[: max(0, at - 1)], match["host"], port, match["target"])
 
 
-def _beginnings_of_host(rest: str) -> Iterator[int]:
+def _host_starts(rest: str) -> Iterator[int]:
     """Behind the last @ before the path, as the standard has it; for lack of a host there, behind later ones."""
     end = next((place for place, mark in enumerate(rest) if mark in "/?#"), len(rest))
     yield rest.rfind("@", 0, end) + 1

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class AgentIdentity:
     """A camera's agent: its token, and where it connects from."""
 
     token: str
     peer: str
 
 
-def refusal(camera: str, newcomer: Agent, present: Agent | None, own_token: str | None) -> str:
+def refusal_reason(camera: str, newcomer: AgentIdentity, present: AgentIdentity | None, own_token: str | None) -> str:
     """Return why a newcomer may not feed the camera; empty when it may, in the place of who is `present`.
 
     `own_token` is that of the agent which this edge started itself, if it looks after the camera: that one may always.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import AssignedCamera
     from shared.network.addresses import Address
 
-RUN_COMMAND = "from shared.cli import main; main()"
+RUN_DEEPTHINGS = "from shared.cli import main; main()"
 """What the console script does, wherever it is installed."""
 
 
@@ -30,7 +30,7 @@ async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: s
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         arguments.append("-v")
     process = await asyncio.create_subprocess_exec(
-        *dying_with_parent(), sys.executable, "-P", "-c", RUN_COMMAND, *arguments,
+        *dying_with_parent(), sys.executable, "-P", "-c", RUN_DEEPTHINGS, *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, TOKEN_VARIABLE: token},
     )  # fmt: skip

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-THERMAL = Path("/sys/class/thermal")
+THERMAL_FOLDER = Path("/sys/class/thermal")
 """Where Linux has its thermal zones; on a Raspberry Pi the only one is the processor's."""
 
-STATISTICS = Path("/proc/stat")
+CPU_STATISTICS_FILE = Path("/proc/stat")
 """Where Linux counts what its cores do."""
 
 
 class CpuShare:
     """How busy the device is: the share of its cores that worked since it was asked last."""
 
-    def __init__(self, statistics: Path = STATISTICS) -> None:
+    def __init__(self, statistics: Path = CPU_STATISTICS_FILE) -> None:
         self._statistics = statistics
         self._before = self._read()
         self._share: float | None = None
 
-    def since_last(self) -> float | None:
+    def share_since_last(self) -> float | None:
         """Return 0 to 1, 1 being all cores; None where the system does not tell."""
         before, now = self._before, self._read()
         self._before = now
@@ -40,7 +40,7 @@ class CpuShare:
         return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
-def temperature(thermal: Path = THERMAL) -> float | None:
+def temperature(thermal: Path = THERMAL_FOLDER) -> float | None:
     """The warmest zone, in degrees Celsius; None where there is none."""
     readings = []
     for zone in sorted(thermal.glob("thermal_zone*/temp")):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camera_sources.kinds.picture_folder import FILE_CAP_BYTES, PictureFolder, read_picture
+from camera_sources.kinds.picture_folder import MAX_PICTURE_FILE_BYTES, PictureFolder, read_picture
 from shared.errors import SourceError
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, make):
 
 def test_a_file_without_end_is_refused(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as file:
-        file.truncate(FILE_CAP_BYTES + 1)
+        file.truncate(MAX_PICTURE_FILE_BYTES + 1)
     with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it has more than 256 MiB"):
         read_picture(tmp_path / "a.jpg")
 

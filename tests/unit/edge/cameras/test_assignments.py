@@ -24,10 +24,10 @@ class Supervisor:
         self.assigned = asyncio.Queue()
         self.restarted = []
 
-    def assign(self, cameras):
+    def assign_cameras(self, cameras):
         self.assigned.put_nowait(dict(cameras))
 
-    def restart(self, name):
+    def restart_camera(self, name):
         self.restarted.append(name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.urls.schemes import OURS
+from camera_sources.urls.schemes import BUILT_IN_SOURCES
 from gateway.configuration.reading.foreign_keys import HINTS
 from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
 
@@ -329,7 +329,7 @@ def test_cameras_of_which_one_has_a_wrong_name_are_not_said_to_be_missing(readin
 
 
 def test_every_kind_of_address_that_a_camera_opens_is_right(told):
-    for scheme in OURS:
+    for scheme in BUILT_IN_SOURCES:
         assert told(f"cameras: {{front: {{source: '{scheme.upper()}://host/topic'}}}}") == []
 
 
