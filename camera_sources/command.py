@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FpsLimit:
-    """Pictures a second at the most; None: all."""
+    """Most pictures a second; None: all."""
 
     fps: float | None
 
@@ -49,26 +49,26 @@ def _parse_fps_limit(text: str) -> FpsLimit:
 FPS_LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
 MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
-"""Of the line with the settings, which an edge has got as such a payload."""
+"""Of the line with the settings: the largest SETTINGS payload that an edge receives."""
 
 
 @click.command()
 @click.option("--source", metavar="URL", help="rtsp://, http://, mqtt://, test://, /dev/videoN, a file or a folder.")
-@click.option("--settings", metavar="-", help="In the place of --source: one line of JSON from standard input (-).")
+@click.option("--settings", metavar="-", help="Instead of --source: one line of JSON from standard input (-).")
 @click.option("--name", type=NAME, required=True, help="The camera's name, as it appears in topics.")
-@click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes tell the port.")
-@click.option("--loop", is_flag=True, help="Begin a file or folder again at the end.")
+@click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes show the port.")
+@click.option("--loop", is_flag=True, help="Restart a file or folder at its end.")
 @click.option(
     "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
-    help="Send so many pictures a second at the most, or all; play a file or folder at this rate.",
+    help="Most pictures to send a second, or all; also the rate to play a file or folder at.",
 )  # fmt: skip
 @click.option(
     "--motion-gate/--no-motion-gate", default=None, show_default="motion-gate",
-    help="Send pictures while something moves, and one now and then; or always.",
+    help="Send pictures only while something moves, and one now and then; or always.",
 )  # fmt: skip
-@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
-@click.option("--every-frame", is_flag=True, help="Send all, as fast as the cluster takes them.")
-@click.option("--parent", type=int, hidden=True, help="End when the process with this number is gone.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after this many pictures; 0: never.")
+@click.option("--every-frame", is_flag=True, help="Send all pictures, as fast as the cluster takes them.")
+@click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
 @verbose_option
 def command(
     source: str | None,
@@ -83,18 +83,18 @@ def command(
     parent: int | None,
     verbose: int,
 ) -> None:
-    """Send the newest frame of a camera whenever its edge has time; the others are counted.
+    """Send the newest frame of a camera whenever its edge has time, and count the others.
 
-    At most 5 a second are sent, and few while nothing moves; all are with --fps all --no-motion-gate. Both are
-    options of --source; --settings says it itself.
+    By default at most 5 frames a second are sent, and few while nothing moves; --fps all --no-motion-gate sends all.
+    Both are options for --source; --settings contains them.
 
-    A password in --source is seen by all who see the processes of this machine: --settings - is for those.
-    `deepthings camera shot` writes a picture of a camera instead, to write zones from.
+    All users of this machine can see a password in --source: use --settings - instead.
+    `deepthings camera shot` writes a picture of a camera instead, for drawing zones.
     """
     configure_logging(verbose)
-    cv2.setNumThreads(1)  # others of OpenCV spin a while behind all that they do, and a picture is little work
+    cv2.setNumThreads(1)  # OpenCV's worker threads spin for a while after each call, and a picture is little work
     if parent is not None:
-        end_with_parent(parent, f"camera {name}: whoever started this process is gone; it ends")
+        end_with_parent(parent, f"camera {name}: the process that started this one is gone; it ends")
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
@@ -107,38 +107,41 @@ def command(
         raise click.UsageError("--settings reads standard input only: write --settings -")
     config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
-    if reader.running:  # in a driver: the interpreter must not be taken down around it
+    if reader.running:  # its thread is in a driver: a normal exit of the interpreter would wait or crash
         end_at_once(0)
 
 
 def _reader_from_options(
     source: str, *, loop: bool, limit: FpsLimit | None, motion_gate: bool | None, frames: int, every_frame: bool
 ) -> SourceReader:
-    """By options: a camera gives so many pictures a second at the most, a recording is played at a rate that is said.
+    """Build a reader from command-line options.
 
-    What is not said is as usual, but for `every_frame`: then all are sent.
+    For a camera, `limit` is the most pictures a second; for a recording, its playing rate. Without it the default
+    rate holds, with `every_frame` none.
     """
-    said = limit.fps if limit else None
+    fps = limit.fps if limit else None
     motion = MotionSettings(enabled=not every_frame if motion_gate is None else motion_gate)
-    settings = CameraSettings(source=SecretStr(source), fps=said, motion=motion)
+    settings = CameraSettings(source=SecretStr(source), fps=fps, motion=motion)
     opened = open_source(settings)
     live = isinstance(opened, LiveSource)
-    most = (said if live else None) if limit else None if every_frame else DEFAULT_FPS
+    max_fps = (fps if live else None) if limit else None if every_frame else DEFAULT_FPS
+    selection = PictureSelection(settings.model_copy(update={"fps": max_fps}))
     return SourceReader(
-        lambda: opened, PictureSelection(settings.model_copy(update={"fps": most})), loop=loop, fps=said, frames=frames,
-        every_frame=every_frame, persistent=live, redact=UrlSecrets(source).redact,
+        lambda: opened, selection, loop=loop, fps=fps, frames=frames, every_frame=every_frame, persistent=live,
+        redact=UrlSecrets(source).redact,
     )  # fmt: skip
 
 
 def _reader_from_settings(*, frames: int, every_frame: bool) -> SourceReader:
-    """By settings on standard input: whatever fails is reported, and tried again."""
+    """Build a reader from settings on standard input; failures are reported, and the source is opened again."""
     line = sys.stdin.buffer.readline(MAX_SETTINGS_BYTES + 1)
     if len(line) > MAX_SETTINGS_BYTES:
         raise ConfigurationError(f"settings of a camera: at most {MAX_SETTINGS_BYTES} bytes are read")
-    told = AssignedCamera.decode(line)
-    settings = told.settings
+    assigned = AssignedCamera.decode(line)
+    settings = assigned.settings
+    selection = PictureSelection(settings, detect=assigned.detect, fps=assigned.fps)
     return SourceReader(
-        lambda: open_source(settings), PictureSelection(settings, detect=told.detect, fps=told.fps), loop=settings.loop,
-        frames=frames, every_frame=every_frame, persistent=True, stale_after_s=settings.stale_after,
+        lambda: open_source(settings), selection, loop=settings.loop, frames=frames, every_frame=every_frame,
+        persistent=True, stale_after_s=settings.stale_after,
         redact=UrlSecrets(settings.source.get_secret_value()).redact,
     )  # fmt: skip

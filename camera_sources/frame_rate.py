@@ -1,4 +1,4 @@
-"""How many frames of a camera are sent on, as people say it. Pure."""
+"""Frame rates as users write them. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 DEFAULT_FPS = 5.0
-"""Frames a second unless told otherwise: whoever walks past is in many of them, and a device is left some rest."""
+"""Frames a second by default: enough to see a person walking past, without loading a small device fully."""
 
 MAX_FPS = 240.0
 EVERY_FRAME = "all"
 
 
 def parse_frame_limit(value: object) -> float | None:
-    """Return the frames a second at the most, None for all, of a number or the word for all. Raises ValueError."""
+    """Return the most frames a second, from a number or EVERY_FRAME (then None). Raises ValueError."""
     if value == EVERY_FRAME:
         return None
     try:
@@ -33,4 +33,4 @@ FrameLimit = Annotated[
         parse_frame_limit, json_schema_input_type=Annotated[float, Field(gt=0, le=MAX_FPS)] | Literal["all"]
     ),
 ]
-"""Frames a second at the most; in the file a number, or "all" for None."""
+"""Most frames a second; in the file a number, or "all" for None."""

@@ -1,4 +1,4 @@
-"""Finding the source that a URL means: ours, and those that third parties add by entry points."""
+"""Opens the source of a URL: a built-in one, or one that a third party adds by an entry point."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 def open_source(source: str | CameraSettings) -> Source:
-    """The source for a URL, a device, a video file or a folder of pictures. A live one is not connected yet.
+    """Return the source of a URL, device, video file or folder of pictures. A live one is not connected yet.
 
-    Raises SourceError when a recording is not there or cannot be read, ConfigurationError for what no source can be.
+    Raises SourceError when a recording does not exist or cannot be read, ConfigurationError for an invalid source.
     """
     settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
     url = settings.source.get_secret_value().strip()
@@ -55,7 +55,7 @@ def open_source(source: str | CameraSettings) -> Source:
 
 
 def source_path(source: str) -> Path | None:
-    """Return the device, file or folder that a source is; None for one that is not of this machine alone."""
+    """Return the path of a source that is a device, file or folder; None for a URL of the network."""
     url = source.strip()
     if not is_path(url):
         return None
@@ -63,7 +63,7 @@ def source_path(source: str) -> Path | None:
 
 
 def missing_source_path(source: str) -> Path | None:
-    """Return the device, file or folder that a source is, where there is none of that name on this machine."""
+    """Return the path of a device, file or folder that does not exist on this machine; None otherwise."""
     path = source_path(source)
     return path if path is not None and not path.exists() else None
 

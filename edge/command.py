@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def default_edge_name() -> str:
-    """This machine's name, as far as a topic can hold it."""
+    """Return the host's name, with all characters that are invalid in a topic replaced."""
     return re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().split(".")[0].lower()).strip("-_")[:63] or "edge"
 
 
@@ -47,7 +47,7 @@ def default_edge_name() -> str:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
 @click.option(
     "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache,
-    show_default="~/.cache/deepthings", help="Where programs from the gateway are kept.",
+    show_default="~/.cache/deepthings", help="Folder for programs from the gateway.",
 )  # fmt: skip
 @click.option(
     "--frames-in-flight",
@@ -73,9 +73,9 @@ def command(
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
-    """Live until `stop`, once the name is ours: a clone opens no port and no camera.
+    """Claim the edge's name, then run until `stop`. A second edge of that name opens no port and no camera.
 
-    Raises DeepThingsError where going on makes no sense.
+    Raises DeepThingsError when the edge cannot go on.
     """
     owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
     watch = GatewayWatch(config.broker, lambda: owner.connected)
@@ -93,7 +93,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 
 
 def edge_name(config: EdgeConfig) -> OwnedName:
-    """Return what an edge claims."""
+    """Return the name that an edge claims."""
     return OwnedName(
         client_id=edge_client_id(config.name, config.topic_prefix),
         claims=topics.NODE_CLAIM,

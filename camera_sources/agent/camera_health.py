@@ -1,4 +1,4 @@
-"""Whether a camera is there: from its pictures and its failures. Pure but for a lock: time is told."""
+"""Decides whether a camera is online, from its pictures and failures. The caller gives the time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from camera_sources.source import no_picture_for
 from shared.payloads.cluster import REASON_CAP, State
 
 MAX_RECENT_PICTURES = 50
-"""Pictures from which the rate is taken: two seconds of most cameras."""
+"""For the frame rate: two seconds of most cameras."""
 
 CONNECTING = "connecting"
 
 
 @dataclass(frozen=True, slots=True)
 class CameraCondition:
-    """What is told of a camera: `reason` why it is offline, or what is wrong although it is online; pictures a second
-    and pixels as it gives them, else 0."""
+    """State of a camera. `reason`: why it is offline, or a problem while it is online.
+
+    `fps`, `width` and `height` (pixels, as the camera sends them) are 0 while it is offline.
+    """
 
     state: State
     reason: str
@@ -28,9 +30,9 @@ class CameraCondition:
 
 
 class CameraHealth:
-    """Online while the last picture is younger than `stale_after_s` and opening it has not failed since.
+    """Counts a camera as online while its last picture is younger than `stale_after_s` and no opening has failed since.
 
-    Told by the reader's thread, asked by the loop.
+    Written by the reader's thread, read by the event loop.
     """
 
     def __init__(self, stale_after_s: float) -> None:
@@ -47,44 +49,44 @@ class CameraHealth:
         self._live = True
 
     def on_opened(self, *, live: bool) -> None:
-        """What follows is from a camera, or from a recording, which is not stale while it waits for its reader."""
+        """Note that the source was opened. A recording (not `live`) is not stale while it waits for its reader."""
         with self._lock:
             self._live = live
 
     def on_picture(self, now: float, size: tuple[int, int] | None) -> None:
-        """One came at `now` (seconds of a clock that never goes back); height and width if it was decoded."""
+        """Note a picture at `now` (monotonic seconds). `size`: height and width, None if it was not decoded."""
         with self._lock:
             if self._recent and now - self._recent[-1] > self._stale_after_s:
                 self._recent.clear()  # the pause says nothing about the rate
             self._recent.append(now)
             if size is None and self._undecodable:
-                return  # nobody looked at this one, and the one before was none
+                return  # not decoded, so it does not prove that pictures are good again
             self._good_at, self._undecodable = now, False
             self._size = size or self._size
             self._reason, self._failed, self._lost = "", False, False
 
     def on_broken_picture(self, reason: str) -> None:
-        """What came was no picture; should none follow that can be decoded, that is why."""
+        """Note data that is not a picture: the reason if no good picture follows."""
         with self._lock:
             self._undecodable = True
             self._reason = reason[:REASON_CAP]
 
     def on_failure(self, reason: str) -> None:
-        """The source failed and will be opened again. One that worked counts as online until that fails, too."""
+        """Note that the source failed and will be opened again; a working camera stays online until that fails too."""
         with self._lock:
             self._lost = self._failed or self._good_at is None
             self._failed = True
             self._reason = reason[:REASON_CAP]
 
     def set_remark(self, kind: str, text: str) -> None:
-        """From now on `text` is told of the camera while it is online; an empty one takes it back."""
+        """Set the remark of one kind, which is reported while the camera is online; an empty text removes it."""
         with self._lock:
             self._remarks.pop(kind, None)
             if text:
                 self._remarks[kind] = text
 
     def condition(self, now: float) -> CameraCondition:
-        """How the camera is at `now`."""
+        """Return the camera's condition at `now` (monotonic seconds)."""
         with self._lock:
             if self._good_at is None or self._lost or self._stale(now - self._good_at):
                 return CameraCondition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)

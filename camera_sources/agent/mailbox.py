@@ -1,4 +1,4 @@
-"""Room for one picture between a camera that will not wait and an edge that may be busy."""
+"""Holds the newest picture until the edge has time for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Shot:
 
 
 class Mailbox:
-    """The newest shot wins. Filled by the reader's thread, emptied by the loop."""
+    """Holds one shot, the newest. Filled by the reader's thread, emptied by the event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,21 +29,21 @@ class Mailbox:
         self._shot: Shot | None = None
 
     def put_shot(self, shot: Shot) -> Shot | None:
-        """Leave a shot; returns the one it replaced, which nobody had time for."""
+        """Put a shot in; return the one that it replaces, if any."""
         with self._lock:
             replaced, self._shot = self._shot, shot
             self._emptied.clear()
             return replaced
 
     def take_shot(self) -> Shot | None:
-        """The shot that is there, if any."""
+        """Take the shot out; None if there is none."""
         with self._lock:
             shot, self._shot = self._shot, None
             self._emptied.set()
             return shot
 
     def wait_until_empty(self, timeout_s: float) -> bool:
-        """Whether it was empty within the time."""
+        """Return whether the mailbox was empty within the time."""
         return self._emptied.wait(timeout_s)
 
     @property

@@ -1,4 +1,4 @@
-"""Reading a source in a thread of its own, at the pace of real time or of the cluster; again when it fails."""
+"""Reads a source in its own thread, in real time or as fast as the cluster computes, and reopens it after failures."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_S, RETRY_MAX_S = 2.0, 30.0
-"""Half of a pause is random: a camera that fails is tried again after 1 to 2 s first, 15 to 30 s in the end."""
+"""Pauses before a failed camera is opened again. Half of a pause is random: 1 to 2 s first, 15 to 30 s at last."""
 
 HANG_GRACE_S = 1.0
-"""A source ends its own waits by stale_after; one that is so much later hangs."""
+"""A source ends its own waits within stale_after; one that takes longer by this hangs."""
 
 RETRY_REFUSED_S = 300.0
-"""After a wrong password: many cameras lock a user out who sends it some times within a few minutes."""
+"""After a wrong password: many cameras lock a user out after a few attempts within minutes."""
 
 MAX_BROKEN_IN_A_ROW = 10
-"""Pictures in a row that cannot be decoded; after these the source is opened again, which may help."""
+"""Undecodable pictures in a row after which the source is opened again, which may help."""
 
 LATE_REMARK_PERIOD_S = 600.0
-"""For so long after its last late picture a camera is told to be too much for this device."""
+"""For so long after the last late picture the report says that this device is too slow."""
 
 MIN_FROZEN_S = 10.0
-"""The same picture for that long, or for stale_after, is not that of a scene."""
+"""A camera is frozen when it sends the same picture for this long, and for stale_after."""
 
 BROKEN_LOG_PERIOD_S = 60.0
-"""How often it is logged that some cannot be decoded."""
+"""Between log lines about undecodable pictures."""
 
 T = TypeVar("T")
 
 
 class SourceReader:
-    """Puts the pictures of a source that are wanted into a mailbox, numbered and stamped.
+    """Puts the selected pictures of a source into a mailbox, with number and time.
 
-    `frames` ends it after so many (0: never), `loop` begins a recording again at its end, `fps` replaces its own rate.
-    With `every_frame` it waits for the mailbox instead of the clock, so that no picture is superseded. `persistent`: a
-    source that fails is opened again, for ever. `redact` takes secrets out of what is told.
+    `frames`: stop after so many (0: never). `loop`: restart a recording at its end. `fps` replaces a recording's own
+    rate. `every_frame`: wait for an empty mailbox instead of the clock, so that no picture is superseded.
+    `persistent`: reopen a source that fails, for ever. `redact` removes secrets from error messages.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SourceReader:
         self.health = CameraHealth(stale_after_s)
         self.captured = 0
         self.live = False
-        """Whether its pictures are of now; not known before it is opened."""
+        """True for a camera, False for a recording or before the source is opened."""
         self.error: DeepThingsError | None = None
         self._open = open_source
         self._loop = loop
@@ -104,12 +104,12 @@ class SourceReader:
         self._on_end: Callable[[], None] = lambda: None
 
     def start(self, on_shot: Callable[[Shot | None], None], on_end: Callable[[], None]) -> None:
-        """Begin. Both are called in the reader's thread: `on_shot` with the superseded shot, if any; `on_end` last."""
+        """Start reading. Both run in the reader's thread: `on_shot` with the superseded shot, if any; `on_end` last."""
         self._on_shot, self._on_end = on_shot, on_end
         self._thread.start()
 
     def stop(self) -> None:
-        """End soon; a picture that is being read may still come."""
+        """Stop soon; the picture that is being read may still come."""
         self._stop.set()
 
     def join(self, timeout_s: float) -> None:
@@ -120,7 +120,7 @@ class SourceReader:
         return self._thread.is_alive()
 
     def hangs(self, now: float) -> bool:
-        """Whether the source has been waited for longer than it may take; `now` is of the monotonic clock."""
+        """Return whether a call into the source takes longer than allowed; `now` in monotonic seconds."""
         return now > self._hangs_from
 
     def _run(self) -> None:
@@ -134,7 +134,7 @@ class SourceReader:
             self._on_end()
 
     def _read_once(self) -> bool:
-        """Open the source and read it; whether that was all."""
+        """Open the source and read it; return False to try again after a pause."""
         try:
             source = self._run_bounded(self._open, self._stale_after_s)
             self.selection.on_opened()
@@ -144,10 +144,10 @@ class SourceReader:
                 self._read_live(source)
             else:
                 self._read_recording(source)
-        except Exception as error:  # noqa: BLE001  (a source may be anybody's code: its failure is no end)
+        except Exception as error:  # noqa: BLE001  (a source may be third-party code, which may raise anything)
             failure = self._as_failure(error)
             self._refused = isinstance(error, WrongPasswordError)
-            again = f"; trying again after {RETRY_REFUSED_S / 60:.0f} min, lest the camera locks the user out"
+            again = f"; trying again after {RETRY_REFUSED_S / 60:.0f} min, or the camera may lock the user out"
             self.health.on_failure(str(failure) + (again if self._refused and self._persistent else ""))
             if self._persistent:
                 return False
@@ -155,15 +155,16 @@ class SourceReader:
         return True
 
     def _as_failure(self, error: Exception) -> DeepThingsError:
-        """Return what is said about it, without secrets."""
-        ours = isinstance(error, DeepThingsError) and _is_own_error(error)
-        said = str(error) if ours else self._redact(str(error))  # ours has no secret, but may have a word that is one
+        """Return the error to report, without secrets."""
+        # Our own messages hold no secrets, but a short password may equal one of their words.
+        own = isinstance(error, DeepThingsError) and _is_own_error(error)
+        text = str(error) if own else self._redact(str(error))
         if isinstance(error, DeepThingsError):
-            return error if said == str(error) else type(error)(said)
-        return SourceError(f"the source failed: {said or type(error).__name__}")
+            return error if text == str(error) else type(error)(text)
+        return SourceError(f"the source failed: {text or type(error).__name__}")
 
     def _read_live(self, source: LiveSource) -> None:
-        """Read a camera until it fails or it is time to stop."""
+        """Read a camera until it fails or the reader is stopped."""
         patience_s = max(self._stale_after_s, source.opening_s)
         with closing(source.grabs()) as grabs:
             while not self._stop.is_set():
@@ -184,7 +185,7 @@ class SourceReader:
                     return
 
     def _decode(self, grab: Grab, patience_s: float) -> Pixels | None:
-        """Return the picture; None for a broken one, which ends nothing unless many of them come in a row."""
+        """Return the decoded picture; None for a broken one. Raises NoPictureError after MAX_BROKEN_IN_A_ROW."""
         try:
             picture = self._run_bounded(grab.decode, patience_s)
         except NoPictureError as error:
@@ -192,7 +193,7 @@ class SourceReader:
             self._broken_in_a_row += 1
             self.health.on_broken_picture(str(error))
             if self._broken_log.allows("broken", time.monotonic()):
-                log.warning("a picture of the camera was passed over, %s so far: %s", self.broken, error)
+                log.warning("a picture of the camera was skipped, %s so far: %s", self.broken, error)
             if self._broken_in_a_row >= MAX_BROKEN_IN_A_ROW:
                 self._broken_in_a_row = 0
                 raise
@@ -214,7 +215,7 @@ class SourceReader:
         self.health.set_remark("frozen", f"the same picture for more than {frozen_s:g} s: it hangs" if frozen else "")
 
     def _read_recording(self, source: Source) -> None:
-        """Play a recording at its pace."""
+        """Read a recording at its frame rate."""
         interval_s = 1 / (self._fps or source.fps)
         begun = time.monotonic()
         for number, picture in enumerate(self._pictures(source)):
@@ -227,7 +228,7 @@ class SourceReader:
                 return
 
     def _offer_picture(self, picture: Pixels, captured_at: float, now: float) -> bool:
-        """Have a picture sent on if it is wanted; False when it was the last."""
+        """Put a picture into the mailbox if it is selected; return False after the last one."""
         _check_picture_size(picture)
         self.health.on_picture(now, (picture.shape[0], picture.shape[1]))
         self._backoff.reset()
@@ -249,7 +250,7 @@ class SourceReader:
                 again = self._loop
 
     def _run_bounded(self, step: Callable[[], T], patience_s: float) -> T:
-        """What may hang, under the eyes of whoever asks `hangs`."""
+        """Return the result of a call that may hang; `hangs` reports one that takes longer than `patience_s`."""
         self._hangs_from = time.monotonic() + patience_s + HANG_GRACE_S
         try:
             return step()
@@ -257,7 +258,7 @@ class SourceReader:
             self._hangs_from = math.inf
 
     def _wait_for_turn(self, due: float) -> bool:
-        """Until the picture is due; False when it is time to stop."""
+        """Wait until the picture is due; return False when the reader is stopped."""
         if self._every_frame:
             while not self.mailbox.wait_until_empty(0.1):
                 if self._stop.is_set():
@@ -267,7 +268,7 @@ class SourceReader:
 
 
 def _is_own_error(error: BaseException) -> bool:
-    """Return whether this package has raised an error, and not a source of others."""
+    """Return whether this package raised an error, and not a third-party source."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -278,6 +279,6 @@ def _check_picture_size(picture: Pixels) -> None:
     height, width = picture.shape[:2]
     if max(height, width) > LONGEST_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
         raise SourceError(
-            f"a picture of {width}x{height} pixels is too large: at most {LONGEST_SIDE} a side, and "
+            f"a picture of {width}x{height} pixels is too large: at most {LONGEST_SIDE} pixels a side, and "
             f"{PAYLOAD_CAP_BYTES[Kind.FRAME] // MIB} MiB in all; make the pictures smaller"
         )

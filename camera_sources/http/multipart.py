@@ -1,7 +1,7 @@
-"""Taking a stream of pictures apart: Motion JPEG, as cameras send it in multipart/x-mixed-replace. Pure.
+"""Splits a stream into pictures: Motion JPEG, which cameras send as multipart/x-mixed-replace. Pure.
 
-A JPEG says itself where it begins and ends. Boundaries and lengths around it are often wrong or missing, so they are
-used only for what is no JPEG.
+A JPEG's own markers show its beginning and end. The boundaries and lengths around it are often wrong or missing, so
+they are used only for pictures in other formats.
 """
 
 from __future__ import annotations
@@ -12,26 +12,29 @@ from camera_sources.pictures.picture_end import JPEG_START, JpegWalk
 from shared.errors import SourceError
 
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
-"""The largest JPEG of a camera is a tenth of that."""
+"""Ten times the largest JPEG of a camera."""
 
 MAX_JUNK_BYTES = 1024 * 1024
-"""Bytes without the beginning of a picture: headers are a few lines, and thumbnails of other formats are smaller."""
+"""Bytes without the beginning of a picture: headers are only a few lines."""
 
 OTHER_FORMATS = (b"\x89PNG", b"RIFF", b"BM")
-"""First bytes of pictures that are no JPEG, and whose end is the next boundary."""
+"""First bytes of pictures in other formats, which end at the next boundary."""
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 def boundary_of(content_type: str) -> bytes:
-    """Return the mark between parts, without the dashes around it, on which cameras do not agree; empty: not said."""
+    """Return the boundary in a Content-Type, with two leading dashes; empty if there is none.
+
+    Other dashes around it are removed, as cameras do not agree on them.
+    """
     match = re.search(r'boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))', content_type, re.IGNORECASE)
     mark = (match[1] or match[2]).strip("-").encode("latin-1", "replace") if match else b""
     return b"--" + mark if mark else b""
 
 
 class PictureStreamParser:
-    """Bytes in, pictures out; one that broke off comes out as no bytes, so that it can be counted."""
+    """Turns bytes into pictures; an incomplete picture comes out as empty bytes, so that it can be counted."""
 
     def __init__(self, boundary: bytes = b"") -> None:
         self._boundary = boundary
@@ -39,18 +42,18 @@ class PictureStreamParser:
         self._walk: JpegWalk | None = None
         self._searched = 0
         self._ends_seen = False
-        """Some cameras leave the end of every JPEG out; one of others that lacks it broke off."""
+        """Some cameras never send the end marker. If one was seen, a JPEG without it is incomplete."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the pictures that these bytes complete. Raises SourceError when there is none in too many bytes."""
+        """Return the pictures that these bytes complete. Raises SourceError for too many bytes without a picture."""
         self._buffer += data
         found = []
         while (body := self._next()) is not None:
             found.append(body)
         if self._walk is None and not self._holds_other_format() and len(self._buffer) > MAX_JUNK_BYTES:
-            raise SourceError("codec not decodable: what it sends is no picture")
+            raise SourceError("codec not decodable: the data is not a picture")
         if len(self._buffer) > MAX_PICTURE_BYTES:
-            raise SourceError(f"a picture has more than {MAX_PICTURE_BYTES // 2**20} MiB, or never ends")
+            raise SourceError(f"a picture has more than {MAX_PICTURE_BYTES // 2**20} MiB, or no end")
         return found
 
     def _next(self) -> bytes | None:
@@ -73,7 +76,7 @@ class PictureStreamParser:
         return picture if end.whole or not self._ends_seen else b""
 
     def _next_other_format(self, start: int) -> bytes | None:
-        """Return the part at the front if it is whole and no JPEG; `start` is where the next JPEG begins, or -1."""
+        """Return the part at the front if it is complete and not a JPEG; `start`: of the next JPEG, or -1."""
         body = self._body_start()
         if body is None:
             return None
@@ -88,7 +91,7 @@ class PictureStreamParser:
         return part
 
     def _body_start(self) -> int | None:
-        """Return where the part at the front begins, behind the boundary and its headers."""
+        """Return the position of the first part's content, behind the boundary and headers; None if not received."""
         begin = self._buffer.find(self._boundary, 0, MAX_JUNK_BYTES) if self._boundary else -1
         head_end = _HEAD_END.search(self._buffer, begin, begin + MAX_JUNK_BYTES) if begin >= 0 else None
         return head_end.end() if head_end else None

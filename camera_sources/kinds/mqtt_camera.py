@@ -1,4 +1,4 @@
-"""mqtt://: pictures that somebody publishes, JPEG or PNG as they are."""
+"""mqtt://: receives published pictures, JPEG or PNG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 _KEEPALIVE_S = 15
-"""A broker that has gone without a word is noticed after so long and half as much again."""
+"""A broker that vanishes is noticed after 1.5 times this."""
 
 _REFUSAL_REASONS = {
     134: "wrong password",
@@ -36,19 +36,21 @@ _REFUSAL_REASONS = {
     4: "wrong password",
     5: "wrong password, or this user may not",
 }
-"""By reason codes of MQTT 5 and 3.1.1."""
+"""Reasons by the codes of MQTT 5 and 3.1.1."""
 
 
 class MqttCamera(LiveSource):
-    """mqtt://[user:password@]host[:port]/topic, mqtts:// with TLS. A picture that the broker kept is from before."""
+    """mqtt://[user:password@]host[:port]/topic, mqtts:// with TLS. Retained pictures are ignored, as they are old."""
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a URL without a host, or without a topic that is a single one."""
+        """Read the URL. Raises ConfigurationError if it has no host, or not exactly one topic."""
         url = settings.source.get_secret_value()
         self._locator = Locator.parse(url)
         self._topic = unquote(self._locator.target.removeprefix("/"))
         if not self._topic or any(mark in self._topic for mark in "+#\0") or "#" in url.rpartition("@")[2]:
-            raise ConfigurationError(f"camera source {redacted(url)} names no single topic; write mqtt://host/topic")
+            raise ConfigurationError(
+                f"camera source {redacted(url)} must name one topic, without + and #; write mqtt://host/topic"
+            )
         self._patience_s = settings.stale_after
 
     def grabs(self) -> Generator[Grab, None, None]:
@@ -73,7 +75,7 @@ class MqttCamera(LiveSource):
             client.loop_stop()
 
     def _client(self, inbox: PictureInbox) -> mqtt.Client:
-        """One that puts what comes into `inbox`."""
+        """Return a client that puts pictures into `inbox`."""
         client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         client.connect_timeout = OPENING_S
         if self._locator.user or self._locator.password:

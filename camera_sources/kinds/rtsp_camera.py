@@ -1,4 +1,4 @@
-"""rtsp:// and rtsps://: most cameras of today, decoded by FFmpeg inside OpenCV."""
+"""rtsp:// and rtsps://: most network cameras, decoded by FFmpeg inside OpenCV."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ CAPTURE_OPTIONS = {
     "analyzeduration": "500000",  # microseconds
     "fflags": "nobuffer",
 }
-"""For FFmpeg."""
+"""Options for FFmpeg, so that opening is quick and pictures are not delayed."""
 
 _TRANSPORT_OPTIONS = {
-    "auto": {"rtsp_flags": "prefer_tcp"},  # UDP if the camera refuses it; lost packets of UDP are torn pictures
+    "auto": {"rtsp_flags": "prefer_tcp"},  # UDP only if the camera refuses TCP: its lost packets spoil pictures
     "tcp": {"rtsp_transport": "tcp"},
     "udp": {"rtsp_transport": "udp"},
 }
 
 LATE_READ_SHARE = 0.9
-"""A read that took this part of its time-out has run into it: what it returns all the same is old."""
+"""A read that took this part of its time-out has timed out: a picture that it returns anyway is old."""
 
 MIN_UNREAD_BYTES = 4096
-"""So much waits at least for a process that is late: it would else be the stream's own time that is wrong."""
+"""A late process has at least this much unread data; with less, the stream's own time is wrong."""
 
 
 class RtspCamera(LiveSource):
-    """Reads are interrupted by FFmpeg itself; where even that hangs, the process ends.
+    """Reads RTSP streams. FFmpeg ends its own waits; if even that hangs, the agent's process is ended.
 
-    A camera shows nothing before its first key frame: stale_after must be longer than from one to the next. A device
-    that is too slow for the stream gets ever older pictures, since none may be left out before it is decoded: then the
-    stream is opened again, which begins with the newest.
+    No picture comes before the first key frame: stale_after must be longer than the time between key frames. No
+    picture can be skipped before it is decoded, so a device that is too slow for the stream gets older and older ones:
+    then the stream is opened again, which begins with the newest.
 
-    One thread decodes, which takes less of the processor than several and shows pictures sooner; a stream that is too
-    much for it is opened again with as many as there are cores.
+    One thread decodes, which uses less CPU than several and delays pictures less. If it is too slow for a stream, the
+    stream is opened again with one thread for each core.
     """
 
     opening_s = 2 * (OPENING_S + INQUIRY_TIMEOUT_S) + 1.0
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a URL without a host."""
+        """Read the URL. Raises ConfigurationError if it has no host."""
         self._locator = Locator.parse(settings.source.get_secret_value())
         self._transport = settings.transport
         self._silence_s = silence_s(settings.stale_after)
@@ -91,7 +91,7 @@ class RtspCamera(LiveSource):
                 return
 
     def _has_unread(self) -> bool:
-        """Return whether more waits to be read, as it does behind a late picture; where nobody knows, it may."""
+        """Return whether unread data waits, which confirms that pictures are late; True if unknown."""
         unread = unread_bytes(self._locator.port or RTSP_PORTS[self._locator.scheme])
         return unread is None or unread >= MIN_UNREAD_BYTES or self._transport == "udp"
 

@@ -1,4 +1,4 @@
-"""What has come for this process over the network and was not read yet: the proof that it is too slow."""
+"""Counts received but unread network data of this process, which shows that it is too slow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _ESTABLISHED = "01"
 
 
 def unread_bytes(port: int) -> int | None:
-    """Return the bytes that wait in TCP connections of this process to a remote port; None: the system does not say."""
+    """Return the unread bytes in this process's TCP connections to a remote port; None if unknown (proc(5))."""
     own = set()
     for descriptor in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(OSError):  # closed meanwhile
+        with contextlib.suppress(OSError):  # closed in the meantime
             own.add(str(descriptor.readlink()))
     waiting, known = 0, False
     for table in (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6")):

@@ -1,4 +1,4 @@
-"""The size of a picture as its first bytes have it, pure: nothing is decoded, and nothing allocated for it.
+"""Reads the size of a picture from its first bytes, without decoding it or allocating memory. Pure.
 
 Sources: ITU-T T.81 (JPEG) annex B, ISO/IEC 15948 (PNG) section 11.2.2, the bitmap headers of Windows, RFC 9649 (WebP).
 """
@@ -11,7 +11,7 @@ PictureSize = tuple[int, int]
 """Width, height in pixels."""
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Start of frame, in all ways of coding; the three others are tables and extensions."""
+"""Start-of-frame markers of all codings; the three others are tables and extensions."""
 
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a segment: restarts, and the start of the image."""
@@ -20,7 +20,7 @@ _CORE_HEADER_BYTES = 12
 
 
 def picture_size_of(data: bytes) -> PictureSize | None:
-    """Return the size of a JPEG, PNG, BMP or WebP; None for anything else, also for what ends too early."""
+    """Return width and height of a JPEG, PNG, BMP or WebP; None for other data, or if it ends too early."""
     try:
         if data.startswith(b"\xff\xd8"):
             return _of_jpeg(data)
@@ -36,7 +36,7 @@ def picture_size_of(data: bytes) -> PictureSize | None:
 
 
 def _of_jpeg(data: bytes) -> PictureSize | None:
-    """Go from segment to segment: a thumbnail inside one is passed over with it."""
+    """Go from segment to segment: a thumbnail inside one is skipped with it."""
     place = 2
     while True:
         place = data.find(b"\xff", place)

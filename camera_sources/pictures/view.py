@@ -1,4 +1,4 @@
-"""What of a picture is used: turned upright, then cropped. Pure."""
+"""Turns a picture upright, then crops it. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_9
 
 
 def turn_and_crop(picture: Pixels, rotate: int, crop: PicturePart | None) -> Pixels:
-    """The picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
+    """Return the picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
 
-    `crop` is left, top, right, bottom in parts of the turned picture; a pixel that is partly inside belongs to it.
+    `crop` is left, top, right, bottom in parts of the turned picture; pixels that are partly inside are included.
     """
     if rotate:
         picture = cast("Pixels", cv2.rotate(picture, ROTATIONS[rotate]))
@@ -31,5 +31,5 @@ def turn_and_crop(picture: Pixels, rotate: int, crop: PicturePart | None) -> Pix
 
 
 def round_up(pixels: float) -> int:
-    """Up to whole pixels; what is above by a rounding error only is not."""
+    """Round up to whole pixels, but ignore an excess that is only a rounding error."""
     return int(np.ceil(pixels - 1e-6))

@@ -1,4 +1,4 @@
-"""Asking an RTSP camera ourselves (RFC 2326): FFmpeg inside OpenCV does not say why it gets no stream."""
+"""Sends RTSP requests (RFC 2326) to a camera, because FFmpeg inside OpenCV does not report why it gets no stream."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from camera_sources.urls.locator import Locator
 
 INQUIRY_TIMEOUT_S = 2.0
-"""For all questions why there is no stream, of a camera that has answered before."""
+"""For all requests to find the reason, to a camera that has answered before."""
 
 RETRY_BUSY_S = 0.5
-"""Until a camera that answers 503 is asked once more: it may still be busy with the end of FFmpeg's connection."""
+"""Before the second request after an answer 503: the camera may still be closing FFmpeg's connection."""
 
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
 MAX_ANSWER_BYTES = 64 * 1024
-"""A description of a stream is some lines."""
+"""Far more than a stream description, which has some lines."""
 
 Transport = Literal["auto", "tcp", "udp"]
 
@@ -43,14 +43,14 @@ _SETUP_TRANSPORTS = {
     "tcp": "RTP/AVP/TCP;unicast;interleaved=0-1",
     "udp": "RTP/AVP;unicast;client_port=5000-5001",
 }
-"""What SETUP asks for; nothing is received at those ports, for the answer ends the inquiry."""
+"""Transports for SETUP. Nothing is received at these ports: no media is played."""
 
 
 def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
-    """Have a password tried once, and not as often as FFmpeg does; None: there is none to be tried.
+    """Try the password once, as FFmpeg would try a wrong one several times; None: there is no password.
 
-    The connection stays open: some cameras answer 503 to who comes just after another has gone. Raises
-    WrongPasswordError, or SourceError when the camera cannot be reached; other answers are FFmpeg's business.
+    Keep the returned connection open until FFmpeg's is: some cameras answer 503 just after another client has left.
+    Raises WrongPasswordError, or SourceError when the camera cannot be reached; FFmpeg handles other answers.
     """
     if not (locator.user or locator.password):
         return None
@@ -66,7 +66,7 @@ def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
     if answer is not None and answer.status == 401:
         inquiry.close()
         if not inquiry.sent_password:
-            raise SourceError("it wants a login of another kind than Basic and Digest")
+            raise SourceError("it wants a login method other than Basic and Digest")
         raise WrongPasswordError
     return inquiry
 
@@ -78,7 +78,7 @@ def no_stream_reason(locator: Locator, transport: Transport, inquiry: RtspInquir
     """
     try:
         if inquiry is not None:
-            with contextlib.suppress(OSError):  # it has waited for some seconds: a new one may do
+            with contextlib.suppress(OSError):  # it has been idle for seconds: try a new one
                 inquiry.set_timeout(INQUIRY_TIMEOUT_S)
                 return _find_reason(inquiry, transport)
         with RtspInquiry(locator, INQUIRY_TIMEOUT_S) as another:
@@ -97,14 +97,14 @@ def _find_reason(inquiry: RtspInquiry, transport: Transport) -> str:
         return "it wants a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
     if inquiry.unknown_digest:
         return (
-            "it takes logins by digest with SHA-256 only, which FFmpeg does not know; allow MD5 or basic logins in the "
-            "camera's settings"
+            "it accepts only digest logins with SHA-256, which FFmpeg does not support; allow MD5 or basic logins in "
+            "the camera's settings"
         )
     return _find_play_reason(inquiry, answer, transport)
 
 
 def _find_play_reason(inquiry: RtspInquiry, answer: RtspAnswer, transport: Transport) -> str:
-    """Go on to SETUP and PLAY for the video that `answer` describes."""
+    """Send SETUP and PLAY for the video that `answer` describes; return the reason for the first failure."""
     video, whole = control_urls(answer, inquiry.url)
     if video is None:
         return "codec not decodable: the stream has no video"
@@ -124,7 +124,7 @@ def _find_play_reason(inquiry: RtspInquiry, answer: RtspAnswer, transport: Trans
 
 
 class RtspInquiry:
-    """One connection to a camera, on which it is asked one thing after the other within a time."""
+    """One connection to a camera, for requests one after the other within a total time."""
 
     def __init__(self, locator: Locator, within_s: float) -> None:
         """Connect. Raises OSError."""
@@ -132,7 +132,7 @@ class RtspInquiry:
         self.has_password = bool(locator.user or locator.password)
         self.sent_password = False
         self.unknown_digest = False
-        """Whether the login that was used is one that FFmpeg does not know."""
+        """True if the login used a hash that FFmpeg does not support."""
         self._authorization = Authorization(locator.user, locator.password)
         self._deadline = time.monotonic() + within_s
         self._received = b""
@@ -160,11 +160,11 @@ class RtspInquiry:
         self._connection.close()
 
     def set_timeout(self, within_s: float) -> None:
-        """Let what is asked from now on take so long."""
+        """Limit the time for all requests from now on."""
         self._deadline = time.monotonic() + within_s
 
     def describe(self) -> RtspAnswer | None:
-        """Return the answer to DESCRIBE, which is asked again with the password if the camera wants it."""
+        """Return the answer to DESCRIBE, sent again with the password if the camera wants it."""
         answer = self.request("DESCRIBE", self.url, "Accept: application/sdp")
         if answer is None or answer.status != 401 or not self._authorization.accept_challenge(answer.challenges):
             return answer
@@ -173,7 +173,7 @@ class RtspInquiry:
         return self.request("DESCRIBE", self.url, "Accept: application/sdp")
 
     def request(self, method: str, url: str, *headers: str) -> RtspAnswer | None:
-        """Return the answer to a request; None: it was none. Raises OSError, also when it does not come in time."""
+        """Send a request and return the answer; None: it is not RTSP. Raises OSError, also after the time limit."""
         self.send_request(method, url, *headers)
         while len(self._received) < MAX_ANSWER_BYTES:
             self._received = without_media(self._received)

@@ -1,4 +1,4 @@
-"""Camera agents that are connected to this edge: who may send a frame now, and what became of each."""
+"""Connections of camera agents to this edge: invites frames, receives them, and reports their outcomes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATS_REPEAT_PERIOD_S = 30.0
-"""Stats that have not changed are told again so often: a broker that lost its memory has them back."""
+"""Between publications of unchanged stats, in case the broker has lost them."""
 
 MIN_FPS_CHANGE = 0.2
-"""A camera's rate counts as changed from this part of it on: it is never quite steady."""
+"""A frame rate that differs by less than this part is not published: it is never perfectly steady."""
 
 MAX_FEEDS = 256
-"""Cameras whose accounts are kept, as many as connections: a client that invents names makes others be forgotten."""
+"""Cameras whose frame counts are kept, so that a client with invented names cannot fill the memory."""
 
 AGENT_GONE = "its agent is not connected"
 
 
 class CameraSession:
-    """One connection of an agent: it may send a frame for each Ready it got, up to `credit` unfinished ones.
+    """One connection of an agent, which may send one frame for each Ready, up to `credit` unfinished ones.
 
-    `granted` of them are under way from an earlier connection.
+    `granted`: frames that are under way from an earlier connection.
     """
 
     def __init__(self, camera: str, connection: Connection, credit: int, granted: int = 0) -> None:
@@ -53,25 +53,25 @@ class CameraSession:
         self._sending: set[asyncio.Task[None]] = set()
 
     def send_ready(self) -> None:
-        """Hand out the credit that is not in use, from now on as soon as it is not."""
+        """Send a Ready for each unused credit, and from now on after each finished frame."""
         self._open = True
         while self._granted < self._credit:
             self._granted += 1
             self._send_soon(Ready())
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
-        """Report a frame's end, and invite the next."""
+        """Report a frame's outcome, and invite the next frame."""
         self._granted -= 1
         self.send_outcome(number, outcome)
         if self._open:
             self.send_ready()
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:
-        """Report the end of a frame that was under way no more when the agent came."""
+        """Report a frame's outcome, also of one that ended before the agent reconnected."""
         self._send_soon(FrameOutcome(number=number, outcome=outcome))
 
     def send_control(self, control: Control) -> None:
-        """Say whether frames are wanted, and how many."""
+        """Send whether frames are wanted, and at which rate."""
         self._send_soon(control)
 
     def close(self) -> None:
@@ -87,12 +87,12 @@ class CameraSession:
             await self._connection.send(header)
 
     async def flush(self) -> None:
-        """Wait until everything told is on its way."""
+        """Wait until all messages are sent."""
         await asyncio.gather(*self._sending)
 
 
 class CameraSessions:
-    """The cameras of this edge, one agent for each."""
+    """The connected cameras of this edge, one agent for each."""
 
     def __init__(self, node: str, bus: Bus, owner: Owner, credit: int) -> None:
         self._node = node
@@ -112,14 +112,14 @@ class CameraSessions:
         return tuple(sorted(self._sessions))
 
     def open(self) -> None:
-        """There is a plan: frames are welcome. A gateway that has just started knows no scene, so some are sent on."""
+        """Invite frames, now that there is a plan; still scenes too, as a new gateway has not seen them."""
         self._open = True
         for camera, session in self._sessions.items():
             session.send_control(self._controls.get(camera, Control()).model_copy(update={"look": True}))
             session.send_ready()
 
     def set_control(self, camera: str, control: Control | None) -> None:
-        """What a camera's agent is to do, now and whenever it connects; None: as it was told when it was started."""
+        """Send an agent its control now and at each connection; None: leave it as it was started."""
         if control is None:
             self._controls.pop(camera, None)
             return
@@ -128,30 +128,30 @@ class CameraSessions:
             self._sessions[camera].send_control(control)
 
     def expect_agent(self, camera: str, token: str | None) -> None:
-        """Prefer the agent that this edge has started, by its token; None: it looks after the camera no more."""
+        """Set the token of the agent that this edge has started, which has priority; None: it has none any more."""
         if token is None:
             self._own_tokens.pop(camera, None)
         else:
             self._own_tokens[camera] = token
 
     def republish_stats(self) -> None:
-        """The broker may have forgotten: tell the stats of all cameras that are here."""
+        """Publish the stats of all connected cameras again, as the broker may have lost them."""
         for camera in self._sessions:
             if camera in self._published:
                 self._publish_stats(self._published[camera][1])
 
     async def close(self) -> None:
-        """Let the agents hear the end of their frames, then close."""
+        """Send all outcomes to the agents, then close the connections."""
         self._open = False
         for session in self._sessions.values():
             await session.flush()
             session.close()
 
     async def serve(self, connection: Connection, hello: Camera) -> None:
-        """Receive from one agent until it goes. Raises ProtocolError for one that may not feed this camera."""
-        strange = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
-        if strange:
-            raise ProtocolError(f"frame {strange[0]} is not of camera {hello.camera}")
+        """Receive from one agent until it disconnects. Raises ProtocolError if it may not feed this camera."""
+        foreign = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
+        if foreign:
+            raise ProtocolError(f"frame {foreign[0]} is not of camera {hello.camera}")
         feed = self._admit_agent(AgentIdentity(hello.token, connection.peer), hello.camera)
         ended, unknown = feed.missed_outcomes(hello.under_way)
         for number in unknown:
@@ -161,7 +161,7 @@ class CameraSessions:
         log.info("camera %s connected from %s", hello.camera, connection.peer)
         for number, outcome in ended.items():
             session.send_outcome(number, outcome)
-        for number in unknown:  # of an earlier life of this edge, or lost on the way here
+        for number in unknown:  # sent before this edge restarted, or lost on the way here
             self._owner.inquire(
                 hello.under_way[number], Outcome.NO_EDGE, self._end_callback(hello.camera, feed, number)
             )
@@ -185,9 +185,9 @@ class CameraSessions:
                 self._on_agent_gone(hello.camera, feed)
 
     def _admit_agent(self, agent: AgentIdentity, camera: str) -> AgentFeed:
-        """Return the feed of an agent that may feed this camera; whoever fed it before is disconnected.
+        """Return the feed of an agent; disconnect the older connection of this camera.
 
-        Raises ProtocolError.
+        Raises ProtocolError if the agent may not feed it.
         """
         older, known = self._sessions.get(camera), self._feeds.get(camera)
         present = known.agent if known is not None and older is not None else None
@@ -210,7 +210,7 @@ class CameraSessions:
         return known
 
     def _end_callback(self, camera: str, feed: AgentFeed, number: int) -> Callable[[Outcome], None]:
-        """Return what is to be called with the outcome of a frame."""
+        """Return a function to call with the outcome of a frame."""
 
         def finished(outcome: Outcome) -> None:
             feed.end_frame(number, outcome)
@@ -222,16 +222,14 @@ class CameraSessions:
     async def _on_frame(self, session: CameraSession, feed: AgentFeed, header: Frame, payload: Payload) -> None:
         info = header.info
         if info.camera != session.camera or payload.size != info.height * info.width * 3:
-            raise ProtocolError(
-                f"a frame of {info.camera} with {payload.size} bytes does not fit what it says of itself"
-            )
+            raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
         arrived = max(0.0, time.time() - info.captured_at)
         picture: Pixels = payload.reshape(info.height, info.width, 3)
         feed.begin_frame(info.number)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
             await self._owner.accept(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
-        except Exception:  # whatever it was, the frame is not under way, or its agent would wait for ever
+        except Exception:  # after any error the frame must end, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise
 
@@ -248,15 +246,15 @@ class CameraSessions:
             self._publish_closed(camera)
             return
         self._closed.pop(camera, None)
-        told_at, told = self._published.get(camera, (0.0, None))
-        if stats_differ(told, stats) or time.monotonic() - told_at > STATS_REPEAT_PERIOD_S:
+        published_at, published = self._published.get(camera, (0.0, None))
+        if stats_differ(published, stats) or time.monotonic() - published_at > STATS_REPEAT_PERIOD_S:
             self._publish_stats(stats)
 
     def _on_agent_gone(self, camera: str, feed: AgentFeed) -> None:
-        """An agent that has not said that it ends is lost, and with it its camera: its account is closed here."""
-        _, told = self._published.pop(camera, (0.0, None))
+        """Close the frame counts of an agent that disconnected without a final report: its camera is offline."""
+        _, published = self._published.pop(camera, (0.0, None))
         if camera not in self._closed:
-            reason = told.reason if told is not None and told.state is State.OFFLINE else AGENT_GONE
+            reason = published.reason if published is not None and published.state is State.OFFLINE else AGENT_GONE
             self._closed[camera] = CameraStats(
                 camera=camera, node=self._node, counts=FrameCounts(), state=State.OFFLINE, reason=reason,
                 assigned=feed.assigned,
@@ -264,7 +262,7 @@ class CameraSessions:
             self._publish_closed(camera)
 
     def _publish_closed(self, camera: str) -> None:
-        """Publish the account of an agent that reports no more, as frames of it end."""
+        """Publish the final counts of an agent that is gone; again whenever one of its frames ends."""
         if camera not in self._feeds:
             return
         closed = self._closed[camera]
@@ -277,8 +275,8 @@ class CameraSessions:
         self._bus.post(topics.CAMERA_STATS, stats, stats.camera)
 
 
-def stats_differ(told: CameraStats | None, stats: CameraStats) -> bool:
-    """Whether there is something new to tell. Pure."""
-    if told is None or told.model_copy(update={"fps": stats.fps}) != stats:
+def stats_differ(published: CameraStats | None, stats: CameraStats) -> bool:
+    """Return whether the stats differ enough from those last published. Pure."""
+    if published is None or published.model_copy(update={"fps": stats.fps}) != stats:
         return True
-    return abs(told.fps - stats.fps) > MIN_FPS_CHANGE * max(told.fps, stats.fps)
+    return abs(published.fps - stats.fps) > MIN_FPS_CHANGE * max(published.fps, stats.fps)

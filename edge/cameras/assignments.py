@@ -1,4 +1,4 @@
-"""Which cameras this edge serves: the gateway says so by MQTT, and tells their sources by TCP."""
+"""Follows the gateway's assignment of cameras, received by MQTT, and fetches their settings by TCP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Assignments:
-    """Has the supervisor look after what was assigned last. While the gateway is away, cameras go on."""
+    """Gives the newest assignment to the supervisor. While the gateway is away, the cameras go on."""
 
     def __init__(self, broker: Address, traffic: Traffic, supervisor: CameraSupervisor) -> None:
         self._broker = broker
@@ -36,12 +36,12 @@ class Assignments:
         self._restarts: dict[str, int] = {}
 
     def on_assignment(self, assignment: CameraAssignment) -> None:
-        """The gateway has said which cameras are ours."""
+        """Store a new assignment, for `run` to apply."""
         self._newest = assignment
         self._new_assignment.set()
 
     async def run(self) -> None:
-        """Follow assignments until cancelled; what cannot be learnt is asked for again."""
+        """Apply assignments until cancelled; retry when settings cannot be fetched."""
         backoff = Backoff()
         while True:
             await self._new_assignment.wait()
@@ -52,8 +52,8 @@ class Assignments:
                 backoff.reset()
             except DeepThingsError as error:
                 delay_s = backoff.next_s()
-                log.warning("cameras cannot be learnt of: %s; trying again in %.1f s", error, delay_s)
-                with contextlib.suppress(TimeoutError):  # a newer assignment may name a gateway that is there
+                log.warning("cannot get the settings of cameras: %s; trying again in %.1f s", error, delay_s)
+                with contextlib.suppress(TimeoutError):  # a newer assignment may name a gateway that answers
                     async with asyncio.timeout(delay_s):
                         await self._new_assignment.wait()
                 self._new_assignment.set()
@@ -78,12 +78,12 @@ class Assignments:
     async def _fetch_settings(self, connection: Connection, name: str, ref: CameraRef) -> None:
         answer, payload = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)
         if isinstance(answer, Absent):
-            log.info("camera %s: %s", name, answer.reason)  # another assignment is on its way
+            log.info("camera %s: %s", name, answer.reason)  # another assignment will follow
             return
         try:
             self._known[name] = ref.revision, AssignedCamera.decode(bytes(payload))
         except ConfigurationError as error:
-            log.warning("camera %s is not understood: %s", name, error)
+            log.warning("camera %s has invalid settings: %s", name, error)
 
     def _assigned_cameras(self, refs: Mapping[str, CameraRef]) -> dict[str, AssignedCamera]:
         return {

@@ -1,4 +1,4 @@
-"""The cameras that an edge looks after: an agent process for each, started again whenever it ends."""
+"""Supervises the assigned cameras: runs an agent process for each, and restarts it whenever it ends."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 30.0
-"""Half of a pause is random: an agent that ends is started again after 1 to 2 s first, 15 to 30 s in the end."""
+"""Pauses before an agent is started again. Half of a pause is random: 1 to 2 s first, 15 to 30 s at last."""
 
 STEADY_AFTER_S = 60.0
-"""An agent that has lived for so long did not end at its start: the next pause is a short one again."""
+"""After an agent has run for this time, the next pause is short again."""
 
 AGENT_STOP_TIMEOUT_S = 8.0
-"""An agent says goodbye to its camera and its edge in less, unless a driver hangs."""
+"""An agent disconnects from its camera and its edge in less time, unless a driver hangs."""
 
 
 class AgentSessions(Protocol):
-    """What the supervisor needs of the connections of agents."""
+    """The part of the agents' connections that the supervisor needs."""
 
     def set_control(self, camera: str, control: Control | None) -> None: ...
 
@@ -43,10 +43,10 @@ class AgentSessions(Protocol):
 
 
 class CameraSupervisor:
-    """Keeps the agents running that the assignment wants, and tells them of changes."""
+    """Runs the agents of the assigned cameras, and sends them changes of their control."""
 
     def __init__(self, edge_address: Address, sessions: AgentSessions) -> None:
-        """`edge_address` is where the agents find this edge."""
+        """Prepare without starting; `edge_address`: where the agents reach this edge."""
         self._edge_address = edge_address
         self._sessions = sessions
         self._wanted: dict[str, AssignedCamera] = {}
@@ -55,7 +55,7 @@ class CameraSupervisor:
         self._closing = False
 
     def assign_cameras(self, cameras: Mapping[str, AssignedCamera]) -> None:
-        """From now on these, by name; the agents of those that have not changed run on."""
+        """Set the cameras by name; agents with unchanged settings go on running."""
         if self._closing:
             return
         for name in self._wanted.keys() - cameras.keys():
@@ -68,15 +68,15 @@ class CameraSupervisor:
         self._changed.set()
 
     def restart_camera(self, name: str) -> None:
-        """End a camera's agent and start it at once. Raises ConfigurationError for a camera that is not here."""
+        """Stop a camera's agent and start it at once. Raises ConfigurationError for a camera of another edge."""
         if name not in self._wanted:
             here = ", ".join(sorted(self._wanted)) or "none"
-            raise ConfigurationError(f"camera {name} is not looked after by this edge; it has: {here}")
+            raise ConfigurationError(f"camera {name} is not assigned to this edge; it has: {here}")
         if name in self._runners:
             self._runners[name].request_restart()
 
     async def run(self) -> None:
-        """Look after them until cancelled; then all agents are stopped."""
+        """Supervise the agents until cancelled, then stop them all."""
         try:
             while True:
                 await self._changed.wait()
@@ -86,13 +86,13 @@ class CameraSupervisor:
             await self._stop_agents(list(self._runners))
 
     async def close(self) -> None:
-        """Stop all agents for good, while what they say at their end is still heard."""
+        """Stop all agents for good; call while the edge can still receive their final reports."""
         self._closing = True
         self._wanted = {}
         await self._stop_agents(list(self._runners))
 
     async def _start_and_stop(self) -> None:
-        """Stop what is not wanted so any more, then start what is missing."""
+        """Stop agents that are not wanted any more or have other settings, then start the missing ones."""
         wanted = dict(self._wanted)
         await self._stop_agents(
             [name for name, keeper in self._runners.items()
@@ -100,23 +100,23 @@ class CameraSupervisor:
         )  # fmt: skip
         for name, camera in wanted.items():
             if name in self._runners:
-                self._runners[name].camera = camera  # should it be started again
+                self._runners[name].camera = camera  # for its next start
             else:
                 self._runners[name] = AgentRunner(name, camera, self._edge_address, self._sessions)
 
     async def _stop_agents(self, names: list[str]) -> None:
-        """All at once; they are told to end before anything is waited for."""
+        """Request all to stop, then wait for each."""
         keepers = {name: self._runners[name] for name in names}
         for keeper in keepers.values():
             keeper.request_stop()
         for name, keeper in keepers.items():
             await keeper.wait_stopped()
-            if self._runners.get(name) is keeper:  # not before: what is cancelled here is left to the end of `run`
+            if self._runners.get(name) is keeper:  # only now: if this is cancelled, the end of `run` must still find it
                 del self._runners[name]
 
 
 class AgentRunner:
-    """Keeps one agent running, from its making until `end`."""
+    """Runs one agent, from its construction until `request_stop`."""
 
     def __init__(self, name: str, camera: AssignedCamera, edge_address: Address, sessions: AgentSessions) -> None:
         self.camera = camera
@@ -131,12 +131,12 @@ class AgentRunner:
         self._restart_requested.set()
 
     def request_stop(self) -> None:
-        """Have the agent end, for good. A second time changes nothing: it would keep the agent from being stopped."""
+        """Stop the agent for good. A second call does nothing: cancelling again would interrupt the stopping."""
         if not self._task.cancelling():
             self._task.cancel()
 
     async def wait_stopped(self) -> None:
-        """Wait until it has ended; one that does not listen is killed."""
+        """Wait until the agent has ended; it is killed if it does not end in time."""
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:
@@ -158,7 +158,7 @@ class AgentRunner:
                     await self._restart_requested.wait()
 
     async def _run_once(self) -> bool:
-        """One life of the agent; whether it ended by itself and well. A restart, or being cancelled, ends it."""
+        """Run the agent until it ends or a restart is requested; return whether it ended by itself with code 0."""
         token = secrets.token_hex(16)
         self._sessions.expect_agent(self._name, token)
         try:
@@ -166,7 +166,7 @@ class AgentRunner:
         except OSError as error:
             log.error("camera %s: its agent cannot be started: %s", self._name, reason(error))  # noqa: TRY400
             return False
-        except Exception:  # a mistake of ours with one camera must not end the others
+        except Exception:  # a bug that shows with one camera must not stop the others
             log.exception("camera %s: its agent cannot be started", self._name)
             return False
         ending, again = asyncio.create_task(process.wait()), asyncio.create_task(self._restart_requested.wait())

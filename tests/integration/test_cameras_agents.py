@@ -73,7 +73,7 @@ async def test_a_restart_is_a_new_process_at_once():
         await edge.until("its end", lambda: edge.said["front"].ended)
         await edge.until_online()
         assert agents()["front"][0] != before
-        with pytest.raises(ConfigurationError, match="camera yard is not looked after by this edge; it has: front"):
+        with pytest.raises(ConfigurationError, match="camera yard is not assigned to this edge; it has: front"):
             edge.supervisor.restart_camera("yard")
 
 
@@ -102,7 +102,7 @@ async def test_a_reader_that_hangs_in_a_call_ends_its_process_and_another_tries(
         edge.supervisor.assign_cameras({"front": assigned(str(pipe), stale_after=STALE_S)})
         await edge.until_offline("connecting")
         before = agents()["front"][0]
-        await edge.until_offline("what reads it hangs")
+        await edge.until_offline("its reader hangs")
         await edge.until("another process", lambda: agents().get("front", (before,))[0] != before)
 
 
@@ -116,7 +116,7 @@ async def test_a_process_that_hangs_says_so_by_its_exit_code(tmp_path):
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(f"{told}\n".encode()), 30)
     assert process.returncode == HUNG_EXIT_CODE
-    assert b"camera front: what reads it hangs" in said
+    assert b"camera front: its reader hangs" in said
 
 
 async def test_what_is_no_source_is_told_and_tried_again(tmp_path):
@@ -137,7 +137,7 @@ async def test_an_agent_whose_parent_is_gone_before_it_began_ends():
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(f"{assigned(PATTERN).encode()}\n".encode()), 30)
     assert process.returncode == 0
-    assert b"whoever started this process is gone" in said
+    assert b"the process that started this one is gone" in said
 
 
 async def test_agents_end_with_whoever_looks_after_them():

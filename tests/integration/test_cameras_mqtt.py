@@ -126,4 +126,4 @@ async def test_everything_that_can_be_wrong_has_its_reason(broker):
         )
         await edge.until_offline("wrong password", "password")
         await edge.until_offline("wrong password", "nobody")
-        await edge.until_offline("codec not decodable: what it sends is no picture", "garbage")
+        await edge.until_offline("codec not decodable: the data is not a picture", "garbage")

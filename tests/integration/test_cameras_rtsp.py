@@ -79,10 +79,10 @@ async def test_everything_that_can_be_wrong_has_its_reason():
 
 
 REFUSALS = {
-    "describe": ("DESCRIBE", 406, "it does not describe its streams as RTSP cameras do (406)"),
-    "setup": ("SETUP", 453, "it has not enough bandwidth: too many watch it already (453)"),
+    "describe": ("DESCRIBE", 406, "it sends no stream description in SDP (406)"),
+    "setup": ("SETUP", 453, "not enough bandwidth: too many clients are connected to it (453)"),
     "transport": ("SETUP", 461, "it streams neither over TCP nor over UDP (461)"),
-    "play": ("PLAY", 503, "it is overloaded, or still starts (503)"),
+    "play": ("PLAY", 503, "it is overloaded, or still starting (503)"),
     "other": ("PLAY", 456, "it answers PLAY with 456 In Words"),
 }
 

@@ -69,7 +69,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "nobody": (f"http://{basic.address}/stream", "it wants a user and a password"),
             "away": (url(basic, "away"), "it wants a user and a password"),  # ours is not for another host
             "path": (url(basic, f"{UNSEEN}?token={UNSEEN}"), "no such path (404)"),
-            "garbage": (url(digest, "garbage"), "codec not decodable: what it sends is no picture"),
+            "garbage": (url(digest, "garbage"), "codec not decodable: the data is not a picture"),
             "page": (url(basic, "page"), "codec not decodable: it sends text/html"),
             "late": (url(basic, "late"), "no picture for 1.2 s"),
             "tls": (f"https://{LOGIN}@{basic.address}/stream", "not reachable: it does not speak TLS on that port"),

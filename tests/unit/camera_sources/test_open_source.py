@@ -96,7 +96,7 @@ def test_what_cannot_be_a_camera_is_refused_without_its_password(url):
 
 
 def test_a_device_that_is_not_there_fails_when_it_is_read():
-    with pytest.raises(SourceError, match=r"not reachable: there is no /dev/video99"):
+    with pytest.raises(SourceError, match=r"not reachable: /dev/video99 does not exist"):
         next(open_source("/dev/video99").pictures())
 
 

@@ -86,26 +86,26 @@ def test_what_is_wrong_with_a_camera_that_is_online_is_told_until_it_is_over():
 
 def test_a_broken_picture_is_the_reason_if_none_follows():
     health = CameraHealth(3)
-    health.on_broken_picture("what it sends is no picture")
-    assert health.condition(0.0).reason == "what it sends is no picture"
+    health.on_broken_picture("the data is not a picture")
+    assert health.condition(0.0).reason == "the data is not a picture"
     health.on_picture(1.0, (48, 64))
     assert health.condition(4.1).reason == "no picture for 3 s"
 
 
 def test_pictures_that_nobody_decoded_do_not_speak_for_one_that_could_not_be():
     health = CameraHealth(3)
-    health.on_broken_picture("what it sends is no picture")
+    health.on_broken_picture("the data is not a picture")
     health.on_picture(1.0, None)
     condition = health.condition(1.1)
-    assert (condition.state, condition.reason) == (State.OFFLINE, "what it sends is no picture")
+    assert (condition.state, condition.reason) == (State.OFFLINE, "the data is not a picture")
     health.on_picture(2.0, (48, 64))
     health.on_picture(2.1, None)
     assert health.condition(4.9).state is State.ONLINE
-    health.on_broken_picture("what it sends is no picture")
+    health.on_broken_picture("the data is not a picture")
     for number in range(40):
         health.on_picture(5 + number / 10, None)
     condition = health.condition(9.0)
-    assert (condition.state, condition.reason) == (State.OFFLINE, "what it sends is no picture")
+    assert (condition.state, condition.reason) == (State.OFFLINE, "the data is not a picture")
 
 
 def test_the_reason_is_that_of_the_last_failure():

@@ -185,7 +185,7 @@ def test_a_picture_too_large_for_the_data_plane_ends_the_source_with_its_size():
 
     reader = reader_of(Poster())
     Listener(reader).listen()
-    assert "16385x1 pixels is too large: at most 16384 a side" in str(reader.error)
+    assert "16385x1 pixels is too large: at most 16384 pixels a side" in str(reader.error)
     assert reader.captured == 0
 
 
@@ -215,7 +215,7 @@ class Camera(LiveSource):
     def decode(self, value):
         self.decoded += 1
         if value == BROKEN:
-            raise NoPictureError("what it sends is no picture")
+            raise NoPictureError("the data is not a picture")
         if value < 0:
             raise SourceError("codec not decodable")
         return np.full((2, 3, 3), value, np.uint8)

@@ -43,7 +43,7 @@ def test_a_panorama_is_halved(ending):
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"no picture", b"GIF89a\x10\0\x10\0" + bytes(50)])
 def test_what_is_no_picture_is_refused(data):
-    with pytest.raises(NoPictureError, match="codec not decodable: what it sends is no picture"):
+    with pytest.raises(NoPictureError, match="codec not decodable: the data is not a picture"):
         decode_picture(data)
 
 

@@ -71,8 +71,8 @@ def test_a_stream_without_video_has_nothing_to_set_up():
         ("DESCRIBE", 401, "wrong password"),
         ("DESCRIBE", 403, "this user may not see it"),
         ("DESCRIBE", 404, "no such path (404)"),
-        ("SETUP", 453, "it has not enough bandwidth: too many watch it already (453)"),
-        ("PLAY", 503, "it is overloaded, or still starts (503)"),
+        ("SETUP", 453, "not enough bandwidth: too many clients are connected to it (453)"),
+        ("PLAY", 503, "it is overloaded, or still starting (503)"),
         ("PLAY", 456, "it answers PLAY with 456 In Words"),
     ],
 )
@@ -94,7 +94,7 @@ def test_no_answer_has_its_reason():
 
 @pytest.mark.parametrize(
     ("codec", "reason"),
-    [("H266", "codec not decodable: H266"), ("H264", "it plays a stream of H264, but no picture of it can be decoded")],
+    [("H266", "codec not decodable: H266"), ("H264", "its stream of H264 plays, but no picture of it can be decoded")],
 )
 def test_a_codec_is_named_only_if_it_is_to_blame(codec, reason):
     assert codec_failure_reason(described(SDP + VIDEO.format(codec=codec, control="*"))) == reason

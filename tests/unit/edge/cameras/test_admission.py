@@ -30,9 +30,9 @@ def test_who_may_feed_a_camera(newcomer, present, own_token):
 @pytest.mark.parametrize(
     ("newcomer", "present", "own_token", "words"),
     [
-        (STRANGER, OTHER, None, "already fed by another agent, connected from 10.0.0.5:2; end that one"),
+        (STRANGER, OTHER, None, "already fed by another agent, connected from 10.0.0.5:2; stop that one"),
         (AgentIdentity("", "10.0.0.6:3"), OTHER, None, "already fed"),
-        (STRANGER, OWN, "own", "assigned to this edge, which has started an agent for it itself"),
+        (STRANGER, OWN, "own", "assigned to this edge, which runs its own agent for it"),
         (STRANGER, None, "own", "assigned to this edge"),
         (OTHER, OTHER, "own", "assigned to this edge"),
     ],
