@@ -112,7 +112,7 @@ class EdgeNode:
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
-        watch.follow(self._bus)
+        watch.subscribe(self._bus)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -169,7 +169,7 @@ class EdgeNode:
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
         self._owner.announce_again()
-        self._cameras.announce_again()
+        self._cameras.republish_stats()
         self._thief.forget_request()
         self._worker.wake()
 
@@ -236,8 +236,8 @@ class EdgeNode:
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
-            tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
-            load=self._cpu.since_last(),
+            tiles_per_s=self._rate.rate_at(time.monotonic(), self._worker.own + self._worker.stolen),
+            load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
             threads=self._config.threads,
             temperature=vitals.temperature(),
@@ -326,7 +326,7 @@ class EdgeNode:
         work.complete()
         for follower in (self._owner, self._thief, self._shared, self._worker):
             follower.adopt_plan(work)
-        self._cameras.invite()
+        self._cameras.open()
         self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",

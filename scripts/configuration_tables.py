@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from camera_sources.frame_rate import EVERY_FRAME, MOST_FPS, frame_limit
+from camera_sources.frame_rate import EVERY_FRAME, MAX_FPS, parse_frame_limit
 from gateway.configuration.names import Label
 from gateway.configuration.reading.layout import bare, section_in, sections
 from gateway.configuration.root import Configuration
@@ -55,8 +55,8 @@ def _value(field: FieldInfo) -> str:
         return "polygon"
     if seconds_of in checks:
         return _with_limits("duration", field)
-    if frame_limit in checks:
-        return f"number, above 0 to {MOST_FPS:g}, or `{EVERY_FRAME}`"
+    if parse_frame_limit in checks:
+        return f"number, above 0 to {MAX_FPS:g}, or `{EVERY_FRAME}`"
     return _with_limits(_words(kind), field)
 
 

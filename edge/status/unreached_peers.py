@@ -1,4 +1,4 @@
-"""Whom an edge could not reach, as it reports it."""
+"""Lists the peers that an edge could not reach, for its report."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def unreached_peers(traffic: Traffic, now: float) -> tuple[UnreachedPeer, ...]:
-    """Return the peers that `traffic` has failed to reach of late; `now` is monotonic seconds.
+    """Return the peers that `traffic` has recently failed to reach; `now` in monotonic seconds.
 
-    An address that cannot be, which a stranger sent, is left out.
+    Invalid addresses, which come from faulty messages, are left out.
     """
     peers = []
     for peer in traffic.unreached.at(now):

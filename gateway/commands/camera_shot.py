@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from camera_sources.camera_settings import CameraSettings, part_of
+from camera_sources.camera_settings import CameraSettings, parse_picture_part
 from camera_sources.first_picture import HangingError, first_pictures
-from camera_sources.open_source import missing_path
+from camera_sources.open_source import missing_source_path
 from camera_sources.urls.redaction import redacted
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
@@ -22,7 +22,7 @@ from shared.process.signals import end_at_once
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from camera_sources.camera_settings import Part
+    from camera_sources.camera_settings import PicturePart
     from gateway.configuration.cameras import Camera
     from gateway.configuration.places import Place
     from gateway.configuration.root import Configuration
@@ -41,9 +41,9 @@ cameras:
 """
 
 
-def _part(text: str) -> Part:
+def _part(text: str) -> PicturePart:
     try:
-        return part_of(text)
+        return parse_picture_part(text)
     except ValueError as error:
         raise ConfigurationError(
             f"crop {text!r} is no part of a picture; write left, top, right, bottom, for example 0,0.2,1,1"
@@ -70,7 +70,7 @@ def command(
     file: Path,
     output: Path | None,
     rotate: str | None,
-    crop: Part | None,
+    crop: PicturePart | None,
     as_json: bool,
 ) -> None:
     """Write a picture of the camera NAME with a grid of tenths, to read the corners of a zone from.
@@ -125,7 +125,7 @@ def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
 
 def _settings(name: str, camera: Camera) -> CameraSettings:
     """Return how a camera is read. Raises SourceError for one that only another device can read."""
-    missing = missing_path(camera.source.get_secret_value())
+    missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
         where = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
         options = [f"--source {redacted(str(missing))}"]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from camera_sources.camera_settings import CameraSettings
-from camera_sources.frame_rate import HOME_FPS, FrameLimit
+from camera_sources.frame_rate import DEFAULT_FPS, FrameLimit
 from gateway.configuration.names import Name, NodeName, distinct
 from gateway.configuration.objects import Objects, Zone
 from gateway.configuration.urls import Source
@@ -46,7 +46,7 @@ class Camera(CameraSettings):
 
     source: Source
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
-    fps: FrameLimit = HOME_FPS
+    fps: FrameLimit = DEFAULT_FPS
     """Frames a second at the most, or all. Snapshots are asked for so often, once a second if it is not written."""
     enabled: bool = True
     """Whether it is read at all. What is set by MQTT goes before it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiomqtt
 
 from camera_sources.first_picture import first_pictures
-from camera_sources.open_source import missing_path
+from camera_sources.open_source import missing_source_path
 from gateway.configuration.automation import HomeAssistant
 from gateway.configuration.urls import not_installed_here
 from shared.errors import BrokerError, DeepThingsError
@@ -120,6 +120,6 @@ def _elsewhere(settings: CameraSettings) -> str:
     scheme = not_installed_here(settings.source)
     if scheme is not None:
         return f"{scheme}:// is not installed on this machine"
-    if missing_path(settings.source.get_secret_value()) is not None:
+    if missing_source_path(settings.source.get_secret_value()) is not None:
         return "its path is not on this machine; it is one of the camera's edge"
     return ""

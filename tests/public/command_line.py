@@ -16,7 +16,7 @@ from unittest import mock
 
 import click
 
-from benchmarks.findings import Finding
+from benchmarks.findings import PaperFinding
 from gateway.commands.quantize import _report
 from gateway.configuration.connect_check import Trial
 from gateway.demo.statistics import Observer
@@ -169,7 +169,7 @@ def json_output(folder: Path) -> dict[str, Any]:
     (folder / "wrong.yaml").write_text("cameras: {street: {source: test://, sauce: 1}}\n")
     street = ("--config", str(EXAMPLES / "street.yaml"), "--output", str(folder / "shot.jpg"))
     return {
-        "deepthings bench paper": [schema_of(Finding)],
+        "deepthings bench paper": [schema_of(PaperFinding)],
         "deepthings camera shot": _printed("camera", "shot", "street", *street, folder=ROOT),
         "deepthings check-config": {
             "right": _printed("check-config", str(home), folder=folder),

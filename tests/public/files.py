@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import pytest
 
-from benchmarks.campaign import RESULTS, TABLE
-from benchmarks.page import PAGE
+from benchmarks.campaign import RESULTS_FILE, RESULTS_TABLE_FILE
+from benchmarks.page import PAGE_FILE
 from benchmarks.setting import Measurement
 from camera_sources.camera_settings import TOKEN_VARIABLE
-from camera_sources.urls.schemes import FILE, GROUP, OURS
+from camera_sources.urls.schemes import BUILT_IN_SOURCES, ENTRY_POINT_GROUP, FILE_SCHEME
 from edge.computing.programs import ProgramCache
 from edge.options import default_cache
 from gateway.backup.manifest import FORMAT as BACKUP_FORMAT
@@ -147,7 +147,7 @@ def backup() -> dict[str, Any]:
 
 def bench() -> dict[str, Any]:
     """Describe the folder of a bench, which goes on with what it finds there."""
-    return {"files": sorted([RESULTS, TABLE, PAGE]), "a measurement": schema_of(Measurement)}
+    return {"files": sorted([RESULTS_FILE, RESULTS_TABLE_FILE, PAGE_FILE]), "a measurement": schema_of(Measurement)}
 
 
 def configuration() -> Any:
@@ -175,8 +175,8 @@ def names() -> dict[str, Any]:
         "ports": {
             "public": PUBLIC_PORT, "public, encrypted": PUBLIC_TLS_PORT, "cluster": CLUSTER_PORT, "data": DATA_PORT,
         },
-        "entry points of camera sources": GROUP,
-        "schemes of sources": sorted({*OURS, FILE}),
+        "entry points of camera sources": ENTRY_POINT_GROUP,
+        "schemes of sources": sorted({*BUILT_IN_SOURCES, FILE_SCHEME}),
         "built-in models": sorted(built_in()),
         "decoders": sorted(FAMILIES),
         "description of a model": schema_of(ModelSpec),

@@ -94,7 +94,7 @@ def test_bad_usage_and_configuration_end_with_two(shot, tmp_path, arguments, wor
         ),
         (["attic"], "on the device that has it: deepthings camera shot --source /videos/attic.mp4\n"),
         (["--source", "/no/where"], "Error: camera source /no/where does not exist"),
-        (["--source", "/dev/video97"], "camera source /dev/video97: not reachable: there is no /dev/video97"),
+        (["--source", "/dev/video97"], "camera source /dev/video97: not reachable: /dev/video97 does not exist"),
         (["street", "--output", "/proc/a.jpg"], "/proc/a.jpg cannot be written"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.urls.schemes import OURS
+from camera_sources.urls.schemes import BUILT_IN_SOURCES
 from gateway.configuration.reading.foreign_keys import HINTS
 from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
 
@@ -87,9 +87,9 @@ TYPES = [
     (CAMERA + "    stale_after: 1:30",
      "4: cameras.front.stale_after: no duration; write seconds, for example 30, or 30s, 5m, 1h"),
     (CAMERA + "    stale_after: 2d", "4: cameras.front.stale_after: 2d is too large; write at most 86400"),
-    (CAMERA + "    crop: [0, 0, 1]", "4: cameras.front.crop: these are not four numbers; write left, top, right, "
+    (CAMERA + "    crop: [0, 0, 1]", "4: cameras.front.crop: must be four numbers; write left, top, right, "
      "bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
-    (CAMERA + "    crop: [0.5, 0, 0.5, 1]", "4: cameras.front.crop: these enclose no part of the picture; write left, "
+    (CAMERA + "    crop: [0.5, 0, 0.5, 1]", "4: cameras.front.crop: must enclose a part of the picture; write left, "
      "top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
     ("model:\n  weights: 5", "2: model.weights: 5 is no path; write the path of a file"),
     ("hooks:\n  commands:\n  - command: echo",
@@ -329,7 +329,7 @@ def test_cameras_of_which_one_has_a_wrong_name_are_not_said_to_be_missing(readin
 
 
 def test_every_kind_of_address_that_a_camera_opens_is_right(told):
-    for scheme in OURS:
+    for scheme in BUILT_IN_SOURCES:
         assert told(f"cameras: {{front: {{source: '{scheme.upper()}://host/topic'}}}}") == []
 
 

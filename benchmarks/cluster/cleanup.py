@@ -10,25 +10,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cluster.commands import EmulationError, run
-from benchmarks.cluster.names import is_leftover
+from benchmarks.cluster.commands import EmulationError, run_tool
+from benchmarks.cluster.owned_names import is_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-END_TIMEOUT_S = 5.0  # a killed process that writes to disk may need seconds
-POLL_S = 0.01
+_END_TIMEOUT_S = 5.0  # a killed process that writes to disk may need seconds
+_POLL_PERIOD_S = 0.01
 
 
-def namespaces() -> list[str]:
+def list_namespaces() -> list[str]:
     """The network namespaces that have names."""
-    return [line.split()[0] for line in run("ip", "netns", "list").splitlines() if line.strip()]
+    return [line.split()[0] for line in run_tool("ip", "netns", "list").splitlines() if line.strip()]
 
 
 def remove_namespace(name: str) -> None:
     """With the links in it; processes in it are killed. Raises EmulationError."""
-    _kill_all(lambda: map(int, run("ip", "netns", "pids", name).split()), f"the namespace {name}")
-    run("ip", "netns", "delete", name)
+    _kill_all(lambda: map(int, run_tool("ip", "netns", "pids", name).split()), f"the namespace {name}")
+    run_tool("ip", "netns", "delete", name)
 
 
 def remove_groups(folders: Sequence[Path]) -> None:
@@ -38,14 +38,14 @@ def remove_groups(folders: Sequence[Path]) -> None:
         _retry(partial(_is_removed, folder), f"the control group {folder} could not be removed")
 
 
-def remove_left_namespaces() -> None:
+def remove_leftover_namespaces() -> None:
     """Those of dead owners. Raises EmulationError when there is no telling."""
-    for name in filter(is_leftover, namespaces()):
+    for name in filter(is_leftover, list_namespaces()):
         with suppress(EmulationError):  # another process may be removing it too
             remove_namespace(name)
 
 
-def remove_left_groups(tops: Iterable[Path]) -> None:
+def remove_leftover_groups(tops: Iterable[Path]) -> None:
     """Those of dead owners, wherever they are in these hierarchies."""
     left = [
         Path(folder, name) for top in tops for folder, names, _ in os.walk(top) for name in filter(is_leftover, names)
@@ -85,8 +85,8 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _retry(attempt: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + END_TIMEOUT_S
+    end = time.monotonic() + _END_TIMEOUT_S
     while not attempt():
         if time.monotonic() > end:
-            raise EmulationError(f"{what} within {END_TIMEOUT_S:.0f} s; see what still uses it, then end that by hand")
-        time.sleep(POLL_S)
+            raise EmulationError(f"{what} within {_END_TIMEOUT_S:.0f} s; see what still uses it, then end that by hand")
+        time.sleep(_POLL_PERIOD_S)

@@ -1,4 +1,4 @@
-"""What many cameras cost a gateway beside the network: `python -m benchmarks.home`.
+"""What many cameras cost a gateway beside the network: `python -m benchmarks.home_cost`.
 
 Frames come as from the cluster, with people who walk about; trackers, scenes and MQTT to a real broker are measured, in
 percent of one core of this machine, and the messages that went out for each frame.
@@ -25,11 +25,11 @@ from shared.process.local_cluster import free_port
 if TYPE_CHECKING:
     from shared.model.letterbox import Pixels
 
-CAMERAS, SECONDS = 20, 20
-RATES = (0.5, 1.0, 2.0)
-OBJECTS = (0, 3, 10)
-ZONE = {"coordinates": [[0.2, 0.4], [0.8, 0.4], [0.8, 1], [0.2, 1]]}
-INFO = BridgeInfo(
+_CAMERAS, _SECONDS = 20, 20
+_RATES = (0.5, 1.0, 2.0)
+_OBJECT_COUNTS = (0, 3, 10)
+_ZONE = {"coordinates": [[0.2, 0.4], [0.8, 0.4], [0.8, 1], [0.2, 1]]}
+_INFO = BridgeInfo(
     version="", protocol=0, topic_prefix="deepthings", model="none", labels=("person",),
     plan=PlanInfo(epoch=0, method="ftp-wst", grid="3x3", cut=(), tiles=9),
 )  # fmt: skip
@@ -39,16 +39,16 @@ async def no_picture() -> Pixels:
     raise AssertionError("snapshots are off")
 
 
-async def measure(fps: float, objects: int) -> tuple[float, float]:
+async def measure_home(fps: float, objects: int) -> tuple[float, float]:
     """Percent of one core, and messages for each frame, of cameras at this rate with so many people each."""
-    names = [f"camera-{number}" for number in range(CAMERAS)]
+    names = [f"camera-{number}" for number in range(_CAMERAS)]
     address = Address(LOOPBACK, free_port())
-    said = {"source": "test://64x64", "zones": {"yard": ZONE}, "snapshots": {"enabled": False}}
+    said = {"source": "test://64x64", "zones": {"yard": _ZONE}, "snapshots": {"enabled": False}}
     with temporary_folder("bench") as folder:
         configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, said), "state": folder})
         async with own_broker(cluster_listener(address)):
             bus = Bus(address, "gateway")
-            home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: INFO)
+            home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: _INFO)
             running = [asyncio.create_task(bus.run()), asyncio.create_task(home.run())]
             await bus.connected.wait()
             await home.on_connected()
@@ -61,10 +61,10 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
                 await publish(*message)  # type: ignore[arg-type]
 
             bus._publish = counted  # type: ignore[assignment,method-assign]  # noqa: SLF001
-            films = {name: Crowd(seed, objects, fps, SECONDS).frames() for seed, name in enumerate(names)}
+            films = {name: Crowd(seed, objects, fps, _SECONDS).frames() for seed, name in enumerate(names)}
             begun, used = time.monotonic(), time.process_time()
             frames = 0
-            for number in range(int(SECONDS * fps)):
+            for number in range(int(_SECONDS * fps)):
                 await asyncio.sleep(max(0.0, begun + number / fps - time.monotonic()))
                 for name, film in films.items():
                     detections = next(film).model_copy(update={"camera": name, "captured_at": time.time()})
@@ -78,10 +78,10 @@ async def measure(fps: float, objects: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    print(f"{CAMERAS} cameras, one zone each")
-    for fps in RATES:
-        for objects in OBJECTS:
-            share, messages = asyncio.run(measure(fps, objects))
+    print(f"{_CAMERAS} cameras, one zone each")
+    for fps in _RATES:
+        for objects in _OBJECT_COUNTS:
+            share, messages = asyncio.run(measure_home(fps, objects))
             print(f"{fps:g} frames/s, {objects} people: {share:.1f} % of a core, {messages:.2f} messages a frame")
 
 

@@ -13,8 +13,8 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-OWNED = re.compile(r"(dt([0-9]+)\.[0-9]+\.).+")
+NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+OWNED_NAME = re.compile(r"(dt([0-9]+)\.[0-9]+\.).+")
 
 _numbers = itertools.count()
 _handed_out: set[str] = set()
@@ -29,7 +29,7 @@ def new_prefix() -> str:
 
 def is_leftover(name: str) -> bool:
     """Whether `name` is one of ours whose owner is dead, or was a process that had our own id before us."""
-    match = OWNED.fullmatch(name)
+    match = OWNED_NAME.fullmatch(name)
     if match is None:
         return False
     pid = int(match[2])
@@ -45,12 +45,12 @@ def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:
     return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
-def check_nodes(nodes: Sequence[str], most: int) -> None:
+def check_node_names(nodes: Sequence[str], most: int) -> None:
     """Raises ConfigurationError unless `nodes` are 1 to `most` different names of letters, digits, "-" and "_"."""
     if not 1 <= len(nodes) <= most:
         raise ConfigurationError(f"a cluster of {len(nodes)} nodes cannot be emulated; name 1 to {most}")
     for node in nodes:
-        if NODE.fullmatch(node) is None:
+        if NODE_NAME.fullmatch(node) is None:
             raise ConfigurationError(
                 f"node {node!r} cannot be a name; use letters, digits, - and _, for example edge-1"
             )

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from camera_sources.agent import reader as reading
-from camera_sources.agent.reader import Reader
-from camera_sources.agent.selection import Selection
+from camera_sources.agent import source_reader as reading
+from camera_sources.agent.selection import PictureSelection
+from camera_sources.agent.source_reader import SourceReader
 from camera_sources.camera_settings import CameraSettings
 from camera_sources.open_source import open_source
 from camera_sources.source import Grab, LiveSource, NoPictureError, Source, WrongPasswordError
@@ -37,7 +37,7 @@ class Brightening(Source):
 def reader_of(source, *, settings=None, **options):
     """A reader of this source, or of what a function opens."""
     opening = source if callable(source) else lambda: source
-    return Reader(opening, Selection(CameraSettings(source="test://64x64", **(settings or {}))), **options)
+    return SourceReader(opening, PictureSelection(CameraSettings(source="test://64x64", **(settings or {}))), **options)
 
 
 class Listener:
@@ -55,7 +55,7 @@ class Listener:
         if superseded is not None:
             self.superseded.append(superseded)
         if self.takes:
-            self.shots.append(self.reader.mailbox.take())
+            self.shots.append(self.reader.mailbox.take_shot())
 
     def listen(self):
         """Until the end."""
@@ -99,7 +99,7 @@ def test_a_loop_begins_again_and_goes_on_counting():
 def test_pictures_that_nobody_takes_are_superseded_by_newer_ones():
     heard = Listener(reader_of(Brightening(4)), takes=False).listen()
     assert numbers(heard.superseded) == [0, 1, 2]
-    assert heard.reader.mailbox.take().number == 3
+    assert heard.reader.mailbox.take_shot().number == 3
 
 
 def test_every_frame_waits_for_the_mailbox_and_supersedes_nothing():
@@ -116,7 +116,7 @@ def test_every_frame_waits_for_the_mailbox_and_supersedes_nothing():
     for number in range(5):
         assert came.acquire(timeout=60)
         assert reader.captured == number + 1
-        taken = reader.mailbox.take()
+        taken = reader.mailbox.take_shot()
         assert taken is not None
         assert taken.number == number
     assert ended.wait(60)
@@ -185,7 +185,7 @@ def test_a_picture_too_large_for_the_data_plane_ends_the_source_with_its_size():
 
     reader = reader_of(Poster())
     Listener(reader).listen()
-    assert "16385x1 pixels is too large: at most 16384 a side" in str(reader.error)
+    assert "16385x1 pixels is too large: at most 16384 pixels a side" in str(reader.error)
     assert reader.captured == 0
 
 
@@ -215,7 +215,7 @@ class Camera(LiveSource):
     def decode(self, value):
         self.decoded += 1
         if value == BROKEN:
-            raise NoPictureError("what it sends is no picture")
+            raise NoPictureError("the data is not a picture")
         if value < 0:
             raise SourceError("codec not decodable")
         return np.full((2, 3, 3), value, np.uint8)
@@ -224,7 +224,7 @@ class Camera(LiveSource):
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     """A source is opened again at once."""
-    monkeypatch.setattr(reading, "FIRST_PAUSE_S", 1e-6)
+    monkeypatch.setattr(reading, "RETRY_FIRST_S", 1e-6)
 
 
 def watch(camera, **options):
@@ -234,7 +234,7 @@ def watch(camera, **options):
     reader = reader_of(camera, **options)
     camera.connections[-1] = [*camera.connections[-1], reader.stop]
     shots = []
-    reader.start(lambda _: shots.append(reader.mailbox.take()), ended.set)
+    reader.start(lambda _: shots.append(reader.mailbox.take_shot()), ended.set)
     assert ended.wait(60)
     return reader, shots
 
@@ -288,7 +288,7 @@ def test_the_reason_of_a_failure_is_told_without_secrets():
     def told():
         return reader.health.condition(time.monotonic()).reason
 
-    reader = reader_of(camera, persistent=True, hide=lambda text: text.replace("secret", "***"))
+    reader = reader_of(camera, persistent=True, redact=lambda text: text.replace("secret", "***"))
     ended = threading.Event()
     camera.connections[-1].append(reader.stop)
     reader.start(lambda _: None, ended.set)
@@ -297,7 +297,7 @@ def test_the_reason_of_a_failure_is_told_without_secrets():
 
 
 def test_an_error_that_ends_the_reader_holds_no_secret():
-    reader = reader_of(Brightening(0, SourceError("no secret here")), hide=lambda text: text.replace("secret", "***"))
+    reader = reader_of(Brightening(0, SourceError("no secret here")), redact=lambda text: text.replace("secret", "***"))
     Listener(reader).listen()
     assert isinstance(reader.error, SourceError)
     assert str(reader.error) == "no *** here"
@@ -307,7 +307,7 @@ def test_our_own_reasons_are_told_whole_though_a_word_in_them_be_a_password(tmp_
     def opening():
         return open_source(str(tmp_path / "away"))
 
-    reader = reader_of(opening, hide=lambda text: text.replace("source", "***"))
+    reader = reader_of(opening, redact=lambda text: text.replace("source", "***"))
     Listener(reader).listen()
     assert str(reader.error).startswith("camera source ")
 
@@ -320,15 +320,15 @@ def test_pictures_over_the_limit_are_not_decoded_but_make_a_camera_online():
 
 
 def test_a_broken_picture_is_passed_over_and_counted():
-    camera = Camera([1, BROKEN, 2, *[BROKEN] * (reading.BROKEN_CAP - 1), 3])
+    camera = Camera([1, BROKEN, 2, *[BROKEN] * (reading.MAX_BROKEN_IN_A_ROW - 1), 3])
     reader, shots = watch(camera)
     assert [shot.captured_at for shot in shots] == [1.0, 2.0, 3.0]
     assert camera.closed == 1
-    assert reader.broken == reading.BROKEN_CAP
+    assert reader.broken == reading.MAX_BROKEN_IN_A_ROW
 
 
 def test_a_camera_that_gives_nothing_but_broken_pictures_is_opened_again():
-    camera = Camera([*[BROKEN] * reading.BROKEN_CAP, 1], [2])
+    camera = Camera([*[BROKEN] * reading.MAX_BROKEN_IN_A_ROW, 1], [2])
     _, shots = watch(camera)
     assert [shot.captured_at for shot in shots] == [2.0]
 
@@ -337,13 +337,13 @@ def test_a_wrong_password_is_not_sent_again_for_minutes(monkeypatch):
     told, ended = threading.Event(), threading.Event()
     camera = Camera([WrongPasswordError()], [1])
     reader = reader_of(camera, persistent=True)
-    failed = reader.health.failed
+    failed = reader.health.on_failure
 
     def and_told(reason):
         failed(reason)
         told.set()
 
-    monkeypatch.setattr(reader.health, "failed", and_told)
+    monkeypatch.setattr(reader.health, "on_failure", and_told)
     reader.start(lambda _: None, ended.set)
     assert told.wait(60)
     assert "wrong password; trying again after 5 min" in reader.health.condition(time.monotonic()).reason
@@ -400,8 +400,8 @@ def test_a_recording_that_does_not_open_hangs_too():
 
 
 def test_a_reader_between_two_openings_does_not_hang_and_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(reading, "FIRST_PAUSE_S", 1e6)
-    monkeypatch.setattr(reading, "LONGEST_PAUSE_S", 1e6)
+    monkeypatch.setattr(reading, "RETRY_FIRST_S", 1e6)
+    monkeypatch.setattr(reading, "RETRY_MAX_S", 1e6)
     failed, ended = threading.Event(), threading.Event()
 
     def opening():

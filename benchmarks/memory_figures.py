@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
-WAYS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Grid(4, 1)}
+DIVISIONS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Grid(4, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFi
     network = model.network
     whole = tile_memory(network, partition(network, [cut], Grid(1, 1)))[0]
     analytic = {"whole": _of(whole, [whole])}
-    for way, grid in WAYS.items():
+    for way, grid in DIVISIONS.items():
         stages = (
             stages_of(Method.BODP, network, [cut], grid)
             if way.startswith("BODP")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import memory, paper
-from benchmarks.memory import memory_figures
-from benchmarks.workload import CUT
+from benchmarks import memory_figures as memory
+from benchmarks import paper
+from benchmarks.memory_figures import memory_figures
+from benchmarks.workload import PAPER_CUT
 from gateway.models.catalogue import open_model
 
 
@@ -17,7 +18,7 @@ def model(fused_cfg):
 
 @pytest.fixture(scope="module")
 def figures(model):
-    return memory_figures(model, CUT, measured=False)
+    return memory_figures(model, PAPER_CUT, measured=False)
 
 
 @pytest.mark.parametrize(("way", "reduction"), [("FTP 3x3", 0.58), ("FTP 5x5", 0.68)])
@@ -36,13 +37,13 @@ def test_memory_by_layers_is_reduced_as_in_the_paper(figures, way, reduction):
 def test_there_are_16_layers_and_as_many_figures_of_each_way(figures):
     assert len(figures.layers) == 16
     assert {len(device.layers) for device in figures.analytic.values()} == {16}
-    assert list(figures.analytic) == ["whole", *memory.WAYS]
+    assert list(figures.analytic) == ["whole", *memory.DIVISIONS]
 
 
 def test_no_device_needs_more_of_any_layer_than_the_whole(figures):
     whole = figures.analytic["whole"]
     assert (whole.peak_reduction, whole.layer_reduction) == (0, 0)
-    for way in memory.WAYS:
+    for way in memory.DIVISIONS:
         device = figures.analytic[way]
         assert all(0 < part < all_of_it for part, all_of_it in zip(device.layers, whole.layers, strict=True))
         assert device.peak_bytes == pytest.approx((1 - device.peak_reduction) * whole.peak_bytes)
@@ -57,6 +58,6 @@ def test_what_is_not_to_be_measured_is_not(model, figures, monkeypatch):
         return {"default": 9, "3x3": 4}
 
     monkeypatch.setattr(memory, "measure_memory", measure)
-    assert memory_figures(model, CUT).measured == {"default": 9, "3x3": 4}
+    assert memory_figures(model, PAPER_CUT).measured == {"default": 9, "3x3": 4}
     ((of, cut, grids),) = asked
-    assert (of, cut, [str(grid) for grid in grids]) == (model, [CUT], ["1x1", "3x3", "5x5"])
+    assert (of, cut, [str(grid) for grid in grids]) == (model, [PAPER_CUT], ["1x1", "3x3", "5x5"])

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from benchmarks.cluster.names import check_nodes, is_alive, is_leftover, new_prefix
+from benchmarks.cluster.owned_names import check_node_names, is_alive, is_leftover, new_prefix
 from shared.errors import ConfigurationError
 
 
@@ -51,7 +51,7 @@ def test_a_process_that_ended_and_was_not_waited_for_is_dead(tmp_path, state, al
 
 
 def test_nodes_are_named_once_and_simply():
-    check_nodes(["gateway", "edge-1", "edge_2"], 3)
+    check_node_names(["gateway", "edge-1", "edge_2"], 3)
     for nodes in ([], ["a", "b", "c", "d"], ["a", "a"], ["a b"], ["-a"], ["+hub"], ["../x"], [""]):
         with pytest.raises(ConfigurationError):
-            check_nodes(nodes, 3)
+            check_node_names(nodes, 3)
