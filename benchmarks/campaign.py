@@ -14,8 +14,8 @@ from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove_abandoned, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_abandoned, unfinished_path
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,9 @@ class Campaign:
                 rows = json.loads(path.read_text())["measurements"]
                 campaign.measurements = [Measurement.from_json(row) for row in rows]
             except OSError as error:
-                raise ConfigurationError(f"{path} cannot be read: {reason(error)}; name another with --out") from error
+                raise ConfigurationError(
+                    f"{path} cannot be read: {system_reason(error)}; name another with --out"
+                ) from error
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
                     f"{path} does not hold measurements of this release; remove it, or write to another "
@@ -91,7 +93,7 @@ class Campaign:
         """Write everything down."""
         self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        part = unfinished(self.folder / RESULTS)
+        part = unfinished_path(self.folder / RESULTS)
         part.write_text(json.dumps(said, indent=1))
         part.replace(self.folder / RESULTS)  # an interruption here loses nothing
         rows = [_row(measured) for measured in self.measurements]

@@ -20,12 +20,12 @@ from camera_sources.frame_rate import EVERY_FRAME, HOME_FPS, frame_limit
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
 from camera_sources.urls.redaction import Secrets
-from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
+from shared.cli.common_options import ADDRESS_TYPE, NAME_TYPE, ParsedType, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
-from shared.process.children import end_with_parent
+from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _parse_limit(text: str) -> Limit:
         raise ConfigurationError(f"{text[:40]!r}: {error}") from None
 
 
-LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_limit)
+LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_limit)
 
 SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 """Of the line with the settings, which an edge has got as such a payload."""
@@ -55,8 +55,10 @@ SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 @click.command()
 @click.option("--source", metavar="URL", help="rtsp://, http://, mqtt://, test://, /dev/videoN, a file or a folder.")
 @click.option("--settings", metavar="-", help="In the place of --source: one line of JSON from standard input (-).")
-@click.option("--name", type=NAME, required=True, help="The camera's name, as it appears in topics.")
-@click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes tell the port.")
+@click.option("--name", type=NAME_TYPE, required=True, help="The camera's name, as it appears in topics.")
+@click.option(
+    "--edge", type=ADDRESS_TYPE, required=True, help="The edge to feed; its log and bridge/nodes tell the port."
+)
 @click.option("--loop", is_flag=True, help="Begin a file or folder again at the end.")
 @click.option(
     "--fps", "limit", type=LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {HOME_FPS:g}",
@@ -94,7 +96,7 @@ def command(
     configure_logging(verbose)
     cv2.setNumThreads(1)  # others of OpenCV spin a while behind all that they do, and a picture is little work
     if parent is not None:
-        end_with_parent(parent, f"camera {name}: whoever started this process is gone; it ends")
+        exit_with_parent(parent, f"camera {name}: whoever started this process is gone; it ends")
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
@@ -108,7 +110,7 @@ def command(
     config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
     if reader.running:  # in a driver: the interpreter must not be taken down around it
-        end_at_once(0)
+        exit_now(0)
 
 
 def _reader_of(

@@ -19,15 +19,15 @@ from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
 from shared.mqtt import topics
-from shared.mqtt.broker_trouble import BrokerTrouble
+from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
-from shared.network.addresses import Address, advertised, reached_here
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD
-from shared.process.lifecycle import release, run_together
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
+from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic
 
@@ -48,11 +48,11 @@ class Gateway:
         self._config = config
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
-        cluster_broker = reached_here(Address(config.host, config.cluster_port))
+        cluster_broker = local_address(Address(config.host, config.cluster_port))
         self._data = DataPlane(Address(config.host, config.data_port), Traffic())
-        members, listening = Membership(cluster_broker), advertised(self._data.address, cluster_broker)
+        members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
-        trouble = BrokerTrouble(f"broker {config.broker}")
+        trouble = BrokerHealth(f"broker {config.broker}")
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
@@ -68,7 +68,7 @@ class Gateway:
             farewell=self._farewell,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
-            trouble=BrokerTrouble("the gateway's own broker") if config.broker else None,
+            trouble=BrokerHealth("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
             config.broker, self._name_owner, self._state, self._house_birth, self._house_farewell, login=login,
@@ -113,7 +113,7 @@ class Gateway:
             self._own_state.run(),
             self._prober.run(),
             *([] if self._house is None else [self._house.run()]),
-            notification.current.follow(self._bus.connected, "its own broker"),
+            notification.current_manager.follow(self._bus.connected, "its own broker"),
             self._bus.run(),
         )
 
@@ -140,14 +140,14 @@ class Gateway:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
-        reached_at = advertised(Address(self._config.host, self._config.cluster_port), self._public_broker)
+        reached_at = advertised_address(Address(self._config.host, self._config.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
             update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
         )
 
     def _state(self, state: State) -> BridgeState:
         return BridgeState(
-            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)), version=release(),
+            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)), version=installed_version(),
             identity=self._name_owner.identity,
         )  # fmt: skip
 

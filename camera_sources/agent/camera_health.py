@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from camera_sources.source import no_picture_for
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 
 RECENT = 50
 """Pictures from which the rate is taken: two seconds of most cameras."""
@@ -67,14 +67,14 @@ class Health:
         """What came was no picture; should none follow that can be decoded, that is why."""
         with self._lock:
             self._undecodable = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
     def failed(self, reason: str) -> None:
         """The source failed and will be opened again. One that worked counts as online until that fails, too."""
         with self._lock:
             self._lost = self._failed or self._good_at is None
             self._failed = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
     def remark(self, kind: str, text: str) -> None:
         """From now on `text` is told of the camera while it is online; an empty one takes it back."""
@@ -89,7 +89,7 @@ class Health:
             if self._good_at is None or self._lost or self._stale(now - self._good_at):
                 return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
-            remarks = "; ".join(self._remarks.values())[:REASON_CAP]
+            remarks = "; ".join(self._remarks.values())[:MAX_REASON_LENGTH]
             return Condition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
 
     def _stale(self, age_s: float) -> bool:

@@ -10,8 +10,8 @@ import cv2
 
 from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_tree, unfinished_path
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,14 +55,14 @@ def write_picture(path: Path, picture: Pixels) -> None:
         raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = unfinished(path)
+        part = unfinished_path(path)
         try:
             part.write_bytes(data.tobytes())
             part.replace(path)
         finally:
-            remove(part)
+            remove_tree(part)
     except OSError as error:
-        raise SourceError(f"{path} cannot be written: {reason(error)}") from error
+        raise SourceError(f"{path} cannot be written: {system_reason(error)}") from error
 
 
 def _colour(label: str) -> tuple[int, int, int]:

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_tree, unfinished_path
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def write_archive(contents: Contents, target: Path) -> None:
 
     Raises DeepThingsError: it cannot be written, or a file grew meanwhile; OSError for a file that cannot be read.
     """
-    beside = unfinished(target)
+    beside = unfinished_path(target)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -46,12 +46,12 @@ def write_archive(contents: Contents, target: Path) -> None:
             os.fsync(file.fileno())
         beside.replace(target)
     except OSError as error:
-        remove(beside)
+        remove_tree(beside)
         if error.filename in {None, str(beside)}:
-            raise DeepThingsError(f"{target} cannot be written: {reason(error)}") from error
+            raise DeepThingsError(f"{target} cannot be written: {system_reason(error)}") from error
         raise
     except BaseException:
-        remove(beside)
+        remove_tree(beside)
         raise
 
 

@@ -12,8 +12,8 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.state.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_tree, unfinished_path
+from shared.reasons.system_reasons import system_reason
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
     Raises DeepThingsError for one that cannot be written.
     """
     for move in planned:
-        beside = unfinished(move.target)
+        beside = unfinished_path(move.target)
         try:
             _make_folder(move.target.parent, owner)
             with move.packed.open("rb") as source, open(beside, "xb", opener=_private) as target:
@@ -120,10 +120,10 @@ def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
             beside.chmod(move.mode)
             beside.replace(move.target)
         except OSError as error:
-            remove(beside)
-            raise DeepThingsError(f"{move.target} cannot be written: {reason(error)}") from error
+            remove_tree(beside)
+            raise DeepThingsError(f"{move.target} cannot be written: {system_reason(error)}") from error
         except BaseException:
-            remove(beside)
+            remove_tree(beside)
             raise
 
 

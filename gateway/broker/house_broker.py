@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.broker.outbox import Outbox, Waiting
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing, foreign
+from shared.mqtt.bus import Bus, Outgoing, foreign_topic
 from shared.mqtt.own_state import OwnState
 from shared.payloads.cluster import BridgeState, State
 from shared.process.lifecycle import run_together
@@ -20,8 +20,8 @@ from shared.process.lifecycle import run_together
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.broker_login import Login
-    from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.name_claim import NameOwner
     from shared.network.addresses import Address
 
@@ -56,7 +56,7 @@ class HouseBroker:
         farewell: Callable[[], Awaitable[None]],
         *,
         login: Login,
-        trouble: BrokerTrouble,
+        trouble: BrokerHealth,
         prefix: str,
     ) -> None:
         """`state` is what is said of the gateway itself. `birth` puts the rest of what is retained, after each
@@ -115,7 +115,7 @@ class HouseBroker:
 
     async def _publish_frame(self, topic: str, payload: bytes) -> None:
         try:
-            await self.bus.publish_plain(foreign(topic, retain=False, qos=0), payload)
+            await self.bus.publish_plain(foreign_topic(topic, retain=False, qos=0), payload)
         except BrokerError:
             self._drop_frame()
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.files.whole_file import write_whole
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,5 +58,7 @@ def _make(path: Path) -> bytes:
     try:
         write_whole(path, key)  # its mode is 0600, as that of every temporary file
     except OSError as error:
-        log.warning("%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, reason(error))
+        log.warning(
+            "%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, system_reason(error)
+        )
     return key

@@ -23,11 +23,11 @@ from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.finite import all_finite
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
-from shared.network.addresses import advertised
+from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.network.addresses import advertised_address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     Grant,
     Nodes,
     NodeState,
@@ -40,7 +40,7 @@ from shared.payloads.cluster import (
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
-from shared.process.lifecycle import release, run_together
+from shared.process.lifecycle import installed_version, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,7 @@ class Cluster:
         """Return what this gateway runs."""
         stage, spec = self._partitioned.stages[-1], self._partitioned.spec
         return BridgeInfo(
-            version=release(),
+            version=installed_version(),
             protocol=PROTOCOL,
             topic_prefix=self._bus.prefix,
             model=spec.name,
@@ -181,7 +181,7 @@ class Cluster:
             partitioned.stages,
             self._data.offer(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
-            gateway=advertised(self._data.address, self._members.broker),
+            gateway=advertised_address(self._data.address, self._members.broker),
             terms=config.terms,
         )
         self._data.follow(self._plan.epoch)
@@ -265,7 +265,7 @@ class Cluster:
                 told = report
                 await self._home.nodes_are(report)
                 with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
+                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, MAX_MESSAGE_BYTES))
             await asyncio.sleep(NODES_S)
 
     def _on_barred(self, node: str) -> None:
@@ -341,7 +341,11 @@ class Cluster:
             self._sharer.on_failed(result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
-                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
+                frame=result.info.frame,
+                tile=result.tile,
+                worker=worker,
+                compute_ms=0.0,
+                error=reason[:MAX_REASON_LENGTH],
             )
             self._bus.post(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from shared.files.unfinished import owned
+from shared.files.unfinished import unfinished_name
 
 
 def write_whole(
@@ -19,7 +19,7 @@ def write_whole(
     Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=owned(""))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=unfinished_name(""))
     try:
         with os.fdopen(descriptor, "wb") as file:
             if owner is not None:

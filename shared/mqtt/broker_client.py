@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from shared.network.addresses import Address
 
-KEEPALIVE_S = 10
+BROKER_KEEPALIVE_S = 10
 """The broker sends the will of a client that vanished without a word after 1.5 times this."""
 
-QUEUED_MESSAGES_CAP = 2000
+MAX_QUEUED_MESSAGES = 2000
 """Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
 
-PENDING_CALLS_CAP = 500
+MAX_PENDING_CALLS = 500
 """Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
 
 ENDED_UNANSWERED = "it ended the connection without an answer (is that a broker's port, and not one that wants TLS?)"
@@ -58,13 +58,13 @@ class BrokerClient(aiomqtt.Client):
             logger=_silent,
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            keepalive=KEEPALIVE_S,
+            keepalive=BROKER_KEEPALIVE_S,
             will=will,
-            max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
-            max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
+            max_queued_incoming_messages=MAX_QUEUED_MESSAGES,
+            max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
-        self.pending_calls_threshold = PENDING_CALLS_CAP
+        self.pending_calls_threshold = MAX_PENDING_CALLS
         self._refused: dict[int, ReasonCode] = {}
         self._given_up = False
 

@@ -16,36 +16,36 @@ from paho.mqtt.properties import Properties
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
 from shared.logs.printable import printable
-from shared.mqtt.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
+from shared.mqtt.broker_client import MAX_PENDING_CALLS, MAX_QUEUED_MESSAGES, BrokerClient
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
-from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic
 from shared.network.backoff import Backoff
 from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
-from shared.reasons.broker_reasons import broker_reason, refused
+from shared.reasons.broker_reasons import broker_reason, is_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.name_claim import NameOwner
     from shared.network.addresses import Address
     from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)
 
-LARGEST_MESSAGE_BYTES = 1_000_000
+MAX_MESSAGE_BYTES = 1_000_000
 """Below the broker's max_packet_size (mosquitto/mosquitto.conf): a larger one would be refused for ever."""
 
-BACKLOG_CAP = 100
+MAX_BACKLOG = 100
 """Messages that wait for a handler that is called apart; whoever sends more before they are handled sends again."""
 
-PATIENT_PAUSE_S = 4.0
+MAX_PATIENT_PAUSE_S = 4.0
 """At most between two attempts with a broker that is waited for, whatever is wrong with it."""
 
 SHORT_SESSION_S = 3.0
-SHORT_SESSIONS_CAP = 5
+MAX_SHORT_SESSIONS = 5
 """So many connections in a row that end as soon as they stand: another client may have our name, and each ends the
 other. (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
 
@@ -76,11 +76,11 @@ class Bus:
         will: Outgoing[Any] | None = None,
         birth: Callable[[], Awaitable[None]] | None = None,
         farewell: Callable[[], Awaitable[None]] | None = None,
-        prefix: str = PREFIX,
+        prefix: str = DEFAULT_PREFIX,
         owner: NameOwner | None = None,
         passing: bool = False,
         login: Login = ANONYMOUS,
-        trouble: BrokerTrouble | None = None,
+        trouble: BrokerHealth | None = None,
     ) -> None:
         """`owner`: of the client's name, which is asked for before each connection. `passing`: for a moment only, which
         is nothing to log. With `trouble`, which hears what is wrong, the broker is waited for also when it refuses."""
@@ -125,7 +125,7 @@ class Bus:
         """
         where = topic.at(prefix=self.prefix)
         if apart:
-            backlog: asyncio.Queue[Received] = asyncio.Queue(BACKLOG_CAP)
+            backlog: asyncio.Queue[Received] = asyncio.Queue(MAX_BACKLOG)
             self._backlogs.append((where, backlog, handler))
             handler = backlog.put_nowait
         self._handlers.append((topic, where, handler, True))
@@ -145,7 +145,7 @@ class Bus:
     async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         """The same at a topic of another program, written out."""
         said = payload.encode() if isinstance(payload, str) else payload
-        await self._publish(foreign(topic, retain=retain), said, ())
+        await self._publish(foreign_topic(topic, retain=retain), said, ())
 
     async def clear(self, topic: AnyTopic, *names: str) -> None:
         """Clear the retained message. Raises BrokerError."""
@@ -169,9 +169,9 @@ class Bus:
 
     def post(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
-        if len(self._outbox) >= PENDING_CALLS_CAP:
+        if len(self._outbox) >= MAX_PENDING_CALLS:
             where = topic.at(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages wait for the broker", where, PENDING_CALLS_CAP)
+            log.warning("%s not published: %s messages wait for the broker", where, MAX_PENDING_CALLS)
             return
         task = asyncio.create_task(self._post(topic, message, names))
         self._outbox.add(task)
@@ -201,7 +201,7 @@ class Bus:
                     await result
 
     async def _stay_connected(self) -> None:
-        backoff = Backoff() if self._trouble is None else Backoff(longest_s=PATIENT_PAUSE_S)
+        backoff = Backoff() if self._trouble is None else Backoff(longest_s=MAX_PATIENT_PAUSE_S)
         short_sessions = 0
         while True:
             began = self._reached_at = None
@@ -225,7 +225,7 @@ class Bus:
     def _lost(self, error: Exception, short_sessions: int) -> None:
         """Say why there is no connection. Raises BrokerError where trying again cannot help, and nobody waits."""
         why = broker_reason(error)
-        if short_sessions >= SHORT_SESSIONS_CAP:
+        if short_sessions >= MAX_SHORT_SESSIONS:
             why = (
                 "it ends our connections as soon as they stand: it is started again and again, or another program is "
                 f"connected as {self._client_id!r}; give each edge its own --name, and each gateway its own client id"
@@ -233,9 +233,9 @@ class Bus:
         if self._trouble is not None:
             self._trouble.failed(why)
             return
-        if short_sessions >= SHORT_SESSIONS_CAP and self._owner is None:  # who asks for its name knows of the other
+        if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # who asks for its name knows of the other
             raise BrokerError(f"broker {self.broker}: {why}") from error
-        if refused(error):
+        if is_refusal(error):
             raise BrokerError(
                 f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
                 f"is {CLUSTER_PORT}, unless the gateway was told another"
@@ -258,7 +258,7 @@ class Bus:
     async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
         """Connect, and yield what is received; the last of it is why the connection was lost."""
         client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
-        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(QUEUED_MESSAGES_CAP)
+        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(MAX_QUEUED_MESSAGES)
         async with client.connection():
             self._client, self._reached_at = client, time.monotonic()
             if self._trouble is not None:
@@ -334,7 +334,7 @@ class Bus:
         except TimeoutError as error:
             raise BrokerError(f"broker {self.broker} did not take {where}: the connection was lost") from error
         except aiomqtt.MqttError as error:
-            if self._trouble is not None and refused(error):
+            if self._trouble is not None and is_refusal(error):
                 self._trouble.denied(where, broker_reason(error))
             else:
                 raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
@@ -371,7 +371,7 @@ class Bus:
                     await result
 
 
-def foreign(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
+def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
     """Return a topic of another program, written out."""
     root, _, path = topic.partition("/")
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)
@@ -380,7 +380,7 @@ def foreign(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
 def _check_size(where: str, payload: bytes) -> None:
     """Raise BrokerError for a message that is too large, and log it: most senders take a broker that is away lightly,
     but this one would never come."""
-    if len(payload) > LARGEST_MESSAGE_BYTES:
+    if len(payload) > MAX_MESSAGE_BYTES:
         log.warning("%s not published: %s bytes are more than a broker takes", printable(where), len(payload))
         raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
 

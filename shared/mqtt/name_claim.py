@@ -14,19 +14,19 @@ from shared.logs.rate_limit import RateLimit
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import identity_of, new_instance
-from shared.mqtt.name_dispute import Claiming, Verdict, answer_to
+from shared.mqtt.name_dispute import ClaimAttempt, Verdict, answer_claim
 from shared.payloads.cluster import NameClaim
 from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
-    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.topics import Topic
     from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState, NodeState
 
 log = logging.getLogger(__name__)
 
-WARNING_S = 300.0
+CLONE_WARNING_PERIOD_S = 300.0
 """A clone that a supervisor starts every few seconds is logged so often."""
 
 
@@ -55,7 +55,7 @@ class NameOwner:
         prefix: str,
         *,
         login: Login = ANONYMOUS,
-        trouble: BrokerTrouble | None = None,
+        trouble: BrokerHealth | None = None,
     ) -> None:
         """`login` and `trouble` are those of the process's own bus there."""
         self._broker = broker
@@ -66,9 +66,9 @@ class NameOwner:
         self._attempts = 0
         self._asking: Bus | None = None
         self._running: asyncio.Task[None] | None = None
-        self._claiming: Claiming | None = None
+        self._claiming: ClaimAttempt | None = None
         self._heard = asyncio.Event()
-        self._warnings = RateLimit(WARNING_S)
+        self._warnings = RateLimit(CLONE_WARNING_PERIOD_S)
         self._instance = new_instance()
         self.identity = identity_of(self._instance, broker)
 
@@ -122,7 +122,7 @@ class NameOwner:
         bus.on(self._owned.claims, lambda _, claim: self._defend(bus, claim), self._owned.name or "+")
 
     def _defend(self, bus: Bus, claim: NameClaim) -> None:
-        answer = answer_to(claim, self.identity)
+        answer = answer_claim(claim, self.identity)
         if answer is not None:
             bus.post(self._owned.claims, answer, *self._names)
             if self._warnings.allows(claim.identity.device, time.monotonic()):
@@ -136,7 +136,7 @@ class NameOwner:
         assert self._asking is not None
         self._attempts += 1
         question = NameClaim(identity=self.identity, attempt=self._attempts)
-        self._claiming = Claiming(question, time.monotonic())
+        self._claiming = ClaimAttempt(question, time.monotonic())
         self._heard.set()
         await self._asking.publish(self._owned.claims, question, *self._names)
 
@@ -181,7 +181,7 @@ class NameOwner:
                     await self._heard.wait()
 
 
-async def with_name(owner: NameOwner, stop: asyncio.Event) -> bool:
+async def wait_for_name(owner: NameOwner, stop: asyncio.Event) -> bool:
     """Wait until the name is ours, or `stop` is set; return whether it is ours. Raises NameTakenError, BrokerError."""
     await run_together(owner.win(), stop.wait())
     return not stop.is_set()

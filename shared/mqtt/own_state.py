@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 1.0
+STATE_SETTLE_S = 1.0
 """What was retained of an earlier run comes before our own state comes back: that is no reason to object."""
 
-OBJECTION_S = 5.0
+CORRECTION_PERIOD_S = 5.0
 """Two who contradict each other do so no more often than this."""
 
 S = TypeVar("S", BridgeState, NodeState)
@@ -51,9 +51,9 @@ class OwnState(Generic[S]):
         while True:
             await self._came.wait()
             self._came.clear()
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(STATE_SETTLE_S)
             if self.wrong():
                 with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
                     await self._publish()
                     log.warning("the broker had a state of us that is not ours, published by another: it is corrected")
-                await asyncio.sleep(OBJECTION_S)
+                await asyncio.sleep(CORRECTION_PERIOD_S)

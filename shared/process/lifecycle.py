@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from shared.process.signals import SignalWatch, WatchedLoop
-from shared.systemd.notification import take_over
+from shared.systemd.notification import start_notification
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def release() -> str:
+def installed_version() -> str:
     """The installed version of deepthings."""
     try:
         return version("deepthings")
@@ -41,7 +41,7 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
         async with manager.watched():
             await main(stopping.begin())
 
-    manager = take_over()
+    manager = start_notification()
     stopping = _Stopping(manager, reloads=reloads)
     try:
         with asyncio.Runner(loop_factory=lambda: WatchedLoop(stopping.watch)) as runner:

@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 Ts = TypeVarTuple("Ts")
 
-STOP_WITHIN_S = 15.0
+PROCESS_STOP_TIMEOUT_S = 15.0
 """From a first signal to the end: an edge stops a camera's agent in 8 s at the most, a gateway its broker in 5 s."""
 
-HURRY_WITHIN_S = 0.7
+SECOND_SIGNAL_TIMEOUT_S = 0.7
 """From a second signal to the end: who asks twice waits no longer, but temporary folders can still be removed."""
 
-LAST_WORDS_S = 0.2
+FLUSH_TIMEOUT_S = 0.2
 """Whoever reads our standard error may be frozen: what is still unwritten then is lost."""
 
 
@@ -71,16 +71,16 @@ class SignalWatch:
         while True:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
             if not select.select([self._reading], [], [], left_s)[0]:
-                late = f"the process did not stop within {STOP_WITHIN_S:.0f} s; it is ended"
-                end_at_once(128 + self.heard[0], late if len(self.heard) == 1 else "")
+                late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s; it is ended"
+                exit_now(128 + self.heard[0], late if len(self.heard) == 1 else "")
             for number in os.read(self._reading, 64):
                 call = self._taken.get(number)
                 if call is None and number in self._before:  # others are heard by somebody else in this process
                     self.heard.append(signal.Signals(number))
                     if len(self.heard) == 1:
-                        ends_at, call = time.monotonic() + STOP_WITHIN_S, self._stop
+                        ends_at, call = time.monotonic() + PROCESS_STOP_TIMEOUT_S, self._stop
                     elif len(self.heard) == 2:
-                        ends_at, call = time.monotonic() + HURRY_WITHIN_S, self._hurry
+                        ends_at, call = time.monotonic() + SECOND_SIGNAL_TIMEOUT_S, self._hurry
                 if call is not None:
                     with contextlib.suppress(RuntimeError):  # the event loop has closed: nobody needs to be told
                         call()
@@ -116,7 +116,7 @@ def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
         loop.default_exception_handler(context)
 
 
-def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:
+def exit_now(exit_code: int, farewell: str = "") -> NoReturn:
     """End the process from any thread, without its clean-up; `farewell` is logged before, if that can be done soon."""
 
     def last_words() -> None:
@@ -128,11 +128,11 @@ def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:
     speaking = threading.Thread(target=last_words, daemon=True)
     with contextlib.suppress(RuntimeError):  # no thread can be started any more
         speaking.start()
-        speaking.join(LAST_WORDS_S)
+        speaking.join(FLUSH_TIMEOUT_S)
     os._exit(exit_code)
 
 
-def end_in_order() -> None:
+def exit_cleanly_on_signal() -> None:
     """Have a first SIGTERM or SIGHUP end the process by SystemExit, so that its temporary folders are removed."""
 
     def end(number: int, _: object) -> NoReturn:
@@ -148,7 +148,7 @@ def end_in_order() -> None:
 
 
 @contextlib.contextmanager
-def ended_by_interrupt() -> Iterator[None]:
+def quiet_interrupt() -> Iterator[None]:
     """Have Ctrl-C end the process here without a word: while it only begins, a traceback tells nobody anything."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_CONNECTION_S = 10.0
+FIRST_CONNECTION_TIMEOUT_S = 10.0
 """What has not been reached by then may be away for long: the process is ready all the same, and goes on trying."""
 
-STATUS_S = 5.0
+STATUS_PERIOD_S = 5.0
 """How often the status is looked at; people read it in `systemctl status`."""
 
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class ServiceManager:
@@ -39,7 +39,7 @@ class ServiceManager:
     @classmethod
     def of(cls, environment: MutableMapping[str, str]) -> ServiceManager:
         """Return who the environment names, and remove the names: children, such as Mosquitto, do not speak for us."""
-        address, microseconds, process = (environment.pop(name, "") for name in VARIABLES)
+        address, microseconds, process = (environment.pop(name, "") for name in MANAGER_VARIABLES)
         ours = process in {"", str(os.getpid())}
         return cls(address, int(microseconds) / 1e6 if address and ours and microseconds.isdecimal() else 0.0)
 
@@ -82,11 +82,11 @@ class ServiceManager:
         if not self._address:
             await asyncio.Event().wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_CONNECTION_S):
+            async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT_S):
                 await connected.wait()
         self.ready(_in_words(connected, place))
         while True:
-            await asyncio.sleep(STATUS_S)
+            await asyncio.sleep(STATUS_PERIOD_S)
             self.status(_in_words(connected, place))
 
     @contextlib.asynccontextmanager
@@ -118,12 +118,12 @@ def _in_words(connected: asyncio.Event, place: str) -> str:
     return f"connected to {place}" if connected.is_set() else f"not connected to {place}; trying again"
 
 
-current = ServiceManager()
-"""That of this process: nobody, until `take_over`."""
+current_manager = ServiceManager()
+"""That of this process: nobody, until `start_notification`."""
 
 
-def take_over() -> ServiceManager:
-    """Return the manager that this process was started by, from now on `current`. Call before children are started."""
-    global current  # noqa: PLW0603  (a process has one, as it has one environment)
-    current = ServiceManager.of(os.environ)
-    return current
+def start_notification() -> ServiceManager:
+    """Return the manager that started this process, `current_manager` from now on. Call before starting children."""
+    global current_manager  # noqa: PLW0603  (a process has one, as it has one environment)
+    current_manager = ServiceManager.of(os.environ)
+    return current_manager

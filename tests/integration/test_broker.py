@@ -179,7 +179,7 @@ async def test_publishing_without_a_broker_is_an_error_and_posting_is_bounded(br
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
         await bus.publish(topics.BRIDGE_STATE, ONLINE)
-    monkeypatch.setattr("shared.mqtt.bus.PENDING_CALLS_CAP", 3)
+    monkeypatch.setattr("shared.mqtt.bus.MAX_PENDING_CALLS", 3)
     for _ in range(5):
         bus.post(topics.BRIDGE_STATE, ONLINE)
     assert len(bus._outbox) == 3

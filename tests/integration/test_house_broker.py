@@ -9,8 +9,8 @@ import pytest
 from gateway.broker import house_broker
 from gateway.broker.house_broker import DROPPED_S, HouseBroker
 from gateway.service import gateway_name
+from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
-from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.name_claim import NameOwner
 from shared.network.addresses import Address
 from shared.payloads.cluster import BridgeState
@@ -24,7 +24,7 @@ async def nothing():
 
 @pytest.fixture
 async def trouble():
-    return BrokerTrouble(f"broker {BOX}")
+    return BrokerHealth(f"broker {BOX}")
 
 
 @pytest.fixture

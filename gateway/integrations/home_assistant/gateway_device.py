@@ -19,7 +19,7 @@ def gateway_id(prefix: str) -> str:
 
 def gateway_name(prefix: str) -> str:
     """A second gateway has another prefix, and is told apart by it."""
-    return "DeepThings" if prefix == topics.PREFIX else f"DeepThings {prefix}"
+    return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 
 def gateway_device(prefix: str, version: str) -> Device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from shared.settings.polygons import contains, scaled
+from shared.settings.polygons import polygon_contains, scale_polygon
 
 if TYPE_CHECKING:
     from gateway.observation.tracking.motion_model import Box
@@ -27,7 +27,7 @@ class Area:
     @classmethod
     def of(cls, polygon: Polygon, image: Image) -> Self:
         """Parts of the picture go with its size; pixels are of the picture as it comes, whatever its size."""
-        corners = scaled(polygon, *image)
+        corners = scale_polygon(polygon, *image)
         xs, ys = zip(*corners, strict=True)
         return cls(corners, (min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
 
@@ -35,7 +35,7 @@ class Area:
         """Whether a point is inside; the sides are."""
         left, top, right, bottom = self.around
         x, y = point
-        return left <= x <= right and top <= y <= bottom and contains(self.polygon, x, y)
+        return left <= x <= right and top <= y <= bottom and polygon_contains(self.polygon, x, y)
 
 
 def foot(box: Box, image: Image) -> Point:

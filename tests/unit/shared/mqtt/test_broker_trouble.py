@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from shared.mqtt.broker_trouble import AGAIN_S, BrokerTrouble
+from shared.mqtt.broker_health import PROBLEM_REPEAT_PERIOD_S, BrokerHealth
 
 
 class Clock:
@@ -21,7 +21,7 @@ def clock():
 
 @pytest.fixture
 def trouble(clock):
-    return BrokerTrouble("broker box:1883", clock=clock)
+    return BrokerHealth("broker box:1883", clock=clock)
 
 
 def test_a_reason_is_a_problem_until_there_is_a_connection(trouble):
@@ -36,7 +36,7 @@ def test_a_reason_is_a_problem_until_there_is_a_connection(trouble):
 
 def test_the_same_reason_is_logged_every_five_minutes_at_most(trouble, clock, caplog):
     with caplog.at_level(logging.ERROR):
-        for second in range(int(AGAIN_S) + 10):
+        for second in range(int(PROBLEM_REPEAT_PERIOD_S) + 10):
             clock.now = 1000.0 + second
             trouble.failed("connection refused")
             trouble.connected()

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus
+from shared.mqtt.bus import MAX_MESSAGE_BYTES, Bus
 from shared.mqtt.received import Received
 from shared.network.addresses import Address
 from shared.payloads.bridge import Response
@@ -64,7 +64,7 @@ async def test_what_speaks_of_the_present_expires(bus):
     await bus.publish(topics.STEAL, task, "pi-1")
     await bus.publish(topics.OUTCOMES, DONE, "pi-1")
     first, second = (said[4] for said in bus._client.published)
-    assert first.MessageExpiryInterval == topics.STALE_TASK_S
+    assert first.MessageExpiryInterval == topics.TASK_EXPIRY_S
     assert not hasattr(second, "MessageExpiryInterval")
 
 
@@ -129,11 +129,11 @@ async def test_without_a_connection_nothing_is_published_and_answers_are_lost(bu
 
 
 async def test_what_is_too_large_for_a_broker_is_refused_here(bus, caplog):
-    await bus.publish_plain(topics.SNAPSHOT, b"x" * LARGEST_MESSAGE_BYTES, "door")
-    with pytest.raises(BrokerError, match=f"{LARGEST_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
-        await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
+    await bus.publish_plain(topics.SNAPSHOT, b"x" * MAX_MESSAGE_BYTES, "door")
+    with pytest.raises(BrokerError, match=f"{MAX_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
+        await bus.publish_plain(topics.SNAPSHOT, b"x" * (MAX_MESSAGE_BYTES + 1), "door")
     assert len(bus._client.published) == 1
-    assert f"snapshot not published: {LARGEST_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
+    assert f"snapshot not published: {MAX_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
 
 
 async def test_an_answer_that_no_broker_takes_is_refused_here(bus):

@@ -34,8 +34,8 @@ class Party:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(shared.mqtt.own_state, "SETTLE_S", 0.01)
-    monkeypatch.setattr(shared.mqtt.own_state, "OBJECTION_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "STATE_SETTLE_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "CORRECTION_PERIOD_S", 0.01)
 
 
 STRANGER = Identity(instance="other")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
 from shared.payloads.base import Message
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 TOPICS: dict[str, Topic[Any] | PlainTopic] = {
     name: value for name, value in vars(topics).items() if isinstance(value, Topic | PlainTopic)
@@ -107,7 +107,7 @@ def test_no_name_that_is_allowed_makes_one_topic_look_like_another():
             continue
         pairs = [pair for first, second in zip(*levels, strict=True) for pair in ((first, second), (second, first))]
         differ = any(a != b and "{" not in a + b for a, b in pairs)
-        kept_apart = any(a.strip("{}") in FREE and b in RESERVED for a, b in pairs if "{" in a)
+        kept_apart = any(a.strip("{}") in FREE and b in RESERVED_SLUGS for a, b in pairs if "{" in a)
         assert differ or kept_apart, (one.path, other.path)
 
 
@@ -119,8 +119,8 @@ def test_every_word_beside_a_name_that_people_choose_is_reserved():
         if levels[0] in {"detections", "cameras"} and not last.startswith("{"):
             beside |= {level for level in levels[2:] if not level.startswith("{")}
     assert beside
-    assert beside <= RESERVED
-    assert "all" in RESERVED
+    assert beside <= RESERVED_SLUGS
+    assert "all" in RESERVED_SLUGS
 
 
 def test_all_topics_lie_below_the_prefix_and_are_public_or_of_the_cluster():
