@@ -78,7 +78,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
-        async with notification.current_manager.waiting_for(f"broker {config.broker}"):
+        async with notification.current_manager.report_waiting(f"broker {config.broker}"):
             ours = await wait_for_name(owner, stop)
         if ours:
             await EdgeNode(config, owner, watch).run(stop)

@@ -87,7 +87,7 @@ class EdgeNode:
             config.broker,
             owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
-            birth=self._birth,
+            on_connected=self._birth,
             prefix=config.topic_prefix,
             owner=owner,
         )
@@ -133,7 +133,7 @@ class EdgeNode:
             self._report_stats(),
             self._own_state.run(),
             self._say_goodbye(stop),
-            notification.current_manager.follow(self._bus.connected, f"broker {self._config.broker}"),
+            notification.current_manager.follow_connection(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 
@@ -214,7 +214,7 @@ class EdgeNode:
         if node.node != name:
             return
         if name == self._config.name:
-            self._own_state.heard(node)
+            self._own_state.on_received(node)
         elif node.state is State.ONLINE:
             self._owner.on_node_found(name)
         else:
@@ -254,7 +254,7 @@ class EdgeNode:
             stats, now = self._stats(), time.monotonic()
             same = told is not None and _gist(stats) == _gist(told)
             if not same or now - told_at >= VITALS_S:
-                self._bus.post(topics.NODE_STATS, stats, self._config.name)
+                self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
     def _on_standing(self, standing: NodeStanding) -> None:
@@ -309,7 +309,7 @@ class EdgeNode:
         if following:
             self._worker.work = work
             self._shared.renew(work)
-            self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+            self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         else:
             self._follow(work)
 
@@ -330,7 +330,7 @@ class EdgeNode:
         self._worker.work = work
         self._worker.wake()
         self._cameras.invite()
-        self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",
             work.epoch,

@@ -52,27 +52,27 @@ class Gateway:
         self._data = DataPlane(Address(config.host, config.data_port), Traffic())
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
-        trouble = BrokerHealth(f"broker {config.broker}")
+        health = BrokerHealth(f"broker {config.broker}")
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
             self._public_broker, gateway_name(client_id, config.broker, prefix), prefix, login=login,
-            trouble=trouble if config.broker else None,
+            health=health if config.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
             cluster_broker,
             gateway_client_id(prefix),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
-            birth=self._birth,
-            farewell=self._farewell,
+            on_connected=self._birth,
+            on_stopping=self._farewell,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
-            trouble=BrokerHealth("the gateway's own broker") if config.broker else None,
+            health=BrokerHealth("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
             config.broker, self._name_owner, self._state, self._house_birth, self._house_farewell, login=login,
-            trouble=trouble, prefix=prefix,
+            health=health, prefix=prefix,
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(config.configuration, planes, members, listening, config.reload, self._info)
@@ -87,7 +87,7 @@ class Gateway:
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
-        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
+        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
@@ -113,7 +113,7 @@ class Gateway:
             self._own_state.run(),
             self._prober.run(),
             *([] if self._house is None else [self._house.run()]),
-            notification.current_manager.follow(self._bus.connected, "its own broker"),
+            notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),
         )
 

@@ -84,7 +84,7 @@ class CameraAgent:
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
         loop = asyncio.get_running_loop()
-        notification.current_manager.ready(f"not connected to edge {self._config.edge} yet")
+        notification.current_manager.notify_ready(f"not connected to edge {self._config.edge} yet")
         self._reader.start(
             lambda superseded: _tell(loop, self._on_shot, superseded), lambda: _tell(loop, self._ended.set)
         )
@@ -164,7 +164,7 @@ class CameraAgent:
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
-            notification.current_manager.status(f"feeds edge {self._config.edge}")
+            notification.current_manager.notify_status(f"feeds edge {self._config.edge}")
             await run_together(
                 self._hear(connection),  # first: of several failures, why we are refused is the one that counts
                 self._send_frames(connection),
@@ -222,7 +222,7 @@ class CameraAgent:
             if isinstance(header, Ready):
                 self._credit += 1
                 self._backoff.reset()
-                self._outage.over()
+                self._outage.note_success()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)
@@ -244,7 +244,7 @@ class CameraAgent:
     def _disconnected(self) -> None:
         """Wait with what was under way: the edge tells what became of it when we are there again."""
         self._connection = None
-        notification.current_manager.status(f"not connected to edge {self._config.edge}; trying again")
+        notification.current_manager.notify_status(f"not connected to edge {self._config.edge}; trying again")
         for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # none, unless edges never tell
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)

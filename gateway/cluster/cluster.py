@@ -88,7 +88,7 @@ class Cluster:
         self._home = home
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._barring = Barring(
-            members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
+            members, self._on_barred, post=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
             tell=home.tell,
         )  # fmt: skip
         self._sharer = Sharer(members, data.traffic, config.frames_at_once, self._barring.may_compute)
@@ -247,7 +247,7 @@ class Cluster:
             victim = self._members.online(match.victim)
             if victim is not None:
                 grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
-                self._bus.post(topics.GRANTS, grant, match.thief)
+                self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
     async def _report_nodes(self) -> None:
         """Publish the list of nodes when it changes, at most every NODES_S."""
@@ -323,7 +323,7 @@ class Cluster:
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
         else:
-            self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
+            self._bus.publish_soon(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
 
@@ -347,7 +347,7 @@ class Cluster:
                 compute_ms=0.0,
                 error=reason[:MAX_REASON_LENGTH],
             )
-            self._bus.post(topics.RESULTS, failed, result.owner)
+            self._bus.publish_soon(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()
 
     def _tile_done(self, result: Result) -> TileDone:

@@ -21,7 +21,7 @@ class Outage:
         self._told.add(reason)
         return logging.WARNING
 
-    def over(self) -> bool:
+    def note_success(self) -> bool:
         """Note that it works; return whether it did not before."""
         failed = bool(self._told)
         self._told.clear()

@@ -66,7 +66,7 @@ class Repetition(Generic[T]):
         self._subjects: Counter[Hashable] = Counter()
         self._latest: dict[tuple[str, str], Hashable] = {}
 
-    def enter(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[RepeatedLine[T]]:
+    def add_line(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[RepeatedLine[T]]:
         """Return what to write: the line itself or nothing yet, and what is due.
 
         The `source` is the part of the program that says `what`.
@@ -101,7 +101,7 @@ class Repetition(Generic[T]):
         """Return the sums of what has repeated for long enough."""
         return self._sum_up([kind for kind in self._kinds.values() if kind.due_at <= now], now)
 
-    def rest(self, now: float) -> list[RepeatedLine[T]]:
+    def remaining(self, now: float) -> list[RepeatedLine[T]]:
         """Return the sums of all that is not told yet, as nothing will come any more."""
         return self._sum_up(self._kinds.values(), now)
 

@@ -63,7 +63,7 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001  (logging's own way with a line that cannot be formatted)
             self.handleError(record)
             return
-        self._write(self._repetition.enter(record.name, what, subject_of(record), line, time.monotonic()))
+        self._write(self._repetition.add_line(record.name, what, subject_of(record), line, time.monotonic()))
         self._wait()
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         with self._locked():
             if self._timer is not None:
                 self._timer.cancel()
-            self._write(self._repetition.rest(time.monotonic()))
+            self._write(self._repetition.remaining(time.monotonic()))
         super().close()
 
     def _write(self, told: list[RepeatedLine[logging.LogRecord]]) -> None:

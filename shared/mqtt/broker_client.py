@@ -77,7 +77,7 @@ class BrokerClient(aiomqtt.Client):
             self._given_up = True
             self._client.disconnect()  # a broker that hangs would find half a client, and tell its will
             if self._tls is not None:
-                self._tls.abandon()
+                self._tls.close_socket()
             if isinstance(error, ValueError | OverflowError):  # aiomqtt makes errors of its own only of the system's
                 raise BrokerError(network_reason(error)) from error
             if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionResetError):
@@ -90,13 +90,13 @@ class BrokerClient(aiomqtt.Client):
             if self._disconnected.done() and not self._disconnected.cancelled():
                 self._disconnected.exception()  # asked why, or asyncio complains that nobody did
 
-    async def hear(self, topic_filter: str, qos: int) -> None:
+    async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
         (granted,) = await self.subscribe(topic_filter, qos=qos)
         if not isinstance(granted, int) and granted.is_failure:
             raise aiomqtt.MqttCodeError(granted)
 
-    async def send(
+    async def publish_checked(
         self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None = None
     ) -> None:
         """Publish, and wait until the broker has it (QoS 1). Raises MqttError.

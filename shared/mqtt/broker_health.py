@@ -32,25 +32,25 @@ class BrokerHealth:
         self._reason = ""
         self._denied: dict[str, str] = {}
 
-    def failed(self, reason: str) -> None:
+    def note_failure(self, reason: str) -> None:
         """Note that there is no connection, and why."""
         self._reason = reason
         if self._errors.allows(reason, self._clock()):
             log.error("%s: %s; trying again until it works", self._broker, reason)
 
-    def connected(self) -> None:
+    def note_connected(self) -> None:
         """Note that there is a connection; what it does not allow has to show again."""
         self._reason = ""
         self._denied.clear()
 
-    def denied(self, topic: str, reason: str) -> None:
+    def note_denied(self, topic: str, reason: str) -> None:
         """Note that the broker did not take a message or a subscription."""
         if len(self._denied) < MAX_DENIED_TOPICS:
             self._denied[topic] = reason
         if self._errors.allows(reason, self._clock()):
             log.error("%s does not take %s: %s", self._broker, printable(topic), reason)
 
-    def allowed(self, topic: str) -> None:
+    def note_accepted(self, topic: str) -> None:
         """Note that the broker took a message."""
         self._denied.pop(topic, None)
 

@@ -75,7 +75,7 @@ class TlsContext(ssl.SSLContext):
         self._wrapped = super().wrap_socket(sock, *args, **named)
         return self._wrapped
 
-    def abandon(self) -> None:
+    def close_socket(self) -> None:
         """Close the socket, which paho-mqtt leaves open when it cannot be encrypted."""
         if self._wrapped is not None:
             self._wrapped.close()

@@ -34,12 +34,12 @@ class OwnState(Generic[S]):
         self._heard: S | None = None
         self._came = asyncio.Event()
 
-    def heard(self, state: S) -> None:
+    def on_received(self, state: S) -> None:
         """Take in what the broker has as our state now."""
         self._heard = state
         self._came.set()
 
-    def wrong(self) -> bool:
+    def differs(self) -> bool:
         """Return whether what was heard last is not our state."""
         own, heard = self._state(), self._heard
         return heard is not None and (
@@ -52,7 +52,7 @@ class OwnState(Generic[S]):
             await self._came.wait()
             self._came.clear()
             await asyncio.sleep(STATE_SETTLE_S)
-            if self.wrong():
+            if self.differs():
                 with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
                     await self._publish()
                     log.warning("the broker had a state of us that is not ours, published by another: it is corrected")

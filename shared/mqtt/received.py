@@ -29,7 +29,7 @@ class Received:
     correlation: bytes | None = None
 
     @classmethod
-    def of(cls, message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
+    def from_message(cls, message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
         properties = message.properties
         response_topic = getattr(properties, "ResponseTopic", None)
         return cls(names, payload, bool(message.retain), response_topic, getattr(properties, "CorrelationData", None))

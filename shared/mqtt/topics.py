@@ -43,7 +43,7 @@ class _Route:
     path: str
     root: str | None
 
-    def at(self, *names: str, prefix: str = DEFAULT_PREFIX) -> str:
+    def full_path(self, *names: str, prefix: str = DEFAULT_PREFIX) -> str:
         """The full topic for these names; one that is missing is `+`, any name."""
         given = iter(names)
         levels = [next(given, "+") if level.startswith("{") else level for level in self.path.split("/")]

@@ -10,11 +10,9 @@ from pydantic import Field
 from shared.logs.printable import printable
 from shared.network.hosts import is_loopback
 from shared.payloads.base import Message
-from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
+from shared.payloads.fields import Count, Host, Milliseconds, Name, PictureBox, Port, Rate, RelativeBox, ShortText
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.payloads.versions import MAX_UNDERSTOOD_PROTOCOLS
-
-Box = tuple[float, float, float, float]
 
 MAX_CAMERAS_PER_EDGE = 256
 """Cameras of one edge."""
@@ -61,8 +59,8 @@ class DetectedObject(Message):
 
     label: str
     score: float
-    box: Box
-    box_rel: Box
+    box: PictureBox
+    box_rel: RelativeBox
 
 
 class Latency(Message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NewType
 
 from pydantic import Field
 
@@ -14,6 +14,12 @@ MAX_COUNT = 2**63 - 1
 
 MAX_TIME_S = 253_402_300_799
 """Seconds from 1970 to the end of the year 9999, the last that a calendar of ours can name."""
+
+PictureBox = NewType("PictureBox", tuple[float, float, float, float])
+"""left, top, right, bottom in pixels of the picture."""
+
+RelativeBox = NewType("RelativeBox", tuple[float, float, float, float])
+"""left, top, right, bottom as parts of the picture's width and height, 0 to 1."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]

@@ -30,7 +30,7 @@ class FaultBoundary:
         self._complaints = RateLimit(FAULT_LOG_PERIOD_S)
 
     @contextlib.contextmanager
-    def around(self, subscription: str, topic: str) -> Iterator[None]:
+    def guard(self, subscription: str, topic: str) -> Iterator[None]:
         """Log what goes wrong with a message of `topic`: one fault of each kind and subscription a minute."""
         try:
             yield

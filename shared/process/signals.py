@@ -38,22 +38,22 @@ class SignalWatch:
     """
 
     def __init__(self, numbers: Sequence[signal.Signals], stop: Callable[[], None], hurry: Callable[[], None]) -> None:
-        self.heard: list[signal.Signals] = []
+        self.received: list[signal.Signals] = []
         self._stop, self._hurry = stop, hurry
-        self._taken: dict[int, Callable[[], None]] = {}
+        self._redirected: dict[int, Callable[[], None]] = {}
         self._before: dict[int, Any] = {}
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in numbers:
-            self._hear(number)
+            self._install(number)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
 
-    def take(self, number: int, callback: Callable[[], None]) -> None:
+    def redirect(self, number: int, callback: Callable[[], None]) -> None:
         """Have a signal mean something else: `callback` is called in the thread. Call in the main thread."""
-        self._taken[number] = callback
-        self._hear(number)
+        self._redirected[number] = callback
+        self._install(number)
 
     def restore(self) -> None:
         """Give the signals back to whoever had them before; a deadline that runs goes on."""
@@ -61,7 +61,7 @@ class SignalWatch:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int) -> None:
+    def _install(self, number: int) -> None:
         if number not in self._before:
             self._before[number] = signal.signal(number, lambda *_: None)  # the thread is told by the wakeup fd
 
@@ -72,14 +72,14 @@ class SignalWatch:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
             if not select.select([self._reading], [], [], left_s)[0]:
                 late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s; it is ended"
-                exit_now(128 + self.heard[0], late if len(self.heard) == 1 else "")
+                exit_now(128 + self.received[0], late if len(self.received) == 1 else "")
             for number in os.read(self._reading, 64):
-                call = self._taken.get(number)
+                call = self._redirected.get(number)
                 if call is None and number in self._before:  # others are heard by somebody else in this process
-                    self.heard.append(signal.Signals(number))
-                    if len(self.heard) == 1:
+                    self.received.append(signal.Signals(number))
+                    if len(self.received) == 1:
                         ends_at, call = time.monotonic() + PROCESS_STOP_TIMEOUT_S, self._stop
-                    elif len(self.heard) == 2:
+                    elif len(self.received) == 2:
                         ends_at, call = time.monotonic() + SECOND_SIGNAL_TIMEOUT_S, self._hurry
                 if call is not None:
                     with contextlib.suppress(RuntimeError):  # the event loop has closed: nobody needs to be told
@@ -100,11 +100,11 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         def tell() -> None:
             self.call_soon_threadsafe(callback, *args)
 
-        self._watch.take(sig, tell)
+        self._watch.redirect(sig, tell)
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Have the signal do nothing: a reload that is asked for while we stop must not end us on the spot."""
-        self._watch.take(sig, lambda: None)
+        self._watch.redirect(sig, lambda: None)
         return True
 
 

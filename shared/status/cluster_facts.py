@@ -35,9 +35,9 @@ class ClusterFacts:
     """Topics whose message is none that this release understands."""
     _told: dict[str, Message] = field(default_factory=dict)
 
-    def heard(self, where: str, payload: bytes) -> None:
+    def on_message(self, where: str, payload: bytes) -> None:
         """Take in what was published at a topic; an empty payload clears it."""
-        topic = next((topic for topic in GATEWAY_TOPICS if topic.at(prefix=self.prefix) == where), None)
+        topic = next((topic for topic in GATEWAY_TOPICS if topic.full_path(prefix=self.prefix) == where), None)
         names = () if topic else topics.CAMERA_STATS.names_in(where, self.prefix)
         if names and names[0] not in self.cameras and len(self.cameras) >= MAX_REPORTED_CAMERAS:
             return
@@ -75,5 +75,5 @@ class ClusterFacts:
         return len(self._told) == len(GATEWAY_TOPICS)
 
     def _of(self, topic: Topic[topics.M]) -> topics.M | None:
-        told = self._told.get(topic.at(prefix=self.prefix))
+        told = self._told.get(topic.full_path(prefix=self.prefix))
         return told if isinstance(told, topic.message) else None

@@ -40,7 +40,7 @@ async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGe
             reading = asyncio.create_task(_read(client, facts, came))
             try:
                 for topic in STATUS_TOPICS:  # without an acknowledgement for each message, they come at once
-                    await client.subscribe(topic.at(prefix=prefix), qos=0)
+                    await client.subscribe(topic.full_path(prefix=prefix), qos=0)
                 await _settled(facts, came)
                 while True:
                     yield facts
@@ -57,7 +57,7 @@ async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGe
 async def _read(client: aiomqtt.Client, facts: ClusterFacts, came: asyncio.Event) -> None:
     async for message in client.messages:
         if isinstance(message.payload, bytes):
-            facts.heard(str(message.topic), message.payload)
+            facts.on_message(str(message.topic), message.payload)
         if message.retain:
             came.set()
 

@@ -263,7 +263,7 @@ async def test_what_is_cleared_is_not_told_to_who_comes_late_and_is_no_message(b
 async def test_what_cannot_be_published_is_an_error_that_names_the_topic(broker):
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
-        await bus.clear(topics.CAMERA_AVAILABILITY, "door")
+        await bus.clear_retained(topics.CAMERA_AVAILABILITY, "door")
     async with connected(bus):
         with pytest.raises(BrokerError, match="too large for deepthings/detections/door/snapshot"):
             await bus.publish_plain(topics.SNAPSHOT, b"x" * (MAX_MESSAGE_BYTES + 1), "door")
@@ -303,7 +303,7 @@ async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_i
         await free.wait()
         handled.put_nowait(received.payload)
 
-    listener.on_plain(topics.CAMERA_SET, slow, apart=True)
+    listener.on_plain(topics.CAMERA_SET, slow, queued=True)
     others = hearing_plain(listener, topics.CAMERA_AVAILABILITY)
     async with connected(listener), connected(speaker):
         await speaker.publish_plain(topics.CAMERA_SET, b"0", "door", "fps")

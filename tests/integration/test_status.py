@@ -47,11 +47,11 @@ async def retained(broker):
 
         async def publish(bridge=GATEWAY, cameras=(DOOR,)):
             told = [
-                (topics.BRIDGE_STATE.at(), bridge),
-                (topics.BRIDGE_INFO.at(), INFO),
-                (topics.BRIDGE_HEALTH.at(), HEALTH.model_copy(update={"at": time.time()})),
-                (topics.BRIDGE_NODES.at(), Nodes(nodes={"attic": ATTIC, "hall": HALL, "shed": SHED})),
-                *((topics.CAMERA_STATS.at(camera.camera), camera) for camera in cameras),
+                (topics.BRIDGE_STATE.full_path(), bridge),
+                (topics.BRIDGE_INFO.full_path(), INFO),
+                (topics.BRIDGE_HEALTH.full_path(), HEALTH.model_copy(update={"at": time.time()})),
+                (topics.BRIDGE_NODES.full_path(), Nodes(nodes={"attic": ATTIC, "hall": HALL, "shed": SHED})),
+                *((topics.CAMERA_STATS.full_path(camera.camera), camera) for camera in cameras),
             ]
             for topic, message in told:
                 await client.publish(topic, message.model_dump_json(), qos=1, retain=True)

@@ -139,12 +139,12 @@ class _Listening(StandInBus):
         self.topics: set[str] = set()
 
     def on(self, topic: Topic[Any], handler: Any, name: str = "+") -> None:
-        self.topics.add(topic.at())
+        self.topics.add(topic.full_path())
         super().on(topic, handler, name)
 
-    def on_plain(self, topic: PlainTopic, handler: Any, *, apart: bool = False) -> None:
-        self.topics.add(topic.at())
-        super().on_plain(topic, handler, apart=apart)
+    def on_plain(self, topic: PlainTopic, handler: Any, *, queued: bool = False) -> None:
+        self.topics.add(topic.full_path())
+        super().on_plain(topic, handler, queued=queued)
 
 
 def home(folder: Path) -> dict[str, Any]:

@@ -13,11 +13,11 @@ def test_a_night_of_tries_is_a_warning_for_each_reason():
 
 def test_after_it_has_worked_the_same_reason_is_news():
     outage = Outage()
-    assert not outage.over()
+    assert not outage.note_success()
     outage.level("no route")
     assert outage.level("no route") == logging.DEBUG
-    assert outage.over()
-    assert not outage.over()
+    assert outage.note_success()
+    assert not outage.note_success()
     assert outage.level("no route") == logging.WARNING
 
 

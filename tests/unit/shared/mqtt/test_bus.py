@@ -26,7 +26,7 @@ class Client:
         self.taken = asyncio.Event()
         self.taken.set()
 
-    async def send(self, topic, payload, qos, *, retain, properties):
+    async def publish_checked(self, topic, payload, qos, *, retain, properties):
         if self.error is not None:
             raise self.error
         try:
@@ -46,7 +46,7 @@ def bus():
 async def test_messages_are_published_as_their_topic_says(bus):
     await bus.publish(topics.OUTCOMES, DONE, "pi-1")
     await bus.publish_plain(topics.SNAPSHOT, b"\xff\xd8", "door")
-    await bus.clear(topics.ZONE_OBJECTS, "door", "porch", "person")
+    await bus.clear_retained(topics.ZONE_OBJECTS, "door", "porch", "person")
     assert [said[:4] for said in bus._client.published] == [
         ("a/b/cluster/outcomes/pi-1", DONE.model_dump_json().encode(), 1, False),
         ("a/b/detections/door/snapshot", b"\xff\xd8", 1, True),
@@ -73,7 +73,7 @@ def publish(bus):
 
 
 def answer(bus):
-    return bus.answer(Received(("info",), b"", retained=False, response_topic="me/answers"), ANSWER)
+    return bus.publish_response(Received(("info",), b"", retained=False, response_topic="me/answers"), ANSWER)
 
 
 @pytest.mark.parametrize("say", [publish, answer])
@@ -108,7 +108,7 @@ async def test_who_waits_no_longer_than_it_wants_is_not_cancelled_for_good(bus):
 async def test_an_answer_goes_where_it_is_wanted_with_what_it_answers(bus):
     await answer(bus)
     wanted = Received(("info",), b"", retained=False, response_topic="me/answers", correlation=b"\x00\xff")
-    await bus.answer(wanted, ANSWER)
+    await bus.publish_response(wanted, ANSWER)
     first, second = bus._client.published
     assert first[:4] == second[:4] == ("me/answers", ANSWER.model_dump_json().encode(), 1, False)
     assert not hasattr(first[4], "CorrelationData")
@@ -117,7 +117,7 @@ async def test_an_answer_goes_where_it_is_wanted_with_what_it_answers(bus):
 
 @pytest.mark.parametrize("where", [None, ""])
 async def test_an_answer_that_nobody_wants_goes_nowhere(bus, where):
-    await bus.answer(Received(("info",), b"", retained=False, response_topic=where), ANSWER)
+    await bus.publish_response(Received(("info",), b"", retained=False, response_topic=where), ANSWER)
     assert bus._client.published == []
 
 
@@ -139,5 +139,5 @@ async def test_what_is_too_large_for_a_broker_is_refused_here(bus, caplog):
 async def test_an_answer_that_no_broker_takes_is_refused_here(bus):
     wanted = Received(("info",), b"", retained=False, response_topic="a/" * 300)
     with pytest.raises(BrokerError, match="the response topic has 301 levels"):
-        await bus.answer(wanted, ANSWER)
+        await bus.publish_response(wanted, ANSWER)
     assert bus._client.published == []

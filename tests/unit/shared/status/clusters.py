@@ -44,7 +44,7 @@ def facts_of(*, bridge=GATEWAY, info=INFO, health=HEALTH, cameras=(DOOR, GARDEN)
     }  # fmt: skip
     for topic, message in told.items():
         if message is not None:
-            facts.heard(topic.at(), message.model_dump_json().encode())
+            facts.on_message(topic.full_path(), message.model_dump_json().encode())
     for stats in cameras:
-        facts.heard(topics.CAMERA_STATS.at(stats.camera), stats.model_dump_json().encode())
+        facts.on_message(topics.CAMERA_STATS.full_path(stats.camera), stats.model_dump_json().encode())
     return facts

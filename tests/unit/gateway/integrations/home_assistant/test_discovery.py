@@ -112,7 +112,7 @@ def test_a_camera_has_what_it_can_see_and_no_more():
 def test_topics_are_those_of_the_table():
     found = components(home_of())
     light = found["Big garage", "roof_ZONE_traffic_light_occupancy"]
-    assert light["state_topic"] == topics.ZONE_OBJECTS.at("garage", "roof", slug("traffic light"))
+    assert light["state_topic"] == topics.ZONE_OBJECTS.full_path("garage", "roof", slug("traffic light"))
     assert (
         found["Big garage", "traffic_light_snapshot"]["image_topic"]
         == "deepthings/detections/garage/traffic_light/snapshot"

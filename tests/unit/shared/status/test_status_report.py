@@ -97,7 +97,7 @@ def test_a_gateway_that_has_long_said_nothing_may_be_gone():
 
 def test_what_cannot_be_read_is_a_problem():
     facts = facts_of(attic=ATTIC)
-    facts.heard("deepthings/bridge/info", b"{}")
+    facts.on_message("deepthings/bridge/info", b"{}")
     status = build_status(facts, GATEWAY, "b", NOW)
     assert said(status)[-1] == "what the gateway says at deepthings/bridge/info cannot be read"
     assert status.gateway.model == ""

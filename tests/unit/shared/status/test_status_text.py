@@ -54,7 +54,7 @@ def test_where_all_is_well_it_is_said():
 
 def test_an_empty_cluster_is_told_in_words():
     facts = facts_of(info=None, health=None, cameras=())
-    facts.heard("deepthings/bridge/nodes", b'{"nodes": {}}')
+    facts.on_message("deepthings/bridge/nodes", b'{"nodes": {}}')
     shown = list(status_lines(build_status(facts, GATEWAY, "b", NOW), 80))
     assert shown == [
         "gateway  online, release 1.2.0, on nas (192.168.1.5)",
