@@ -14,7 +14,8 @@ from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove_abandoned, unfinished_path
+from shared.files.unfinished import remove_abandoned
+from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
@@ -91,11 +92,8 @@ class Campaign:
 
     def save(self) -> None:
         """Write everything down."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        part = unfinished_path(self.folder / RESULTS)
-        part.write_text(json.dumps(said, indent=1))
-        part.replace(self.folder / RESULTS)  # an interruption here loses nothing
+        write_whole(self.folder / RESULTS, json.dumps(said, indent=1).encode(), durable=False, mode=None)
         rows = [_row(measured) for measured in self.measurements]
         with (self.folder / TABLE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

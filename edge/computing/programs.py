@@ -8,7 +8,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
-from shared.files.unfinished import remove_tree, unfinished_path
+from shared.files.unfinished import remove_tree
+from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
@@ -61,13 +62,7 @@ class ProgramCache:
             return False
 
     def _keep(self, path: Path, data: memoryview) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = unfinished_path(path)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            remove_tree(part)
+        write_whole(path, data, durable=False, mode=None)  # its checksum is verified before each use
         self._forget_old(path)
 
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:

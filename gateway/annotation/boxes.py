@@ -10,7 +10,7 @@ import cv2
 
 from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
-from shared.files.unfinished import remove_tree, unfinished_path
+from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ def write_picture(path: Path, picture: Pixels) -> None:
     if not done:
         raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = unfinished_path(path)
-        try:
-            part.write_bytes(data.tobytes())
-            part.replace(path)
-        finally:
-            remove_tree(part)
+        write_whole(path, data.tobytes(), durable=False, mode=None)
     except OSError as error:
         raise SourceError(f"{path} cannot be written: {system_reason(error)}") from error
 

@@ -56,7 +56,7 @@ def _read(path: Path) -> bytes | None:
 def _make(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
     try:
-        write_whole(path, key)  # its mode is 0600, as that of every temporary file
+        write_whole(path, key)
     except OSError as error:
         log.warning(
             "%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, system_reason(error)

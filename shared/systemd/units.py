@@ -68,8 +68,7 @@ def install_unit(unit: Unit) -> Path:
     Raises DeepThingsError when it does not start, and OSError when it cannot be written.
     """
     path = UNITS_FOLDER / f"{unit.name}.service"
-    write_whole(path, unit.text(systemd_version()).encode())
-    path.chmod(0o644)
+    write_whole(path, unit.text(systemd_version()).encode(), mode=0o644)
     run_systemctl("daemon-reload")
     run_systemctl("enable", unit.name)
     restart_unit(unit)
