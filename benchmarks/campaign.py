@@ -14,8 +14,9 @@ from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove_abandoned, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_abandoned
+from shared.files.whole_file import write_whole
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +52,9 @@ class Campaign:
                 rows = json.loads(path.read_text())["measurements"]
                 campaign.measurements = [Measurement.from_json(row) for row in rows]
             except OSError as error:
-                raise ConfigurationError(f"{path} cannot be read: {reason(error)}; name another with --out") from error
+                raise ConfigurationError(
+                    f"{path} cannot be read: {system_reason(error)}; name another with --out"
+                ) from error
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
                     f"{path} does not hold measurements of this release; remove it, or write to another "
@@ -89,11 +92,8 @@ class Campaign:
 
     def save(self) -> None:
         """Write everything down."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        part = unfinished(self.folder / RESULTS_FILE)
-        part.write_text(json.dumps(said, indent=1))
-        part.replace(self.folder / RESULTS_FILE)  # an interruption here loses nothing
+        write_whole(self.folder / RESULTS_FILE, json.dumps(said, indent=1).encode(), durable=False, mode=None)
         rows = [_row(measured) for measured in self.measurements]
         with (self.folder / RESULTS_TABLE_FILE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -26,7 +26,7 @@ from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
-from shared.cli.common_options import Parsed, json_option
+from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import run_service, run_together
 
@@ -75,11 +75,13 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--edges", type=Parsed("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
+@click.option("--edges", type=ParsedType("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
 @click.option(
-    "--methods", type=Parsed("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
+    "--methods", type=ParsedType("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
 )
-@click.option("--link", type=Parsed("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all.")
+@click.option(
+    "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."
+)
 @click.option("--quick", is_flag=True, help="Under five minutes: fewer settings and frames.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-output"), help="Folder.")
 @json_option

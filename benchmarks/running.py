@@ -19,8 +19,8 @@ from benchmarks.workload import PAPER_CUT
 from camera_sources.source import FOOTAGE
 from shared.errors import DeepThingsError
 from shared.network.addresses import Address
-from shared.process.children import dying_with_parent, stop_process
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.children import parent_death_prefix, stop_process
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -108,7 +108,7 @@ class _Run:
         self._nodes = nodes
         self._cluster = cluster
         self._cache = cache
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
         self._witnessed = WitnessedState()
 
     def _listen(self, node: str) -> tuple[str, str]:
@@ -131,7 +131,7 @@ class _Run:
     async def witness(self) -> AsyncIterator[None]:
         """Have everything on the bus written down, by a process beside the gateway that takes none of its time."""
         process = await asyncio.create_subprocess_exec(
-            *self._nodes.bare_command(GATEWAY_NODE), *dying_with_parent(), sys.executable, "-P", "-m",
+            *self._nodes.bare_command(GATEWAY_NODE), *parent_death_prefix(), sys.executable, "-P", "-m",
             "benchmarks.witness", str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**24,
         )  # fmt: skip

@@ -26,7 +26,7 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -127,7 +127,7 @@ async def wait_until_published(broker: Address) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-def processes(gateway: Child, edge: Child) -> dict[str, int]:
+def processes(gateway: ChildProcess, edge: ChildProcess) -> dict[str, int]:
     """Return the numbers of the processes of this home."""
     (agent,), (mosquitto,) = child_processes(edge.process.pid), child_processes(gateway.process.pid)
     return {"agent": agent, "edge": edge.process.pid, "gateway": gateway.process.pid, "broker": mosquitto}

@@ -20,12 +20,12 @@ from camera_sources.frame_rate import DEFAULT_FPS, EVERY_FRAME, parse_frame_limi
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
 from camera_sources.urls.redaction import UrlSecrets
-from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
+from shared.cli.common_options import ADDRESS_TYPE, NAME_TYPE, ParsedType, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
-from shared.process.children import end_with_parent
+from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _parse_fps_limit(text: str) -> FpsLimit:
         raise ConfigurationError(f"{text[:40]!r}: {error}") from None
 
 
-FPS_LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_fps_limit)
+FPS_LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
 MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 """Of the line with the settings: the largest SETTINGS payload that an edge receives."""
@@ -55,8 +55,10 @@ MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
 @click.command()
 @click.option("--source", metavar="URL", help="rtsp://, http://, mqtt://, test://, /dev/videoN, a file or a folder.")
 @click.option("--settings", metavar="-", help="Instead of --source: one line of JSON from standard input (-).")
-@click.option("--name", type=NAME, required=True, help="The camera's name, as it appears in topics.")
-@click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes show the port.")
+@click.option("--name", type=NAME_TYPE, required=True, help="The camera's name, as it appears in topics.")
+@click.option(
+    "--edge", type=ADDRESS_TYPE, required=True, help="The edge to feed; its log and bridge/nodes show the port."
+)
 @click.option("--loop", is_flag=True, help="Restart a file or folder at its end.")
 @click.option(
     "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
@@ -94,7 +96,7 @@ def command(
     configure_logging(verbose)
     cv2.setNumThreads(1)  # OpenCV's worker threads spin for a while after each call, and a picture is little work
     if parent is not None:
-        end_with_parent(parent, f"camera {name}: the process that started this one is gone; it ends")
+        exit_with_parent(parent, f"camera {name}: the process that started this one is gone; it ends")
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
@@ -108,7 +110,7 @@ def command(
     config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
     if reader.running:  # its thread is in a driver: a normal exit of the interpreter would wait or crash
-        end_at_once(0)
+        exit_now(0)
 
 
 def _reader_from_options(

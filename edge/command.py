@@ -13,18 +13,18 @@ from edge.node import EdgeNode
 from edge.options import DEFAULT_FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.common_options import (
-    NAME,
+    NAME_TYPE,
     gateway_option,
     listen_option,
     prefix_option,
     threads_option,
     verbose_option,
-    warn_of_open_door,
+    warn_of_open_port,
 )
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
-from shared.mqtt.name_claim import NameOwner, OwnedName, with_name
+from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
 from shared.systemd import notification
@@ -41,7 +41,7 @@ def default_edge_name() -> str:
 @click.command()
 @gateway_option
 @click.option(
-    "--name", type=NAME, default=default_edge_name, show_default="the host's name", help="Unique in the cluster."
+    "--name", type=NAME_TYPE, default=default_edge_name, show_default="the host's name", help="Unique in the cluster."
 )
 @listen_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
@@ -64,7 +64,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
-    warn_of_open_door(host)
+    warn_of_open_port(host)
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
         frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
@@ -81,8 +81,8 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
-        async with notification.current.waiting_for(f"broker {config.broker}"):
-            ours = await with_name(owner, stop)
+        async with notification.current_manager.report_waiting(f"broker {config.broker}"):
+            ours = await wait_for_name(owner, stop)
         if ours:
             await EdgeNode(config, owner, watch).run(stop)
 

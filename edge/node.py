@@ -35,9 +35,9 @@ from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.own_state import OwnState
-from shared.network.addresses import Address, advertised, reached_here
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     BridgeState,
     NodeStanding,
     NodeState,
@@ -45,8 +45,8 @@ from shared.payloads.cluster import (
     State,
     TileCounts,
 )  # fmt: skip
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
-from shared.process.lifecycle import release, run_together
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
+from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
@@ -87,7 +87,7 @@ class EdgeNode:
             config.broker,
             owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
-            birth=self._birth,
+            on_connected=self._birth,
             prefix=config.topic_prefix,
             owner=owner,
         )
@@ -110,7 +110,7 @@ class EdgeNode:
         self._trial = self._passed = 0
         self._able = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
-        self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
+        self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         watch.subscribe(self._bus)
         self._listen_to_the_bus()
@@ -133,7 +133,7 @@ class EdgeNode:
             self._report_stats(),
             self._own_state.run(),
             self._say_goodbye(stop),
-            notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
+            notification.current_manager.follow_connection(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 
@@ -186,7 +186,7 @@ class EdgeNode:
             log.error(
                 "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
                 "install the same release of deepthings on both; waiting for another gateway",
-                printable(bridge.version), bridge.protocol, release(), PROTOCOL,
+                printable(bridge.version), bridge.protocol, installed_version(), PROTOCOL,
             )  # fmt: skip
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
@@ -203,7 +203,7 @@ class EdgeNode:
         """Warn of addresses that cannot work, with the gateway as it is known by now."""
         if self._gateway is None:
             return
-        own_host = advertised(self._server.address, self._config.broker).host
+        own_host = advertised_address(self._server.address, self._config.broker).host
         for mistake in loopback_mistakes(
             self._name_owner.identity, own_host, self._gateway.identity, self._gateway_host
         ):
@@ -214,7 +214,7 @@ class EdgeNode:
         if node.node != name:
             return
         if name == self._config.name:
-            self._own_state.heard(node)
+            self._own_state.on_received(node)
         elif node.state is State.ONLINE:
             self._owner.on_node_found(name)
         else:
@@ -222,10 +222,10 @@ class EdgeNode:
 
     def _state(self, state: State) -> NodeState:
         online = state is State.ONLINE
-        where = advertised(self._server.address, self._config.broker) if online else Address("", 0)
+        where = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
-            node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)),
-            version=release(), host=where.host, port=where.port, identity=self._name_owner.identity,
+            node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
+            version=installed_version(), host=where.host, port=where.port, identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -241,7 +241,7 @@ class EdgeNode:
             cores=os.cpu_count() or 0,
             threads=self._config.threads,
             temperature=vitals.temperature(),
-            problem=self._plans.problem[: 2 * REASON_CAP],
+            problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._passed if self._worker.barred else 0,
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
@@ -254,7 +254,7 @@ class EdgeNode:
             stats, now = self._stats(), time.monotonic()
             same = told is not None and _gist(stats) == _gist(told)
             if not same or now - told_at >= VITALS_S:
-                self._bus.post(topics.NODE_STATS, stats, self._config.name)
+                self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
     def _on_standing(self, standing: NodeStanding) -> None:
@@ -309,7 +309,7 @@ class EdgeNode:
         if following:
             self._worker.work = work
             self._shared.renew_engines(work)
-            self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+            self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         else:
             self._follow(work)
 
@@ -327,7 +327,7 @@ class EdgeNode:
         for follower in (self._owner, self._thief, self._shared, self._worker):
             follower.adopt_plan(work)
         self._cameras.open()
-        self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",
             work.epoch,

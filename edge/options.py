@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.mqtt.topics import PREFIX
+from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 
 DEFAULT_FRAMES_IN_FLIGHT = 2
@@ -29,4 +29,4 @@ class EdgeConfig:
     cache: Path = field(default_factory=default_cache)
     threads: int = 1
     frames_in_flight: int = DEFAULT_FRAMES_IN_FLIGHT
-    topic_prefix: str = PREFIX
+    topic_prefix: str = DEFAULT_PREFIX

@@ -364,7 +364,7 @@ class Owner:
             unfit=dict(openings.unfit),
         )  # fmt: skip
         self._told_overdue = openings.overdue
-        self._bus.post(topics.TASKS, message, self._node)
+        self._bus.publish_soon(topics.TASKS, message, self._node)
         self._has_work()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:

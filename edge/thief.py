@@ -94,7 +94,7 @@ class Thief:
             self.on_grant(grant)
             return
         request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
-        self._bus.post(topics.STEAL, request, self._node)
+        self._bus.publish_soon(topics.STEAL, request, self._node)
 
     def take(self) -> StolenTile | None:
         """The next stolen tile that is still worth running."""

@@ -15,8 +15,8 @@ from edge.computing.assignment import Assignment
 from edge.tasks.task import Task
 from shared.errors import ModelError
 from shared.finite import all_finite
-from shared.payloads.cluster import REASON_CAP
-from shared.process.children import step_back
+from shared.payloads.cluster import MAX_REASON_LENGTH
+from shared.process.children import lower_thread_priority
 from shared.wire.headers import Result
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Worker:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles", initializer=step_back)
+        self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
         self._awake, self._changed = asyncio.Event(), asyncio.Event()
         self.work: Work | None = None
         self._failing = False
@@ -210,7 +210,7 @@ class Worker:
             self._failing = True
         header = Result(
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
-            error=reason[:REASON_CAP],
+            error=reason[:MAX_REASON_LENGTH],
         )  # fmt: skip
         await self._courier.send(work.gateway, (header, []))
 

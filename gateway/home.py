@@ -29,7 +29,7 @@ from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
 from shared.payloads.cluster import Nodes, State
-from shared.process.lifecycle import release, run_together
+from shared.process.lifecycle import installed_version, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -206,7 +206,7 @@ class Home:
     def _discovered(self) -> dict[str, str]:
         """Return what Home Assistant is to know, by topic; labels as they were set last."""
         by_hand = sorted(self._cameras.by_hand)
-        return discovery(self._configuration, self._nodes, release(), self._followed_labels(), by_hand)
+        return discovery(self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand)
 
     def _followed_labels(self) -> dict[str, Sequence[str]]:
         """Return the followed labels by camera: as they were set by MQTT, else as configured."""

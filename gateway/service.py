@@ -22,15 +22,15 @@ from gateway.planning.partitioned import PartitionedModel
 from gateway.state.state_lock import in_use
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.mqtt.broker_trouble import BrokerTrouble
+from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
-from shared.network.addresses import Address, advertised, reached_here
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD
-from shared.process.lifecycle import release, run_together
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
+from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic
 
@@ -49,31 +49,31 @@ class Gateway:
         self._config = config
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
-        cluster_broker = reached_here(Address(config.host, config.cluster_port))
+        cluster_broker = local_address(Address(config.host, config.cluster_port))
         self._data = DataPlane(Address(config.host, config.data_port), Traffic())
-        members, listening = Membership(cluster_broker), advertised(self._data.address, cluster_broker)
+        members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
-        trouble = BrokerTrouble(f"broker {config.broker}")
+        health = BrokerHealth(f"broker {config.broker}")
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
             self._public_broker, gateway_name(client_id, config.broker, prefix), prefix, login=login,
-            trouble=trouble if config.broker else None,
+            health=health if config.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
             cluster_broker,
             gateway_client_id(prefix),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
-            birth=self._on_connected,
-            farewell=self._publish_stopping,
+            on_connected=self._on_connected,
+            on_stopping=self._publish_stopping,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
-            trouble=BrokerTrouble("the gateway's own broker") if config.broker else None,
+            health=BrokerHealth("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
             config.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
-            login=login, trouble=trouble, prefix=prefix,
+            login=login, health=health, prefix=prefix,
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(config.configuration, planes, members, listening, config.reload, self._info)
@@ -90,7 +90,7 @@ class Gateway:
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
-        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
+        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
@@ -117,7 +117,7 @@ class Gateway:
             self._own_state.run(),
             self._prober.run(),
             *([] if self._house is None else [self._house.run()]),
-            notification.current.follow(self._bus.connected, "its own broker"),
+            notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),
         )
 
@@ -161,14 +161,14 @@ class Gateway:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
-        reached_at = advertised(Address(self._config.host, self._config.cluster_port), self._public_broker)
+        reached_at = advertised_address(Address(self._config.host, self._config.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
             update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
         )
 
     def _state(self, state: State) -> BridgeState:
         return BridgeState(
-            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)), version=release(),
+            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)), version=installed_version(),
             identity=self._name_owner.identity,
         )  # fmt: skip
 

@@ -13,8 +13,8 @@ from gateway.configuration.names import Label
 from gateway.configuration.reading.layout import bare, section_in, sections
 from gateway.configuration.root import Configuration
 from gateway.planning.methods import Method
-from shared.settings.durations import seconds_of
-from shared.settings.polygons import polygon_of, polygons_of
+from shared.settings.durations import parse_seconds
+from shared.settings.polygons import parse_polygon, parse_polygons
 from shared.settings.section import Section
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def _value(field: FieldInfo) -> str:
     checks = [getattr(each, "func", None) for each in field.metadata]
     if section_in(kind) is not None and get_origin(kind) is None:
         return "section"
-    if polygons_of in checks:
+    if parse_polygons in checks:
         return "polygon, or a list of them"
-    if polygon_of in checks:
+    if parse_polygon in checks:
         return "polygon"
-    if seconds_of in checks:
+    if parse_seconds in checks:
         return _with_limits("duration", field)
     if parse_frame_limit in checks:
         return f"number, above 0 to {MAX_FPS:g}, or `{EVERY_FRAME}`"

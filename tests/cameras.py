@@ -134,7 +134,7 @@ class Desk:
     async def _serve(self, connection, first, _):
         await self.sessions.serve(connection, first)
 
-    def post(self, _, stats, camera):
+    def publish_soon(self, _, stats, camera):
         """As the bus."""
         self.said[camera] = stats
         self.everything.append(stats)

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,5 +32,5 @@ def run_tool(*command: str, lines: Iterable[str] = ()) -> str:
     except subprocess.TimeoutExpired as error:
         raise EmulationError(f"{' '.join(command)}: it takes longer than {TOOL_TIMEOUT_S} s") from error
     except OSError as error:
-        raise EmulationError(f"{' '.join(command)}: {reason(error)}") from error
+        raise EmulationError(f"{' '.join(command)}: {system_reason(error)}") from error
     return done.stdout

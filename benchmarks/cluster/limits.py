@@ -18,7 +18,7 @@ from benchmarks.cluster.cleanup import remove_groups, remove_leftover_groups
 from benchmarks.cluster.commands import EmulationError
 from benchmarks.cluster.owned_names import check_node_names, new_prefix
 from shared.errors import ConfigurationError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 _MIB = 2**20
 MIN_MEMORY_MB = 4
@@ -98,7 +98,7 @@ class ControlGroup:
             try:
                 folder.mkdir()
             except OSError as error:
-                raise EmulationError(f"the control group {folder} cannot be made: {reason(error)}") from error
+                raise EmulationError(f"the control group {folder} cannot be made: {system_reason(error)}") from error
         self.set_cpu(self._limits.cpu)
         if self._limits.memory_mb is not None:
             for file, value in memory_values(self._controllers.version, self._limits.memory_mb * _MIB):
@@ -128,11 +128,11 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise EmulationError(f"{file} cannot be read: {reason(error)}") from error
+        raise EmulationError(f"{file} cannot be read: {system_reason(error)}") from error
 
 
 def _write(file: Path, value: str) -> None:
     try:
         file.write_text(value, encoding="ascii")
     except OSError as error:
-        raise EmulationError(f"{value} cannot be written to {file}: {reason(error)}") from error
+        raise EmulationError(f"{value} cannot be written to {file}: {system_reason(error)}") from error

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
-from shared.payloads.cluster import REASON_CAP, STOPPED, State
+from shared.payloads.cluster import AGENT_STOPPED, MAX_REASON_LENGTH, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 from shared.systemd import notification
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
@@ -84,7 +84,7 @@ class CameraAgent:
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
         loop = asyncio.get_running_loop()
-        notification.current.ready(f"not connected to edge {self._config.edge} yet")
+        notification.current_manager.notify_ready(f"not connected to edge {self._config.edge} yet")
         self._reader.start(
             lambda superseded: _call_in_loop(loop, self._on_shot, superseded),
             lambda: _call_in_loop(loop, self._ended.set),
@@ -144,7 +144,7 @@ class CameraAgent:
                     self._connection.finish()
             except (DeepThingsError, TimeoutError) as error:
                 log.warning("camera %s: cannot report this to the edge: %s", self._config.camera, error)
-        end_at_once(HUNG_EXIT_CODE)
+        exit_now(HUNG_EXIT_CODE)
 
     async def _feed(self) -> None:
         """Connect, and reconnect whenever the connection is lost."""
@@ -166,7 +166,7 @@ class CameraAgent:
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
-            notification.current.status(f"feeds edge {self._config.edge}")
+            notification.current_manager.notify_status(f"feeds edge {self._config.edge}")
             await run_together(
                 self._receive_messages(connection),  # first: of several failures, the edge's refusal is reported
                 self._send_frames(connection),
@@ -224,7 +224,7 @@ class CameraAgent:
             if isinstance(header, Ready):
                 self._credit += 1
                 self._backoff.reset()
-                self._outage.over()
+                self._outage.note_success()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)
@@ -248,7 +248,7 @@ class CameraAgent:
     def _on_disconnected(self) -> None:
         """Keep the frames under way: after a reconnect the edge reports their outcomes."""
         self._connection = None
-        notification.current.status(f"not connected to edge {self._config.edge}; trying again")
+        notification.current_manager.notify_status(f"not connected to edge {self._config.edge}; trying again")
         for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # only if edges never report outcomes
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)
@@ -282,7 +282,7 @@ class CameraAgent:
             return
         self._leaving = True
         try:
-            why = str(self._reader.error or (STOPPED if stopped else "ended"))[:REASON_CAP]
+            why = str(self._reader.error or (AGENT_STOPPED if stopped else "ended"))[:MAX_REASON_LENGTH]
             await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
             connection.finish()
             async with asyncio.timeout(_STOP_TIMEOUT_S):

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from camera_sources.source import no_picture_for
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 
 MAX_RECENT_PICTURES = 50
 """For the frame rate: two seconds of most cameras."""
@@ -69,14 +69,14 @@ class CameraHealth:
         """Note data that is not a picture: the reason if no good picture follows."""
         with self._lock:
             self._undecodable = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
     def on_failure(self, reason: str) -> None:
         """Note that the source failed and will be opened again; a working camera stays online until that fails too."""
         with self._lock:
             self._lost = self._failed or self._good_at is None
             self._failed = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
     def set_remark(self, kind: str, text: str) -> None:
         """Set the remark of one kind, which is reported while the camera is online; an empty text removes it."""
@@ -91,7 +91,7 @@ class CameraHealth:
             if self._good_at is None or self._lost or self._stale(now - self._good_at):
                 return CameraCondition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
-            remarks = "; ".join(self._remarks.values())[:REASON_CAP]
+            remarks = "; ".join(self._remarks.values())[:MAX_REASON_LENGTH]
             return CameraCondition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
 
     def _stale(self, age_s: float) -> bool:

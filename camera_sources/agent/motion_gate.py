@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from shared.settings.polygons import in_parts
+from shared.settings.polygons import is_relative
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ def _counted_pixels(picture: tuple[int, ...], small: tuple[int, ...], masks: Seq
     counting = np.full(small[:2], 255, np.uint8)
     height, width = picture[:2]
     for mask in masks:
-        whole = (1, 1) if in_parts(mask) else (width, height)
+        whole = (1, 1) if is_relative(mask) else (width, height)
         corners = [(x / whole[0] * small[1] - 0.5, y / whole[1] * small[0] - 0.5) for x, y in mask]
         cv2.fillPoly(counting, [np.rint(corners).astype(np.int32)], 0)
     return counting

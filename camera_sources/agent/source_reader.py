@@ -17,7 +17,7 @@ from camera_sources.source import LiveSource, NoPictureError, WrongPasswordError
 from shared.errors import DeepThingsError, SourceError
 from shared.logs.rate_limit import RateLimit
 from shared.network.backoff import Backoff
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
@@ -277,8 +277,8 @@ def _is_own_error(error: BaseException) -> bool:
 
 def _check_picture_size(picture: Pixels) -> None:
     height, width = picture.shape[:2]
-    if max(height, width) > LONGEST_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
+    if max(height, width) > MAX_PICTURE_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
         raise SourceError(
-            f"a picture of {width}x{height} pixels is too large: at most {LONGEST_SIDE} pixels a side, and "
+            f"a picture of {width}x{height} pixels is too large: at most {MAX_PICTURE_SIDE} pixels a side, and "
             f"{PAYLOAD_CAP_BYTES[Kind.FRAME] // MIB} MiB in all; make the pictures smaller"
         )

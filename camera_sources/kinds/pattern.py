@@ -11,7 +11,7 @@ import numpy as np
 
 from camera_sources.source import Source
 from shared.errors import ConfigurationError
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Pattern(Source):
             self.fps = float(parse_qs(match[3] or "").get("fps", [str(DEFAULT_PATTERN_FPS)])[-1]) if match else 0.0
         except ValueError:
             self.fps = 0.0
-        if not (min(self._size) >= 16 and max(self._size) <= LONGEST_SIDE and 0 < self.fps <= 240):
+        if not (min(self._size) >= 16 and max(self._size) <= MAX_PICTURE_SIDE and 0 < self.fps <= 240):
             raise ConfigurationError(
                 "camera source test:// has an invalid size or frame rate; write for example test://640x360?fps=10"
             )

@@ -10,7 +10,7 @@ import numpy as np
 from camera_sources.pictures.picture_size import picture_size_of
 from camera_sources.source import NoPictureError
 from shared.errors import SourceError
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def reduction_for(width: int, height: int) -> int:
     if width * height <= MAX_PIXELS:
         for scale in REDUCTIONS:
             smaller = -(-width // scale), -(-height // scale)
-            if max(smaller) <= LONGEST_SIDE and 3 * smaller[0] * smaller[1] <= PAYLOAD_CAP_BYTES[Kind.FRAME]:
+            if max(smaller) <= MAX_PICTURE_SIDE and 3 * smaller[0] * smaller[1] <= PAYLOAD_CAP_BYTES[Kind.FRAME]:
                 return scale
     raise LargePictureError(
         f"its pictures of {width}x{height} pixels are too large: at most {MAX_PIXELS // 10**6} million pixels, and "
-        f"{max(REDUCTIONS) * LONGEST_SIDE} a side, can be decoded; make them smaller"
+        f"{max(REDUCTIONS) * MAX_PICTURE_SIDE} a side, can be decoded; make them smaller"
     )

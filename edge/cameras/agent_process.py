@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from camera_sources.camera_settings import TOKEN_VARIABLE
-from shared.process.children import dying_with_parent
+from shared.process.children import parent_death_prefix
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import AssignedCamera
@@ -30,7 +30,7 @@ async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: s
     if logging.getLogger().isEnabledFor(logging.DEBUG):
         arguments.append("-v")
     process = await asyncio.create_subprocess_exec(
-        *dying_with_parent(), sys.executable, "-P", "-c", RUN_DEEPTHINGS, *arguments,
+        *parent_death_prefix(), sys.executable, "-P", "-c", RUN_DEEPTHINGS, *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, TOKEN_VARIABLE: token},
     )  # fmt: skip

@@ -268,11 +268,11 @@ class CameraSessions:
         closed = self._closed[camera]
         rest = Outcome.STOPPED if closed.ended else Outcome.AGENT_LOST
         counts = self._feeds[camera].closed_counts(rest)
-        self._bus.post(topics.CAMERA_STATS, closed.model_copy(update={"counts": counts}), camera)
+        self._bus.publish_soon(topics.CAMERA_STATS, closed.model_copy(update={"counts": counts}), camera)
 
     def _publish_stats(self, stats: CameraStats) -> None:
         self._published[stats.camera] = time.monotonic(), stats
-        self._bus.post(topics.CAMERA_STATS, stats, stats.camera)
+        self._bus.publish_soon(topics.CAMERA_STATS, stats, stats.camera)
 
 
 def stats_differ(published: CameraStats | None, stats: CameraStats) -> bool:

@@ -13,7 +13,7 @@ from edge.cameras.agent_process import start_agent
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 from shared.wire.headers import Control
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class AgentRunner:
         try:
             process = await start_agent(self._name, self.camera, self._edge_address, token)
         except OSError as error:
-            log.error("camera %s: its agent cannot be started: %s", self._name, reason(error))  # noqa: TRY400
+            log.error("camera %s: its agent cannot be started: %s", self._name, system_reason(error))  # noqa: TRY400
             return False
         except Exception:  # a bug that shows with one camera must not stop the others
             log.exception("camera %s: its agent cannot be started", self._name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from shared.payloads.cluster import REASON_CAP, UnreachedPeer
+from shared.payloads.cluster import MAX_REASON_LENGTH, UnreachedPeer
 
 if TYPE_CHECKING:
     from shared.wire.connection import Traffic
@@ -21,5 +21,5 @@ def unreached_peers(traffic: Traffic, now: float) -> tuple[UnreachedPeer, ...]:
     peers = []
     for peer in traffic.unreached.at(now):
         with contextlib.suppress(ValidationError):
-            peers.append(UnreachedPeer(host=peer.host, port=peer.port, reason=peer.reason[:REASON_CAP]))
+            peers.append(UnreachedPeer(host=peer.host, port=peer.port, reason=peer.reason[:MAX_REASON_LENGTH]))
     return tuple(peers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import shutil
 import tarfile
 import zlib
@@ -14,8 +13,8 @@ from pydantic import ValidationError
 
 from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.whole_file import open_whole
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,26 +32,16 @@ def write_archive(contents: Contents, target: Path) -> None:
 
     Raises DeepThingsError: it cannot be written, or a file grew meanwhile; OSError for a file that cannot be read.
     """
-    beside = unfinished(target)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                _add(archive, NAME, io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()), len(told))
-                for item, path in contents.files.items():
-                    with path.open("rb") as source:
-                        _add(archive, item.member, source, item.size)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
+        with open_whole(target) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+            _add(archive, NAME, io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()), len(told))
+            for item, path in contents.files.items():
+                with path.open("rb") as source:
+                    _add(archive, item.member, source, item.size)
     except OSError as error:
-        remove(beside)
-        if error.filename in {None, str(beside)}:
-            raise DeepThingsError(f"{target} cannot be written: {reason(error)}") from error
-        raise
-    except BaseException:
-        remove(beside)
-        raise
+        if error.filename in {str(path) for path in contents.files.values()}:
+            raise
+        raise DeepThingsError(f"{target} cannot be written: {system_reason(error)}") from error
 
 
 def _add(archive: tarfile.TarFile, name: str, source: BinaryIO, size: int) -> None:

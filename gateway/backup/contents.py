@@ -19,8 +19,8 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.environment_file import read_environment_file
-from shared.process.lifecycle import release
-from shared.reasons.system_reasons import reason
+from shared.process.lifecycle import installed_version
+from shared.reasons.system_reasons import system_reason
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def contents_of(configuration: Path | None, state: Path | None, service: Unit | 
         variables -= read_environment_file(ENVIRONMENT_FILE).keys()
     try:
         manifest = Manifest(
-            release=release(), made_at=time.time(), host=socket.gethostname(),
+            release=installed_version(), made_at=time.time(), host=socket.gethostname(),
             service=service.arguments if service else None, items=tuple(files),
         )  # fmt: skip
     except ValidationError as error:
@@ -89,7 +89,7 @@ def _add(files: dict[Item, Path], place: Place, name: str, path: Path) -> None:
         if not os.access(path, os.R_OK):
             raise PermissionError(13, "permission denied", str(path))
     except OSError as error:
-        raise DeepThingsError(f"{path} cannot be read: {reason(error)}; {CURE}") from error
+        raise DeepThingsError(f"{path} cannot be read: {system_reason(error)}; {CURE}") from error
     try:
         item = Item(place=place, path=name, mode=stat.S_IMODE(status.st_mode) & 0o777, size=status.st_size)
     except ValidationError as error:
@@ -109,4 +109,4 @@ def _kept_in(folder: Path) -> Iterator[Path]:
 
 def _refuse(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
-        raise DeepThingsError(f"{error.filename} cannot be read: {reason(error)}; {CURE}") from error
+        raise DeepThingsError(f"{error.filename} cannot be read: {system_reason(error)}; {CURE}") from error

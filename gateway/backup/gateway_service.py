@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from shared.files.environment_file import read_environment_file
-from shared.systemd.accounts import account
+from shared.systemd.accounts import find_account
 from shared.systemd.unit import ENVIRONMENT_FILE, Unit
 
 
@@ -21,7 +21,7 @@ def look_as(service: Unit) -> None:
 
     Raises ConfigurationError where its variables cannot be read.
     """
-    user = account(service.user)
+    user = find_account(service.user)
     if user is not None:
         os.environ["HOME"] = str(user.home)
     os.environ.update(service.environment)
@@ -36,7 +36,7 @@ def owner_of(service: Unit | None, folder: Path) -> tuple[int, int] | None:
     """
     if os.geteuid() != 0:
         return None
-    user = account(service.user) if service else None
+    user = find_account(service.user) if service else None
     if user is not None and user.uid is not None and user.gid is not None:
         return user.uid, user.gid
     there = next(each for each in (folder, *folder.parents) if each.exists())

@@ -12,8 +12,8 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.state.state_lock import is_in_use
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.whole_file import open_whole
+from shared.reasons.system_reasons import system_reason
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:
@@ -108,23 +108,15 @@ def place(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
     Raises DeepThingsError for one that cannot be written.
     """
     for move in planned:
-        beside = unfinished(move.target)
         try:
             _make_folder(move.target.parent, owner)
-            with move.packed.open("rb") as source, open(beside, "xb", opener=_private) as target:
+            with (
+                move.packed.open("rb") as source,
+                open_whole(move.target, mode=move.mode, owner=None if move.roots else owner) as target,
+            ):
                 shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
-            if owner is not None and not move.roots:
-                os.chown(beside, *owner)
-            beside.chmod(move.mode)
-            beside.replace(move.target)
         except OSError as error:
-            remove(beside)
-            raise DeepThingsError(f"{move.target} cannot be written: {reason(error)}") from error
-        except BaseException:
-            remove(beside)
-            raise
+            raise DeepThingsError(f"{move.target} cannot be written: {system_reason(error)}") from error
 
 
 def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
@@ -132,10 +124,6 @@ def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing if owner is not None else []:
         os.chown(each, *owner)  # type: ignore[misc]  # it is not None here
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -70,10 +70,10 @@ class Planes:
         self._bus_of(topic).on(topic, handler, name)
 
     def on_plain(
-        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
+        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
     ) -> None:
         """Call `handler(received)` for each payload, as a Bus does."""
-        self._bus_of(topic).on_plain(topic, handler, apart=apart)
+        self._bus_of(topic).on_plain(topic, handler, queued=queued)
 
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each public topic at which something is, or no more, retained by us."""
@@ -94,13 +94,13 @@ class Planes:
         else:
             self._house.put(topic, payload.encode() if isinstance(payload, str) else payload, retain=retain)
 
-    async def clear(self, topic: Topic[Any], *names: str) -> None:
+    async def clear_retained(self, topic: Topic[Any], *names: str) -> None:
         """Clear the retained message. Raises BrokerError, as `publish` does."""
         await self._publish(topic, b"", names)
 
-    def post(self, topic: Topic[M], message: M, *names: str) -> None:
+    def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish for the cluster in the background, for whom a lost message is no loss."""
-        self._cluster.post(topic, message, *names)
+        self._cluster.publish_soon(topic, message, *names)
 
     async def deliver(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish at a public topic and wait until the broker has it. Raises BrokerError."""
@@ -110,9 +110,9 @@ class Planes:
         """Publish at a public topic that is written out, and wait until the broker has it. Raises BrokerError."""
         await self._public.publish_at(topic, payload, retain=retain)
 
-    async def answer(self, request: Received, message: Message) -> None:
+    async def publish_response(self, request: Received, message: Message) -> None:
         """Publish where the sender of a request wants the answer. Raises BrokerError."""
-        await self._public.answer(request, message)
+        await self._public.publish_response(request, message)
 
     def put_stats(self) -> None:
         """Have the house's broker told of all cameras' stats again: it may have lost them."""
@@ -131,7 +131,7 @@ class Planes:
     def _put(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         if self._house is None:
             return
-        where = topic.at(*names, prefix=self.prefix)
+        where = topic.full_path(*names, prefix=self.prefix)
         if topic.qos:
             self._house.put(where, payload, retain=topic.retain)
         else:

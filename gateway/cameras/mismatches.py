@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.configuration.places import places_of
-from shared.settings.polygons import in_parts
+from shared.settings.polygons import is_relative
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -48,4 +48,4 @@ def places_outside(
 def _outside(polygon: Polygon, size: Size) -> bool:
     """Return whether no part of a polygon is inside; one in parts of the picture is always inside."""
     columns, rows = [x for x, _ in polygon], [y for _, y in polygon]
-    return not in_parts(polygon) and (min(columns) >= size[0] or min(rows) >= size[1])
+    return not is_relative(polygon) and (min(columns) >= size[0] or min(rows) >= size[1])

@@ -106,7 +106,7 @@ class Cameras:
         self._unplaced = False
         self._told: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
-        bus.on_plain(topics.CAMERA_SET, self._on_set, apart=True)
+        bus.on_plain(topics.CAMERA_SET, self._on_set, queued=True)
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -291,7 +291,7 @@ class Cameras:
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
         if self._presence.left(stats, time.monotonic()):
             with contextlib.suppress(BrokerError):
-                await self._bus.clear(topics.CAMERA_STATS, stats.camera)
+                await self._bus.clear_retained(topics.CAMERA_STATS, stats.camera)
             return
         change = self._presence.on_stats(stats, time.monotonic())
         if change is not None:

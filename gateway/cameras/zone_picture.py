@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from gateway.annotation.text import plate_size, write_on_plate
-from shared.settings.polygons import scaled
+from shared.settings.polygons import scale_polygon
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +94,7 @@ def _letters(drawn: Pixels) -> int:
 
 def _corners(place: Place, size: tuple[int, int], shown: tuple[int, int]) -> Points:
     """Return the corners of a place in a picture of `size`, in pixels of the one that is `shown`: (corners, 2)."""
-    corners = np.array(scaled(place.polygon, *size)) / np.array(size) * np.array(shown)
+    corners = np.array(scale_polygon(place.polygon, *size)) / np.array(size) * np.array(shown)
     return cast("Points", np.rint(corners).astype(np.int32))
 
 

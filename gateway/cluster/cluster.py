@@ -21,10 +21,10 @@ from gateway.planning.planner import write_plan
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.network.addresses import advertised
+from shared.network.addresses import advertised_address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     Grant,
     Nodes,
     NodeState,
@@ -37,7 +37,7 @@ from shared.payloads.cluster import (
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
-from shared.process.lifecycle import release, run_together
+from shared.process.lifecycle import installed_version, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ class Cluster:
         self._listener = listener
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._barring = Barring(
-            members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
+            members, self._on_barred, post=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
             tell=listener.on_cluster_event,
         )  # fmt: skip
         self._sharer = Sharer(members, data.traffic, config.frames_at_once, self._barring.may_compute)
@@ -140,7 +140,7 @@ class Cluster:
         """Return what this gateway runs."""
         stage, spec = self._partitioned.stages[-1], self._partitioned.spec
         return BridgeInfo(
-            version=release(),
+            version=installed_version(),
             protocol=PROTOCOL,
             topic_prefix=self._bus.prefix,
             model=spec.name,
@@ -179,7 +179,7 @@ class Cluster:
             partitioned.stages,
             self._data.offer(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
-            gateway=advertised(self._data.address, self._members.broker),
+            gateway=advertised_address(self._data.address, self._members.broker),
             terms=config.terms,
         )
         self._sharer.adopt(self._plan, nodes)
@@ -245,7 +245,7 @@ class Cluster:
             victim = self._members.online(match.victim)
             if victim is not None:
                 grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
-                self._bus.post(topics.GRANTS, grant, match.thief)
+                self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
     def _nodes(self) -> Nodes:
         received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
@@ -304,7 +304,7 @@ class Cluster:
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
         else:
-            self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
+            self._bus.publish_soon(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
 
@@ -322,9 +322,13 @@ class Cluster:
             self._sharer.on_failed(result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
-                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
+                frame=result.info.frame,
+                tile=result.tile,
+                worker=worker,
+                compute_ms=0.0,
+                error=reason[:MAX_REASON_LENGTH],
             )
-            self._bus.post(topics.RESULTS, failed, result.owner)
+            self._bus.publish_soon(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()
 
     def _tile_done(self, result: Result) -> TileDone:

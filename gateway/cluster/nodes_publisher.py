@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.membership.node_list import fitting
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt.bus import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,5 +45,5 @@ class NodesPublisher:
                 published = report
                 await self._on_nodes(report)
                 with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
+                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, MAX_MESSAGE_BYTES))
             await asyncio.sleep(NODES_PERIOD_S)

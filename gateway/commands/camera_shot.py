@@ -15,9 +15,9 @@ from camera_sources.urls.redaction import redacted
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.places import places_of
-from shared.cli.common_options import NAME, Parsed, json_option
+from shared.cli.common_options import NAME_TYPE, ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _part(text: str) -> PicturePart:
 
 
 @click.command()
-@click.argument("name", type=NAME, required=False)
+@click.argument("name", type=NAME_TYPE, required=False)
 @click.option("--source", metavar="URL", help="In the place of a camera's name: what it is read from.")
 @click.option(
     "--config", "file", type=click.Path(path_type=Path), default=DEFAULT_FILE, help="The configuration with NAME in it."
@@ -62,7 +62,7 @@ def _part(text: str) -> PicturePart:
     help="A .jpg or .png.  [default: NAME.jpg, or shot.jpg]",
 )
 @click.option("--rotate", type=click.Choice(["90", "180", "270"]), help="Turn the picture of --source, clockwise.")
-@click.option("--crop", type=Parsed("L,T,R,B", _part), help="What of it is used, in parts of the picture.")
+@click.option("--crop", type=ParsedType("L,T,R,B", _part), help="What of it is used, in parts of the picture.")
 @json_option
 def command(
     name: str | None,
@@ -148,7 +148,7 @@ def _picture(settings: CameraSettings, what: str) -> Pixels:
     said = str(found) if str(found).startswith("camera source ") else f"{what}: {found}"
     if isinstance(found, HangingError):
         click.echo(f"Error: {said}", err=True)
-        end_at_once(found.exit_code)  # the interpreter would wait for the driver
+        exit_now(found.exit_code)  # the interpreter would wait for the driver
     raise type(found)(said) from found
 
 

@@ -17,7 +17,7 @@ from gateway.configuration.summary import lines, summary
 from gateway.models.catalogue import open_model
 from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError, ModelError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
     from gateway.configuration.reading.mistakes import Mistake
@@ -63,7 +63,7 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
     if reading.mistakes:
         sys.exit(WRONG)
     if connects:  # what hangs in a driver must not be waited for
-        end_at_once(1 if any(trial.ok is False for trial in trials) else 0)
+        exit_now(1 if any(trial.ok is False for trial in trials) else 0)
 
 
 def with_model(reading: Reading) -> Reading:

@@ -18,9 +18,9 @@ from gateway.init.given import Given, given_broker, given_cameras, given_labels
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.cli.common_options import Parsed, warn_of_open_door
+from shared.cli.common_options import ParsedType, warn_of_open_port
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,12 +45,12 @@ EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls", is_flag=True, help="The connection with the broker is encrypted.")
 @click.option("--ca", type=EXISTING_FILE, help="The CA of the broker's certificate.  [default: those that are trusted]")
 @click.option(
-    "--camera", "cameras", type=Parsed("NAME=ADDRESS", answers.named_camera), multiple=True,
+    "--camera", "cameras", type=ParsedType("NAME=ADDRESS", answers.named_camera), multiple=True,
     help="A camera; several times for several.",
 )  # fmt: skip
 @click.option("--track", metavar="LABELS", multiple=True, help="What is followed, with commas.  [default: person]")
 @click.option(
-    "--listen", metavar="HOST", type=Parsed("HOST", answers.host),
+    "--listen", metavar="HOST", type=ParsedType("HOST", answers.host),
     help="Address to listen on; 0.0.0.0 when other devices compute, too.  [default: 127.0.0.1]",
 )  # fmt: skip
 @click.option("--no-try", is_flag=True, help="Try neither the broker nor the cameras.")
@@ -93,11 +93,11 @@ def command(
     written = write(file, documents(configuration, file.name, there, schema()))
     written += _write_pictures(pictures)
     click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
-    warn_of_open_door(configuration.cluster.listen)
+    warn_of_open_port(configuration.cluster.listen)
     print("", *next_steps(configuration, file.absolute(), device), sep="\n")
     if not no_try:  # what hangs in a driver must not be waited for
         sys.stdout.flush()
-        end_at_once(0)
+        exit_now(0)
 
 
 def _without_questions(given: Given, *, tries: bool, hint: str) -> Configuration:
@@ -112,7 +112,7 @@ def _without_questions(given: Given, *, tries: bool, hint: str) -> Configuration
     if any(trial.ok is False for trial in trials):
         click.echo("Error: nothing was written; correct what failed, or write it all the same with --no-try", err=True)
         sys.stdout.flush()
-        end_at_once(DeepThingsError.exit_code)
+        exit_now(DeepThingsError.exit_code)
     return configuration
 
 

@@ -84,10 +84,10 @@ async def _try_broker(mqtt: Mqtt, others: Sequence[str]) -> Trial:
     try:
         client = BrokerClient(broker, f"deepthings-check-{new_instance()}", login=mqtt.login)
         async with asyncio.timeout(BROKER_S), client.connection():
-            await client.hear(f"{mqtt.topic_prefix}/bridge/state", 1)
+            await client.subscribe_checked(f"{mqtt.topic_prefix}/bridge/state", 1)
             for prefix in (mqtt.topic_prefix, *others):
                 try:
-                    await client.send(f"{prefix}/check", b"", 1, retain=False)
+                    await client.publish_checked(f"{prefix}/check", b"", 1, retain=False)
                 except aiomqtt.MqttCodeError as error:
                     return Trial(
                         what, False, f"it lets us in, but takes nothing below {prefix}/: {broker_reason(error)}"

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from gateway.configuration.quoting import presentable, shown
 from shared.payloads.fields import NAME_PATTERN
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 
 LONGEST_LABEL = 64
 """Letters; a label becomes a part of topics, and the longest in use have some twenty."""
@@ -31,7 +31,7 @@ def node_name_of(text: str) -> str:
 
 def name_of(text: str) -> str:
     """A name of a camera or a zone. Raises ValueError."""
-    if text in RESERVED:
+    if text in RESERVED_SLUGS:
         raise ValueError(f"this word has a meaning in topics; write another, for example {text}_1")
     return node_name_of(text)
 
@@ -42,7 +42,7 @@ def label_of(text: str) -> str:
         raise ValueError("no label; write it as the model has it, for example person")
     if len(text) > LONGEST_LABEL:
         raise ValueError(f"no label; it has {len(text)} letters, and may have at most {LONGEST_LABEL}")
-    if slug(text) in RESERVED:
+    if slug(text) in RESERVED_SLUGS:
         raise ValueError("this word has a meaning in topics; rename the label in the description of the model")
     return text
 
@@ -90,14 +90,14 @@ def listed(value: object) -> object:
 def _as_in(text: str) -> str:
     """A name that is like the text and can be used, when there is one."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
-    fits = presentable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED
+    fits = presentable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS
     return f", for example {likely}" if fits else ""
 
 
 _NAME = {"type": "string", "pattern": NAME_PATTERN}
 
 NodeName = Annotated[str, AfterValidator(node_name_of), WithJsonSchema(_NAME)]
-Name = Annotated[str, AfterValidator(name_of), WithJsonSchema({**_NAME, "not": {"enum": sorted(RESERVED)}})]
+Name = Annotated[str, AfterValidator(name_of), WithJsonSchema({**_NAME, "not": {"enum": sorted(RESERVED_SLUGS)}})]
 Label = Annotated[str, AfterValidator(label_of)]
 Prefix = Annotated[str, AfterValidator(prefix_of), WithJsonSchema({"type": "string", "pattern": PREFIX_PATTERN})]
 Host = Annotated[str, AfterValidator(host_of)]

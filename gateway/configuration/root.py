@@ -18,7 +18,7 @@ from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
-from shared.mqtt.topics import PREFIX
+from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.ports import CLUSTER_PORT, DATA_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
@@ -116,7 +116,7 @@ class Configuration(Section):
     def _keep_gateways_apart(self) -> Self:
         """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
         if "state" not in self.model_fields_set:
-            own = "" if self.mqtt.topic_prefix == PREFIX else self.mqtt.topic_prefix.replace("/", ".")
+            own = "" if self.mqtt.topic_prefix == DEFAULT_PREFIX else self.mqtt.topic_prefix.replace("/", ".")
             object.__setattr__(self, "state", default_state() / own)
         return self
 

@@ -21,7 +21,7 @@ from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.lifecycle import cancel_in_order
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,10 +93,10 @@ class Demo:
         await asyncio.gather(*(self._cluster.stop(edge) for edge in edges))
         await self._cluster.until(self.observer.edges_gone, [gateway], "the edges' goodbye", END_TIMEOUT_S)
 
-    async def _start(self, stop: asyncio.Event) -> tuple[Child, list[Child]]:
+    async def _start(self, stop: asyncio.Event) -> tuple[ChildProcess, list[ChildProcess]]:
         """Start what a camera needs. Raises DeepThingsError when it is time to stop before that is there."""
 
-        async def start() -> tuple[Child, list[Child]]:
+        async def start() -> tuple[ChildProcess, list[ChildProcess]]:
             gateway = await self._start_gateway()
             return gateway, await self._start_edges(gateway)
 
@@ -109,7 +109,7 @@ class Demo:
         finally:
             await cancel_in_order([starting, stopping])
 
-    async def _start_gateway(self) -> Child:
+    async def _start_gateway(self) -> ChildProcess:
         config = self._config
         gateway = await self._cluster.start(
             "gateway", "gateway", "--cluster-port", str(self._cluster.broker.port), "--port", str(self._config.port),
@@ -123,7 +123,7 @@ class Demo:
         """Rows that follow the devices are not asked for."""
         return () if self._config.method is Method.BODP else ("--grid", str(self._config.grid))
 
-    async def _start_edges(self, gateway: Child) -> list[Child]:
+    async def _start_edges(self, gateway: ChildProcess) -> list[ChildProcess]:
         broker, edges = str(self._cluster.broker), []
         for name in self._edges:
             cache = str(self._caches / name)
@@ -131,7 +131,7 @@ class Demo:
         await self._cluster.until(self.observer.edges_ready, [gateway, *edges], "the edges' start", START_TIMEOUT_S)
         return edges
 
-    async def _show_camera(self, running: list[Child], stop: asyncio.Event) -> None:
+    async def _show_camera(self, running: list[ChildProcess], stop: asyncio.Event) -> None:
         """Let the camera run to its end, or to ours, and wait for its last frames."""
         owner = self.observer.nodes.nodes[self._edges[0]].address
         camera = await self._cluster.start(
@@ -148,7 +148,7 @@ class Demo:
         await camera.wait()
         await self._cluster.until(self.observer.all_seen, running, "the last detections' arrival", END_TIMEOUT_S)
 
-    async def _end(self, camera: Child, stop: asyncio.Event, over: asyncio.Event) -> None:
+    async def _end(self, camera: ChildProcess, stop: asyncio.Event, over: asyncio.Event) -> None:
         """Say when the camera has ended; end it when we are told to stop."""
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(camera.process.wait())]
         try:

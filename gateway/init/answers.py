@@ -15,7 +15,7 @@ from gateway.configuration.names import distinct, host_of, label_of, name_of
 from gateway.configuration.objects import Objects
 from gateway.configuration.quoting import did_you_mean, shown
 from gateway.configuration.root import Cluster, Configuration
-from shared.cli.role_arguments import anywhere
+from shared.cli.role_arguments import make_absolute
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
@@ -58,7 +58,7 @@ def host(text: str) -> str:
 def camera(name: str, source: str) -> Camera:
     """Return a camera of which only the address is known; a path becomes absolute. Raises ConfigurationError."""
     _require_printable(source, f"address of camera {name}")
-    return _section(Camera, f"camera {name}", {"source": anywhere(source.strip(), is_path=False)})
+    return _section(Camera, f"camera {name}", {"source": make_absolute(source.strip(), is_path=False)})
 
 
 def camera_name(text: str, taken: Iterable[str] = ()) -> str:

@@ -18,7 +18,7 @@ from gateway.init.next_steps import ThisDevice
 from shared.errors import ConfigurationError
 from shared.files.whole_file import write_whole
 from shared.network.addresses import network_address
-from shared.process.installation import clone
+from shared.process.installation import find_clone
 from shared.systemd.units import installed_gateway
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _require_names(file: Path, wanted: Mapping[str, str]) -> None:
 
 def schema() -> Path | None:
     """Return where the JSON Schema of the configuration is on this machine."""
-    repository = clone()
+    repository = find_clone()
     path = repository / "docs" / SCHEMA if repository else None
     return path if path is not None and path.exists() and str(path).isprintable() else None
 
@@ -111,5 +111,5 @@ def this_device() -> ThisDevice:
         address=network_address() or socket.gethostname(),
         program="deepthings" if shutil.which("deepthings") else path,
         program_of_root="deepthings" if shutil.which("deepthings", path=PATH_OF_ROOT) else path,
-        program_elsewhere="deepthings" if clone() is None else "scripts/deepthings",
+        program_elsewhere="deepthings" if find_clone() is None else "scripts/deepthings",
     )

@@ -11,7 +11,7 @@ import click
 from gateway.configuration.connect_check import try_broker, try_camera
 from gateway.init import answers
 from gateway.init.files import free_name, require_possible
-from shared.cli.common_options import Parsed
+from shared.cli.common_options import ParsedType
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
@@ -60,7 +60,7 @@ def ask_file(file: Path, *, replaces: bool) -> Path:
         return path
 
     click.echo(f"{file} is there already, and stays as it is.")
-    chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=Parsed("FILE", new))
+    chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=ParsedType("FILE", new))
     return chosen
 
 
@@ -135,7 +135,7 @@ def _ask_broker(before: Mqtt | None) -> Mqtt:
         click.echo("Then the gateway's own is for everybody.")
         return answers.OWN_BROKER
     usual_host = before.host if before else USUAL_HOST
-    host = click.prompt("Its name or address", default=usual_host, type=Parsed("HOST", answers.host))
+    host = click.prompt("Its name or address", default=usual_host, type=ParsedType("HOST", answers.host))
     encrypted = click.confirm("Is the connection encrypted (TLS)?", default=bool(before and before.tls))
     usual_port = PUBLIC_TLS_PORT if encrypted else PUBLIC_PORT
     if before and bool(before.tls) is encrypted:
@@ -162,7 +162,7 @@ def _ask_ca() -> Path | None:
         return path if text else None
 
     words = "The CA that signed its certificate, as a file (empty: those that this device trusts)"
-    ca: Path | None = click.prompt(words, default="", show_default=False, type=Parsed("FILE", pem))
+    ca: Path | None = click.prompt(words, default="", show_default=False, type=ParsedType("FILE", pem))
     return ca
 
 
@@ -171,7 +171,7 @@ def _ask_camera_name(taken: Mapping[str, Camera], usual: str) -> str:
         return answers.camera_name(text, taken)
 
     words = "Name of a camera, for topics and Home Assistant"
-    name: str = click.prompt(words, default=usual or None, type=Parsed("NAME", new))
+    name: str = click.prompt(words, default=usual or None, type=ParsedType("NAME", new))
     return name
 
 
@@ -179,7 +179,7 @@ def _ask_source(name: str) -> Camera:
     def named(text: str) -> Camera:
         return answers.camera(name, text)
 
-    camera: Camera = click.prompt("Its address", type=Parsed("ADDRESS", named))
+    camera: Camera = click.prompt("Its address", type=ParsedType("ADDRESS", named))
     return camera
 
 
@@ -196,7 +196,9 @@ def _ask_labels(known: Sequence[str]) -> tuple[str, ...]:
     more = f" and {len(known) - LABELS_SHOWN} more" if len(known) > LABELS_SHOWN else ""
     click.echo(f"The model finds {', '.join(known[:LABELS_SHOWN])}{more}.")
     words = "Which of them are followed? Write commas between them"
-    track: tuple[str, ...] = click.prompt(words, default=", ".join(answers.USUAL_LABELS), type=Parsed("LABELS", listed))
+    track: tuple[str, ...] = click.prompt(
+        words, default=", ".join(answers.USUAL_LABELS), type=ParsedType("LABELS", listed)
+    )
     return track
 
 

@@ -11,13 +11,13 @@ import cv2
 from gateway.annotation.boxes import annotate
 from gateway.annotation.text import plate_size, write_on_plate
 from shared.payloads.cluster import DetectedObject
+from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.configuration.cameras import Snapshots
     from shared.model.letterbox import Pixels
-    from shared.payloads.cluster import Box
     from shared.payloads.observations import FollowedObject
 
 SNAPSHOT_CAP_BYTES = 900_000
@@ -89,10 +89,12 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     return picture[base : base + part_height, start : start + part_width], there
 
 
-def _inside(box: Box, width: int, height: int) -> Box:
+def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
     """The box as far as it is in the picture: a predicted one may reach out of it."""
     left, top, right, bottom = box
-    return min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height)
+    return PictureBox(
+        (min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height))
+    )
 
 
 def _start(ends: float, part: int, whole: int) -> int:

@@ -27,7 +27,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +145,7 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
     except DeepThingsError:  # that of the pictures is an OSError too
         raise
     except OSError as error:
-        raise ModelError(f"{out} cannot be written: {reason(error)}") from error
+        raise ModelError(f"{out} cannot be written: {system_reason(error)}") from error
     quantised = open_model(str(out))
     agreement = compare_detections(model, quantised, (picture for held_out, picture in sample if held_out))
     sizes = model.original.ByteSize(), quantised.original.ByteSize()

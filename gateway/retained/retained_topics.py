@@ -106,7 +106,7 @@ def expected_topics(
     `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
     """
     names = {
-        topic.at(prefix=prefix)
+        topic.full_path(prefix=prefix)
         for topic in (topics.BRIDGE_STATE, topics.BRIDGE_INFO, topics.BRIDGE_NODES, topics.BRIDGE_HEALTH, topics.PLAN)
     }
     for name, camera in cameras.items():
@@ -123,20 +123,20 @@ def expected_topics(
 
 
 def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
-    yield topics.CAMERA_AVAILABILITY.at(name, prefix=prefix)
-    yield topics.CAMERA_STATS.at(name, prefix=prefix)
+    yield topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix)
+    yield topics.CAMERA_STATS.full_path(name, prefix=prefix)
     for setting in SETTINGS:
-        yield topics.CAMERA_SETTING.at(name, setting, prefix=prefix)
+        yield topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix)
     for label in (ALL, *map(slug, labels)):
-        yield topics.OBJECTS.at(name, label, prefix=prefix)
+        yield topics.OBJECTS.full_path(name, label, prefix=prefix)
     for zone, settings in camera.zones.items():
         here = [label for label in labels if not settings.objects or label in settings.objects]
         for label in (ALL, *map(slug, here)):
-            yield topics.ZONE_OBJECTS.at(name, zone, label, prefix=prefix)
+            yield topics.ZONE_OBJECTS.full_path(name, zone, label, prefix=prefix)
     if camera.snapshots.enabled:
-        yield topics.SNAPSHOT.at(name, prefix=prefix)
+        yield topics.SNAPSHOT.full_path(name, prefix=prefix)
         for label in labels:
-            yield topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix)
+            yield topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix)
 
 
 def _of_camera_in_frigate(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from shared.files.whole_file import write_whole
 from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
-from shared.process.lifecycle import release
-from shared.reasons.system_reasons import reason
+from shared.process.lifecycle import installed_version
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,8 +84,8 @@ class StateFile(Generic[T]):
                 return self._adapter.validate_python(envelope.content)
             writer = printable(envelope.release or "unknown")
             self._newer = (
-                f"{self.path} cannot be read: release {writer} has written it, which is newer "
-                f"than this one ({release()}); update deepthings, or move that file away. Until then: {self.lost}"
+                f"{self.path} cannot be read: release {writer} has written it, which is newer than "
+                f"this one ({installed_version()}); update deepthings, or move that file away. Until then: {self.lost}"
             )
             log.error("%s", self._newer)
         except FileNotFoundError:
@@ -104,7 +104,7 @@ class StateFile(Generic[T]):
         if self.newer:
             return False
         kept = self._adapter.dump_python(content, mode="json", exclude_none=True)
-        envelope = Envelope(version=self._version, release=release(), content=kept)
+        envelope = Envelope(version=self._version, release=installed_version(), content=kept)
         try:
             write_whole(self.path, envelope.model_dump_json(indent=1).encode(), durable=self._durable)
             self.unwritable = ""
@@ -151,4 +151,4 @@ def _read(path: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    return reason(error) if isinstance(error, OSError) else str(error)
+    return system_reason(error) if isinstance(error, OSError) else str(error)

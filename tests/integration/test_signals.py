@@ -149,7 +149,7 @@ NEVER_ENDING = """
 import asyncio, signal, sys, time
 from shared.process import signals
 from shared.process.lifecycle import run_service
-signals.STOP_WITHIN_S = float(sys.argv[1])
+signals.PROCESS_STOP_TIMEOUT_S = float(sys.argv[1])
 
 async def ignoring(stop):
     print("begun", file=sys.stderr, flush=True)

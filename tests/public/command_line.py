@@ -37,7 +37,7 @@ from shared.errors import (
 )
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, FrameDetections, Nodes
-from shared.status.report import Status
+from shared.status.status_report import Status
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus

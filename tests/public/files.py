@@ -47,10 +47,10 @@ from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.plan.plan import ProgramRef
-from shared.systemd.accounts import USER, Account
-from shared.systemd.notification import VARIABLES
-from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name
-from shared.systemd.units import FOLDER
+from shared.systemd.accounts import SERVICE_USER, ServiceAccount
+from shared.systemd.notification import MANAGER_VARIABLES
+from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
+from shared.systemd.units import UNITS_FOLDER
 from shared.wire.connection import Traffic
 from tests.networks import Builder
 from tests.public.shapes import plain, schema_of, shape_of
@@ -171,7 +171,7 @@ def names() -> dict[str, Any]:
         "files of the configuration": sorted([SECRETS, SCHEMA]),
         "folders below /xdg": folders,
         "environment of agents": TOKEN_VARIABLE,
-        "environment by systemd": sorted(VARIABLES),
+        "environment by systemd": sorted(MANAGER_VARIABLES),
         "ports": {
             "public": PUBLIC_PORT, "public, encrypted": PUBLIC_TLS_PORT, "cluster": CLUSTER_PORT, "data": DATA_PORT,
         },
@@ -187,19 +187,25 @@ def names() -> dict[str, Any]:
 def services() -> dict[str, Any]:
     """Describe the units of systemd."""
     made = Unit(
-        "camera", Path("/opt/bin/deepthings"), ("--name", "yard", "--source", "rtsp://$h/%s x"), USER, camera="yard"
+        "camera",
+        Path("/opt/bin/deepthings"),
+        ("--name", "yard", "--source", "rtsp://$h/%s x"),
+        SERVICE_USER,
+        camera="yard",
     )
     of_user = Unit(
         "edge", Path("/opt/bin/deepthings"), (), "me", ("video",), folder=Path("/home/me"), own_folders=False
     )
-    gateway = Unit("gateway", Path("/opt/bin/deepthings"), ("--config", "/etc/d.yaml"), USER, environment={"A": "b c"})
+    gateway = Unit(
+        "gateway", Path("/opt/bin/deepthings"), ("--config", "/etc/d.yaml"), SERVICE_USER, environment={"A": "b c"}
+    )
     return {
-        "roles": sorted(ROLES),
+        "roles": sorted(SERVICE_ROLES),
         "names": [unit_name("gateway"), unit_name("edge"), unit_name("camera", "yard")],
-        "folder": str(FOLDER),
+        "folder": str(UNITS_FOLDER),
         "environment file": str(ENVIRONMENT_FILE),
-        "user": USER,
-        "environment of that user": Account(USER).environment(),
+        "user": SERVICE_USER,
+        "environment of that user": ServiceAccount(SERVICE_USER).environment(),
         "units": {unit.name: _settings(unit.text(254)) for unit in (made, of_user, gateway)},
         "before systemd 254": _settings(gateway.text(253)),
     }

@@ -27,7 +27,7 @@ from gateway.integrations.hooks.signing import headers, signature
 from gateway.observation.scene.triggers import triggers
 from shared.payloads.cluster import NodeReport, Nodes, State
 from shared.payloads.observations import EventType, LabelState, ObjectEvent, Trigger
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 from tests.public.shapes import shape_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -140,6 +140,6 @@ def automation_words() -> dict[str, Any]:
     told = (*triggers({}, there, zones, "door", 1.5), *triggers(there, {}, zones, "door", 2.5))
     return {
         "triggers": [trigger.model_dump(mode="json") for trigger in told],
-        "reserved": sorted(RESERVED),
+        "reserved": sorted(RESERVED_SLUGS),
         "slugs": {text: slug(text) for text in ("Traffic Light", "Über-Hund", "a/b+c#d", "tv_1")},
     }

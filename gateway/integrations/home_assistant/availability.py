@@ -9,19 +9,19 @@ Availability = dict[str, str]
 
 def of_gateway(prefix: str) -> Availability:
     """The gateway's will says when it has gone."""
-    return {"topic": topics.BRIDGE_STATE.at(prefix=prefix), "value_template": "{{ value_json.state }}"}
+    return {"topic": topics.BRIDGE_STATE.full_path(prefix=prefix), "value_template": "{{ value_json.state }}"}
 
 
 def of_node(prefix: str, node: str) -> Availability:
     """Nodes are read from the public list; their own topics are the cluster's."""
     return {
-        "topic": topics.BRIDGE_NODES.at(prefix=prefix),
+        "topic": topics.BRIDGE_NODES.full_path(prefix=prefix),
         "value_template": f"{{{{ 'online' if {told(node, 'state')} == 'online' else 'offline' }}}}",
     }
 
 
 def of_camera(prefix: str, camera: str) -> Availability:
-    return {"topic": topics.CAMERA_AVAILABILITY.at(camera, prefix=prefix)}
+    return {"topic": topics.CAMERA_AVAILABILITY.full_path(camera, prefix=prefix)}
 
 
 def told(node: str, field: str) -> str:

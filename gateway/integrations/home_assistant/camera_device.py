@@ -63,7 +63,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
             "name": "Connectivity",
             "device_class": "connectivity",
             "entity_category": "diagnostic",
-            "state_topic": topics.CAMERA_AVAILABILITY.at(name, prefix=prefix),
+            "state_topic": topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix),
             "payload_on": "online",
             "payload_off": "offline",
         },
@@ -83,7 +83,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
         },
         "restart": {
             "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",
-            "command_topic": topics.REQUEST.at("restart_camera", prefix=prefix),
+            "command_topic": topics.REQUEST.full_path("restart_camera", prefix=prefix),
             "payload_press": json.dumps({"camera": name}),
         },
     }  # fmt: skip
@@ -93,13 +93,13 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
 
 def _set(prefix: str, name: str, setting: str) -> Component:
     return {
-        "state_topic": topics.CAMERA_SETTING.at(name, setting, prefix=prefix),
-        "command_topic": topics.CAMERA_SET.at(name, setting, prefix=prefix),
+        "state_topic": topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix),
+        "command_topic": topics.CAMERA_SET.full_path(name, setting, prefix=prefix),
     }
 
 
 def _pictures(prefix: str, name: str) -> dict[str, Component]:
-    picture = topics.SNAPSHOT.at(name, prefix=prefix)
+    picture = topics.SNAPSHOT.full_path(name, prefix=prefix)
     return {
         "live_view": {"platform": "camera", "name": "Live view", "topic": picture},
         "snapshot": {
@@ -113,7 +113,7 @@ def _pictures(prefix: str, name: str) -> dict[str, Component]:
             "platform": "button",
             "name": "Snapshot now",
             "icon": "mdi:camera",
-            "command_topic": topics.REQUEST.at("snapshot", prefix=prefix),
+            "command_topic": topics.REQUEST.full_path("snapshot", prefix=prefix),
             "payload_press": json.dumps({"camera": name}),
         },
     }

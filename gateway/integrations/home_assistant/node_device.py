@@ -46,7 +46,7 @@ def tells_of_node(payload: str) -> bool:
 
 def _presence(prefix: str, name: str) -> dict[str, Component]:
     """What is told of a node that is away, too."""
-    nodes = topics.BRIDGE_NODES.at(prefix=prefix)
+    nodes = topics.BRIDGE_NODES.full_path(prefix=prefix)
     state, reason = told(name, "state"), told(name, "reason")
     common = {"entity_category": "diagnostic", "availability": [of_gateway(prefix)], "state_topic": nodes}
     return {
@@ -71,7 +71,7 @@ def _presence(prefix: str, name: str) -> dict[str, Component]:
 
 def _figures(prefix: str, name: str) -> dict[str, Component]:
     tiles, load = told(name, "tiles"), told(name, "load")
-    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.at(prefix=prefix)}
+    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.full_path(prefix=prefix)}
     counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
     measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
     return {
@@ -119,6 +119,6 @@ def _request(prefix: str, node: str, command: str, name: str, icon: str) -> Comp
         "name": name,
         "icon": icon,
         "entity_category": "config",
-        "command_topic": topics.REQUEST.at(command, prefix=prefix),
+        "command_topic": topics.REQUEST.full_path(command, prefix=prefix),
         "payload_press": json.dumps({"node": node}),
     }

@@ -34,14 +34,14 @@ def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> 
     """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
-        found |= _place(topics.OBJECTS.at(name, slug(label), prefix=prefix), slug(label), "", label)
+        found |= _place(topics.OBJECTS.full_path(name, slug(label), prefix=prefix), slug(label), "", label)
     for label in labels:
         if camera.snapshots.enabled:
             found[f"{slug(label)}_snapshot"] = {
                 "platform": "image",
                 "name": f"{sentence(readable(label))} snapshot",
                 "icon": "mdi:image",
-                "image_topic": topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix),
+                "image_topic": topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix),
                 "content_type": "image/jpeg",
             }
         found |= _trigger(prefix, name, label, "appeared", f"{slug(label)}_appeared")
@@ -49,7 +49,7 @@ def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> 
     for zone, settings in camera.zones.items():
         here = [label for label in labels if not settings.objects or label in settings.objects]
         for label in _with_all(here):
-            topic = topics.ZONE_OBJECTS.at(name, zone, slug(label), prefix=prefix)
+            topic = topics.ZONE_OBJECTS.full_path(name, zone, slug(label), prefix=prefix)
             found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
         for label in here:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
@@ -95,7 +95,7 @@ def _event(prefix: str, name: str) -> Component:
         "name": "Last event",
         "icon": "mdi:motion-sensor",
         "event_types": [each.value for each in EventType],
-        "state_topic": topics.EVENTS.at(name, prefix=prefix),
+        "state_topic": topics.EVENTS.full_path(name, prefix=prefix),
         "value_template": EVENT,
     }
 
@@ -108,7 +108,7 @@ def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[s
             "automation_type": "trigger",
             "type": kind,
             "subtype": label,
-            "topic": topics.TRIGGERS.at(name, prefix=prefix),
+            "topic": topics.TRIGGERS.full_path(name, prefix=prefix),
             "payload": word,
             "value_template": "{{ value_json.name }}",
         }

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING
 
 from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.output import Output, reading
-from shared.process.children import dying_with_parent
-from shared.reasons.system_reasons import reason
+from shared.process.children import parent_death_prefix
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +48,12 @@ class CommandSender:
             async with reading() as output:
                 try:
                     process = await asyncio.create_subprocess_exec(
-                        *dying_with_parent(number=signal.SIGTERM), program, *self._hook.command[1:],
+                        *parent_death_prefix(number=signal.SIGTERM), program, *self._hook.command[1:],
                         stdin=event, stdout=output.entrance, stderr=output.entrance, env=variables,
                         start_new_session=True,
                     )  # fmt: skip
                 except OSError as error:
-                    return Outcome(failure=f"the command cannot be started: {reason(error)}")
+                    return Outcome(failure=f"the command cannot be started: {system_reason(error)}")
                 return await self._finish(process, output)
 
     async def _finish(self, process: asyncio.subprocess.Process, output: Output) -> Outcome:

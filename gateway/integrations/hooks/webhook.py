@@ -15,7 +15,7 @@ from gateway.integrations.hooks.responses import Failure, judge
 from gateway.integrations.hooks.signing import headers
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 if TYPE_CHECKING:
     from gateway.configuration.automation import Webhook
@@ -60,7 +60,7 @@ class WebhookSender:
         self._hook = hook
         self._secret = None if hook.secret is None else hook.secret.get_secret_value()
         self._trust = trust
-        self._agent = f"deepthings/{release()}"
+        self._agent = f"deepthings/{installed_version()}"
 
     async def send(self, delivery: Delivery) -> Outcome:
         """Post it, and again after what may pass: no connection, no answer in time, 429 and 5xx."""

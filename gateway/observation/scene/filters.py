@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from gateway.configuration.objects import Filter
     from gateway.observation.scene.areas import Image
     from gateway.observation.scene.scene_settings import SceneSettings
-    from gateway.observation.tracking.motion_model import Box
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.fields import PictureBox
 
 
 class Filters:
@@ -39,7 +39,7 @@ class Filters:
         return not any(mask.holds(point) for mask in self._masks[found.label])
 
 
-def fits(chosen: Filter, box: Box, image: Image) -> bool:
+def fits(chosen: Filter, box: PictureBox, image: Image) -> bool:
     """Whether area and ratio are right; limits of the area up to 1 are parts of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top

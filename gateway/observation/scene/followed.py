@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 from gateway.observation.scene.kept import KeptObject
 from gateway.observation.scene.zones import Presence, those_that_count
+from shared.payloads.fields import PictureBox, RelativeBox
 from shared.payloads.observations import EndReason, EventType, FollowedObject, ObjectEvent
 
 if TYPE_CHECKING:
     from gateway.observation.scene.areas import Image
-    from gateway.observation.tracking.motion_model import Box
     from gateway.observation.tracking.tracks import Track
 
 UPDATE_EVERY_S = 1.0
@@ -136,9 +136,9 @@ class Followed:
         )
 
 
-def boxes(box: Box, image: Image) -> tuple[Box, Box]:
+def boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
     """In pixels, and as parts of the picture, as detections are rounded."""
     left, top, right, bottom = box
     width, height = image
-    pixels = round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
-    return pixels, (round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5))
+    parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
+    return PictureBox((round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))), RelativeBox(parts)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gateway.observation.tracking.motion_model import Box, Motion
+    from gateway.observation.tracking.motion_model import Motion
+    from shared.payloads.fields import PictureBox
 
     Numbers = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class Expected:
 class Seen:
     """A detection: its box, and whether its score is high."""
 
-    box: Box
+    box: PictureBox
     high: bool
 
 

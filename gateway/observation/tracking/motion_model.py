@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-Box = tuple[float, float, float, float]
-"""left, top, right, bottom in pixels."""
+from shared.payloads.fields import PictureBox
 
 HORIZON_S = 5.0
 """Nothing is predicted further: who is out of sight for longer has turned or stopped."""
@@ -77,7 +76,7 @@ class Motion:
     height: float
 
     @classmethod
-    def of(cls, box: Box) -> Self:
+    def of(cls, box: PictureBox) -> Self:
         """At the first sight."""
         x, y, width, height = _centre_and_size(box)
         variance, speed_variance = (MEASURED * height) ** 2, (FIRST_SPEED * height) ** 2
@@ -90,7 +89,7 @@ class Motion:
         seconds, acceleration = min(seconds, HORIZON_S), ACCELERATION * self.height
         return Motion(self.x.after(seconds, acceleration), self.y.after(seconds, acceleration), self.width, self.height)
 
-    def seen(self, box: Box, seconds: float) -> Motion:
+    def seen(self, box: PictureBox, seconds: float) -> Motion:
         """With what was seen so many seconds after it was seen last."""
         predicted = self.after(seconds)
         x, y, width, height = _centre_and_size(box)
@@ -105,13 +104,10 @@ class Motion:
         )
 
     @property
-    def box(self) -> Box:
-        return (
-            self.x.position - self.width / 2,
-            self.y.position - self.height / 2,
-            self.x.position + self.width / 2,
-            self.y.position + self.height / 2,
-        )
+    def box(self) -> PictureBox:
+        half_width, half_height = self.width / 2, self.height / 2
+        x, y = self.x.position, self.y.position
+        return PictureBox((x - half_width, y - half_height, x + half_width, y + half_height))
 
     @property
     def uncertainty(self) -> tuple[float, float]:
@@ -124,7 +120,7 @@ class Motion:
         return Motion(_scaled(self.x, along_x), _scaled(self.y, along_y), self.width * along_x, self.height * along_y)
 
 
-def _centre_and_size(box: Box) -> tuple[float, float, float, float]:
+def _centre_and_size(box: PictureBox) -> tuple[float, float, float, float]:
     """A box without width or height is a pixel wide or high: noise of nothing would divide by 0."""
     left, top, right, bottom = box
     return (left + right) / 2, (top + bottom) / 2, max(1.0, right - left), max(1.0, bottom - top)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gateway.observation.tracking.motion_model import Box
+from shared.payloads.fields import PictureBox
 
 SAMPLES = 10
 """Boxes whose mean is the place of rest: enough for the detector's trembling, few enough to be known soon."""
@@ -28,12 +26,12 @@ What is hidden makes a box smaller, nothing but nearness makes it larger: so one
 class Rest:
     """The place where an object has been since a time, in seconds."""
 
-    place: Box
+    place: PictureBox
     since: float
     _samples: int = 1
     _doubtful: bool = False
 
-    def see(self, box: Box, at: float) -> None:
+    def see(self, box: PictureBox, at: float) -> None:
         """The object is here now."""
         common, area, place_area = _common(box, self.place), _area(box), _area(self.place)
         part, growth = common / max(min(area, place_area), 1e-9), area / max(place_area, 1e-9)
@@ -47,20 +45,20 @@ class Rest:
             left, top, right, bottom = (
                 there + (here - there) / self._samples for there, here in zip(self.place, box, strict=True)
             )
-            self.place = left, top, right, bottom
+            self.place = PictureBox((left, top, right, bottom))
 
     def scaled(self, along_x: float, along_y: float) -> Rest:
         """The same in a picture of another size."""
         left, top, right, bottom = self.place
-        place = left * along_x, top * along_y, right * along_x, bottom * along_y
+        place = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
         return Rest(place, self.since, self._samples, self._doubtful)
 
 
-def _common(one: Box, other: Box) -> float:
+def _common(one: PictureBox, other: PictureBox) -> float:
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(0.0, width) * max(0.0, height)
 
 
-def _area(box: Box) -> float:
+def _area(box: PictureBox) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])

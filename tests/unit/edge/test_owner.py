@@ -25,7 +25,7 @@ class Bus:
     def __init__(self):
         self.said = []
 
-    def post(self, topic, message, name):
+    def publish_soon(self, topic, message, name):
         assert (topic, name) == (topics.TASKS, "me")
         self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
 

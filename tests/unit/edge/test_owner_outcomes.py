@@ -31,7 +31,7 @@ class Bench:
     def monotonic(self):
         return self.now
 
-    def post(self, _, message, __):
+    def publish_soon(self, _, message, __):
         self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
 
     async def begin(self, *frames):

@@ -28,7 +28,7 @@ class Bus:
     def __init__(self):
         self.requests = []
 
-    def post(self, topic, message, name):
+    def publish_soon(self, topic, message, name):
         assert (topic, name) == (topics.STEAL, "me")
         self.requests.append((message.missed, message.idle))
         StealRequest.model_validate_json(message.model_dump_json())

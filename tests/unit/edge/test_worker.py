@@ -127,7 +127,7 @@ async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
 
 async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypatch):
     stepped_back = []
-    monkeypatch.setattr(worker_module, "step_back", lambda: stepped_back.append(threading.get_ident()))
+    monkeypatch.setattr(worker_module, "lower_thread_priority", lambda: stepped_back.append(threading.get_ident()))
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     for _ in range(2):
         await worker.compute(engine, None, [])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from camera_sources.agent.camera_health import CONNECTING, CameraHealth
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 
 
 def test_a_camera_that_has_given_nothing_yet_is_offline_because_it_connects():
@@ -121,7 +121,7 @@ def test_the_reason_is_that_of_the_last_failure():
 def test_a_reason_fits_its_message():
     health = CameraHealth(3)
     health.on_failure("x" * 1000)
-    assert len(health.condition(0.0).reason) == REASON_CAP
+    assert len(health.condition(0.0).reason) == MAX_REASON_LENGTH
 
 
 def test_a_recording_that_waits_for_its_reader_is_not_stale_until_it_fails():

@@ -10,7 +10,7 @@ from gateway.cameras.mqtt_values import LONGEST_PAYLOAD_BYTES, SETTINGS, changed
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.names import LONGEST_LABEL, label_of
 from shared.errors import ConfigurationError
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 SET = Overrides(enabled=False, detect=True, threshold=0.5, fps=5, labels=("person",))
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_is_refused_with_what_would_be_right(setting, payload, ri
     assert len(str(refused.value)) < 300
 
 
-@pytest.mark.parametrize("word", sorted(RESERVED))
+@pytest.mark.parametrize("word", sorted(RESERVED_SLUGS))
 def test_a_label_with_a_meaning_in_topics_is_refused(word):
     """Its state would be retained where every frame is told, or every event."""
     with pytest.raises(ConfigurationError, match="has a meaning in topics"):

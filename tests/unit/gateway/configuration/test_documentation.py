@@ -15,7 +15,7 @@ from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
 from gateway.configuration.schema import schema
 from scripts.configuration_tables import TABLE, table, with_tables
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
@@ -63,7 +63,7 @@ def test_a_table_says_kind_limits_default_and_meaning():
 
 def test_every_reserved_word_is_named():
     (words,) = re.findall(r"cannot be names: (.*?)\. Labels", PAGE, re.DOTALL)
-    assert set(re.findall(r"`(\w+)`", words)) == RESERVED
+    assert set(re.findall(r"`(\w+)`", words)) == RESERVED_SLUGS
 
 
 def test_every_policy_can_be_configured():

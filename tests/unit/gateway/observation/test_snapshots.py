@@ -14,7 +14,7 @@ from camera_sources.source import FOOTAGE
 from gateway.configuration.cameras import Snapshots
 from gateway.observation import snapshots
 from gateway.observation.snapshots import LEAST_PART, SNAPSHOT_CAP_BYTES, close_up, render, render_object
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt.bus import MAX_MESSAGE_BYTES
 from shared.payloads.observations import FollowedObject
 
 PHOTOS = Path(__file__).parents[3] / "photos"
@@ -106,7 +106,7 @@ def test_small_and_narrow_pictures_are_taken_too(size):
 
 
 def test_what_hardly_shrinks_is_made_smaller_until_it_fits_the_broker(noise):
-    assert SNAPSHOT_CAP_BYTES < LARGEST_MESSAGE_BYTES
+    assert SNAPSHOT_CAP_BYTES < MAX_MESSAGE_BYTES
     snapshot = render(noise, [], Snapshots(height=1500, quality=100), NOON)
     assert len(snapshot.jpeg) <= SNAPSHOT_CAP_BYTES
     assert (snapshot.width, snapshot.height) == (1000, 750)

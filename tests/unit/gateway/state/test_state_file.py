@@ -8,7 +8,7 @@ import pytest
 
 from gateway.state import state_file
 from gateway.state.state_file import StateFile
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 Names = dict[str, str]
 
@@ -81,7 +81,7 @@ def test_a_file_without_a_version_is_of_the_first_one(tmp_path):
 def test_a_file_says_of_which_version_it_is_and_of_which_release(tmp_path):
     path = tmp_path / "names.json"
     file_at(path).write({"a": "b"})
-    assert json.loads(path.read_text()) == {"version": 1, "release": release(), "content": {"a": "b"}}
+    assert json.loads(path.read_text()) == {"version": 1, "release": installed_version(), "content": {"a": "b"}}
     assert StateFile(path, Names, "names are lost", version=2).read() == {"a": "b"}
 
 
@@ -95,7 +95,7 @@ def test_a_file_of_a_newer_release_is_refused_in_words_and_stays_as_it_is(tmp_pa
     (said,) = caplog.messages
     assert said == file.newer
     assert said.startswith(f"{path} cannot be read: release '9.9")
-    assert f"newer than this one ({release()}); update deepthings, or move that file away" in said
+    assert f"newer than this one ({installed_version()}); update deepthings, or move that file away" in said
     assert said.endswith("names are lost")
     assert "\x1b" not in said
     assert not file.write({"c": "d"})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from gateway.state import state_file
 from gateway.state.state_folder import StateFolder
-from shared.status.cures import cure
+from shared.status.cures import find_cure
 
 
 def full(*_, **__):
@@ -24,7 +24,7 @@ def test_what_cannot_be_written_is_one_problem_until_it_can(tmp_path, monkeypatc
         places.write({})
         (said,) = folder.problems
     assert said == f"state folder {tmp_path} cannot be written (the disk is full): names are lost; places are lost"
-    assert "df -h" in cure(said)
+    assert "df -h" in find_cure(said)
     names.write({})
     assert folder.problems == (f"state folder {tmp_path} cannot be written (the disk is full): places are lost",)
     places.write({})
@@ -37,4 +37,4 @@ def test_a_file_of_a_newer_release_is_a_problem_that_says_what_helps(tmp_path):
     folder.file("names.json", dict[str, str], "names are lost").read()
     (said,) = folder.problems
     assert "release 2.0 has written it" in said
-    assert cure(said) == ""
+    assert find_cure(said) == ""

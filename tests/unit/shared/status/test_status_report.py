@@ -5,12 +5,12 @@ import json
 import pytest
 
 from shared.payloads.cluster import NodeReport, State, TileCounts
-from shared.status.report import Status, report
+from shared.status.status_report import Status, build_status
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GATEWAY, HALL, HEALTH, NOW, SHED, facts_of
 
 
 def report_of(*, at=NOW, **changes):
-    return report(facts_of(**changes), GATEWAY, "192.168.1.5:1883", at)
+    return build_status(facts_of(**changes), GATEWAY, "192.168.1.5:1883", at)
 
 
 def said(status):
@@ -97,14 +97,14 @@ def test_a_gateway_that_has_long_said_nothing_may_be_gone():
 
 def test_what_cannot_be_read_is_a_problem():
     facts = facts_of(attic=ATTIC)
-    facts.heard("deepthings/bridge/info", b"{}")
-    status = report(facts, GATEWAY, "b", NOW)
+    facts.on_message("deepthings/bridge/info", b"{}")
+    status = build_status(facts, GATEWAY, "b", NOW)
     assert said(status)[-1] == "what the gateway says at deepthings/bridge/info cannot be read"
     assert status.gateway.model == ""
 
 
 def test_a_gateway_that_has_told_nothing_else_yet_is_reported():
-    status = report(facts_of(info=None, health=None, cameras=()), GATEWAY, "b", NOW)
+    status = build_status(facts_of(info=None, health=None, cameras=()), GATEWAY, "b", NOW)
     assert (status.gateway.up_s, status.cameras) == (None, {})
 
 

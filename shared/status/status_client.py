@@ -10,37 +10,37 @@ import aiomqtt
 
 from shared.errors import BrokerError
 from shared.mqtt.identity import new_instance
-from shared.reasons.broker_reasons import broker_reason, refused
-from shared.status.facts import HEARD, Facts
+from shared.reasons.broker_reasons import broker_reason, is_refusal
+from shared.status.cluster_facts import STATUS_TOPICS, ClusterFacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from shared.network.addresses import Address
 
-ANSWER_S = 5.0
+STATUS_ANSWER_TIMEOUT_S = 5.0
 """A broker of the local network that has not answered by then is not there."""
 
-PATIENCE_S = 3.0
+RETAINED_TIMEOUT_S = 3.0
 """All that is retained comes within this time; what has not come by then is not there."""
 
-QUIET_S = 0.3
+RETAINED_PAUSE_S = 0.3
 """Nothing more of what is retained will come, when nothing has come for so long."""
 
 
-async def listen(broker: Address, prefix: str, again_s: float) -> AsyncGenerator[Facts, None]:
+async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGenerator[ClusterFacts, None]:
     """Yield what is known when all that is retained has come, then again every `again_s`. Raises BrokerError."""
-    facts = Facts(prefix)
+    facts = ClusterFacts(prefix)
     try:
         async with aiomqtt.Client(
             broker.host, broker.port, identifier=f"deepthings-status-{new_instance()}",
-            protocol=aiomqtt.ProtocolVersion.V5, timeout=ANSWER_S,
+            protocol=aiomqtt.ProtocolVersion.V5, timeout=STATUS_ANSWER_TIMEOUT_S,
         ) as client:  # fmt: skip
             came = asyncio.Event()
             reading = asyncio.create_task(_read(client, facts, came))
             try:
-                for topic in HEARD:  # without an acknowledgement for each message, they come at once
-                    await client.subscribe(topic.at(prefix=prefix), qos=0)
+                for topic in STATUS_TOPICS:  # without an acknowledgement for each message, they come at once
+                    await client.subscribe(topic.full_path(prefix=prefix), qos=0)
                 await _settled(facts, came)
                 while True:
                     yield facts
@@ -54,27 +54,27 @@ async def listen(broker: Address, prefix: str, again_s: float) -> AsyncGenerator
         raise BrokerError(_sentence(broker, error)) from error
 
 
-async def _read(client: aiomqtt.Client, facts: Facts, came: asyncio.Event) -> None:
+async def _read(client: aiomqtt.Client, facts: ClusterFacts, came: asyncio.Event) -> None:
     async for message in client.messages:
         if isinstance(message.payload, bytes):
-            facts.heard(str(message.topic), message.payload)
+            facts.on_message(str(message.topic), message.payload)
         if message.retain:
             came.set()
 
 
-async def _settled(facts: Facts, came: asyncio.Event) -> None:
+async def _settled(facts: ClusterFacts, came: asyncio.Event) -> None:
     """Wait until what is retained has come."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(RETAINED_TIMEOUT_S):
             while came.is_set() or not facts.complete:
                 came.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(QUIET_S):
+                    async with asyncio.timeout(RETAINED_PAUSE_S):
                         await came.wait()
 
 
 def _sentence(broker: Address, error: BaseException) -> str:
-    if refused(error):
+    if is_refusal(error):
         return (
             f"broker {broker} refuses us: {broker_reason(error)}; is it the broker of the house? name the gateway's "
             "own with --gateway HOST"

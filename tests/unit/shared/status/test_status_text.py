@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from shared.payloads.cluster import NodeReport, State
-from shared.status.report import report
-from shared.status.text import LONGEST_REMARK, duration, lines, table
+from shared.status.status_report import build_status
+from shared.status.status_text import MAX_REMARK_LENGTH, format_duration, status_lines, table_lines
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HEALTH, NOW, facts_of
 
 
 def told(width=80, **changes):
-    return list(lines(report(facts_of(**changes), GATEWAY, "192.168.1.5:1883", NOW), width))
+    return list(status_lines(build_status(facts_of(**changes), GATEWAY, "192.168.1.5:1883", NOW), width))
 
 
 def row(name, shown):
@@ -54,8 +54,8 @@ def test_where_all_is_well_it_is_said():
 
 def test_an_empty_cluster_is_told_in_words():
     facts = facts_of(info=None, health=None, cameras=())
-    facts.heard("deepthings/bridge/nodes", b'{"nodes": {}}')
-    shown = list(lines(report(facts, GATEWAY, "b", NOW), 80))
+    facts.on_message("deepthings/bridge/nodes", b'{"nodes": {}}')
+    shown = list(status_lines(build_status(facts, GATEWAY, "b", NOW), 80))
     assert shown == [
         "gateway  online, release 1.2.0, on nas (192.168.1.5)",
         "",
@@ -79,7 +79,7 @@ def test_a_long_reason_is_short_in_the_table():
     garden = GARDEN.model_copy(update={"reason": "not reachable: " + "words " * 30})
     line = row("garden", told(cameras=(DOOR, garden)))
     assert line.endswith(" ...")
-    assert len(line.partition("not reachable")[2]) < LONGEST_REMARK
+    assert len(line.partition("not reachable")[2]) < MAX_REMARK_LENGTH
 
 
 def test_a_camera_that_was_started_by_hand_says_so():
@@ -101,11 +101,11 @@ def test_nothing_that_others_write_commands_the_terminal():
     [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (3660, "1 h 1 min"), (86_400, "1 d 0 h"), (90_000, "1 d 1 h")],
 )
 def test_a_time_is_told_in_its_two_largest_units(seconds, words):
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_columns_are_as_wide_as_their_widest_word():
-    assert list(table(("name", "n"), [("a", "10"), ("longer", "9")], "lr")) == [
+    assert list(table_lines(("name", "n"), [("a", "10"), ("longer", "9")], "lr")) == [
         "name     n",
         "a       10",
         "longer   9",

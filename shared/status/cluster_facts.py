@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from shared.payloads.bridge import BridgeHealth, BridgeInfo
     from shared.payloads.cluster import BridgeState, CameraStats, Nodes
 
-CAMERAS_CAP = 1000
+MAX_REPORTED_CAMERAS = 1000
 """Names that are remembered; a client that invents them without end is not listened to further."""
 
-OF_THE_GATEWAY: tuple[Topic[Any], ...] = (
+GATEWAY_TOPICS: tuple[Topic[Any], ...] = (
     topics.BRIDGE_STATE, topics.BRIDGE_INFO, topics.BRIDGE_NODES, topics.BRIDGE_HEALTH,
 )  # fmt: skip
-HEARD = (*OF_THE_GATEWAY, topics.CAMERA_STATS)
+STATUS_TOPICS = (*GATEWAY_TOPICS, topics.CAMERA_STATS)
 """The topics that are listened to: each is at the gateway's own broker."""
 
 
 @dataclass(slots=True)
-class Facts:
+class ClusterFacts:
     """The newest message of each topic below a prefix."""
 
-    prefix: str = topics.PREFIX
+    prefix: str = topics.DEFAULT_PREFIX
     cameras: dict[str, CameraStats] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     """Topics whose message is none that this release understands."""
     _told: dict[str, Message] = field(default_factory=dict)
 
-    def heard(self, where: str, payload: bytes) -> None:
+    def on_message(self, where: str, payload: bytes) -> None:
         """Take in what was published at a topic; an empty payload clears it."""
-        topic = next((topic for topic in OF_THE_GATEWAY if topic.at(prefix=self.prefix) == where), None)
+        topic = next((topic for topic in GATEWAY_TOPICS if topic.full_path(prefix=self.prefix) == where), None)
         names = () if topic else topics.CAMERA_STATS.names_in(where, self.prefix)
-        if names and names[0] not in self.cameras and len(self.cameras) >= CAMERAS_CAP:
+        if names and names[0] not in self.cameras and len(self.cameras) >= MAX_REPORTED_CAMERAS:
             return
         said: dict[str, Any] = self.cameras if names else self._told
         key = names[0] if names else where
@@ -50,7 +50,7 @@ class Facts:
         try:
             said[key] = (topic or topics.CAMERA_STATS).message.model_validate_json(payload)
         except ValidationError:
-            if len(self.unreadable) < CAMERAS_CAP:
+            if len(self.unreadable) < MAX_REPORTED_CAMERAS:
                 self.unreadable.add(where)
 
     @property
@@ -72,8 +72,8 @@ class Facts:
     @property
     def complete(self) -> bool:
         """Return whether every topic of the gateway has been heard."""
-        return len(self._told) == len(OF_THE_GATEWAY)
+        return len(self._told) == len(GATEWAY_TOPICS)
 
     def _of(self, topic: Topic[topics.M]) -> topics.M | None:
-        told = self._told.get(topic.at(prefix=self.prefix))
+        told = self._told.get(topic.full_path(prefix=self.prefix))
         return told if isinstance(told, topic.message) else None

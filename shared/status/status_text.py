@@ -11,7 +11,7 @@ from shared.payloads.cluster import State
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.status.report import CameraStatus, EdgeStatus, GatewayStatus, Status
+    from shared.status.status_report import CameraStatus, EdgeStatus, GatewayStatus, Status
 
 UNKNOWN = "-"
 
@@ -19,11 +19,11 @@ GAP = "  "
 
 DIFFERS = " (differs)"
 
-LONGEST_REMARK = 40
+MAX_REMARK_LENGTH = 40
 """Letters of it in the table; the whole of it is among the problems."""
 
 
-def lines(status: Status, width: int) -> Iterator[str]:
+def status_lines(status: Status, width: int) -> Iterator[str]:
     """Yield the lines; sentences are broken so that they fit into `width` letters, tables are as wide as they are."""
     yield from _gateway(status.gateway)
     yield ""
@@ -43,7 +43,7 @@ def lines(status: Status, width: int) -> Iterator[str]:
 
 def _gateway(gateway: GatewayStatus) -> Iterator[str]:
     how = ", ".join(word for word in (gateway.model, " ".join(filter(None, (gateway.method, gateway.grid)))) if word)
-    since = f" for {duration(gateway.up_s)}" if gateway.up_s is not None else ""
+    since = f" for {format_duration(gateway.up_s)}" if gateway.up_s is not None else ""
     yield f"gateway  online{since}, release {printable(gateway.release or 'unknown')}, on {printable(gateway.device)}"
     if how:
         yield f"model    {printable(how)}"
@@ -59,7 +59,7 @@ def _edges(status: Status) -> Iterator[str]:
         yield "no edges"
         return
     heads = ("edge", "state", "release", "address", "threads", "cores busy", "tiles/s", "own", "stolen", "°C")
-    yield from table(heads, [_edge(name, edge) for name, edge in status.edges.items()], "llllrrrrrr")
+    yield from table_lines(heads, [_edge(name, edge) for name, edge in status.edges.items()], "llllrrrrrr")
     if status.edges_left_out:
         yield f"and {status.edges_left_out} more edges"
 
@@ -80,13 +80,13 @@ def _cameras(status: Status) -> Iterator[str]:
         yield "no cameras"
         return
     heads = ("camera", "edge", "state", "frames/s", "of", "picture", "published", "dropped", "remark")
-    yield from table(heads, [_camera(name, camera) for name, camera in status.cameras.items()], "lllrrlrrl")
+    yield from table_lines(heads, [_camera(name, camera) for name, camera in status.cameras.items()], "lllrrlrrl")
 
 
 def _camera(name: str, camera: CameraStatus) -> tuple[str, ...]:
     """Return its row; `of` is what the camera gives a second: the other pictures were superseded, or passed over."""
     picture = f"{camera.width}x{camera.height}" if camera.width and camera.height else UNKNOWN
-    reason = textwrap.shorten(camera.reason, LONGEST_REMARK, placeholder=" ...")
+    reason = textwrap.shorten(camera.reason, MAX_REMARK_LENGTH, placeholder=" ...")
     remark = "; ".join(word for word in (reason, "" if camera.configured else "started by hand") if word)
     return (
         name, camera.edge or UNKNOWN, camera.state, _number(camera.frames_per_s), _number(camera.source_fps), picture,
@@ -94,7 +94,7 @@ def _camera(name: str, camera: CameraStatus) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
+def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
     """Yield the rows below their heads, in columns; `sides` has an l or an r for each: where its words are aligned."""
     shown = [tuple(heads), *(tuple(printable(cell) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -103,7 +103,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> It
         yield GAP.join(cell.rjust(width) if side == "r" else cell.ljust(width) for cell, width, side in cells).rstrip()
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time for people, in the two largest units that it has."""
     minutes = int(seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60

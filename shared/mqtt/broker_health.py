@@ -14,43 +14,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 300.0
+PROBLEM_REPEAT_PERIOD_S = 300.0
 """The same trouble is logged so often."""
 
-DENIED_CAP = 10
+MAX_DENIED_TOPICS = 10
 """Topics that are named; who is not allowed ten has to look at the broker's access rules as a whole."""
 
 
-class BrokerTrouble:
+class BrokerHealth:
     """Remembers why a broker is not connected, and what it does not allow; logs it at once, and then now and again."""
 
     def __init__(self, broker: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`broker` is what it is called in messages."""
         self._broker = broker
         self._clock = clock
-        self._errors = RateLimit(AGAIN_S)
+        self._errors = RateLimit(PROBLEM_REPEAT_PERIOD_S)
         self._reason = ""
         self._denied: dict[str, str] = {}
 
-    def failed(self, reason: str) -> None:
+    def note_failure(self, reason: str) -> None:
         """Note that there is no connection, and why."""
         self._reason = reason
         if self._errors.allows(reason, self._clock()):
             log.error("%s: %s; trying again until it works", self._broker, reason)
 
-    def connected(self) -> None:
+    def note_connected(self) -> None:
         """Note that there is a connection; what it does not allow has to show again."""
         self._reason = ""
         self._denied.clear()
 
-    def denied(self, topic: str, reason: str) -> None:
+    def note_denied(self, topic: str, reason: str) -> None:
         """Note that the broker did not take a message or a subscription."""
-        if len(self._denied) < DENIED_CAP:
+        if len(self._denied) < MAX_DENIED_TOPICS:
             self._denied[topic] = reason
         if self._errors.allows(reason, self._clock()):
             log.error("%s does not take %s: %s", self._broker, printable(topic), reason)
 
-    def allowed(self, topic: str) -> None:
+    def note_accepted(self, topic: str) -> None:
         """Note that the broker took a message."""
         self._denied.pop(topic, None)
 
@@ -68,5 +68,5 @@ class BrokerTrouble:
 def _some(topics: Sequence[str]) -> str:
     """Return the first, and how many more there are: one rule that is missing is one problem."""
     first, others = topics[0], len(topics) - 1
-    more = f"{others} more" if others < DENIED_CAP - 1 else "many more"
+    more = f"{others} more" if others < MAX_DENIED_TOPICS - 1 else "many more"
     return f"{first} and {more}" if others else first

@@ -8,16 +8,16 @@ from pydantic import Field
 
 from shared.payloads.base import Message
 from shared.payloads.cluster import NodeReport, State, TileCounts
-from shared.status.cures import cure
+from shared.status.cures import find_cure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shared.payloads.bridge import BridgeHealth
     from shared.payloads.cluster import BridgeState, CameraStats
-    from shared.status.facts import Facts
+    from shared.status.cluster_facts import ClusterFacts
 
-SILENT_S = 180.0
+GATEWAY_SILENT_AFTER_S = 180.0
 """A gateway tells its health once a minute; after three of them without a word it may be gone."""
 
 
@@ -85,7 +85,7 @@ class Status(Message):
     problems: tuple[Problem, ...]
 
 
-def report(facts: Facts, gateway: BridgeState, broker: str, at: float) -> Status:
+def build_status(facts: ClusterFacts, gateway: BridgeState, broker: str, at: float) -> Status:
     """Return the report on the cluster of a gateway that says that it is online; `at` is in seconds since 1970."""
     nodes = facts.nodes.nodes if facts.nodes else {}
     left_out = facts.nodes.left_out if facts.nodes else 0
@@ -100,11 +100,11 @@ def report(facts: Facts, gateway: BridgeState, broker: str, at: float) -> Status
             name: _camera(facts.cameras.get(name), configured=name in configured)
             for name in sorted({*configured, *facts.cameras})
         },
-        problems=tuple(Problem(what=what, cure=cure(what)) for what in _problems(facts, gateway, at)),
+        problems=tuple(Problem(what=what, cure=find_cure(what)) for what in _problems(facts, gateway, at)),
     )
 
 
-def _gateway(facts: Facts, gateway: BridgeState, broker: str) -> GatewayStatus:
+def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayStatus:
     info, health = facts.info, facts.health
     return GatewayStatus(
         release=gateway.version,
@@ -155,7 +155,7 @@ def _camera(stats: CameraStats | None, *, configured: bool) -> CameraStatus:
     )
 
 
-def _problems(facts: Facts, gateway: BridgeState, at: float) -> Iterator[str]:
+def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[str]:
     """Yield what the gateway tells to be wrong, then what is seen by comparing all that is told."""
     if facts.health is not None:
         yield from facts.health.problems
@@ -172,5 +172,5 @@ def _problems(facts: Facts, gateway: BridgeState, at: float) -> Iterator[str]:
 
 
 def _silence(health: BridgeHealth, at: float) -> Iterator[str]:
-    if at - health.at > SILENT_S:
+    if at - health.at > GATEWAY_SILENT_AFTER_S:
         yield f"the gateway was heard of {(at - health.at) / 60:.0f} minutes ago, by the clocks of both devices"
