@@ -17,7 +17,7 @@ from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
-from gateway.state.state_lock import in_use
+from gateway.state.state_lock import hold_folder
 from shared.mqtt import topics
 from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.bus import Bus, Outgoing
@@ -34,7 +34,7 @@ from shared.wire.connection import Traffic
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 class Gateway:
     """One gateway: it builds its parts, connects them with its brokers, and lives until it is stopped."""
 
-    def __init__(self, config: GatewayConfig) -> None:
+    def __init__(self, config: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._config = config
         model = open_model(config.model, config.weights)
@@ -95,7 +95,7 @@ class Gateway:
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
-        with in_use(config.configuration.state):
+        with hold_folder(config.configuration.state):
             async with own_broker(*listeners) as broker:
                 await self._live(broker, stop)
 

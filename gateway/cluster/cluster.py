@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from gateway.home import Home
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload
     from shared.wire.headers import Result, Tile
@@ -72,7 +72,7 @@ class Cluster:
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: GatewayOptions,
         model: Model,
         partitioned: PartitionedModel,
         data: DataPlane,

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from gateway.models.decoding import Candidates, decode
-from gateway.models.decoding.labels import label_of
+from gateway.models.decoding.labels import class_label
 from gateway.models.decoding.recognition import family_of, output_shapes
 from shared.errors import ModelError
 from shared.finite import all_finite
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OBJECTS_CAP = 300
+MAX_OBJECTS_PER_FRAME = 300
 """Objects in one frame: more is a broken model, not a crowd."""
 
-CANDIDATES_CAP = 3000
+MAX_CANDIDATES = 3000
 """Candidates that are compared with each other, the best ones: time grows with their square, and a crowd has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class DetectionResult:
     """What was seen, best first, and how long the two steps took."""
 
     objects: tuple[DetectedObject, ...]
@@ -50,7 +50,7 @@ class Detector:
         self._spec = partitioned.spec
         self._cut = partitioned.stage.cut
         self._input_size = partitioned.model.network.input_size
-        self._broken_seen = False
+        self._has_warned = False
         model = partitioned.model
         if model.unreadable:
             raise ModelError(model.unreadable)
@@ -58,7 +58,7 @@ class Detector:
         self._overlapping = family.overlapping
         self._tail = partitioned.tail(threads)
 
-    def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
+    def detect(self, maps: list[Map], letterbox: Letterbox) -> DetectionResult:
         """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
 
         Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.
@@ -71,16 +71,16 @@ class Detector:
             raise ModelError(f"outputs of model {self._spec.name} are no numbers; the frame is dropped")
         decoding = time.monotonic()
         candidates = decode(outputs, self._input_size, self._spec)
-        if candidates.broken and not self._broken_seen:
-            self._broken_seen = True
+        if candidates.invalid_count and not self._has_warned:
+            self._has_warned = True
             log.warning(
                 "model %s: %s of its candidates are dropped, as their boxes or scores are impossible; is it described "
                 "rightly? (told once)",
-                self._spec.name, candidates.broken,
+                self._spec.name, candidates.invalid_count,
             )  # fmt: skip
-        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_of(candidates)
+        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_candidates(candidates)
         objects = self._objects(candidates, kept, letterbox)
-        return Findings(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
+        return DetectionResult(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
 
     def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
         boxes = letterbox.to_image(candidates.boxes[kept])
@@ -92,7 +92,7 @@ class Detector:
             width, height = letterbox.image_width, letterbox.image_height
             objects.append(
                 DetectedObject(
-                    label=label_of(int(candidates.classes[number]), self._spec.labels),
+                    label=class_label(int(candidates.classes[number]), self._spec.labels),
                     score=round(float(candidates.scores[number]), 4),
                     box=(left, top, right, bottom),
                     box_rel=(
@@ -106,9 +106,9 @@ class Detector:
         return tuple(objects)
 
 
-def best_of(candidates: Candidates) -> list[int]:
+def best_candidates(candidates: Candidates) -> list[int]:
     """Return the best candidates of a family whose boxes are one for each object, best first."""
-    order = np.argsort(-candidates.scores, kind="stable")[:OBJECTS_CAP]
+    order = np.argsort(-candidates.scores, kind="stable")[:MAX_OBJECTS_PER_FRAME]
     return [int(number) for number in order]
 
 
@@ -116,7 +116,7 @@ def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
     """Non-maximum suppression, each class by itself: which of the best candidates stay, best first."""
     if not len(candidates.scores):
         return []
-    best = np.argsort(-candidates.scores, kind="stable")[:CANDIDATES_CAP]
+    best = np.argsort(-candidates.scores, kind="stable")[:MAX_CANDIDATES]
     # OpenCV keeps classes apart by moving their boxes, which works when none lies left of or above 0.
     left, top, right, bottom = (candidates.boxes[best] - candidates.boxes[best].min()).T
     kept = cv2.dnn.NMSBoxesBatched(
@@ -126,4 +126,4 @@ def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
         0.0,
         iou_threshold,
     )
-    return [int(best[number]) for number in sorted(kept)][:OBJECTS_CAP]
+    return [int(best[number]) for number in sorted(kept)][:MAX_OBJECTS_PER_FRAME]

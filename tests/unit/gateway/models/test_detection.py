@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from camera_sources.kinds.picture_folder import read_picture
 from gateway.models.catalogue import MODELS, open_model
 from gateway.models.decoding import Candidates
-from gateway.models.detection import OBJECTS_CAP, Detector, suppress
+from gateway.models.detection import MAX_OBJECTS_PER_FRAME, Detector, suppress
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -64,8 +64,8 @@ def test_no_candidates_are_no_objects():
 
 
 def test_more_than_a_crowd_is_cut_off_at_the_best():
-    rows = [((10 * n, 0, 10 * n + 5, 5), 0.1 + n / 1000, 0) for n in range(OBJECTS_CAP + 50)]
-    assert suppress(candidates(*rows), 0.6) == list(range(OBJECTS_CAP + 49, 49, -1))
+    rows = [((10 * n, 0, 10 * n + 5, 5), 0.1 + n / 1000, 0) for n in range(MAX_OBJECTS_PER_FRAME + 50)]
+    assert suppress(candidates(*rows), 0.6) == list(range(MAX_OBJECTS_PER_FRAME + 49, 49, -1))
 
 
 def test_classes_do_not_suppress_each_other_left_of_and_above_the_input():
@@ -74,7 +74,7 @@ def test_classes_do_not_suppress_each_other_left_of_and_above_the_input():
 
 
 def test_only_the_best_candidates_are_compared(monkeypatch):
-    monkeypatch.setattr("gateway.models.detection.CANDIDATES_CAP", 2)
+    monkeypatch.setattr("gateway.models.detection.MAX_CANDIDATES", 2)
     rows = [(HERE, 0.5, 0), (ELSEWHERE, 0.9, 0), (NEARLY_HERE, 0.7, 1)]
     assert suppress(candidates(*rows), 0.6) == [1, 2]
 
