@@ -65,7 +65,7 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._decided = decided
-        self._detector = Detector(partitioned, config.threads)
+        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
         self._pictures = PictureFolder(config.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")

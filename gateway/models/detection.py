@@ -18,7 +18,10 @@ from shared.finite import all_finite
 from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
-    from gateway.planning.partitioned import PartitionedModel
+    from collections.abc import Sequence
+
+    from gateway.models.catalogue import Model
+    from shared.engine.sessions import Network as NetworkSession
     from shared.ftp.merge import Map
     from shared.model.letterbox import Letterbox
 
@@ -46,17 +49,17 @@ class Detector:
     Raises ModelError when it is made and no decoder reads the network's outputs.
     """
 
-    def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
-        self._spec = partitioned.spec
-        self._cut = partitioned.stage.cut
-        self._input_size = partitioned.model.network.input_size
+    def __init__(self, model: Model, cut: Sequence[str], tail: NetworkSession | None) -> None:
+        """`cut` names the maps that detect() gets; `tail` runs the layers behind them, None when there are none."""
+        self._spec = model.spec
+        self._cut = cut
+        self._tail = tail
+        self._input_size = model.network.input_size
         self._has_warned = False
-        model = partitioned.model
         if model.unreadable:
             raise ModelError(model.unreadable)
         family = family_of(model.outputs or output_shapes(model.network), self._input_size, self._spec)
         self._overlapping = family.overlapping
-        self._tail = partitioned.tail(threads)
 
     def detect(self, maps: list[Map], letterbox: Letterbox) -> DetectionResult:
         """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
