@@ -26,7 +26,7 @@ from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import Model, open_model
 from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
-from gateway.planning.partitioned import PartitionedModel, verify
+from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
 from shared.files.unfinished import temporary_folder
@@ -148,7 +148,7 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
         pixels = letterbox.apply(picture, model.spec.preprocessing)
         for grid in _EXACT_GRIDS:
             partitioned = PartitionedModel.of(model, Grid.parse(grid))
-            difference, engine = verify(partitioned, pixels, 1)
+            difference, engine = verify_tiles(partitioned, pixels, 1)
             layers = f"{len(partitioned.stage.layers)} of {len(model.network.layers)}"
             figures = f"{difference.max_abs_diff:.2g}", f"{difference.map_std:.2g}"
             yield model.spec.name, grid, ", ".join(partitioned.stage.cut), layers, engine, *figures

@@ -10,8 +10,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import Detect
-from gateway.configuration.objects import Objects, Zone
+from gateway.configuration.cameras import DetectSection
+from gateway.configuration.objects import ObjectsSection, ZoneSection
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
 from shared.payloads.cluster import DetectedObject, FrameDetections, Latency
@@ -26,11 +26,11 @@ WALK, TREMBLE, MISSED = 120.0, 0.03, 0.1
 
 LATENCY = Latency(total=0, transfer=0, prepare=0, tiles=0, tail=0, decode=0)
 ZONES = {
-    "left": Zone(coordinates=((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
-    "middle": Zone(
+    "left": ZoneSection(coordinates=((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
+    "middle": ZoneSection(
         coordinates=((0.3, 0.2), (0.5, 0.1), (0.7, 0.2), (0.7, 0.9), (0.5, 1), (0.3, 0.9)), loitering_time=5
     ),
-    "front": Zone(coordinates=((0, 0.6), (1, 0.6), (1, 1), (0, 1)), inertia=1),
+    "front": ZoneSection(coordinates=((0, 0.6), (1, 0.6), (1, 1), (0, 1)), inertia=1),
 }
 
 
@@ -70,7 +70,7 @@ class Crowd:
 
 def core_percent() -> float:
     """Processor time of trackers and scenes, in percent of the time that is filmed."""
-    settings = SceneSettings.of(Objects(), ZONES, Detect())
+    settings = SceneSettings.of(ObjectsSection(), ZONES, DetectSection())
     films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
     begun = time.process_time()
     for scene, frames in films:

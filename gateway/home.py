@@ -15,7 +15,7 @@ from gateway.bridge.requests import Requests, named
 from gateway.cameras.mismatches import edges_not_there, places_outside
 from gateway.cameras.placement import WAIT_S
 from gateway.cameras.registry import Cameras
-from gateway.configuration.differences import differences
+from gateway.configuration.differences import compare_configurations
 from gateway.integrations.frigate.publisher import FrigatePublisher
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.integrations.home_assistant.discovery import discovery
@@ -276,7 +276,7 @@ class Home:
         if self._read is None:
             raise ConfigurationError("this gateway was started without a configuration file: nothing to read again")
         before, after = self._configuration, await asyncio.to_thread(self._read)
-        changes = differences(before, after)
+        changes = compare_configurations(before, after)
         self._configuration = after
         if before.hooks != after.hooks:
             self._hooks = Hooks(after.hooks)

@@ -19,7 +19,7 @@ from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
-from gateway.state.state_lock import in_use
+from gateway.state.state_lock import hold_folder
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.mqtt.broker_health import BrokerHealth
@@ -35,7 +35,7 @@ from shared.systemd import notification
 from shared.wire.connection import Traffic
 
 if TYPE_CHECKING:
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 class Gateway:
     """One gateway: it builds its parts, connects them with its brokers, and lives until it is stopped."""
 
-    def __init__(self, config: GatewayConfig) -> None:
+    def __init__(self, config: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._config = config
         model = open_model(config.model, config.weights)
@@ -98,7 +98,7 @@ class Gateway:
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
-        with in_use(config.configuration.state):
+        with hold_folder(config.configuration.state):
             async with own_broker(*listeners) as broker:
                 await self._live(broker, stop)
 

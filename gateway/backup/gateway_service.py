@@ -10,13 +10,13 @@ from shared.systemd.accounts import find_account
 from shared.systemd.unit import ENVIRONMENT_FILE, Unit
 
 
-def configuration_of(service: Unit | None) -> Path | None:
+def configuration_of_service(service: Unit | None) -> Path | None:
     """Return the configuration file that a service is started with."""
     words = service.arguments if service else ()
     return Path(words[words.index("--config") + 1]) if "--config" in words else None
 
 
-def look_as(service: Unit) -> None:
+def adopt_service_environment(service: Unit) -> None:
     """Have ~, the state folder and variables mean in this process what they do for the service.
 
     Raises ConfigurationError where its variables cannot be read.
@@ -29,7 +29,7 @@ def look_as(service: Unit) -> None:
         os.environ.update(read_environment_file(ENVIRONMENT_FILE))
 
 
-def owner_of(service: Unit | None, folder: Path) -> tuple[int, int] | None:
+def owner_of_files(service: Unit | None, folder: Path) -> tuple[int, int] | None:
     """Return the user and group to whom root gives restored files; None for anybody else, whose own they are.
 
     They are the service's, else those of whom the folder belongs to, or the first one above it that there is.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.configuration.places import places_of
+from gateway.configuration.drawn_areas import drawn_areas_of
 from shared.settings.polygons import is_relative
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from gateway.configuration.cameras import Camera
-    from gateway.configuration.objects import Objects
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.objects import ObjectsSection
     from shared.settings.polygons import Polygon
 
 Size = tuple[int, int]
@@ -21,7 +21,7 @@ NAMED_CAP = 8
 """Edges that a sentence names."""
 
 
-def edges_not_there(cameras: Mapping[str, Camera], edges: Collection[str]) -> Iterator[str]:
+def edges_not_there(cameras: Mapping[str, CameraSection], edges: Collection[str]) -> Iterator[str]:
     """Return a sentence for each camera that names an edge of which nobody has heard; `edges` are those known."""
     there = ", ".join(sorted(edges)[:NAMED_CAP]) or "none"
     for name, camera in cameras.items():
@@ -30,7 +30,7 @@ def edges_not_there(cameras: Mapping[str, Camera], edges: Collection[str]) -> It
 
 
 def places_outside(
-    cameras: Mapping[str, Camera], sizes: Mapping[str, Size], objects: Mapping[str, Objects]
+    cameras: Mapping[str, CameraSection], sizes: Mapping[str, Size], objects: Mapping[str, ObjectsSection]
 ) -> Iterator[str]:
     """Return a sentence for each zone and mask that lies wholly outside the pictures of its camera.
 
@@ -40,7 +40,7 @@ def places_outside(
     for name, size in sizes.items():
         if name not in cameras:
             continue
-        for place in places_of(cameras[name], objects[name]):
+        for place in drawn_areas_of(cameras[name], objects[name]):
             if _outside(place.polygon, size):
                 yield f"camera {name}: {place} is outside its pictures of {size[0]}x{size[1]} pixels"
 

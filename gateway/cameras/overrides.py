@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from gateway.configuration.names import Label, distinct
+from gateway.configuration.names import Label, require_distinct
 from shared.payloads.base import Message
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE = "cameras.json"
 LOST = "what was set of cameras by MQTT does not outlive the gateway"
 
-Labels = Annotated[tuple[Label, ...], AfterValidator(distinct)]
+Labels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
 
 
 class Overrides(Message):
@@ -38,7 +38,7 @@ class OverridesFile:
     """Overrides by camera, written whole at every change."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[All] = folder.file(FILE, All, LOST)
+        self._file: StateFile[All] = folder.register_file(FILE, All, LOST)
         self._cameras = self._file.read() or {}
 
     def of(self, camera: str) -> Overrides:

@@ -16,8 +16,8 @@ from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import Placement
 from gateway.cameras.presence import CameraPresence, Change
 from gateway.cameras.revisions import Revisions
-from gateway.configuration.cameras import BY_HAND
-from gateway.configuration.objects import Filter
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
+from gateway.configuration.objects import FilterSection
 from shared.errors import BrokerError, ConfigurationError
 from shared.mqtt import topics
 from shared.payloads.base import Message
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
@@ -99,7 +99,7 @@ class Cameras:
         self._restarts: dict[str, int] = {}
         self._nodes: tuple[str, ...] = ()
         self._drained: frozenset[str] = frozenset()
-        self._file: StateFile[PlacementRecord] = state.file(PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST)
+        self._file: StateFile[PlacementRecord] = state.register_file(PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST)
         self._recorded = self._file.read() or PlacementRecord()
         self._placement = Placement(self._recorded.edges, self._recorded.cameras, time.monotonic())
         self._seen_nodes: set[str] = set()
@@ -145,9 +145,9 @@ class Cameras:
         others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
         return tuple(name for name in others if self._presence.seen(name))
 
-    def camera(self, name: str) -> Camera:
+    def camera(self, name: str) -> CameraSection:
         """Return what is configured of it, or what holds for one that was started by hand."""
-        return self._configuration.cameras.get(name, BY_HAND)
+        return self._configuration.cameras.get(name, UNCONFIGURED_CAMERA)
 
     def finished(self, name: str) -> bool:
         """Return whether its source has come to its end."""
@@ -348,7 +348,7 @@ class Cameras:
         now, objects = self.effective(name), self.camera(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
-        threshold = objects.filters.get(first, Filter()).threshold if now.threshold is None else now.threshold
+        threshold = objects.filters.get(first, FilterSection()).threshold if now.threshold is None else now.threshold
         return replace(now, threshold=threshold, labels=labels)
 
     def _available(self, name: str) -> bool:

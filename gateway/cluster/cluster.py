@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from gateway.cluster.listener import ClusterListener
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.strip_cache import Array
     from shared.wire.connection import Payload
@@ -67,7 +67,7 @@ class Cluster:
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: GatewayOptions,
         model: Model,
         partitioned: PartitionedModel,
         data: DataPlane,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.trust.attribution import faults
 from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
-from gateway.models.detection import Detector, Findings
+from gateway.models.detection import DetectionResult, Detector
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.cluster.listener import FetchPicture
     from gateway.cluster.trust.attribution import Fault
     from gateway.cluster.trust.verification import Proof
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.model.letterbox import Pixels
     from shared.network.addresses import Address
@@ -39,7 +39,7 @@ class Finisher:
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: GatewayOptions,
         partitioned: PartitionedModel,
         bus: Planes,
         traffic: Traffic,
@@ -63,7 +63,7 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._decided = decided
-        self._detector = Detector(partitioned, config.threads)
+        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
         self._pictures = PictureFolder(config.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
@@ -121,7 +121,7 @@ class Finisher:
         except Exception:  # published it is, whatever happens then
             log.exception("%s is published, but not looked at further", info.frame)
 
-    def _detections(self, assembly: Assembly, findings: Findings) -> FrameDetections:
+    def _detections(self, assembly: Assembly, findings: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
         waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - findings.decode_ms
         return FrameDetections(

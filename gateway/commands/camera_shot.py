@@ -14,7 +14,8 @@ from camera_sources.open_source import missing_source_path
 from camera_sources.urls.redaction import redacted
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
-from gateway.configuration.places import places_of
+from gateway.configuration.drawn_areas import drawn_areas_of
+from gateway.configuration.paths import DEFAULT_CONFIGURATION_FILE
 from shared.cli.common_options import NAME_TYPE, ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
 from shared.process.signals import exit_now
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from camera_sources.camera_settings import PicturePart
-    from gateway.configuration.cameras import Camera
-    from gateway.configuration.places import Place
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.drawn_areas import DrawnArea
     from gateway.configuration.root import Configuration
     from shared.model.letterbox import Pixels
 
-DEFAULT_FILE = "deepthings.yaml"
-
-ENDINGS = (".jpg", ".jpeg", ".png")
+SHOT_ENDINGS = (".jpg", ".jpeg", ".png")
 
 EXAMPLE = """\
 cameras:
@@ -54,7 +53,11 @@ def _part(text: str) -> PicturePart:
 @click.argument("name", type=NAME_TYPE, required=False)
 @click.option("--source", metavar="URL", help="In the place of a camera's name: what it is read from.")
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path), default=DEFAULT_FILE, help="The configuration with NAME in it."
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIGURATION_FILE,
+    help="The configuration with NAME in it.",
 )
 @click.option(
     "--output",
@@ -83,13 +86,13 @@ def command(
     if name is not None and (rotate or crop):
         raise click.UsageError("--rotate and --crop are for --source: of a camera the configuration says them")
     path = output or Path(f"{name or 'shot'}.jpg")
-    if path.suffix.lower() not in ENDINGS:
+    if path.suffix.lower() not in SHOT_ENDINGS:
         raise ConfigurationError(f"{path} is no name of a picture; end it in .jpg or .png")
-    places: Sequence[Place] = ()
+    places: Sequence[DrawnArea] = ()
     if name is not None:
         configuration = _configuration(file)
         camera = _camera(configuration, file, name)
-        places = list(places_of(camera, configuration.objects_of(name)))
+        places = list(drawn_areas_of(camera, configuration.objects_of(name)))
         picture = _picture(_settings(name, camera), f"camera {name}")
     else:
         told = {"source": source, "rotate": int(rotate or 0), "crop": crop}
@@ -103,16 +106,16 @@ def _configuration(file: Path) -> Configuration:
     if not file.exists():
         raise ConfigurationError(f"configuration {file} not found; name it with --config, or the camera's --source")
     try:
-        from gateway.configuration.reading.reader import read  # noqa: PLC0415  (an edge has no YAML, and needs none)
+        from gateway.configuration.reading.configuration_file import parse_configuration  # noqa: PLC0415  (an edge has no YAML, and needs none)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the configuration cannot be read without {error.name}: pip install 'deepthings[gateway]', or take the "
             "picture with --source"
         ) from error
-    return read(file).right()
+    return parse_configuration(file).require_valid()
 
 
-def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
+def _camera(configuration: Configuration, file: Path, name: str) -> CameraSection:
     """Return what is configured of a camera. Raises ConfigurationError with the one that may be meant."""
     if name not in configuration.cameras:
         from gateway.configuration.quoting import did_you_mean  # noqa: PLC0415
@@ -123,7 +126,7 @@ def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
     return configuration.cameras[name]
 
 
-def _settings(name: str, camera: Camera) -> CameraSettings:
+def _settings(name: str, camera: CameraSection) -> CameraSettings:
     """Return how a camera is read. Raises SourceError for one that only another device can read."""
     missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
@@ -152,7 +155,7 @@ def _picture(settings: CameraSettings, what: str) -> Pixels:
     raise type(found)(said) from found
 
 
-def _tell(path: Path, picture: Pixels, name: str | None, places: Sequence[Place], *, as_json: bool) -> None:
+def _tell(path: Path, picture: Pixels, name: str | None, places: Sequence[DrawnArea], *, as_json: bool) -> None:
     height, width = picture.shape[:2]
     zones = [place.name for place in places if place.is_zone]
     masks = [place.name for place in places if not place.is_zone]

@@ -11,10 +11,10 @@ from click.core import ParameterSource
 
 from gateway.cluster.victims import POLICIES
 from gateway.commands.model_options import cut_option, method_option, model_option, weights_option
-from gateway.configuration.reading.reader import read_configuration
+from gateway.configuration.reading.configuration_file import read_configuration
 from gateway.configuration.root import Configuration
-from gateway.options import GatewayConfig
-from gateway.planning.planner import Terms
+from gateway.options import GatewayOptions
+from gateway.planning.planner import PlanTerms
 from gateway.service import Gateway
 from shared.cli.common_options import (
     BROKER_TYPE,
@@ -95,15 +95,15 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-        options |= {name: value for name, value in said_in(configuration).items() if name not in given}
+        options |= {name: value for name, value in options_in(configuration).items() if name not in given}
     warn_of_open_port(options["host"])
-    terms = Terms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
+    terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
-    config = GatewayConfig(**options, terms=terms, configuration=configuration, reload=reload)
+    config = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(config).run(stop), reloads=True)
 
 
-def said_in(configuration: Configuration) -> dict[str, Any]:
+def options_in(configuration: Configuration) -> dict[str, Any]:
     """What a configuration says of this command's options, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
     return {

@@ -31,7 +31,7 @@ _FRIGATE_VARIABLE = re.compile(r"(?<!\$)\{([A-Z][A-Z0-9_]*)\}")
 """As Frigate has it: {FRIGATE_RTSP_PASSWORD}."""
 
 
-def source_of(source: SecretStr) -> SecretStr:
+def check_camera_url(source: SecretStr) -> SecretStr:
     """Return where a camera's pictures come from. Raises ValueError.
 
     A scheme that is not known here may be so where the camera is read: `not_installed_here` tells of it.
@@ -74,7 +74,7 @@ def not_installed_here(source: SecretStr) -> str | None:
     return scheme if scheme and scheme not in known_schemes() else None
 
 
-def url_of(url: SecretStr) -> SecretStr:
+def check_webhook_url(url: SecretStr) -> SecretStr:
     """Where a webhook posts to. Raises ValueError."""
     scheme = scheme_of(url.get_secret_value())
     if scheme not in {"http", "https"}:
@@ -92,5 +92,5 @@ def url_of(url: SecretStr) -> SecretStr:
     return url
 
 
-Source = Annotated[SecretStr, AfterValidator(source_of)]
-Url = Annotated[SecretStr, AfterValidator(url_of)]
+CameraUrl = Annotated[SecretStr, AfterValidator(check_camera_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(check_webhook_url)]

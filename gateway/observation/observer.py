@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import Cameras
     from gateway.cluster.listener import FetchPicture
-    from gateway.configuration.cameras import Snapshots
+    from gateway.configuration.cameras import SnapshotsSection
     from gateway.configuration.root import Configuration
     from gateway.observation.listener import SceneListener
     from gateway.observation.scene.states import SceneUpdate
@@ -290,7 +290,7 @@ class Observer:
         labels: Mapping[str, FollowedObject],
         whole: bool,
         picture: Pixels,
-        settings: Snapshots,
+        settings: SnapshotsSection,
     ) -> None:
         objects, at = update.state.all.objects, update.state.all.captured_at
         if whole:

@@ -39,7 +39,7 @@ class SceneMemory:
     """Reads once what the last run has kept, then keeps what is remembered."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[Entries] = folder.file(FILE, Entries, LOST, durable=False)
+        self._file: StateFile[Entries] = folder.register_file(FILE, Entries, LOST, durable=False)
         self._entries: Entries = {}
         self._written_at = -TOUCH_EVERY_S
         self._holds = True

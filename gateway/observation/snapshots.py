@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import cv2
 
 from gateway.annotation.boxes import annotate
-from gateway.annotation.text import plate_size, write_on_plate
+from gateway.annotation.text_drawing import draw_text_on_plate, plate_size
 from shared.payloads.cluster import DetectedObject
 from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.configuration.cameras import Snapshots
+    from gateway.configuration.cameras import SnapshotsSection
     from shared.model.letterbox import Pixels
     from shared.payloads.observations import FollowedObject
 
@@ -47,7 +47,9 @@ class Snapshot:
     height: int
 
 
-def render(picture: Pixels, objects: Sequence[FollowedObject], settings: Snapshots, captured_at: float) -> Snapshot:
+def render(
+    picture: Pixels, objects: Sequence[FollowedObject], settings: SnapshotsSection, captured_at: float
+) -> Snapshot:
     """A snapshot of `picture`, uint8 BGR (H, W, 3), of the height that is set or the picture's own if that is less.
 
     The objects' boxes are in pixels of the picture; `captured_at` is in seconds since 1970 and shown as local time.
@@ -64,7 +66,7 @@ def render(picture: Pixels, objects: Sequence[FollowedObject], settings: Snapsho
         width, height = max(1, width // 2), max(1, height // 2)
 
 
-def render_object(picture: Pixels, found: FollowedObject, settings: Snapshots, captured_at: float) -> Snapshot:
+def render_object(picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float) -> Snapshot:
     """A snapshot of one object, close up; otherwise as `render`."""
     part, there = close_up(picture, found)
     return render(part, [there], settings, captured_at)
@@ -106,7 +108,7 @@ def _drawn(
     picture: Pixels,
     objects: Sequence[FollowedObject],
     size: tuple[int, int],
-    settings: Snapshots,
+    settings: SnapshotsSection,
     captured_at: float,
 ) -> Pixels:
     width, height = size
@@ -134,4 +136,4 @@ def _write_time(picture: Pixels, captured_at: float) -> None:
     plate_width, plate_height = plate_size(words, size)
     if plate_width <= width and plate_height <= height:
         centre = (plate_width // 2 + 1, height - plate_height // 2 - 1)
-        write_on_plate(picture, words, centre, WHITE, BLACK, size)
+        draw_text_on_plate(picture, words, centre, WHITE, BLACK, size)

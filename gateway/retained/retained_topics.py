@@ -17,7 +17,7 @@ from shared.settings.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
 
@@ -55,7 +55,7 @@ class RetainedTopics:
     """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[_Content] = folder.file(RETAINED_FILE, _Content, _LOST, durable=False)
+        self._file: StateFile[_Content] = folder.register_file(RETAINED_FILE, _Content, _LOST, durable=False)
         content = self._file.read() or _Content()
         self._topics = set(content.topics)
         self.by_hand = frozenset(content.by_hand)
@@ -93,7 +93,7 @@ class RetainedTopics:
 
 
 def expected_topics(
-    cameras: Mapping[str, Camera],
+    cameras: Mapping[str, CameraSection],
     labels: Mapping[str, Sequence[str]],
     by_hand: Iterable[str],
     *,
@@ -122,7 +122,7 @@ def expected_topics(
     return ExpectedTopics(frozenset(names), tuple(beginnings))
 
 
-def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
+def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
     yield topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix)
     yield topics.CAMERA_STATS.full_path(name, prefix=prefix)
     for setting in SETTINGS:
@@ -139,7 +139,7 @@ def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) ->
             yield topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix)
 
 
-def _of_camera_in_frigate(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
+def _of_camera_in_frigate(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
     yield f"{prefix}/{name}/detect/state"
     for place in (name, *camera.zones):
         for label in (ALL, *map(level, labels)):

@@ -26,7 +26,7 @@ T = TypeVar("T")
 TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
 """A topic to which something can be published: one that was damaged where it is kept would be tried for ever."""
 
-LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MAX_STATE_FILE_BYTES = 64 * 1024 * 1024
 """A larger one is not ours: what is kept of a camera is some 100 KB at the most."""
 
 
@@ -67,7 +67,7 @@ class StateFile(Generic[T]):
         self._newer = ""
 
     @property
-    def newer(self) -> str:
+    def newer_release_problem(self) -> str:
         """Return that a newer release has written the file, in words; empty where that is not so."""
         if self._newer and self.missing():
             self._newer = ""
@@ -101,7 +101,7 @@ class StateFile(Generic[T]):
 
         A failure is logged, not raised: the gateway works without its state folder.
         """
-        if self.newer:
+        if self.newer_release_problem:
             return False
         kept = self._adapter.dump_python(content, mode="json", exclude_none=True)
         envelope = Envelope(version=self._version, release=installed_version(), content=kept)
@@ -116,7 +116,7 @@ class StateFile(Generic[T]):
 
     def touch(self) -> bool:
         """Note that the content still holds; return False where there is none any more, or none of ours."""
-        if self.newer:
+        if self.newer_release_problem:
             return False
         try:
             os.utime(self.path)
@@ -145,8 +145,8 @@ def _opened(data: bytes) -> Envelope | None:
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE_BYTES:
-        raise ValueError(f"it is larger than {LARGEST_FILE_BYTES} bytes")
+    if path.stat().st_size > MAX_STATE_FILE_BYTES:
+        raise ValueError(f"it is larger than {MAX_STATE_FILE_BYTES} bytes")
     return path.read_bytes()
 
 

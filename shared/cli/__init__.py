@@ -42,7 +42,11 @@ COMMANDS = {
     ),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
-    "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
+    "plan": (
+        "gateway.commands.show_plan",
+        "gateway",
+        "Show where to cut a network, and the memory that its tiles need.",
+    ),
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),

@@ -38,7 +38,7 @@ STRIPS_BYTES = 100_000
 def expected():
     """What the whole network sees in the clip's picture of a number, in this process."""
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
-    head, detector = WholeHead(partitioned, 1), Detector(partitioned, 1)
+    head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
     pictures = list(open_source(str(FOOTAGE)).pictures())
 
     @cache

@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from gateway.cameras.mqtt_values import SETTINGS, changed, said
 from gateway.cameras.overrides import Overrides
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
@@ -261,7 +261,7 @@ def test_a_first_configuration_is_made_as_the_documents_say(workshop):
     made = ["deepthings.yaml", "first.yaml"]
     assert sorted(path.name for path in workshop.glob("*.yaml")) == made
     for name in made:
-        assert list(read(workshop / name).right().cameras) in (["front_door"], ["street"])
+        assert list(parse_configuration(workshop / name).require_valid().cameras) in (["front_door"], ["street"])
 
 
 async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.configuration.automation import Hooks as HooksSection
-from gateway.configuration.automation import Webhook
+from gateway.configuration.automation import HooksSection, WebhookSection
 from gateway.integrations.hooks import Hooks, webhook
 from gateway.integrations.hooks.bounded_queue import WAITING_CAP
 from gateway.integrations.hooks.queue import AT_ONCE
@@ -123,7 +122,7 @@ async def running(*webhooks):
 
 
 def post_to(url, **settings):
-    return Webhook(url=url, **settings)
+    return WebhookSection(url=url, **settings)
 
 
 async def account(hooks, **expected):

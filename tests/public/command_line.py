@@ -18,10 +18,10 @@ import click
 
 from benchmarks.findings import PaperFinding
 from gateway.commands.quantize import _report
-from gateway.configuration.connect_check import Trial
-from gateway.demo.statistics import Observer
+from gateway.configuration.connect_check import ConnectionTrial
+from gateway.demo.statistics import ClusterStatistics
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.plan_report.report import PlanReport
+from gateway.plan_report.plan_figures import PlanReport
 from gateway.quantization.agreement import Agreement
 from gateway.quantization.int8 import Quantised
 from shared.cli import cli, main
@@ -174,7 +174,7 @@ def json_output(folder: Path) -> dict[str, Any]:
         "deepthings check-config": {
             "right": _printed("check-config", str(home), folder=folder),
             "wrong": _printed("check-config", "wrong.yaml", "--connect", folder=folder),
-            "connections": [schema_of(Trial)],
+            "connections": [schema_of(ConnectionTrial)],
         },
         "deepthings demo": shape_of(asyncio.run(_demo())),
         "deepthings detect": _printed("detect", str(PHOTO), folder=folder),
@@ -193,7 +193,7 @@ def _printed(*arguments: str, folder: Path) -> Any:
 async def _demo() -> dict[str, Any]:
     bus = StandInBus()
     given: Any = bus
-    observer = Observer(given, "campus", ("edge-1",))
+    observer = ClusterStatistics(given, "campus", ("edge-1",))
     detections = {
         "camera": "campus", "frame": "f1", "number": 1, "captured_at": 0, "published_at": 1, "model": "m",
         "latency_ms": dict.fromkeys(("total", "transfer", "prepare", "tiles", "tail", "decode"), 1.0), "grid": "1x1",

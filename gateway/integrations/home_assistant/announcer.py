@@ -72,9 +72,9 @@ class Announcer:
         self._states = states
         self._publish = publish
         self._clock = clock
-        self._file: StateFile[dict[str, str]] = folder.file(FILE, dict[TopicName, str], LOST)
+        self._file: StateFile[dict[str, str]] = folder.register_file(FILE, dict[TopicName, str], LOST)
         self._told = self._file.read() or {}
-        self._removed_file: StateFile[dict[str, str]] = folder.file(REMOVED_FILE, dict[TopicName, str], LOST)
+        self._removed_file: StateFile[dict[str, str]] = folder.register_file(REMOVED_FILE, dict[TopicName, str], LOST)
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)
         self._was_born = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import BY_HAND
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.integrations.home_assistant.availability import of_camera, of_gateway
 from gateway.integrations.home_assistant.device import Device, described, identifier, readable, sentence
 from gateway.integrations.home_assistant.gateway_device import gateway_id
@@ -15,7 +15,7 @@ from shared.mqtt import topics
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
 
 
@@ -25,7 +25,7 @@ AGENT_CONTROLS = ("enabled", "fps", "restart")
 """What the agent is told by its edge, which has not started that of a camera by hand."""
 
 
-def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Device:
+def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Device:
     """What it sees, its pictures, and what can be set and asked. `labels` are those that are followed."""
     its_id = identifier(prefix, "camera", name)
     return Device(
@@ -34,12 +34,12 @@ def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str])
         information=described(
             camera.friendly_name or sentence(readable(name)),
             its_id,
-            BY_HAND_MODEL if camera is BY_HAND else "Camera",
+            BY_HAND_MODEL if camera is UNCONFIGURED_CAMERA else "Camera",
             via_device=gateway_id(prefix),
         ),
         availability=(of_gateway(prefix), of_camera(prefix, name)),
         components={
-            **_controls(prefix, name, () if camera is BY_HAND else AGENT_CONTROLS),
+            **_controls(prefix, name, () if camera is UNCONFIGURED_CAMERA else AGENT_CONTROLS),
             **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
             **sightings(prefix, name, camera, labels),
         },

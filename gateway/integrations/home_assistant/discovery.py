@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import BY_HAND
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.integrations.home_assistant.camera_device import camera_device
 from gateway.integrations.home_assistant.encoding import Message, encoded
 from gateway.integrations.home_assistant.gateway_device import gateway_device
@@ -15,7 +15,7 @@ from gateway.integrations.home_assistant.node_device import node_device
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
     from gateway.integrations.home_assistant.device import Device
     from shared.payloads.cluster import Nodes
@@ -56,7 +56,7 @@ def _all(
     yield from _gateway(terms)
     for name in sorted(nodes.nodes)[:NODES_CAP]:
         yield from _node(terms, name, nodes.nodes[name].version)
-    for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, BY_HAND)}.items():
+    for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, UNCONFIGURED_CAMERA)}.items():
         followed = labels.get(name, (camera.objects or configuration.objects).track)
         yield from _camera(terms, name, _Held(camera), tuple(followed))
 
@@ -74,7 +74,7 @@ class _Terms:
 class _Held:
     """A camera's section as a key: it does not change, so it is equal to none but itself."""
 
-    camera: Camera
+    camera: CameraSection
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Held) and other.camera is self.camera

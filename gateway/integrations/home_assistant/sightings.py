@@ -15,7 +15,7 @@ from shared.settings.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
 
 ALL = "all"
@@ -30,7 +30,7 @@ COUNT_ATTRIBUTES = (
 EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
 
 
-def sightings(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> dict[str, Component]:
+def sightings(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
     """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):

@@ -21,7 +21,7 @@ DRAIN_S = 2.0
 class Hooks:
     """All hooks, each in its own fault boundary. All methods are for the event loop's thread."""
 
-    def __init__(self, hooks: automation.Hooks) -> None:
+    def __init__(self, hooks: automation.HooksSection) -> None:
         """Raises ConfigurationError for a webhook without a usable address."""
         trust = trusted() if hooks.webhooks else None
         self._lanes = []

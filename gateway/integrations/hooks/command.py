@@ -18,7 +18,7 @@ from shared.reasons.system_reasons import system_reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.configuration.automation import CommandHook
+    from gateway.configuration.automation import CommandHookSection
     from gateway.integrations.hooks.delivery import Delivery
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -34,7 +34,7 @@ KILLED_S = 2.0
 class CommandSender:
     """Runs one command for each event, without a shell, in a process group of its own that ends with it."""
 
-    def __init__(self, hook: CommandHook) -> None:
+    def __init__(self, hook: CommandHookSection) -> None:
         self.name = Path(hook.command[0]).name
         self._hook = hook
 

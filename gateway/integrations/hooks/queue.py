@@ -15,7 +15,7 @@ from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.matching import matches
 
 if TYPE_CHECKING:
-    from gateway.configuration.automation import Hook
+    from gateway.configuration.automation import HookSection
     from gateway.integrations.hooks.delivery import Outcome, Sender
     from gateway.integrations.hooks.matching import Event
 
@@ -43,7 +43,7 @@ class HookCounts:
 class Lane:
     """Takes events at any time without waiting, and delivers them between `start` and `stop`."""
 
-    def __init__(self, name: str, hook: Hook, sender: Sender) -> None:
+    def __init__(self, name: str, hook: HookSection, sender: Sender) -> None:
         self.name = name
         self._hook = hook
         self._sender = sender

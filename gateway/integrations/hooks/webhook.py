@@ -18,7 +18,7 @@ from shared.network.backoff import Backoff
 from shared.process.lifecycle import installed_version
 
 if TYPE_CHECKING:
-    from gateway.configuration.automation import Webhook
+    from gateway.configuration.automation import WebhookSection
     from gateway.integrations.hooks.delivery import Delivery
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def trusted() -> ssl.SSLContext:
 class WebhookSender:
     """Posts events to one address, directly: no proxy, no redirection, no login from a .netrc file."""
 
-    def __init__(self, hook: Webhook, trust: ssl.SSLContext) -> None:
+    def __init__(self, hook: WebhookSection, trust: ssl.SSLContext) -> None:
         """Raises ConfigurationError for an address that is none."""
         self._url = hook.url.get_secret_value()
         self.name = host_of(self._url)

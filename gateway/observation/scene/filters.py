@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.observation.scene.areas import Area, foot
 
 if TYPE_CHECKING:
-    from gateway.configuration.objects import Filter
+    from gateway.configuration.objects import FilterSection
     from gateway.observation.scene.areas import Image
     from gateway.observation.scene.scene_settings import SceneSettings
     from shared.payloads.cluster import DetectedObject
@@ -39,7 +39,7 @@ class Filters:
         return not any(mask.holds(point) for mask in self._masks[found.label])
 
 
-def fits(chosen: Filter, box: PictureBox, image: Image) -> bool:
+def fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
     """Whether area and ratio are right; limits of the area up to 1 are parts of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top

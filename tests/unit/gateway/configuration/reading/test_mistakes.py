@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from camera_sources.urls.schemes import BUILT_IN_SOURCES
-from gateway.configuration.reading.foreign_keys import HINTS
-from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
+from gateway.configuration.reading.foreign_keys import FRIGATE_HINTS
+from gateway.configuration.reading.mistakes import LocatedMistake, Mistake, dotted_path
 
 CAMERA = """\
 cameras:
@@ -269,7 +269,7 @@ hooks:
     labels: bird
 """
     )
-    mistakes = reading(text).with_labels(["person", "dog", "cat"]).mistakes
+    mistakes = reading(text).check_labels(["person", "dog", "cat"]).mistakes
     assert [(mistake.line, mistake.path, mistake.what, mistake.right) for mistake in mistakes] == [
         (2, "objects.track[1]", "the model has no label 'persn'", "did you mean 'person'?"),
         (8, "cameras.front.objects.filters.dgo", "the model has no label 'dgo'", "did you mean 'dog'?"),
@@ -280,11 +280,11 @@ hooks:
 
 
 def test_a_model_without_labels_is_not_asked(reading):
-    assert reading("objects: {track: unheard of}").with_labels([]).mistakes == ()
+    assert reading("objects: {track: unheard of}").check_labels([]).mistakes == ()
 
 
 def test_a_default_that_the_model_does_not_know_is_told_too(reading):
-    (mistake,) = reading("mqtt: {}").with_labels(["cat"]).mistakes
+    (mistake,) = reading("mqtt: {}").check_labels(["cat"]).mistakes
     assert (mistake.line, mistake.path) == (1, "objects.track[0]")
 
 
@@ -305,13 +305,13 @@ def test_what_is_seldom_meant_is_a_warning(reading, text, expected):
 
 
 def test_paths_are_written_as_people_do():
-    assert dotted(()) == ""
-    assert dotted(("hooks", "webhooks", 0, "url")) == "hooks.webhooks[0].url"
+    assert dotted_path(()) == ""
+    assert dotted_path(("hooks", "webhooks", 0, "url")) == "hooks.webhooks[0].url"
 
 
 def test_a_mistake_without_a_path_or_advice_is_a_line_all_the_same():
-    assert str(Mistake("a.yaml", 3, "", "bad")) == "a.yaml:3: bad"
-    assert Finding.parse(("a",), "bad; better; best") == Finding(("a",), "bad", "better; best")
+    assert str(LocatedMistake("a.yaml", 3, "", "bad")) == "a.yaml:3: bad"
+    assert Mistake.parse(("a",), "bad; better; best") == Mistake(("a",), "bad", "better; best")
 
 
 def test_a_kind_of_address_that_is_installed_elsewhere_is_no_mistake_but_told(reading):
@@ -333,11 +333,11 @@ def test_every_kind_of_address_that_a_camera_opens_is_right(told):
         assert told(f"cameras: {{front: {{source: '{scheme.upper()}://host/topic'}}}}") == []
 
 
-@pytest.mark.parametrize("path", HINTS)
+@pytest.mark.parametrize("path", FRIGATE_HINTS)
 def test_a_key_of_frigate_has_its_hint(told, path):
     names = [part if part != "*" else "front" for part in path]
     text = "{x: 1}"
     for part in reversed(names):
         text = f"{{{part}: {text}}}"
     text = text.replace("front: {", "front: {source: test://, ", 1)
-    assert [line for line in told(text) if HINTS[path] in line and "a key of Frigate" in line]
+    assert [line for line in told(text) if FRIGATE_HINTS[path] in line and "a key of Frigate" in line]

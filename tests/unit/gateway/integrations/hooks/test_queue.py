@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.configuration.automation import CommandHook
+from gateway.configuration.automation import CommandHookSection
 from gateway.integrations.hooks import queue as lane_module
 from gateway.integrations.hooks.bounded_queue import WAITING_CAP
 from gateway.integrations.hooks.delivery import Outcome
@@ -49,7 +49,7 @@ async def post():
 
 @pytest.fixture
 async def lane(post):
-    made = Lane("post 1", CommandHook(command=("true",)), post)
+    made = Lane("post 1", CommandHookSection(command=("true",)), post)
     yield made
     await made.stop()
 

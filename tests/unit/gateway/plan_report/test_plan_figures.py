@@ -5,8 +5,8 @@ from statistics import fmean
 import pytest
 
 from gateway.models.catalogue import Model
-from gateway.plan_report.report import report_on
-from gateway.plan_report.tables import ROWS, selection
+from gateway.plan_report.plan_figures import report_on
+from gateway.plan_report.tables import MAX_ROWS, select_cuts
 from gateway.planning.partitioned import PartitionedModel
 from shared.ftp.costs import peak_bytes, tile_memory
 from shared.ftp.grid import Grid
@@ -76,8 +76,8 @@ def test_a_cut_that_nobody_would_propose_is_in_the_report_all_the_same(nanodet):
 
 def test_of_many_cuts_a_table_shows_the_ones_that_matter(nanodet):
     report = report_on(PartitionedModel.of(nanodet, Grid(3, 3)))
-    shown = selection(report.cuts * 3)
-    assert len(shown) <= ROWS
+    shown = select_cuts(report.cuts * 3)
+    assert len(shown) <= MAX_ROWS
     assert {report.cuts[0].maps, report.cuts[-1].maps, report.chosen.maps} <= {cut.maps for cut in shown}
 
 

@@ -11,48 +11,52 @@ if TYPE_CHECKING:
     from shared.model.letterbox import Pixels
 
 Colour = tuple[int, int, int]
-Place = tuple[int, int]
+PicturePoint = tuple[int, int]
 
 REGULAR, BOLD = 400, 600
 ARROW_TIP = 9
 
 
-def write(picture: Pixels, words: str, start: Place, colour: Colour, size: int, weight: int = REGULAR) -> None:
+def draw_text(
+    picture: Pixels, words: str, start: PicturePoint, colour: Colour, size: int, weight: int = REGULAR
+) -> None:
     """One line from `start`, the left end of its base line; `weight` from 100 to 900."""
     cv2.putText(picture, words, start, colour, cv2.FontFace("sans"), size, weight)
 
 
-def write_on_plate(picture: Pixels, words: str, centre: Place, colour: Colour, plate: Colour, size: int) -> None:
+def draw_text_on_plate(
+    picture: Pixels, words: str, centre: PicturePoint, colour: Colour, plate: Colour, size: int
+) -> None:
     """One bold line in the middle of a plate with round ends."""
     width, height = plate_size(words, size)
     x, y = centre
     half = (width - height) // 2
     cv2.line(picture, (x - half, y), (x + half, y), plate, height, cv2.LINE_AA)
-    write(picture, words, (x - width_of(words, size) // 2, y + round(0.36 * size)), colour, size, BOLD)
+    draw_text(picture, words, (x - text_width(words, size) // 2, y + round(0.36 * size)), colour, size, BOLD)
 
 
 def plate_size(words: str, size: int) -> tuple[int, int]:
     """Width and height of the plate under words."""
     height = round(1.4 * size) | 1
-    return max(height, width_of(words, size) + round(0.9 * size)), height
+    return max(height, text_width(words, size) + round(0.9 * size)), height
 
 
-def width_of(words: str, size: int) -> int:
+def text_width(words: str, size: int) -> int:
     """Width of bold words."""
     _, _, width, _ = cv2.getTextSize((0, 0), words, (0, 0), cv2.FontFace("sans"), size, BOLD)
     return int(width)
 
 
-def fit(words: str, width: int, size: int) -> str:
+def shorten_to_width(words: str, width: int, size: int) -> str:
     """The words, or their beginning and end, so that they are no wider than `width` in bold."""
     shown, kept = words, len(words)
-    while width_of(shown, size) > width and kept > 4:
+    while text_width(shown, size) > width and kept > 4:
         kept -= 1
         shown = f"{words[: (kept + 1) // 2]}…{words[len(words) - kept // 2 :]}"
     return shown
 
 
-def arrow(picture: Pixels, start: Place, end: Place, colour: Colour) -> None:
+def draw_arrow(picture: Pixels, start: PicturePoint, end: PicturePoint, colour: Colour) -> None:
     """A line with a tip of the same size whatever its length."""
     length = max(ARROW_TIP, float(np.hypot(end[0] - start[0], end[1] - start[1])))
     cv2.arrowedLine(picture, start, end, colour, 2, cv2.LINE_AA, tipLength=ARROW_TIP / length)

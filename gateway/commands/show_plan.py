@@ -12,12 +12,12 @@ from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.annotation.boxes import write_picture
-from gateway.commands.model_description import reading
+from gateway.commands.model_description import describe_decoding
 from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
 from gateway.models.catalogue import open_model
+from gateway.plan_report.plan_figures import PlanReport, report_on
 from gateway.plan_report.plan_picture import draw_plan
-from gateway.plan_report.report import PlanReport, report_on
-from gateway.plan_report.tables import render
+from gateway.plan_report.tables import render_plan_tables
 from gateway.planning.partitioned import PartitionedModel
 from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError
@@ -50,14 +50,14 @@ def command(
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
     report = report_on(partitioned, measured=not quick)
     if png:
-        write_picture(png, draw_plan(partitioned, _frame(partitioned, image), caption(report)))
+        write_picture(png, draw_plan(partitioned, _frame(partitioned, image), plan_caption(report)))
     if as_json:
         print(report.model_dump_json())
     else:
         console = Console()
         width = console.width if console.is_terminal else PIPE_WIDTH
-        Console(width=width, highlight=False).print(render(report, width))
-        print(f"\n{reading(partitioned.model)}")
+        Console(width=width, highlight=False).print(render_plan_tables(report, width))
+        print(f"\n{describe_decoding(partitioned.model)}")
 
 
 def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
@@ -70,7 +70,7 @@ def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
     return pixels if preprocessing.channels == "bgr" else pixels[:, :, ::-1].copy()
 
 
-def caption(report: PlanReport) -> str:
+def plan_caption(report: PlanReport) -> str:
     """What the tiles cost, and what they spare."""
     tiled = report.memory.analytic.grids[report.grid]
     memory = f"{tiled.peak_reduction:.0%} less memory" if tiled.peak_reduction >= 0.005 else "as much memory"

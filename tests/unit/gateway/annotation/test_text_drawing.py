@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.annotation.text import fit, plate_size, width_of, write_on_plate
+from gateway.annotation.text_drawing import draw_text_on_plate, plate_size, shorten_to_width, text_width
 
 
 def paper():
@@ -11,12 +11,12 @@ def paper():
 
 
 def test_words_that_fit_stay_as_they_are():
-    assert fit("concat_28", 400, 20) == "concat_28"
+    assert shorten_to_width("concat_28", 400, 20) == "concat_28"
 
 
 def test_long_words_keep_their_beginning_and_their_end():
-    shown = fit("/model.10/cv1/conv/Conv_output_0", 150, 20)
-    assert width_of(shown, 20) <= 150
+    shown = shorten_to_width("/model.10/cv1/conv/Conv_output_0", 150, 20)
+    assert text_width(shown, 20) <= 150
     assert shown.startswith("/mod")
     assert shown.endswith("_0")
 
@@ -24,7 +24,7 @@ def test_long_words_keep_their_beginning_and_their_end():
 @pytest.mark.parametrize("words", ["7", "halo 63 px"])
 def test_words_on_a_plate_lie_in_the_middle_and_inside(words):
     picture = paper()
-    write_on_plate(picture, words, (200, 50), (255, 255, 255), (0, 0, 0), 20)
+    draw_text_on_plate(picture, words, (200, 50), (255, 255, 255), (0, 0, 0), 20)
     rows, columns = np.nonzero((picture != 200).any(axis=2))
     width, height = plate_size(words, 20)
     assert abs((columns.min() + columns.max()) / 2 - 200) <= 2

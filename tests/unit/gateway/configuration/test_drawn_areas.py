@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.configuration.places import places_of
+from gateway.configuration.drawn_areas import drawn_areas_of
 from gateway.configuration.root import Configuration
 
 CORNERS = "0,0, 1,0, 1,1"
@@ -11,7 +11,7 @@ def test_zones_come_first_then_every_mask_by_what_it_is_of():
     door = {"source": "test://", "zones": {"yard": yard}, "motion": {"mask": [CORNERS, CORNERS]}}
     objects = {"mask": CORNERS, "filters": {"person": {"mask": CORNERS}}}
     configuration = Configuration.model_validate({"objects": objects, "cameras": {"door": door}})
-    places = list(places_of(configuration.cameras["door"], configuration.objects_of("door")))
+    places = list(drawn_areas_of(configuration.cameras["door"], configuration.objects_of("door")))
     assert [str(place) for place in places] == [
         "zone yard",
         "a mask of objects",
@@ -27,4 +27,4 @@ def test_zones_come_first_then_every_mask_by_what_it_is_of():
 def test_a_camera_with_objects_of_its_own_has_their_masks():
     door = {"source": "test://", "objects": {"track": ["person"]}}
     configuration = Configuration.model_validate({"objects": {"mask": CORNERS}, "cameras": {"door": door}})
-    assert not list(places_of(configuration.cameras["door"], configuration.objects_of("door")))
+    assert not list(drawn_areas_of(configuration.cameras["door"], configuration.objects_of("door")))
