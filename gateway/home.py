@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.bridge.event_queue import EventQueue
 from gateway.bridge.health import Health
 from gateway.bridge.problems import Problems
-from gateway.bridge.requests import Requests, named
-from gateway.cameras.mismatches import edges_not_there, places_outside
-from gateway.cameras.placement import WAIT_S
-from gateway.cameras.registry import Cameras
+from gateway.bridge.requests import RequestHandler, required_name
+from gateway.cameras.mismatches import missing_edges, places_outside
+from gateway.cameras.placement import EDGES_RETURN_S
+from gateway.cameras.registry import CameraRegistry
 from gateway.configuration.differences import differences
 from gateway.integrations.frigate.publisher import FrigateTeller
 from gateway.integrations.home_assistant.announcer import Announcer
@@ -79,19 +79,19 @@ class Home:
         self._health = Health(time.monotonic())
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
-        self.problems.add("cameras", self._camera_problems)
+        self.problems.add_source("cameras", self._camera_problems)
         self._events = EventQueue(bus)
         self._hooks = Hooks(configuration.hooks)
         self._hooks_changed = asyncio.Event()
         remove_abandoned(configuration.state)
         state = StateFolder(configuration.state)
-        self.problems.add("state", lambda _: state.problems)
+        self.problems.add_source("state", lambda _: state.problems)
         self._retained = RetainedTopics(state)
         self._started_at = time.monotonic()
         self._stale_due = True
         bus.on_retained(self._on_retained)
-        self._cameras = Cameras(configuration, state, bus, listening, self._changed, self._tell, self._occupied)
-        self._cameras.keep_settings_of(self._retained.by_hand)
+        self._cameras = CameraRegistry(configuration, state, bus, listening, self._changed, self._tell, self._occupied)
+        self._cameras.forget_other_overrides(self._retained.by_hand)
         frigate = configuration.frigate_compat
         self._frigate = FrigateTeller(frigate.topic_prefix, bus, self._cameras) if frigate.enabled else None
         self._observer = Observer(
@@ -101,9 +101,9 @@ class Home:
         self._nodes = Nodes(nodes={})
         self._announcer = Announcer(self._discovered, self._say_states, bus.deliver_at, state)
         status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
-        bus.on_plain(status, lambda received: self._announcer.heard(received.payload.decode(errors="replace")))
+        bus.on_plain(status, lambda received: self._announcer.on_status(received.payload.decode(errors="replace")))
         self._health_told: dict[str, Any] = {}
-        Requests(
+        RequestHandler(
             bus,
             {
                 "info": self._on_info,
@@ -130,17 +130,17 @@ class Home:
         self._health_told = {}
         with contextlib.suppress(BrokerError):  # when the cluster's is away, this is called again at its return
             await self._bus.publish(topics.BRIDGE_INFO, self._described())
-        await self._cameras.born()
+        await self._cameras.publish_retained()
         await self._observer.born()
         await self._clear_stale()
-        self._announcer.connected()
+        self._announcer.on_connected()
 
     async def farewell(self) -> None:
         """Publish that cameras are not there and nothing is seen, in this order: called when `bridge/state` says that
         the gateway is gone."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
-                await self._cameras.farewell()
+                await self._cameras.publish_offline()
                 if self._frigate is not None:
                     await self._frigate.farewell()
                 await self._observer.farewell()
@@ -190,16 +190,16 @@ class Home:
     async def nodes_are(self, nodes: Nodes) -> None:
         """The edges, as they are now."""
         self._nodes = nodes
-        self._announcer.changed()
+        self._announcer.request_update()
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
-        await self._cameras.nodes_are(self._members.present, self._drained, lost)
+        await self._cameras.update_nodes(self._members.present, self._drained, lost)
 
     def _camera_problems(self, now: float) -> list[str]:
         """What does not fit the edges and pictures that there are, and what cameras that are online have to say."""
         cameras = self._configuration.cameras
-        found = [f"camera {name}: {remark}" for name, remark in self._cameras.remarks.items()]
-        if now - self._started_at > WAIT_S:  # edges have had time to come
-            found += edges_not_there(cameras, self._nodes.nodes)
+        found = [f"camera {name}: {remark}" for name, remark in self._cameras.problems.items()]
+        if now - self._started_at > EDGES_RETURN_S:  # edges have had time to come
+            found += missing_edges(cameras, self._nodes.nodes)
         objects = {name: self._configuration.objects_of(name) for name in cameras}
         return [*found, *places_outside(cameras, self._sizes, objects)]
 
@@ -215,7 +215,7 @@ class Home:
 
     def settings(self, camera: str, revision: int) -> CameraSettings | None:
         """What the agent of a camera needs; None when that is not how it is now."""
-        return self._cameras.settings(camera, revision)
+        return self._cameras.agent_settings(camera, revision)
 
     def may_work(self, node: str) -> bool:
         """Whether a node may be given tiles of others."""
@@ -251,7 +251,7 @@ class Home:
     def _changed(self, camera: str) -> None:
         self._stale_due = True
         self._observer.changed(camera)
-        self._announcer.changed()
+        self._announcer.request_update()
 
     def _discovered(self) -> dict[str, str]:
         """Return what Home Assistant is to know of; labels as they were set last."""
@@ -265,7 +265,7 @@ class Home:
 
     async def _say_states(self) -> None:
         """Who has just subscribed hears everything; what is retained it has heard already, if the broker has it."""
-        await self._cameras.born()
+        await self._cameras.publish_retained()
         await self._observer.born()
 
     def _described(self) -> BridgeInfo:
@@ -279,8 +279,8 @@ class Home:
             now, configured = time.monotonic(), self._cameras.configured
             online = sum(1 for name in self._cameras.online if name in configured)
             report = self._health.report(
-                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost,
-                self.problems.at(now),
+                now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.unavailable,
+                self.problems.current(now),
             ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
             lasting = report.model_dump(include={"nodes_online", "cameras_online", "cameras", "problems"})
             if self._bus.cluster_connected.is_set() and (lasting != self._health_told or now - told_at >= HEALTH_S):
@@ -311,19 +311,19 @@ class Home:
         return self._described().model_dump(mode="json")
 
     async def _on_restart_camera(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(said, "camera")
-        await self._cameras.restart(name)
+        name = required_name(said, "camera")
+        await self._cameras.restart_camera(name)
         return {"camera": name}
 
     async def _on_snapshot(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(said, "camera")
+        name = required_name(said, "camera")
         if name not in self._cameras.known:
             raise ConfigurationError(f"there is no camera {name!r}; there are {', '.join(self._cameras.configured)}")
         self._observer.want_snapshot(name)
         return {"camera": name}
 
     async def _on_drain_node(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(said, "node")
+        name = required_name(said, "node")
         if self._members.online(name) is None:
             raise ConfigurationError(
                 f"no edge {name!r} is there; there are {', '.join(self._members.present) or 'none'}"
@@ -333,7 +333,7 @@ class Home:
         return {"node": name, "drained": sorted(self._drained)}
 
     async def _on_resume_node(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(said, "node")
+        name = required_name(said, "node")
         self._drained.discard(name)
         await self.nodes_are(self._nodes)
         return {"node": name, "drained": sorted(self._drained)}
@@ -360,7 +360,7 @@ class Home:
         await self._clear_stale()
         with contextlib.suppress(BrokerError):  # when it is back, it hears everything
             await self._bus.publish(topics.BRIDGE_INFO, self._described())
-        self._announcer.changed()
+        self._announcer.request_update()
         self.tell(BridgeEventType.CONFIGURATION_RELOADED)
         return {
             "added": list(changes.added), "removed": list(changes.removed), "restarted": list(changes.restarted),

@@ -80,10 +80,10 @@ class Gateway:
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
-        self._home.problems.add("names", self._names.problems)
-        self._home.problems.add("reachability", self._prober.problems)
+        self._home.problems.add_source("names", self._names.problems)
+        self._home.problems.add_source("reachability", self._prober.problems)
         if self._house is not None:
-            self._home.problems.add("broker", self._house.problems)
+            self._home.problems.add_source("broker", self._house.problems)
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
@@ -130,7 +130,7 @@ class Gateway:
     async def _house_birth(self) -> None:
         """Have the house's broker told of everything."""
         await self._home.born()
-        self._planes.put_stats()
+        self._planes.republish_stats()
         self._cluster.report_nodes()
 
     async def _house_farewell(self) -> None:

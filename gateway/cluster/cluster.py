@@ -110,7 +110,7 @@ class Cluster:
             model.forget_weights()
             give_back()
         self._nodes_changed = asyncio.Event()
-        home.problems.add("edges", lambda _: self._barring.problems())
+        home.problems.add_source("edges", lambda _: self._barring.problems())
         data.serve(on_result=self._on_result, on_tile=self._collect, settings_of=home.settings)
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)

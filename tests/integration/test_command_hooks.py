@@ -27,7 +27,7 @@ def shell(script, *arguments, **settings):
 
 async def run(hook, seen=None):
     async with asyncio.timeout(DEADLINE_S):
-        return await CommandSender(hook).send(Delivery.of(seen or event()))
+        return await CommandSender(hook).send(Delivery.from_event(seen or event()))
 
 
 async def gone(pid):
@@ -131,7 +131,7 @@ async def test_what_a_finished_command_leaves_running_ends_with_it():
 
 
 async def test_one_who_left_the_group_with_the_output_open_delays_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.integrations.hooks.output.REST_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.output.OUTPUT_TIMEOUT_S", 0.1)
     os.mkfifo(tmp_path / "left")
     script = """setsid sh -c 'echo $$; echo > "$0"; exec sleep 300' "$1" & read word < "$1" """
     outcome = await run(shell(script, str(tmp_path / "left")))
@@ -143,7 +143,7 @@ async def test_cancelled_it_ends_with_all_its_children(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     hook = shell('sleep 300 & echo $! > "$1"; wait', str(fifo), timeout=60)
-    sending = asyncio.create_task(CommandSender(hook).send(Delivery.of(event())))
+    sending = asyncio.create_task(CommandSender(hook).send(Delivery.from_event(event())))
     child = int(await asyncio.to_thread(fifo.read_text))
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
@@ -188,7 +188,7 @@ from gateway.integrations.hooks.delivery import Delivery
 from tests.hook_events import event
 
 hook = CommandHook(command=("/bin/sh", "-c", "echo $$ > /proc/$PPID/fd/1; exec sleep 300"), timeout=600)
-asyncio.run(CommandSender(hook).send(Delivery.of(event())))
+asyncio.run(CommandSender(hook).send(Delivery.from_event(event())))
 """
     gateway = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.broker.planes import Planes
-    from gateway.cameras.registry import Cameras
+    from gateway.cameras.registry import CameraRegistry
     from gateway.observation.scene.states import SceneUpdate
     from shared.mqtt.received import Received
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class FrigateTeller:
     """What Frigate's users expect, for all cameras."""
 
-    def __init__(self, prefix: str, bus: Planes, cameras: Cameras) -> None:
+    def __init__(self, prefix: str, bus: Planes, cameras: CameraRegistry) -> None:
         self.prefix = prefix
         self._bus = bus
         self._cameras = cameras
@@ -37,7 +37,7 @@ class FrigateTeller:
     async def born(self) -> None:
         """There is a broker, which may have forgotten everything."""
         states = [
-            detect_state(self.prefix, name, on=self._cameras.effective(name).detect)
+            detect_state(self.prefix, name, on=self._cameras.effective_settings(name).detect)
             for name in self._cameras.configured
         ]
         await self._publish([available(self.prefix, online=True), *states, *self._counts.again()])
@@ -59,7 +59,7 @@ class FrigateTeller:
 
     async def changed(self, camera: str) -> None:
         """Its settings have changed."""
-        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective(camera).detect)])
+        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective_settings(camera).detect)])
 
     async def forget(self, camera: str) -> None:
         """Publish the counts without a camera that is no more."""
@@ -71,7 +71,7 @@ class FrigateTeller:
         if said is None or received.retained:
             log.warning("%s/%s/detect/set: %r is left alone", self.prefix, camera, received.payload[:20])
             return
-        await self._cameras.change(camera, "detect", received.payload)
+        await self._cameras.change_setting(camera, "detect", received.payload)
 
     async def _publish(self, messages: Iterable[FrigateMessage]) -> None:
         with contextlib.suppress(BrokerError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.configuration.cameras import BY_HAND
 from gateway.integrations.home_assistant.camera_device import camera_device
-from gateway.integrations.home_assistant.encoding import Message, encoded
+from gateway.integrations.home_assistant.encoding import DiscoveryMessage, encode_device
 from gateway.integrations.home_assistant.gateway_device import gateway_device
 from gateway.integrations.home_assistant.node_device import node_device
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.integrations.home_assistant.device import Device
     from shared.payloads.cluster import Nodes
 
-NODES_CAP = 256
+MAX_ANNOUNCED_NODES = 256
 """More edges than any home has; a client that invents names does not fill Home Assistant with devices."""
 
 REMEMBERED_CAP = 256
@@ -51,10 +51,10 @@ def _all(
     version: str,
     labels: Mapping[str, Sequence[str]],
     by_hand: Iterable[str],
-) -> Iterator[Message]:
+) -> Iterator[DiscoveryMessage]:
     terms = _Terms(configuration.mqtt.topic_prefix, version, configuration.home_assistant.per_entity)
     yield from _gateway(terms)
-    for name in sorted(nodes.nodes)[:NODES_CAP]:
+    for name in sorted(nodes.nodes)[:MAX_ANNOUNCED_NODES]:
         yield from _node(terms, name, nodes.nodes[name].version)
     for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, BY_HAND)}.items():
         followed = labels.get(name, (camera.objects or configuration.objects).track)
@@ -84,19 +84,19 @@ class _Held:
 
 
 @lru_cache(maxsize=REMEMBERED_CAP)
-def _gateway(terms: _Terms) -> tuple[Message, ...]:
+def _gateway(terms: _Terms) -> tuple[DiscoveryMessage, ...]:
     return _encoded(terms, gateway_device(terms.prefix, terms.version))
 
 
 @lru_cache(maxsize=REMEMBERED_CAP)
-def _node(terms: _Terms, name: str, version: str) -> tuple[Message, ...]:
+def _node(terms: _Terms, name: str, version: str) -> tuple[DiscoveryMessage, ...]:
     return _encoded(terms, node_device(terms.prefix, name, version))
 
 
 @lru_cache(maxsize=REMEMBERED_CAP)
-def _camera(terms: _Terms, name: str, held: _Held, labels: tuple[str, ...]) -> tuple[Message, ...]:
+def _camera(terms: _Terms, name: str, held: _Held, labels: tuple[str, ...]) -> tuple[DiscoveryMessage, ...]:
     return _encoded(terms, camera_device(terms.prefix, name, held.camera, labels))
 
 
-def _encoded(terms: _Terms, device: Device) -> tuple[Message, ...]:
-    return tuple(encoded(device, terms.version, per_entity=terms.per_entity))
+def _encoded(terms: _Terms, device: Device) -> tuple[DiscoveryMessage, ...]:
+    return tuple(encode_device(device, terms.version, per_entity=terms.per_entity))

@@ -7,8 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from gateway.integrations.hooks.command import CommandSender
-from gateway.integrations.hooks.queue import HookCounts, Lane
-from gateway.integrations.hooks.webhook import WebhookSender, trusted
+from gateway.integrations.hooks.queue import HookCounts, HookQueue
+from gateway.integrations.hooks.webhook import WebhookSender, trusted_certificates
 
 if TYPE_CHECKING:
     from gateway.configuration import automation
@@ -23,15 +23,15 @@ class Hooks:
 
     def __init__(self, hooks: automation.Hooks) -> None:
         """Raises ConfigurationError for a webhook without a usable address."""
-        trust = trusted() if hooks.webhooks else None
+        trust = trusted_certificates() if hooks.webhooks else None
         self._lanes = []
         for number, webhook in enumerate(hooks.webhooks, 1):
             assert trust is not None
             poster = WebhookSender(webhook, trust)
-            self._lanes.append(Lane(f"webhook {number} ({poster.name})", webhook, poster))
+            self._lanes.append(HookQueue(f"webhook {number} ({poster.name})", webhook, poster))
         for number, command in enumerate(hooks.commands, 1):
             runner = CommandSender(command)
-            self._lanes.append(Lane(f"command {number} ({runner.name})", command, runner))
+            self._lanes.append(HookQueue(f"command {number} ({runner.name})", command, runner))
 
     def notify(self, event: Event) -> None:
         """Hand an event to all hooks that ask for it; returns at once."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.integrations.hooks.delivery import Delivery
 
-WAITING_CAP = 100
+MAX_WAITING_DELIVERIES = 100
 """Deliveries that wait for one hook: what a busy street gives in a minute; older news than that is of no use."""
 
 
-class Line:
+class DeliveryQueue:
     """First come, first served, but what concerns one object never overtakes itself: its `end` comes after its `new`.
 
     When it is full, the oldest goes.
@@ -28,7 +28,7 @@ class Line:
     def add(self, delivery: Delivery) -> Delivery | None:
         """Wait at the end of the line; returns the one that had to go for it."""
         self._waiting.append(delivery)
-        return self._waiting.popleft() if len(self._waiting) > WAITING_CAP else None
+        return self._waiting.popleft() if len(self._waiting) > MAX_WAITING_DELIVERIES else None
 
     def take(self) -> Delivery | None:
         """The next one whose object has nothing under way; from now on it has. None: nobody can go now."""

@@ -10,8 +10,8 @@ import signal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from gateway.integrations.hooks.delivery import Outcome
-from gateway.integrations.hooks.output import Output, reading
+from gateway.integrations.hooks.delivery import DeliveryOutcome
+from gateway.integrations.hooks.output import CommandOutput, command_output
 from shared.process.children import dying_with_parent
 from shared.reasons.system_reasons import reason
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """All that a command gets of our own environment, as passwords may be in the rest."""
 
-GRACE_S = 1.0
+TERMINATION_GRACE_S = 1.0
 """From SIGTERM to SIGKILL when its time is over."""
 
-KILLED_S = 2.0
+_KILL_TIMEOUT_S = 2.0
 """What is killed is gone in milliseconds, unless the kernel itself waits for a dead disk."""
 
 
@@ -38,14 +38,14 @@ class CommandSender:
         self.name = Path(hook.command[0]).name
         self._hook = hook
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> DeliveryOutcome:
         """Run it to its end, or to the end of its time; whatever it left running ends with it."""
         variables = _environment(delivery)
         program = shutil.which(self._hook.command[0], path=variables["PATH"])
         if program is None:
-            return Outcome(failure="the command is not there, or may not be run; give its full path")
+            return DeliveryOutcome(failure="the command is not there, or may not be run; give its full path")
         with _standard_input(delivery.body) as event:
-            async with reading() as output:
+            async with command_output() as output:
                 try:
                     process = await asyncio.create_subprocess_exec(
                         *dying_with_parent(number=signal.SIGTERM), program, *self._hook.command[1:],
@@ -53,10 +53,10 @@ class CommandSender:
                         start_new_session=True,
                     )  # fmt: skip
                 except OSError as error:
-                    return Outcome(failure=f"the command cannot be started: {reason(error)}")
+                    return DeliveryOutcome(failure=f"the command cannot be started: {reason(error)}")
                 return await self._finish(process, output)
 
-    async def _finish(self, process: asyncio.subprocess.Process, output: Output) -> Outcome:
+    async def _finish(self, process: asyncio.subprocess.Process, output: CommandOutput) -> DeliveryOutcome:
         in_time = False
         try:
             async with asyncio.timeout(self._hook.timeout):
@@ -64,16 +64,16 @@ class CommandSender:
             in_time = True
         except TimeoutError:
             _signal(process, signal.SIGTERM)
-            await _gone(process, GRACE_S)
+            await _gone(process, TERMINATION_GRACE_S)
         finally:
             _signal(process, signal.SIGKILL)
-            await _gone(process, KILLED_S)
+            await _gone(process, _KILL_TIMEOUT_S)
         said = await output.last_line()
         if not in_time:
-            return Outcome(failure=_with(f"not finished within {self._hook.timeout:g} s, ended", said))
+            return DeliveryOutcome(failure=_with(f"not finished within {self._hook.timeout:g} s, ended", said))
         if process.returncode:
-            return Outcome(failure=_with(_ending(process.returncode), said))
-        return Outcome(said=said)
+            return DeliveryOutcome(failure=_with(_ending(process.returncode), said))
+        return DeliveryOutcome(said=said)
 
 
 def _environment(delivery: Delivery) -> dict[str, str]:

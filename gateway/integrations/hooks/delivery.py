@@ -26,14 +26,14 @@ class Delivery:
     trigger: str = ""
 
     @classmethod
-    def of(cls, event: Event) -> Delivery:
+    def from_event(cls, event: Event) -> Delivery:
         trigger = event.name if isinstance(event, Trigger) else ""
         body = event.model_dump_json().encode()
         return cls(uuid.uuid4().hex, kind_of(event), event.camera, event.label, event.id, body, trigger)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """How a delivery ended: `failure` says why it failed, and is empty when it did not; `said` is the answer to log."""
 
     failure: str = ""
@@ -46,6 +46,6 @@ class Sender(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> DeliveryOutcome:
         """Deliver it, with as many tries as are allowed; may be cancelled at any time."""
         ...

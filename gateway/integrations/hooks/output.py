@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-TAIL_BYTES = 4096
+_TAIL_BYTES = 4096
 """Kept of the output; the last line is in it, unless it is longer than anybody reads."""
 
-LINE_CAP = 300
+MAX_LINE_LENGTH = 300
 """Characters of the last line that are shown."""
 
-REST_S = 1.0
+OUTPUT_TIMEOUT_S = 1.0
 """The rest of the output is there as soon as all who could write are gone; one who left the group may hold it open."""
 
 
-class Output(asyncio.Protocol):
+class CommandOutput(asyncio.Protocol):
     """The end of what was written to `entrance`, a file descriptor; the transport's own methods are not for callers."""
 
     def __init__(self, entrance: int) -> None:
@@ -32,7 +32,7 @@ class Output(asyncio.Protocol):
         """The last line that is not empty, fit for a log. Call when the command has ended."""
         self.close()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REST_S):
+            async with asyncio.timeout(OUTPUT_TIMEOUT_S):
                 await self._ended.wait()
         return last_line(self._tail)
 
@@ -43,17 +43,17 @@ class Output(asyncio.Protocol):
             self.entrance = -1
 
     def data_received(self, data: bytes) -> None:
-        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        self._tail = (self._tail + data)[-_TAIL_BYTES:]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (the protocol's own signature)
         self._ended.set()
 
 
 @contextlib.asynccontextmanager
-async def reading() -> AsyncIterator[Output]:
+async def command_output() -> AsyncIterator[CommandOutput]:
     """A pipe that is read from, and closed at the end."""
     way_out, way_in = os.pipe()
-    output = Output(way_in)
+    output = CommandOutput(way_in)
     try:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: output, os.fdopen(way_out, "rb", buffering=0)
@@ -67,7 +67,7 @@ async def reading() -> AsyncIterator[Output]:
 
 
 def last_line(text: bytes) -> str:
-    """The last line with anything in it, without what cannot be printed, and no longer than LINE_CAP."""
+    """The last line with anything in it, without what cannot be printed, and no longer than MAX_LINE_LENGTH."""
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     shown = "".join(letter if letter.isprintable() else " " for letter in lines[-1]) if lines else ""
-    return shown if len(shown) <= LINE_CAP else shown[: LINE_CAP - 1] + "…"
+    return shown if len(shown) <= MAX_LINE_LENGTH else shown[: MAX_LINE_LENGTH - 1] + "…"

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP, Line
+from gateway.integrations.hooks.bounded_queue import MAX_WAITING_DELIVERIES, DeliveryQueue
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.matching import matches
+from gateway.integrations.hooks.matching import hook_matches
 
 if TYPE_CHECKING:
     from gateway.configuration.automation import Hook
-    from gateway.integrations.hooks.delivery import Outcome, Sender
+    from gateway.integrations.hooks.delivery import DeliveryOutcome, Sender
     from gateway.integrations.hooks.matching import Event
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
+MAX_CONCURRENT_DELIVERIES = 4
 """Deliveries under way for one hook: a slow one does not hold up the others, and a weak server can take as many."""
 
-TOLD_EVERY_S = 60.0
+HOOK_LOG_PERIOD_S = 60.0
 """Of what goes wrong again and again the log is told once in this time, with how often it did."""
 
 
@@ -40,29 +40,31 @@ class HookCounts:
     under_way: int
 
 
-class Lane:
+class HookQueue:
     """Takes events at any time without waiting, and delivers them between `start` and `stop`."""
 
     def __init__(self, name: str, hook: Hook, sender: Sender) -> None:
         self.name = name
         self._hook = hook
         self._sender = sender
-        self._line = Line()
-        self._sending: set[asyncio.Task[Outcome]] = set()
+        self._line = DeliveryQueue()
+        self._sending: set[asyncio.Task[DeliveryOutcome]] = set()
         self._started = False
         self._notified = self._delivered = self._failed = self._dropped = 0
-        self._failures, self._drops = Sparing(), Sparing()
+        self._failures, self._drops = LogThrottle(), LogThrottle()
         self._failing = False
 
     def notify(self, event: Event) -> None:
         """Deliver the event when its turn comes, if the hook asks for it."""
-        if not matches(self._hook, event):
+        if not hook_matches(self._hook, event):
             return
         self._notified += 1
-        if self._line.add(Delivery.of(event)) is not None:
+        if self._line.add(Delivery.from_event(event)) is not None:
             self._dropped += 1
             if told := self._drops.count(time.monotonic()):
-                log.warning("%s: %s dropped, the oldest of %s that wait", self.name, _events(told), WAITING_CAP)
+                log.warning(
+                    "%s: %s dropped, the oldest of %s that wait", self.name, _events(told), MAX_WAITING_DELIVERIES
+                )
         self._go_on()
 
     def start(self) -> None:
@@ -91,12 +93,16 @@ class Lane:
         )
 
     def _go_on(self) -> None:
-        while self._started and len(self._sending) < AT_ONCE and (delivery := self._line.take()) is not None:
+        while (
+            self._started
+            and len(self._sending) < MAX_CONCURRENT_DELIVERIES
+            and (delivery := self._line.take()) is not None
+        ):
             task = asyncio.create_task(self._sender.send(delivery))
             self._sending.add(task)
             task.add_done_callback(partial(self._ended, delivery))
 
-    def _ended(self, delivery: Delivery, task: asyncio.Task[Outcome]) -> None:
+    def _ended(self, delivery: Delivery, task: asyncio.Task[DeliveryOutcome]) -> None:
         self._sending.discard(task)
         self._line.finish(delivery)
         if task.cancelled():
@@ -125,8 +131,8 @@ class Lane:
             log.info("%s: %s", self.name, said)
 
 
-class Sparing:
-    """Counts what happens again and again, to tell of it at once and then at most every TOLD_EVERY_S."""
+class LogThrottle:
+    """Counts what happens again and again, to tell of it at once and then at most every HOOK_LOG_PERIOD_S."""
 
     def __init__(self) -> None:
         self._untold = 0
@@ -135,7 +141,7 @@ class Sparing:
     def count(self, now: float) -> int:
         """One more at `now`, seconds; returns how many to tell of, 0 for not yet."""
         self._untold += 1
-        if now - self._told_at < TOLD_EVERY_S:
+        if now - self._told_at < HOOK_LOG_PERIOD_S:
             return 0
         told, self._untold, self._told_at = self._untold, 0, now
         return told

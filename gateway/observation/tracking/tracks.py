@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.observation.tracking.motion_model import Box
+    from gateway.observation.tracking.motion_model import PictureBox
 
-HIGH_SCORE = 0.6
+DEFAULT_HIGH_SCORE = 0.6
 """What begins a track where nothing else is said, as in ByteTrack."""
 
 
@@ -37,7 +37,7 @@ class Track:
     """The highest median there was, as in Frigate."""
     median_score: float
     """Of the last 10 detections, filled up with 0 to three, as in Frigate."""
-    box: Box
+    box: PictureBox
     hits: int
     """Detections so far."""
     first_seen: float

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.integrations.home_assistant.discovery import NODES_CAP, discovery
-from gateway.integrations.home_assistant.encoding import COMPONENTS_CAP
+from gateway.integrations.home_assistant.discovery import MAX_ANNOUNCED_NODES, discovery
+from gateway.integrations.home_assistant.encoding import MAX_COMPONENTS_PER_MESSAGE
 from shared.mqtt import topics
 from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
 from shared.settings.slugs import RESERVED, slug
@@ -249,13 +249,13 @@ def test_many_labels_and_zones_are_told_in_messages_that_the_broker_takes():
     messages = discovery(home_of(cameras={"front": camera}), nodes_of(), "1.0")
     assert max(len(payload.encode()) for payload in messages.values()) < LARGEST_MESSAGE_BYTES
     parts = [json.loads(payload) for topic, payload in messages.items() if "camera" in topic]
-    assert len(parts) == -(-sum(len(part["cmps"]) for part in parts) // COMPONENTS_CAP) > 1
+    assert len(parts) == -(-sum(len(part["cmps"]) for part in parts) // MAX_COMPONENTS_PER_MESSAGE) > 1
     assert len({part["dev"]["identifiers"][0] for part in parts}) == 1
 
 
 def test_invented_nodes_do_not_fill_home_assistant():
-    messages = told(home_of(), *(f"node-{number}" for number in range(NODES_CAP + 5)))
-    assert len(messages) == 1 + NODES_CAP + 2
+    messages = told(home_of(), *(f"node-{number}" for number in range(MAX_ANNOUNCED_NODES + 5)))
+    assert len(messages) == 1 + MAX_ANNOUNCED_NODES + 2
 
 
 def test_every_component_says_the_quality_of_service():

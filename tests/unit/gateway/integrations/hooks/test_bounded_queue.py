@@ -3,17 +3,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP, Line
+from gateway.integrations.hooks.bounded_queue import MAX_WAITING_DELIVERIES, DeliveryQueue
 from gateway.integrations.hooks.delivery import Delivery
 from tests.hook_events import event
 
 
 def delivery(name):
-    return Delivery.of(event(object_id=name))
+    return Delivery.from_event(event(object_id=name))
 
 
 def line_of(*deliveries):
-    line = Line()
+    line = DeliveryQueue()
     for each in deliveries:
         line.add(each)
     return line
@@ -34,11 +34,11 @@ def test_an_object_waits_for_itself_while_others_pass():
 
 
 def test_when_it_is_full_the_oldest_goes():
-    deliveries = [delivery(str(number)) for number in range(WAITING_CAP)]
+    deliveries = [delivery(str(number)) for number in range(MAX_WAITING_DELIVERIES)]
     line = line_of(*deliveries)
     late = delivery("late")
     assert line.add(late) == deliveries[0]
-    assert len(line) == WAITING_CAP
+    assert len(line) == MAX_WAITING_DELIVERIES
     assert line.take() == deliveries[1]
 
 
@@ -50,7 +50,7 @@ def test_giving_up_empties_it():
 
 @given(st.lists(st.one_of(st.sampled_from("abc"), st.just("take"), st.just("finish")), max_size=60))
 def test_each_object_keeps_its_order_and_has_one_under_way(steps):
-    line, given_in, taken, under_way = Line(), {}, {}, []
+    line, given_in, taken, under_way = DeliveryQueue(), {}, {}, []
     for step in steps:
         if step == "take":
             got = line.take()

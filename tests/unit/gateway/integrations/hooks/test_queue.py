@@ -6,9 +6,15 @@ import pytest
 
 from gateway.configuration.automation import CommandHook
 from gateway.integrations.hooks import queue as lane_module
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP
-from gateway.integrations.hooks.delivery import Outcome
-from gateway.integrations.hooks.queue import AT_ONCE, TOLD_EVERY_S, HookCounts, Lane, Sparing
+from gateway.integrations.hooks.bounded_queue import MAX_WAITING_DELIVERIES
+from gateway.integrations.hooks.delivery import DeliveryOutcome
+from gateway.integrations.hooks.queue import (
+    HOOK_LOG_PERIOD_S,
+    MAX_CONCURRENT_DELIVERIES,
+    HookCounts,
+    HookQueue,
+    LogThrottle,
+)
 from shared.payloads.observations import EventType
 from tests.hook_events import event
 
@@ -31,7 +37,7 @@ class Post:
         """End the oldest delivery, and let what follows of it happen."""
         ended = self.under_way.pop(next(iter(self.under_way)))
         if error is None:
-            ended.set_result(outcome or Outcome())
+            ended.set_result(outcome or DeliveryOutcome())
         else:
             ended.set_exception(error)
         await settled()
@@ -49,7 +55,7 @@ async def post():
 
 @pytest.fixture
 async def lane(post):
-    made = Lane("post 1", CommandHook(command=("true",)), post)
+    made = HookQueue("post 1", CommandHook(command=("true",)), post)
     yield made
     await made.stop()
 
@@ -77,12 +83,12 @@ async def test_what_the_hook_does_not_ask_for_is_nothing_to_it(lane, post):
 
 async def test_so_many_at_once_and_no_more(lane, post):
     lane.start()
-    for each in events(AT_ONCE + 3):
+    for each in events(MAX_CONCURRENT_DELIVERIES + 3):
         lane.notify(each)
     await settled()
-    assert (len(post.begun), lane.counts().waiting) == (AT_ONCE, 3)
+    assert (len(post.begun), lane.counts().waiting) == (MAX_CONCURRENT_DELIVERIES, 3)
     await post.end()
-    assert (len(post.begun), lane.counts().waiting) == (AT_ONCE + 1, 2)
+    assert (len(post.begun), lane.counts().waiting) == (MAX_CONCURRENT_DELIVERIES + 1, 2)
 
 
 async def test_the_end_of_an_object_is_delivered_after_its_beginning(lane, post):
@@ -96,11 +102,11 @@ async def test_the_end_of_an_object_is_delivered_after_its_beginning(lane, post)
 
 
 async def test_too_many_cost_the_oldest_and_are_told_once(lane, post, caplog):
-    for each in events(WAITING_CAP + 7):
+    for each in events(MAX_WAITING_DELIVERIES + 7):
         lane.notify(each)
-    assert lane.counts() == HookCounts(WAITING_CAP + 7, 0, 0, 7, WAITING_CAP, 0)
+    assert lane.counts() == HookCounts(MAX_WAITING_DELIVERIES + 7, 0, 0, 7, MAX_WAITING_DELIVERIES, 0)
     assert [record.getMessage() for record in caplog.records] == [
-        f"post 1: 1 event dropped, the oldest of {WAITING_CAP} that wait"
+        f"post 1: 1 event dropped, the oldest of {MAX_WAITING_DELIVERIES} that wait"
     ]
     lane.start()
     await settled()
@@ -113,10 +119,10 @@ async def test_failures_are_told_once_and_the_first_success_after_them_too(lane,
     for each in events(4):
         lane.notify(each)
     await settled()
-    await post.end(Outcome(failure="it cannot be reached"))
-    await post.end(Outcome(failure="it cannot be reached"))
+    await post.end(DeliveryOutcome(failure="it cannot be reached"))
+    await post.end(DeliveryOutcome(failure="it cannot be reached"))
     await post.end()
-    await post.end(Outcome(said="done"))
+    await post.end(DeliveryOutcome(said="done"))
     assert [record.getMessage() for record in caplog.records] == [
         "post 1: 1 event not delivered: it cannot be reached",
         "post 1: delivers again",
@@ -139,34 +145,34 @@ async def test_a_fault_of_ours_costs_one_event(lane, post, caplog):
 
 async def test_draining_ends_when_nothing_is_left(lane, post):
     lane.start()
-    for each in events(AT_ONCE + 1):
+    for each in events(MAX_CONCURRENT_DELIVERIES + 1):
         lane.notify(each)
     await settled()
     draining = asyncio.create_task(lane.drain())
-    for _ in range(AT_ONCE + 1):
+    for _ in range(MAX_CONCURRENT_DELIVERIES + 1):
         await settled()
         assert not draining.done()
         await post.end()
     await asyncio.wait_for(draining, 5)
-    assert lane.counts() == HookCounts(AT_ONCE + 1, AT_ONCE + 1, 0, 0, 0, 0)
+    assert lane.counts() == HookCounts(MAX_CONCURRENT_DELIVERIES + 1, MAX_CONCURRENT_DELIVERIES + 1, 0, 0, 0, 0)
 
 
 async def test_stopping_gives_up_on_the_rest_and_says_so(lane, caplog):
     lane.start()
-    for each in events(AT_ONCE + 3):
+    for each in events(MAX_CONCURRENT_DELIVERIES + 3):
         lane.notify(each)
     await settled()
     await lane.stop()
-    assert lane.counts() == HookCounts(AT_ONCE + 3, 0, 0, AT_ONCE + 3, 0, 0)
-    assert f"post 1: {AT_ONCE + 3} events not delivered before the end" in caplog.text
+    assert lane.counts() == HookCounts(MAX_CONCURRENT_DELIVERIES + 3, 0, 0, MAX_CONCURRENT_DELIVERIES + 3, 0, 0)
+    assert f"post 1: {MAX_CONCURRENT_DELIVERIES + 3} events not delivered before the end" in caplog.text
 
 
 async def test_after_a_minute_the_log_hears_how_many_more_there_were(lane, caplog, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(lane_module.time, "monotonic", lambda: now[0])
-    for each in events(WAITING_CAP + 5):
+    for each in events(MAX_WAITING_DELIVERIES + 5):
         lane.notify(each)
-    now[0] += TOLD_EVERY_S
+    now[0] += HOOK_LOG_PERIOD_S
     lane.notify(event(object_id="late"))
     assert [record.getMessage().split(",")[0] for record in caplog.records] == [
         "post 1: 1 event dropped",
@@ -175,6 +181,8 @@ async def test_after_a_minute_the_log_hears_how_many_more_there_were(lane, caplo
 
 
 def test_sparing_words_tell_of_every_one_sooner_or_later():
-    sparing = Sparing()
-    told = [sparing.count(now) for now in (0.0, 1.0, 2.0, TOLD_EVERY_S, TOLD_EVERY_S + 1, 3 * TOLD_EVERY_S)]
+    sparing = LogThrottle()
+    told = [
+        sparing.count(now) for now in (0.0, 1.0, 2.0, HOOK_LOG_PERIOD_S, HOOK_LOG_PERIOD_S + 1, 3 * HOOK_LOG_PERIOD_S)
+    ]
     assert told == [1, 0, 0, 3, 0, 2]
