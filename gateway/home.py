@@ -19,8 +19,8 @@ from gateway.cameras.registry import CameraRegistry
 from gateway.configuration.differences import differences
 from gateway.integrations.frigate.publisher import FrigateTeller
 from gateway.integrations.home_assistant.announcer import Announcer
-from gateway.integrations.home_assistant.discovery import discovery
-from gateway.integrations.hooks import Hooks
+from gateway.integrations.home_assistant.discovery import DiscoveryCache
+from gateway.integrations.hooks.runner import HookSet
 from gateway.observation.observer import Observer
 from gateway.retained_topics import RETURN_S, RetainedTopics, expected_topics
 from gateway.state.state_folder import StateFolder
@@ -81,7 +81,7 @@ class Home:
         self._sizes: dict[str, tuple[int, int]] = {}
         self.problems.add_source("cameras", self._camera_problems)
         self._events = EventQueue(bus)
-        self._hooks = Hooks(configuration.hooks)
+        self._hooks = HookSet(configuration.hooks)
         self._hooks_changed = asyncio.Event()
         remove_abandoned(configuration.state)
         state = StateFolder(configuration.state)
@@ -99,6 +99,7 @@ class Home:
         )
         self._drained: set[str] = set()
         self._nodes = Nodes(nodes={})
+        self._discovery = DiscoveryCache()
         self._announcer = Announcer(self._discovered, self._say_states, bus.deliver_at, state)
         status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
         bus.on_plain(status, lambda received: self._announcer.on_status(received.payload.decode(errors="replace")))
@@ -253,10 +254,10 @@ class Home:
         self._observer.changed(camera)
         self._announcer.request_update()
 
-    def _discovered(self) -> dict[str, str]:
+    def _discovered(self) -> Mapping[str, str]:
         """Return what Home Assistant is to know of; labels as they were set last."""
         by_hand = sorted(self._cameras.by_hand)
-        return discovery(self._configuration, self._nodes, release(), self._followed_labels(), by_hand)
+        return self._discovery.messages(self._configuration, self._nodes, release(), self._followed_labels(), by_hand)
 
     def _followed_labels(self) -> dict[str, Sequence[str]]:
         """Return the labels that are followed, by camera: as they were set by MQTT, else as configured."""
@@ -352,7 +353,7 @@ class Home:
         changes = differences(before, after)
         self._configuration = after
         if before.hooks != after.hooks:
-            self._hooks = Hooks(after.hooks)
+            self._hooks = HookSet(after.hooks)
             self._hooks_changed.set()
         await self._observer.reload(after)
         await self._cameras.reload(after, changes.removed)

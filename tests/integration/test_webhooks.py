@@ -16,9 +16,9 @@ import pytest
 
 from gateway.configuration.automation import Hooks as HooksSection
 from gateway.configuration.automation import Webhook
-from gateway.integrations.hooks import Hooks, webhook
-from gateway.integrations.hooks.bounded_queue import MAX_WAITING_DELIVERIES
-from gateway.integrations.hooks.queue import MAX_CONCURRENT_DELIVERIES
+from gateway.integrations.hooks import webhook
+from gateway.integrations.hooks.queue import MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
+from gateway.integrations.hooks.runner import HookSet
 from gateway.integrations.hooks.signing import signature
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
@@ -112,7 +112,7 @@ async def receiving(*answers, tls=None):
 
 @contextlib.asynccontextmanager
 async def running(*webhooks):
-    hooks = Hooks(HooksSection(webhooks=webhooks))
+    hooks = HookSet(HooksSection(webhooks=webhooks))
     task = asyncio.create_task(hooks.run())
     await asyncio.sleep(0)
     try:
@@ -129,7 +129,7 @@ def post_to(url, **settings):
 async def account(hooks, **expected):
     """Wait until the only hook has nothing more to do; its account must say so then."""
     async with asyncio.timeout(DEADLINE_S):
-        await hooks._lanes[0].drain()
+        await hooks._dispatchers[0].drain()
     counts = counts_of(hooks)
     assert {name: getattr(counts, name) for name in expected} == expected
     assert counts.notified == counts.delivered + counts.failed + counts.dropped
@@ -291,7 +291,7 @@ async def test_a_slow_server_gets_so_many_at_once_and_the_rest_after_them():
         for number in range(3 * MAX_CONCURRENT_DELIVERIES):
             hooks.notify(event(object_id=str(number)))
         await receiver.until(MAX_CONCURRENT_DELIVERIES)
-        assert (counts_of(hooks).under_way, counts_of(hooks).waiting) == (
+        assert (counts_of(hooks).in_progress, counts_of(hooks).waiting) == (
             MAX_CONCURRENT_DELIVERIES,
             2 * MAX_CONCURRENT_DELIVERIES,
         )
@@ -346,7 +346,7 @@ async def test_what_is_seen_just_before_the_end_is_still_delivered():
 
 
 async def test_the_end_does_not_wait_for_a_silent_server(monkeypatch, caplog):
-    monkeypatch.setattr("gateway.integrations.hooks.DRAIN_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.runner.DRAIN_S", 0.1)
     silence = asyncio.get_running_loop().create_future()
     async with receiving(silence) as receiver:
         async with asyncio.timeout(DEADLINE_S), running(post_to(receiver.url(), timeout=60)) as hooks:
@@ -354,7 +354,7 @@ async def test_the_end_does_not_wait_for_a_silent_server(monkeypatch, caplog):
                 hooks.notify(event(object_id=str(number)))
             await receiver.until(MAX_CONCURRENT_DELIVERIES)
         counts = counts_of(hooks)
-    assert (counts.notified, counts.dropped, counts.under_way) == (
+    assert (counts.notified, counts.dropped, counts.in_progress) == (
         MAX_CONCURRENT_DELIVERIES + 2,
         MAX_CONCURRENT_DELIVERIES + 2,
         0,

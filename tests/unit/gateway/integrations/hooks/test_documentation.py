@@ -9,10 +9,9 @@ from pathlib import Path
 import yaml
 
 from gateway.configuration.automation import Hooks
-from gateway.integrations.hooks.bounded_queue import MAX_WAITING_DELIVERIES
 from gateway.integrations.hooks.command import KEPT_VARIABLES, TERMINATION_GRACE_S
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.queue import HOOK_LOG_PERIOD_S, MAX_CONCURRENT_DELIVERIES
+from gateway.integrations.hooks.queue import HOOK_LOG_PERIOD_S, MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
 from gateway.integrations.hooks.signing import webhook_headers
 from tests.hook_events import event
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.integrations.hooks.output import MAX_LINE_LENGTH, last_line
+from gateway.integrations.hooks.command_process import MAX_LINE_LENGTH, last_line
 
 
 @pytest.mark.parametrize(
