@@ -70,7 +70,7 @@ class Crowd:
 
 def core_percent() -> float:
     """Processor time of trackers and scenes, in percent of the time that is filmed."""
-    settings = SceneSettings.of(ObjectsSection(), ZONES, DetectSection())
+    settings = SceneSettings(ObjectsSection(), ZONES, DetectSection())
     films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
     begun = time.process_time()
     for scene, frames in films:

@@ -11,15 +11,15 @@ from gateway.bridge.event_queue import EventQueue
 from gateway.bridge.health import Health
 from gateway.bridge.health_publisher import HealthPublisher
 from gateway.bridge.problems import Problems
-from gateway.bridge.requests import Requests, named
-from gateway.cameras.mismatches import edges_not_there, places_outside
-from gateway.cameras.placement import WAIT_S
-from gateway.cameras.registry import Cameras
+from gateway.bridge.requests import RequestHandler, required_name
+from gateway.cameras.mismatches import missing_edges, places_outside
+from gateway.cameras.placement import EDGES_RETURN_S
+from gateway.cameras.registry import CameraRegistry
 from gateway.configuration.differences import compare_configurations
 from gateway.integrations.frigate.publisher import FrigatePublisher
 from gateway.integrations.home_assistant.announcer import Announcer
-from gateway.integrations.home_assistant.discovery import discovery
-from gateway.integrations.hooks import Hooks
+from gateway.integrations.home_assistant.discovery import DiscoveryCache
+from gateway.integrations.hooks.runner import HookRunner
 from gateway.observation.observer import Observer
 from gateway.retained.cleaner import RetainedCleaner
 from gateway.state.state_folder import StateFolder
@@ -71,33 +71,34 @@ class Home:
         self._health_publisher = HealthPublisher(bus, self._health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
-        self.problems.add("cameras", self._camera_problems)
+        self.problems.add_source("cameras", self._camera_problems)
         self._events = EventQueue(bus)
-        self._hooks = Hooks(configuration.hooks)
-        self._hooks_changed = asyncio.Event()
+        self._hooks = HookRunner(configuration.hooks)
+        self.problems.add_source("hooks", self._hooks.problems)
         remove_abandoned(configuration.state)
         state = StateFolder(configuration.state)
-        self.problems.add("state", lambda _: state.problems)
+        self.problems.add_source("state", lambda _: state.problems)
         self._started_at = time.monotonic()
         frigate = configuration.frigate_compat
         self._cleaner = RetainedCleaner(
             state, bus, discovery_prefix=configuration.home_assistant.discovery_prefix,
             frigate=frigate.topic_prefix if frigate.enabled else None,
         )  # fmt: skip
-        self._cameras = Cameras(
+        self._cameras = CameraRegistry(
             configuration, state, bus, listening, self._on_camera_changed, self._put_event, self._occupied
         )
-        self._cameras.keep_settings_of(self._cleaner.cameras_of_last_run)
+        self._cameras.forget_other_overrides(self._cleaner.cameras_of_last_run)
         self._cleaner.follow_cameras(self._cameras)
         listeners = [FrigatePublisher(frigate.topic_prefix, bus, self._cameras)] if frigate.enabled else []
         self._observer = Observer(
             configuration, state, self._cameras, bus, self._events, self._notify, self._health, listeners
         )
         self._nodes = Nodes(nodes={})
+        self._discovery = DiscoveryCache()
         self._announcer = Announcer(self._discovered, self._republish_states, bus.deliver_at, state)
         status = PlainTopic("status", "online or offline", root=configuration.home_assistant.discovery_prefix)
-        bus.on_plain(status, lambda received: self._announcer.heard(received.payload.decode(errors="replace")))
-        Requests(
+        bus.on_plain(status, lambda received: self._announcer.on_status(received.payload.decode(errors="replace")))
+        RequestHandler(
             bus,
             {
                 "info": self._on_info_request,
@@ -113,7 +114,7 @@ class Home:
         """Run all parts until cancelled."""
         await run_together(
             self._events.run(), self._cameras.run(), self._observer.run(), self._health_publisher.run(),
-            self._announcer.run(), self._run_hooks(), self._cleaner.run(),
+            self._announcer.run(), self._hooks.run(), self._cleaner.run(),
         )  # fmt: skip
 
     # connections with brokers
@@ -127,13 +128,13 @@ class Home:
         await self._publish_info()
         await self._republish_states()
         await self._cleaner.clear_stale()
-        self._announcer.connected()
+        self._announcer.on_connected()
 
     async def publish_stopping(self) -> None:
         """Publish that cameras are offline and nothing is seen, in this order, before the gateway stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PUBLISHING_TIMEOUT_S):
-                await self._cameras.farewell()
+                await self._cameras.publish_offline()
                 await self._observer.publish_stopping()
                 await self._events.flush()
         self._cleaner.write_last()
@@ -143,7 +144,7 @@ class Home:
             await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
 
     async def _republish_states(self) -> None:
-        await self._cameras.born()
+        await self._cameras.publish_retained()
         await self._observer.on_connected()
 
     # the cluster
@@ -157,9 +158,9 @@ class Home:
     async def on_nodes(self, nodes: Nodes) -> None:
         """Place cameras on the edges that are present, and announce the edges to Home Assistant."""
         self._nodes = nodes
-        self._announcer.changed()
+        self._announcer.request_update()
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
-        await self._cameras.nodes_are(self._members.present, self._members.all_drained, lost)
+        await self._cameras.update_nodes(self._members.present, self._members.all_drained, lost)
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
@@ -171,7 +172,7 @@ class Home:
 
     def settings(self, camera: str, revision: int) -> CameraSettings | None:
         """Return the settings of a camera for its agent; None when they have another revision by now."""
-        return self._cameras.settings(camera, revision)
+        return self._cameras.agent_settings(camera, revision)
 
     # cameras and events
 
@@ -181,32 +182,20 @@ class Home:
     def _notify(self, event: ObjectEvent | Trigger) -> None:
         self._hooks.notify(event)
 
-    async def _run_hooks(self) -> None:
-        """Run the configured hooks; after a reload, events that wait for the earlier ones are delivered first."""
-        while True:
-            self._hooks_changed.clear()
-            running, changed = asyncio.create_task(self._hooks.run()), asyncio.create_task(self._hooks_changed.wait())
-            try:
-                await asyncio.wait([running, changed], return_when=asyncio.FIRST_COMPLETED)
-                if running.done():
-                    running.result()  # it never ends by itself but by a failure
-            finally:
-                for task in (running, changed):
-                    task.cancel()
-                await asyncio.gather(running, changed, return_exceptions=True)
-
     def _occupied(self, camera: str) -> bool:
         return self._observer.occupied(camera)
 
     def _on_camera_changed(self, camera: str) -> None:
         self._cleaner.check_soon()
         self._observer.on_camera_changed(camera)
-        self._announcer.changed()
+        self._announcer.request_update()
 
-    def _discovered(self) -> dict[str, str]:
+    def _discovered(self) -> Mapping[str, str]:
         """Return what Home Assistant is to know, by topic; labels as they were set last."""
         by_hand = sorted(self._cameras.by_hand)
-        return discovery(self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand)
+        return self._discovery.messages(
+            self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand
+        )
 
     def _followed_labels(self) -> dict[str, Sequence[str]]:
         """Return the followed labels by camera: as they were set by MQTT, else as configured."""
@@ -223,16 +212,16 @@ class Home:
         now, configured = time.monotonic(), self._cameras.configured
         online = sum(1 for name in self._cameras.online if name in configured)
         return self._health.report(
-            now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.lost,
-            self.problems.at(now),
+            now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.unavailable,
+            self.problems.current(now),
         ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
         """Return remarks of cameras, and settings that do not fit the edges and pictures that there are."""
         cameras = self._configuration.cameras
-        found = [f"camera {name}: {remark}" for name, remark in self._cameras.remarks.items()]
-        if now - self._started_at > WAIT_S:  # edges have had time to connect
-            found += edges_not_there(cameras, self._nodes.nodes)
+        found = [f"camera {name}: {remark}" for name, remark in self._cameras.problems.items()]
+        if now - self._started_at > EDGES_RETURN_S:  # edges have had time to connect
+            found += missing_edges(cameras, self._nodes.nodes)
         objects = {name: self._configuration.objects_of(name) for name in cameras}
         return [*found, *places_outside(cameras, self._sizes, objects)]
 
@@ -242,25 +231,25 @@ class Home:
         return self._bridge_info().model_dump(mode="json")
 
     async def _on_restart_camera_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(request, "camera")
-        await self._cameras.restart(name)
+        name = required_name(request, "camera")
+        await self._cameras.restart_camera(name)
         return {"camera": name}
 
     async def _on_snapshot_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(request, "camera")
+        name = required_name(request, "camera")
         if name not in self._cameras.known:
             raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self._cameras.configured)}")
         self._observer.request_snapshot(name)
         return {"camera": name}
 
     async def _on_drain_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(request, "node")
+        name = required_name(request, "node")
         self._members.drain_node(name)
         await self.on_nodes(self._nodes)
         return {"node": name, "drained": sorted(self._members.all_drained)}
 
     async def _on_resume_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        name = named(request, "node")
+        name = required_name(request, "node")
         self._members.resume_node(name)
         await self.on_nodes(self._nodes)
         return {"node": name, "drained": sorted(self._members.all_drained)}
@@ -278,15 +267,13 @@ class Home:
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = compare_configurations(before, after)
         self._configuration = after
-        if before.hooks != after.hooks:
-            self._hooks = Hooks(after.hooks)
-            self._hooks_changed.set()
+        self._hooks.replace_hooks(after.hooks)
         await self._observer.reload(after)
         await self._cameras.reload(after, changes.removed)
         await self._observer.on_connected()
         await self._cleaner.clear_stale()
         await self._publish_info()
-        self._announcer.changed()
+        self._announcer.request_update()
         self.on_cluster_event(BridgeEventType.CONFIGURATION_RELOADED)
         return {
             "added": list(changes.added), "removed": list(changes.removed), "restarted": list(changes.restarted),

@@ -82,11 +82,11 @@ class Gateway:
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
         self._data.serve_settings(self._home.settings)
-        self._home.problems.add("edges", lambda _: self._cluster.problems())
-        self._home.problems.add("names", self._names.problems)
-        self._home.problems.add("reachability", self._prober.problems)
+        self._home.problems.add_source("edges", lambda _: self._cluster.problems())
+        self._home.problems.add_source("names", self._names.problems)
+        self._home.problems.add_source("reachability", self._prober.problems)
         if self._house is not None:
-            self._home.problems.add("broker", self._house.problems)
+            self._home.problems.add_source("broker", self._house.problems)
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
@@ -134,7 +134,7 @@ class Gateway:
     async def _on_house_connected(self) -> None:
         """Publish all retained state at the house's broker."""
         await self._home.on_connected()
-        self._planes.put_stats()
+        self._planes.republish_stats()
         self._cluster.publish_nodes_soon()
 
     async def _publish_house_stopping(self) -> None:

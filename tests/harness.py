@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from camera_sources.source import FOOTAGE
 from edge.options import default_cache
-from gateway.broker.mosquitto import Listener, OwnBroker, own_broker
+from gateway.broker.mosquitto import BrokerListener, OwnBroker, own_broker
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
@@ -196,7 +196,7 @@ def gateway_ports(broker: Address) -> tuple[str, ...]:
 
 def broker_at(address: Address) -> contextlib.AbstractAsyncContextManager[OwnBroker]:
     """Run a Mosquitto of its own, as a gateway's, or as that of a house."""
-    return own_broker(Listener(address, "stop it"))
+    return own_broker(BrokerListener(address, "stop it"))
 
 
 async def until_listening(broker: Address, gateway: ChildProcess) -> None:

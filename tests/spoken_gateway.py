@@ -127,10 +127,10 @@ class Spoken:
                     for topic in ("homeassistant/status", "deepthings/+/+/+/set", "deepthings/bridge/request/+"):
                         await client.subscribe(topic, qos=1)
                     await self.settle()
-                    self.announcer.connected()
+                    self.announcer.on_connected()
                     async for message in client.messages:
                         if str(message.topic) == "homeassistant/status":
-                            self.announcer.heard(message.payload.decode())
+                            self.announcer.on_status(message.payload.decode())
                         else:
                             self.commands.put_nowait((str(message.topic), message.payload.decode()))
             self._client = None

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EVENTS_CAP = 1000
+MAX_QUEUED_EVENTS = 1000
 """Hours of a home's events; when the broker is away for longer the oldest go."""
 
-AGAIN_S = 0.5
+RETRY_EVENT_S = 0.5
 """How long to wait before an event is tried again that the broker did not take."""
 
 
-Item = tuple["Topic[Any]", "Message", tuple[str, ...]]
+QueuedEvent = tuple["Topic[Any]", "Message", tuple[str, ...]]
 
 
 class EventQueue:
@@ -30,8 +30,8 @@ class EventQueue:
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
-        self._waiting: asyncio.Queue[Item] = asyncio.Queue(EVENTS_CAP)
-        self._next: Item | None = None
+        self._waiting: asyncio.Queue[QueuedEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
+        self._next: QueuedEvent | None = None
 
     @property
     def idle(self) -> bool:
@@ -51,7 +51,7 @@ class EventQueue:
             self._next = self._next or await self._waiting.get()
             await self._bus.public_connected.wait()
             if not await self._publish_next():
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(RETRY_EVENT_S)
 
     async def flush(self) -> None:
         """Publish what waits, as the gateway stops, while the broker takes it."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Source = Callable[[float], Iterable[str]]
+    ProblemSource = Callable[[float], Iterable[str]]
 
-PROBLEMS_CAP = 50
+MAX_PROBLEMS_PER_SOURCE = 50
 """Sentences of one source; who has more than this to mend begins with these."""
 
 
@@ -17,18 +17,18 @@ class Problems:
     """The sources by name; they are asked in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, ProblemSource] = {}
 
-    def add(self, name: str, source: Source) -> None:
+    def add_source(self, name: str, source: ProblemSource) -> None:
         """Have `source(now)`, in monotonic seconds, asked for what is wrong."""
         self._sources[name] = source
 
-    def at(self, now: float) -> tuple[str, ...]:
+    def current(self, now: float) -> tuple[str, ...]:
         """Return what is wrong at `now`."""
         said: list[str] = []
         for source in self._sources.values():
             found = list(source(now))
-            said += found[:PROBLEMS_CAP]
-            if len(found) > PROBLEMS_CAP:
-                said.append(f"and {len(found) - PROBLEMS_CAP} more of this kind")
+            said += found[:MAX_PROBLEMS_PER_SOURCE]
+            if len(found) > MAX_PROBLEMS_PER_SOURCE:
+                said.append(f"and {len(found) - MAX_PROBLEMS_PER_SOURCE} more of this kind")
         return tuple(said)

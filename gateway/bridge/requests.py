@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LARGEST_REQUEST_BYTES = 64 * 1024
+MAX_REQUEST_BYTES = 64 * 1024
 """A request names a camera or a node."""
 
-LONGEST_COMMAND = 64
+_MAX_COMMAND_LENGTH = 64
 """Letters of what is asked for; it becomes a topic and a line of the log."""
 
-COMPLAINT_S = 60.0
+_WARNING_PERIOD_S = 60.0
 """Requests that are left alone are logged so often at the most."""
 
 if TYPE_CHECKING:
-    Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+    RequestCommand = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
-class Requests:
+class RequestHandler:
     """Answers `bridge/request/<command>` at `bridge/response/<command>`, and where MQTT 5 says that it is wanted.
 
     A command gets the request's JSON object, and returns what is to be told, or raises DeepThingsError.
     """
 
-    def __init__(self, bus: Planes, commands: Mapping[str, Command]) -> None:
+    def __init__(self, bus: Planes, commands: Mapping[str, RequestCommand]) -> None:
         self._bus = bus
         self._commands = commands
-        self._complaints = RateLimit(COMPLAINT_S)
+        self._complaints = RateLimit(_WARNING_PERIOD_S)
         bus.on_plain(topics.REQUEST, self._on_request, queued=True)
 
     async def _on_request(self, received: Received) -> None:
@@ -52,7 +52,7 @@ class Requests:
         if received.retained:
             self._complain("retained", f"a retained request for {printable(command)} is left alone")
             return
-        if not 0 < len(command) <= LONGEST_COMMAND:
+        if not 0 < len(command) <= _MAX_COMMAND_LENGTH:
             self._complain("long", f"a request for {printable(command)} is left alone: that name is invalid")
             return
         transaction, response = None, Response(command=command, ok=False)
@@ -83,13 +83,13 @@ class Requests:
             raise ConfigurationError(f"{invalid}; the request is not carried out")
         return await self._command(received.names[0])(said)
 
-    def _command(self, name: str) -> Command:
+    def _command(self, name: str) -> RequestCommand:
         if name not in self._commands:
             raise ConfigurationError(f"no request {name!r}; there are {', '.join(sorted(self._commands))}")
         return self._commands[name]
 
 
-def named(said: Mapping[str, Any], key: str) -> str:
+def required_name(said: Mapping[str, Any], key: str) -> str:
     """A name that a request must have. Raises ConfigurationError."""
     value = said.get(key)
     if not isinstance(value, str) or not value:
@@ -98,7 +98,7 @@ def named(said: Mapping[str, Any], key: str) -> str:
 
 
 def _read(payload: bytes) -> dict[str, Any]:
-    if len(payload) > LARGEST_REQUEST_BYTES:
+    if len(payload) > MAX_REQUEST_BYTES:
         raise ConfigurationError(f"a request of {len(payload)} bytes is too large")
     text = payload.decode(errors="replace").strip()
     try:

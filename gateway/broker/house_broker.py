@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from gateway.broker.outbox import Outbox, Waiting
+from gateway.broker.outbox import Outbox, OutboxMessage
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing, foreign_topic
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FRAMES_UNDER_WAY = 30
+MAX_FRAMES_IN_FLIGHT = 30
 """Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
 
-DROPPED_S, DROPPED_CAP = 60.0, 10_000
+DROPPED_FRAMES_PERIOD_S, MAX_DROPPED_FRAMES = 60.0, 10_000
 """Frames that were dropped of late, and not while the broker was away, are a problem; so many are counted."""
 
-FAREWELL_S = 4.0
+_OFFLINE_TIMEOUT_S = 4.0
 """A gateway that stops does not wait longer for a broker that is slow."""
 
-AGAIN_S = 0.5
+_RETRY_S = 0.5
 """How long to wait before a message is tried again that the broker did not take."""
 
 
@@ -79,7 +79,7 @@ class HouseBroker:
         )
         self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.on_received(heard))
         self.frames_dropped = 0
-        self._dropped: deque[float] = deque(maxlen=DROPPED_CAP)
+        self._dropped: deque[float] = deque(maxlen=MAX_DROPPED_FRAMES)
         self._outbox = Outbox()
         self._filled = asyncio.Event()
         self._frames: set[asyncio.Task[None]] = set()
@@ -90,7 +90,7 @@ class HouseBroker:
 
     def problems(self, now: float) -> list[str]:
         """Return what is wrong with the broker at `now`, in monotonic seconds."""
-        while self._dropped and now - self._dropped[0] > DROPPED_S:
+        while self._dropped and now - self._dropped[0] > DROPPED_FRAMES_PERIOD_S:
             self._dropped.popleft()
         if self._health.problems or not self._dropped:
             return self._health.problems
@@ -99,21 +99,21 @@ class HouseBroker:
             "network to it, too slow?"
         ]
 
-    def put(self, topic: str, payload: bytes, *, retain: bool) -> None:
+    def queue_message(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Have a message published as soon as the broker takes it."""
-        self._outbox.put(Waiting(topic, payload, retain))
+        self._outbox.put(OutboxMessage(topic, payload, retain))
         self._filled.set()
 
-    def put_frame(self, topic: str, payload: bytes) -> None:
+    def publish_frame(self, topic: str, payload: bytes) -> None:
         """Publish at once, without an acknowledgement, or drop it."""
-        if not self.bus.connected.is_set() or len(self._frames) >= FRAMES_UNDER_WAY:
+        if not self.bus.connected.is_set() or len(self._frames) >= MAX_FRAMES_IN_FLIGHT:
             self._drop_frame()
             return
-        task = asyncio.create_task(self._publish_frame(topic, payload))
+        task = asyncio.create_task(self._send_frame(topic, payload))
         self._frames.add(task)
         task.add_done_callback(self._frames.discard)
 
-    async def _publish_frame(self, topic: str, payload: bytes) -> None:
+    async def _send_frame(self, topic: str, payload: bytes) -> None:
         try:
             await self.bus.publish_plain(foreign_topic(topic, retain=False, qos=0), payload)
         except BrokerError:
@@ -135,7 +135,7 @@ class HouseBroker:
 
     async def _on_end(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(_OFFLINE_TIMEOUT_S):
                 await self._farewell()
                 await self._flush()
 
@@ -155,11 +155,11 @@ class HouseBroker:
             except BrokerError as error:
                 log.debug("%s", error)
                 self._filled.set()
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(_RETRY_S)
 
-    async def _publish(self, message: Waiting) -> None:
+    async def _publish(self, message: OutboxMessage) -> None:
         try:
             await self.bus.publish_at(message.topic, message.payload, retain=message.retain)
         except BaseException:
-            self._outbox.give_back(message)
+            self._outbox.put_back(message)
             raise

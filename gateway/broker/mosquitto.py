@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 5.0
-LONGEST_PAUSE_S = 10.0
+_START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 5.0
+_MAX_RESTART_DELAY_S = 10.0
 """Before a broker is started again that ends again and again."""
 
 MOSQUITTO = "mosquitto"
@@ -50,26 +50,28 @@ def find_mosquitto() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class BrokerListener:
     """Where the broker is to listen, and what to do when that port is in use, in words."""
 
     address: Address
     cure: str
 
 
-def cluster_listener(address: Address) -> Listener:
+def cluster_listener(address: Address) -> BrokerListener:
     """Return the listener of the edges."""
-    return Listener(address, "is another gateway running there? Stop it, or choose another --cluster-port")
+    return BrokerListener(address, "is another gateway running there? Stop it, or choose another --cluster-port")
 
 
-def public_listener(address: Address) -> Listener:
+def public_listener(address: Address) -> BrokerListener:
     """Return the listener of people and automations."""
     here = local_address(address)
-    return Listener(address, f"is another broker running there? Use it with --broker {here}, or choose another --port")
+    return BrokerListener(
+        address, f"is another broker running there? Use it with --broker {here}, or choose another --port"
+    )
 
 
 @contextlib.asynccontextmanager
-async def own_broker(*listeners: Listener) -> AsyncIterator[OwnBroker]:
+async def own_broker(*listeners: BrokerListener) -> AsyncIterator[OwnBroker]:
     """Run a Mosquitto for as long as the context lasts; `OwnBroker.run` starts it again when it ends.
 
     Raises ListenError when a port is in use, BrokerError when Mosquitto is missing or does not start.
@@ -87,7 +89,7 @@ async def own_broker(*listeners: Listener) -> AsyncIterator[OwnBroker]:
 class OwnBroker:
     """The process, started again when it ends."""
 
-    def __init__(self, mosquitto: str, configuration: Path, listeners: Sequence[Listener]) -> None:
+    def __init__(self, mosquitto: str, configuration: Path, listeners: Sequence[BrokerListener]) -> None:
         self._command = (mosquitto, "-c", str(configuration))
         self._listeners = listeners
         self._words: asyncio.Task[str] | None = None
@@ -109,12 +111,12 @@ class OwnBroker:
 
     async def run(self) -> None:
         """Start it again whenever it ends, until cancelled: clients come back by themselves."""
-        backoff = Backoff(longest_s=LONGEST_PAUSE_S)
+        backoff = Backoff(longest_s=_MAX_RESTART_DELAY_S)
         while True:
             assert self.process is not None
             began = time.monotonic()
             code = await self.process.wait()
-            if time.monotonic() - began > LONGEST_PAUSE_S:
+            if time.monotonic() - began > _MAX_RESTART_DELAY_S:
                 backoff.reset()
             log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); it is started again", code)
             await asyncio.sleep(backoff.next_s())
@@ -126,12 +128,12 @@ class OwnBroker:
     async def stop(self) -> None:
         """End it."""
         if self.process is not None:
-            await stop_process(self.process, STOP_TIMEOUT_S)
+            await stop_process(self.process, _STOP_TIMEOUT_S)
         if self._words is not None:
             await self._words
 
 
-def _write_configuration(folder: Path, listeners: Sequence[Listener]) -> Path:
+def _write_configuration(folder: Path, listeners: Sequence[BrokerListener]) -> Path:
     """Fill in the template, where the user of Mosquitto can read it."""
     template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
     lines = (f"listener {listener.address.port} {listener.address.host}" for listener in listeners)
@@ -151,7 +153,7 @@ def _user_of_mosquitto() -> str | None:
         return None
 
 
-def _refuse_used(listener: Listener) -> None:
+def _refuse_used(listener: BrokerListener) -> None:
     """Raise ListenError for a port that somebody uses."""
     address = listener.address
     with socket.socket(address.family, socket.SOCK_STREAM) as probe:
@@ -165,7 +167,7 @@ def _refuse_used(listener: Listener) -> None:
 
 async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, words: asyncio.Task[str]) -> None:
     try:
-        async with asyncio.timeout(START_TIMEOUT_S):
+        async with asyncio.timeout(_START_TIMEOUT_S):
             while process.returncode is None:
                 try:
                     _, writer = await asyncio.open_connection(address.host, address.port)
@@ -175,7 +177,7 @@ async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, 
                 writer.close()
                 return
     except TimeoutError:
-        raise BrokerError(f"Mosquitto did not listen on {address} within {START_TIMEOUT_S:.0f} s") from None
+        raise BrokerError(f"Mosquitto did not listen on {address} within {_START_TIMEOUT_S:.0f} s") from None
     raise BrokerError(f"Mosquitto ended at once (exit code {process.returncode}): {await words}")
 
 

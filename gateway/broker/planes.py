@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.mqtt.topics import AnyTopic, M, PlainTopic, Topic
     from shared.payloads.base import Message
 
-STATS_CAP = 1000
+_MAX_CAMERAS_WITH_STATS = 1000
 """Cameras whose stats are kept for the house's broker; a gateway follows a quarter as many."""
 
 
@@ -92,7 +92,7 @@ class Planes:
         if self._house is None:
             await self._cluster.publish_at(topic, payload, retain=retain)
         else:
-            self._house.put(topic, payload.encode() if isinstance(payload, str) else payload, retain=retain)
+            self._house.queue_message(topic, payload.encode() if isinstance(payload, str) else payload, retain=retain)
 
     async def clear_retained(self, topic: Topic[Any], *names: str) -> None:
         """Clear the retained message. Raises BrokerError, as `publish` does."""
@@ -114,7 +114,7 @@ class Planes:
         """Publish where the sender of a request wants the answer. Raises BrokerError."""
         await self._public.publish_response(request, message)
 
-    def put_stats(self) -> None:
+    def republish_stats(self) -> None:
         """Have the house's broker told of all cameras' stats again: it may have lost them."""
         for names, payload in self._stats.items():
             self._put(topics.CAMERA_STATS, payload, names)
@@ -133,14 +133,14 @@ class Planes:
             return
         where = topic.full_path(*names, prefix=self.prefix)
         if topic.qos:
-            self._house.put(where, payload, retain=topic.retain)
+            self._house.queue_message(where, payload, retain=topic.retain)
         else:
-            self._house.put_frame(where, payload)
+            self._house.publish_frame(where, payload)
 
     def _pass_on(self, received: Received) -> None:
         """Keep what an edge says of a camera, and have it published at the house's broker."""
         if not received.payload:
             self._stats.pop(received.names, None)
-        elif received.names in self._stats or len(self._stats) < STATS_CAP:
+        elif received.names in self._stats or len(self._stats) < _MAX_CAMERAS_WITH_STATS:
             self._stats[received.names] = received.payload
         self._put(topics.CAMERA_STATS, received.payload, received.names)

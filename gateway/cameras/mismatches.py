@@ -14,23 +14,20 @@ if TYPE_CHECKING:
     from gateway.configuration.objects import ObjectsSection
     from shared.settings.polygons import Polygon
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
-
-NAMED_CAP = 8
+_MAX_NAMED_EDGES = 8
 """Edges that a sentence names."""
 
 
-def edges_not_there(cameras: Mapping[str, CameraSection], edges: Collection[str]) -> Iterator[str]:
+def missing_edges(cameras: Mapping[str, CameraSection], edges: Collection[str]) -> Iterator[str]:
     """Return a sentence for each camera that names an edge of which nobody has heard; `edges` are those known."""
-    there = ", ".join(sorted(edges)[:NAMED_CAP]) or "none"
+    there = ", ".join(sorted(edges)[:_MAX_NAMED_EDGES]) or "none"
     for name, camera in cameras.items():
         if camera.edge is not None and camera.edge not in edges:
             yield f"camera {name}: there is no edge {camera.edge}; there are {there}"
 
 
 def places_outside(
-    cameras: Mapping[str, CameraSection], sizes: Mapping[str, Size], objects: Mapping[str, ObjectsSection]
+    cameras: Mapping[str, CameraSection], sizes: Mapping[str, tuple[int, int]], objects: Mapping[str, ObjectsSection]
 ) -> Iterator[str]:
     """Return a sentence for each zone and mask that lies wholly outside the pictures of its camera.
 
@@ -45,7 +42,7 @@ def places_outside(
                 yield f"camera {name}: {place} is outside its pictures of {size[0]}x{size[1]} pixels"
 
 
-def _outside(polygon: Polygon, size: Size) -> bool:
+def _outside(polygon: Polygon, size: tuple[int, int]) -> bool:
     """Return whether no part of a polygon is inside; one in parts of the picture is always inside."""
     columns, rows = [x for x, _ in polygon], [y for _, y in polygon]
     return not is_relative(polygon) and (min(columns) >= size[0] or min(rows) >= size[1])

@@ -14,29 +14,29 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
+CAMERA_SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
 
-NOTHING = "null"
+_NO_VALUE = "null"
 """What is published of a setting without a value, as all values are JSON but those of switches."""
 
-TAKEN_BACK = frozenset({"", NOTHING, "None"})
+_RESET_VALUES = frozenset({"", _NO_VALUE, "None"})
 """What takes a setting back; None is Home Assistant's word for a number without a value."""
 
-LONGEST_PAYLOAD_BYTES = 64 * 1024
+MAX_SETTING_BYTES = 64 * 1024
 """A list of labels is shorter."""
 
 
-def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
+def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
     """Overrides with one setting as `payload` says it; an empty one, or null, takes it back.
 
     Raises ConfigurationError saying what would be right.
     """
-    if setting not in SETTINGS:
-        raise ConfigurationError(f"a camera has no setting {setting!r}; there are {', '.join(SETTINGS)}")
-    if len(payload) > LONGEST_PAYLOAD_BYTES:
+    if setting not in CAMERA_SETTINGS:
+        raise ConfigurationError(f"a camera has no setting {setting!r}; there are {', '.join(CAMERA_SETTINGS)}")
+    if len(payload) > MAX_SETTING_BYTES:
         raise ConfigurationError(f"{setting}: {len(payload)} bytes are no value")
     text = payload.decode(errors="replace").strip()
-    value = None if text in TAKEN_BACK else _READ[setting](text)
+    value = None if text in _RESET_VALUES else _READ[setting](text)
     try:
         return Overrides.model_validate({**overrides.model_dump(), setting: value})
     except ValidationError as error:
@@ -44,13 +44,13 @@ def changed(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
         raise ConfigurationError(f"{setting}: {text[:60]!r}: {wrong}") from error
 
 
-def said(value: Any) -> bytes:  # noqa: ANN401
+def encode_setting(value: Any) -> bytes:  # noqa: ANN401
     """A setting's value as its state topic has it."""
     if isinstance(value, bool):
         return b"ON" if value else b"OFF"
     if isinstance(value, int | float):
         return f"{value:g}".encode()
-    return NOTHING.encode() if value is None else json.dumps(list(value)).encode()
+    return _NO_VALUE.encode() if value is None else json.dumps(list(value)).encode()
 
 
 def _switch(text: str) -> bool:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
 
-FILE = "cameras.json"
-LOST = "what was set of cameras by MQTT does not outlive the gateway"
+OVERRIDES_FILE = "cameras.json"
+OVERRIDES_LOST = "what was set of cameras by MQTT does not outlive the gateway"
 
-Labels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
+OverrideLabels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
 
 
 class Overrides(Message):
@@ -28,29 +28,31 @@ class Overrides(Message):
     detect: bool | None = None
     threshold: float | None = Field(default=None, ge=0, le=1)
     fps: float | None = Field(default=None, gt=0, le=240)
-    labels: Labels | None = Field(default=None, max_length=256)
+    labels: OverrideLabels | None = Field(default=None, max_length=256)
 
 
-All = dict[str, Overrides]
+OverridesByCamera = dict[str, Overrides]
 
 
 class OverridesFile:
     """Overrides by camera, written whole at every change."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[All] = folder.register_file(FILE, All, LOST)
+        self._file: StateFile[OverridesByCamera] = folder.register_file(
+            OVERRIDES_FILE, OverridesByCamera, OVERRIDES_LOST
+        )
         self._cameras = self._file.read() or {}
 
-    def of(self, camera: str) -> Overrides:
+    def overrides_of(self, camera: str) -> Overrides:
         """Return what was set of a camera."""
         return self._cameras.get(camera, Overrides())
 
     def keep_only(self, cameras: Collection[str]) -> None:
         """Forget what was set of other cameras than these."""
         for camera in self._cameras.keys() - set(cameras):
-            self.set(camera, Overrides())
+            self.set_overrides(camera, Overrides())
 
-    def set(self, camera: str, overrides: Overrides) -> None:
+    def set_overrides(self, camera: str, overrides: Overrides) -> None:
         """Keep it; where it cannot be written, in memory only."""
         if overrides == Overrides():
             self._cameras.pop(camera, None)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-WAIT_S = 15.0
+EDGES_RETURN_S = 15.0
 """After its start a gateway waits so long for the edges that it knew: else the first would serve all cameras."""
 
-MOVE_EVERY_S = 60.0
+CAMERA_MOVE_PERIOD_S = 60.0
 """Moving a camera costs some seconds of its pictures, so it is done one by one."""
 
 
@@ -21,8 +21,8 @@ class Placement:
     def __init__(self, known: Collection[str], placed: Mapping[str, str], now: float) -> None:
         self._placed = dict(placed)
         self._awaited = set(known)
-        self._wait_until = now + WAIT_S
-        self._move_at = self._wait_until + MOVE_EVERY_S
+        self._wait_until = now + EDGES_RETURN_S
+        self._move_at = self._wait_until + CAMERA_MOVE_PERIOD_S
 
     def place(self, wishes: Mapping[str, str | None], nodes: Collection[str], now: float) -> dict[str, str]:
         """Return the edge of each camera, of those that are there; a camera that has none is left out.
@@ -62,8 +62,8 @@ class Placement:
     ) -> bool:
         """Move one camera from the edge with the most to the one with the fewest; return whether that was done.
 
-        At most every MOVE_EVERY_S, and only where the difference is more than one. Cameras that name their edge stay,
-        and those that are `busy`, as something is going on there.
+        At most once in CAMERA_MOVE_PERIOD_S, and only if the difference is more than one. A camera stays if it names
+        its edge, or if it is `busy`: an event of it is open.
         """
         if now < self._move_at or not nodes:
             return False
@@ -76,6 +76,6 @@ class Placement:
             for camera, node in sorted(self._placed.items()):
                 if node == fullest and camera in wishes and wishes[camera] is None and camera not in busy:
                     self._placed[camera] = fewest
-                    self._move_at = now + MOVE_EVERY_S
+                    self._move_at = now + CAMERA_MOVE_PERIOD_S
                     return True
         return False

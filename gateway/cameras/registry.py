@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from gateway.cameras.mqtt_values import SETTINGS, changed, said
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import Placement
-from gateway.cameras.presence import CameraPresence, Change
+from gateway.cameras.presence import CameraPresence, PresenceChange
 from gateway.cameras.revisions import Revisions
 from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.configuration.objects import FilterSection
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 1.0
+CAMERA_CHECK_PERIOD_S = 1.0
 """How often it is looked at whether cameras were heard of; half a minute may pass between two words."""
 
 
-UNPROCESSED_S = 30.0
+_UNPROCESSED_TIMEOUT_S = 30.0
 """The first frames of a camera are processed within a few seconds of its being there."""
 
 PLACEMENT_FILE = "placement.json"
@@ -58,7 +58,7 @@ class PlacementRecord(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
+class EffectiveSettings:
     """What holds for a camera: what was set, else what is configured. None: as the model or the filters have it."""
 
     enabled: bool
@@ -68,10 +68,10 @@ class Effective:
     labels: tuple[str, ...] | None
 
 
-class Cameras:
+class CameraRegistry:
     """Tells edges which cameras to serve, and everyone how cameras are.
 
-    `changed` is called with the name of a camera whose detection settings have changed, or that is gone; `occupied`
+    `on_changed` is called with the name of a camera whose detection settings have changed, or that is gone; `occupied`
     says whether an event of one is open.
     """
 
@@ -81,19 +81,19 @@ class Cameras:
         state: StateFolder,
         bus: Planes,
         listening: Address,
-        changed: Callable[[str], None],
+        on_changed: Callable[[str], None],
         tell: Callable[[BridgeEvent], None],
         occupied: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._configuration = configuration
         self._bus = bus
         self._listening = listening
-        self._changed = changed
+        self._on_changed = on_changed
         self._tell = tell
         self._occupied = occupied
         self._overrides = OverridesFile(state)
         self._presence = CameraPresence()
-        self._presence.expect(configuration.cameras)
+        self._presence.expect_cameras(configuration.cameras)
         self._settled: set[str] = set()
         self._revisions = Revisions(state.path)
         self._restarts: dict[str, int] = {}
@@ -115,24 +115,24 @@ class Cameras:
     @property
     def online(self) -> tuple[str, ...]:
         """The cameras that are there, configured or not."""
-        return tuple(name for name in self._presence.cameras if self._presence.online(name))
+        return tuple(name for name in self._presence.cameras if self._presence.is_online(name))
 
     @property
-    def lost(self) -> dict[str, str]:
+    def unavailable(self) -> dict[str, str]:
         """Return the configured, enabled cameras that are not there, or of which nothing is processed, and why."""
         now = time.monotonic()
         found = {}
         for name in self.configured:
-            if not self._presence.online(name):
-                found[name] = self._presence.reason(name)
-            elif not self._available(name) and self._presence.online_for(name, now) > UNPROCESSED_S:
+            if not self._presence.is_online(name):
+                found[name] = self._presence.offline_reason(name)
+            elif not self._available(name) and self._presence.online_for_s(name, now) > _UNPROCESSED_TIMEOUT_S:
                 found[name] = "its pictures come, but none is processed; is there an edge that computes?"
-        return {name: reason for name, reason in found.items() if self.effective(name).enabled}
+        return {name: reason for name, reason in found.items() if self.effective_settings(name).enabled}
 
     @property
-    def remarks(self) -> dict[str, str]:
+    def problems(self) -> dict[str, str]:
         """Return what is wrong with cameras that are online, by name."""
-        return self._presence.remarks
+        return self._presence.problems
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -143,26 +143,26 @@ class Cameras:
     def by_hand(self) -> tuple[str, ...]:
         """Return the cameras that were there without being configured: somebody started them."""
         others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
-        return tuple(name for name in others if self._presence.seen(name))
+        return tuple(name for name in others if self._presence.was_online(name))
 
-    def camera(self, name: str) -> CameraSection:
+    def section_of(self, name: str) -> CameraSection:
         """Return what is configured of it, or what holds for one that was started by hand."""
         return self._configuration.cameras.get(name, UNCONFIGURED_CAMERA)
 
-    def finished(self, name: str) -> bool:
+    def source_ended(self, name: str) -> bool:
         """Return whether its source has come to its end."""
-        return self._presence.finished(name)
+        return self._presence.source_ended(name)
 
-    async def settled(self, name: str) -> None:
+    async def mark_settled(self, name: str) -> None:
         """Note that enough frames of it were processed: what it sees is published, so it may be online."""
         if name not in self._settled:
             self._settled.add(name)
             await self._say_availability(name)
 
-    def effective(self, name: str) -> Effective:
+    def effective_settings(self, name: str) -> EffectiveSettings:
         """Return what holds for a camera now."""
-        camera, set_ = self.camera(name), self._overrides.of(name)
-        return Effective(
+        camera, set_ = self.section_of(name), self._overrides.overrides_of(name)
+        return EffectiveSettings(
             enabled=camera.enabled if set_.enabled is None else set_.enabled,
             detect=camera.detect.enabled if set_.detect is None else set_.detect,
             threshold=set_.threshold,
@@ -172,44 +172,46 @@ class Cameras:
 
     def followed_labels(self, name: str) -> tuple[str, ...]:
         """Return the labels that are followed there: as they were set, else as configured."""
-        chosen = self._overrides.of(name).labels
-        return chosen if chosen is not None else (self.camera(name).objects or self._configuration.objects).track
+        chosen = self._overrides.overrides_of(name).labels
+        return chosen if chosen is not None else (self.section_of(name).objects or self._configuration.objects).track
 
-    def settings(self, name: str, revision: int) -> CameraSettings | None:
+    def agent_settings(self, name: str, revision: int) -> CameraSettings | None:
         """What the agent of a camera needs, its source with it; None when that is not how it is now."""
         camera = self._configuration.cameras.get(name)
-        if camera is None or self._revisions.of(camera.settings) != revision:
+        if camera is None or self._revisions.revision_of(camera.settings) != revision:
             return None
         return camera.settings
 
-    def keep_settings_of(self, by_hand: Collection[str]) -> None:
+    def forget_other_overrides(self, by_hand: Collection[str]) -> None:
         """Forget what was set of cameras that left the file while the gateway was away, but of those by hand."""
         self._overrides.keep_only({*self._configuration.cameras, *by_hand})
 
     async def run(self) -> None:
         """Look after cameras until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_S)
-            await self._tell_changes(self._presence.expire(time.monotonic()))
+            await asyncio.sleep(CAMERA_CHECK_PERIOD_S)
+            await self._tell_changes(self._presence.expire_silent(time.monotonic()))
             if self._unplaced or self._rebalance():
                 await self._assign()
 
-    async def born(self) -> None:
+    async def publish_retained(self) -> None:
         """Publish all that is retained of cameras: the broker may have lost it."""
         self._told.clear()
         for name in self._presence.cameras:
             await self._say_availability(name)
-            for setting in SETTINGS:
+            for setting in CAMERA_SETTINGS:
                 await self._say_setting(name, setting)
         await self._assign()
 
-    async def farewell(self) -> None:
+    async def publish_offline(self) -> None:
         """Publish that no camera is there, as the gateway stops."""
         self._settled.clear()
         for name in self._presence.cameras:
             await self._publish_availability(name, available=False)
 
-    async def nodes_are(self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()) -> None:
+    async def update_nodes(
+        self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()
+    ) -> None:
         """These edges are there; those that are drained serve no camera. `lost` are known not to be there.
 
         What is retained of cameras may speak of an edge that was lost while the gateway was away.
@@ -223,16 +225,16 @@ class Cameras:
     async def reload(self, configuration: Configuration, gone: Sequence[str]) -> None:
         """Follow another configuration, in which these cameras are `gone`."""
         self._configuration = configuration
-        self._presence.expect(configuration.cameras)
+        self._presence.expect_cameras(configuration.cameras)
         for name in gone:
-            self._presence.forget(name, time.monotonic())
+            self._presence.forget_camera(name, time.monotonic())
             self._restarts.pop(name, None)
             self._settled.discard(name)
-            self._overrides.set(name, Overrides())
-            self._changed(name)
-        await self.born()
+            self._overrides.set_overrides(name, Overrides())
+            self._on_changed(name)
+        await self.publish_retained()
 
-    async def restart(self, name: str) -> None:
+    async def restart_camera(self, name: str) -> None:
         """Have a camera's agent begin anew. Raises ConfigurationError for a camera that is not configured."""
         if name not in self._configuration.cameras:
             raise ConfigurationError(f"no camera {name!r} is configured; there are {', '.join(self.configured)}")
@@ -252,9 +254,9 @@ class Cameras:
         for node in self._nodes:
             served = {}
             for name in sorted(camera for camera, where in placed.items() if where == node):
-                holds = self.effective(name)
+                holds = self.effective_settings(name)
                 served[name] = CameraRef(
-                    revision=self._revisions.of(cameras[name].settings), restart=self._restarts.get(name, 0),
+                    revision=self._revisions.revision_of(cameras[name].settings), restart=self._restarts.get(name, 0),
                     detect=holds.detect, fps=holds.fps,
                 )  # fmt: skip
             assignment = CameraAssignment(
@@ -274,7 +276,7 @@ class Cameras:
     def _wishes(self) -> dict[str, str | None]:
         """Return the edge that each camera names, None for any; of those that are to be served."""
         cameras = self._configuration.cameras
-        return {name: camera.edge for name, camera in cameras.items() if self.effective(name).enabled}
+        return {name: camera.edge for name, camera in cameras.items() if self.effective_settings(name).enabled}
 
     @property
     def _serving(self) -> list[str]:
@@ -289,7 +291,7 @@ class Cameras:
             self._recorded = record
 
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
-        if self._presence.left(stats, time.monotonic()):
+        if self._presence.is_leaving(stats, time.monotonic()):
             with contextlib.suppress(BrokerError):
                 await self._bus.clear_retained(topics.CAMERA_STATS, stats.camera)
             return
@@ -297,7 +299,7 @@ class Cameras:
         if change is not None:
             await self._tell_changes([change])
 
-    async def _tell_changes(self, changes: Sequence[Change]) -> None:
+    async def _tell_changes(self, changes: Sequence[PresenceChange]) -> None:
         for change in changes:
             kind = BridgeEventType.CAMERA_BACK if change.online else BridgeEventType.CAMERA_LOST
             log.info("camera %s is %s%s", change.camera, "there" if change.online else "lost: ", change.reason)
@@ -305,47 +307,47 @@ class Cameras:
             if not change.online:
                 self._settled.discard(change.camera)
             await self._say_availability(change.camera)
-            self._changed(change.camera)
+            self._on_changed(change.camera)
 
     async def _on_set(self, received: Received) -> None:
         name, setting = received.names
         if received.retained:
             log.info("a retained value for %s of camera %s is left alone", setting, name)
             return
-        await self.change(name, setting, received.payload)
+        await self.change_setting(name, setting, received.payload)
 
-    async def change(self, name: str, setting: str, payload: bytes) -> None:
+    async def change_setting(self, name: str, setting: str, payload: bytes) -> None:
         """Set something of a camera, as it is said by MQTT; what cannot be is logged."""
         if name not in self._presence.cameras:
             log.warning("%s of camera %s cannot be set: there is no such camera", setting, name)
             return
-        if setting not in SETTINGS:
-            log.warning("%s of camera %s cannot be set; there are %s", setting, name, ", ".join(SETTINGS))
+        if setting not in CAMERA_SETTINGS:
+            log.warning("%s of camera %s cannot be set; there are %s", setting, name, ", ".join(CAMERA_SETTINGS))
             return
-        before = self._overrides.of(name)
+        before = self._overrides.overrides_of(name)
         try:
-            after = changed(before, setting, payload)
+            after = with_setting(before, setting, payload)
         except ConfigurationError as error:
             log.warning("camera %s: %s", name, error)
             await self._say_setting(name, setting)  # whoever said it shows its own belief
             return
         if after != before:
-            self._overrides.set(name, after)
+            self._overrides.set_overrides(name, after)
         await self._say_setting(name, setting)
         if after != before:
             log.info("camera %s: %s is set", name, setting)
-            self._changed(name)
+            self._on_changed(name)
             await self._assign()
             await self._say_availability(name)
 
     async def _say_setting(self, name: str, setting: str) -> None:
         value = getattr(self._shown(name), setting)
         with contextlib.suppress(BrokerError):
-            await self._bus.publish_plain(topics.CAMERA_SETTING, said(value), name, setting)
+            await self._bus.publish_plain(topics.CAMERA_SETTING, encode_setting(value), name, setting)
 
-    def _shown(self, name: str) -> Effective:
+    def _shown(self, name: str) -> EffectiveSettings:
         """What people are shown: what holds for the first label that is followed, where labels differ."""
-        now, objects = self.effective(name), self.camera(name).objects or self._configuration.objects
+        now, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
         threshold = objects.filters.get(first, FilterSection()).threshold if now.threshold is None else now.threshold
@@ -353,7 +355,7 @@ class Cameras:
 
     def _available(self, name: str) -> bool:
         """Return whether its pictures come, and what they show is known: enough of them, or none is looked for."""
-        return self._presence.online(name) and (name in self._settled or not self.effective(name).detect)
+        return self._presence.is_online(name) and (name in self._settled or not self.effective_settings(name).detect)
 
     async def _say_availability(self, name: str) -> None:
         await self._publish_availability(name, available=self._available(name))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILE = "revisions.key"
-KEY_BYTES = 32
+REVISION_KEY_FILE = "revisions.key"
+REVISION_KEY_BYTES = 32
 
 REVISION_BITS = 52
 """So that every program that reads JSON has it exactly."""
@@ -35,9 +35,9 @@ class Revisions:
 
     def __init__(self, folder: Path) -> None:
         """Read the key, or make one; where it cannot be kept, agents begin anew whenever the gateway does."""
-        self._key = _read(folder / FILE) or _make(folder / FILE)
+        self._key = _read(folder / REVISION_KEY_FILE) or _make(folder / REVISION_KEY_FILE)
 
-    def of(self, settings: CameraSettings) -> int:
+    def revision_of(self, settings: CameraSettings) -> int:
         """Return the revision of these settings."""
         told = settings.model_dump(mode="json")
         told["source"] = settings.source.get_secret_value()
@@ -50,11 +50,11 @@ def _read(path: Path) -> bytes | None:
         key = path.read_bytes()
     except OSError:
         return None
-    return key if len(key) == KEY_BYTES else None
+    return key if len(key) == REVISION_KEY_BYTES else None
 
 
 def _make(path: Path) -> bytes:
-    key = secrets.token_bytes(KEY_BYTES)
+    key = secrets.token_bytes(REVISION_KEY_BYTES)
     try:
         write_whole(path, key)
     except OSError as error:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     Points = NDArray[np.int32]
 
-LEAST_WIDTH = 960
+MIN_SHOT_WIDTH = 960
 """Pixels; a smaller picture is drawn larger, so that its labels can be read and cover little of it."""
 
-MOST_HEIGHT = 4 * LEAST_WIDTH
+MAX_SHOT_HEIGHT = 4 * MIN_SHOT_WIDTH
 """Pixels that a picture may have when it is drawn larger."""
 
 TENTHS = range(1, 10)
@@ -62,7 +62,7 @@ def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
 def _enlarged(picture: Pixels) -> Pixels:
     """Return a copy that is a whole number of times as large; once, if that makes it too high."""
     height, width = picture.shape[:2]
-    times = max(1, min(-(-LEAST_WIDTH // width), MOST_HEIGHT // height))
+    times = max(1, min(-(-MIN_SHOT_WIDTH // width), MAX_SHOT_HEIGHT // height))
     return cast("Pixels", np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)))
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
-from gateway.observation.scene_store import SceneMemory
-from gateway.observation.snapshot_policy import SnapshotKeeper
-from gateway.observation.snapshots import render, render_object
+from gateway.observation.scene_store import SceneStore
+from gateway.observation.snapshot_policy import SnapshotPolicy
+from gateway.observation.snapshots import render_object_snapshot, render_snapshot
 from gateway.observation.state_publisher import StatePublisher
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.bridge.event_queue import EventQueue
     from gateway.bridge.health import Health
     from gateway.broker.planes import Planes
-    from gateway.cameras.registry import Cameras
+    from gateway.cameras.registry import CameraRegistry
     from gateway.cluster.listener import FetchPicture
     from gateway.configuration.cameras import SnapshotsSection
     from gateway.configuration.root import Configuration
@@ -52,7 +52,7 @@ class Observer:
         self,
         configuration: Configuration,
         state: StateFolder,
-        cameras: Cameras,
+        cameras: CameraRegistry,
         bus: Planes,
         events: EventQueue,
         notify: Callable[[ObjectEvent | Trigger], None],
@@ -67,11 +67,11 @@ class Observer:
         self._notify = notify
         self._health = health
         self._listeners = listeners
-        self._memory = SceneMemory(state)
+        self._memory = SceneStore(state)
         self._memory_waits = False
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
-        self._keeper = SnapshotKeeper()
+        self._snapshot_policy = SnapshotPolicy()
         self._wanted: set[str] = set()
         self._away: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
@@ -103,7 +103,7 @@ class Observer:
         async with self._one_by_one:
             for name in self._cameras.configured:
                 scene = self._scene(name)
-                if scene is not None and not self._cameras.effective(name).detect:
+                if scene is not None and not self._cameras.effective_settings(name).detect:
                     await self._publish(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
             known = {name: scene.state() for name, scene in self._scenes.items() if self._known(name)}
             await self._publisher.republish_states(known)
@@ -155,7 +155,7 @@ class Observer:
         name = detections.camera
         async with self._one_by_one:  # or an older state could be published after a newer one
             scene = self._scene(name) if name in self._cameras.known else None
-            if scene is None or name in self._away or not self._cameras.effective(name).detect:
+            if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
             degraded = self._health.degraded(name, time.monotonic())
             update = scene.update(
@@ -163,19 +163,19 @@ class Observer:
             )
             await self._publish(name, update)
             if scene.settled:
-                await self._cameras.settled(name)
+                await self._cameras.mark_settled(name)
         await self._publish_due_snapshots(name, update, fetch)
 
     def _scene(self, name: str) -> Scene | None:
         if name not in self._scenes and len(self._scenes) < MAX_SCENES:
-            kept = self._memory.take(name)
+            kept = self._memory.take_scene(name)
             scene = self._scenes[name] = Scene(name, self._settings(name), kept, time.monotonic(), time.time())
-            self._memory.remember(name, scene.keep(time.monotonic()), away=True)
+            self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=True)
         return self._scenes.get(name)
 
     def _settings(self, name: str) -> SceneSettings:
-        camera, now = self._cameras.camera(name), self._cameras.effective(name)
-        return SceneSettings.of(
+        camera, now = self._cameras.section_of(name), self._cameras.effective_settings(name)
+        return SceneSettings(
             camera.objects or self._configuration.objects,
             camera.zones,
             camera.detect.model_copy(update={"enabled": True}),
@@ -192,16 +192,16 @@ class Observer:
             await self._publish(name, scene.clear(now, EndReason.CAMERA_REMOVED))
             await self._forget(name)
             return
-        await self._publish(name, scene.apply(self._settings(name), now))
+        await self._publish(name, scene.apply_settings(self._settings(name), now))
         for listener in self._listeners:
             await listener.on_settings_changed(name)
-        online, effective = name in self._cameras.online, self._cameras.effective(name)
+        online, effective = name in self._cameras.online, self._cameras.effective_settings(name)
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
             if online:  # it stays so when detection is switched on again
-                await self._cameras.settled(name)
-        elif self._cameras.finished(name):
+                await self._cameras.mark_settled(name)
+        elif self._cameras.source_ended(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
         elif not online and not scene.away:
             await self._publish(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
@@ -210,7 +210,7 @@ class Observer:
         """Forget a camera that does not exist any more."""
         del self._scenes[name]
         self._away.discard(name)
-        self._keeper.forget(name)
+        self._snapshot_policy.forget_camera(name)
         self._publisher.forget_camera(name)
         for listener in self._listeners:
             await listener.on_camera_forgotten(name)
@@ -241,14 +241,16 @@ class Observer:
         """Store a camera's events; while there is no broker, and nothing is published, what was stored stays."""
         self._memory_waits |= not self._bus.public_connected.is_set()
         if not self._memory_waits:
-            self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
+            self._memory.remember_scene(
+                name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
+            )
             await asyncio.to_thread(self._memory.write)
 
     async def _remember_all(self) -> bool:
         """Store all events; return whether that worked."""
-        self._memory.forget_others(self._scenes)
+        self._memory.keep_only(self._scenes)
         for name, scene in self._scenes.items():
-            self._memory.remember(name, scene.keep(time.monotonic()), away=scene.away)
+            self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
         kept = await asyncio.to_thread(self._memory.write)
         self._memory_waits = False
         return kept
@@ -260,19 +262,21 @@ class Observer:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
-        turned = [name for name, one in self._scenes.items() if self._memory.outdated(name, away=one.away)]
-        if turned or self._memory.due(moving=bool(moving)):
+        turned = [name for name, one in self._scenes.items() if self._memory.is_outdated(name, away=one.away)]
+        if turned or self._memory.is_due(moving=bool(moving)):
             for name in (*turned, *moving):
-                self._memory.remember(name, self._scenes[name].keep(time.monotonic()), away=self._scenes[name].away)
+                self._memory.remember_scene(
+                    name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
+                )
             await asyncio.to_thread(self._memory.write)
         else:
             self._memory.touch()
 
     async def _publish_due_snapshots(self, name: str, update: SceneUpdate, fetch: FetchPicture) -> None:
-        settings = self._cameras.camera(name).snapshots
+        settings = self._cameras.section_of(name).snapshots
         if not settings.enabled:
             return
-        wishes = self._keeper.wanted(name, update.state, time.monotonic())
+        wishes = self._snapshot_policy.choose(name, update.state, time.monotonic())
         whole = wishes.whole or name in self._wanted
         if not (whole or wishes.labels):
             return
@@ -280,7 +284,7 @@ class Observer:
         try:
             await self._publish_snapshots(name, update, wishes.labels, whole, await fetch(), settings)
         except DeepThingsError as error:
-            self._keeper.missed(name, wishes)
+            self._snapshot_policy.retry_later(name, wishes)
             log.warning("no snapshot of camera %s: %s", name, error)
 
     async def _publish_snapshots(
@@ -294,10 +298,10 @@ class Observer:
     ) -> None:
         objects, at = update.state.all.objects, update.state.all.captured_at
         if whole:
-            made = await asyncio.to_thread(render, picture, objects, settings, at)
+            made = await asyncio.to_thread(render_snapshot, picture, objects, settings, at)
             await self._bus.publish_plain(topics.SNAPSHOT, made.jpeg, name)
         for label, found in labels.items():
-            made = await asyncio.to_thread(render_object, picture, found, settings, at)
+            made = await asyncio.to_thread(render_object_snapshot, picture, found, settings, at)
             await self._bus.publish_plain(topics.LABEL_SNAPSHOT, made.jpeg, name, slug(label))
             for listener in self._listeners:
                 await listener.on_snapshot(name, label, made.jpeg)

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
 
-FILE = "scenes.json"
+SCENES_FILE = "scenes.json"
 
-LOST = "events that are open when the gateway stops will have no end"
+_SCENES_LOST = "events that are open when the gateway stops will have no end"
 
-MOVED_EVERY_S = 5.0
+_MOVING_WRITE_PERIOD_S = 5.0
 """Where objects are is written so often while they move: a walker is found again near where he was."""
 
-TOUCH_EVERY_S = 20.0
+_TOUCH_PERIOD_S = 20.0
 """While something is there at rest, the file is only touched, so often: so it is known when a killed gateway ended."""
 
 
@@ -32,16 +32,16 @@ class KeptEntry(Message):
     scene: KeptScene
 
 
-Entries = dict[str, KeptEntry]
+_Entries = dict[str, KeptEntry]
 
 
-class SceneMemory:
+class SceneStore:
     """Reads once what the last run has kept, then keeps what is remembered."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[Entries] = folder.register_file(FILE, Entries, LOST, durable=False)
-        self._entries: Entries = {}
-        self._written_at = -TOUCH_EVERY_S
+        self._file: StateFile[_Entries] = folder.register_file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
+        self._entries: _Entries = {}
+        self._written_at = -_TOUCH_PERIOD_S
         self._holds = True
         self._inherited = self._read()
 
@@ -50,18 +50,18 @@ class SceneMemory:
         """Return the cameras of which the last run has kept something that was not taken yet."""
         return tuple(self._inherited)
 
-    def take(self, camera: str) -> KeptScene | None:
+    def take_scene(self, camera: str) -> KeptScene | None:
         """Return what the last run has kept of a camera, once."""
         return self._inherited.pop(camera, None)
 
-    def remember(self, camera: str, kept: KeptScene, *, away: bool) -> None:
+    def remember_scene(self, camera: str, kept: KeptScene, *, away: bool) -> None:
         """Have this kept with the next `write`; `away`: no frames come of it."""
         if kept.objects or kept.places:
             self._entries[camera] = KeptEntry(away_since=time.time() - kept.away_s if away else None, scene=kept)
         else:
             self._entries.pop(camera, None)
 
-    def forget_others(self, cameras: Iterable[str]) -> None:
+    def keep_only(self, cameras: Iterable[str]) -> None:
         """Have nothing kept of other cameras than these."""
         self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
 
@@ -71,18 +71,18 @@ class SceneMemory:
         self._written_at = time.monotonic()
         return self._holds
 
-    def outdated(self, camera: str, *, away: bool) -> bool:
+    def is_outdated(self, camera: str, *, away: bool) -> bool:
         """Return whether what is remembered of a camera is of before it was lost, or came back."""
         entry = self._entries.get(camera)
         return entry is not None and (entry.away_since is not None) is not away
 
-    def due(self, *, moving: bool) -> bool:
+    def is_due(self, *, moving: bool) -> bool:
         """Return whether it is time to write where objects are, or what could not be written before."""
-        return (moving or not self._holds) and time.monotonic() - self._written_at >= MOVED_EVERY_S
+        return (moving or not self._holds) and time.monotonic() - self._written_at >= _MOVING_WRITE_PERIOD_S
 
     def touch(self) -> None:
         """Note now and then that what was written still holds."""
-        if self._holds and self._entries and time.monotonic() - self._written_at >= TOUCH_EVERY_S:
+        if self._holds and self._entries and time.monotonic() - self._written_at >= _TOUCH_PERIOD_S:
             self._holds = self._file.touch()
             self._written_at = time.monotonic()
 

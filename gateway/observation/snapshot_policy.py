@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from shared.payloads.observations import FollowedObject, LabelState
 
-WHOLE_EVERY_S = 10.0
+WHOLE_PICTURE_PERIOD_S = 10.0
 """While something moves about, the whole picture is shown again so often."""
 
 BETTER_SCORE = 0.05
-LARGER = 1.5
+LARGER_AREA = 1.5
 """A view is clearly better with so much more score, or so many times the area, than any that was shown."""
 
-OLD_VIEW_S = 60.0
+VIEW_LIFETIME_S = 60.0
 """After so long, the present view of an object that moves counts more than the best one, as with Frigate."""
 
 
-class Seen(Protocol):
+class SceneLabels(Protocol):
     """What a camera sees, as the scene tells it."""
 
     @property
@@ -33,7 +33,7 @@ class Seen(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotWishes:
+class SnapshotChoice:
     """Whether the whole picture is worth publishing, and of each label the object that is."""
 
     whole: bool = False
@@ -61,23 +61,23 @@ class _Shown:
         self.views: dict[str, _View] = {}
 
 
-class SnapshotKeeper:
+class SnapshotPolicy:
     """Remembers what was published of each camera; of as many objects as are there."""
 
     def __init__(self) -> None:
         self._shown: defaultdict[str, _Shown] = defaultdict(_Shown)
 
-    def wanted(self, camera: str, state: Seen, now: float) -> SnapshotWishes:
-        """What to publish of the frame that the state is of; it counts as published. `now` in seconds, monotonic.
+    def choose(self, camera: str, state: SceneLabels, now: float) -> SnapshotChoice:
+        """Choose what to publish of the frame of this state; it counts as published. `now` is monotonic, in seconds.
 
-        The whole picture: when other objects are there than before, and every WHOLE_EVERY_S while one of them moves.
-        Of an object: when it is new, clearly better seen than before, or moves and was last shown OLD_VIEW_S ago; of
-        each label one at a time, the one with the highest score, then the largest area; others follow with the next
-        frames.
+        The whole picture: if the objects differ from the last picture's, and every WHOLE_PICTURE_PERIOD_S while one of
+        them moves. One object: if it is new, clearly better visible than before, or moves and was last shown
+        VIEW_LIFETIME_S ago. Each frame gives at most one object of each label: the one with the highest score, then the
+        largest area. The others follow with the next frames.
         """
         shown = self._shown[camera]
         ids = frozenset(found.id for found in state.all.objects)
-        whole = ids != shown.ids or (state.all.active > 0 and now - shown.whole_at >= WHOLE_EVERY_S)
+        whole = ids != shown.ids or (state.all.active > 0 and now - shown.whole_at >= WHOLE_PICTURE_PERIOD_S)
         if whole:
             shown.ids, shown.whole_at = ids, now
         there = {found.id for seen in state.labels.values() for found in seen.objects}
@@ -88,9 +88,9 @@ class SnapshotKeeper:
             if worth:
                 best = labels[label] = max(worth, key=_quality)
                 shown.views[best.id] = _after(best, shown.views.get(best.id), now)
-        return SnapshotWishes(whole, labels)
+        return SnapshotChoice(whole, labels)
 
-    def missed(self, camera: str, wishes: SnapshotWishes) -> None:
+    def retry_later(self, camera: str, wishes: SnapshotChoice) -> None:
         """The picture was not to be had: wish for it again with the next frame."""
         shown = self._shown[camera]
         if wishes.whole:
@@ -98,7 +98,7 @@ class SnapshotKeeper:
         for found in wishes.labels.values():
             shown.views.pop(found.id, None)
 
-    def forget(self, camera: str) -> None:
+    def forget_camera(self, camera: str) -> None:
         """The camera is gone, or begins anew."""
         self._shown.pop(camera, None)
 
@@ -107,14 +107,14 @@ def _is_worth_it(found: FollowedObject, view: _View | None, now: float) -> bool:
     if view is None:
         return True
     score, area = _quality(found)
-    better = score >= view.score + BETTER_SCORE or area >= LARGER * view.area > 0
-    return better or (not found.stationary and now - view.at >= OLD_VIEW_S)
+    better = score >= view.score + BETTER_SCORE or area >= LARGER_AREA * view.area > 0
+    return better or (not found.stationary and now - view.at >= VIEW_LIFETIME_S)
 
 
 def _after(found: FollowedObject, view: _View | None, now: float) -> _View:
     """What the next views are measured by: the best of each kind, so that two views do not take turns for ever."""
     score, area = _quality(found)
-    if view is None or now - view.at >= OLD_VIEW_S:
+    if view is None or now - view.at >= VIEW_LIFETIME_S:
         return _View(score, area, now)
     return _View(max(score, view.score), max(area, view.area), now)
 

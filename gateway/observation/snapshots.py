@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from shared.model.letterbox import Pixels
     from shared.payloads.observations import FollowedObject
 
-SNAPSHOT_CAP_BYTES = 900_000
+MAX_SNAPSHOT_BYTES = 900_000
 """Of a JPEG: the bus takes messages up to 1,000,000 bytes, the broker up to 1,048,576."""
 
 QUALITY_STEP, LOWEST_QUALITY = 20, 40
 """Below that a JPEG shows less than one of half the size."""
 
-LEAST_PART = 0.5
+MIN_CLOSE_UP_PART = 0.5
 """Of the picture's height and width in a close-up, so of its area a quarter: what is around belongs to the story."""
 
-MARGIN = 0.15
+_CLOSE_UP_MARGIN = 0.15
 """Of the box's size, on each side of it."""
 
 LETTERS_PART, SMALLEST_LETTERS = 1 / 28, 7
@@ -40,14 +40,14 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A JPEG of at most SNAPSHOT_CAP_BYTES, and its size in pixels."""
+    """A JPEG of at most MAX_SNAPSHOT_BYTES, and its size in pixels."""
 
     jpeg: bytes
     width: int
     height: int
 
 
-def render(
+def render_snapshot(
     picture: Pixels, objects: Sequence[FollowedObject], settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
     """A snapshot of `picture`, uint8 BGR (H, W, 3), of the height that is set or the picture's own if that is less.
@@ -61,15 +61,17 @@ def render(
         drawn = _drawn(picture, objects, (width, height), settings, captured_at)
         for quality in range(settings.quality, min(settings.quality, LOWEST_QUALITY) - 1, -QUALITY_STEP):
             _, data = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, quality))
-            if data.size <= SNAPSHOT_CAP_BYTES:
+            if data.size <= MAX_SNAPSHOT_BYTES:
                 return Snapshot(data.tobytes(), width, height)
         width, height = max(1, width // 2), max(1, height // 2)
 
 
-def render_object(picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float) -> Snapshot:
-    """A snapshot of one object, close up; otherwise as `render`."""
+def render_object_snapshot(
+    picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
+) -> Snapshot:
+    """A snapshot of one object, close up; otherwise as `render_snapshot`."""
     part, there = close_up(picture, found)
-    return render(part, [there], settings, captured_at)
+    return render_snapshot(part, [there], settings, captured_at)
 
 
 def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedObject]:
@@ -80,8 +82,8 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = _inside(found.box, width, height)
-    margins = 1 + 2 * MARGIN
-    part = min(1.0, max(LEAST_PART, margins * (right - left) / width, margins * (bottom - top) / height))
+    margins = 1 + 2 * _CLOSE_UP_MARGIN
+    part = min(1.0, max(MIN_CLOSE_UP_PART, margins * (right - left) / width, margins * (bottom - top) / height))
     part_width, part_height = max(1, round(width * part)), max(1, round(height * part))
     start = _start(left + right, part_width, width)
     base = _start(top + bottom, part_height, height)

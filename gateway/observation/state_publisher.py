@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from gateway.observation.scene.states import ALL, same
+from gateway.observation.scene.states import ALL_LABELS, same_state
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.settings.slugs import slug
@@ -41,7 +41,7 @@ class StatePublisher:
             del published[gone]
         for topic, label_state in states.items():
             before = published.get(topic)
-            if before is not None and same(before[0], label_state):
+            if before is not None and same_state(before[0], label_state):
                 still = before[0].objects == label_state.objects
                 if still or now - before[1] < BOXES_PERIOD_S:
                     continue
@@ -67,9 +67,9 @@ class StatePublisher:
 
 def _states(camera: str, state: SceneState) -> Iterator[tuple[StateTopic, LabelState]]:
     """Yield every topic of a camera's scene, and its state."""
-    yield (topics.OBJECTS, (camera, ALL)), state.all
+    yield (topics.OBJECTS, (camera, ALL_LABELS)), state.all
     for label, label_state in state.labels.items():
         yield (topics.OBJECTS, (camera, slug(label))), label_state
     for zone, labels in state.zones.items():
         for label, label_state in labels.items():
-            yield (topics.ZONE_OBJECTS, (camera, zone, label if label == ALL else slug(label))), label_state
+            yield (topics.ZONE_OBJECTS, (camera, zone, label if label == ALL_LABELS else slug(label))), label_state

@@ -12,7 +12,7 @@ from shared.errors import BrokerError
 
 if TYPE_CHECKING:
     from gateway.broker.planes import Planes
-    from gateway.cameras.registry import Cameras
+    from gateway.cameras.registry import CameraRegistry
     from gateway.state.state_folder import StateFolder
 
 CLEANER_PERIOD_S = 1.0
@@ -31,7 +31,7 @@ class RetainedCleaner:
         self._discovery_prefix = discovery_prefix
         self._frigate = frigate
         self._retained = RetainedTopics(state)
-        self._cameras: Cameras | None = None
+        self._cameras: CameraRegistry | None = None
         self._started_at = time.monotonic()
         self._check_due = True
         bus.on_retained(self._on_retained)
@@ -41,7 +41,7 @@ class RetainedCleaner:
         """Return the cameras that were started by hand in the gateway's last run."""
         return self._retained.by_hand
 
-    def follow_cameras(self, cameras: Cameras) -> None:
+    def follow_cameras(self, cameras: CameraRegistry) -> None:
         """Expect what these cameras publish, and nothing else."""
         self._cameras = cameras
 
@@ -55,7 +55,7 @@ class RetainedCleaner:
         self._check_due = False
         configured = self._cameras.configured
         expected = expected_topics(
-            {name: self._cameras.camera(name) for name in configured},
+            {name: self._cameras.section_of(name) for name in configured},
             {name: self._cameras.followed_labels(name) for name in configured},
             self._by_hand, prefix=self._bus.prefix, frigate=self._frigate,
         )  # fmt: skip

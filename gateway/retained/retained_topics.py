@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.cameras.mqtt_values import SETTINGS
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS
 from gateway.integrations.frigate.messages import level
-from gateway.observation.scene.states import ALL
+from gateway.observation.scene.states import ALL_LABELS
 from gateway.state.state_file import TopicName
 from shared.mqtt import topics
 from shared.payloads.base import Message
@@ -125,13 +125,13 @@ def expected_topics(
 def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
     yield topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix)
     yield topics.CAMERA_STATS.full_path(name, prefix=prefix)
-    for setting in SETTINGS:
+    for setting in CAMERA_SETTINGS:
         yield topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix)
-    for label in (ALL, *map(slug, labels)):
+    for label in (ALL_LABELS, *map(slug, labels)):
         yield topics.OBJECTS.full_path(name, label, prefix=prefix)
     for zone, settings in camera.zones.items():
         here = [label for label in labels if not settings.objects or label in settings.objects]
-        for label in (ALL, *map(slug, here)):
+        for label in (ALL_LABELS, *map(slug, here)):
             yield topics.ZONE_OBJECTS.full_path(name, zone, label, prefix=prefix)
     if camera.snapshots.enabled:
         yield topics.SNAPSHOT.full_path(name, prefix=prefix)
@@ -142,7 +142,7 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
 def _of_camera_in_frigate(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
     yield f"{prefix}/{name}/detect/state"
     for place in (name, *camera.zones):
-        for label in (ALL, *map(level, labels)):
+        for label in (ALL_LABELS, *map(level, labels)):
             yield f"{prefix}/{place}/{label}"
             yield f"{prefix}/{place}/{label}/active"
     if camera.snapshots.enabled:

@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.bridge.requests import Requests
+from gateway.bridge.requests import RequestHandler
 from gateway.broker.planes import Planes
 from shared.errors import BrokerError
 from shared.mqtt import topics
@@ -116,7 +116,7 @@ class Desk:
     def __init__(self, broker):
         self.bus = Bus(broker, "gateway")
         self.asked = 0
-        Requests(Planes(self.bus), {"info": self._info})
+        RequestHandler(Planes(self.bus), {"info": self._info})
 
     async def _info(self, _):
         self.asked += 1

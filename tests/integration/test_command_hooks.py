@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.configuration.automation import CommandHookSection, HooksSection
-from gateway.integrations.hooks import Hooks
 from gateway.integrations.hooks.command import CommandSender
 from gateway.integrations.hooks.delivery import Delivery
+from gateway.integrations.hooks.runner import HookSet
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
@@ -26,7 +26,7 @@ def shell(script, *arguments, **settings):
 
 async def run(hook, seen=None):
     async with asyncio.timeout(DEADLINE_S):
-        return await CommandSender(hook).send(Delivery.of(seen or event()))
+        return await CommandSender(hook).send(Delivery.from_event(seen or event()))
 
 
 async def gone(pid):
@@ -47,7 +47,7 @@ async def gone(pid):
 async def test_the_event_is_on_its_standard_input(tmp_path):
     seen = event(EventType.END, label="Bär")
     outcome = await run(shell('cat > "$1"', str(tmp_path / "got")), seen)
-    assert (outcome.failure, outcome.said) == ("", "")
+    assert (outcome.failure, outcome.output) == ("", "")
     assert json.loads((tmp_path / "got").read_text()) == json.loads(seen.model_dump_json())
 
 
@@ -72,7 +72,7 @@ async def test_it_is_told_what_happened_and_nothing_of_our_environment(tmp_path,
 async def test_no_shell_reads_its_arguments(tmp_path):
     show = (sys.executable, "-c", "import sys; print(sys.argv[1:])", "$HOME", "a b", "; rm -rf /tmp/x", "`id`")
     outcome = await run(CommandHookSection(command=show))
-    assert outcome.said == str(list(show[3:]))
+    assert outcome.output == str(list(show[3:]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,22 +89,22 @@ async def test_another_end_than_success_is_a_failure(script, failure):
 
 
 async def test_the_last_line_is_what_it_says():
-    assert (await run(shell("echo one; echo; echo 'the light is on'; echo"))).said == "the light is on"
+    assert (await run(shell("echo one; echo; echo 'the light is on'; echo"))).output == "the light is on"
 
 
 async def test_endless_output_is_not_kept():
     outcome = await run(shell("yes | head -c 20000000; echo; echo end"))
-    assert (outcome.failure, outcome.said) == ("", "end")
+    assert (outcome.failure, outcome.output) == ("", "end")
 
 
 async def test_a_command_that_reads_nothing_is_not_disturbed():
-    assert (await run(shell("exec <&-; echo read nothing"))).said == "read nothing"
+    assert (await run(shell("exec <&-; echo read nothing"))).output == "read nothing"
 
 
 async def test_a_command_that_is_not_there_is_told():
     for missing in ("no-such-command-anywhere", "/no/such/command", str(Path(__file__))):
         outcome = await run(CommandHookSection(command=(missing,)))
-        assert "not there, or may not be run" in outcome.failure
+        assert "the command was not found, or is not executable" in outcome.failure
 
 
 async def test_at_the_end_of_its_time_its_children_end_too(tmp_path):
@@ -126,23 +126,23 @@ async def test_at_the_end_of_its_time_it_may_tidy_up():
 async def test_what_a_finished_command_leaves_running_ends_with_it():
     outcome = await run(shell("sleep 300 & echo $!"))
     assert outcome.failure == ""
-    await gone(int(outcome.said))
+    await gone(int(outcome.output))
 
 
 async def test_one_who_left_the_group_with_the_output_open_delays_nobody(tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.integrations.hooks.output.REST_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.command_process.OUTPUT_TIMEOUT_S", 0.1)
     os.mkfifo(tmp_path / "left")
     script = """setsid sh -c 'echo $$; echo > "$0"; exec sleep 300' "$1" & read word < "$1" """
     outcome = await run(shell(script, str(tmp_path / "left")))
     assert outcome.failure == ""
-    os.kill(int(outcome.said), 9)
+    os.kill(int(outcome.output), 9)
 
 
 async def test_cancelled_it_ends_with_all_its_children(tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     hook = shell('sleep 300 & echo $! > "$1"; wait', str(fifo), timeout=60)
-    sending = asyncio.create_task(CommandSender(hook).send(Delivery.of(event())))
+    sending = asyncio.create_task(CommandSender(hook).send(Delivery.from_event(event())))
     child = int(await asyncio.to_thread(fifo.read_text))
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
@@ -165,7 +165,7 @@ async def test_many_runs_leave_no_descriptor_open():
 
 async def test_through_the_hooks_its_name_and_last_line_are_logged_but_not_its_arguments(caplog):
     caplog.set_level("INFO")
-    hooks = Hooks(HooksSection(commands=(shell("echo done", "t0ken"), shell("exit 9", "t0ken"))))
+    hooks = HookSet(HooksSection(commands=(shell("echo done", "t0ken"), shell("exit 9", "t0ken"))))
     hooks.notify(event())
     running = asyncio.create_task(hooks.run())
     await asyncio.sleep(0)
@@ -187,7 +187,7 @@ from gateway.integrations.hooks.delivery import Delivery
 from tests.hook_events import event
 
 hook = CommandHookSection(command=("/bin/sh", "-c", "echo $$ > /proc/$PPID/fd/1; exec sleep 300"), timeout=600)
-asyncio.run(CommandSender(hook).send(Delivery.of(event())))
+asyncio.run(CommandSender(hook).send(Delivery.from_event(event())))
 """
     gateway = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
@@ -200,8 +200,8 @@ asyncio.run(CommandSender(hook).send(Delivery.of(event())))
 
 
 async def test_stopping_does_not_wait_for_a_long_command(monkeypatch):
-    monkeypatch.setattr("gateway.integrations.hooks.DRAIN_S", 0.1)
-    hooks = Hooks(HooksSection(commands=(shell("sleep 300", timeout=600),)))
+    monkeypatch.setattr("gateway.integrations.hooks.runner.DRAIN_S", 0.1)
+    hooks = HookSet(HooksSection(commands=(shell("sleep 300", timeout=600),)))
     hooks.notify(event())
     running = asyncio.create_task(hooks.run())
     await asyncio.sleep(0)
@@ -209,4 +209,4 @@ async def test_stopping_does_not_wait_for_a_long_command(monkeypatch):
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.gather(running, return_exceptions=True)
     (counts,) = hooks.counts().values()
-    assert (counts.dropped, counts.under_way) == (1, 0)
+    assert (counts.dropped, counts.in_progress) == (1, 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from gateway.integrations.home_assistant.announcer import FILE
+from gateway.integrations.home_assistant.announcer import ANNOUNCED_FILE
 from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
@@ -285,7 +285,7 @@ async def test_what_is_removed_disappears(house):
     cameras["front_door"] = cameras["front_door"].model_copy(update={"zones": {}})
     cameras["garage"] = cameras["garage"].model_copy(update={"objects": None})
     spoken.configuration = spoken.configuration.model_copy(update={"cameras": cameras})
-    spoken.announcer.changed()
+    spoken.announcer.request_update()
     await home.until_states(
         binary_sensor__garage_car_occupancy=None,
         sensor__garage_car_count=None,
@@ -295,7 +295,7 @@ async def test_what_is_removed_disappears(house):
         binary_sensor__garage_person_occupancy="off",
     )
     spoken.configuration = spoken.configuration.model_copy(update={"cameras": {"front_door": cameras["front_door"]}})
-    spoken.announcer.changed()
+    spoken.announcer.request_update()
     await home.until_states(
         binary_sensor__garage_person_occupancy=None,
         switch__garage_enabled=None,
@@ -341,10 +341,10 @@ async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_i
             garage = configuration.cameras["garage"]
             less = garage.model_copy(update={"objects": garage.objects.model_copy(update={"track": ("person",)})})
             spoken.configuration = configuration.model_copy(update={"cameras": {"garage": less}})
-            spoken.announcer.changed()
+            spoken.announcer.request_update()
 
             async def told():
-                return await asyncio.to_thread(lambda: "front_door" not in (folder / FILE).read_text())
+                return await asyncio.to_thread(lambda: "front_door" not in (folder / ANNOUNCED_FILE).read_text())
 
             await home.until("the removal", told)
             await home.start()
@@ -362,7 +362,7 @@ async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_i
 def told_by(spoken, *, per_entity):
     way = spoken.configuration.home_assistant.model_copy(update={"per_entity": per_entity})
     spoken.configuration = spoken.configuration.model_copy(update={"home_assistant": way})
-    spoken.announcer.changed()
+    spoken.announcer.request_update()
 
 
 async def test_another_way_of_discovery_keeps_all_entities(house):

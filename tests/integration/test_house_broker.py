@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gateway.broker import house_broker
-from gateway.broker.house_broker import DROPPED_S, HouseBroker
+from gateway.broker.house_broker import DROPPED_FRAMES_PERIOD_S, HouseBroker
 from gateway.service import gateway_name
 from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
@@ -39,24 +39,24 @@ async def house(health):
 
 async def test_frames_that_are_not_taken_are_counted_and_a_problem_for_a_minute(house):
     for _ in range(3):
-        house.put_frame("deepthings/detections/front/frame", b"{}")
+        house.publish_frame("deepthings/detections/front/frame", b"{}")
     now = time.monotonic()
     assert house.frames_dropped == 3
     (problem,) = house.problems(now)
     assert problem.startswith(f"broker {BOX} has not taken 3 frames of the last minute")
-    assert house.problems(now + DROPPED_S + 1) == []
+    assert house.problems(now + DROPPED_FRAMES_PERIOD_S + 1) == []
     assert house.frames_dropped == 3
 
 
 async def test_why_it_is_away_comes_before_what_it_has_not_taken(house, health):
-    house.put_frame("deepthings/detections/front/frame", b"{}")
+    house.publish_frame("deepthings/detections/front/frame", b"{}")
     health.note_failure("connection refused")
     assert house.problems(time.monotonic()) == [f"broker {BOX}: connection refused"]
 
 
 async def test_no_more_frames_are_under_way_than_a_broker_can_be_behind(house, monkeypatch):
-    monkeypatch.setattr(house_broker, "FRAMES_UNDER_WAY", 2)
+    monkeypatch.setattr(house_broker, "MAX_FRAMES_IN_FLIGHT", 2)
     house.bus.connected.set()
     for _ in range(5):
-        house.put_frame("deepthings/detections/front/frame", b"{}")
+        house.publish_frame("deepthings/detections/front/frame", b"{}")
     assert house.frames_dropped == 3

@@ -19,7 +19,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.cameras.mqtt_values import SETTINGS, changed, said
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
@@ -443,10 +443,10 @@ def levels(topic):
 
 def test_every_setting_of_a_camera_is_in_the_table_and_is_told_as_it_says():
     rows = [row for row in tables(ROOT / "docs" / "topics.md", 4) if row[2].startswith("`")]
-    assert [setting.strip("`") for setting, *_ in rows] == list(SETTINGS)
+    assert [setting.strip("`") for setting, *_ in rows] == list(CAMERA_SETTINGS)
     for setting, payload, state, _ in ([cell.strip("`") for cell in row] for row in rows):
-        value = getattr(changed(Overrides(), setting, payload.encode()), setting)
-        assert said(value).decode() == state
+        value = getattr(with_setting(Overrides(), setting, payload.encode()), setting)
+        assert encode_setting(value).decode() == state
 
 
 HOME = """
@@ -518,7 +518,7 @@ def told_of(words):
     setting = words[words.index("-t") + 1].split("/")[-2]
     if "-n" in words:
         return {"detect": b"ON"}[setting]
-    return said(getattr(changed(Overrides(), setting, words[words.index("-m") + 1].encode()), setting))
+    return encode_setting(getattr(with_setting(Overrides(), setting, words[words.index("-m") + 1].encode()), setting))
 
 
 def test_every_reason_for_a_drop_is_explained():

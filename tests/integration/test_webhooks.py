@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pytest
 
 from gateway.configuration.automation import HooksSection, WebhookSection
-from gateway.integrations.hooks import Hooks, webhook
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP
-from gateway.integrations.hooks.queue import AT_ONCE
+from gateway.integrations.hooks import webhook
+from gateway.integrations.hooks.queue import MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
+from gateway.integrations.hooks.runner import HookSet
 from gateway.integrations.hooks.signing import signature
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
@@ -111,7 +111,7 @@ async def receiving(*answers, tls=None):
 
 @contextlib.asynccontextmanager
 async def running(*webhooks):
-    hooks = Hooks(HooksSection(webhooks=webhooks))
+    hooks = HookSet(HooksSection(webhooks=webhooks))
     task = asyncio.create_task(hooks.run())
     await asyncio.sleep(0)
     try:
@@ -128,7 +128,7 @@ def post_to(url, **settings):
 async def account(hooks, **expected):
     """Wait until the only hook has nothing more to do; its account must say so then."""
     async with asyncio.timeout(DEADLINE_S):
-        await hooks._lanes[0].drain()
+        await hooks._dispatchers[0].drain()
     counts = counts_of(hooks)
     assert {name: getattr(counts, name) for name in expected} == expected
     assert counts.notified == counts.delivered + counts.failed + counts.dropped
@@ -141,7 +141,7 @@ def counts_of(hooks):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(webhook, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(webhook, "FIRST_RETRY_DELAY_S", 0.01)
 
 
 async def test_an_event_arrives_whole_and_signed():
@@ -287,13 +287,16 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch):
 async def test_a_slow_server_gets_so_many_at_once_and_the_rest_after_them():
     gate = asyncio.get_running_loop().create_future()
     async with receiving(gate) as receiver, running(post_to(receiver.url())) as hooks:
-        for number in range(3 * AT_ONCE):
+        for number in range(3 * MAX_CONCURRENT_DELIVERIES):
             hooks.notify(event(object_id=str(number)))
-        await receiver.until(AT_ONCE)
-        assert (counts_of(hooks).under_way, counts_of(hooks).waiting) == (AT_ONCE, 2 * AT_ONCE)
+        await receiver.until(MAX_CONCURRENT_DELIVERIES)
+        assert (counts_of(hooks).in_progress, counts_of(hooks).waiting) == (
+            MAX_CONCURRENT_DELIVERIES,
+            2 * MAX_CONCURRENT_DELIVERIES,
+        )
         gate.set_result(OK)
-        await account(hooks, delivered=3 * AT_ONCE)
-    assert receiver.most_at_once == AT_ONCE
+        await account(hooks, delivered=3 * MAX_CONCURRENT_DELIVERIES)
+    assert receiver.most_at_once == MAX_CONCURRENT_DELIVERIES
 
 
 async def test_a_hook_that_hangs_delays_no_other_hook():
@@ -303,23 +306,23 @@ async def test_a_hook_that_hangs_delays_no_other_hook():
             for number in range(50):
                 hooks.notify(event(object_id=str(number)))
             await receiver.until(50)
-        assert len(deaf.requests) == AT_ONCE
+        assert len(deaf.requests) == MAX_CONCURRENT_DELIVERIES
 
 
 async def test_more_than_can_wait_cost_the_oldest(caplog):
     gate = asyncio.get_running_loop().create_future()
     async with receiving(gate) as receiver, running(post_to(receiver.url())) as hooks:
-        for number in range(AT_ONCE):
+        for number in range(MAX_CONCURRENT_DELIVERIES):
             hooks.notify(event(object_id=str(number)))
-        await receiver.until(AT_ONCE)
-        for number in range(AT_ONCE, AT_ONCE + WAITING_CAP + 5):
+        await receiver.until(MAX_CONCURRENT_DELIVERIES)
+        for number in range(MAX_CONCURRENT_DELIVERIES, MAX_CONCURRENT_DELIVERIES + MAX_WAITING_DELIVERIES + 5):
             hooks.notify(event(object_id=str(number)))
-        assert (counts_of(hooks).dropped, counts_of(hooks).waiting) == (5, WAITING_CAP)
+        assert (counts_of(hooks).dropped, counts_of(hooks).waiting) == (5, MAX_WAITING_DELIVERIES)
         gate.set_result(OK)
-        await account(hooks, delivered=AT_ONCE + WAITING_CAP)
+        await account(hooks, delivered=MAX_CONCURRENT_DELIVERIES + MAX_WAITING_DELIVERIES)
     arrived = {json.loads(request.body)["id"] for request in receiver.requests}
-    assert arrived == {str(number) for number in range(AT_ONCE + WAITING_CAP + 5)} - {
-        str(number) for number in range(AT_ONCE, AT_ONCE + 5)
+    assert arrived == {str(number) for number in range(MAX_CONCURRENT_DELIVERIES + MAX_WAITING_DELIVERIES + 5)} - {
+        str(number) for number in range(MAX_CONCURRENT_DELIVERIES, MAX_CONCURRENT_DELIVERIES + 5)
     }
     assert caplog.text.count("dropped") == 1
 
@@ -342,16 +345,20 @@ async def test_what_is_seen_just_before_the_end_is_still_delivered():
 
 
 async def test_the_end_does_not_wait_for_a_silent_server(monkeypatch, caplog):
-    monkeypatch.setattr("gateway.integrations.hooks.DRAIN_S", 0.1)
+    monkeypatch.setattr("gateway.integrations.hooks.runner.DRAIN_S", 0.1)
     silence = asyncio.get_running_loop().create_future()
     async with receiving(silence) as receiver:
         async with asyncio.timeout(DEADLINE_S), running(post_to(receiver.url(), timeout=60)) as hooks:
-            for number in range(AT_ONCE + 2):
+            for number in range(MAX_CONCURRENT_DELIVERIES + 2):
                 hooks.notify(event(object_id=str(number)))
-            await receiver.until(AT_ONCE)
+            await receiver.until(MAX_CONCURRENT_DELIVERIES)
         counts = counts_of(hooks)
-    assert (counts.notified, counts.dropped, counts.under_way) == (AT_ONCE + 2, AT_ONCE + 2, 0)
-    assert f"{AT_ONCE + 2} events not delivered before the end" in caplog.text
+    assert (counts.notified, counts.dropped, counts.in_progress) == (
+        MAX_CONCURRENT_DELIVERIES + 2,
+        MAX_CONCURRENT_DELIVERIES + 2,
+        0,
+    )
+    assert f"{MAX_CONCURRENT_DELIVERIES + 2} events not delivered before the end" in caplog.text
 
 
 async def test_without_hooks_there_is_nothing_to_do():
@@ -363,7 +370,7 @@ async def test_without_hooks_there_is_nothing_to_do():
 @pytest.mark.parametrize("url", ["http://[::1", "http://host:port/", "http://", "ftp://host/t0ken", "t0ken"])
 def test_an_address_that_is_none_is_refused_and_not_shown(url):
     with pytest.raises(ConfigurationError, match="write it as http") as raised:
-        webhook.host_of(url)
+        webhook.webhook_host(url)
     assert "t0ken" not in str(raised.value)
 
 

@@ -25,7 +25,7 @@ from gateway.backup.manifest import BACKUP_FORMAT, BackupItem, BackupManifest, B
 from gateway.backup.manifest import MANIFEST_NAME as BACKUP_MANIFEST
 from gateway.broker.mosquitto import MOSQUITTO
 from gateway.cameras.overrides import Overrides, OverridesFile
-from gateway.cameras.registry import Cameras
+from gateway.cameras.registry import CameraRegistry
 from gateway.cameras.revisions import Revisions
 from gateway.configuration.reading.secret_file import SECRETS_FILE_NAME as SECRETS
 from gateway.configuration.root import Configuration, default_state_folder
@@ -34,7 +34,7 @@ from gateway.init.documents import SCHEMA_FILE_NAME
 from gateway.integrations.home_assistant.announcer import Announcer
 from gateway.models.catalogue import built_in_models
 from gateway.models.decoding.recognition import FAMILIES
-from gateway.observation.scene_store import SceneMemory
+from gateway.observation.scene_store import SceneStore
 from gateway.retained.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import hold_folder
@@ -83,11 +83,11 @@ def state(folder: Path) -> dict[str, Any]:
     kept = _Folder(folder)
     bus: Any = StandInBus()
     nothing: Any = dict
-    Cameras(Configuration(), kept, bus, NOWHERE, lambda _: None, lambda _: None)
-    SceneMemory(kept)
+    CameraRegistry(Configuration(), kept, bus, NOWHERE, lambda _: None, lambda _: None)
+    SceneStore(kept)
     RetainedTopics(kept)
     Announcer(nothing, nothing, nothing, kept)
-    OverridesFile(kept).set("door", Overrides(detect=False))
+    OverridesFile(kept).set_overrides("door", Overrides(detect=False))
     written = json.loads(next(folder.glob("*.json")).read_bytes())
     Revisions(folder)
     with hold_folder(folder):

@@ -23,8 +23,8 @@ from gateway.integrations.home_assistant.announcer import BIRTH
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.integrations.hooks.command import KEPT_VARIABLES, _environment
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.signing import headers, signature
-from gateway.observation.scene.triggers import triggers
+from gateway.integrations.hooks.signing import signature, webhook_headers
+from gateway.observation.scene.triggers import triggers_between
 from shared.payloads.cluster import NodeReport, Nodes, State
 from shared.payloads.observations import EventType, LabelState, ObjectEvent, Trigger
 from shared.settings.slugs import RESERVED_SLUGS, slug
@@ -110,7 +110,7 @@ def hooks() -> dict[str, Any]:
     """Describe what commands and webhooks get."""
     trigger = Trigger(name="person_appeared", camera="door", label="person", id="1-a", at=1.5)
     event = ObjectEvent.model_validate({**PERSON, "type": EventType.NEW})
-    deliveries = {"trigger": Delivery.of(trigger), "event": Delivery.of(event)}
+    deliveries = {"trigger": Delivery.from_event(trigger), "event": Delivery.from_event(event)}
     return {
         "kept of the environment": sorted(KEPT_VARIABLES),
         "signature": signature("secret", "1700000000", b"{}"),
@@ -120,9 +120,9 @@ def hooks() -> dict[str, Any]:
                 "variables": {key: value for key, value in _environment(delivery).items() if key not in KEPT_VARIABLES},
                 "headers": {
                     key: value if key.endswith(("Type", "Event", "Timestamp")) else "differs"
-                    for key, value in headers(delivery, "secret", 1700000000.0).items()
+                    for key, value in webhook_headers(delivery, "secret", 1700000000.0).items()
                 },
-                "headers without a secret": sorted(headers(delivery, None, 1700000000.0)),
+                "headers without a secret": sorted(webhook_headers(delivery, None, 1700000000.0)),
             }
             for name, delivery in deliveries.items()
         },
@@ -137,7 +137,7 @@ def automation_words() -> dict[str, Any]:
         "gate": ZoneSection.model_validate({"coordinates": area, "loitering_time": 2}),
     }
     there = {("traffic light", place): "1-a" for place in (None, *zones)}
-    told = (*triggers({}, there, zones, "door", 1.5), *triggers(there, {}, zones, "door", 2.5))
+    told = (*triggers_between({}, there, zones, "door", 1.5), *triggers_between(there, {}, zones, "door", 2.5))
     return {
         "triggers": [trigger.model_dump(mode="json") for trigger in told],
         "reserved": sorted(RESERVED_SLUGS),

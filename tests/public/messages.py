@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from camera_sources.camera_settings import AssignedCamera
-from gateway.cameras.mqtt_values import SETTINGS, said
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.root import Configuration
 from gateway.home import Home
@@ -103,9 +103,9 @@ def camera_settings() -> dict[str, Any]:
     """Describe what can be set of a camera, and how values are written."""
     values = {"on": True, "off": False, "number": 0.5, "whole number": 5.0, "labels": ("cat", "dog"), "nothing": None}
     return {
-        "settings": sorted(SETTINGS),
+        "settings": sorted(CAMERA_SETTINGS),
         "values": schema_of(Overrides),
-        "payloads": {name: said(value).decode() for name, value in values.items()},
+        "payloads": {name: encode_setting(value).decode() for name, value in values.items()},
     }
 
 

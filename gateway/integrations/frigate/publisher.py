@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.broker.planes import Planes
-    from gateway.cameras.registry import Cameras
+    from gateway.cameras.registry import CameraRegistry
     from gateway.observation.scene.states import SceneUpdate
     from shared.mqtt.received import Received
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class FrigatePublisher:
     """Publishes all cameras at Frigate's topics. A SceneListener."""
 
-    def __init__(self, prefix: str, bus: Planes, cameras: Cameras) -> None:
+    def __init__(self, prefix: str, bus: Planes, cameras: CameraRegistry) -> None:
         self.prefix = prefix
         self._bus = bus
         self._cameras = cameras
@@ -37,7 +37,7 @@ class FrigatePublisher:
     async def on_connected(self) -> None:
         """Publish all retained state again."""
         states = [
-            detect_state(self.prefix, name, on=self._cameras.effective(name).detect)
+            detect_state(self.prefix, name, on=self._cameras.effective_settings(name).detect)
             for name in self._cameras.configured
         ]
         await self._publish([available(self.prefix, online=True), *states, *self._counts.again()])
@@ -59,7 +59,7 @@ class FrigatePublisher:
 
     async def on_settings_changed(self, camera: str) -> None:
         """Publish whether objects are detected."""
-        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective(camera).detect)])
+        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective_settings(camera).detect)])
 
     async def on_camera_forgotten(self, camera: str) -> None:
         """Publish the counts without a camera that does not exist any more."""
@@ -71,7 +71,7 @@ class FrigatePublisher:
         if command is None or received.retained:
             log.warning("%s/%s/detect/set: invalid payload %r is ignored", self.prefix, camera, received.payload[:20])
             return
-        await self._cameras.change(camera, "detect", received.payload)
+        await self._cameras.change_setting(camera, "detect", received.payload)
 
     async def _publish(self, messages: Iterable[FrigateMessage]) -> None:
         with contextlib.suppress(BrokerError):

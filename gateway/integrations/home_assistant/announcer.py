@@ -8,9 +8,13 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.integrations.home_assistant.camera_device import tells_of_camera_by_hand
-from gateway.integrations.home_assistant.node_device import tells_of_node
-from gateway.integrations.home_assistant.removal import remember_removed, removals, together
+from gateway.integrations.home_assistant.camera_device import describes_camera_by_hand
+from gateway.integrations.home_assistant.entity_removal import (
+    announced_during_change,
+    remember_removed,
+    removal_messages,
+)
+from gateway.integrations.home_assistant.node_device import describes_node
 from gateway.state.state_file import TopicName
 from shared.errors import BrokerError
 
@@ -22,26 +26,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GATHER_S = 0.3
+COALESCE_S = 0.3
 """Changes that follow each other so closely are told together."""
 
-SETTLE_S = 1.0
+SUBSCRIBE_S = 1.0
 """Home Assistant subscribes to the states of what is new within half a second; before that, they are lost on it."""
 
-RETRY_S = 10.0
+RETRY_ANNOUNCEMENT_S = 10.0
 """The broker did not take something, though there is one; when there is none, its return is not waited for."""
 
-RETURN_S = 60.0
+_DEVICE_RETURN_S = 60.0
 """After a restart an edge, or a camera that was started by hand, has so long to show up before it is removed."""
 
 BIRTH = "online"
 """What Home Assistant says at its status topic when it has started."""
 
-FILE, REMOVED_FILE = "home-assistant.json", "home-assistant-removed.json"
-LOST = "what is removed while the gateway is away may stay in Home Assistant, where it can be deleted by hand"
+ANNOUNCED_FILE, REMOVED_FILE = "home-assistant.json", "home-assistant-removed.json"
+_ANNOUNCED_LOST = (
+    "what is removed while the gateway is away may stay in Home Assistant, where it can be deleted by hand"
+)
 
 
-class Publish(Protocol):
+class PublishDiscovery(Protocol):
     """Has the broker take a payload. Raises BrokerError."""
 
     def __call__(self, topic: str, payload: str, *, retain: bool) -> Awaitable[None]: ...
@@ -62,41 +68,45 @@ class Announcer:
         self,
         discovered: Callable[[], Mapping[str, str]],
         states: Callable[[], Awaitable[None]],
-        publish: Publish,
+        publish: PublishDiscovery,
         folder: StateFolder,
         *,
         clock: Callable[[], float] = time.monotonic,
-        return_s: float = RETURN_S,
+        return_s: float = _DEVICE_RETURN_S,
     ) -> None:
         self._discovered = discovered
         self._states = states
         self._publish = publish
         self._clock = clock
-        self._file: StateFile[dict[str, str]] = folder.register_file(FILE, dict[TopicName, str], LOST)
+        self._file: StateFile[dict[str, str]] = folder.register_file(
+            ANNOUNCED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
+        )
         self._told = self._file.read() or {}
-        self._removed_file: StateFile[dict[str, str]] = folder.register_file(REMOVED_FILE, dict[TopicName, str], LOST)
+        self._removed_file: StateFile[dict[str, str]] = folder.register_file(
+            REMOVED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
+        )
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)
         self._was_born = False
         self._inherited = frozenset(
-            topic for topic, said in self._told.items() if tells_of_node(said) or tells_of_camera_by_hand(said)
+            topic for topic, said in self._told.items() if describes_node(said) or describes_camera_by_hand(said)
         )
         self._return_at = clock() + return_s
         self._asked = asyncio.Event()
         self._everything = True
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """There is a broker, which may have forgotten everything."""
         self._everything = True
         self._asked.set()
 
-    def heard(self, status: str) -> None:
+    def on_status(self, status: str) -> None:
         """Note what Home Assistant says of itself."""
         if status == BIRTH:
             self._remove_again = self._was_born = True
-            self.connected()
+            self.on_connected()
 
-    def changed(self) -> None:
+    def request_update(self) -> None:
         """Something may be new, or gone: the configuration was read again, labels were chosen, a node came."""
         self._asked.set()
 
@@ -104,11 +114,11 @@ class Announcer:
         """Work until cancelled."""
         while True:
             await self._wait()
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(COALESCE_S)
             self._asked.clear()
             try:
                 if await self._tell():
-                    await asyncio.sleep(SETTLE_S)
+                    await asyncio.sleep(SUBSCRIBE_S)
                     await self._states()
             except BrokerError as error:
                 log.debug("Home Assistant is told later: %s", error)
@@ -126,7 +136,7 @@ class Announcer:
     async def _pause(self) -> None:
         """After a failure: until the broker is back, or it is time to try again."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RETRY_S):
+            async with asyncio.timeout(RETRY_ANNOUNCEMENT_S):
                 await self._asked.wait()
         self._asked.set()
 
@@ -134,17 +144,17 @@ class Announcer:
         """Whether anything was told."""
         everything, self._everything = self._everything, False
         now = self._wanted()
-        partings = removals(self._told, now)
+        partings = removal_messages(self._told, now)
         messages = {topic: said for topic, said in now.items() if everything or self._told.get(topic) != said}
         if not (partings or messages):
             return False
         self._removed = remember_removed(self._removed, self._told, now)
-        self._told = together(self._told, now)
+        self._told = announced_during_change(self._told, now)
         await self._keep()
         for topic, payload in partings:
             await self._publish(topic, payload, retain=True)
         if partings and messages:
-            await asyncio.sleep(SETTLE_S)  # the same entity may come back under another topic
+            await asyncio.sleep(SUBSCRIBE_S)  # the same entity may come back under another topic
         for topic, payload in messages.items():
             await self._publish(topic, payload, retain=True)
         self._told = now
@@ -162,8 +172,8 @@ class Announcer:
             return
         for topic, payload in removed.items():
             await self._publish(topic, payload, retain=False)
-        await asyncio.sleep(SETTLE_S)
-        for topic, payload in removals(removed, {topic: now[topic] for topic in removed if topic in now}):
+        await asyncio.sleep(SUBSCRIBE_S)
+        for topic, payload in removal_messages(removed, {topic: now[topic] for topic in removed if topic in now}):
             await self._publish(topic, payload, retain=True)
         for topic in [topic for topic in removed if topic in now]:
             await self._publish(topic, now[topic], retain=True)

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway.configuration.cameras import UNCONFIGURED_CAMERA
-from gateway.integrations.home_assistant.availability import of_camera, of_gateway
-from gateway.integrations.home_assistant.device import Device, described, identifier, readable, sentence
+from gateway.integrations.home_assistant.availability import camera_availability, gateway_availability
+from gateway.integrations.home_assistant.device import Device, capitalised, device_information, identifier, readable
 from gateway.integrations.home_assistant.gateway_device import gateway_id
-from gateway.integrations.home_assistant.sightings import sightings
+from gateway.integrations.home_assistant.sightings import sighting_components
 from shared.mqtt import topics
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequenc
     return Device(
         id=its_id,
         base=name,
-        information=described(
-            camera.friendly_name or sentence(readable(name)),
+        information=device_information(
+            camera.friendly_name or capitalised(readable(name)),
             its_id,
             BY_HAND_MODEL if camera is UNCONFIGURED_CAMERA else "Camera",
             via_device=gateway_id(prefix),
         ),
-        availability=(of_gateway(prefix), of_camera(prefix, name)),
+        availability=(gateway_availability(prefix), camera_availability(prefix, name)),
         components={
             **_controls(prefix, name, () if camera is UNCONFIGURED_CAMERA else AGENT_CONTROLS),
             **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
-            **sightings(prefix, name, camera, labels),
+            **sighting_components(prefix, name, camera, labels),
         },
     )
 
@@ -50,7 +50,7 @@ NUMBER = "{{ value_json }}"
 """Of null this makes None, which Home Assistant takes for a number without a value; null itself it would not."""
 
 
-def tells_of_camera_by_hand(payload: str) -> bool:
+def describes_camera_by_hand(payload: str) -> bool:
     """Return whether a discovery message is of a camera that was started by hand."""
     return json.dumps(BY_HAND_MODEL) in payload
 
@@ -88,7 +88,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
         },
     }  # fmt: skip
     wanted = {key: control for key, control in controls.items() if key in of_agent or key not in AGENT_CONTROLS}
-    return {key: {**control, "availability": [of_gateway(prefix)]} for key, control in wanted.items()}
+    return {key: {**control, "availability": [gateway_availability(prefix)]} for key, control in wanted.items()}
 
 
 def _set(prefix: str, name: str, setting: str) -> Component:

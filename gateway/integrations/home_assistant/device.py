@@ -29,7 +29,7 @@ class Device:
     components: Mapping[str, Component]
 
 
-def described(name: str, identifier: str, model: str, **more: str) -> dict[str, Any]:
+def device_information(name: str, identifier: str, model: str, **more: str) -> dict[str, Any]:
     """What Home Assistant shows of a device itself."""
     return {"identifiers": [identifier], "name": name, "manufacturer": MANUFACTURER, "model": model, **more}
 
@@ -39,7 +39,7 @@ def readable(name: str) -> str:
     return re.sub(r"[_-]+", " ", name).strip() or name
 
 
-def sentence(text: str) -> str:
+def capitalised(text: str) -> str:
     """The text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
 

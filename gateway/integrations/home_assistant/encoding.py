@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
     from gateway.integrations.home_assistant.device import Component, Device
 
-COMPONENTS_CAP = 500
+MAX_COMPONENTS_PER_MESSAGE = 500
 """Components in one message, of at most 1 KB each: the broker takes 1 MB. What is more goes into another message."""
 
 QOS = 1
 """Of Home Assistant's subscriptions and commands: what is told once is not lost on the way."""
 
-Message = tuple[str, str]
+DiscoveryMessage = tuple[str, str]
 """A topic below the prefix of discovery, and its payload."""
 
 
-def encoded(device: Device, version: str, *, per_entity: bool) -> Iterator[Message]:
+def encode_device(device: Device, version: str, *, per_entity: bool) -> Iterator[DiscoveryMessage]:
     """All messages of a device; `version` is that of the gateway, which tells of it."""
     origin = {"name": "DeepThings", "sw_version": version}
     tell = _per_entity if per_entity else _per_device
@@ -32,8 +32,8 @@ def encoded(device: Device, version: str, *, per_entity: bool) -> Iterator[Messa
 def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What all components have in common is said once."""
     components = [(key, _abbreviated(_complete(device, key, each))) for key, each in device.components.items()]
-    for start in range(0, len(components), COMPONENTS_CAP):
-        part = f"_PART{start // COMPONENTS_CAP + 1}" if start else ""  # capitals, as no name has them
+    for start in range(0, len(components), MAX_COMPONENTS_PER_MESSAGE):
+        part = f"_PART{start // MAX_COMPONENTS_PER_MESSAGE + 1}" if start else ""  # capitals, as no name has them
         yield (
             f"device/{device.id}{part}",
             {
@@ -41,7 +41,7 @@ def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str
                 "o": origin,
                 "availability": device.availability,
                 "availability_mode": "all",
-                "cmps": dict(components[start : start + COMPONENTS_CAP]),
+                "cmps": dict(components[start : start + MAX_COMPONENTS_PER_MESSAGE]),
             },
         )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.integrations.home_assistant.availability import of_gateway
-from gateway.integrations.home_assistant.device import Device, described, identifier
+from gateway.integrations.home_assistant.availability import gateway_availability
+from gateway.integrations.home_assistant.device import Device, device_information, identifier
 from shared.mqtt import topics
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def gateway_id(prefix: str) -> str:
     return identifier(prefix, "gateway")
 
 
-def gateway_name(prefix: str) -> str:
+def gateway_device_name(prefix: str) -> str:
     """A second gateway has another prefix, and is told apart by it."""
     return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
 
@@ -28,8 +28,8 @@ def gateway_device(prefix: str, version: str) -> Device:
     return Device(
         id=name,
         base=identifier(prefix),
-        information=described(gateway_name(prefix), name, "Gateway", sw_version=version),
-        availability=(of_gateway(prefix),),
+        information=device_information(gateway_device_name(prefix), name, "Gateway", sw_version=version),
+        availability=(gateway_availability(prefix),),
         components={
             "connectivity": _connectivity(prefix),
             "problem": _problem(prefix),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gateway.integrations.home_assistant.availability import of_gateway, of_node, told
-from gateway.integrations.home_assistant.device import Device, described, identifier
-from gateway.integrations.home_assistant.gateway_device import gateway_id, gateway_name
+from gateway.integrations.home_assistant.availability import gateway_availability, node_availability, node_value
+from gateway.integrations.home_assistant.device import Device, device_information, identifier
+from gateway.integrations.home_assistant.gateway_device import gateway_device_name, gateway_id
 from shared.mqtt import topics
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ def node_device(prefix: str, name: str, version: str) -> Device:
     return Device(
         id=its_id,
         base=identifier(prefix, name),
-        information=described(f"{gateway_name(prefix)} {name}", its_id, MODEL, via_device=gateway_id(prefix), **more),
-        availability=(of_gateway(prefix), of_node(prefix, name)),
+        information=device_information(
+            f"{gateway_device_name(prefix)} {name}", its_id, MODEL, via_device=gateway_id(prefix), **more
+        ),
+        availability=(gateway_availability(prefix), node_availability(prefix, name)),
         components={
             **_presence(prefix, name),
             **_figures(prefix, name),
@@ -34,7 +36,7 @@ def node_device(prefix: str, name: str, version: str) -> Device:
     )
 
 
-def tells_of_node(payload: str) -> bool:
+def describes_node(payload: str) -> bool:
     """Whether a discovery message tells of an edge."""
     try:
         said = json.loads(payload)
@@ -47,8 +49,8 @@ def tells_of_node(payload: str) -> bool:
 def _presence(prefix: str, name: str) -> dict[str, Component]:
     """What is told of a node that is away, too."""
     nodes = topics.BRIDGE_NODES.full_path(prefix=prefix)
-    state, reason = told(name, "state"), told(name, "reason")
-    common = {"entity_category": "diagnostic", "availability": [of_gateway(prefix)], "state_topic": nodes}
+    state, reason = node_value(name, "state"), node_value(name, "reason")
+    common = {"entity_category": "diagnostic", "availability": [gateway_availability(prefix)], "state_topic": nodes}
     return {
         "state": {
             **common,
@@ -70,7 +72,7 @@ def _presence(prefix: str, name: str) -> dict[str, Component]:
 
 
 def _figures(prefix: str, name: str) -> dict[str, Component]:
-    tiles, load = told(name, "tiles"), told(name, "load")
+    tiles, load = node_value(name, "tiles"), node_value(name, "load")
     common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.full_path(prefix=prefix)}
     counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
     measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
@@ -92,7 +94,7 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             "name": "Tiles per second",
             "icon": "mdi:speedometer",
             "unit_of_measurement": "tiles/s",
-            "value_template": f"{{{{ {told(name, 'tiles_per_s')} }}}}",
+            "value_template": f"{{{{ {node_value(name, 'tiles_per_s')} }}}}",
         },
         "load": {
             **measured,
@@ -108,7 +110,7 @@ def _figures(prefix: str, name: str) -> dict[str, Component]:
             "device_class": "temperature",
             "unit_of_measurement": "°C",
             "suggested_display_precision": 0,
-            "value_template": f"{{{{ {told(name, 'temperature')} }}}}",
+            "value_template": f"{{{{ {node_value(name, 'temperature')} }}}}",
         },
     }
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.integrations.home_assistant.device import readable, sentence
+from gateway.integrations.home_assistant.device import capitalised, readable
+from gateway.observation.scene.states import ALL_LABELS
 from shared.mqtt import topics
 from shared.payloads.observations import EventType
 from shared.settings.slugs import slug
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
-
-ALL = "all"
 
 OCCUPANCY = "{{ 'ON' if value_json is defined and value_json.count > 0 else 'OFF' }}"
 COUNT = "{{ value_json.count if value_json is defined else 0 }}"
@@ -30,7 +29,7 @@ COUNT_ATTRIBUTES = (
 EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
 
 
-def sightings(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
+def sighting_components(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
     """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
@@ -39,7 +38,7 @@ def sightings(prefix: str, name: str, camera: CameraSection, labels: Sequence[st
         if camera.snapshots.enabled:
             found[f"{slug(label)}_snapshot"] = {
                 "platform": "image",
-                "name": f"{sentence(readable(label))} snapshot",
+                "name": f"{capitalised(readable(label))} snapshot",
                 "icon": "mdi:image",
                 "image_topic": topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix),
                 "content_type": "image/jpeg",
@@ -61,24 +60,24 @@ def sightings(prefix: str, name: str, camera: CameraSection, labels: Sequence[st
 
 def _with_all(labels: Sequence[str]) -> list[str]:
     """The sum over labels is worth an entity where there are several."""
-    return [*([ALL] if len(labels) > 1 else []), *labels]
+    return [*([ALL_LABELS] if len(labels) > 1 else []), *labels]
 
 
 def _place(topic: str, key: str, where: str, label: str) -> dict[str, Component]:
     """Whether there is one, and how many. `where` begins the names; empty for the whole picture."""
-    occupancy = f"{where}occupancy" if label == ALL else f"{where}{readable(label)} occupancy"
-    count = f"{where}{'object' if label == ALL else readable(label)} count"
+    occupancy = f"{where}occupancy" if label == ALL_LABELS else f"{where}{readable(label)} occupancy"
+    count = f"{where}{'object' if label == ALL_LABELS else readable(label)} count"
     return {
         f"{key}_occupancy": {
             "platform": "binary_sensor",
-            "name": sentence(occupancy),
+            "name": capitalised(occupancy),
             "device_class": "occupancy",
             "state_topic": topic,
             "value_template": OCCUPANCY,
         },
         f"{key}_count": {
             "platform": "sensor",
-            "name": sentence(count),
+            "name": capitalised(count),
             "icon": "mdi:counter",
             "state_class": "measurement",
             "state_topic": topic,

@@ -1,8 +1,7 @@
-"""Events as a command's standard input."""
+"""Delivers events to a command, as JSON on its standard input."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -10,108 +9,82 @@ import signal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from gateway.integrations.hooks.delivery import Outcome
-from gateway.integrations.hooks.output import Output, reading
-from shared.process.children import parent_death_prefix
+from gateway.integrations.hooks.command_process import running_command
+from gateway.integrations.hooks.delivery import DeliveryOutcome
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.configuration.automation import CommandHookSection
+    from gateway.integrations.hooks.command_process import CommandProcess
     from gateway.integrations.hooks.delivery import Delivery
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""All that a command gets of our own environment, as passwords may be in the rest."""
+"""The variables of our environment that a command gets: the others may contain passwords."""
 
-GRACE_S = 1.0
-"""From SIGTERM to SIGKILL when its time is over."""
-
-KILLED_S = 2.0
-"""What is killed is gone in milliseconds, unless the kernel itself waits for a dead disk."""
+TERMINATION_GRACE_S = 1.0
+"""Time from SIGTERM to SIGKILL after the timeout."""
 
 
 class CommandSender:
-    """Runs one command for each event, without a shell, in a process group of its own that ends with it."""
+    """Runs one command for each event, without a shell, in its own process group, which ends with the command."""
 
     def __init__(self, hook: CommandHookSection) -> None:
         self.name = Path(hook.command[0]).name
         self._hook = hook
 
-    async def send(self, delivery: Delivery) -> Outcome:
-        """Run it to its end, or to the end of its time; whatever it left running ends with it."""
+    async def send(self, delivery: Delivery) -> DeliveryOutcome:
+        """Run the command until it ends, or until its timeout; then kill every process that it left running."""
         variables = _environment(delivery)
         program = shutil.which(self._hook.command[0], path=variables["PATH"])
         if program is None:
-            return Outcome(failure="the command is not there, or may not be run; give its full path")
-        with _standard_input(delivery.body) as event:
-            async with reading() as output:
-                try:
-                    process = await asyncio.create_subprocess_exec(
-                        *parent_death_prefix(number=signal.SIGTERM), program, *self._hook.command[1:],
-                        stdin=event, stdout=output.entrance, stderr=output.entrance, env=variables,
-                        start_new_session=True,
-                    )  # fmt: skip
-                except OSError as error:
-                    return Outcome(failure=f"the command cannot be started: {system_reason(error)}")
-                return await self._finish(process, output)
-
-    async def _finish(self, process: asyncio.subprocess.Process, output: Output) -> Outcome:
-        in_time = False
+            return DeliveryOutcome(failure="the command was not found, or is not executable; give its full path")
         try:
-            async with asyncio.timeout(self._hook.timeout):
-                await process.wait()
-            in_time = True
-        except TimeoutError:
-            _signal(process, signal.SIGTERM)
-            await _gone(process, GRACE_S)
-        finally:
-            _signal(process, signal.SIGKILL)
-            await _gone(process, KILLED_S)
-        said = await output.last_line()
+            with _standard_input(delivery.body) as event:
+                async with running_command((program, *self._hook.command[1:]), event, variables) as process:
+                    return await self._outcome(process)
+        except OSError as error:
+            return DeliveryOutcome(failure=f"the command cannot be started: {system_reason(error)}")
+
+    async def _outcome(self, process: CommandProcess) -> DeliveryOutcome:
+        in_time = await process.wait(self._hook.timeout)
         if not in_time:
-            return Outcome(failure=_with(f"not finished within {self._hook.timeout:g} s, ended", said))
-        if process.returncode:
-            return Outcome(failure=_with(_ending(process.returncode), said))
-        return Outcome(said=said)
+            process.send_signal(signal.SIGTERM)
+            await process.wait(TERMINATION_GRACE_S)
+        await process.kill()
+        output = await process.last_line()
+        if not in_time:
+            return DeliveryOutcome(failure=_with(f"not finished within {self._hook.timeout:g} s, ended", output))
+        if process.exit_code:
+            return DeliveryOutcome(failure=_with(_ending(process.exit_code), output))
+        return DeliveryOutcome(output=output)
 
 
 def _environment(delivery: Delivery) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    told = {
+    described = {
         "DEEPTHINGS_EVENT": delivery.kind,
         "DEEPTHINGS_CAMERA": delivery.camera,
         "DEEPTHINGS_LABEL": delivery.label,
     }
     if delivery.trigger:
-        told["DEEPTHINGS_TRIGGER"] = delivery.trigger
-    return {"PATH": os.defpath} | kept | told
+        described["DEEPTHINGS_TRIGGER"] = delivery.trigger
+    return {"PATH": os.defpath} | kept | described
 
 
 @contextlib.contextmanager
 def _standard_input(body: bytes) -> Iterator[IO[bytes]]:
-    """A file without a name, in memory, as a card may be full: a command may read it or not, at its own pace."""
+    """Give an unnamed file in memory (an SD card may be full): a command may read it or not, at its own pace."""
     with open(os.memfd_create("delivery"), "w+b") as file:  # noqa: PTH123  (it has no path)
         file.write(body)
         file.seek(0)
         yield file
 
 
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    """To the whole group; one that is empty is left alone."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
-
-
-async def _gone(process: asyncio.subprocess.Process, timeout_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await process.wait()
-
-
 def _ending(code: int) -> str:
     return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
 
 
-def _with(reason: str, said: str) -> str:
-    return f"{reason}: {said}" if said else reason
+def _with(reason: str, output: str) -> str:
+    return f"{reason}: {output}" if output else reason

@@ -1,4 +1,4 @@
-"""What is handed to a hook, and what came of it."""
+"""A delivery of an event to a hook, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event for one hook. `id` stays the same when it is tried again; `body` is the event as JSON, UTF-8."""
+    """One event for one hook. `id` stays the same when it is retried; `body` is the event as JSON, UTF-8."""
 
     id: str
     kind: str
@@ -26,26 +26,27 @@ class Delivery:
     trigger: str = ""
 
     @classmethod
-    def of(cls, event: Event) -> Delivery:
+    def from_event(cls, event: Event) -> Delivery:
+        """Return a delivery of this event, with a new id."""
         trigger = event.name if isinstance(event, Trigger) else ""
         body = event.model_dump_json().encode()
         return cls(uuid.uuid4().hex, kind_of(event), event.camera, event.label, event.id, body, trigger)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a delivery ended: `failure` says why it failed, and is empty when it did not; `said` is the answer to log."""
+class DeliveryOutcome:
+    """The result of a delivery: `failure` is the reason, empty after a success; `output` is a line for the log."""
 
     failure: str = ""
-    said: str = ""
+    output: str = ""
 
 
 class Sender(Protocol):
-    """How one hook delivers. `name` is fit for a log: no path, no query, no argument."""
+    """Delivers the events of one hook. `name` contains no secret: no path, no query, no argument."""
 
     @property
     def name(self) -> str: ...
 
-    async def send(self, delivery: Delivery) -> Outcome:
-        """Deliver it, with as many tries as are allowed; may be cancelled at any time."""
+    async def send(self, delivery: Delivery) -> DeliveryOutcome:
+        """Deliver it, with retries as configured. May be cancelled at any time."""
         ...

@@ -19,7 +19,7 @@ def kind_of(event: Event) -> HookEvent:
     return "trigger" if isinstance(event, Trigger) else event.type.value
 
 
-def matches(hook: HookSection, event: Event) -> bool:
+def hook_matches(hook: HookSection, event: Event) -> bool:
     """Whether the hook asks for this event: by kind, camera, label, and zones that the object is or was in."""
     return (
         kind_of(event) in hook.events

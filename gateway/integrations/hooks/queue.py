@@ -1,4 +1,4 @@
-"""One hook at work: its line, what is under way, its account, and what the log is told of it."""
+"""Queues the events of one hook, delivers them, counts and logs the outcomes."""
 
 from __future__ import annotations
 
@@ -6,139 +6,197 @@ import asyncio
 import logging
 import math
 import time
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP, Line
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.matching import matches
+from gateway.integrations.hooks.matching import hook_matches
 
 if TYPE_CHECKING:
     from gateway.configuration.automation import HookSection
-    from gateway.integrations.hooks.delivery import Outcome, Sender
+    from gateway.integrations.hooks.delivery import DeliveryOutcome, Sender
     from gateway.integrations.hooks.matching import Event
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-"""Deliveries under way for one hook: a slow one does not hold up the others, and a weak server can take as many."""
+MAX_WAITING_DELIVERIES = 100
+"""Deliveries that wait for one hook: a busy street gives as many events in a minute; older ones are of no use."""
 
-TOLD_EVERY_S = 60.0
-"""Of what goes wrong again and again the log is told once in this time, with how often it did."""
+MAX_CONCURRENT_DELIVERIES = 4
+"""Deliveries in progress for one hook: a slow one does not hold up the others, and a weak server can take as many."""
+
+HOOK_LOG_PERIOD_S = 60.0
+"""A repeated failure is logged once in this time, with the number of events."""
+
+
+class DeliveryQueue:
+    """Deliveries that wait, first in, first out; at most one of each object is in progress.
+
+    So the events of one object arrive in order: `end` after `new`. If the queue is full, the oldest is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Delivery] = deque()
+        self._objects_in_progress: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, delivery: Delivery) -> Delivery | None:
+        """Append a delivery. Return the one that is dropped for it, if any."""
+        self._waiting.append(delivery)
+        return self._waiting.popleft() if len(self._waiting) > MAX_WAITING_DELIVERIES else None
+
+    def take(self) -> Delivery | None:
+        """Take the first delivery whose object has none in progress; it is in progress now. Return None if none is."""
+        for place, delivery in enumerate(self._waiting):
+            if delivery.object not in self._objects_in_progress:
+                del self._waiting[place]
+                self._objects_in_progress.add(delivery.object)
+                return delivery
+        return None
+
+    def finish(self, delivery: Delivery) -> None:
+        """Note that a taken delivery has ended: the next one of its object may be taken."""
+        self._objects_in_progress.discard(delivery.object)
+
+    def clear(self) -> int:
+        """Drop all that wait. Return how many they were."""
+        count = len(self._waiting)
+        self._waiting.clear()
+        return count
 
 
 @dataclass(frozen=True, slots=True)
 class HookCounts:
-    """A hook's account: notified = delivered + failed + dropped + waiting + under_way."""
+    """Counts the events of a hook: notified = delivered + failed + dropped + waiting + in_progress."""
 
     notified: int
     delivered: int
     failed: int
     dropped: int
     waiting: int
-    under_way: int
+    in_progress: int
 
 
-class Lane:
-    """Takes events at any time without waiting, and delivers them between `start` and `stop`."""
+class HookDispatcher:
+    """Accepts the events of one hook at any time, and delivers them between `start` and `stop`."""
 
     def __init__(self, name: str, hook: HookSection, sender: Sender) -> None:
         self.name = name
         self._hook = hook
         self._sender = sender
-        self._line = Line()
-        self._sending: set[asyncio.Task[Outcome]] = set()
+        self._queue = DeliveryQueue()
+        self._sending: set[asyncio.Task[DeliveryOutcome]] = set()
         self._started = False
         self._notified = self._delivered = self._failed = self._dropped = 0
-        self._failures, self._drops = Sparing(), Sparing()
-        self._failing = False
+        self._failures, self._drops = LogThrottle(), LogThrottle()
+        self._failure = ""
 
     def notify(self, event: Event) -> None:
-        """Deliver the event when its turn comes, if the hook asks for it."""
-        if not matches(self._hook, event):
+        """Queue an event if the hook matches it. Return at once."""
+        if not hook_matches(self._hook, event):
             return
         self._notified += 1
-        if self._line.add(Delivery.of(event)) is not None:
+        if self._queue.put(Delivery.from_event(event)) is not None:
             self._dropped += 1
-            if told := self._drops.count(time.monotonic()):
-                log.warning("%s: %s dropped, the oldest of %s that wait", self.name, _events(told), WAITING_CAP)
-        self._go_on()
+            if count := self._drops.count(time.monotonic()):
+                log.warning("%s: %s dropped, the oldest of %s that wait", self.name, _events(count), len(self._queue))
+        self._send_next()
 
     def start(self) -> None:
+        """Begin to deliver."""
         self._started = True
-        self._go_on()
+        self._send_next()
 
     async def drain(self) -> None:
-        """Return when nothing waits and nothing is under way."""
+        """Return when nothing waits and nothing is in progress."""
         while self._sending:
             await asyncio.wait(self._sending)
 
     async def stop(self) -> None:
-        """Give up on the rest."""
+        """Drop the rest, and cancel what is in progress."""
         self._started = False
-        waiting, under_way = self._line.clear(), len(self._sending)
-        self._dropped += waiting  # and those under way as each of them ends
+        waiting, in_progress = self._queue.clear(), len(self._sending)
+        self._dropped += waiting  # each one in progress is counted when its task ends
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
-        if waiting + under_way:
-            log.warning("%s: %s not delivered before the end", self.name, _events(waiting + under_way))
+        if waiting + in_progress:
+            log.warning("%s: %s not delivered before the end", self.name, _events(waiting + in_progress))
 
     def counts(self) -> HookCounts:
+        """Return the counts since the hook was made."""
         return HookCounts(
-            self._notified, self._delivered, self._failed, self._dropped, len(self._line), len(self._sending)
+            self._notified, self._delivered, self._failed, self._dropped, len(self._queue), len(self._sending)
         )
 
-    def _go_on(self) -> None:
-        while self._started and len(self._sending) < AT_ONCE and (delivery := self._line.take()) is not None:
+    def problems(self) -> list[str]:
+        """Return why the last delivery failed, with the counts; nothing if it succeeded."""
+        if not self._failure:
+            return []
+        now = self.counts()
+        return [
+            f"{self.name}: the last event was not delivered: {self._failure} (of {_events(now.notified)}: "
+            f"{now.delivered} delivered, {now.failed} failed, {now.dropped} dropped, "
+            f"{now.waiting + now.in_progress} waiting)"
+        ]
+
+    def _send_next(self) -> None:
+        while (
+            self._started
+            and len(self._sending) < MAX_CONCURRENT_DELIVERIES
+            and (delivery := self._queue.take()) is not None
+        ):
             task = asyncio.create_task(self._sender.send(delivery))
             self._sending.add(task)
-            task.add_done_callback(partial(self._ended, delivery))
+            task.add_done_callback(partial(self._on_ended, delivery))
 
-    def _ended(self, delivery: Delivery, task: asyncio.Task[Outcome]) -> None:
+    def _on_ended(self, delivery: Delivery, task: asyncio.Task[DeliveryOutcome]) -> None:
         self._sending.discard(task)
-        self._line.finish(delivery)
+        self._queue.finish(delivery)
         if task.cancelled():
             self._dropped += 1
         elif (error := task.exception()) is not None:
-            self._fail("a fault of our own; with -v the log says more")
+            self._on_failure("an internal error; run the gateway with -v for details")
             log.debug("%s: delivery %s", self.name, delivery.id, exc_info=error)
         elif failure := task.result().failure:
-            self._fail(failure)
+            self._on_failure(failure)
         else:
-            self._succeed(task.result().said)
-        self._go_on()
+            self._on_success(task.result().output)
+        self._send_next()
 
-    def _fail(self, reason: str) -> None:
+    def _on_failure(self, reason: str) -> None:
         self._failed += 1
-        self._failing = True
-        if told := self._failures.count(time.monotonic()):
-            log.warning("%s: %s not delivered: %s", self.name, _events(told), reason)
+        self._failure = reason
+        if count := self._failures.count(time.monotonic()):
+            log.warning("%s: %s not delivered: %s", self.name, _events(count), reason)
 
-    def _succeed(self, said: str) -> None:
+    def _on_success(self, output: str) -> None:
         self._delivered += 1
-        if self._failing:
-            self._failing = False
+        if self._failure:
+            self._failure = ""
             log.info("%s: delivers again", self.name)
-        if said:
-            log.info("%s: %s", self.name, said)
+        if output:
+            log.info("%s: %s", self.name, output)
 
 
-class Sparing:
-    """Counts what happens again and again, to tell of it at once and then at most every TOLD_EVERY_S."""
+class LogThrottle:
+    """Counts repeated events so that they are logged at once, then at most once in HOOK_LOG_PERIOD_S."""
 
     def __init__(self) -> None:
-        self._untold = 0
-        self._told_at = -math.inf
+        self._unlogged = 0
+        self._logged_at = -math.inf
 
     def count(self, now: float) -> int:
-        """One more at `now`, seconds; returns how many to tell of, 0 for not yet."""
-        self._untold += 1
-        if now - self._told_at < TOLD_EVERY_S:
+        """Count one event at `now`, in seconds. Return how many to log, 0 if it is too early."""
+        self._unlogged += 1
+        if now - self._logged_at < HOOK_LOG_PERIOD_S:
             return 0
-        told, self._untold, self._told_at = self._untold, 0, now
-        return told
+        count, self._unlogged, self._logged_at = self._unlogged, 0, now
+        return count
 
 
 def _events(count: int) -> str:

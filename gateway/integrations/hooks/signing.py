@@ -20,7 +20,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def headers(delivery: Delivery, secret: str | None, now: float) -> dict[str, str]:
+def webhook_headers(delivery: Delivery, secret: str | None, now: float) -> dict[str, str]:
     """For one try at `now`, seconds since 1970; without a secret there is no signature."""
     timestamp = str(int(now))
     made = {

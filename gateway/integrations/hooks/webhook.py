@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from gateway.integrations.hooks.delivery import Outcome
-from gateway.integrations.hooks.responses import Failure, judge
-from gateway.integrations.hooks.signing import headers
+from gateway.integrations.hooks.delivery import DeliveryOutcome
+from gateway.integrations.hooks.responses import AttemptFailure, failure_of_response
+from gateway.integrations.hooks.signing import webhook_headers
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.lifecycle import installed_version
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 15.0
+FIRST_RETRY_DELAY_S = 0.5
+_MAX_RETRY_DELAY_S = 15.0
 """Between tries, at most and before jitter: long enough for a server that restarts."""
 
 for _library in ("httpx", "httpcore"):  # they log whole addresses, which often have a token in them
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 
-def host_of(url: str) -> str:
+def webhook_host(url: str) -> str:
     """The host of a webhook's address, the only part of it that is ever shown. Raises ConfigurationError."""
     try:
         parsed = httpx.URL(url)
@@ -45,7 +45,7 @@ def host_of(url: str) -> str:
     return parsed.host
 
 
-def trusted() -> ssl.SSLContext:
+def trusted_certificates() -> ssl.SSLContext:
     """Certificates that this machine trusts: a home's own authority counts once it is installed there."""
     return ssl.create_default_context()
 
@@ -56,41 +56,43 @@ class WebhookSender:
     def __init__(self, hook: WebhookSection, trust: ssl.SSLContext) -> None:
         """Raises ConfigurationError for an address that is none."""
         self._url = hook.url.get_secret_value()
-        self.name = host_of(self._url)
+        self.name = webhook_host(self._url)
         self._hook = hook
         self._secret = None if hook.secret is None else hook.secret.get_secret_value()
         self._trust = trust
         self._agent = f"deepthings/{installed_version()}"
 
-    async def send(self, delivery: Delivery) -> Outcome:
+    async def send(self, delivery: Delivery) -> DeliveryOutcome:
         """Post it, and again after what may pass: no connection, no answer in time, 429 and 5xx."""
-        backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
+        backoff = Backoff(FIRST_RETRY_DELAY_S, _MAX_RETRY_DELAY_S)
         tries = 1
         while (failure := await self._try(delivery)) is not None:
             if not failure.again or tries > self._hook.retries:
-                return Outcome(failure=failure.reason + (f", {tries} times" if tries > 1 else ""))
+                return DeliveryOutcome(failure=failure.reason + (f", {tries} times" if tries > 1 else ""))
             delay_s = max(backoff.next_s(), failure.after_s)
             log.debug("%s: delivery %s: %s; again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
             await asyncio.sleep(delay_s)
             tries += 1
-        return Outcome()
+        return DeliveryOutcome()
 
-    async def _try(self, delivery: Delivery) -> Failure | None:
-        sent = {"User-Agent": self._agent} | headers(delivery, self._secret, time.time())
+    async def _try(self, delivery: Delivery) -> AttemptFailure | None:
+        sent = {"User-Agent": self._agent} | webhook_headers(delivery, self._secret, time.time())
         try:
             async with (
                 asyncio.timeout(self._hook.timeout),
                 httpx.AsyncClient(verify=self._trust, trust_env=False, timeout=None) as client,  # noqa: S113  (above)
                 client.stream("POST", self._url, content=delivery.body, headers=sent) as answer,
             ):
-                return judge(answer.status_code, answer.headers.get("Retry-After", ""))  # its body is nobody's concern
+                return failure_of_response(
+                    answer.status_code, answer.headers.get("Retry-After", "")
+                )  # its body is nobody's concern
         except TimeoutError:
-            return Failure(f"no answer within {self._hook.timeout:g} s", again=True)
+            return AttemptFailure(f"no answer within {self._hook.timeout:g} s", again=True)
         except httpx.TransportError as error:
             untrusted = _certificate_error(error)
             if untrusted is not None:
-                return Failure(f"its certificate is not trusted: {untrusted.verify_message}")
-            return Failure(_WORDS.get(type(error), "the connection failed"), again=True)
+                return AttemptFailure(f"its certificate is not trusted: {untrusted.verify_message}")
+            return AttemptFailure(_WORDS.get(type(error), "the connection failed"), again=True)
 
 
 _WORDS: dict[type[httpx.TransportError], str] = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-JUMP_S = 5.0
+_MAX_CLOCK_DIFFERENCE_S = 5.0
 """The times between two frames at the camera and at the gateway differ by less, but for a clock that was set: a frame
 waits for its edge and its tiles for some seconds at the most."""
 
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 """A longer time without a frame counts for nothing: nobody knows who was there meanwhile."""
 
-SHORTEST_STEP_S = 0.001
+_MIN_STEP_S = 0.001
 """Two frames are never of the same time."""
 
 
@@ -26,7 +26,7 @@ class CameraClock:
     _captured_at: float = 0.0
     _heard_at: float = 0.0
 
-    def late(self, frame: str, number: int, captured_at: float) -> bool:
+    def is_late(self, frame: str, number: int, captured_at: float) -> bool:
         """Return whether a frame comes behind one that was captured after it."""
         same = self.at is not None and _session_of(frame) == self._session
         return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
@@ -41,11 +41,11 @@ class CameraClock:
             self.at = captured_at
         else:
             step_s, heard_s = captured_at - self._captured_at, heard_at - self._heard_at
-            if step_s <= 0 or abs(step_s - heard_s) > JUMP_S:
+            if step_s <= 0 or abs(step_s - heard_s) > _MAX_CLOCK_DIFFERENCE_S:
                 step_s = heard_s if heard_s > 0 else usual_s
-            if step_s > LONGEST_PAUSE_S:
-                step_s = min(usual_s or 1.0, LONGEST_PAUSE_S)
-            self.at += max(step_s, SHORTEST_STEP_S)
+            if step_s > MAX_PAUSE_S:
+                step_s = min(usual_s or 1.0, MAX_PAUSE_S)
+            self.at += max(step_s, _MIN_STEP_S)
         self._session, self._number = _session_of(frame), number
         self._captured_at, self._heard_at = captured_at, heard_at
         return self.at

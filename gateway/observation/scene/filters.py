@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from gateway.observation.scene.areas import Area, foot
+from gateway.observation.scene.areas import Area, standing_point
 
 if TYPE_CHECKING:
     from gateway.configuration.objects import FilterSection
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from shared.payloads.fields import PictureBox
 
 
-class Filters:
+class ObjectFilters:
     """The filters of one camera, made ready for one size of its picture."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._image = image
         self._filters = {label: settings.filter(label) for label in settings.followed}
         self._masks = {
-            label: tuple(Area.of(polygon, image) for polygon in (*settings.objects.mask, *chosen.mask))
+            label: tuple(Area.from_polygon(polygon, image) for polygon in (*settings.objects.mask, *chosen.mask))
             for label, chosen in self._filters.items()
         }
 
@@ -33,13 +33,13 @@ class Filters:
     def admit(self, found: DetectedObject) -> bool:
         """Whether the tracker may see it."""
         chosen = self._filters.get(found.label)
-        if chosen is None or found.score < chosen.min_score or not fits(chosen, found.box, self._image):
+        if chosen is None or found.score < chosen.min_score or not box_fits(chosen, found.box, self._image):
             return False
-        point = foot(found.box, self._image)
-        return not any(mask.holds(point) for mask in self._masks[found.label])
+        point = standing_point(found.box, self._image)
+        return not any(mask.contains_point(point) for mask in self._masks[found.label])
 
 
-def fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
+def box_fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
     """Whether area and ratio are right; limits of the area up to 1 are parts of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from gateway.observation.scene.kept import KeptObject
-from gateway.observation.scene.zones import Presence, those_that_count
+from gateway.observation.scene.zones import ZonePresence, zones_with_object
 from shared.payloads.fields import PictureBox, RelativeBox
 from shared.payloads.observations import EndReason, EventType, FollowedObject, ObjectEvent
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from gateway.observation.scene.areas import Image
     from gateway.observation.tracking.tracks import Track
 
-UPDATE_EVERY_S = 1.0
+_UPDATE_PERIOD_S = 1.0
 """Updates of one object are not told more often: a box that trembles at the edge of a zone must not flood anybody."""
 
-NOTICEABLE = 0.05
+_MIN_SCORE_GAIN = 0.05
 """How much higher a top score is told anew."""
 
 
 @dataclass(slots=True)
-class Followed:
+class SceneObject:
     """A track and what the scene knows of it. The track's times are of the scene's clock, others of the camera's."""
 
     track: Track
@@ -30,7 +30,7 @@ class Followed:
     """When it was seen first, in seconds since 1970."""
     seen_at: float
     """When it was seen last."""
-    presences: dict[str, Presence] = field(default_factory=dict)
+    presences: dict[str, ZonePresence] = field(default_factory=dict)
     entered: list[str] = field(default_factory=list)
     counts: bool = False
     """Once it does, it does to its end."""
@@ -40,11 +40,11 @@ class Followed:
     _told_at: float = 0.0
 
     @classmethod
-    def of(cls, kept: KeptObject, track: Track, at: float) -> Self:
+    def from_kept(cls, kept: KeptObject, track: Track, at: float) -> Self:
         """Return an object that was kept as it is at `at` (seconds of the scene's clock), until a frame shows it."""
         event = kept.event
         presences = {
-            zone: Presence(since=at - lingered_s, counts=zone in event.zones)
+            zone: ZonePresence(since=at - lingered_s, counts=zone in event.zones)
             for zone, lingered_s in kept.lingered_s.items()
         }
         return cls(
@@ -52,7 +52,7 @@ class Followed:
             _told=event, _told_at=at,
         )  # fmt: skip
 
-    def see(self, track: Track, at: float) -> None:
+    def follow_track(self, track: Track, at: float) -> None:
         """Follow the track; a frame of time `at` (seconds since 1970) may show it."""
         self.track = track
         if track.visible:
@@ -61,33 +61,33 @@ class Followed:
     @property
     def zones(self) -> tuple[str, ...]:
         """Those that it is in now."""
-        return those_that_count(self.presences)
+        return zones_with_object(self.presences)
 
-    def enter(self) -> None:
+    def remember_zones(self) -> None:
         """Remember the zones that it is in."""
         self.entered += [name for name in self.zones if name not in self.entered]
 
-    def begin(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
+    def begin_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
         """It counts from now on."""
         self.counts = True
         return self._tell(EventType.NEW, camera, frame, image, at)
 
-    def update(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent | None:
+    def update_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent | None:
         """What has changed since it was told last, if it is time to tell."""
         told = self._told
-        if told is None or at - self._told_at < UPDATE_EVERY_S:
+        if told is None or at - self._told_at < _UPDATE_PERIOD_S:
             return None
-        better = self.track.top_score >= told.top_score + NOTICEABLE
+        better = self.track.top_score >= told.top_score + _MIN_SCORE_GAIN
         if better or (told.zones, told.stationary) != (self.zones, self.track.stationary):
             return self._tell(EventType.UPDATE, camera, frame, image, at)
         return None
 
-    def end(self, camera: str, frame: str, image: Image, reason: EndReason) -> ObjectEvent:
+    def end_event(self, camera: str, frame: str, image: Image, reason: EndReason) -> ObjectEvent:
         """Return the event of its end, which was when it was seen last."""
         event = self._event(EventType.END, camera, frame, image)
         return event.model_copy(update={"end_time": max(self.seen_at, self.started_at), "reason": reason})
 
-    def keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
+    def to_keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
         """Return what makes it the same object after a time without frames, as of `at` by the scene's clock."""
         track = self.track
         lingered = {zone: at - one.since for zone, one in self.presences.items() if one.since is not None}
@@ -97,10 +97,10 @@ class Followed:
             lingered_s={zone: max(0.0, seconds) for zone, seconds in lingered.items()},
         )  # fmt: skip
 
-    def observation(self, image: Image) -> FollowedObject:
+    def observed(self, image: Image) -> FollowedObject:
         """As states show it."""
         track = self.track
-        box, box_rel = boxes(track.box, image)
+        box, box_rel = rounded_boxes(track.box, image)
         return FollowedObject(
             id=track.id,
             label=track.label,
@@ -118,7 +118,7 @@ class Followed:
 
     def _event(self, what: EventType, camera: str, frame: str, image: Image) -> ObjectEvent:
         track = self.track
-        box, box_rel = boxes(track.box, image)
+        box, box_rel = rounded_boxes(track.box, image)
         return ObjectEvent(
             type=what,
             id=track.id,
@@ -136,7 +136,7 @@ class Followed:
         )
 
 
-def boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
+def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
     """In pixels, and as parts of the picture, as detections are rounded."""
     left, top, right, bottom = box
     width, height = image

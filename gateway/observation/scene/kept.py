@@ -9,10 +9,10 @@ from shared.payloads.base import Message
 from shared.payloads.fields import PictureBox
 from shared.payloads.observations import ObjectEvent
 
-OBJECTS_CAP = 256
+MAX_KEPT_OBJECTS = 256
 """More than a tracker follows."""
 
-RETURN_S = 60.0
+OBJECT_RETURN_S = 60.0
 """An object that is seen again within this time at the same place is the same; then its event ends."""
 
 
@@ -53,5 +53,5 @@ class KeptScene(Message):
     """One camera's scene as it was when its last frame came; `away_s`: no frame had come for so long, for a reason."""
 
     away_s: float = Field(default=0.0, ge=0)
-    objects: tuple[KeptObject, ...] = Field(default=(), max_length=OBJECTS_CAP)
-    places: tuple[KeptPlace, ...] = Field(default=(), max_length=OBJECTS_CAP * 16)
+    objects: tuple[KeptObject, ...] = Field(default=(), max_length=MAX_KEPT_OBJECTS)
+    places: tuple[KeptPlace, ...] = Field(default=(), max_length=MAX_KEPT_OBJECTS * 16)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.observation.scene.clock import CameraClock
-from gateway.observation.scene.filters import Filters
-from gateway.observation.scene.followed import Followed
-from gateway.observation.scene.kept import RETURN_S, KeptPlace, KeptScene
-from gateway.observation.scene.states import Moment, SceneState, SceneUpdate, same, state_of
-from gateway.observation.scene.triggers import Place, places, triggers
-from gateway.observation.scene.zones import Zones
+from gateway.observation.scene.filters import ObjectFilters
+from gateway.observation.scene.followed import SceneObject
+from gateway.observation.scene.kept import OBJECT_RETURN_S, KeptPlace, KeptScene
+from gateway.observation.scene.states import FrameMoment, SceneState, SceneUpdate, state_of
+from gateway.observation.scene.triggers import LabelPlace, occupied_places, triggers_between
+from gateway.observation.scene.zones import SceneZones
 from gateway.observation.tracking.tracker import Tracker
 from shared.payloads.observations import EndReason, EventType
 
@@ -29,19 +29,17 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import FrameDetections
     from shared.payloads.observations import ObjectEvent
 
-__all__ = ["Scene", "SceneState", "SceneUpdate", "same"]
-
-FEWEST_DETECTIONS = 3
+_MIN_DETECTIONS = 3
 """Before an object counts, as in Frigate: a detector's mistakes seldom last so long."""
 
-SLOW_S, FEWEST_SLOW = 1.0, 2
+_SLOW_INTERVAL_S, _MIN_SLOW_DETECTIONS = 1.0, 2
 """Where frames are further apart, fewer do: whoever walks by is gone before the third."""
 
 PRESUMED_S = 10.0
 """After an absence, a label that was there before counts as there for so long, as far as triggers go: nobody has
 appeared, or left, because a detector needs some frames."""
 
-SETTLE_S = 10.0
+_SCENE_SETTLE_S = 10.0
 """A scene of which so few frames come is known after so long."""
 
 
@@ -55,10 +53,10 @@ class _Absence:
 
 
 class Scene:
-    """Of the camera of this name. Every `new` event has one `end`, over absences of the camera and the gateway too.
+    """The scene of one camera. Every `new` event gets one `end`, even if the camera or the gateway is away meanwhile.
 
-    While frames are awaited, nothing is there, and no event ends for RETURN_S. What is at the same place when they come
-    again goes on, without another `new`; the rest ends.
+    While no frames come, the scene is empty, and no event ends for OBJECT_RETURN_S. When frames come again, an object
+    at its old place continues without another `new` event; the other events end.
     """
 
     def __init__(
@@ -68,15 +66,15 @@ class Scene:
         self._camera = camera
         self._settings = settings
         self._tracker = Tracker(settings.tracker)
-        self._followed: dict[str, Followed] = {}
+        self._followed: dict[str, SceneObject] = {}
         self._image: Image = (1, 1)
-        self._moment = Moment()
+        self._moment = FrameMoment()
         self._clock = CameraClock()
         self._prepare()
         self._state = state_of((), settings, self._moment)
         kept = kept or KeptScene()
         self._absence: _Absence | None = _Absence(kept, now - kept.away_s, EndReason.GATEWAY_AWAY)
-        self._presumed: dict[Place, str] = _known(kept, settings)
+        self._presumed: dict[LabelPlace, str] = _known(kept, settings)
         self._presumed_until = 0.0
         self._places = dict(self._presumed)
         self._frames = 0
@@ -91,7 +89,7 @@ class Scene:
         """Return whether its state is known: enough frames came since it began, or since its camera was back."""
         if self._absence is not None or not self._frames:
             return False
-        long = self._clock.at is not None and self._clock.at - self._resumed_at >= SETTLE_S
+        long = self._clock.at is not None and self._clock.at - self._resumed_at >= _SCENE_SETTLE_S
         return long or self._frames >= self._fewest_detections
 
     @property
@@ -115,11 +113,11 @@ class Scene:
     ) -> SceneUpdate:
         """Return what a frame shows; one that comes out of order shows nothing new."""
         frame, captured_at = detections.frame, detections.captured_at
-        if self._clock.late(frame, detections.number, captured_at):
+        if self._clock.is_late(frame, detections.number, captured_at):
             return SceneUpdate(self._state)
         heard_at = detections.published_at if heard_at is None else heard_at
         at = self._clock.tick(frame, detections.number, captured_at, heard_at, self._tracker.interval_s)
-        self._moment = Moment(frame, captured_at, latency_ms, degraded)
+        self._moment = FrameMoment(frame, captured_at, latency_ms, degraded)
         if detections.image != self._image:
             self._image = detections.image
             self._prepare()
@@ -147,7 +145,7 @@ class Scene:
     def suspend(self, now: float, reason: EndReason) -> SceneUpdate:
         """Return an empty scene, as no frames are to be expected: nothing is there, and no event has ended yet."""
         if self._absence is None:
-            self._absence = _Absence(self.keep(now), now, reason)
+            self._absence = _Absence(self.to_keep(now), now, reason)
             self._presumed, self._awaited_since = dict(self._places), now
             self._forget_tracks()
         return self._tell(0.0, self._camera_time(now), ())
@@ -158,12 +156,12 @@ class Scene:
         if self._absence is not None:
             events = [_ended(kept, reason) for kept in self._absence.kept.objects]
             self._absence = None
-        events = [*events, *self._end(self._tracker.clear().ended, reason)]
+        events = [*events, *self._end(self._tracker.end_all().ended, reason)]
         self._forget_tracks()
-        self._frames, self._presumed = FEWEST_DETECTIONS, {}
+        self._frames, self._presumed = _MIN_DETECTIONS, {}
         return self._tell(self._clock.at or 0.0, self._camera_time(now), events)
 
-    def apply(self, settings: SceneSettings, now: float) -> SceneUpdate:
+    def apply_settings(self, settings: SceneSettings, now: float) -> SceneUpdate:
         """Go on with other settings. Labels that are not followed, and objects below a higher threshold, end."""
         before, self._settings = self._settings, settings
         self._tracker.settings = settings.tracker
@@ -182,10 +180,10 @@ class Scene:
             for one in self._followed.values()
             if one.counts and not self._counts(one.track.label, one.track.top_score)
         )
-        ended = self._end(self._tracker.drop(refused).ended, EndReason.NOT_FOLLOWED)
+        ended = self._end(self._tracker.end_tracks(refused).ended, EndReason.NOT_FOLLOWED)
         return self._tell(self._clock.at or 0.0, self._camera_time(now), ended)
 
-    def keep(self, now: float) -> KeptScene:
+    def to_keep(self, now: float) -> KeptScene:
         """Return what is to be kept of it, should the gateway stop now."""
         occupied = tuple(KeptPlace(label=label, zone=zone, id=one) for (label, zone), one in self._places.items())
         if self._absence is not None:
@@ -193,7 +191,7 @@ class Scene:
             return self._absence.kept.model_copy(update={"away_s": away_s, "places": occupied})
         at = self._clock.at or 0.0
         counting = (one for one in self._followed.values() if one.counts)
-        objects = tuple(one.keep(self._camera, self._moment.frame, self._image, at) for one in counting)
+        objects = tuple(one.to_keep(self._camera, self._moment.frame, self._image, at) for one in counting)
         return KeptScene(objects=objects, places=occupied)
 
     def state(self) -> SceneState:
@@ -201,11 +199,11 @@ class Scene:
         return self._state
 
     def _prepare(self) -> None:
-        self._filters = Filters(self._settings, self._image)
-        self._zones = Zones(self._settings, self._image)
+        self._filters = ObjectFilters(self._settings, self._image)
+        self._zones = SceneZones(self._settings, self._image)
 
     def _forget_tracks(self) -> None:
-        self._tracker.clear()
+        self._tracker.end_all()
         self._followed.clear()
         self._frames = 0
 
@@ -215,15 +213,17 @@ class Scene:
         tracks = [kept.track(self._image, at - away_s) for kept in absence.kept.objects]
         self._tracker.resume(tracks, at, away_s)
         for kept, track in zip(absence.kept.objects, tracks, strict=True):
-            self._followed[track.id] = Followed.of(kept, track, at)
+            self._followed[track.id] = SceneObject.from_kept(kept, track, at)
         self._absence, self._absence_reason = None, absence.reason
         self._resumed_at, self._presumed_until = at, at + PRESUMED_S
         self._frames, self._given_up = 0, False
 
     def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
         """End what was kept and did not come again in time, or is of a label that is not followed any more."""
-        over = self._absence is not None and now - self._absence.since > RETURN_S
-        if now - self._awaited_since > RETURN_S:  # a gateway that was away for long must look before it says who left
+        over = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
+        if (
+            now - self._awaited_since > OBJECT_RETURN_S
+        ):  # a gateway that was away for long must look before it says who left
             self._presumed, self._given_up = {}, True
         return self._give_up(lambda kept: over or kept.event.label not in self._settings.followed)
 
@@ -240,7 +240,7 @@ class Scene:
 
     @property
     def _fewest_detections(self) -> int:
-        return FEWEST_SLOW if self._tracker.interval_s > SLOW_S else FEWEST_DETECTIONS
+        return _MIN_SLOW_DETECTIONS if self._tracker.interval_s > _SLOW_INTERVAL_S else _MIN_DETECTIONS
 
     def _camera_time(self, now: float) -> float:
         """Return now by the camera's clock; before it was heard of, by the gateway's."""
@@ -251,15 +251,15 @@ class Scene:
     def _see(self, live: Iterable[Track], at: float) -> Iterable[ObjectEvent]:
         """Yield what is new or has changed with a frame."""
         captured_at = self._moment.captured_at
-        slow = self._tracker.interval_s > SLOW_S
+        slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
-            one = self._followed.setdefault(track.id, Followed(track, captured_at, captured_at))
-            one.see(track, captured_at)
+            one = self._followed.setdefault(track.id, SceneObject(track, captured_at, captured_at))
+            one.follow_track(track, captured_at)
             if track.visible:
                 self._zones.see(track, one.presences, slow=slow)
-                one.enter()
+                one.remember_zones()
             if one.counts:
-                event = one.update(self._camera, self._moment.frame, self._image, at)
+                event = one.update_event(self._camera, self._moment.frame, self._image, at)
                 if event is not None:
                     yield event
             elif (
@@ -267,7 +267,7 @@ class Scene:
                 and track.hits >= self._fewest_detections
                 and track.median_score >= self._filters.threshold(track.label)
             ):
-                yield one.begin(self._camera, self._moment.frame, self._image, at)
+                yield one.begin_event(self._camera, self._moment.frame, self._image, at)
 
     def _end(self, ended: Iterable[Track], reason: EndReason) -> list[ObjectEvent]:
         events = []
@@ -275,7 +275,7 @@ class Scene:
             one = self._followed.pop(track.id, None)
             if one is not None and one.counts:
                 why = self._absence_reason if one.resumed and reason is EndReason.GONE else reason
-                events.append(one.end(self._camera, self._moment.frame, self._image, why))
+                events.append(one.end_event(self._camera, self._moment.frame, self._image, why))
         return events
 
     def _counts(self, label: str, top_score: float) -> bool:
@@ -284,13 +284,13 @@ class Scene:
 
     def _tell(self, at: float, captured_at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
         told = tuple(events)
-        there = [one.observation(self._image) for one in self._followed.values() if one.counts]
+        there = [one.observed(self._image) for one in self._followed.values() if one.counts]
         self._state = state_of(there, self._settings, self._moment)
-        now = places(self._state)
+        now = occupied_places(self._state)
         if self._absence is None and at >= self._presumed_until:
             self._presumed = {}
         before, self._places = self._places, {**self._presumed, **now}
-        found = triggers(before, self._places, self._settings.zones, self._camera, captured_at)
+        found = triggers_between(before, self._places, self._settings.zones, self._camera, captured_at)
         return SceneUpdate(self._state, told, found)
 
 
@@ -299,12 +299,12 @@ def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
     return kept.event.model_copy(update=end)
 
 
-def _known(kept: KeptScene, settings: SceneSettings) -> dict[Place, str]:
+def _known(kept: KeptScene, settings: SceneSettings) -> dict[LabelPlace, str]:
     """Return the places of a kept scene that there are by these settings."""
     found = {(place.label, place.zone): place.id for place in kept.places}
     return {place: one for place, one in found.items() if _is_known(place, settings)}
 
 
-def _is_known(place: Place, settings: SceneSettings) -> bool:
+def _is_known(place: LabelPlace, settings: SceneSettings) -> bool:
     label, zone = place
     return label in settings.followed and (zone is None or zone in settings.zones)

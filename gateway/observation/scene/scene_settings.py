@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from gateway.configuration.objects import FilterSection
 from gateway.observation.tracking.tracks import TrackerSettings
@@ -26,19 +26,6 @@ class SceneSettings:
     """Of all labels, in the place of the filters'."""
     labels: tuple[str, ...] | None = None
     """Those that are followed, in the place of the configuration's."""
-
-    @classmethod
-    def of(
-        cls,
-        objects: ObjectsSection,
-        zones: Mapping[str, ZoneSection],
-        detect: DetectSection,
-        *,
-        threshold: float | None = None,
-        labels: tuple[str, ...] | None = None,
-    ) -> Self:
-        """None: as the configuration says."""
-        return cls(objects, zones, detect, threshold, labels)
 
     @property
     def followed(self) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from gateway.observation.scene.scene_settings import SceneSettings
     from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 
-ALL = "all"
+ALL_LABELS = "all"
 """Objects of any label."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FrameMoment:
     """The frame that a state is of."""
 
     frame: str = ""
@@ -46,17 +46,17 @@ class SceneUpdate:
     triggers: tuple[Trigger, ...] = ()
 
 
-def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: Moment) -> SceneState:
+def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: FrameMoment) -> SceneState:
     """Objects are sorted by id: equal scenes have equal states."""
     there = sorted(objects, key=lambda found: found.id)
     zones = {}
     for name, zone in settings.zones.items():
         inside = [found for found in there if name in found.zones]
-        zones[name] = {ALL: _state(inside, moment), **_by_label(inside, settings.zone_labels(zone), moment)}
+        zones[name] = {ALL_LABELS: _state(inside, moment), **_by_label(inside, settings.zone_labels(zone), moment)}
     return SceneState(_state(there, moment), _by_label(there, settings.followed, moment), zones)
 
 
-def same(one: LabelState, other: LabelState) -> bool:
+def same_state(one: LabelState, other: LabelState) -> bool:
     """Whether nothing but boxes, scores and times differ."""
     return _gist(one) == _gist(other)
 
@@ -66,11 +66,11 @@ def _gist(state: LabelState) -> tuple[object, ...]:
     return state.count, state.active, state.degraded, objects
 
 
-def _by_label(objects: list[FollowedObject], labels: Iterable[str], moment: Moment) -> dict[str, LabelState]:
+def _by_label(objects: list[FollowedObject], labels: Iterable[str], moment: FrameMoment) -> dict[str, LabelState]:
     return {label: _state([found for found in objects if found.label == label], moment) for label in labels}
 
 
-def _state(objects: list[FollowedObject], moment: Moment) -> LabelState:
+def _state(objects: list[FollowedObject], moment: FrameMoment) -> LabelState:
     return LabelState(
         count=len(objects),
         active=sum(not found.stationary for found in objects),

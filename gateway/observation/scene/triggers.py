@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from gateway.configuration.objects import ZoneSection
     from gateway.observation.scene.states import SceneState
 
-Place = tuple[str, str | None]
+LabelPlace = tuple[str, str | None]
 """A label and a zone; None: anywhere."""
 
 
-def places(state: SceneState) -> dict[Place, str]:
+def occupied_places(state: SceneState) -> dict[LabelPlace, str]:
     """Where something is, and the id of one that is there, the newest: ids begin with the time of the first sight."""
-    found: dict[Place, str] = {}
+    found: dict[LabelPlace, str] = {}
     for label, anywhere in state.labels.items():
         inside = [(name, labels[label]) for name, labels in state.zones.items() if label in labels]
         for name, there in [(None, anywhere), *inside]:
@@ -28,8 +28,12 @@ def places(state: SceneState) -> dict[Place, str]:
     return found
 
 
-def triggers(
-    before: Mapping[Place, str], after: Mapping[Place, str], zones: Mapping[str, ZoneSection], camera: str, at: float
+def triggers_between(
+    before: Mapping[LabelPlace, str],
+    after: Mapping[LabelPlace, str],
+    zones: Mapping[str, ZoneSection],
+    camera: str,
+    at: float,
 ) -> tuple[Trigger, ...]:
     """First what is over, then what begins."""
     over = [(place, before[place], _over(*place)) for place in before if place not in after]

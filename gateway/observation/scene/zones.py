@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.observation.scene.areas import Area, foot
-from gateway.observation.scene.filters import fits
+from gateway.observation.scene.areas import Area, standing_point
+from gateway.observation.scene.filters import box_fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.tracks import Track
 
-INERTIA_SLOW = 2
+_MAX_SLOW_INERTIA = 2
 """Frames in a row that are enough where they are more than a second apart: who crosses a zone would be gone by then."""
 
 
 @dataclass(slots=True)
-class Presence:
+class ZonePresence:
     """One object and one zone."""
 
     frames: int = 0
@@ -39,33 +39,33 @@ class Presence:
         self.counts = self.since is not None and at - self.since >= loitering_time_s
 
 
-class Zones:
+class SceneZones:
     """The zones of one camera, made ready for one size of its picture."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._settings = settings
         self._image = image
-        self._areas = {name: Area.of(zone.coordinates, image) for name, zone in settings.zones.items()}
+        self._areas = {name: Area.from_polygon(zone.coordinates, image) for name, zone in settings.zones.items()}
         self._masks = {
-            (name, label): [Area.of(polygon, image) for polygon in chosen.mask]
+            (name, label): [Area.from_polygon(polygon, image) for polygon in chosen.mask]
             for name, zone in settings.zones.items()
             for label, chosen in zone.filters.items()
         }
 
-    def see(self, track: Track, presences: dict[str, Presence], *, slow: bool) -> None:
+    def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
         """A frame shows the object; `slow`: frames are so far apart that few in a row must do."""
-        point = foot(track.box, self._image)
+        point = standing_point(track.box, self._image)
         for name, zone in self._settings.zones.items():
             if zone.objects and track.label not in zone.objects:
                 continue
-            presence = presences.setdefault(name, Presence())
-            inside = self._areas[name].holds(point) and (
+            presence = presences.setdefault(name, ZonePresence())
+            inside = self._areas[name].contains_point(point) and (
                 presence.since is not None or self._admits(name, zone, track, point)
             )
             presence.see(
                 inside=inside,
                 at=track.last_seen,
-                inertia=min(zone.inertia, INERTIA_SLOW) if slow else zone.inertia,
+                inertia=min(zone.inertia, _MAX_SLOW_INERTIA) if slow else zone.inertia,
                 loitering_time_s=zone.loitering_time,
             )
 
@@ -75,9 +75,9 @@ class Zones:
         if chosen is None:
             return True
         return (
-            fits(chosen, track.box, self._image)
+            box_fits(chosen, track.box, self._image)
             and track.median_score >= self._threshold(chosen)
-            and not any(mask.holds(point) for mask in self._masks[name, track.label])
+            and not any(mask.contains_point(point) for mask in self._masks[name, track.label])
         )
 
     def _threshold(self, chosen: FilterSection) -> float:
@@ -85,6 +85,6 @@ class Zones:
         return chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
 
 
-def those_that_count(presences: Mapping[str, Presence]) -> tuple[str, ...]:
+def zones_with_object(presences: Mapping[str, ZonePresence]) -> tuple[str, ...]:
     """Zones that an object is in."""
     return tuple(name for name, presence in presences.items() if presence.counts)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Weights = NDArray[np.float64]
+    AssignmentWeights = NDArray[np.float64]
 
 
-def best_pairs(weights: Weights) -> list[tuple[int, int]]:
+def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
     """Pairs (row, column) of the matching with the greatest sum, by row; only positive weights (R, C) may pair."""
     rows, columns = np.nonzero(weights > 0)
     if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
@@ -54,7 +54,7 @@ def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int]
         yield reached, sorted(between)
 
 
-def _solve(weights: Weights) -> list[tuple[int, int]]:
+def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
     """All of the shorter side paired. Weights are not negative, so to pair more never makes the sum smaller."""
     if weights.shape[0] > weights.shape[1]:
         return [(row, column) for column, row in _solve(weights.T)]

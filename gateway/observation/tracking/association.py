@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-HIGH_OVERLAP, LOW_OVERLAP = 0.2, 0.3
+_MIN_OVERLAP_HIGH, _MIN_OVERLAP_LOW = 0.2, 0.3
 """Least intersection over union of a predicted box and a detection, of high and of low score."""
 
-REACH = 3.0
+_MAX_DEVIATIONS = 3.0
 """How far from its predicted centre a small fast object may be, in standard deviations; boxes do not overlap then."""
 
-FARTHEST, FARTHEST_LOST = 4.0, 1.0
+_MAX_DISTANCE, _MAX_DISTANCE_MISSED = 4.0, 1.0
 """The same in heights of the box, and for an object that the last frame had missed: another may have come since."""
 
-ALIKE = 1.7
+_MAX_HEIGHT_RATIO = 1.7
 """Those that do not overlap are the same only if none is so many times as high as the other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedObject:
     """Where an object should be now, and whether the last frame had missed it."""
 
     motion: Motion
@@ -45,14 +45,14 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenObject:
     """A detection: its box, and whether its score is high."""
 
     box: PictureBox
     high: bool
 
 
-def associate(expected: Sequence[Expected], seen: Sequence[Seen]) -> dict[int, int]:
+def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) -> dict[int, int]:
     """Indices of detections by those of the objects that they are."""
     if not expected or not seen:
         return {}
@@ -60,8 +60,8 @@ def associate(expected: Sequence[Expected], seen: Sequence[Seen]) -> dict[int, i
     high = np.array([s.high for s in seen])
     overlap = _overlap(predictions, boxes)
     pairs: dict[int, int] = {}
-    _pair(pairs, np.where(high, overlap - HIGH_OVERLAP, 0))
-    _pair(pairs, np.where(high, 0, overlap - LOW_OVERLAP))
+    _pair(pairs, np.where(high, overlap - _MIN_OVERLAP_HIGH, 0))
+    _pair(pairs, np.where(high, 0, overlap - _MIN_OVERLAP_LOW))
     if len(pairs) < len(expected) and np.delete(high, list(pairs.values())).any():
         _pair(pairs, np.where(high, _nearness(expected, predictions, boxes), 0))
     return pairs
@@ -83,14 +83,14 @@ def _overlap(ones: Numbers, others: Numbers) -> Numbers:
     return np.asarray(common / np.maximum(areas - common, 1e-9))
 
 
-def _nearness(expected: Sequence[Expected], predictions: Numbers, boxes: Numbers) -> Numbers:
+def _nearness(expected: Sequence[ExpectedObject], predictions: Numbers, boxes: Numbers) -> Numbers:
     """1 where centres are the same, 0 or less where they are out of reach or the heights differ, as (N, M)."""
     apart = (predictions[:, None, :2] + predictions[:, None, 2:] - boxes[None, :, :2] - boxes[None, :, 2:]) / 2
     uncertainty = np.array([e.motion.uncertainty for e in expected])
     deviations = np.hypot(*np.moveaxis(apart / uncertainty[:, None, :], -1, 0))
     high = np.array([e.motion.height for e in expected])[:, None]
-    farthest = high * np.array([FARTHEST_LOST if e.missed else FARTHEST for e in expected])[:, None]
+    farthest = high * np.array([_MAX_DISTANCE_MISSED if e.missed else _MAX_DISTANCE for e in expected])[:, None]
     heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1)[None, :]
-    alike = np.maximum(heights / high, high / heights) < ALIKE
+    alike = np.maximum(heights / high, high / heights) < _MAX_HEIGHT_RATIO
     near = np.hypot(apart[..., 0], apart[..., 1]) <= farthest
-    return np.where(alike & near, 1 - deviations / REACH, 0)
+    return np.where(alike & near, 1 - deviations / _MAX_DEVIATIONS, 0)

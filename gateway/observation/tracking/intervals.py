@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-KEPT = 5
+_KEPT_INTERVALS = 5
 """Intervals that are looked at: enough that some of them hide no dropped frame, few enough to follow a new rate."""
 
 
@@ -13,7 +13,7 @@ class Intervals:
 
     def __init__(self) -> None:
         self._last: float | None = None
-        self._kept: deque[float] = deque(maxlen=KEPT)
+        self._kept: deque[float] = deque(maxlen=_KEPT_INTERVALS)
 
     def frame(self, at: float) -> None:
         """There is a frame of this time, later than the last."""

@@ -15,22 +15,22 @@ from shared.payloads.fields import PictureBox
 HORIZON_S = 5.0
 """Nothing is predicted further: who is out of sight for longer has turned or stopped."""
 
-MEASURED = 0.05
+_MEASUREMENT_NOISE = 0.05
 """How exact a detector's box is: standard deviation of its centre, in heights."""
 
-ACCELERATION = 0.5
+_ACCELERATION_NOISE = 0.5
 """How much the velocity changes within 1 s, in heights/s; people are 1.7 m high, cars 1.5 m. More would follow every
 box that runs together with another's, less would lose who turns."""
 
-FIRST_SPEED = 1.5
+_INITIAL_SPEED_NOISE = 1.5
 """What the velocity of something just discovered may be, in heights/s: a run, or a car in a street at home."""
 
-SIZE_LAG_S = 0.2
+_SIZE_LAG_S = 0.2
 """Width and height follow those that are seen with this delay: single boxes are cut off, or run together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class AxisFilter:
     """The centre along one direction: px and px/s, with their variances and covariance."""
 
     position: float
@@ -39,10 +39,10 @@ class Axis:
     covariance: float
     velocity_variance: float
 
-    def after(self, seconds: float, acceleration: float) -> Axis:
+    def after(self, seconds: float, acceleration: float) -> AxisFilter:
         """As it is later; `acceleration` in px/s after 1 s."""
         noise = acceleration * acceleration * seconds
-        return Axis(
+        return AxisFilter(
             self.position + seconds * self.velocity,
             self.velocity,
             self.variance
@@ -52,12 +52,12 @@ class Axis:
             self.velocity_variance + noise,
         )
 
-    def corrected(self, measured: float, variance: float) -> Axis:
+    def corrected(self, measured: float, variance: float) -> AxisFilter:
         """With what was seen."""
         gain = self.variance / (self.variance + variance)
         velocity_gain = self.covariance / (self.variance + variance)
         surprise = measured - self.position
-        return Axis(
+        return AxisFilter(
             self.position + gain * surprise,
             self.velocity + velocity_gain * surprise,
             (1 - gain) * self.variance,
@@ -70,31 +70,34 @@ class Axis:
 class Motion:
     """The state of one object when it was last seen."""
 
-    x: Axis
-    y: Axis
+    x: AxisFilter
+    y: AxisFilter
     width: float
     height: float
 
     @classmethod
-    def of(cls, box: PictureBox) -> Self:
+    def from_box(cls, box: PictureBox) -> Self:
         """At the first sight."""
         x, y, width, height = _centre_and_size(box)
-        variance, speed_variance = (MEASURED * height) ** 2, (FIRST_SPEED * height) ** 2
+        variance, speed_variance = (_MEASUREMENT_NOISE * height) ** 2, (_INITIAL_SPEED_NOISE * height) ** 2
         return cls(
-            Axis(x, 0.0, variance, 0.0, speed_variance), Axis(y, 0.0, variance, 0.0, speed_variance), width, height
+            AxisFilter(x, 0.0, variance, 0.0, speed_variance),
+            AxisFilter(y, 0.0, variance, 0.0, speed_variance),
+            width,
+            height,
         )
 
     def after(self, seconds: float) -> Motion:
         """As it will be then, or at the horizon."""
-        seconds, acceleration = min(seconds, HORIZON_S), ACCELERATION * self.height
+        seconds, acceleration = min(seconds, HORIZON_S), _ACCELERATION_NOISE * self.height
         return Motion(self.x.after(seconds, acceleration), self.y.after(seconds, acceleration), self.width, self.height)
 
-    def seen(self, box: PictureBox, seconds: float) -> Motion:
+    def with_measured(self, box: PictureBox, seconds: float) -> Motion:
         """With what was seen so many seconds after it was seen last."""
         predicted = self.after(seconds)
         x, y, width, height = _centre_and_size(box)
-        follow = seconds / (seconds + SIZE_LAG_S)
-        variance = (MEASURED * self.height) ** 2
+        follow = seconds / (seconds + _SIZE_LAG_S)
+        variance = (_MEASUREMENT_NOISE * self.height) ** 2
         # Who is half hidden has not moved, though the middle of what is left of him has: by half of what is hidden.
         return Motion(
             predicted.x.corrected(x, variance + ((width - self.width) / 2) ** 2),
@@ -112,7 +115,7 @@ class Motion:
     @property
     def uncertainty(self) -> tuple[float, float]:
         """Standard deviation of the next measured centre along x and y, in pixels."""
-        variance = (MEASURED * self.height) ** 2
+        variance = (_MEASUREMENT_NOISE * self.height) ** 2
         return math.sqrt(self.x.variance + variance), math.sqrt(self.y.variance + variance)
 
     def scaled(self, along_x: float, along_y: float) -> Motion:
@@ -126,8 +129,8 @@ def _centre_and_size(box: PictureBox) -> tuple[float, float, float, float]:
     return (left + right) / 2, (top + bottom) / 2, max(1.0, right - left), max(1.0, bottom - top)
 
 
-def _scaled(axis: Axis, by: float) -> Axis:
-    return Axis(
+def _scaled(axis: AxisFilter, by: float) -> AxisFilter:
+    return AxisFilter(
         axis.position * by,
         axis.velocity * by,
         axis.variance * by * by,

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from shared.payloads.fields import PictureBox
 
-SAMPLES = 10
+_MAX_SAMPLES = 10
 """Boxes whose mean is the place of rest: enough for the detector's trembling, few enough to be known soon."""
 
-SHIFTED = 0.7
+_MIN_COMMON_TWICE = 0.7
 """Moved when two boxes in a row have less of them in common with the place of rest, of the smaller of both areas."""
 
-GONE = 0.3
+_MIN_COMMON_ONCE = 0.3
 """Moved when a single one has: no trembling is so large."""
 
-SHRUNK, GROWN = 0.35, 1.8
+_MIN_GROWTH, _MAX_GROWTH = 0.35, 1.8
 """Moved, towards the camera or away from it, when two in a row have areas beyond these, of that of the place.
 
 What is hidden makes a box smaller, nothing but nearness makes it larger: so one is tolerated more than the other.
@@ -35,12 +35,12 @@ class Rest:
         """The object is here now."""
         common, area, place_area = _common(box, self.place), _area(box), _area(self.place)
         part, growth = common / max(min(area, place_area), 1e-9), area / max(place_area, 1e-9)
-        doubtful = part < SHIFTED or not SHRUNK <= growth <= GROWN
-        if part < GONE or (doubtful and self._doubtful):
+        doubtful = part < _MIN_COMMON_TWICE or not _MIN_GROWTH <= growth <= _MAX_GROWTH
+        if part < _MIN_COMMON_ONCE or (doubtful and self._doubtful):
             self.place, self.since, self._samples, self._doubtful = box, at, 1, False
             return
         self._doubtful = doubtful
-        if not doubtful and self._samples < SAMPLES:
+        if not doubtful and self._samples < _MAX_SAMPLES:
             self._samples += 1
             left, top, right, bottom = (
                 there + (here - there) / self._samples for there, here in zip(self.place, box, strict=True)

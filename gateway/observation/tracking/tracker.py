@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from gateway.observation.tracking.association import Expected, Seen, associate
+from gateway.observation.tracking.association import ExpectedObject, SeenObject, associate
 from gateway.observation.tracking.intervals import Intervals
 from gateway.observation.tracking.motion_model import Motion
 from gateway.observation.tracking.rest import Rest
-from gateway.observation.tracking.tracks import HIGH_SCORE, Track, TrackerSettings, Tracks
+from gateway.observation.tracking.tracks import DEFAULT_HIGH_SCORE, Track, TrackerSettings, Tracks
 from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
     from shared.payloads.cluster import DetectedObject
 
-TRACKS_CAP = 100
+MAX_TRACKS = 100
 """Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and pairing them with as many
 detections as a frame may have takes a tenth of a second at the worst."""
 
-SCORES_KEPT, FEWEST_SCORES = 10, 3
+_KEPT_SCORES, _MIN_SCORES = 10, 3
 """As in Frigate."""
 
-TENTATIVE_S = 1.0
+_TENTATIVE_TIMEOUT_S = 1.0
 """How long something seen less than three times may be out of sight: mistakes of the detector must not pile up."""
 
-FEWEST_MISSED, FEWEST_MISSED_AT_REST = 2, 5
+_MIN_MISSED_FRAMES, _MIN_MISSED_FRAMES_AT_REST = 2, 5
 """Frames in a row that must miss an object before it ends, however long that takes: one frame is no proof that it is
 gone. A parked car hardly leaves without frames that show it move, and a detector may miss it in every fifth frame of
 a still scene, of which few come: so of what is at rest more are asked for."""
 
-ROUNDING_S = 1e-3
+_ROUNDING_S = 1e-3
 """Times are differences of seconds since 1970, which a float holds to less than a microsecond."""
 
-ID_CHARACTERS = string.ascii_lowercase + string.digits
+_ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(slots=True, eq=False)
@@ -76,7 +76,7 @@ class _Followed:
 
     def see(self, found: DetectedObject, at: float) -> None:
         """Note a frame that shows it."""
-        self.motion = self.motion.seen(found.box, at - self.last_seen)
+        self.motion = self.motion.with_measured(found.box, at - self.last_seen)
         self.rest.see(found.box, at)
         self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
         self.scores.append(found.score)
@@ -84,7 +84,7 @@ class _Followed:
         self._weigh()
 
     def _weigh(self) -> None:
-        self.median_score = median([*self.scores, *[0.0] * (FEWEST_SCORES - len(self.scores))])
+        self.median_score = median([*self.scores, *[0.0] * (_MIN_SCORES - len(self.scores))])
         self.top_score = max(self.top_score, self.median_score)
 
     def scale(self, along_x: float, along_y: float) -> None:
@@ -123,13 +123,13 @@ class Tracker:
         """How fast frames come of late; 0 before the second."""
         return self._intervals.usual_s
 
-    def late(self, at: float) -> bool:
+    def is_late(self, at: float) -> bool:
         """Return whether a frame of this time comes out of order."""
         return self._last is not None and at <= self._last
 
     def update(self, at: float, objects: Sequence[DetectedObject], image: tuple[int, int]) -> Tracks:
         """A frame of width and height `image`, taken at `at`, shows these. One that comes out of order is ignored."""
-        if self.late(at):
+        if self.is_late(at):
             return self._tracks()
         self._last = at
         self._intervals.frame(at)
@@ -153,28 +153,29 @@ class Tracker:
 
         They are out of sight until a frame shows them, and end as others do when frames miss them.
         """
-        for track in kept[:TRACKS_CAP]:
+        for track in kept[:MAX_TRACKS]:
             one = _Followed(
-                track.id, track.label, Motion.of(track.box), Rest(track.box, at - away_s - track.rested_s), track.box,
-                track.score, track.first_seen, at - away_s, deque([track.median_score] * FEWEST_SCORES, SCORES_KEPT),
-                hits=max(track.hits, FEWEST_SCORES), top_score=track.top_score, visible=False,
+                track.id, track.label, Motion.from_box(track.box), Rest(track.box, at - away_s - track.rested_s),
+                track.box, track.score, track.first_seen, at - away_s,
+                deque([track.median_score] * _MIN_SCORES, _KEPT_SCORES), hits=max(track.hits, _MIN_SCORES),
+                top_score=track.top_score, visible=False,
             )  # fmt: skip
             self._followed.append(one)
 
-    def drop(self, ids: frozenset[str]) -> Tracks:
+    def end_tracks(self, ids: frozenset[str]) -> Tracks:
         """End these. What is seen of them later is something new."""
         return self._tracks(self._end(lambda followed: followed.id in ids))
 
-    def clear(self) -> Tracks:
+    def end_all(self) -> Tracks:
         """End all."""
         return self._tracks(self._end(lambda _: True))
 
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
         """What may begin a track."""
-        high = self.settings.high_scores.get(label, HIGH_SCORE)
+        high = self.settings.high_scores.get(label, DEFAULT_HIGH_SCORE)
         followed = [one for one in self._followed if one.label == label]
-        expected = [Expected(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
-        pairs = associate(expected, [Seen(found.box, found.score >= high) for found in seen])
+        expected = [ExpectedObject(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
+        pairs = associate(expected, [SeenObject(found.box, found.score >= high) for found in seen])
         for index, one in enumerate(followed):
             if index in pairs:
                 one.see(seen[pairs[index]], at)
@@ -185,19 +186,19 @@ class Tracker:
 
     def _begin(self, at: float, new: list[DetectedObject]) -> None:
         best = sorted(new, key=lambda found: -found.score)
-        for found in best[: TRACKS_CAP - len(self._followed)]:
-            name = f"{at:.3f}-" + "".join(secrets.choice(ID_CHARACTERS) for _ in range(6))
-            scores = deque([found.score], SCORES_KEPT)
-            motion, rest = Motion.of(found.box), Rest(found.box, at)
+        for found in best[: MAX_TRACKS - len(self._followed)]:
+            name = f"{at:.3f}-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(6))
+            scores = deque([found.score], _KEPT_SCORES)
+            motion, rest = Motion.from_box(found.box), Rest(found.box, at)
             self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
 
     def _overdue(self, followed: _Followed, at: float) -> bool:
         patience = self.settings.max_disappeared_s
-        if followed.hits < FEWEST_SCORES:
-            patience = min(patience, TENTATIVE_S)
+        if followed.hits < _MIN_SCORES:
+            patience = min(patience, _TENTATIVE_TIMEOUT_S)
         at_rest = followed.at_rest(self.settings.stationary_after_s)
-        fewest = FEWEST_MISSED_AT_REST if at_rest else FEWEST_MISSED
-        return followed.missed >= fewest and at - followed.missed_since >= patience - ROUNDING_S
+        fewest = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
+        return followed.missed >= fewest and at - followed.missed_since >= patience - _ROUNDING_S
 
     def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
         ended = [followed for followed in self._followed if over(followed)]

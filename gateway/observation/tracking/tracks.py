@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from shared.payloads.fields import PictureBox
 
-HIGH_SCORE = 0.6
+DEFAULT_HIGH_SCORE = 0.6
 """What begins a track where nothing else is said, as in ByteTrack."""
 
 

@@ -268,8 +268,8 @@ async def test_what_was_set_of_a_camera_that_left_the_file_meanwhile_does_not_co
     between = House(tmp_path, cameras=("yard",))
     await between.home.publish_stopping()
     after = House(tmp_path)
-    assert after.home._cameras.effective("door").threshold is None
-    assert after.home._cameras.effective("by-hand").threshold == 0.9
+    assert after.home._cameras.effective_settings("door").threshold is None
+    assert after.home._cameras.effective_settings("by-hand").threshold == 0.9
 
 
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
@@ -287,7 +287,7 @@ async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_p
 
 async def test_when_the_gateway_stops_cameras_are_gone_before_counts_are_none(house):
     await house.hear()
-    await house.home._cameras.settled("door")
+    await house.home._cameras.mark_settled("door")
     house.bus.said.clear()
     await house.home.publish_stopping()
     assert house.bus.said[0] == ("cameras/door/availability", b"offline")

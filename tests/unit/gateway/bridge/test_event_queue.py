@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.bridge import event_queue
-from gateway.bridge.event_queue import EVENTS_CAP, EventQueue
+from gateway.bridge.event_queue import MAX_QUEUED_EVENTS, EventQueue
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
@@ -23,7 +23,7 @@ def event(number):
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(event_queue, "AGAIN_S", 0)
+    monkeypatch.setattr(event_queue, "RETRY_EVENT_S", 0)
 
 
 @contextlib.asynccontextmanager
@@ -82,11 +82,11 @@ async def test_while_the_broker_is_away_events_wait():
 async def test_when_the_broker_is_away_for_too_long_the_oldest_events_go_and_that_is_said(caplog):
     bus = StandInBus()
     queue = EventQueue(bus)
-    for number in range(EVENTS_CAP + 3):
+    for number in range(MAX_QUEUED_EVENTS + 3):
         queue.put(topics.BRIDGE_EVENT, event(number))
     assert caplog.text.count("is lost") == 3
     async with running(queue):
-        assert await numbers(bus, EVENTS_CAP) == list(range(3, EVENTS_CAP + 3))
+        assert await numbers(bus, MAX_QUEUED_EVENTS) == list(range(3, MAX_QUEUED_EVENTS + 3))
 
 
 @given(

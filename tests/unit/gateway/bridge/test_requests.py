@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bridge.requests import LARGEST_REQUEST_BYTES, Requests, named
+from gateway.bridge.requests import MAX_REQUEST_BYTES, RequestHandler, required_name
 from shared.errors import ConfigurationError
 from shared.mqtt import topics
 from shared.payloads.bridge import Response
@@ -19,14 +19,14 @@ class Desk:
     def __init__(self):
         self.bus = StandInBus()
         self.asked = []
-        Requests(self.bus, {"info": self.info, "refuse": self.refuse, "break": self.break_})
+        RequestHandler(self.bus, {"info": self.info, "refuse": self.refuse, "break": self.break_})
 
     async def info(self, said):
         self.asked.append(dict(said))
         return {"version": "1"}
 
     async def refuse(self, said):
-        raise ConfigurationError(f"no camera {named(said, 'camera')!r}")
+        raise ConfigurationError(f"no camera {required_name(said, 'camera')!r}")
 
     async def break_(self, _said):
         raise KeyError("secret://password")
@@ -93,7 +93,7 @@ async def test_a_retained_request_is_left_alone(desk, caplog):
         ("info", b'{"transaction": ' + b"9" * 5000 + b"}", "is no JSON"),
         ("info", b"[]", "a request is a JSON object, or nothing"),
         ("info", b'"door"', "a request is a JSON object, or nothing"),
-        ("info", b" " * (LARGEST_REQUEST_BYTES + 1), f"{LARGEST_REQUEST_BYTES + 1} bytes is too large"),
+        ("info", b" " * (MAX_REQUEST_BYTES + 1), f"{MAX_REQUEST_BYTES + 1} bytes is too large"),
         ("refuse", b"", 'the request must name a camera, as {"camera": "..."}'),
         ("refuse", b'{"camera": ""}', "must name a camera"),
         ("refuse", b'{"camera": 7}', "must name a camera"),
@@ -168,6 +168,6 @@ async def test_whatever_is_asked_is_answered_once(payload):
 
 
 def test_a_request_names_what_it_must():
-    assert named({"camera": "door"}, "camera") == "door"
+    assert required_name({"camera": "door"}, "camera") == "door"
     with pytest.raises(ConfigurationError, match="must name a node"):
-        named({"camera": "door"}, "node")
+        required_name({"camera": "door"}, "node")

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.broker import outbox
-from gateway.broker.outbox import Outbox, Waiting
+from gateway.broker.outbox import Outbox, OutboxMessage
 
 
 def kept(topic, payload):
-    return Waiting(topic, payload, retain=True)
+    return OutboxMessage(topic, payload, retain=True)
 
 
 def told(topic, payload):
-    return Waiting(topic, payload, retain=False)
+    return OutboxMessage(topic, payload, retain=False)
 
 
 def all_of(waiting):
@@ -43,18 +43,18 @@ def test_a_message_that_was_not_taken_is_the_next_again_unless_there_is_a_newer_
     waiting.put(kept("a", b"1"))
     waiting.put(kept("b", b"1"))
     first = waiting.take()
-    waiting.give_back(first)
+    waiting.put_back(first)
     assert all_of(waiting) == [kept("a", b"1"), kept("b", b"1")]
     waiting.put(kept("a", b"2"))
-    waiting.give_back(first)
+    waiting.put_back(first)
     assert all_of(waiting) == [kept("a", b"2")]
     waiting.put(told("x", b"2"))
-    waiting.give_back(told("x", b"1"))
+    waiting.put_back(told("x", b"1"))
     assert all_of(waiting) == [told("x", b"1"), told("x", b"2")]
 
 
 def test_the_oldest_messages_go_when_too_many_wait(monkeypatch):
-    monkeypatch.setattr(outbox, "OTHERS_CAP", 2)
+    monkeypatch.setattr(outbox, "MAX_UNRETAINED_MESSAGES", 2)
     waiting = Outbox()
     for number in range(4):
         waiting.put(told("x", b"%d" % number))
@@ -63,7 +63,7 @@ def test_the_oldest_messages_go_when_too_many_wait(monkeypatch):
 
 
 def test_the_topics_that_wait_longest_go_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr(outbox, "NEWEST_CAP", 2)
+    monkeypatch.setattr(outbox, "MAX_RETAINED_TOPICS", 2)
     waiting = Outbox()
     for topic in "abca":
         waiting.put(kept(topic, b"1"))
@@ -75,8 +75,8 @@ def test_the_topics_that_wait_longest_go_when_there_are_too_many(monkeypatch):
 def test_an_empty_one_gives_nothing(retain):
     waiting = Outbox()
     assert waiting.take() is None
-    waiting.put(Waiting("a", b"", retain))
-    assert waiting.take() == Waiting("a", b"", retain)
+    waiting.put(OutboxMessage("a", b"", retain))
+    assert waiting.take() == OutboxMessage("a", b"", retain)
     assert waiting.take() is None
 
 
@@ -85,11 +85,11 @@ def test_the_last_message_of_each_retained_topic_arrives_whatever_came_before(me
     """Also when every second attempt fails."""
     waiting, retained, failed = Outbox(), {}, False
     for message in messages:
-        waiting.put(Waiting(*message))
+        waiting.put(OutboxMessage(*message))
     while (message := waiting.take()) is not None:
         failed = not failed
         if failed:
-            waiting.give_back(message)
+            waiting.put_back(message)
         elif message.retain:
             retained[message.topic] = message.payload
     assert retained == {topic: payload for topic, payload, retain in messages if retain}

@@ -24,10 +24,10 @@ class StandInHouse:
         self.put_there = []
         self.frames = []
 
-    def put(self, topic, payload, *, retain):
+    def queue_message(self, topic, payload, *, retain):
         self.put_there.append((topic, payload, retain))
 
-    def put_frame(self, topic, payload):
+    def publish_frame(self, topic, payload):
         self.frames.append((topic, payload))
 
 
@@ -117,12 +117,12 @@ async def test_what_edges_say_of_cameras_is_passed_on_and_kept_until_it_is_clear
     planes = Planes(cluster, house)
     said = STATS.model_dump_json().encode()
     await cluster.hear_plain(topics.CAMERA_STATS, said, "front")
-    planes.put_stats()
+    planes.republish_stats()
     assert house.put_there == [("deepthings/cameras/front/stats", said, True)] * 2
     await planes.clear_retained(topics.CAMERA_STATS, "front")
     assert len(house.put_there) == 2, "it is passed on when it is heard"
     await cluster.hear(topics.CAMERA_STATS, Received(("front",), b"", retained=False))
-    planes.put_stats()
+    planes.republish_stats()
     assert house.put_there[2:] == [("deepthings/cameras/front/stats", b"", True)]
 
 

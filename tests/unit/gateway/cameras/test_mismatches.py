@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cameras.mismatches import edges_not_there, places_outside
+from gateway.cameras.mismatches import missing_edges, places_outside
 from gateway.configuration.cameras import CameraSection
 from gateway.configuration.objects import ObjectsSection
 
@@ -13,10 +13,10 @@ def camera(**said):
 
 def test_an_edge_that_nobody_knows_is_told_with_those_that_there_are():
     cameras = {"front": camera(edge="pi-9"), "yard": camera(edge="pi-1"), "any": camera()}
-    assert list(edges_not_there(cameras, ["pi-2", "pi-1"])) == [
+    assert list(missing_edges(cameras, ["pi-2", "pi-1"])) == [
         "camera front: there is no edge pi-9; there are pi-1, pi-2"
     ]
-    assert list(edges_not_there({"front": camera(edge="pi-9")}, [])) == [
+    assert list(missing_edges({"front": camera(edge="pi-9")}, [])) == [
         "camera front: there is no edge pi-9; there are none"
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cameras.mqtt_values import LONGEST_PAYLOAD_BYTES, SETTINGS, changed, said
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS, MAX_SETTING_BYTES, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides
 from gateway.configuration.names import MAX_LABEL_LENGTH, check_label
 from shared.errors import ConfigurationError
@@ -30,7 +30,7 @@ VALUES = {
 
 
 def test_there_is_a_word_for_everything_that_can_be_set():
-    assert set(SETTINGS) == set(Overrides.model_fields) == set(VALUES)
+    assert set(CAMERA_SETTINGS) == set(Overrides.model_fields) == set(VALUES)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_there_is_a_word_for_everything_that_can_be_set():
     ],
 )
 def test_a_payload_is_a_value(setting, payload, value):
-    assert getattr(changed(Overrides(), setting, payload), setting) == value
+    assert getattr(with_setting(Overrides(), setting, payload), setting) == value
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", CAMERA_SETTINGS)
 @pytest.mark.parametrize("payload", [b"", b" \n", b"null", b"None"])
 def test_an_empty_payload_takes_one_setting_back_and_no_other(setting, payload):
-    after = changed(SET, setting, payload)
+    after = with_setting(SET, setting, payload)
     assert after == SET.model_copy(update={setting: None})
     assert after != SET
 
@@ -74,14 +74,14 @@ def test_no_label_is_configured_that_could_not_be_set():
 
 
 def test_setting_one_leaves_the_others():
-    assert changed(SET, "threshold", b"0.7") == SET.model_copy(update={"threshold": 0.7})
+    assert with_setting(SET, "threshold", b"0.7") == SET.model_copy(update={"threshold": 0.7})
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", CAMERA_SETTINGS)
 @given(data=st.data())
 def test_what_a_state_topic_says_can_be_set(setting, data):
     value = data.draw(VALUES[setting])
-    assert getattr(changed(Overrides(), setting, said(value)), setting) == value
+    assert getattr(with_setting(Overrides(), setting, encode_setting(value)), setting) == value
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_a_state_topic_says_can_be_set(setting, data):
     ],
 )
 def test_values_are_said_as_home_assistant_reads_them(value, payload):
-    assert said(value) == payload
+    assert encode_setting(value) == payload
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_values_are_said_as_home_assistant_reads_them(value, payload):
         ("labels", b"[" * 60_000, 'say ."person", "car"'),
         ("labels", b"x" * (MAX_LABEL_LENGTH + 1), f"at most {MAX_LABEL_LENGTH}"),
         ("labels", json.dumps([f"label {number}" for number in range(257)]).encode(), "at most 256"),
-        ("labels", b"x" * (LONGEST_PAYLOAD_BYTES + 1), f"{LONGEST_PAYLOAD_BYTES + 1} bytes are no value"),
+        ("labels", b"x" * (MAX_SETTING_BYTES + 1), f"{MAX_SETTING_BYTES + 1} bytes are no value"),
         ("colour", b"red", "no setting 'colour'; there are enabled, detect, threshold, fps, labels"),
         ("model_config", b"", "no setting"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_would_be_right(setting, payload, right):
     with pytest.raises(ConfigurationError, match=right) as refused:
-        changed(SET, setting, payload)
+        with_setting(SET, setting, payload)
     assert len(str(refused.value)) < 300
 
 
@@ -138,13 +138,13 @@ def test_what_cannot_be_is_refused_with_what_would_be_right(setting, payload, ri
 def test_a_label_with_a_meaning_in_topics_is_refused(word):
     """Its state would be retained where every frame is told, or every event."""
     with pytest.raises(ConfigurationError, match="has a meaning in topics"):
-        changed(Overrides(), "labels", word.upper().encode())
+        with_setting(Overrides(), "labels", word.upper().encode())
 
 
-@given(st.sampled_from(SETTINGS), st.binary(max_size=200))
+@given(st.sampled_from(CAMERA_SETTINGS), st.binary(max_size=200))
 def test_garbage_is_a_value_or_refused(setting, payload):
     try:
-        after = changed(SET, setting, payload)
+        after = with_setting(SET, setting, payload)
     except ConfigurationError:
         return
     assert after.model_copy(update={setting: getattr(SET, setting)}) == SET

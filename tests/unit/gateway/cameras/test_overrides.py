@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.cameras.overrides import FILE, LOST, Overrides, OverridesFile
+from gateway.cameras.overrides import OVERRIDES_FILE, OVERRIDES_LOST, Overrides, OverridesFile
 from gateway.state.state_folder import StateFolder
 
 CAMERAS = ("door", "yard", "shed")
@@ -38,7 +38,7 @@ class Restarts(RuleBasedStateMachine):
 
     @rule(camera=st.sampled_from(CAMERAS), said=overrides)
     def is_set(self, camera, said):
-        self.file.set(camera, said)
+        self.file.set_overrides(camera, said)
         self.set_[camera] = said
 
     @rule()
@@ -48,12 +48,12 @@ class Restarts(RuleBasedStateMachine):
     @invariant()
     def what_was_set_is_there(self):
         for camera in CAMERAS:
-            assert self.file.of(camera) == self.set_.get(camera, Overrides())
+            assert self.file.overrides_of(camera) == self.set_.get(camera, Overrides())
 
     @invariant()
     def nothing_else_is_in_the_folder(self):
         if self.set_:
-            assert [file.name for file in self.path.iterdir()] == [FILE]
+            assert [file.name for file in self.path.iterdir()] == [OVERRIDES_FILE]
 
 
 TestRestarts = Restarts.TestCase
@@ -61,7 +61,7 @@ TestRestarts.settings = settings(max_examples=30, stateful_step_count=20)  # eac
 
 
 def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):
-    assert OverridesFile(StateFolder(tmp_path / "not there")).of("door") == Overrides()
+    assert OverridesFile(StateFolder(tmp_path / "not there")).overrides_of("door") == Overrides()
     assert not caplog.text
 
 
@@ -69,17 +69,17 @@ def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):
     "content", [b"", b"{", b"[]", b"\xff", b'{"door": 1}', b'{"door": {"threshold": 2}}', b'{"door": {"labels": [1]}}']
 )
 def test_a_file_that_cannot_be_read_is_said_and_the_next_change_is_kept(tmp_path, caplog, content):
-    (tmp_path / FILE).write_bytes(content)
+    (tmp_path / OVERRIDES_FILE).write_bytes(content)
     file = OverridesFile(StateFolder(tmp_path))
-    assert file.of("door") == Overrides()
-    assert f"{tmp_path / FILE} cannot be read" in caplog.text
-    file.set("door", Overrides(detect=False))
-    assert OverridesFile(StateFolder(tmp_path)).of("door") == Overrides(detect=False)
+    assert file.overrides_of("door") == Overrides()
+    assert f"{tmp_path / OVERRIDES_FILE} cannot be read" in caplog.text
+    file.set_overrides("door", Overrides(detect=False))
+    assert OverridesFile(StateFolder(tmp_path)).overrides_of("door") == Overrides(detect=False)
 
 
 def test_what_a_later_release_has_written_is_read_as_far_as_it_is_known(tmp_path, caplog):
-    (tmp_path / FILE).write_bytes(b'{"door": {"detect": false, "invented_later": 1}}')
-    assert OverridesFile(StateFolder(tmp_path)).of("door") == Overrides(detect=False)
+    (tmp_path / OVERRIDES_FILE).write_bytes(b'{"door": {"detect": false, "invented_later": 1}}')
+    assert OverridesFile(StateFolder(tmp_path)).overrides_of("door") == Overrides(detect=False)
     assert not caplog.text
 
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_written_is_said_and_holds_until_the_end(tmp_path, caplog
     with caplog.at_level(logging.WARNING):
         file = OverridesFile(StateFolder(in_the_way))
         caplog.clear()
-        file.set("door", Overrides(detect=False))
-    assert file.of("door") == Overrides(detect=False)
+        file.set_overrides("door", Overrides(detect=False))
+    assert file.overrides_of("door") == Overrides(detect=False)
     assert "cannot be written" in caplog.text
-    assert LOST in caplog.text
+    assert OVERRIDES_LOST in caplog.text

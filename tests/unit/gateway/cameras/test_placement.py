@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.cameras.placement import MOVE_EVERY_S, WAIT_S, Placement
+from gateway.cameras.placement import CAMERA_MOVE_PERIOD_S, EDGES_RETURN_S, Placement
 
 NODES = ("pi-1", "pi-2", "pi-3", "pi-4")
 CAMERAS = tuple(f"camera-{number}" for number in range(8))
@@ -20,7 +20,7 @@ currents = st.dictionaries(st.sampled_from(CAMERAS), st.sampled_from(NODES))
 
 def place(wishes, nodes, current):
     """Cameras by their edge, where those of the last run have had their time to come."""
-    return Placement((), current, 0.0).place(wishes, nodes, WAIT_S)
+    return Placement((), current, 0.0).place(wishes, nodes, EDGES_RETURN_S)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_edges_are_awaited_until_they_come_or_their_time_is_over():
     assert placement.awaited == {"pi-2", "pi-3"}
     placement.place({}, ["pi-1", "pi-2"], 2.0)
     assert placement.awaited == {"pi-3"}
-    placement.place({}, ["pi-1", "pi-2"], WAIT_S)
+    placement.place({}, ["pi-1", "pi-2"], EDGES_RETURN_S)
     assert placement.awaited == set()
 
 
@@ -155,8 +155,8 @@ def test_cameras_that_nobody_had_are_divided_when_all_are_there():
 
 def test_who_does_not_come_in_time_is_not_waited_for():
     placement = Placement(["pi-1", "pi-2"], {"door": "pi-1"}, 100.0)
-    assert placement.place(THREE, ["pi-2"], 100 + WAIT_S - 0.1) == {}
-    assert placement.place(THREE, ["pi-2"], 100 + WAIT_S) == dict.fromkeys(THREE, "pi-2")
+    assert placement.place(THREE, ["pi-2"], 100 + EDGES_RETURN_S - 0.1) == {}
+    assert placement.place(THREE, ["pi-2"], 100 + EDGES_RETURN_S) == dict.fromkeys(THREE, "pi-2")
 
 
 def test_what_waits_for_its_edge_is_not_forgotten_by_another_restart():
@@ -170,17 +170,17 @@ def test_what_waits_for_its_edge_is_not_forgotten_by_another_restart():
 
 def moves(placement, wishes, nodes, busy=(), *, begin=0.0, minutes=10):
     """The minutes after the waiting in which a camera moves."""
-    times = range(int(begin), int(begin + WAIT_S + 60 * minutes))
+    times = range(int(begin), int(begin + EDGES_RETURN_S + 60 * minutes))
     return [now for now in times if placement.rebalance(wishes, nodes, busy, float(now))]
 
 
 def test_cameras_move_one_a_minute_to_who_has_fewer_until_the_difference_is_one():
     wishes = dict.fromkeys(f"camera-{number}" for number in range(6))
     placement = Placement((), dict.fromkeys(wishes, "pi-1"), 0.0)
-    placement.place(wishes, NODES[:2], WAIT_S)
+    placement.place(wishes, NODES[:2], EDGES_RETURN_S)
     moved = moves(placement, wishes, NODES[:2])
     assert len(moved) == 3
-    assert all(after - before >= MOVE_EVERY_S for before, after in pairwise([WAIT_S, *moved]))
+    assert all(after - before >= CAMERA_MOVE_PERIOD_S for before, after in pairwise([EDGES_RETURN_S, *moved]))
     assert Counter(placement.place(wishes, NODES[:2], 1000).values()) == {"pi-1": 3, "pi-2": 3}
 
 
@@ -195,14 +195,14 @@ def test_cameras_move_one_a_minute_to_who_has_fewer_until_the_difference_is_one(
 )
 def test_a_camera_stays_that_names_its_edge_or_sees_something(wishes, busy):
     placement = Placement((), dict.fromkeys(wishes, "pi-1"), 0.0)
-    placement.place(wishes, NODES[:2], WAIT_S)
+    placement.place(wishes, NODES[:2], EDGES_RETURN_S)
     assert moves(placement, wishes, NODES[:2], busy) == []
 
 
 def test_another_camera_moves_in_the_place_of_one_that_must_stay():
     wishes = dict.fromkeys(("a", "b", "c"))
     placement = Placement((), dict.fromkeys(wishes, "pi-1"), 0.0)
-    placement.place(wishes, NODES[:2], WAIT_S)
+    placement.place(wishes, NODES[:2], EDGES_RETURN_S)
     moves(placement, wishes, NODES[:2], ("a",))
     assert placement.place(wishes, NODES[:2], 1000) == {"a": "pi-1", "b": "pi-2", "c": "pi-1"}
 
@@ -210,7 +210,7 @@ def test_another_camera_moves_in_the_place_of_one_that_must_stay():
 @given(wishes, nodes, currents, st.sets(st.sampled_from(CAMERAS)))
 def test_rebalancing_ends_and_only_moves_what_may_move(asked, there, current, busy):
     placement = Placement((), current, 0.0)
-    before = placement.place(asked, there, WAIT_S)
+    before = placement.place(asked, there, EDGES_RETURN_S)
     moves(placement, asked, there, busy, minutes=12)
     after = placement.place(asked, there, 1000)
     moved = {camera for camera, node in after.items() if before[camera] != node}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.cameras.zone_picture import LEAST_WIDTH, MASK_COLOUR, MOST_HEIGHT, ZONE_COLOURS, draw_shot
+from gateway.cameras.zone_picture import MASK_COLOUR, MAX_SHOT_HEIGHT, MIN_SHOT_WIDTH, ZONE_COLOURS, draw_shot
 from gateway.configuration.drawn_areas import DrawnArea
 
 YARD = DrawnArea("yard", ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)), is_zone=True)
@@ -78,13 +78,13 @@ def test_a_small_picture_is_drawn_larger_by_a_whole_number(width, height):
     drawn = draw_shot(plain(100, width, height), [YARD])
     times = drawn.shape[1] // width
     assert drawn.shape == (height * times, width * times, 3)
-    assert times == 1 or width < LEAST_WIDTH
-    assert drawn.shape[1] >= LEAST_WIDTH
+    assert times == 1 or width < MIN_SHOT_WIDTH
+    assert drawn.shape[1] >= MIN_SHOT_WIDTH
 
 
 def test_a_picture_that_is_narrow_and_high_does_not_grow_without_bound():
     assert draw_shot(plain(100, 2, 16_000), ()).shape == (16_000, 2, 3)
-    assert draw_shot(plain(100, 2, 100), ()).shape[0] <= MOST_HEIGHT
+    assert draw_shot(plain(100, 2, 100), ()).shape[0] <= MAX_SHOT_HEIGHT
 
 
 def test_the_name_of_a_zone_at_the_border_is_inside():

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.observation import observer
-from gateway.observation.scene_store import SceneMemory
+from gateway.observation.scene_store import SceneStore
 from gateway.state.state_folder import StateFolder
 from shared.mqtt import topics
 from shared.payloads.cluster import DetectedObject, FrameDetections, Latency, State
@@ -227,7 +227,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
 
 
 def kept(house):
-    return SceneMemory(StateFolder(house.folder)).take("door")
+    return SceneStore(StateFolder(house.folder)).take_scene("door")
 
 
 async def test_frames_of_a_camera_that_is_no_more_show_nobody(tmp_path):

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from gateway.observation.snapshot_policy import (
     BETTER_SCORE,
-    LARGER,
-    OLD_VIEW_S,
-    WHOLE_EVERY_S,
-    SnapshotKeeper,
-    SnapshotWishes,
+    LARGER_AREA,
+    VIEW_LIFETIME_S,
+    WHOLE_PICTURE_PERIOD_S,
+    SnapshotChoice,
+    SnapshotPolicy,
 )
 from shared.payloads.observations import FollowedObject, LabelState
 
@@ -37,52 +37,52 @@ def scene(*objects):
 
 
 @pytest.fixture
-def keeper():
-    return SnapshotKeeper()
+def policy():
+    return SnapshotPolicy()
 
 
-def shown(keeper, *objects, at, camera="front"):
+def shown(policy, *objects, at, camera="front"):
     """What is wished for of a frame with these objects: whether the whole, and the names of close-ups."""
-    wishes = keeper.wanted(camera, scene(*objects), at)
+    wishes = policy.choose(camera, scene(*objects), at)
     return wishes.whole, {label: each.id for label, each in wishes.labels.items()}
 
 
 NOTHING: tuple[bool, dict[str, str]] = (False, {})
 
 
-def test_an_empty_scene_is_not_worth_a_picture(keeper):
-    assert [shown(keeper, at=now) for now in (0.0, 100.0, 1000.0)] == [NOTHING] * 3
+def test_an_empty_scene_is_not_worth_a_picture(policy):
+    assert [shown(policy, at=now) for now in (0.0, 100.0, 1000.0)] == [NOTHING] * 3
 
 
-def test_a_new_object_is_worth_the_whole_picture_and_a_close_up(keeper):
-    assert shown(keeper, found("a"), at=0.0) == (True, {"person": "a"})
-    assert shown(keeper, found("a"), at=0.1) == NOTHING
+def test_a_new_object_is_worth_the_whole_picture_and_a_close_up(policy):
+    assert shown(policy, found("a"), at=0.0) == (True, {"person": "a"})
+    assert shown(policy, found("a"), at=0.1) == NOTHING
 
 
-def test_labels_do_not_wait_for_one_another(keeper):
-    assert shown(keeper, found("a"), found("b", "cat"), at=0.0) == (True, {"person": "a", "cat": "b"})
+def test_labels_do_not_wait_for_one_another(policy):
+    assert shown(policy, found("a"), found("b", "cat"), at=0.0) == (True, {"person": "a", "cat": "b"})
 
 
-def test_of_several_new_ones_the_best_comes_first_and_the_others_follow(keeper):
+def test_of_several_new_ones_the_best_comes_first_and_the_others_follow(policy):
     three = found("a", score=0.7), found("b", score=0.9), found("c", score=0.9, area=2000.0)
-    assert [shown(keeper, *three, at=now)[1] for now in (0.0, 0.1, 0.2, 0.3)] == [
+    assert [shown(policy, *three, at=now)[1] for now in (0.0, 0.1, 0.2, 0.3)] == [
         {"person": "c"}, {"person": "b"}, {"person": "a"}, {},
     ]  # fmt: skip
 
 
-def test_who_leaves_is_worth_the_whole_picture_only(keeper):
-    shown(keeper, found("a"), found("b"), at=0.0)
-    shown(keeper, found("a"), found("b"), at=0.1)
-    assert shown(keeper, found("a"), at=1.0) == (True, {})
-    assert shown(keeper, at=2.0) == (True, {})
-    assert shown(keeper, at=100.0) == NOTHING
+def test_who_leaves_is_worth_the_whole_picture_only(policy):
+    shown(policy, found("a"), found("b"), at=0.0)
+    shown(policy, found("a"), found("b"), at=0.1)
+    assert shown(policy, found("a"), at=1.0) == (True, {})
+    assert shown(policy, at=2.0) == (True, {})
+    assert shown(policy, at=100.0) == NOTHING
 
 
-def test_who_moves_is_shown_again_now_and_then(keeper):
-    shown(keeper, found("a"), at=0.0)
-    assert shown(keeper, found("a"), at=WHOLE_EVERY_S - 0.1) == NOTHING
-    assert shown(keeper, found("a"), at=WHOLE_EVERY_S) == (True, {})
-    assert shown(keeper, found("a"), at=WHOLE_EVERY_S + 1) == NOTHING
+def test_who_moves_is_shown_again_now_and_then(policy):
+    shown(policy, found("a"), at=0.0)
+    assert shown(policy, found("a"), at=WHOLE_PICTURE_PERIOD_S - 0.1) == NOTHING
+    assert shown(policy, found("a"), at=WHOLE_PICTURE_PERIOD_S) == (True, {})
+    assert shown(policy, found("a"), at=WHOLE_PICTURE_PERIOD_S + 1) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -90,59 +90,59 @@ def test_who_moves_is_shown_again_now_and_then(keeper):
     [
         ({"score": 0.8 + BETTER_SCORE + 0.001}, True),
         ({"score": 0.8 + BETTER_SCORE - 0.001}, False),
-        ({"area": 1000 * LARGER + 1}, True),
-        ({"area": 1000 * LARGER - 1}, False),
+        ({"area": 1000 * LARGER_AREA + 1}, True),
+        ({"area": 1000 * LARGER_AREA - 1}, False),
         ({"score": 0.5, "area": 100.0}, False),
     ],
 )
-def test_a_clearly_better_view_is_shown(keeper, view, better):
-    shown(keeper, found("a"), at=0.0)
-    assert shown(keeper, found("a", **view), at=1.0) == (False, {"person": "a"} if better else {})
+def test_a_clearly_better_view_is_shown(policy, view, better):
+    shown(policy, found("a"), at=0.0)
+    assert shown(policy, found("a", **view), at=1.0) == (False, {"person": "a"} if better else {})
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_two_views_do_not_take_turns(keeper, first):
+def test_two_views_do_not_take_turns(policy, first):
     near_and_sure = found("a", score=0.7, area=9000.0), found("a", score=0.9, area=1000.0)
-    views = [shown(keeper, near_and_sure[(first + step) % 2], at=step / 10)[1] for step in range(50)]
+    views = [shown(policy, near_and_sure[(first + step) % 2], at=step / 10)[1] for step in range(50)]
     assert sum(bool(each) for each in views) == 2
 
 
-def test_an_old_view_of_one_who_moves_is_replaced_and_measured_by_the_new_one(keeper):
-    shown(keeper, found("a", score=0.9), at=0.0)
-    assert shown(keeper, found("a", score=0.5), at=OLD_VIEW_S)[1] == {"person": "a"}
-    assert shown(keeper, found("a", score=0.6), at=OLD_VIEW_S + 1)[1] == {"person": "a"}
+def test_an_old_view_of_one_who_moves_is_replaced_and_measured_by_the_new_one(policy):
+    shown(policy, found("a", score=0.9), at=0.0)
+    assert shown(policy, found("a", score=0.5), at=VIEW_LIFETIME_S)[1] == {"person": "a"}
+    assert shown(policy, found("a", score=0.6), at=VIEW_LIFETIME_S + 1)[1] == {"person": "a"}
 
 
-def test_who_comes_back_under_the_same_id_is_new_again(keeper):
-    shown(keeper, found("a"), at=0.0)
-    shown(keeper, at=1.0)
-    assert shown(keeper, found("a"), at=2.0) == (True, {"person": "a"})
+def test_who_comes_back_under_the_same_id_is_new_again(policy):
+    shown(policy, found("a"), at=0.0)
+    shown(policy, at=1.0)
+    assert shown(policy, found("a"), at=2.0) == (True, {"person": "a"})
 
 
-def test_cameras_know_nothing_of_each_other(keeper):
-    assert shown(keeper, found("a"), at=0.0) == shown(keeper, found("a"), at=0.0, camera="back")
+def test_cameras_know_nothing_of_each_other(policy):
+    assert shown(policy, found("a"), at=0.0) == shown(policy, found("a"), at=0.0, camera="back")
 
 
-def test_what_was_missed_is_wished_for_again(keeper):
+def test_what_was_missed_is_wished_for_again(policy):
     for objects in ((found("a"),), ()):
-        first = keeper.wanted("front", scene(*objects), 1.0)
+        first = policy.choose("front", scene(*objects), 1.0)
         assert first
-        keeper.missed("front", first)
-        assert keeper.wanted("front", scene(*objects), 1.1) == first
-        assert not keeper.wanted("front", scene(*objects), 1.2)
+        policy.retry_later("front", first)
+        assert policy.choose("front", scene(*objects), 1.1) == first
+        assert not policy.choose("front", scene(*objects), 1.2)
 
 
-def test_a_camera_that_is_forgotten_begins_anew(keeper):
-    first = shown(keeper, found("a"), at=0.0)
-    keeper.forget("front")
-    keeper.forget("never seen")
-    assert shown(keeper, found("a"), at=0.1) == first
+def test_a_camera_that_is_forgotten_begins_anew(policy):
+    first = shown(policy, found("a"), at=0.0)
+    policy.forget_camera("front")
+    policy.forget_camera("never seen")
+    assert shown(policy, found("a"), at=0.1) == first
 
 
 def test_wishes_are_true_when_there_is_one():
-    assert not SnapshotWishes()
-    assert SnapshotWishes(whole=True)
-    assert SnapshotWishes(labels={"person": found("a")})
+    assert not SnapshotChoice()
+    assert SnapshotChoice(whole=True)
+    assert SnapshotChoice(labels={"person": found("a")})
 
 
 NAMES = st.sampled_from("abcdef")
@@ -159,11 +159,11 @@ OBJECTS = st.lists(VIEWS, max_size=5, unique_by=lambda each: each.id)
 
 @given(OBJECTS, st.lists(st.floats(0.1, 500), min_size=10, max_size=30))
 def test_a_still_scene_is_shown_once(objects, gaps):
-    keeper = SnapshotKeeper()
+    policy = SnapshotPolicy()
     still = scene(*(each.model_copy(update={"stationary": True}) for each in objects))
     wishes, now = [], 0.0
     for gap in gaps:
-        wishes.append(keeper.wanted("front", still, now))
+        wishes.append(policy.choose("front", still, now))
         now += gap
     assert [each.whole for each in wishes] == [bool(objects)] + [False] * (len(gaps) - 1)
     close_ups = [each.id for wish in wishes for each in wish.labels.values()]
@@ -172,26 +172,26 @@ def test_a_still_scene_is_shown_once(objects, gaps):
 
 @given(st.lists(st.tuples(st.floats(0.5, 0.9), st.floats(900, 1100)), min_size=1, max_size=200))
 def test_the_noise_of_a_detector_is_soon_over(views):
-    keeper = SnapshotKeeper()
+    policy = SnapshotPolicy()
     times = 0
     for number, (score, area) in enumerate(views):
         still = scene(found("a", score=score, area=area, stationary=True))
-        times += len(keeper.wanted("front", still, number * 7.0).labels)
+        times += len(policy.choose("front", still, number * 7.0).labels)
     assert times <= 1 + 0.4 / BETTER_SCORE
 
 
 @given(st.lists(OBJECTS, max_size=12))
 def test_close_ups_are_of_objects_that_are_there_and_each_gets_one_in_time(frames):
-    keeper = SnapshotKeeper()
+    policy = SnapshotPolicy()
     for number, objects in enumerate(frames):
         got = set()
         for step in range(len(objects) + 1):
-            wishes = keeper.wanted("front", scene(*objects), number + step / 100)
+            wishes = policy.choose("front", scene(*objects), number + step / 100)
             for label, each in wishes.labels.items():
                 assert each in objects
                 assert each.label == label
                 assert each.id not in got
                 got.add(each.id)
-        assert not keeper.wanted("front", scene(*objects), number + 0.5).labels
+        assert not policy.choose("front", scene(*objects), number + 0.5).labels
         new = {each.id for each in objects} - {each.id for each in (frames[number - 1] if number else ())}
         assert new <= got

@@ -55,8 +55,8 @@ def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     health = Health(0.0)
     told = list(health.report(5.0, 0.0, 0, (0, 1), {"door": "no picture for 30 s"}).problems)
     presence = CameraPresence()
-    presence.expect(["door"])
-    told.append(f"camera door: {presence.reason('door')}")
+    presence.expect_cameras(["door"])
+    told.append(f"camera door: {presence.offline_reason('door')}")
     far = NodeState(
         node="far", state=State.ONLINE, protocol=5, host="127.0.0.1", port=1,
         identity=Identity(network="b", device="pi"),

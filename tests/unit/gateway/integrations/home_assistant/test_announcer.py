@@ -9,7 +9,7 @@ import json
 import pytest
 
 import gateway.integrations.home_assistant.announcer as module
-from gateway.integrations.home_assistant.announcer import FILE, Announcer
+from gateway.integrations.home_assistant.announcer import ANNOUNCED_FILE, Announcer
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError
@@ -19,18 +19,18 @@ STATES = ("states", "", False)
 
 
 def read_announced(folder):
-    return json.loads((folder / FILE).read_text())["content"]
+    return json.loads((folder / ANNOUNCED_FILE).read_text())["content"]
 
 
 def write_announced(folder, messages):
-    (folder / FILE).write_text(json.dumps(messages))
+    (folder / ANNOUNCED_FILE).write_text(json.dumps(messages))
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(module, "GATHER_S", 0.01)
-    monkeypatch.setattr(module, "SETTLE_S", 0.01)
-    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    monkeypatch.setattr(module, "COALESCE_S", 0.01)
+    monkeypatch.setattr(module, "SUBSCRIBE_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_ANNOUNCEMENT_S", 0.02)
 
 
 class Stage:
@@ -99,7 +99,7 @@ def device(*keys, model="Camera"):
 async def test_at_the_start_devices_come_in_order_and_then_the_states(tmp_path):
     wanted = discovery(home_of(), nodes_of("pi-1"), "1.0")
     async with running(Stage(tmp_path, wanted)) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
     assert stage.take() == [*wanted.items(), STATES[:2]]
     assert read_announced(tmp_path) == wanted
@@ -115,25 +115,25 @@ async def test_nothing_is_said_before_there_is_a_broker(tmp_path):
 async def test_a_birth_and_a_new_connection_have_all_told_again(tmp_path):
     wanted = {"a": device("x"), "b": device("y")}
     async with running(Stage(tmp_path, wanted)) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         first = stage.take()
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states()
         assert stage.take() == first
-        stage.announcer.heard("offline")
-        stage.announcer.connected()
+        stage.announcer.on_status("offline")
+        stage.announcer.on_connected()
         await stage.until_states()
         assert stage.take() == first
 
 
 async def test_of_a_change_only_what_is_new_is_told(tmp_path):
     async with running(Stage(tmp_path, {"a": device("x"), "b": device("y", "z"), "c": device("w")})) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         stage.take()
         stage.wanted = {"a": device("x"), "b": device("z"), "d": device("v")}
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_states()
         said = stage.take()
     assert [topic for topic, _ in said] == ["c", "b", "b", "d", "states"]
@@ -146,25 +146,25 @@ async def test_of_a_change_only_what_is_new_is_told(tmp_path):
 async def test_what_comes_together_is_told_once(tmp_path):
     async with running(Stage(tmp_path, {"a": device("x")})) as stage:
         for _ in range(100):
-            stage.announcer.connected()
-            stage.announcer.changed()
+            stage.announcer.on_connected()
+            stage.announcer.request_update()
         await stage.until_states()
         stage.wanted = {"a": device("y")}
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_states(2)
     assert len([topic for topic, _, _ in stage.heard if topic == "a"]) == 3  # once, and then a parting and a change
 
 
 async def test_a_change_that_changes_nothing_is_not_told(tmp_path):
     async with running(Stage(tmp_path, {"a": device("x")})) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         stage.take()
-        stage.announcer.changed()
-        stage.announcer.changed()
+        stage.announcer.request_update()
+        stage.announcer.request_update()
         await stage.until_looked(2)
         stage.wanted = {"b": device("x")}
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_states()
     assert stage.take() == [("a", ""), ("b", device("x")), STATES[:2]]
 
@@ -172,7 +172,7 @@ async def test_a_change_that_changes_nothing_is_not_told(tmp_path):
 async def test_what_was_told_by_the_last_run_is_taken_back(tmp_path):
     write_announced(tmp_path, {"a": device("x", "y"), "gone": device("z")})
     async with running(Stage(tmp_path, {"a": device("x")})) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
     said = stage.take()
     assert [topic for topic, _ in said] == ["gone", "a", "a", "states"]
@@ -184,7 +184,7 @@ async def test_a_broker_that_goes_in_between_hears_everything_when_it_is_back(tm
     stage = Stage(tmp_path, {"a": device("x"), "b": device("w")})
     stage.refused = 2
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
     said = stage.take()
     assert [topic for topic, _ in said] == ["gone", "a", "a", "b", "states"]
@@ -197,7 +197,7 @@ async def test_a_gateway_that_ends_in_between_leaves_enough_to_go_on(tmp_path):
     stage = Stage(tmp_path, {"a": device("x")})
     stage.refused = 10**6
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_looked(2)
     assert read_announced(tmp_path).keys() == {"gone", "a"}
 
@@ -207,15 +207,15 @@ async def test_nodes_of_the_last_run_have_time_to_come_back(tmp_path):
     write_announced(tmp_path, {"node-1": node, "node-2": node, "camera": device("x")})
     stage = Stage(tmp_path, {"gateway": device("v", model="Gateway")}, return_s=30.0)
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         assert stage.take() == [("camera", ""), *stage.wanted.items(), ("node-1", node), ("node-2", node), STATES[:2]]
         stage.wanted = {**stage.wanted, "node-1": node}
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_looked(2)
         assert stage.take() == []
         stage.now = 31.0
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_states()
         assert stage.take() == [("node-2", ""), STATES[:2]]
 
@@ -226,7 +226,7 @@ async def test_nodes_that_do_not_come_back_go_without_being_asked_for(tmp_path):
     stage.announcer._clock = asyncio.get_running_loop().time
     stage.announcer._return_at = stage.announcer._clock() + 0.05
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states(2)
     assert stage.take()[-2:] == [("node-1", ""), STATES[:2]]
 
@@ -234,7 +234,7 @@ async def test_nodes_that_do_not_come_back_go_without_being_asked_for(tmp_path):
 async def test_who_wants_no_home_assistant_takes_all_back(tmp_path):
     write_announced(tmp_path, {"node-1": device("load", model="Edge"), "camera": device("x")})
     async with running(Stage(tmp_path, {})) as stage:
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
     assert stage.take() == [("camera", ""), ("node-1", ""), STATES[:2]]
 
@@ -249,13 +249,13 @@ def cmps(payload):
 async def test_what_was_removed_is_told_and_removed_again_at_the_next_birth_message(tmp_path):
     stage = Stage(tmp_path, {"camera": device("x", "y"), "gone": device("z")})
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         stage.wanted = {"camera": device("x")}
-        stage.announcer.changed()
+        stage.announcer.request_update()
         await stage.until_states(2)
         stage.take()
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states(1)
         told = [(topic, payload, retain) for topic, payload, retain in stage.heard if (topic, payload) != STATES[:2]]
         assert ("gone", device("z"), False) in told
@@ -265,7 +265,7 @@ async def test_what_was_removed_is_told_and_removed_again_at_the_next_birth_mess
         assert [retain for _, retain in of_camera] == [True, False, True, True]
         assert cmps(of_camera[2][0])["y"] == {"p"}, "its platform alone removes a component"
         stage.take()
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states(1)
         assert stage.take()[:-1] == [("camera", device("x"))], "once is enough"
 
@@ -275,15 +275,15 @@ async def test_what_was_removed_is_kept_over_a_restart_until_a_birth_message(tmp
     for _ in range(2):
         stage = Stage(tmp_path, {"camera": device("x")})
         async with running(stage):
-            stage.announcer.connected()
+            stage.announcer.on_connected()
             await stage.until_states()
         assert ("gone", "") in stage.take()
     stage = Stage(tmp_path, {"camera": device("x")})
     async with running(stage):
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states()
         assert ("gone", "") in stage.take()
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states()
         assert ("gone", "") not in stage.take()
 
@@ -291,13 +291,13 @@ async def test_what_was_removed_is_kept_over_a_restart_until_a_birth_message(tmp
 async def test_what_has_come_back_is_not_removed_again(tmp_path):
     stage = Stage(tmp_path, {"camera": device("x"), "gone": device("z")})
     async with running(stage):
-        stage.announcer.connected()
+        stage.announcer.on_connected()
         await stage.until_states()
         for number, wanted in enumerate([{"camera": device("x")}, {"camera": device("x"), "gone": device("z")}]):
             stage.wanted = wanted
-            stage.announcer.changed()
+            stage.announcer.request_update()
             await stage.until_states(2 + number)
         stage.take()
-        stage.announcer.heard("online")
+        stage.announcer.on_status("online")
         await stage.until_states()
         assert ("gone", "") not in stage.take()

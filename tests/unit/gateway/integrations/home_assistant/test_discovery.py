@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.integrations.home_assistant.discovery import NODES_CAP, discovery
-from gateway.integrations.home_assistant.encoding import COMPONENTS_CAP
+from gateway.integrations.home_assistant.discovery import MAX_ANNOUNCED_NODES, DiscoveryCache, discovery
+from gateway.integrations.home_assistant.encoding import MAX_COMPONENTS_PER_MESSAGE
 from shared.mqtt import topics
 from shared.mqtt.bus import MAX_MESSAGE_BYTES
+from shared.payloads.cluster import Nodes
 from shared.settings.slugs import RESERVED_SLUGS, slug
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of
 
@@ -249,22 +250,48 @@ def test_many_labels_and_zones_are_told_in_messages_that_the_broker_takes():
     messages = discovery(home_of(cameras={"front": camera}), nodes_of(), "1.0")
     assert max(len(payload.encode()) for payload in messages.values()) < MAX_MESSAGE_BYTES
     parts = [json.loads(payload) for topic, payload in messages.items() if "camera" in topic]
-    assert len(parts) == -(-sum(len(part["cmps"]) for part in parts) // COMPONENTS_CAP) > 1
+    assert len(parts) == -(-sum(len(part["cmps"]) for part in parts) // MAX_COMPONENTS_PER_MESSAGE) > 1
     assert len({part["dev"]["identifiers"][0] for part in parts}) == 1
 
 
 def test_invented_nodes_do_not_fill_home_assistant():
-    messages = told(home_of(), *(f"node-{number}" for number in range(NODES_CAP + 5)))
-    assert len(messages) == 1 + NODES_CAP + 2
+    messages = told(home_of(), *(f"node-{number}" for number in range(MAX_ANNOUNCED_NODES + 5)))
+    assert len(messages) == 1 + MAX_ANNOUNCED_NODES + 2
 
 
 def test_every_component_says_the_quality_of_service():
     assert {each["qos"] for each in components(home_of(), "pi-1").values()} == {1}
 
 
-def test_what_does_not_change_is_not_made_again():
-    configuration = home_of()
-    before = discovery(configuration, nodes_of("pi-1"), "1.0")
-    after = discovery(configuration, nodes_of("pi-1", "pi-2"), "1.0", labels={"garage": ("cat",)})
-    same = {topic for topic in before if after[topic] is before[topic]}
-    assert same == {topic for topic in before if "garage" not in topic}
+def test_messages_are_kept_until_something_that_they_depend_on_changes():
+    cache, home = DiscoveryCache(), home_of()
+    first = cache.messages(home, nodes_of("pi-1"), "1.0", {"garage": ("car",)}, [])
+    busy = nodes_of("pi-1")
+    busy.nodes["pi-1"] = busy.nodes["pi-1"].model_copy(update={"load": 0.9})
+    assert first == discovery(home, nodes_of("pi-1"), "1.0", {"garage": ("car",)})
+    assert cache.messages(home, busy, "1.0", {"garage": ["car"]}, []) is first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"configuration": home_of(mqtt={"topic_prefix": "attic"})},
+        {"nodes": nodes_of("pi-1", "pi-2")},
+        {"nodes": Nodes(nodes={"pi-1": nodes_of("pi-1").nodes["pi-1"].model_copy(update={"version": "2"})})},
+        {"version": "1.1"},
+        {"labels": {"garage": ("person",)}},
+        {"by_hand": ["shed"]},
+    ],
+    ids=["configuration", "nodes", "version of a node", "version", "labels", "by hand"],
+)
+def test_each_change_makes_the_messages_anew(change):
+    known = {
+        "configuration": home_of(), "nodes": nodes_of("pi-1"), "version": "1.0", "labels": {"garage": ("car",)},
+        "by_hand": [],
+    }  # fmt: skip
+    cache = DiscoveryCache()
+    before = cache.messages(**known)
+    after = cache.messages(**{**known, **change})
+    assert after != before
+    assert after == discovery(**{**known, **change})
+    assert cache.messages(**known) == before

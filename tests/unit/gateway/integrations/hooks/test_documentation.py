@@ -9,11 +9,10 @@ from pathlib import Path
 import yaml
 
 from gateway.configuration.automation import HooksSection
-from gateway.integrations.hooks.bounded_queue import WAITING_CAP
-from gateway.integrations.hooks.command import GRACE_S, KEPT_VARIABLES
+from gateway.integrations.hooks.command import KEPT_VARIABLES, TERMINATION_GRACE_S
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.queue import AT_ONCE, TOLD_EVERY_S
-from gateway.integrations.hooks.signing import headers
+from gateway.integrations.hooks.queue import HOOK_LOG_PERIOD_S, MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
+from gateway.integrations.hooks.signing import webhook_headers
 from tests.hook_events import event
 
 PAGE = (Path(__file__).parents[5] / "docs" / "hooks.md").read_text("utf-8")
@@ -36,13 +35,18 @@ def test_the_receiver_knows_us_and_nobody_else():
     shown = {}
     exec(block("python"), shown)  # noqa: S102  (our own page)
     is_ours = shown["is_ours"]
-    delivery = Delivery.of(event())
-    assert is_ours(headers(delivery, "a secret", time.time()), delivery.body, "a secret")
-    assert not is_ours(headers(delivery, "a secret", time.time()), delivery.body, "another")
-    assert not is_ours(headers(delivery, "a secret", time.time()), delivery.body + b" ", "a secret")
-    assert not is_ours(headers(delivery, "a secret", time.time() - 301), delivery.body, "a secret")
+    delivery = Delivery.from_event(event())
+    assert is_ours(webhook_headers(delivery, "a secret", time.time()), delivery.body, "a secret")
+    assert not is_ours(webhook_headers(delivery, "a secret", time.time()), delivery.body, "another")
+    assert not is_ours(webhook_headers(delivery, "a secret", time.time()), delivery.body + b" ", "a secret")
+    assert not is_ours(webhook_headers(delivery, "a secret", time.time() - 301), delivery.body, "a secret")
 
 
 def test_the_bounds_are_what_the_page_says():
-    assert (AT_ONCE, WAITING_CAP, TOLD_EVERY_S, GRACE_S) == (4, 100, 60, 1)
+    assert (MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES, HOOK_LOG_PERIOD_S, TERMINATION_GRACE_S) == (
+        4,
+        100,
+        60,
+        1,
+    )
     assert all(f"`{name}`" in PAGE for name in KEPT_VARIABLES)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.configuration.automation import CommandHookSection
-from gateway.integrations.hooks.matching import kind_of, matches
+from gateway.integrations.hooks.matching import hook_matches, kind_of
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
@@ -20,31 +20,31 @@ def test_each_event_has_its_word():
 
 
 def test_a_hook_that_names_nothing_is_for_the_beginning_and_the_end_of_everything():
-    asked = [matches(hook(), each) for each in (*(event(kind) for kind in EventType), trigger())]
+    asked = [hook_matches(hook(), each) for each in (*(event(kind) for kind in EventType), trigger())]
     assert asked == [True, False, True, False]
 
 
 @pytest.mark.parametrize("name", ["cameras", "labels"])
 def test_a_hook_for_others_is_not_asked(name):
     ours = {"cameras": "front", "labels": "person"}[name]
-    assert matches(hook(**{name: ("other", ours)}), event())
-    assert not matches(hook(**{name: ("other",)}), event())
-    assert not matches(hook(**{name: (ours.upper(),)}), event())
+    assert hook_matches(hook(**{name: ("other", ours)}), event())
+    assert not hook_matches(hook(**{name: ("other",)}), event())
+    assert not hook_matches(hook(**{name: (ours.upper(),)}), event())
 
 
 def test_a_zone_counts_that_the_object_is_in_or_was_in():
     wanted = hook(zones=("yard", "street"), events=("end", "trigger"))
-    assert matches(wanted, event(EventType.END, zones=("yard",)))
-    assert matches(wanted, event(EventType.END, entered=("door", "street")))
-    assert not matches(wanted, event(EventType.END, zones=("door",), entered=("door",)))
-    assert not matches(wanted, event(EventType.END))
+    assert hook_matches(wanted, event(EventType.END, zones=("yard",)))
+    assert hook_matches(wanted, event(EventType.END, entered=("door", "street")))
+    assert not hook_matches(wanted, event(EventType.END, zones=("door",), entered=("door",)))
+    assert not hook_matches(wanted, event(EventType.END))
 
 
 def test_a_trigger_counts_in_its_zone():
     wanted = hook(zones=("yard",), events=("trigger",))
-    assert matches(wanted, trigger("person_in_yard", zone="yard"))
-    assert not matches(wanted, trigger("person_in_door", zone="door"))
-    assert not matches(wanted, trigger("person_appeared"))
+    assert hook_matches(wanted, trigger("person_in_yard", zone="yard"))
+    assert not hook_matches(wanted, trigger("person_in_door", zone="door"))
+    assert not hook_matches(wanted, trigger("person_appeared"))
 
 
 NAMES = st.lists(st.sampled_from(["a", "b", "c"]), max_size=3, unique=True).map(tuple)
@@ -62,9 +62,9 @@ EVENTS = st.one_of(
 def test_each_filter_only_ever_takes_away(events, cameras, labels, zones, seen):
     everything = ("new", "update", "end", "trigger")
     one_by_one = [
-        matches(hook(events=events), seen),
-        matches(hook(events=everything, cameras=cameras), seen),
-        matches(hook(events=everything, labels=labels), seen),
-        matches(hook(events=everything, zones=zones), seen),
+        hook_matches(hook(events=events), seen),
+        hook_matches(hook(events=everything, cameras=cameras), seen),
+        hook_matches(hook(events=everything, labels=labels), seen),
+        hook_matches(hook(events=everything, zones=zones), seen),
     ]
-    assert matches(hook(events=events, cameras=cameras, labels=labels, zones=zones), seen) == all(one_by_one)
+    assert hook_matches(hook(events=events, cameras=cameras, labels=labels, zones=zones), seen) == all(one_by_one)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.integrations.hooks.delivery import Delivery
-from gateway.integrations.hooks.signing import headers, signature
+from gateway.integrations.hooks.signing import signature, webhook_headers
 from tests.hook_events import event, trigger
 
 VECTORS = [  # printf '%s.%s' "$timestamp" "$body" | openssl dgst -sha256 -hmac "$secret"
@@ -26,8 +26,8 @@ def test_the_signature_is_what_openssl_makes_of_it(secret, timestamp, body, expe
 
 
 def test_the_headers_say_what_is_sent_and_are_signed_with_the_time_of_sending():
-    delivery = Delivery.of(event())
-    made = headers(delivery, "a secret", 1700000000.9)
+    delivery = Delivery.from_event(event())
+    made = webhook_headers(delivery, "a secret", 1700000000.9)
     assert made == {
         "Content-Type": "application/json",
         "X-DeepThings-Event": "new",
@@ -38,12 +38,12 @@ def test_the_headers_say_what_is_sent_and_are_signed_with_the_time_of_sending():
 
 
 def test_without_a_secret_nothing_is_signed():
-    assert "X-DeepThings-Signature" not in headers(Delivery.of(event()), None, 1.0)
+    assert "X-DeepThings-Signature" not in webhook_headers(Delivery.from_event(event()), None, 1.0)
 
 
 @pytest.mark.parametrize("seen", [event(), trigger("person_in_yard", zone="yard")])
 def test_a_delivery_is_the_event_as_it_is_on_mqtt(seen):
-    delivery = Delivery.of(seen)
+    delivery = Delivery.from_event(seen)
     assert type(seen).model_validate(json.loads(delivery.body)) == seen
     assert (delivery.camera, delivery.label, delivery.object) == (seen.camera, seen.label, seen.id)
-    assert delivery.id != Delivery.of(seen).id
+    assert delivery.id != Delivery.from_event(seen).id

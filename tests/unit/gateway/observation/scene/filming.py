@@ -28,7 +28,7 @@ def person(x, y=400.0, *, height=100.0, width=40.0, score=0.8, label="person", i
 
 def settings(*, track=("person", "car"), filters=None, mask=(), zones=None, threshold=None, labels=None, **detect):
     """As a configuration file would say it; zones are settings by name."""
-    return SceneSettings.of(
+    return SceneSettings(
         ObjectsSection(
             track=track, filters={label: FilterSection(**value) for label, value in (filters or {}).items()}, mask=mask
         ),
@@ -85,7 +85,7 @@ class Camera:
         return self._note(self.scene.expire(self.now(seconds)))
 
     def apply(self, **said):
-        return self._note(self.scene.apply(settings(**said), self.now()))
+        return self._note(self.scene.apply_settings(settings(**said), self.now()))
 
     def clear(self, reason=EndReason.GONE):
         return self._note(self.scene.clear(self.now(), reason))
@@ -98,7 +98,7 @@ class Camera:
 
     def restart(self, away_s=1.0, **said):
         """The gateway stops, or is killed, and is back after so long; the file is as is said."""
-        kept = KeptScene.model_validate_json(self.scene.keep(self.now()).model_dump_json())
+        kept = KeptScene.model_validate_json(self.scene.to_keep(self.now()).model_dump_json())
         self.passed_s += away_s
         kept = kept.model_copy(update={"away_s": kept.away_s + away_s})
         self.scene = Scene("gate", settings(**said), kept, self.now(), self.now() - CLOCK_AHEAD_S)

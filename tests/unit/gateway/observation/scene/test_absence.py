@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.observation.scene.kept import RETURN_S
+from gateway.observation.scene.kept import OBJECT_RETURN_S
 from gateway.observation.scene.scene import PRESUMED_S
 from shared.payloads.observations import EndReason
 from tests.unit.gateway.observation.scene.filming import Camera, person
@@ -86,12 +86,12 @@ def test_when_no_frames_come_again_every_event_ends_with_the_reason(cause):
     gate = Camera(fps=5, zones={"yard": YARD})
     gate.film(person(700), frames=10)
     away(gate, cause, 0.0, zones={"yard": YARD})
-    state = gate.wait(RETURN_S - 1)
+    state = gate.wait(OBJECT_RETURN_S - 1)
     assert (state.all.count, gate.kinds()) == (0, ["new"])
-    gate.wait(RETURN_S + 1)
+    gate.wait(OBJECT_RETURN_S + 1)
     assert [(event.type, event.reason) for event in gate.events][1:] == [("end", REASONS[cause])]
     assert gate.words() == ["person_appeared", "person_in_yard", "person_left", "person_left_yard"]
-    gate.wait(RETURN_S + 2)
+    gate.wait(OBJECT_RETURN_S + 2)
     assert len(gate.events) == 2
 
 
@@ -110,7 +110,7 @@ def test_a_gateway_that_was_away_for_long_ends_all_at_once_but_looks_before_it_t
     assert gate.words() == ["person_appeared", "person_left"]
     gate.film(person(100), frames=10)
     gate.restart(3600)
-    gate.wait(RETURN_S + 1)
+    gate.wait(OBJECT_RETURN_S + 1)
     assert gate.words()[2:] == ["person_appeared", "person_left"], "no frame has come for as long as is waited"
     assert gate.scene.given_up
 
@@ -119,7 +119,7 @@ def test_a_gateway_that_was_away_for_long_ends_all_at_once_but_looks_before_it_t
 def test_who_is_there_after_a_long_time_is_another_though_nobody_looked_at_the_clock_before_the_first_frame(cause):
     gate = Camera(fps=5)
     gate.film(person(100), frames=10)
-    away(gate, cause, RETURN_S + 1)
+    away(gate, cause, OBJECT_RETURN_S + 1)
     gate.film(person(100), frames=5)
     assert gate.kinds() == ["new", "end", "new"]
     assert gate.events[1].reason is REASONS[cause]

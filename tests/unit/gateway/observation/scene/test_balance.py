@@ -102,7 +102,7 @@ class Life(RuleBasedStateMachine):
                 open_ids.add(event.id)
             elif event.type == "end":
                 open_ids.remove(event.id)
-        kept = {kept.event.id for kept in self.camera.scene.keep(self.camera.now()).objects}
+        kept = {kept.event.id for kept in self.camera.scene.to_keep(self.camera.now()).objects}
         assert open_ids == kept
         assert {found.id for found in self.state.all.objects} in (kept, set())
 

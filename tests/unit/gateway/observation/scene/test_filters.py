@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.observation.scene.filters import Filters
+from gateway.observation.scene.filters import ObjectFilters
 from tests.unit.gateway.observation.scene.filming import IMAGE, person, settings
 
 LOWER_LEFT = ((0.0, 0.5), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0))
 
 
 def admits(found, image=IMAGE, **said):
-    return Filters(settings(**said), image).admit(found)
+    return ObjectFilters(settings(**said), image).admit(found)
 
 
 def of_person(**said):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.observation.scene.scene import same
+from gateway.observation.scene.states import same_state
 from shared.payloads.observations import FollowedObject, LabelState
 from tests.unit.gateway.observation.scene.filming import BEGIN, Camera, person
 
@@ -51,7 +51,7 @@ ELSEWHERE = ONE.model_copy(update={"score": 0.9, "box": (1, 1, 2, 2)})
     "change", [{"frame": "g"}, {"captured_at": 2.0}, {"latency_ms": 9.0}, {"objects": (ELSEWHERE,)}]
 )
 def test_boxes_scores_and_times_do_not_make_a_state_another(change):
-    assert same(STATE, STATE.model_copy(update=change))
+    assert same_state(STATE, STATE.model_copy(update=change))
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_boxes_scores_and_times_do_not_make_a_state_another(change):
     ],
 )
 def test_anything_else_does(change):
-    assert not same(STATE, STATE.model_copy(update=change))
+    assert not same_state(STATE, STATE.model_copy(update=change))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.observation.scene.zones import Presence
+from gateway.observation.scene.zones import ZonePresence
 from tests.unit.gateway.observation.scene.filming import IMAGE, Camera, person
 
 YARD = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
@@ -28,23 +28,23 @@ def seen(presence, *inside, inertia=3, loitering_time_s=0.0):
 
 
 def test_inertia_asks_for_frames_in_a_row():
-    assert seen(Presence(), True, True, False, True, True, True) == [False] * 5 + [True]
+    assert seen(ZonePresence(), True, True, False, True, True, True) == [False] * 5 + [True]
 
 
 def test_it_takes_as_many_to_leave():
-    assert seen(Presence(), *[True] * 3, False, True, False, False, False) == [False, False, *[True] * 5, False]
+    assert seen(ZonePresence(), *[True] * 3, False, True, False, False, False) == [False, False, *[True] * 5, False]
 
 
 def test_an_inertia_of_one_is_none():
-    assert seen(Presence(), True, False, True, inertia=1) == [True, False, True]
+    assert seen(ZonePresence(), True, False, True, inertia=1) == [True, False, True]
 
 
 def test_loitering_time_begins_with_the_last_frame_of_the_inertia():
-    assert seen(Presence(), *[True] * 8, inertia=2, loitering_time_s=5.0) == [False] * 6 + [True] * 2
+    assert seen(ZonePresence(), *[True] * 8, inertia=2, loitering_time_s=5.0) == [False] * 6 + [True] * 2
 
 
 def test_who_leaves_must_loiter_anew():
-    presence = Presence()
+    presence = ZonePresence()
     seen(presence, *[True] * 5, False, inertia=1, loitering_time_s=3.0)
     assert seen(presence, *[True] * 4, inertia=1, loitering_time_s=3.0) == [False, False, False, True]
 

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from gateway.observation.tracking.association import Expected, Seen, associate
+from gateway.observation.tracking.association import ExpectedObject, SeenObject, associate
 from gateway.observation.tracking.motion_model import Motion
 from tests.unit.gateway.observation.tracking.moving import standing
 
 
 def expected(x, *, after=0.1, missed=False, height=200.0):
-    return Expected(Motion.of(standing(x, height=height)).after(after), missed)
+    return ExpectedObject(Motion.from_box(standing(x, height=height)).after(after), missed)
 
 
 def seen(x, *, high=True, height=200.0):
-    return Seen(standing(x, height=height), high)
+    return SeenObject(standing(x, height=height), high)
 
 
 def test_nothing_is_nobody():

@@ -10,10 +10,10 @@ from tests.unit.gateway.observation.tracking.moving import standing
 
 def walked(steps, *, height=200.0, speed=150.0):
     """The motion of a walker seen after each of these seconds, and where he is."""
-    x, motion = 300.0, Motion.of(standing(300.0, height=height))
+    x, motion = 300.0, Motion.from_box(standing(300.0, height=height))
     for seconds in steps:
         x += speed * seconds
-        motion = motion.seen(standing(x, height=height), seconds)
+        motion = motion.with_measured(standing(x, height=height), seconds)
     return motion, x
 
 
@@ -61,12 +61,12 @@ def test_a_larger_picture_of_the_same_moves_alike(times):
 def test_a_box_cut_off_at_the_knees_is_hardly_a_motion():
     motion, x = walked([0.1] * 20, speed=0.0)
     left, top, right, _ = standing(x)
-    cut = motion.seen((left, top, right, 520.0), 0.1)
-    raised = motion.seen((left, top - 40, right, 560.0), 0.1)
+    cut = motion.with_measured((left, top, right, 520.0), 0.1)
+    raised = motion.with_measured((left, top - 40, right, 560.0), 0.1)
     moved = [motion.y.position - after.y.position for after in (cut, raised)]
     assert moved[0] < moved[1] / 2, "the middle of both boxes is 40 px higher, but one shows who has moved"
 
 
 def test_a_box_without_area_is_survived():
-    motion = Motion.of((5.0, 5.0, 5.0, 5.0)).seen((5.0, 5.0, 5.0, 5.0), 0.1)
+    motion = Motion.from_box((5.0, 5.0, 5.0, 5.0)).with_measured((5.0, 5.0, 5.0, 5.0), 0.1)
     assert motion.after(1.0).box[2] >= motion.after(1.0).box[0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.observation.tracking.tracker import TRACKS_CAP, Tracker
+from gateway.observation.tracking.tracker import MAX_TRACKS, Tracker
 from gateway.observation.tracking.tracks import TrackerSettings
 from tests.unit.gateway.observation.tracking.moving import IMAGE, detected, person, standing, visible
 
@@ -124,7 +124,7 @@ def test_a_frame_out_of_order_is_ignored():
     followed = tracker()
     before = follow(followed, [[person(300)]] * 3)[-1]
     for late in (BEGIN + 0.2, BEGIN + 0.1, BEGIN - 10):
-        assert followed.late(late)
+        assert followed.is_late(late)
         assert followed.update(late, [person(900)], IMAGE) == before
     assert followed.update(BEGIN + 0.3, [person(300)], IMAGE).live[0].id == before.live[0].id
 
@@ -209,18 +209,18 @@ def test_what_is_stationary_stays_so_in_another_size_of_the_picture():
 
 
 def test_no_more_are_followed_than_the_cap_and_the_best_begin():
-    crowd = [person(10 + 15 * n, height=20.0, score=0.6 + n / 1000) for n in range(TRACKS_CAP + 20)]
+    crowd = [person(10 + 15 * n, height=20.0, score=0.6 + n / 1000) for n in range(MAX_TRACKS + 20)]
     followed = tracker()
     live = followed.update(BEGIN, crowd, IMAGE).live
-    assert len(live) == TRACKS_CAP
+    assert len(live) == MAX_TRACKS
     assert min(track.score for track in live) == pytest.approx(0.62)
-    assert len(followed.update(BEGIN + 0.1, crowd, IMAGE).live) == TRACKS_CAP
+    assert len(followed.update(BEGIN + 0.1, crowd, IMAGE).live) == MAX_TRACKS
 
 
 def test_what_was_dropped_is_something_new_when_it_is_seen_again():
     followed = tracker()
     (before,) = follow(followed, [[person(300)]] * 5)[-1].live
-    step = followed.drop(frozenset({before.id}))
+    step = followed.end_tracks(frozenset({before.id}))
     assert ([track.id for track in step.ended], step.live) == ([before.id], ())
     assert followed.update(BEGIN + 1, [person(300)], IMAGE).live[0].id != before.id
 
@@ -228,8 +228,8 @@ def test_what_was_dropped_is_something_new_when_it_is_seen_again():
 def test_clear_ends_all():
     followed = tracker()
     follow(followed, [[person(300), person(900)]] * 5)
-    assert len(followed.clear().ended) == 2
-    assert followed.clear().live == ()
+    assert len(followed.end_all().ended) == 2
+    assert followed.end_all().live == ()
 
 
 @given(st.integers(0, 10_000))
@@ -247,7 +247,7 @@ def test_every_track_ends_once_and_is_never_seen_again(seed):
             lambda at=at, shown=shown: followed.update(at, shown, IMAGE),
             lambda at=at, shown=shown: followed.update(at, shown, IMAGE),
             lambda at=at: followed.expire(at),
-            lambda live=live: followed.drop(frozenset(list(live)[:1])),
+            lambda live=live: followed.end_tracks(frozenset(list(live)[:1])),
         ])()  # fmt: skip
         now, over = {track.id for track in step.live}, [track.id for track in step.ended]
         assert not now & ended

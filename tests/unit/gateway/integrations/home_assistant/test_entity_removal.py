@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.integrations.home_assistant.discovery import discovery
-from gateway.integrations.home_assistant.removal import remember_removed, removals, together
+from gateway.integrations.home_assistant.entity_removal import (
+    announced_during_change,
+    remember_removed,
+    removal_messages,
+)
 from tests.unit.gateway.integrations.home_assistant.homes import home_of, nodes_of
 
 
@@ -31,7 +35,7 @@ class Listener:
                 self.known[topic, key] = component
 
     def hear_all(self, before, now):
-        for topic, payload in [*removals(before, now), *now.items()]:
+        for topic, payload in [*removal_messages(before, now), *now.items()]:
             self.hear(topic, payload)
 
 
@@ -41,27 +45,27 @@ def device(*keys):
 
 def test_a_component_is_named_once_more_and_then_left_out():
     before, now = {"a": device("x", "y"), "b": device("z")}, {"a": device("y"), "b": device("z")}
-    ((topic, payload),) = removals(before, now)
+    ((topic, payload),) = removal_messages(before, now)
     assert topic == "a"
     assert json.loads(payload)["cmps"] == {"y": {"p": "sensor", "name": "y"}, "x": {"p": "sensor"}}
 
 
 def test_a_device_is_emptied_the_last_first():
-    assert removals({"gateway": device("x"), "camera": device("y")}, {}) == [("camera", ""), ("gateway", "")]
+    assert removal_messages({"gateway": device("x"), "camera": device("y")}, {}) == [("camera", ""), ("gateway", "")]
 
 
 def test_what_stays_or_comes_is_no_parting():
-    assert removals({"a": device("x")}, {"a": device("x", "y"), "b": device("z")}) == []
+    assert removal_messages({"a": device("x")}, {"a": device("x", "y"), "b": device("z")}) == []
 
 
 def test_one_entity_each_is_emptied():
-    assert removals({"sensor/a/x/config": json.dumps({"name": "x"})}, {}) == [("sensor/a/x/config", "")]
+    assert removal_messages({"sensor/a/x/config": json.dumps({"name": "x"})}, {}) == [("sensor/a/x/config", "")]
 
 
 def test_a_file_that_holds_nonsense_does_no_harm():
     now = {"a": device("x")}
     for nonsense in ("", "[]", "{", '{"cmps": []}', '{"cmps": {"y": 1}}'):
-        assert removals({"a": nonsense}, now) == []
+        assert removal_messages({"a": nonsense}, now) == []
 
 
 topics = st.sampled_from(["a", "b", "c"])
@@ -83,9 +87,9 @@ def test_what_is_known_in_the_end_is_what_there_is(steps):
 def test_who_is_interrupted_knows_enough_to_go_on(first, second, heard, third):
     listener, fresh = Listener(), Listener()
     listener.hear_all({}, first)
-    for topic, payload in [*removals(first, second), *second.items()][:heard]:
+    for topic, payload in [*removal_messages(first, second), *second.items()][:heard]:
         listener.hear(topic, payload)
-    listener.hear_all(together(first, second), third)
+    listener.hear_all(announced_during_change(first, second), third)
     fresh.hear_all({}, third)
     assert listener.known == fresh.known
 
@@ -108,7 +112,7 @@ def test_what_was_damaged_where_it_was_kept_is_no_obstacle(damaged):
     for before, earlier in ((damaged, whole), (whole, damaged), (damaged, damaged)):
         for now in ({}, {"t": whole}):
             assert set(remember_removed({"t": earlier}, {"t": before}, now)) <= {"t"}
-            assert {topic for topic, _ in removals({"t": before}, now)} <= {"t"}
-            assert set(together({"t": before}, now)) == {"t"}
+            assert {topic for topic, _ in removal_messages({"t": before}, now)} <= {"t"}
+            assert set(announced_during_change({"t": before}, now)) == {"t"}
     (kept,) = remember_removed({"t": whole}, {"t": damaged}, {}).values()
     assert json.loads(kept)["cmps"]["count"] == {"p": "sensor"}

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from gateway.integrations.home_assistant.encoding import DiscoveryMessage
+
 COMPONENTS = "cmps"
 
-REMOVED_CAP = 1000
+_MAX_REMOVED = 1000
 """Devices, or entities where each has a topic, that are removed once more; the newest."""
 
-Message = tuple[str, str]
-"""A topic and its payload, to be retained."""
 
-
-def removals(before: Mapping[str, str], now: Mapping[str, str]) -> list[Message]:
+def removal_messages(before: Mapping[str, str], now: Mapping[str, str]) -> list[DiscoveryMessage]:
     """What is to be published, in this order, before `now` is, where `before` was told last; both by topic.
 
     An empty payload removes all that a topic told of, the last told first, so that nobody loses the device that it is
@@ -29,7 +28,7 @@ def removals(before: Mapping[str, str], now: Mapping[str, str]) -> list[Message]
     return gone + [(topic, payload) for topic, payload in less if payload]
 
 
-def together(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+def announced_during_change(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """All that Home Assistant may know of while `now` takes the place of `before`."""
     known = {**before, **now}
     for topic, payload in before.items():
@@ -40,16 +39,17 @@ def together(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str
 
 
 def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """Return by topic, at most REMOVED_CAP, what was `removed` earlier or is so when `now` takes the place of `before`.
+    """Return the payloads of all that is removed, by topic: the newest _MAX_REMOVED.
 
-    Each is as it was told last, with the components of all times; what has come back is left out.
+    These are the earlier `removed` ones and those that `before` has and `now` has not, without what is back in `now`.
+    Each payload is the last one, with every component that it ever had.
     """
     found = dict(removed)
     for topic, payload in before.items():
         if topic not in now or _farewell(payload, now[topic]):
             found[topic] = _with_components_of(payload, found.get(topic, ""))
     left = {topic: payload for topic, payload in found.items() if topic not in now or _farewell(payload, now[topic])}
-    return dict(list(left.items())[-REMOVED_CAP:])
+    return dict(list(left.items())[-_MAX_REMOVED:])
 
 
 def _with_components_of(payload: str, earlier: str) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.integrations.hooks.output import LINE_CAP, last_line
+from gateway.integrations.hooks.command_process import MAX_LINE_LENGTH, last_line
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ def test_the_last_line_with_anything_in_it_fit_for_a_log(text, line):
 
 def test_a_long_line_is_cut():
     line = last_line(b"x" * 4000)
-    assert len(line) == LINE_CAP
+    assert len(line) == MAX_LINE_LENGTH
     assert line.endswith("x…")
