@@ -29,7 +29,7 @@ class Work:
 
 def work_of(network: Network, cut: Sequence[str]) -> dict[str, Work]:
     """By grid; grids that the maps are too small for are left out."""
-    whole = macs_of(network, network.head(cut))
+    whole = macs_of(network, network.head_layers(cut))
     found = {}
     for grid in GRIDS:
         try:

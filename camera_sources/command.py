@@ -26,7 +26,7 @@ from shared.logs.setup import configure_logging
 from shared.process.children import end_with_parent
 from shared.process.lifecycle import run_service
 from shared.process.signals import end_at_once
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address
@@ -48,7 +48,7 @@ def _parse_limit(text: str) -> Limit:
 
 LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_limit)
 
-SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
+SETTINGS_CAP_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
 """Of the line with the settings, which an edge has got as such a payload."""
 
 

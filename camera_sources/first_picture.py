@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 PICTURE_S = 20.0
 """For a picture of a camera; the slowest way to a reason why there is none takes 15 s."""

@@ -20,7 +20,7 @@ from shared.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 # OpenCV and FFmpeg would write about every broken file to the terminal; errors here say it in one line.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

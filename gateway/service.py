@@ -29,7 +29,7 @@ from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD
 from shared.process.lifecycle import release, run_together
 from shared.systemd import notification
-from shared.wire.connection import Traffic
+from shared.wire.connection import WireTraffic
 
 if TYPE_CHECKING:
     import asyncio
@@ -49,7 +49,7 @@ class Gateway:
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
         cluster_broker = reached_here(Address(config.host, config.cluster_port))
-        self._data = DataPlane(Address(config.host, config.data_port), Traffic())
+        self._data = DataPlane(Address(config.host, config.data_port), WireTraffic())
         members, listening = Membership(cluster_broker), advertised(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
         trouble = BrokerTrouble(f"broker {config.broker}")

@@ -17,8 +17,16 @@ from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import end_at_once
 from shared.systemd import notification
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import (
+    MAX_UNDER_WAY,
+    CameraHeader,
+    ControlHeader,
+    FrameHeader,
+    OutcomeHeader,
+    ReadyHeader,
+    ReportHeader,
+)
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -77,7 +85,7 @@ class CameraAgent:
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
         self._report_due = asyncio.Event()
-        self._control: Control | None = None
+        self._control: ControlHeader | None = None
         self._condition = reader.health.condition(time.monotonic())
         self._leaving = False
 
@@ -138,8 +146,8 @@ class CameraAgent:
         if self._connection is not None:
             try:
                 async with asyncio.timeout(LAST_WORDS_S):
-                    await self._connection.send(Report(counts=self.counts, state=State.OFFLINE, reason=reason))
-                    self._connection.finish()
+                    await self._connection.send(ReportHeader(counts=self.counts, state=State.OFFLINE, reason=reason))
+                    self._connection.end_sending()
             except (DeepThingsError, TimeoutError) as error:
                 log.warning("camera %s: the edge was not told: %s", self._config.camera, error)
         end_at_once(HUNG_EXIT_CODE)
@@ -158,9 +166,9 @@ class CameraAgent:
 
     async def _converse(self) -> None:
         """One connection: both directions at once, until one of them fails."""
-        connection = await Connection.open(self._config.edge, Traffic())
+        connection = await Connection.open(self._config.edge, WireTraffic())
         try:
-            hello = Camera(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
+            hello = CameraHeader(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
@@ -190,7 +198,7 @@ class CameraAgent:
                     height=shot.picture.shape[0],
                     width=shot.picture.shape[1],
                 )
-                await connection.send(Frame(info=info), [shot.picture.data])
+                await connection.send(FrameHeader(info=info), [shot.picture.data])
 
     def _take_fresh(self) -> Shot | None:
         """The picture that waits; one of a camera that has waited too long is given up."""
@@ -207,7 +215,7 @@ class CameraAgent:
             if not self._leaving:  # else the last one is sent already
                 now = self._reader.health.condition(time.monotonic())
                 await connection.send(
-                    Report(
+                    ReportHeader(
                         counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
                         height=now.height,
                     )
@@ -218,20 +226,20 @@ class CameraAgent:
 
     async def _hear(self, connection: Connection) -> None:
         while True:
-            header, _ = await connection.expect(Ready, FrameOutcome, Control)
-            if isinstance(header, Ready):
+            header, _ = await connection.expect(ReadyHeader, OutcomeHeader, ControlHeader)
+            if isinstance(header, ReadyHeader):
                 self._credit += 1
                 self._backoff.reset()
                 self._outage.over()
-            elif isinstance(header, FrameOutcome) and header.number in self._under_way:
+            elif isinstance(header, OutcomeHeader) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)
                 self._settled.set()
-            elif isinstance(header, Control):
+            elif isinstance(header, ControlHeader):
                 self._obey(header)
             self._changed.set()
 
-    def _obey(self, order: Control) -> None:
+    def _obey(self, order: ControlHeader) -> None:
         control = order.model_copy(update={"look": False})
         if order.look:
             self._reader.selection.look()
@@ -245,7 +253,7 @@ class CameraAgent:
         """Wait with what was under way: the edge tells what became of it when we are there again."""
         self._connection = None
         notification.current.status(f"not connected to edge {self._config.edge}; trying again")
-        for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # none, unless edges never tell
+        for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # none, unless edges never tell
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)
         self._changed.set()
@@ -279,8 +287,8 @@ class CameraAgent:
         self._leaving = True
         try:
             why = str(self._reader.error or (STOPPED if stopped else "ended"))[:REASON_CAP]
-            await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
-            connection.finish()
+            await connection.send(ReportHeader(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
+            connection.end_sending()
             async with asyncio.timeout(STOP_S):
                 while self._connection is connection:  # until the edge has read it, and closes
                     self._settled.clear()
@@ -289,7 +297,7 @@ class CameraAgent:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
 
 
-def _in_words(control: Control) -> str:
+def _in_words(control: ControlHeader) -> str:
     if not control.detect:
         return "no frames are wanted"
     return f"frames are wanted{f', at most {control.fps:g} a second' if control.fps else ''}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from camera_sources.camera_settings import Motion
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.settings.polygons import Polygon
 
 SIDE = 160

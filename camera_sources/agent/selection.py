@@ -10,7 +10,7 @@ from camera_sources.pictures.view import view
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 CHECK_FPS = 1.0
 """While nothing is detected, so many pictures a second are decoded all the same: to know that they can be."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 STEP = 8
 """Every so many pixels of each side are compared: a sensor's noise changes some of them in every picture."""

@@ -15,7 +15,7 @@ from shared.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")

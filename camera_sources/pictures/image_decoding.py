@@ -11,10 +11,10 @@ from camera_sources.pictures.picture_size import size_of
 from camera_sources.source import NoPictureError
 from shared.errors import SourceError
 from shared.payloads.frames import LONGEST_SIDE
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 LARGEST_PIXELS = 2**26
 """67 million, more than phones' cameras of 64 megapixels have; 200 MB when a PNG of it is decoded."""
@@ -55,7 +55,7 @@ def scale_for(width: int, height: int) -> int:
     if width * height <= LARGEST_PIXELS:
         for scale in SCALES:
             smaller = -(-width // scale), -(-height // scale)
-            if max(smaller) <= LONGEST_SIDE and 3 * smaller[0] * smaller[1] <= PAYLOAD_CAP_BYTES[Kind.FRAME]:
+            if max(smaller) <= LONGEST_SIDE and 3 * smaller[0] * smaller[1] <= MAX_PAYLOAD_BYTES[MessageKind.FRAME]:
                 return scale
     raise LargePictureError(
         f"its pictures of {width}x{height} pixels are too large: at most {LARGEST_PIXELS // 10**6} million pixels, and "

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from edge.status.recent_rate import RecentRate
-from shared.frame_account import Account
-from shared.wire.headers import UNDER_WAY_CAP
+from shared.frame_account import FrameAccount
+from shared.wire.headers import MAX_UNDER_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Feed:
         self.agent = agent
         self.assigned = False
         """The edge has started the agent itself, for a camera that the gateway has assigned to it."""
-        self.account = Account()
+        self.account = FrameAccount()
         self.rate = RecentRate()
         """Of frames that were published."""
         self.listener: Listener | None = None
@@ -42,7 +42,7 @@ class Feed:
 
     def begin(self, number: int) -> None:
         """Enter a frame that is here, or is asked for at the gateway, and will end."""
-        self.account.seen(number)
+        self.account.note_captured(number)
         self._under_way.add(number)
 
     def end(self, number: int, outcome: Outcome) -> None:
@@ -50,9 +50,9 @@ class Feed:
         if number not in self._under_way:
             return
         self._under_way.discard(number)
-        self.account.decide(number, outcome)
+        self.account.record_outcome(number, outcome)
         self._ended[number] = outcome
-        while len(self._ended) > UNDER_WAY_CAP:
+        while len(self._ended) > MAX_UNDER_WAY:
             self._ended.popitem(last=False)
         if self.listener is not None:
             self.listener.finished(number, outcome)
@@ -65,4 +65,4 @@ class Feed:
 
     def counts(self, rest: Outcome) -> FrameCounts:
         """Return the account while the agent is away: what it never told is dropped for the reason `rest`."""
-        return self.account.closed(rest, self.under_way)
+        return self.account.close(rest, self.under_way)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.annotation.text import Colour
     from gateway.configuration.places import Place
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
     Points = NDArray[np.int32]
 

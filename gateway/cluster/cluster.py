@@ -19,7 +19,7 @@ from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
 from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
-from shared.engine.memory import give_back
+from shared.engine.arena import release_freed_memory
 from shared.errors import BrokerError
 from shared.finite import all_finite
 from shared.mqtt import topics
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result, Tile
+    from shared.wire.headers import ResultHeader, TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Cluster:
         )
         if not self._replanning.needed:
             model.forget_weights()
-            give_back()
+            release_freed_memory()
         self._nodes_changed = asyncio.Event()
         home.problems.add("edges", lambda _: self._barring.problems())
         data.serve(on_result=self._on_result, on_tile=self._collect, settings_of=home.settings)
@@ -301,7 +301,7 @@ class Cluster:
             self._collector.close(info.frame)
             self._endings.decide(info, owner, Outcome.OVERLOAD)
 
-    def _on_result(self, result: Result, payload: Payload) -> None:
+    def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
@@ -327,7 +327,7 @@ class Cluster:
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
 
-    def _tile_failed(self, result: Result, reason: str) -> None:
+    def _tile_failed(self, result: ResultHeader, reason: str) -> None:
         """A tile is not computed: others do it at once, and its worker not again."""
         now, worker = time.monotonic(), result.worker
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
@@ -346,7 +346,7 @@ class Cluster:
             self._bus.post(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()
 
-    def _tile_done(self, result: Result) -> TileDone:
+    def _tile_done(self, result: ResultHeader) -> TileDone:
         frame = result.info.frame
         return TileDone(
             frame=frame,
@@ -393,7 +393,7 @@ class Cluster:
         self._sharer.drop(assembly.info.frame)
         self._data.drop(assembly.info.frame)
 
-    def _collect(self, header: Tile, payload: Payload) -> None:
+    def _collect(self, header: TileHeader, payload: Payload) -> None:
         """A tile that is to be shared out."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from shared.ftp.merge import Map, MergedMaps, result_shapes
+from shared.ftp.merge import MergedMaps, result_shapes
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.stage import Stage
+    from shared.model.arrays import FeatureMap
 
 REMEMBERED_FRAMES = 1024
 """Finished frames that late results are recognised by; a lease ends within far fewer frames."""
@@ -83,7 +84,9 @@ class Collector:
         """Whether the frame was published or given up a short while ago."""
         return frame in self._finished
 
-    def place(self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float) -> Receipt:
+    def place(
+        self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[FeatureMap], now: float
+    ) -> Receipt:
         """Merge one result. Raises ValueError when its shapes do not fit the plan."""
         late = info.frame in self._finished
         assembly = self.open(info, owner, now)

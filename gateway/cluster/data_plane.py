@@ -10,18 +10,18 @@ from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ProtocolError
 from shared.ftp.strip_cache import StripCache
 from shared.plan.plan import ProgramRef
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
-    Absent,
+    AbsentHeader,
     Header,
-    Program,
-    ProgramRequest,
-    Result,
-    Settings,
-    SettingsRequest,
-    Strips,
-    StripsRequest,
-    Tile,
+    ProgramHeader,
+    ProgramRequestHeader,
+    ResultHeader,
+    SettingsHeader,
+    SettingsRequestHeader,
+    StripsHeader,
+    StripsRequestHeader,
+    TileHeader,
 )  # fmt: skip
 from shared.wire.server import DataServer
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from shared.network.addresses import Address
-    from shared.wire.connection import Connection, Payload, Traffic
+    from shared.wire.connection import Connection, Payload, WireTraffic
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ log = logging.getLogger(__name__)
 class DataPlane:
     """Keeps programs and strips for whoever asks; tells what comes in."""
 
-    def __init__(self, listen: Address, traffic: Traffic) -> None:
+    def __init__(self, listen: Address, traffic: WireTraffic) -> None:
         """Listen at once. Raises ListenError."""
         self.traffic = traffic
         self._server = DataServer(self._serve, listen, traffic)
-        self._on_result: Callable[[Result, Payload], None] = lambda *_: None
-        self._on_tile: Callable[[Tile, Payload], None] = lambda *_: None
+        self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
+        self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
         self._programs: dict[str, bytes] = {}
         self._strips: StripCache[tuple[int, int]] = StripCache()
@@ -52,8 +52,8 @@ class DataPlane:
     def serve(
         self,
         *,
-        on_result: Callable[[Result, Payload], None],
-        on_tile: Callable[[Tile, Payload], None],
+        on_result: Callable[[ResultHeader, Payload], None],
+        on_tile: Callable[[TileHeader, Payload], None],
         settings_of: Callable[[str, int], CameraSettings | None],
     ) -> None:
         """Hand on results and tiles; `settings_of` finds a camera's settings by name and revision."""
@@ -76,7 +76,7 @@ class DataPlane:
         """Strips are of the plan of this epoch from now on."""
         self._epoch = epoch
 
-    def keep_strips(self, result: Result, strips: Mapping[int, Payload]) -> None:
+    def keep_strips(self, result: ResultHeader, strips: Mapping[int, Payload]) -> None:
         """Keep what a tile has for others, by reader; copied, as they came with maps that are not kept."""
         for reader, array in strips.items():
             self._strips.put(result.info.frame, (result.tile, reader), [array.copy()])
@@ -87,47 +87,47 @@ class DataPlane:
 
     def drop(self, frame: str) -> None:
         """The frame is finished."""
-        self._strips.drop(frame)
+        self._strips.drop_frame(frame)
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
-            if isinstance(header, Result):
+            if isinstance(header, ResultHeader):
                 self._on_result(header, payload)
-            elif isinstance(header, Tile):
+            elif isinstance(header, TileHeader):
                 self._on_tile(header, payload)
-            elif isinstance(header, StripsRequest):
+            elif isinstance(header, StripsRequestHeader):
                 await self._send_strips(connection, header)
-            elif isinstance(header, ProgramRequest):
+            elif isinstance(header, ProgramRequestHeader):
                 await self._send_program(connection, header)
-            elif isinstance(header, SettingsRequest):
+            elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
             else:
                 raise ProtocolError(f"{header.kind.name} is not for a gateway")
             header, payload = await connection.receive()
 
-    async def _send_program(self, connection: Connection, request: ProgramRequest) -> None:
+    async def _send_program(self, connection: Connection, request: ProgramRequestHeader) -> None:
         program = self._programs.get(request.sha256)
         if program is not None:
-            await connection.send(Program(sha256=request.sha256), [memoryview(program)])
+            await connection.send(ProgramHeader(sha256=request.sha256), [memoryview(program)])
         else:
-            await connection.send(Absent(reason="the plan has no such program"))
+            await connection.send(AbsentHeader(reason="the plan has no such program"))
 
-    async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
+    async def _send_strips(self, connection: Connection, request: StripsRequestHeader) -> None:
         """Send those that are kept; a request of another plan gets none."""
         same = request.epoch == self._epoch
         kept = {giver: self._strips.get(request.frame, (giver, request.reader)) for giver in request.givers if same}
         found = {giver: arrays for giver, arrays in kept.items() if arrays is not None}
-        header = Strips(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
+        header = StripsHeader(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 
-    async def _send_settings(self, connection: Connection, request: SettingsRequest) -> None:
+    async def _send_settings(self, connection: Connection, request: SettingsRequestHeader) -> None:
         settings = self._settings_of(request.camera, request.revision)
         if settings is None:
-            await connection.send(Absent(reason="that camera is not configured, or otherwise by now"))
+            await connection.send(AbsentHeader(reason="that camera is not configured, or otherwise by now"))
             return
         payload = AssignedCamera(settings=settings).encode().encode()
-        if len(payload) > PAYLOAD_CAP_BYTES[Kind.SETTINGS]:
+        if len(payload) > MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]:
             log.warning("camera %s cannot be served: its settings are too long; draw fewer corners", request.camera)
-            await connection.send(Absent(reason="its settings are too long"))
+            await connection.send(AbsentHeader(reason="its settings are too long"))
         else:
-            await connection.send(Settings(), [memoryview(payload)])
+            await connection.send(SettingsHeader(), [memoryview(payload)])

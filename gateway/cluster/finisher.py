@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.verification import Proof
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.network.addresses import Address
-    from shared.wire.connection import Traffic
+    from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Finisher:
         config: GatewayConfig,
         partitioned: PartitionedModel,
         bus: Planes,
-        traffic: Traffic,
+        traffic: WireTraffic,
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
         decided: Callable[[str], bool],
@@ -100,7 +100,7 @@ class Finisher:
     async def _finish(self, assembly: Assembly, decide: Callable[[Assembly, Outcome], bool]) -> None:
         info = assembly.info
         partitioned = self._partitioned
-        letterbox = Letterbox.of(
+        letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
         findings = await asyncio.get_running_loop().run_in_executor(

@@ -12,16 +12,14 @@ from shared.ftp.strip_cache import split_strips
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.ftp.merge import Map
+    from shared.model.arrays import FeatureMap, Shape
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result
-
-Shape = tuple[int, ...]
+    from shared.wire.headers import ResultHeader
 
 
 def split_result(
-    result: Result, payload: Payload, expected: Sequence[Shape] | None
-) -> tuple[list[Map], dict[int, Payload]]:
+    result: ResultHeader, payload: Payload, expected: Sequence[Shape] | None
+) -> tuple[list[FeatureMap], dict[int, Payload]]:
     """The maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
 
     `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
@@ -40,7 +38,7 @@ def split_result(
     values = payload[:maps_end].view(np.float32)
     starts = np.cumsum([0, *sizes])
     maps = [
-        cast("Map", values[start : start + size].reshape(shape))
+        cast("FeatureMap", values[start : start + size].reshape(shape))
         for start, size, shape in zip(starts, sizes, expected, strict=False)
     ]
     return maps, split_strips(payload[maps_end:], result.strips)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import Camera
     from gateway.configuration.places import Place
     from gateway.configuration.root import Configuration
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 DEFAULT_FILE = "deepthings.yaml"
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.configuration.root import Configuration
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 DEFAULT_FILE = "deepthings.yaml"
 

@@ -19,7 +19,7 @@ from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
     from gateway.planning.partitioned import PartitionedModel
-    from shared.ftp.merge import Map
+    from shared.model.arrays import FeatureMap
     from shared.model.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Detector:
         self._overlapping = family.overlapping
         self._tail = partitioned.tail(threads)
 
-    def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
+    def detect(self, maps: list[FeatureMap], letterbox: Letterbox) -> Findings:
         """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
 
         Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.configuration.cameras import Snapshots
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.cluster import Box
     from shared.payloads.observations import FollowedObject
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
     from shared.network.addresses import Address
 
-Pixels = Literal["uint8", "float32"]
+PixelType = Literal["uint8", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Terms:
 
     lease_s: float = 1.0
     deadline_s: float = 10.0
-    pixels: Pixels = "uint8"
+    pixels: PixelType = "uint8"
 
 
 def write_plan(
@@ -75,12 +75,12 @@ def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePla
         channels=tuple(network.shapes[tensor][1] for tensor in stage.cut),
         program=program,
         working_bytes=working_bytes(network, stage),
-        tiles=tuple(TilePlan.of(tile) for tile in stage.tiles),
+        tiles=tuple(TilePlan.from_tile(tile) for tile in stage.tiles),
         joints=tuple(
             JointPlan.model_validate(
                 {"channels": network.shapes[tensor][1], "dtype": network.types.get(tensor, "float32")}
             )
             for tensor in stage.joints
         ),
-        reusing=tuple(tile and TilePlan.of(tile) for tile in stage.reusing),
+        reusing=tuple(tile and TilePlan.from_tile(tile) for tile in stage.reusing),
     )

@@ -11,7 +11,8 @@ from gateway.models.decoding.family import shapes_of
 from gateway.models.decoding.recognition import family_of
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Outputs
+    from gateway.models.decoding.family import Outputs
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 LARGEST_PX = 1e6
@@ -28,8 +29,8 @@ class Candidates:
     `broken` is how many more there were that are none: not finite, without an area, or with impossible scores.
     """
 
-    boxes: Array
-    scores: Array
+    boxes: FloatArray
+    scores: FloatArray
     classes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     broken: int = 0
 

@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, reaching, sigmoid, softmax
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import AnchorHead, ModelSpec
 
 BEFORE_CLASSES = 5
 """Channels of an anchor: centre x and y in its cell, logarithms of width and height by the anchor's, objectness."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: for each head a map as AnchorHead describes it."""
     found = [_decode_head(outputs[head.output][0], head, input_size, spec.score_threshold) for head in spec.heads]
     return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
 
 
-def _decode_head(head_map: Array, head: AnchorHead, input_size: Size, threshold: float) -> tuple[Array, Array]:
+def _decode_head(
+    head_map: FloatArray, head: AnchorHead, input_size: Size, threshold: float
+) -> tuple[FloatArray, FloatArray]:
     """From a map (anchors * (5 + classes), H, W) to boxes (N, 4) and scores (N, classes)."""
     _, rows, columns = head_map.shape
     by_anchor = head_map.reshape(len(head.anchors), -1, rows * columns)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import Size
+    from shared.model.arrays import FloatArray
 
 STRIDES = (8, 16, 32)
 STRIDES_TO_64 = (8, 16, 32, 64)
@@ -26,8 +27,8 @@ WITH_FINE = USUAL[:4]
 class Cells:
     """Of N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
 
-    places: Array
-    strides: Array
+    places: FloatArray
+    strides: FloatArray
 
 
 def count(input_size: Size, strides: tuple[int, ...]) -> int:

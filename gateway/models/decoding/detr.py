@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, reaching, sigmoid, softmax
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, only_table
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size, boxes_and_scores, only_table
 from gateway.models.decoding.pairs import SUM_ROUNDING, read_pair
 from gateway.models.decoding.plausibility import NEARLY_ALL, area_doubt, box_doubt, first, logit_doubt, score_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 COCO_IDS = 91
@@ -37,24 +38,24 @@ IMAGENET = Preprocessing(
 PARTS = Preprocessing(channels="rgb", fill=114)
 
 
-def decode_softmax(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_softmax(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the softmax (1, N, classes + 1)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, softmax(logits)[:, :-1], size, spec)
 
 
-def decode_sigmoid(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_sigmoid(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the sigmoid (1, N, classes)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, sigmoid(logits), size, spec)
 
 
-def decode_probabilities(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_probabilities(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, N, 4 + classes), probabilities behind the box; or these two apart."""
     return _kept(*_boxes_and_probabilities(outputs), size, spec)
 
 
-def _boxes_and_probabilities(outputs: Outputs) -> tuple[Array, Array]:
+def _boxes_and_probabilities(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
     if len(outputs) > 1:
         return read_pair(outputs)
     (table,) = outputs.values()
@@ -87,18 +88,18 @@ def doubt_probabilities(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     )  # fmt: skip
 
 
-def _kept(boxes: Array, scores: Array, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def _kept(boxes: FloatArray, scores: FloatArray, size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     kept = reaching(scores.max(axis=1), spec.score_threshold)
     scale = np.array([size[1], size[0]], np.float32)
     return corners(boxes[kept, :2] * scale, boxes[kept, 2:] * scale), scores[kept]
 
 
-def _last_is_likeliest(logits: Array) -> bool:
+def _last_is_likeliest(logits: FloatArray) -> bool:
     """Whether the last class is, in most queries."""
     return bool((logits[:, -1] > logits[:, :-1].max(axis=1)).mean() >= 0.5)
 
 
-def _box_doubt(boxes: Array, size: Size) -> str:
+def _box_doubt(boxes: FloatArray, size: Size) -> str:
     inside = ((boxes >= -1) & (boxes <= 2)).all(axis=1).mean() >= NEARLY_ALL
     beyond = "" if inside else "its boxes are not centre and size in parts of the picture"
     sides = corners(boxes[:, :2], boxes[:, 2:])

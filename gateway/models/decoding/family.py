@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from shared.model.arrays import Array
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec, Preprocessing
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-Outputs = Mapping[str, np.ndarray[tuple[int, ...], np.dtype[Any]]]
+Outputs = Mapping[str, Array]
 Shapes = Mapping[str, tuple[int, ...]]
 Size = tuple[int, int]
 
@@ -42,7 +42,7 @@ class Family:
     preprocessing: Preprocessing
     look: Callable[[Size], str]
     classes: Callable[[Shapes, Size, ModelSpec], tuple[int, ...]]
-    decode: Callable[[Outputs, Size, ModelSpec], tuple[Array, Array]]
+    decode: Callable[[Outputs, Size, ModelSpec], tuple[FloatArray, FloatArray]]
     doubt: Callable[[Outputs, Size, ModelSpec], str]
     remedy: str = USUAL_REMEDY
     overlapping: bool = True

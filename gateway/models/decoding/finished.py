@@ -13,17 +13,18 @@ from gateway.models.decoding.arithmetic import reaching
 from gateway.models.decoding.plausibility import box_doubt, first, score_doubt, whole_number_doubt
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import Size
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 MOST_CLASSES = 2000
 """Class numbers from there on are no such: the largest public list, LVIS, has 1203."""
 
-Rows = tuple["Array", "Array", "Array"]
+Rows = tuple["FloatArray", "FloatArray", "FloatArray"]
 """Boxes (N, 4) as left, top, right, bottom in input pixels, scores (N,), class numbers (N,)."""
 
 
-def scattered(rows: Rows, spec: ModelSpec) -> tuple[Array, Array]:
+def scattered(rows: Rows, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Return boxes, and a table of scores with one that is not 0 in each row, see Family."""
     boxes, scores, numbers = rows
     kept = reaching(scores, spec.score_threshold)

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.detr import PARTS
-from gateway.models.decoding.family import ANY_NUMBER, Array, Family, Outputs, Shapes, Size, shapes_of
+from gateway.models.decoding.family import ANY_NUMBER, Family, Outputs, Shapes, Size, shapes_of
 from gateway.models.decoding.finished import Rows, row_doubts, scattered
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 CLASS_WORDS = ("class", "label")
 
 
-def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), scores (1, N), classes (1, N), perhaps a count."""
     return scattered(_rows(outputs), spec)
 
 
-def decode_mmdeploy(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_mmdeploy(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: (1, N, 5) as left, top, right, bottom, score; and labels (1, N)."""
     return scattered(_mmdeploy_rows(outputs), spec)
 

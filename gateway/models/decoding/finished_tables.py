@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.detr import IMAGENET, PARTS
-from gateway.models.decoding.family import ANY_NUMBER, Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
+from gateway.models.decoding.family import ANY_NUMBER, Family, Outputs, Shapes, Size, masked_table, shapes_of
 from gateway.models.decoding.finished import Rows, row_doubts, scattered
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 
-def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, N, 6), (1, N, 7) or the same without the first axis."""
     return scattered(_rows(outputs), spec)
 
 
-def decode_paddle(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_paddle(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: (N, 6) as class, score, box; and how many rows are each picture's."""
     return scattered(_paddle_rows(outputs), spec)
 

@@ -13,7 +13,7 @@ import numpy as np
 from gateway.models.decoding.arithmetic import reaching, softmax
 from gateway.models.decoding.cells import STRIDES, STRIDES_TO_64, USUAL, WITH_FINE, cells, count, counts
 from gateway.models.decoding.detr import IMAGENET
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, only_table, settle, shapes_of
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size, only_table, settle, shapes_of
 from gateway.models.decoding.plausibility import score_doubt
 from shared.model.spec import Preprocessing
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.models.decoding.cells import Cells
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 SIDES = 4
@@ -37,7 +38,7 @@ PADDLE_WORD = ".tmp_"
 """What Paddle has in its names: transpose_0.tmp_0."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: scores after the sigmoid, distributions before the softmax.
 
     A side's distance from the cell's point is the expectation of its bins' numbers, times the stride.
@@ -65,7 +66,7 @@ def doubt(outputs: Outputs, input_size: Size, spec: ModelSpec) -> str:
     return score_doubt(scores) or ("" if finite else "its boxes are not finite")
 
 
-def _pieces(outputs: Outputs, input_size: Size, spec: ModelSpec) -> list[tuple[Array, Array]]:
+def _pieces(outputs: Outputs, input_size: Size, spec: ModelSpec) -> list[tuple[FloatArray, FloatArray]]:
     """Scores (cells, classes) and distributions (cells, 4 * bins), in the order of the strides."""
     if len(outputs) > 1:
         pairs = _pairs(shapes_of(outputs), input_size)
@@ -76,8 +77,8 @@ def _pieces(outputs: Outputs, input_size: Size, spec: ModelSpec) -> list[tuple[A
 
 
 def _boxes(
-    distributions: Array, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
-) -> Array:
+    distributions: FloatArray, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
+) -> FloatArray:
     """From distributions (N, 4 * bins) of the cells with these numbers to boxes (N, 4)."""
     stride = every.strides[numbers]
     weights = softmax(distributions.reshape(len(numbers), SIDES, distributions.shape[1] // SIDES))

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.arithmetic import reaching
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, shapes_of
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size, boxes_and_scores, shapes_of
 from gateway.models.decoding.plausibility import area_doubt, box_doubt, first, score_doubt
 from gateway.models.decoding.ultralytics import PREPROCESSING as RGB_PARTS
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 SUM_ROUNDING = 0.01
 """By how much the probabilities of a box, the background's included, may miss 1 together."""
 
 
-def decode_ssd(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_ssd(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in parts of the input, scores (1, N, 1 + classes).
 
     The first score is the background's, and is left out.
@@ -35,7 +36,7 @@ def decode_ssd(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Arr
     return boxes[kept] * np.array([width, height, width, height], np.float32), scores[kept]
 
 
-def decode_yolonas(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_yolonas(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in pixels, scores (1, N, classes)."""
     boxes, scores = read_pair(outputs)
     kept = reaching(scores.max(axis=1), spec.score_threshold)
@@ -60,7 +61,7 @@ def doubt_yolonas(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     return first(score_doubt(scores), box_doubt(boxes, size), area_doubt(boxes))
 
 
-def read_pair(outputs: Outputs) -> tuple[Array, Array]:
+def read_pair(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
     """Return boxes (N, 4) and scores (N, columns), whichever comes first."""
     names = boxes_and_scores(shapes_of(outputs))
     assert names is not None, "the shapes have been looked at"

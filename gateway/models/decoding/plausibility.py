@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import Size
+    from shared.model.arrays import FloatArray
 
 NEARLY_ALL = 0.99
 """Of an untrained or badly fed network a few boxes may be anything."""
@@ -27,7 +28,7 @@ PARTS = 1.5
 """Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
 
 
-def score_doubt(scores: Array) -> str:
+def score_doubt(scores: FloatArray) -> str:
     """Return what keeps scores from being probabilities."""
     if not scores.size:
         return ""
@@ -37,7 +38,7 @@ def score_doubt(scores: Array) -> str:
     return ""
 
 
-def tail_doubt(scores: Array) -> str:
+def tail_doubt(scores: FloatArray) -> str:
     """Return what keeps the last columns of scores (N, classes) from being scores.
 
     An angle or key points behind the classes are large in nearly all cells, where the scores before them are nearly 0.
@@ -49,7 +50,7 @@ def tail_doubt(scores: Array) -> str:
     return "its last numbers are large everywhere, as no score is (an angle, or key points)" if tail else ""
 
 
-def logit_doubt(logits: Array) -> str:
+def logit_doubt(logits: FloatArray) -> str:
     """Return what keeps numbers from being scores before a sigmoid or softmax."""
     lowest, highest = float(logits.min(initial=0)), float(logits.max(initial=0))
     if not np.isfinite([lowest, highest]).all():
@@ -59,14 +60,14 @@ def logit_doubt(logits: Array) -> str:
     return ""
 
 
-def whole_number_doubt(numbers: Array) -> str:
+def whole_number_doubt(numbers: FloatArray) -> str:
     """Return what keeps numbers from being those of classes."""
     if numbers.size and not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
         return "its class numbers are not whole"
     return ""
 
 
-def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
+def box_doubt(boxes: FloatArray, size: Size, *, parts: bool = False) -> str:
     """Return what keeps boxes (N, 4), left, top, right, bottom, from lying in a picture of (height, width) pixels.
 
     `parts`: they are not in pixels, but in parts of the picture.
@@ -89,13 +90,13 @@ def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
     return ""
 
 
-def area_doubt(boxes: Array) -> str:
+def area_doubt(boxes: FloatArray) -> str:
     """Return what keeps boxes (N, 4), left, top, right, bottom, from showing something each: they have no area."""
     without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= MOST if len(boxes) else False
     return "its boxes have no area" if without else ""
 
 
-def row_doubt(table: Array) -> str:
+def row_doubt(table: FloatArray) -> str:
     """Return what keeps rows (N, columns) from being cells, each of which has its numbers: most are 0."""
     empty = len(table) and (table == 0).all(axis=1).mean() > 0.5
     return "most of its rows are empty, as of finished detections" if empty else ""

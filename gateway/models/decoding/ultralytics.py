@@ -11,11 +11,12 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, reaching
 from gateway.models.decoding.cells import counts
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size, masked_table, shapes_of
 from gateway.models.decoding.plausibility import PARTS, box_doubt, first, row_doubt, score_doubt, tail_doubt
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 ANCHORS = 3
@@ -24,21 +25,21 @@ ANCHORS = 3
 PREPROCESSING = Preprocessing(channels="rgb", fill=114)
 
 
-def decode_v5(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_v5(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, boxes, 5 + classes) as x, y, width, height, objectness, classes."""
     table = _table(outputs)
     rows = table[reaching(table[:, 4], spec.score_threshold)]
     return corners(rows[:, :2], rows[:, 2:4]), rows[:, 5:] * rows[:, 4:5]
 
 
-def decode_v8(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_v8(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, 4 + classes, cells) as x, y, width, height, classes."""
     table = _table(outputs, by_column=True)
     rows = table[reaching(table[:, 4:].max(axis=1), spec.score_threshold)]
     return corners(rows[:, :2], rows[:, 2:4]), rows[:, 4:]
 
 
-def decode_v8_parts(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_v8_parts(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """The same, with boxes in parts of the input."""
     boxes, scores = decode_v8(outputs, size, spec)
     return boxes * np.array([size[1], size[0]] * 2, np.float32), scores
@@ -71,12 +72,12 @@ def doubt_v8_parts(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
     )
 
 
-def _table(outputs: Outputs, *, by_column: bool = False) -> Array:
+def _table(outputs: Outputs, *, by_column: bool = False) -> FloatArray:
     """The rows of all boxes, without numbers for masks."""
     found = masked_table(shapes_of(outputs))
     assert found is not None, "the shapes have been looked at"
     name, masks = found
-    table: Array = outputs[name][0].T if by_column else outputs[name][0]
+    table: FloatArray = outputs[name][0].T if by_column else outputs[name][0]
     return table[:, : table.shape[1] - masks]
 
 

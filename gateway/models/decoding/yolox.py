@@ -11,13 +11,14 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, reaching
 from gateway.models.decoding.cells import WITH_FINE, cells, count, counts
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, only_table
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size, only_table
 from gateway.models.decoding.plausibility import box_doubt, first, row_doubt, score_doubt
 from gateway.models.decoding.ultralytics import PREPROCESSING as RGB_PARTS
 from gateway.models.decoding.ultralytics import decode_v5, doubt_v5
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 BEFORE_CLASSES = 5
@@ -27,7 +28,7 @@ LARGEST_IN_STRIDES = 8.0
 """What most cells' four numbers stay below: e**8 strides are more than any picture has."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, cells, 5 + classes), objectness and classes after the sigmoid."""
     (table,) = outputs.values()
     kept = reaching(table[0, :, 4], spec.score_threshold)

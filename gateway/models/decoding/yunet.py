@@ -8,19 +8,20 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, reaching
 from gateway.models.decoding.cells import STRIDES, cells, count
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size
+from gateway.models.decoding.family import Family, Outputs, Shapes, Size
 from gateway.models.decoding.plausibility import first, score_doubt
 from gateway.models.decoding.yolox import LARGEST_IN_STRIDES
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 PARTS = {"cls": 1, "obj": 1, "bbox": 4}
 """Outputs of each stride, cls_8 and so on, with their numbers by cell; kps_8 and so on are not needed."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. A box is its centre in its cell, and the logarithms of its sizes, in strides."""
     scores, boxes = _scores(outputs), _joined(outputs, "bbox")
     kept = reaching(scores[:, 0], spec.score_threshold)
@@ -37,11 +38,11 @@ def doubt(outputs: Outputs, _size: Size, _spec: ModelSpec) -> str:
     return first(score_doubt(_joined(outputs, "cls")), score_doubt(_joined(outputs, "obj")), far)
 
 
-def _joined(outputs: Outputs, part: str) -> Array:
+def _joined(outputs: Outputs, part: str) -> FloatArray:
     return np.concatenate([outputs[f"{part}_{stride}"][0] for stride in STRIDES])
 
 
-def _scores(outputs: Outputs) -> Array:
+def _scores(outputs: Outputs) -> FloatArray:
     """The geometric mean of class score and objectness, (N, 1)."""
     return np.asarray(np.sqrt(np.clip(_joined(outputs, "cls"), 0, 1) * np.clip(_joined(outputs, "obj"), 0, 1)))
 

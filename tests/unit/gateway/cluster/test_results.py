@@ -7,14 +7,14 @@ from pydantic import ValidationError
 from gateway.cluster.results import split_result
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
-from shared.wire.headers import Result
+from shared.wire.headers import ResultHeader
 
 SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
 INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, width=8)
 
 
 def result_of(shapes=SHAPES, strips=None):
-    return Result(
+    return ResultHeader(
         info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, strips=strips or {}, compute_ms=1.0
     )  # fmt: skip
 
@@ -34,7 +34,7 @@ def test_a_payload_is_split_into_the_maps_that_were_sent():
 def test_behind_the_maps_are_the_strips_by_reader():
     maps = [np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in SHAPES]
     for_two, for_five = np.arange(7, dtype=np.uint8), np.arange(3, dtype=np.float32)
-    header = Result.decode(result_of(strips={5: for_five.nbytes, 2: for_two.nbytes}).encode())
+    header = ResultHeader.decode(result_of(strips={5: for_five.nbytes, 2: for_two.nbytes}).encode())
     made, strips = split_result(header, payload_of(*maps, for_five, for_two), SHAPES)
     for array, expected in zip(made, maps, strict=True):
         np.testing.assert_array_equal(array, expected)
