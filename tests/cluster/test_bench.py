@@ -12,6 +12,8 @@ import pytest
 from benchmarks.cluster.nodes import Link, why_not
 from tests.commands import run
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [
     {"edges": 1, "sources": 1, "pixels": "uint8"},
     {"edges": 2, "sources": 1, "pixels": "uint8"},

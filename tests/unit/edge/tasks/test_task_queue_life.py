@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge.tasks.task_queue import ANYONE, Taker, Task, TaskQueue
+from tests.extent import examples
 from tests.unit.edge.agendas import CROSS, WHOLE
 
 TILES = len(CROSS.order)
@@ -233,5 +234,5 @@ class TaskLife(RuleBasedStateMachine):
         assert not self.tasks("waiting", "running", *NODES)
 
 
-TaskLife.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
+TaskLife.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=40)
 TestTaskLife = TaskLife.TestCase

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.configuration.reading.layout import sections
 from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
+from tests.extent import examples
 
 GOOD = {
     "mqtt": {"host": "box", "port": 1883},
@@ -83,7 +84,7 @@ def test_the_good_file_is_right(say):
     assert say(GOOD)[0].mistakes == ()
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(st.sampled_from(sorted(paths(GOOD), key=repr)), anything), min_size=1, max_size=3))
 def test_anything_anywhere_is_read_to_the_end(say, changes):
     value = GOOD

@@ -11,6 +11,7 @@ from gateway.integrations.hooks.delivery import Outcome
 from gateway.integrations.hooks.queue import AT_ONCE, TOLD_EVERY_S, HookCounts, Lane, Sparing
 from shared.payloads.observations import EventType
 from tests.hook_events import event
+from tests.settling import settled
 
 
 class Post:
@@ -35,11 +36,6 @@ class Post:
         else:
             ended.set_exception(error)
         await settled()
-
-
-async def settled():
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture
