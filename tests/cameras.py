@@ -19,9 +19,9 @@ from edge.cameras.supervisor import CameraSupervisor
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from shared.process.local_cluster import free_port
 from shared.wire.connection import WireTraffic
 from shared.wire.server import DataServer
+from tests.ports import free_port
 
 SERVERS = Path(__file__).parent / "servers"
 SYSTEM_PYTHON = "/usr/bin/python3"

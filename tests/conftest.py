@@ -9,8 +9,58 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shared.cli import main
+from tests.extent import LEFT_OUT, Extent
+from tests.turns import turn
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("how much is tested")
+    for extent, what in {
+        Extent.ALL: "also run the tests that are marked slow, and try more examples: what a change must pass",
+        Extent.LONG: "run every test, also those that are marked long, and try many examples",
+    }.items():
+        group.addoption(f"--{extent}", action="store_const", const=extent, dest="extent", default="default", help=what)
+
+
+def pytest_configure(config):
+    settings.load_profile(config.getoption("extent"))
+
+
+def pytest_report_header(config):
+    return f"extent of the tests: {config.getoption('extent')} (--all and --long run more of them)"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what this run has no time for, unless it is asked for by name or by mark."""
+    if config.getoption("markexpr") or any("::" in named for named in config.args):
+        return
+    marks = LEFT_OUT[Extent(config.getoption("extent"))]
+    left_out = {item: any(map(item.get_closest_marker, marks)) for item in items}
+    items[:] = [item for item in items if not left_out[item]]
+    config.hook.pytest_deselected(items=[item for item, out in left_out.items() if out])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from tests.scheduling import Scheduling  # noqa: PLC0415  (only where several processes run tests)
+
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Keep all others waiting while a test runs that measures."""
+    with turn(_shared_by_workers(item.config._tmp_path_factory), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+def _shared_by_workers(tmp_path_factory):
+    """Return the temporary folder of the whole run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,11 +69,13 @@ def _state_and_cache(tmp_path_factory):
 
     All edges of a run share what is prepared of their programs, which takes longer than most tests.
     """
+    cache = _shared_by_workers(tmp_path_factory) / "cache"
+    cache.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         if "MPLCONFIGDIR" not in os.environ:  # or matplotlib would look for all fonts of the machine in each run
             patch.setenv("MPLCONFIGDIR", str(Path("~/.cache/matplotlib").expanduser()))
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(cache))
         yield
 
 

@@ -25,7 +25,8 @@ from shared.payloads.cluster import (
     State,
     Verification,
 )  # fmt: skip
-from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import signal

@@ -1,7 +1,8 @@
 """A real Home Assistant for tests: installed on first use, started on a folder, asked over its own interfaces.
 
 DEEPTHINGS_HOME_ASSISTANT names the version that must be there (2025.4.4, say); any other word requires the newest one
-that this Python can run. DEEPTHINGS_HOME_ASSISTANT_PYTHON is the interpreter for it, if it is not our own.
+that this Python can run. DEEPTHINGS_HOME_ASSISTANT_PYTHON is the interpreter for it, if it is not our own. With --long
+there are more versions: each that a Python on the PATH can run.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import pytest
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.network.addresses import LOOPBACK
 from shared.process.children import parent_death_prefix, stop_process
-from shared.process.local_cluster import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -104,15 +105,39 @@ def required() -> bool:
     return bool(os.environ.get("DEEPTHINGS_HOME_ASSISTANT"))
 
 
-def install() -> Path:
-    """The Python of an environment with Home Assistant. Raises NotInstallableError."""
+def matrix() -> list[Any]:
+    """Return versions as parameters of a fixture for `installed`: the usual one, and with --long all."""
+    return [pytest.param("", id="usual"), *(pytest.param(each, marks=pytest.mark.long) for _, each in VERSIONS)]
+
+
+def usual() -> tuple[str, str]:
+    """Return the version that is asked for, or else the newest that can run, and the interpreter for it."""
     interpreter = os.environ.get("DEEPTHINGS_HOME_ASSISTANT_PYTHON", sys.executable)
-    asked = subprocess.run(
-        [interpreter, "-c", "import sys; print(*sys.version_info[:3])"], capture_output=True, text=True, check=True
-    )
-    python = tuple(int(part) for part in asked.stdout.split())
     wanted = re.fullmatch(r"20\d\d\.\d+(\.\d+)?", os.environ.get("DEEPTHINGS_HOME_ASSISTANT", ""))
-    version = wanted[0] if wanted else next(version for least, version in VERSIONS if python >= least)
+    if wanted:
+        return wanted[0], interpreter
+    python = _python_version(interpreter)
+    return next(version for least, version in VERSIONS if python >= least), interpreter
+
+
+def _python_for(version: str) -> str:
+    """Return an interpreter on the PATH that can run this version. Raises NotInstallableError."""
+    least = next(least for least, each in VERSIONS if each == version)
+    found = shutil.which(f"python{least[0]}.{least[1]}")
+    with contextlib.suppress(subprocess.CalledProcessError, OSError):
+        if found is not None and _python_version(found) >= least:
+            return found
+    raise NotInstallableError(f"Home Assistant {version} needs Python {'.'.join(map(str, least))} on the PATH")
+
+
+def _python_version(interpreter: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in _run(interpreter, "-c", "import sys; print(*sys.version_info[:3])").split())
+
+
+def install(version: str = "") -> Path:
+    """Return the Python of an environment with Home Assistant, by default the usual one. Raises NotInstallableError."""
+    version, interpreter = (version, _python_for(version)) if version else usual()
+    python = _python_version(interpreter)
     folder = CACHE / f"home-assistant-{version}-python-{python[0]}.{python[1]}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
@@ -130,12 +155,14 @@ def install() -> Path:
     return folder / "bin/python"
 
 
-def installed() -> Path:
-    """The same for a test: skipped where it cannot be had, unless it is required."""
+def installed(version: str = "") -> Path:
+    """The same for a test: skipped where it cannot be had, unless it is required, or where it is the usual one."""
+    if version and version == usual()[0]:
+        pytest.skip(f"Home Assistant {version} is the usual one")
     try:
-        return install()
+        return install(version)
     except NotInstallableError as error:
-        if required():
+        if required() and not version:
             raise
         pytest.skip(str(error))
 

@@ -14,7 +14,7 @@ from gateway.broker.mosquitto import find_mosquitto
 from shared.mqtt.broker_login import Login, Tls
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import parent_death_prefix, stop_process
-from shared.process.local_cluster import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

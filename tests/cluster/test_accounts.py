@@ -7,6 +7,8 @@ import contextlib
 import signal
 import socket
 
+import pytest
+
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
@@ -77,6 +79,7 @@ class Proxy:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_an_owner_that_is_cut_off_or_frozen_learns_which_of_its_frames_were_published(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster, Proxy(cluster.broker.port) as proxy:
         witness = cluster.witness
@@ -97,6 +100,7 @@ async def test_an_owner_that_is_cut_off_or_frozen_learns_which_of_its_frames_wer
     assert counts.dropped.get(Outcome.NO_ANSWER, 0) == 0
 
 
+@pytest.mark.slow
 async def test_accounts_of_an_agent_that_is_cut_off_of_one_that_is_killed_and_of_a_killed_edge(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness
@@ -121,6 +125,7 @@ async def test_accounts_of_an_agent_that_is_cut_off_of_one_that_is_killed_and_of
         assert witness.stats["yard"].reason == "its edge edge-1 is gone"
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_is_killed_as_soon_as_a_frame_is_seen_leaves_a_true_account(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness

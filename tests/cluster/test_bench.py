@@ -13,6 +13,8 @@ from benchmarks.cluster.nodes import emulation_unavailable_reason
 from benchmarks.cluster.shaping import Link
 from tests.commands import run
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [
     {"edges": 1, "sources": 1, "pixels": "uint8"},
     {"edges": 2, "sources": 1, "pixels": "uint8"},

@@ -131,6 +131,8 @@ def transfer(network, size, *pairs):
     return [mbit / (last - first) for _, first, last in ends], together
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("link", [WIFI, SWITCH], ids=["shared", "switch"])
 def test_two_nodes_reach_each_other_at_the_rate_of_the_link_and_it_is_counted(link):
     with EmulatedNetwork(NAMES[:2], link) as network:
@@ -144,6 +146,8 @@ def test_two_nodes_reach_each_other_at_the_rate_of_the_link_and_it_is_counted(li
     assert sent.received_bytes < 0.1 * sent.sent_bytes
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_on_a_shared_medium_two_transfers_together_have_one_rate_and_halves_of_it():
     with EmulatedNetwork(NAMES, WIFI) as network:
         each, together = transfer(network, 2 * MEGABYTE, ("a", "b"), ("c", "d"))
@@ -151,6 +155,8 @@ def test_on_a_shared_medium_two_transfers_together_have_one_rate_and_halves_of_i
     assert min(each) >= 0.35 * WIFI.rate_mbit
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_at_a_switch_two_transfers_have_a_rate_each():
     with EmulatedNetwork(NAMES, SWITCH) as network:
         each, _ = transfer(network, 4 * MEGABYTE, ("a", "b"), ("c", "d"))
@@ -172,6 +178,8 @@ def busy(prefix):
     return tuple(map(float, process.stdout.split()))
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_busy_process_gets_its_share_of_a_core_in_short_turns_until_that_is_lifted():
     with ControlGroup("edge", NodeLimits(cpu=0.2)) as group:
         share, waits = busy(group.command())
@@ -198,6 +206,8 @@ def test_a_process_that_takes_more_memory_than_its_node_has_is_killed():
     assert 32 * 2**20 <= peak <= 64 * 2**20
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_a_nodes_processes_have_its_address_and_limits_and_a_bare_one_its_address_alone():
     show = ["sh", "-c", "cat /proc/self/cgroup; ip -brief address show eth0"]
     limits = {"slow": NodeLimits(cpu=0.1), "fast": NodeLimits(cpu=0.8, memory_mb=256)}

@@ -12,8 +12,9 @@ import pytest
 
 from camera_sources.source import FOOTAGE
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import LocalCluster, free_port
+from shared.process.local_cluster import LocalCluster
 from tests.harness import Witness, connected, gateway_ports, until_listening
+from tests.ports import free_port
 
 SMALL = 'mount -t tmpfs -o size=4m tmpfs "$1"; cd "$1"'
 FULL = "cat /dev/zero > fill 2> /dev/null"
@@ -104,6 +105,7 @@ async def test_detection_goes_on_when_cards_become_full_and_what_is_lost_is_a_pr
     assert lines(edge, "Traceback") == lines(gateway, "Traceback") == 0
 
 
+@pytest.mark.slow
 async def test_a_gateway_starts_with_a_full_card_and_an_edge_that_cannot_keep_its_program_is_named(devices):
     gateway = await devices.start_gateway(with_disk(devices.card, READ_ONLY, SMALL, FULL))
     async with connected(devices.witness.bus):

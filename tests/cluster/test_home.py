@@ -9,13 +9,15 @@ from collections import Counter
 
 import cv2
 import numpy as np
+import pytest
 
 from camera_sources.source import FOOTAGE
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import LocalCluster, free_port
+from shared.process.local_cluster import LocalCluster
 from tests.harness import Cluster, broker_at, until_listening
 from tests.listener import listening
+from tests.ports import free_port
 
 STREET = {
     "source": str(FOOTAGE),
@@ -71,6 +73,7 @@ def words(listener):
     return [trigger["name"] for trigger in listener.all("detections/street/trigger")]
 
 
+@pytest.mark.slow
 async def test_what_walks_through_the_footage_is_told_from_its_first_event_to_its_last(tmp_path):
     cameras = {"street": {**STREET, "loop": False}}
     async with home(tmp_path, "pi-1", "pi-2", cameras=cameras, frigate_compat={"enabled": True}) as (cluster, heard, _):
@@ -100,6 +103,7 @@ async def test_what_walks_through_the_footage_is_told_from_its_first_event_to_it
             assert late.all("detections/street/event") == []
 
 
+@pytest.mark.slow
 async def test_detection_that_was_switched_off_stays_off_over_a_kill_of_the_gateway(tmp_path):
     async with home(tmp_path, "pi-1") as (cluster, heard, options):
         await heard.until("somebody", lambda: seen(heard), 60)
@@ -139,6 +143,7 @@ def on(listener, node):
     return said is not None and json.loads(said)["node"] == node
 
 
+@pytest.mark.slow
 async def test_everything_is_retained_again_after_a_kill_of_the_broker(tmp_path):
     address = Address(LOOPBACK, free_port())
     async with contextlib.AsyncExitStack() as stack:

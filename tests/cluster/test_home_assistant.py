@@ -12,15 +12,16 @@ import pytest
 
 from shared.mqtt.broker_login import Login, Tls
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import free_port
 from tests.cluster.test_home import RIGHT_AGAIN_S, home, mqtt_of
 from tests.harness import broker_at
 from tests.home_assistant import installed, running_home_assistant
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
+from tests.ports import free_port
 
 ASTRONAUT = Path(__file__).parents[1] / "photos/astronaut.jpg"
 
-pytestmark = pytest.mark.timeout(1500)  # it is installed on first use
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # it is installed on first use
+
 
 OCCUPANCY = "binary_sensor__street_person_occupancy"
 ZONE = "binary_sensor__street_crossing_person_occupancy"

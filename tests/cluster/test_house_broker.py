@@ -94,6 +94,7 @@ async def welcoming(house):
     await house.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "cure", "said"),
     [
@@ -137,6 +138,7 @@ def edge_state(heard, name):
     return json.loads(nodes)["nodes"].get(name, {}).get("state") if nodes else None
 
 
+@pytest.mark.slow
 async def test_without_the_broker_at_its_start_a_gateway_detects_and_publishes_when_it_is_there(tmp_path):
     async with house_broker(tmp_path) as house:
         await house.stop()
@@ -153,6 +155,7 @@ async def test_without_the_broker_at_its_start_a_gateway_detects_and_publishes_w
             await heard.until("somebody", lambda: seen(heard), 60)
 
 
+@pytest.mark.slow
 async def test_a_topic_that_the_rules_do_not_allow_is_a_problem_with_its_name_and_the_rest_goes_on(tmp_path):
     async with house_broker(tmp_path) as house:
         await house.stop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.network.addresses import Address
@@ -57,6 +59,7 @@ class Robber:
         await asyncio.gather(self.running, return_exceptions=True)
 
 
+@pytest.mark.slow
 async def test_stolen_tiles_that_never_come_back_run_again_when_their_lease_ends(tmp_path):
     async with running_cluster(tmp_path, 2, "--lease", "0.5", "--verify-every", "1") as cluster:
         robber = Robber(cluster)
@@ -77,6 +80,7 @@ async def test_stolen_tiles_that_never_come_back_run_again_when_their_lease_ends
     assert max(verification.max_abs_diff for verification in cluster.witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 async def test_a_vanished_thief_is_noticed_by_its_will_long_before_its_lease_ends(tmp_path):
     async with running_cluster(tmp_path, 1, "--lease", "50", "--deadline", "60") as cluster:
         robber = Robber(cluster)
@@ -106,6 +110,7 @@ async def test_an_edge_killed_in_mid_stream_costs_no_frame(tmp_path):
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 async def test_a_frozen_edge_costs_no_frame_and_its_late_results_change_nothing(tmp_path):
     async with running_cluster(tmp_path, 3, "--verify-every", "1", "--lease", "0.5") as cluster:
         witness = cluster.witness
@@ -121,6 +126,7 @@ async def test_a_frozen_edge_costs_no_frame_and_its_late_results_change_nothing(
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 async def test_a_frozen_owner_holds_up_neither_its_thieves_nor_the_proof_of_frames(tmp_path):
     async with running_cluster(tmp_path, 3, "--verify-every", "1", "--deadline", "5") as cluster:
         witness = cluster.witness
@@ -137,6 +143,7 @@ async def test_a_frozen_owner_holds_up_neither_its_thieves_nor_the_proof_of_fram
         cluster.signal(cluster.edges["edge-1"], signal.SIGCONT)
 
 
+@pytest.mark.slow
 async def test_an_edge_that_comes_later_gets_work(tmp_path):
     async with running_cluster(tmp_path, 1) as cluster:
         witness = cluster.witness
@@ -148,6 +155,7 @@ async def test_an_edge_that_comes_later_gets_work(tmp_path):
         assert camera.process.returncode == 0
 
 
+@pytest.mark.slow
 async def test_an_owner_that_dies_loses_its_frames_only_and_takes_its_camera_back(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness
@@ -167,6 +175,7 @@ async def test_an_owner_that_dies_loses_its_frames_only_and_takes_its_camera_bac
         await witness.until("the account", lambda: witness.stats["front"].counts.dropped.get(Outcome.NO_EDGE))
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_is_killed_and_started_again_finds_its_cluster_working(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness

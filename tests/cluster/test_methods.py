@@ -92,11 +92,11 @@ async def rows_for(cluster, *edges):
 @pytest.mark.parametrize(
     ("method", "options"),
     [
-        (Method.WHOLE, []),
-        (Method.BODP, ["--grid", "3x1"]),
+        pytest.param(Method.WHOLE, [], marks=pytest.mark.slow),
+        pytest.param(Method.BODP, ["--grid", "3x1"], marks=pytest.mark.slow),
         (Method.WSH, []),
-        (Method.WST, ["--pixels", "float32"]),
-        (Method.WST_S, []),
+        pytest.param(Method.WST, ["--pixels", "float32"], marks=pytest.mark.slow),
+        pytest.param(Method.WST_S, [], marks=pytest.mark.slow),
     ],
 )
 async def test_every_method_gives_the_same_detections(tmp_path, expected, method, options):
@@ -115,7 +115,8 @@ async def test_every_method_gives_the_same_detections(tmp_path, expected, method
         assert {own + stolen for own, stolen in tiles} == {8 * plan.tile_count // 3}
 
 
-@pytest.mark.parametrize("method", [Method.WSH, Method.WST_S])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [pytest.param(Method.WSH, marks=pytest.mark.long), Method.WST_S])
 async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, expected, method):
     options = "--method", method, "--verify-every", "1", "--lease", "0.3", "--deadline", "4"
     async with running_cluster(tmp_path, 3, *options) as cluster:
@@ -139,8 +140,9 @@ async def test_neither_a_killed_nor_a_frozen_edge_costs_a_frame(tmp_path, expect
     assert sum(counts.dropped.values()) <= 3  # what was under way when the camera was stopped
 
 
+@pytest.mark.slow
 async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
-    options = "--method", "bodp", "--verify-every", "1", "--deadline", "2"
+    options = "--method", "bodp", "--verify-every", "1", "--deadline", "5"
     async with running_cluster(tmp_path, 2, *options) as cluster:
         witness = cluster.witness
         await rows_for(cluster, "edge-1", "edge-2")
@@ -169,6 +171,7 @@ async def test_rows_follow_the_devices_that_come_and_go(tmp_path, expected):
     assert counts.dropped[Outcome.REPLANNED] > 0
 
 
+@pytest.mark.slow
 async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
     faults = tmp_path / "faults"
     faults.mkdir()
@@ -190,6 +193,7 @@ async def test_strips_that_nobody_has_are_computed_again(tmp_path, expected):
     assert not any("ran from strips" in log for log in logs)
 
 
+@pytest.mark.slow
 async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothing(tmp_path, expected):
     options = "--method", "ftp-wst-s", "--verify-every", "1"
     async with running_cluster(tmp_path, 3, *options) as cluster:
@@ -217,6 +221,7 @@ async def test_strips_are_handed_on_and_those_that_a_gateway_has_lost_stop_nothi
     check_detections(witness, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["round-robin", "longest-queue"])
 async def test_an_idle_edge_steals_from_all_owners(tmp_path, expected, policy):
     options = "--policy", policy, "--verify-every", "1"

@@ -9,8 +9,13 @@ import pytest
 from tests.commands import run
 from tests.darknet_files import yolov3_tiny, yolov4_tiny
 
+MODELS = [
+    pytest.param(yolov3_tiny, id="yolov3_tiny"),
+    pytest.param(yolov4_tiny, id="yolov4_tiny", marks=pytest.mark.slow),
+]
 
-@pytest.mark.parametrize("make", [yolov3_tiny, yolov4_tiny], ids=lambda make: make.__name__)
+
+@pytest.mark.parametrize("make", MODELS)
 def test_a_cluster_computes_darknet_s_networks_exactly(make, tmp_path):
     """The first frame, and every tenth, is compared with the whole network while the cluster runs."""
     files = make(tmp_path, size=(224, 224), width=1 / 8, classes=6)

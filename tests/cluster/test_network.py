@@ -86,6 +86,7 @@ async def test_devices_on_a_network_steal_from_each_other_wherever_they_stand(tm
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 async def test_mistakes_of_listening_and_naming_are_said_with_the_option_to_set_until_they_are_mended(tmp_path, hosts):
     """All hosts have one name here, as Raspberry Pis from one image do."""
     first, second, third = hosts
@@ -148,6 +149,7 @@ OUTAGE_LINES = 12
 """At the most, of one process: why each of its connections was lost, and then why there is no other one."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_device_whose_network_is_away_logs_a_few_lines_however_long_that_lasts(tmp_path, hosts):
     first, second, third = hosts

@@ -69,6 +69,7 @@ async def detected(cluster, edge):
     assert max(verification.max_abs_diff for verification in witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("owner", ["before", "today"])
 async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_path, release_before, owner):
     async with running_cluster(tmp_path, 0, "--verify-every", "1", cache=tmp_path / "cache") as cluster:
@@ -83,6 +84,7 @@ async def test_edges_of_the_release_before_compute_beside_those_of_today(tmp_pat
     assert not any("Traceback" in log or "ERROR" in log for log in logs)
 
 
+@pytest.mark.slow
 async def test_a_new_version_of_the_protocol_is_said_by_the_release_after_the_first_that_understands_it(tmp_path):
     between = module(tmp_path / "between", SPEAKS.format(PROTOCOL, {PROTOCOL, NEXT}))
     after = module(tmp_path / "after", SPEAKS.format(NEXT, {PROTOCOL, NEXT}))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from shared.payloads.frames import Outcome
 from tests.harness import running_cluster
 
 
+@pytest.mark.slow
 async def test_idle_edges_steal_the_tiles_of_a_busy_one(tmp_path):
     async with running_cluster(tmp_path, 3) as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "20", "--every-frame")
@@ -36,6 +38,7 @@ async def test_every_frame_is_published_once_and_equals_the_whole_network(tmp_pa
     assert min(verification.map_std for verification in cluster.witness.verifications) > 0.05
 
 
+@pytest.mark.slow
 async def test_owners_of_cameras_steal_from_each_other_and_frames_do_not_mix(tmp_path):
     async with running_cluster(tmp_path, 2, "--verify-every", "1") as cluster:
         pictures = tmp_path / "still"
@@ -54,6 +57,7 @@ async def test_owners_of_cameras_steal_from_each_other_and_frames_do_not_mix(tmp
     assert max(verification.max_abs_diff for verification in cluster.witness.verifications) <= 1e-5
 
 
+@pytest.mark.slow
 async def test_a_frame_of_real_time_is_superseded_rather_than_late_when_the_cluster_is_slow(tmp_path):
     async with running_cluster(tmp_path, 1, "--grid", "6x6") as cluster:
         await cluster.start_camera("front", "edge-1", "--frames", "60", "--fps", "200")

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.long
+@pytest.mark.alone
 def test_a_still_scene_costs_a_fraction_of_what_every_frame_costs():
     """Of a minute, so short a measurement has a share that is too large, but never one that is ten times too large."""
     words = [sys.executable, "-m", "benchmarks.still_scene", "--kind", "mjpeg", "--seconds", "5"]

@@ -50,7 +50,11 @@ async def start_liar(cluster, name, factor, *, first=20, last=10**9):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "grid"), [("ftp-wst-s", "3x3"), ("ftp-wsh", "3x3"), ("bodp", "3x1")])
+METHODS = [("ftp-wst-s", "3x3"), pytest.param("ftp-wsh", "3x3", marks=pytest.mark.long), ("bodp", "3x1")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "grid"), METHODS)
 async def test_tiles_that_are_no_numbers_are_computed_elsewhere_and_their_edge_is_barred(tmp_path, method, grid):
     async with running_cluster(tmp_path, 2, "--method", method, "--grid", grid, "--verify-every", "1") as cluster:
         witness = cluster.witness
@@ -70,6 +74,7 @@ async def test_tiles_that_are_no_numbers_are_computed_elsewhere_and_their_edge_i
     assert "values of its result are no numbers" in witness.nodes["liar"].barred
 
 
+@pytest.mark.slow
 async def test_an_edge_that_is_proved_wrong_is_barred_and_works_again_when_it_has_passed_its_test(tmp_path):
     standings = []
     async with running_cluster(tmp_path, 1, "--verify-every", "1") as cluster:

@@ -18,8 +18,8 @@ from shared.mqtt.bus import Bus, Outgoing
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, FrameDone, NodeState, State
-from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
+from tests.ports import free_port
 
 ONLINE = BridgeState(state=State.ONLINE, protocol=1)
 OFFLINE = BridgeState(state=State.OFFLINE, protocol=1)

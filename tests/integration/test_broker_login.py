@@ -16,6 +16,7 @@ from shared.mqtt.broker_login import ANONYMOUS, Login, Tls
 from shared.network.addresses import Address
 from shared.reasons.broker_reasons import broker_reason
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
+from tests.settling import settled
 
 TOPIC = "deepthings/bridge/state"
 NOT_LET_IN = "bad user name or password, or none (or its access rules do not allow this client)"
@@ -119,5 +120,5 @@ async def test_a_broker_that_hangs_is_left_without_a_trace(broker, caplog):
                 pass
         del client
         gc.collect()  # asyncio complains of a future when it goes
-        await asyncio.sleep(0)
+        await settled()
     assert not [record for record in caplog.records if record.name == "asyncio"]

@@ -21,8 +21,8 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import BridgeState, CameraStats, State
 from shared.payloads.frames import FrameCounts
-from shared.process.local_cluster import free_port
 from tests.harness import broker_at, connected, cut_off
+from tests.ports import free_port
 
 ONLINE, OFFLINE = (BridgeState(state=state, protocol=1) for state in (State.ONLINE, State.OFFLINE))
 FPS = "deepthings/cameras/door/fps/set"

@@ -21,6 +21,7 @@ from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import CameraHeader, OutcomeHeader, ReadyHeader
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
+from tests.extent import one_in
 
 PATTERN = "test://64x48?fps=20"
 STALE_S = 1.0
@@ -94,6 +95,7 @@ async def test_detection_and_rate_are_told_without_a_restart():
         assert agents()["front"] == process
 
 
+@pytest.mark.slow
 async def test_a_reader_that_hangs_in_a_call_ends_its_process_and_another_tries(tmp_path):
     """Opening a pipe that nobody writes to never returns, and cannot be interrupted."""
     pipe = tmp_path / "video.mp4"
@@ -152,8 +154,8 @@ async def test_agents_end_with_whoever_looks_after_them():
     assert UNSEEN not in "".join(told)
 
 
-@pytest.mark.parametrize("path", [os.environ["PATH"], ""], ids=["setpriv", "no setpriv"])
-@pytest.mark.parametrize("numbers", [(), (signal.SIGTERM, signal.SIGTERM), (signal.SIGSTOP,)])
+@pytest.mark.parametrize("path", one_in(2, [os.environ["PATH"], ""]), ids=["setpriv", "no setpriv"])
+@pytest.mark.parametrize("numbers", one_in(3, [[signal.SIGSTOP], [], [signal.SIGTERM, signal.SIGTERM]]))
 async def test_agents_end_with_their_parent_whatever_they_do_then(tmp_path, path, numbers):
     """Here it is in a call of a driver that never returns."""
     pipe = tmp_path / "video.mp4"
@@ -325,6 +327,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "fps"), BY_HAND.values(), ids=BY_HAND)
 async def test_a_camera_that_is_started_by_hand_sends_five_a_second_unless_told_otherwise(options, fps):
     async with desk() as edge, hand_started(edge, "test://320x240?fps=20", *options):
@@ -335,6 +338,7 @@ async def test_a_camera_that_is_started_by_hand_sends_five_a_second_unless_told_
         assert fps is not None or frames / took_s > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "most"), [((), 12), (("--no-motion-gate",), None)], ids=["usual", "no gate"])
 async def test_a_camera_that_is_started_by_hand_sends_little_of_a_still_scene_unless_told_otherwise(
     options, most, tmp_path

@@ -18,6 +18,7 @@ GROWTH_CAP_MIB = 8
 """What allocators and caches may take; a picture kept of each connection would be ten times as much."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["stream", "picture"])
 def test_memory_is_flat_over_many_connections(path):
     with web_camera("--login", LOGIN, "--auth", "digest", "--size", "640x480", "--fps", "200") as camera:
@@ -34,6 +35,7 @@ def test_memory_is_flat_over_many_connections(path):
         assert (me.memory_info().rss - begin) / 2**20 < GROWTH_CAP_MIB
 
 
+@pytest.mark.slow
 def test_memory_is_flat_over_many_refusals():
     with web_camera("--login", LOGIN) as camera:
         settings = CameraSettings(source=f"http://me:other@{camera.address}/stream", stale_after=5)

@@ -14,8 +14,8 @@ import pytest
 
 from gateway.broker.mosquitto import find_mosquitto
 from shared.network.addresses import LOOPBACK
-from shared.process.local_cluster import free_port
 from tests.cameras import UNSEEN, assigned, desk
+from tests.ports import free_port
 
 STALE_S = 1.0
 LATE_S = 1.0

@@ -29,6 +29,7 @@ def url(server, path="camera", login=LOGIN):
     return f"rtsp://{login}@{server.address}/{path}"
 
 
+@pytest.mark.slow
 async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
     with rtsp_camera("320", "240", "h264", LOGIN) as server:
         async with desk() as edge:
@@ -126,6 +127,7 @@ async def test_a_camera_is_read_over_the_transport_that_it_has():
                 await edge.until_more(3, camera)
 
 
+@pytest.mark.slow
 def test_a_device_that_is_too_slow_for_a_stream_goes_on_with_the_newest_picture():
     """One that takes pictures at a third of the speed at which they come."""
     with rtsp_camera("320", "240", "h264") as server, contextlib.ExitStack() as stack:

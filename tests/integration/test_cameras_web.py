@@ -25,6 +25,7 @@ def url(server, path, login=LOGIN):
     return f"http://{login}@{server.address}/{path}"
 
 
+@pytest.mark.slow
 async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
     reasons = {"stream": "no picture for 1.2 s", "picture": "it does not answer"}
     with web_camera("--login", LOGIN, "--auth", "digest") as server:
@@ -119,6 +120,7 @@ async def test_a_camera_that_signs_its_own_certificate_is_read(tmp_path):
             await edge.until_more(3)
 
 
+@pytest.mark.slow
 async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
     with web_camera() as server:
         async with desk() as edge:
@@ -129,6 +131,7 @@ async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
     assert online
 
 
+@pytest.mark.slow
 async def test_cameras_that_do_not_keep_to_the_rules_are_read_all_the_same():
     with web_camera("--login", LOGIN, "--fps", "10") as server:
         paths = {"chunked": "chunked", "bare": "bare", "damaged": "damaged", "closed": "closed/picture"}

@@ -16,6 +16,7 @@ from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.runner import HookSet
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
+from tests.settling import settled
 
 DEADLINE_S = 15
 
@@ -168,7 +169,7 @@ async def test_through_the_hooks_its_name_and_last_line_are_logged_but_not_its_a
     hooks = HookSet(HooksSection(commands=(shell("echo done", "t0ken"), shell("exit 9", "t0ken"))))
     hooks.notify(event())
     running = asyncio.create_task(hooks.run())
-    await asyncio.sleep(0)
+    await settled()
     running.cancel()  # the rest is drained
     await asyncio.gather(running, return_exceptions=True)
     assert [(counts.delivered, counts.failed) for counts in hooks.counts().values()] == [(1, 0), (0, 1)]
@@ -204,7 +205,7 @@ async def test_stopping_does_not_wait_for_a_long_command(monkeypatch):
     hooks = HookSet(HooksSection(commands=(shell("sleep 300", timeout=600),)))
     hooks.notify(event())
     running = asyncio.create_task(hooks.run())
-    await asyncio.sleep(0)
+    await settled()
     running.cancel()
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.gather(running, return_exceptions=True)

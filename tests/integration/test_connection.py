@@ -19,6 +19,7 @@ from shared.wire.codec import MAGIC, MessageKind, encode_prefix
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import AbsentHeader, FrameHeader, ReadyHeader, TakeHeader
 from shared.wire.server import DataServer
+from tests.settling import settled
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=480, width=640)
 
@@ -211,7 +212,7 @@ async def test_closing_wakes_whoever_waits_to_receive():
     async with serving(echo) as (address, _):
         peer = await Connection.open(address, WireTraffic())
         waiting = asyncio.create_task(peer.receive())
-        await asyncio.sleep(0)
+        await settled()
         peer.close()
         with pytest.raises(PeerLostError):
             await asyncio.wait_for(waiting, 5)

@@ -16,6 +16,7 @@ from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
 from shared.wire.headers import FrameHeader, TakeHeader
 from shared.wire.server import DataServer
+from tests.settling import settled
 
 CAP = 8
 
@@ -207,8 +208,7 @@ async def test_sending_waits_while_too_many_wait():
         await peer.until(lambda: peer.connections)
         await courier.send(peer.address, number(1))
         sending = asyncio.create_task(courier.send(peer.address, number(2)))
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await settled()
         assert not sending.done()
         peer.reading.set()
         await asyncio.wait_for(sending, 10)

@@ -223,6 +223,7 @@ async def test_everything_listens_on_loopback_unless_told_otherwise(cluster):
             await asyncio.open_connection(outside, port)
 
 
+@pytest.mark.slow
 async def test_a_plan_that_cannot_be_carried_out_is_refused_and_the_one_before_goes_on(tmp_path):
     async with running_cluster(tmp_path, 1) as cluster:
         witness = cluster.witness
@@ -240,6 +241,7 @@ async def test_a_plan_that_cannot_be_carried_out_is_refused_and_the_one_before_g
         assert "tile 4: 0 inputs; all must have as many, and at least one" in ignored
 
 
+@pytest.mark.slow
 async def test_a_newer_plan_is_followed_at_once_whatever_holds_up_the_one_before(tmp_path):
     """A plan whose gateway takes connections and says nothing."""
     async with running_cluster(tmp_path, 1) as cluster:

@@ -17,9 +17,9 @@ from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
 from shared.payloads.observations import EventType, ObjectEvent, Trigger
-from shared.process.local_cluster import free_port
 from tests.harness import broker_at
-from tests.home_assistant import installed, running_home_assistant
+from tests.home_assistant import installed, matrix, running_home_assistant
+from tests.ports import free_port
 from tests.spoken_gateway import BOX, BOX_REL, JPEG, NODES, complaints, home_of, online, speaking, supported
 
 pytestmark = [
@@ -31,9 +31,9 @@ EXAMPLES = Path(__file__).parents[2] / "docs/examples/home/automations.yaml"
 DOOR = "binary_sensor.front_door_person_occupancy"
 
 
-@pytest.fixture(scope="module")
-def python():
-    return installed()
+@pytest.fixture(scope="module", params=matrix())
+def python(request):
+    return installed(request.param)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -278,6 +278,7 @@ async def test_what_is_away_is_shown_as_away(house):
     assert not complaints(home)
 
 
+@pytest.mark.slow
 async def test_what_is_removed_disappears(house):
     home, spoken = house
     await home.until_states(binary_sensor__garage_car_occupancy="off", binary_sensor__front_door_person_occupancy="off")
@@ -313,6 +314,7 @@ async def test_what_is_removed_disappears(house):
     assert {each["type"] for each in offered if each["domain"] == "mqtt"} == {"appeared", "left"}
 
 
+@pytest.mark.slow
 async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tmp_path):
     (broker, home), folder = bare, tmp_path / "state"
     configuration = supported(home, home_of())
@@ -328,6 +330,7 @@ async def test_a_camera_that_went_while_the_gateway_was_away_disappears(bare, tm
         )
 
 
+@pytest.mark.slow
 async def test_what_is_removed_while_home_assistant_is_down_disappears_when_it_is_back(python, tmp_path):
     broker, folder = Address(LOOPBACK, free_port()), tmp_path / "state"
     async with broker_at(broker), running_home_assistant(python, tmp_path / "home") as home:
@@ -365,6 +368,7 @@ def told_by(spoken, *, per_entity):
     spoken.announcer.request_update()
 
 
+@pytest.mark.slow
 async def test_another_way_of_discovery_keeps_all_entities(house):
     home, spoken = house
     right = {"binary_sensor__garage_car_occupancy": "off", "sensor__deepthings_pi_1_load": "25.0"}
@@ -387,6 +391,7 @@ async def test_another_way_of_discovery_keeps_all_entities(house):
     await home.until_states(**right)
 
 
+@pytest.mark.slow
 async def test_everything_is_right_again_after_restarts(python, tmp_path):
     broker, folder = Address(LOOPBACK, free_port()), tmp_path / "state"
     right = {

@@ -15,12 +15,13 @@ import yaml
 from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.observations import Trigger
-from shared.process.local_cluster import free_port
 from tests.harness import broker_at
-from tests.home_assistant import installed, running_home_assistant
+from tests.home_assistant import installed, matrix, running_home_assistant
+from tests.ports import free_port
 from tests.spoken_gateway import JPEG, complaints, home_of, speaking, supported
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(1500),  # it is installed on first use
     pytest.mark.asyncio(loop_scope="module"),
 ]
@@ -33,9 +34,14 @@ COOLDOWN_S = 6.0
 PICTURE = "image.front_door_person_snapshot"
 
 
+@pytest.fixture(scope="module", params=matrix())
+def python(request):
+    return installed(request.param)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(tmp_path_factory):
-    broker, python = Address(LOOPBACK, free_port()), installed()
+async def shared(python, tmp_path_factory):
+    broker = Address(LOOPBACK, free_port())
     folder = tmp_path_factory.mktemp("home") / "home"
     async with broker_at(broker), running_home_assistant(python, folder) as home:
         await home.set_up_mqtt(broker)

@@ -14,11 +14,13 @@ import pytest
 from camera_sources.source import FOOTAGE
 from gateway.configuration.reading.configuration_file import parse_configuration
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import LocalCluster, free_port
+from shared.process.local_cluster import LocalCluster
 from tests.cameras import LOGIN, UNSEEN, web_camera
 from tests.commands import run
+from tests.extent import one_in
 from tests.harness import Witness, connected, gateway_ports, until_listening
 from tests.house_broker import GATEWAY, PASSWORDS, Certificates, house_broker
+from tests.ports import free_port
 from tests.terminal import at_terminal
 
 PAGE = Path(__file__).parents[2] / "docs/configuration.md"
@@ -153,7 +155,7 @@ def test_options_answer_questions_and_a_file_that_is_there_is_not_touched(home):
     assert list(parse_configuration(home / "deepthings-2.yaml").require_valid().cameras) == ["yard"]
 
 
-@pytest.mark.parametrize("question", ["an MQTT broker", "Its address:", "are followed?"])
+@pytest.mark.parametrize("question", one_in(3, ["Its address:", "an MQTT broker", "are followed?"]))
 def test_ctrl_c_leaves_nothing_behind(home, question):
     with at_terminal("init", cwd=home) as person:
         if question != "an MQTT broker":

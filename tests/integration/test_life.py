@@ -11,7 +11,7 @@ import pytest
 
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
-from shared.process.local_cluster import free_port
+from tests.extent import one_in
 from tests.harness import (
     Witness,
     broker_at,
@@ -21,9 +21,10 @@ from tests.harness import (
     until_listening,
     until_said,
 )  # fmt: skip
+from tests.ports import free_port
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGTERM, signal.SIGINT]))
 async def test_a_stopped_cluster_says_goodbye_and_leaves_no_process(tmp_path, number):
     async with running_cluster(tmp_path, 2) as cluster:
         witness = cluster.witness
@@ -49,6 +50,7 @@ async def test_a_stopped_cluster_says_goodbye_and_leaves_no_process(tmp_path, nu
         assert "Warning:" not in cluster.log(name)
 
 
+@pytest.mark.slow
 async def test_an_edge_that_stops_in_mid_frame_tells_its_camera(tmp_path):
     async with running_cluster(tmp_path, 1) as cluster:
         witness = cluster.witness
@@ -61,6 +63,7 @@ async def test_an_edge_that_stops_in_mid_frame_tells_its_camera(tmp_path):
         assert "trying again" in cluster.log("front")
 
 
+@pytest.mark.slow
 async def test_a_broker_of_the_house_has_what_people_want_and_says_the_will_of_a_killed_gateway(tmp_path):
     broker = Address(LOOPBACK, free_port())
     async with broker_at(broker), running_cluster(tmp_path, 1, "--broker", str(broker)) as cluster:
@@ -77,6 +80,7 @@ async def test_a_broker_of_the_house_has_what_people_want_and_says_the_will_of_a
             await witness.until("the gateway's will", lambda: witness.bridge[-1].state is State.OFFLINE)
 
 
+@pytest.mark.slow
 async def test_a_second_gateway_of_one_prefix_gives_way_and_one_of_another_lives_beside(tmp_path):
     async with running_cluster(tmp_path, 0) as cluster:
         witness, broker, own = cluster.witness, cluster.broker, Address(LOOPBACK, free_port())
@@ -107,6 +111,7 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
         assert await asyncio.to_thread(psutil.wait_procs, [broker], 10) == ([broker], [])
 
 
+@pytest.mark.slow
 async def test_an_edge_whose_gateway_is_gone_says_so_once_for_each_absence(tmp_path):
     impatient = tmp_path / "impatient"
     impatient.mkdir()
@@ -132,6 +137,7 @@ async def test_an_edge_whose_gateway_is_gone_says_so_once_for_each_absence(tmp_p
     assert all("ERROR" in line and f"gateway {cluster.broker} has not answered for" in line for line in lines)
 
 
+@pytest.mark.slow
 async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path):
     async with running_cluster(tmp_path, 1) as cluster:
         witness = cluster.witness
@@ -145,6 +151,7 @@ async def test_a_broker_that_is_killed_comes_back_and_everybody_with_it(tmp_path
         assert cluster.edges["edge-1"].process.returncode is None
 
 
+@pytest.mark.long
 async def test_an_edge_that_dies_together_with_the_broker_is_lost_and_another_lives_on(
     tmp_path,
 ):
@@ -161,6 +168,7 @@ async def test_an_edge_that_dies_together_with_the_broker_is_lost_and_another_li
         assert cluster.edges["edge-1"].process.returncode is None
 
 
+@pytest.mark.slow
 async def test_an_edge_fetches_its_program_once_and_keeps_it_by_its_hash(tmp_path):
     async with running_cluster(tmp_path, 1, cache=tmp_path / "cache") as cluster:
         assert "fetched from" in cluster.log("edge-1")

@@ -12,6 +12,8 @@ from benchmarks.workload import PAPER_CUT
 from gateway.plan_report.peak_memory import measure_memory
 from shared.ftp.grid import Grid
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def peaks(tmp_path_factory):

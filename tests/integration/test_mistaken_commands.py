@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from shared.network.addresses import LOOPBACK
-from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS
+from tests.ports import free_port
+
+pytestmark = pytest.mark.slow
 
 NUMBERS = re.compile(r"Errno|code[: ]*\d|Traceback|[A-Z][a-zA-Z]+(Error|Exception)\b")
 

@@ -19,8 +19,8 @@ from shared.mqtt.name_claim import NameOwner
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, Identity, NodeState, State
 from shared.payloads.versions import PROTOCOL
-from shared.process.local_cluster import free_port
 from tests.harness import broker_at, cut_off, running_cluster
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -152,6 +152,7 @@ async def test_gateways_of_different_prefixes_live_side_by_side_and_of_one_do_no
         assert not second.done()
 
 
+@pytest.mark.slow
 async def test_a_clone_ends_with_a_sentence_and_an_edge_that_was_frozen_gives_way(tmp_path):
     """As on two devices: the clone says who has the name, health says so too, and the frozen one is replaced."""
     async with running_cluster(tmp_path, 1) as cluster:

@@ -8,6 +8,7 @@ import pytest
 from tests.commands import run
 
 
+@pytest.mark.slow
 def test_plan_prints_cuts_memory_and_what_was_measured():
     done = run("plan", "--grid", "3x3")
     assert done.returncode == 0, done.stderr
@@ -15,6 +16,7 @@ def test_plan_prints_cuts_memory_and_what_was_measured():
         assert words in done.stdout
 
 
+@pytest.mark.slow
 def test_plan_reports_everything_as_json():
     done = run("plan", "--grid", "2x2", "--cut", "concat_13", "--json")
     report = json.loads(done.stdout)

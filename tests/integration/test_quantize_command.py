@@ -10,6 +10,8 @@ import pytest
 
 from tests.commands import run
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 
 

@@ -35,12 +35,13 @@ from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome
 from shared.process.lifecycle import installed_version
-from shared.process.local_cluster import free_port
 from shared.settings.slugs import RESERVED_SLUGS
 from shared.systemd.unit import SERVICE_ROLES, unit_name
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
+from tests.extent import one_in
 from tests.harness import broker_at
+from tests.ports import free_port
 from tests.terminal import at_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -156,6 +157,7 @@ async def test_the_walk_through_works_from_the_first_command_to_the_last(ports):
                 assert FrameDetections.model_validate_json(said).camera == "campus"
 
 
+@pytest.mark.slow
 async def test_a_gateway_with_the_cameras_of_a_file_serves_them_with_whatever_edge_there_is(
     ports, monkeypatch, tmp_path
 ):
@@ -177,6 +179,7 @@ async def first_line(words):
     return out.decode().splitlines()[0]
 
 
+@pytest.mark.slow
 async def test_how_a_cluster_is_can_be_asked_as_the_documents_say(ports):
     lines = [line for line in commands(ROOT / "docs" / "status.md") if kind_of(line) == "status"]
     assert len(lines) == 3
@@ -228,7 +231,7 @@ def workshop(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", one_in(len(DOCUMENTS), DOCUMENTS), ids=lambda path: path.name)
 def test_the_commands_without_a_cluster_work(document, workshop):
     """One after the other: some use what an earlier one wrote."""
     for line in commands(document):
@@ -264,6 +267,7 @@ def test_a_first_configuration_is_made_as_the_documents_say(workshop):
         assert list(parse_configuration(workshop / name).require_valid().cameras) in (["front_door"], ["street"])
 
 
+@pytest.mark.slow
 async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):
     documents = [ROOT / "docs" / name for name in ("models.md", "methods.md")]
     lines = [line for document in documents for line in commands(document) if kind_of(line) == "gateway"]
@@ -273,6 +277,7 @@ async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, wo
             pass
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_documents_prints_its_tables():
     (line,) = [line for line in commands(ROOT / "docs" / "engine.md") if kind_of(line) == "benchmark"]
     words = [sys.executable, *shlex.split(line)[1:], "--rounds", "1"]
@@ -281,6 +286,7 @@ def test_the_benchmark_of_the_documents_prints_its_tables():
     assert {"prepared engine, 3x3", "plain engine, 5x5"} <= set(re.findall(r"\w+ engine, \dx\d", done.stdout))
 
 
+@pytest.mark.long  # tests/cluster/test_bench.py runs the same command
 def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     """As they stand there, but for one method and device only."""
     lines = {line for line in ALL if kind_of(line) == "scripts/bench"}
@@ -292,6 +298,7 @@ def test_the_experiments_of_the_documents_write_their_page(tmp_path):
     assert (tmp_path / "README.md").read_text().startswith("# The paper's experiments")
 
 
+@pytest.mark.slow
 def test_the_services_of_the_documents_can_be_installed(tmp_path):
     """As far as that changes nothing here: their units are printed."""
     lines = [line.removeprefix("sudo ") for line in ALL if kind_of(line) == "service"]
@@ -351,6 +358,7 @@ def test_every_decoder_is_in_the_table():
     assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)) == set(FAMILIES)
 
 
+@pytest.mark.slow
 def test_the_demo_script_works_from_anywhere(tmp_path):
     done = subprocess.run(
         [ROOT / "scripts" / "demo", "--headless", "--frames", "5", "--edges", "2", "--json"],

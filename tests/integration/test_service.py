@@ -16,10 +16,11 @@ import pytest
 
 from gateway.broker.mosquitto import cluster_listener, own_broker
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.local_cluster import free_port
 from shared.systemd import units
 from tests.commands import DEEPTHINGS, run
+from tests.extent import one_in
 from tests.notified import service_manager
+from tests.ports import free_port
 
 WATCHDOG_S = 2.0
 
@@ -51,7 +52,7 @@ async def stopped(manager, process):
     assert process.returncode == 0, errors.decode()
 
 
-@pytest.fixture(params=["path", "abstract"])
+@pytest.fixture(params=one_in(2, ["path", "abstract"]))
 def address(request, tmp_path):
     return str(tmp_path / "notify") if request.param == "path" else f"@deepthings-test-{os.getpid()}"
 
@@ -67,6 +68,7 @@ async def test_a_gateway_is_ready_when_it_is_connected_and_tells_that_it_lives(a
     assert [each for each in manager.told if "Mosquitto" in each or "mosquitto" in each] == []
 
 
+@pytest.mark.slow
 async def test_who_has_no_gateway_yet_is_ready_all_the_same_and_says_so(tmp_path):
     port = free_port()
     with service_manager(str(tmp_path / "notify")) as manager:
@@ -104,6 +106,7 @@ run_service(main)
 """
 
 
+@pytest.mark.slow
 async def test_a_loop_that_hangs_is_silent_and_its_end_tells_where(tmp_path):
     """What systemd does then is to send SIGABRT."""
     with service_manager(str(tmp_path / "notify")) as manager:

@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shared.process.local_cluster import free_port
 from tests.commands import DEEPTHINGS
+from tests.extent import one_in
+from tests.ports import free_port
 
 AT_ONCE_S = 2.5
 """A second, and what starting threads and pipes takes on a busy machine."""
@@ -71,7 +72,7 @@ def of(name, tmp_path):
     }[name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGTERM, signal.SIGHUP]))
 @pytest.mark.parametrize("name", ["edge", "camera", "watch"])
 async def test_a_process_stops_at_a_first_signal(tmp_path, name, number):
     arguments, words = of(name, tmp_path)
@@ -82,7 +83,7 @@ async def test_a_process_stops_at_a_first_signal(tmp_path, name, number):
     assert (code, "Traceback" in errors) == (0, False), errors
 
 
-@pytest.mark.parametrize("name", ["gateway", "edge", "camera", "watch", "demo"])
+@pytest.mark.parametrize("name", one_in(3, ["gateway", "camera", "demo", "edge", "watch"]))
 async def test_a_second_signal_ends_a_process_at_once(tmp_path, temporary, name):
     arguments, words = of(name, tmp_path)
     async with running(DEEPTHINGS, *arguments, env=os.environ | {"TMPDIR": str(temporary)}) as process:
@@ -120,7 +121,7 @@ async def test_a_gateway_that_only_begins_is_not_ended_by_a_reload(temporary):
         assert process.returncode is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", one_in(3, [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]))
 async def test_a_command_that_is_ended_leaves_no_temporary_folder(temporary, number):
     async with running(DEEPTHINGS, "verify", env=os.environ | {"TMPDIR": str(temporary)}) as process:
         async with asyncio.timeout(30):
@@ -171,8 +172,8 @@ run_service({"ignoring": ignoring, "hanging": hanging, "hearing": hearing}[sys.a
 """
 
 
-@pytest.mark.parametrize("main", ["ignoring", "hanging", "hearing"])
-@pytest.mark.parametrize(("signals", "stop_within_s"), [(1, 0.2), (2, 60), (3, 60)])
+@pytest.mark.parametrize("main", one_in(2, ["ignoring", "hearing", "hanging"]))
+@pytest.mark.parametrize(("signals", "stop_within_s"), [(1, 0.2), (2, 60), pytest.param(3, 60, marks=pytest.mark.slow)])
 async def test_what_never_ends_is_ended(main, signals, stop_within_s):
     async with running(sys.executable, "-c", NEVER_ENDING, str(stop_within_s), main) as process:
         await said(process, "begun")
@@ -207,7 +208,7 @@ async def test_whoever_reads_what_it_says_may_be_frozen(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.5, 0.8, 1.2])
+@pytest.mark.parametrize("delay_s", one_in(3, [0.15, 0.3, 0.5, 0.8, 1.2]))
 async def test_an_interrupt_while_it_begins_says_nothing(tmp_path, delay_s):
     async with running(DEEPTHINGS, *of("gateway", tmp_path)[0]) as process:
         await asyncio.sleep(delay_s)
@@ -233,6 +234,7 @@ async def test_a_gateway_that_is_asked_to_reload_while_it_begins_or_stops_goes_o
     assert (code, "Traceback" in errors) == (0, False), errors
 
 
+@pytest.mark.slow
 async def test_a_hang_up_is_ignored_where_that_was_asked_for(tmp_path):
     arguments, words = of("edge", tmp_path)
     async with running("nohup", DEEPTHINGS, *arguments) as process:
@@ -242,6 +244,7 @@ async def test_a_hang_up_is_ignored_where_that_was_asked_for(tmp_path):
         assert process.returncode is None
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error():
     with subprocess.Popen([DEEPTHINGS, "plan"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()

@@ -16,10 +16,10 @@ from shared.mqtt import topics
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import Nodes, State
 from shared.process.lifecycle import installed_version
-from shared.process.local_cluster import free_port
 from shared.status.status_client import RETAINED_TIMEOUT_S, STATUS_ANSWER_TIMEOUT_S
 from tests.commands import DEEPTHINGS
 from tests.harness import broker_at, running_cluster
+from tests.ports import free_port
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GATEWAY, HALL, HEALTH, INFO, SHED
 
 
@@ -59,6 +59,7 @@ async def retained(broker):
         yield publish
 
 
+@pytest.mark.slow
 async def test_a_running_cluster_is_told_from_its_threads_to_its_frames(tmp_path):
     async with running_cluster(tmp_path, 2) as cluster:
         await cluster.start_camera("campus", "edge-1", "--loop")
@@ -122,6 +123,7 @@ async def test_a_broker_without_a_gateway_is_told_with_what_to_do(broker):
     assert "--gateway HOST" in err
 
 
+@pytest.mark.slow
 async def test_a_gateway_below_another_prefix_is_found_there_only(broker, retained):
     await retained()
     code, _, err = await status(broker, "--topic-prefix", "elsewhere")
@@ -136,6 +138,7 @@ async def test_a_gateway_that_has_ended_is_told_with_its_device(broker, retained
     assert "is offline: start it again on nas (192.168.1.5)" in err
 
 
+@pytest.mark.slow
 async def test_what_answers_but_is_no_broker_ends_within_a_bounded_time():
     async def silent(reader, writer):
         await reader.read()
@@ -150,6 +153,7 @@ async def test_what_answers_but_is_no_broker_ends_within_a_bounded_time():
         assert time.monotonic() - begun < STATUS_ANSWER_TIMEOUT_S + 10
 
 
+@pytest.mark.slow
 async def test_it_is_told_again_in_place_until_it_is_interrupted(broker, retained):
     """On a terminal; a gateway that goes meanwhile, and comes again, is told and ends nothing."""
     await retained()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.systemd_machine import PROGRAM, PYTHON, answers_of, reason_against
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 CONFIGURATION = """
 mqtt: {port: "${DEEPTHINGS_PORT}"}

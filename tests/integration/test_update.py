@@ -111,6 +111,7 @@ def test_a_clone_with_changes_is_left_as_it_is(origin, clone):
     assert not (clone / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_clone_with_commits_of_its_own_is_left_as_it_is(origin, clone):
     for folder in (origin, clone):
         (folder / "new").write_text(str(folder))
@@ -122,6 +123,7 @@ def test_a_clone_with_commits_of_its_own_is_left_as_it_is(origin, clone):
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.slow
 def test_an_environment_that_was_made_otherwise_is_left_to_who_made_it(clone, tmp_path):
     shutil.move(clone / ".venv", tmp_path / "elsewhere")
     script = write_script(tmp_path / "elsewhere" / "bin")
@@ -146,6 +148,7 @@ def wheel(tmp_path_factory):
     return copy / built.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_wheel_has_all_that_the_program_needs(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -153,6 +156,7 @@ def test_a_wheel_has_all_that_the_program_needs(wheel):
     assert [name for name in names if name.startswith("tests/")] == []
 
 
+@pytest.mark.slow
 def test_a_wheel_is_installed_by_pip_and_then_by_the_update(wheel, tmp_path):
     packages, programs = environment_at(tmp_path / "fresh")
     pip = (programs / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-index", "--no-deps")

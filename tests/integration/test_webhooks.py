@@ -23,6 +23,7 @@ from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
+from tests.settling import settled
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 KEY = "s3cret"
@@ -113,7 +114,7 @@ async def receiving(*answers, tls=None):
 async def running(*webhooks):
     hooks = HookSet(HooksSection(webhooks=webhooks))
     task = asyncio.create_task(hooks.run())
-    await asyncio.sleep(0)
+    await settled()
     try:
         yield hooks
     finally:

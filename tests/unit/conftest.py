@@ -1,19 +1,15 @@
-"""What holds for every unit test: no network, no limits on time."""
+"""What holds for every unit test: no network."""
 
 from __future__ import annotations
 
 import socket
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from shared.model.letterbox import Letterbox
-
-settings.register_profile("unit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ def test_nothing_else_is_written(folder):
     assert sorted(path.stem for path in folder.iterdir()) == sorted([*NAMES, *NAMES])
 
 
+@pytest.mark.slow
 def test_the_same_measurements_give_the_same_bytes(folder, tmp_path):
     draw_all(campaign_of(Scope()), memory_of(), tmp_path)
     for name in NAMES:

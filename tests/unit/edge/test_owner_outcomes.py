@@ -12,6 +12,7 @@ from edge.owner import ANSWER_WITHIN_S, ASK_AGAIN_S, NO_ANSWER_GRACE_S, PICTURE_
 from shared.ftp.grid import Grid
 from shared.payloads.cluster import FrameDone, TaskAnnouncement
 from shared.payloads.frames import Outcome
+from tests.settling import settled
 from tests.unit.edge.works import frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -46,7 +47,7 @@ class Bench:
         """What was given up or asked for at this time."""
         self.now = now
         running = asyncio.create_task(self.owner.run())
-        for _ in range(5):
+        for _ in range(5):  # it looks in each turn here
             await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -105,7 +106,7 @@ async def test_whoever_was_cut_off_asks_at_once(bench):
 async def test_an_edge_that_leaves_takes_no_more_frames_and_waits_for_answers(bench):
     await bench.begin("f", "g")
     leaving = asyncio.create_task(bench.owner.leave(0.05))
-    await asyncio.sleep(0)
+    await settled()
     await bench.begin("late")
     bench.answer("f", Outcome.PUBLISHED)
     await leaving

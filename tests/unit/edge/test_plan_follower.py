@@ -9,6 +9,7 @@ from edge import plan_follower
 from edge.plan_follower import PlanFollower
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
+from tests.settling import settled
 from tests.unit.edge.works import reusing_work
 
 PLAN = reusing_work(Grid(2, 2))[1].plan
@@ -66,7 +67,7 @@ async def test_of_many_plans_in_quick_succession_the_newest_is_made_ready(device
     assert await device.begun.get() == 1
     for epoch in range(2, 30):
         device.follower.on_plan(plan(epoch))
-        await asyncio.sleep(0)
+        await settled()
     device.ready.set()
     assert await device.adopted.get() == 29
     assert [device.begun.get_nowait() for _ in range(device.begun.qsize())] == [29]
@@ -77,7 +78,7 @@ async def test_a_plan_that_is_told_again_goes_on_being_made_ready(device):
     await device.begun.get()
     for _ in range(3):
         device.follower.on_plan(plan(1))
-        await asyncio.sleep(0)
+        await settled()
     device.ready.set()
     assert await device.adopted.get() == 1
     assert device.cancelled == []

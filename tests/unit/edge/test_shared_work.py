@@ -14,6 +14,7 @@ from gateway.planning.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
 from tests.networks import ModelBuilder
+from tests.settling import settled
 from tests.unit.edge.works import shared_tile, work_of
 
 
@@ -101,8 +102,7 @@ class Bench:
 
     async def settle(self):
         """Let everything happen that can."""
-        for _ in range(30):
-            await asyncio.sleep(0)
+        await settled()
 
     @property
     def results(self):

@@ -15,6 +15,7 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, StealRequest
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
+from tests.settling import settled
 from tests.unit.edge.works import BROKER, frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -105,8 +106,7 @@ class Bench:
         await self.settle()
 
     async def settle(self):
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await settled()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import ResultHeader
+from tests.settling import settled
 from tests.unit.edge.works import GATEWAY, as_received, frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -154,8 +155,7 @@ class Watch:
 
     @staticmethod
     async def settle():
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await settled()
 
     async def wake(self, task):
         self.owner.next = task

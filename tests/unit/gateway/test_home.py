@@ -18,6 +18,7 @@ from shared.payloads.bridge import BridgeEventType, BridgeHealth, BridgeInfo, Pl
 from shared.payloads.cluster import CameraStats, NodeState, State
 from shared.payloads.frames import FrameCounts, Outcome
 from shared.payloads.versions import PROTOCOL
+from tests.settling import until
 from tests.unit.gateway.buses import StandInBus
 
 INFO = BridgeInfo(
@@ -301,8 +302,7 @@ async def test_a_reload_while_the_broker_is_away_is_followed_when_it_is_back(hou
     assert (await house.home.reload())["added"] == ["yard"]
     house.bus.away = False
     async with running(house.home._observer.run()):
-        while not house.home._observer._changes.empty():  # noqa: ASYNC110  (a queue tells nobody that it is empty)
-            await asyncio.sleep(0)
+        await until("all changes taken", house.home._observer._changes.empty)
     await house.home.on_connected()
     assert not [where for where in house.bus.retained if "/door/" in where]
     assert house.served("pi-1") == {"yard"}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from camera_sources.http.multipart import MAX_JUNK_BYTES, MAX_PICTURE_BYTES, PictureStreamParser, boundary_of
 from shared.errors import SourceError
+from tests.extent import examples
 
 
 def encoded(number, ending=".jpg"):
@@ -52,7 +53,7 @@ AS_SENT = {
 }
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.sampled_from(sorted(AS_SENT)), st.data())
 def test_pictures_come_out_whole_whatever_is_around_them_and_however_they_are_cut(case, data):
     sent = AS_SENT[case]

@@ -12,6 +12,7 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import CameraAssignment, CameraRef
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
+from tests.settling import settled
 
 BROKER = Address("10.0.0.1", 1883)
 WORD = "correct-horse"
@@ -147,7 +148,7 @@ async def test_a_camera_begins_anew_when_that_is_asked_for_and_not_when_the_gate
     for restart in (0, 0, 7, 7, 0, 8, 9):
         assignments.on_assignment(assignment(door=CameraRef(revision=3, restart=restart), yard=3))
         await assigned(supervisor)
-        await asyncio.sleep(0)  # what follows an assignment happens at once
+        await settled()  # what follows an assignment happens at once
     assert supervisor.restarted == ["door"] * 3
     assert gateway.asked == [("door", 3), ("yard", 3)]
 

@@ -15,7 +15,9 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.network.addresses import Address
 from shared.wire.headers import BorderHeader
+from tests.extent import examples
 from tests.networks import ModelBuilder
+from tests.settling import settled
 from tests.unit.edge.works import BROKER, as_received, port_of, shared_tile, work_of
 
 
@@ -113,7 +115,7 @@ async def exchange_all(work, workers, shuffle=lambda _: None):
             assert_read(work, stage, tile, whole, taken)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.integers(1, 6).flatmap(lambda count: st.lists(st.floats(0.01, 10), min_size=count, max_size=count)), st.data()
 )
@@ -123,14 +125,14 @@ def test_tiles_of_any_rows_read_what_the_whole_map_has_there(shares, data):
     asyncio.run(exchange_all(rows(len(shares), shares), workers, shuffle))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.builds(Grid, st.integers(1, 4), st.integers(1, 4)), st.randoms())
 def test_tiles_of_any_grid_read_what_the_whole_map_has_there(grid, chance):
     workers = [chance.choice("abcd") for _ in range(grid.count)]
     asyncio.run(exchange_all(staged(CHAIN, grid, ["first"], ["third"]), workers, chance.shuffle))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.builds(Grid, st.integers(1, 4), st.integers(1, 4)), st.randoms())
 def test_several_maps_of_different_sizes_are_exchanged_together(grid, chance):
     workers = [chance.choice("abcd") for _ in range(grid.count)]
@@ -142,7 +144,7 @@ async def test_a_part_that_comes_later_is_waited_for():
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
     waiting = asyncio.create_task(cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
-    await asyncio.sleep(0)
+    await settled()
     assert not waiting.done()
     await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
@@ -251,7 +253,7 @@ async def test_who_waits_for_a_frame_that_is_dropped_is_woken():
     cables, whole = Cables(*workers), maps_at(work, 0)
     bottom = part(whole, work.stages[0][1].outputs)
     waiting = asyncio.create_task(cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
-    await asyncio.sleep(0)
+    await settled()
     cables["b"].drop("f", 0)
     with pytest.raises(asyncio.CancelledError):
         await waiting

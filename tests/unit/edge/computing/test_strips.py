@@ -12,6 +12,7 @@ from shared.ftp.grid import Grid
 from shared.network.addresses import Address
 from shared.wire.connection import WireTraffic
 from shared.wire.headers import StripsHeader, StripsRequestHeader
+from tests.settling import settled
 from tests.unit.edge.works import GATEWAY, as_received, reusing_work
 
 NETWORK, WORK = reusing_work(Grid(3, 3))
@@ -185,7 +186,7 @@ async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway
     monkeypatch.setattr(gateway, "request", answer)
     ahead = asyncio.create_task(store.prefetch(WORK, "f", 1))
     needed = asyncio.create_task(store.gather(WORK, "f", 1))
-    await asyncio.sleep(0)
+    await settled()
     answering.set()
     await ahead
     assert_alike(await needed, taken_by(1, maps))

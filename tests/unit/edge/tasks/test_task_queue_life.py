@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from edge.tasks.task import ANYONE, Taker, Task
 from edge.tasks.task_queue import TaskQueue
+from tests.extent import examples
 from tests.unit.edge.tile_orders import CROSS, WHOLE
 
 TILES = len(CROSS.order)
@@ -236,5 +237,5 @@ class TaskLife(RuleBasedStateMachine):
         assert not self.tasks("waiting", "running", *NODES)
 
 
-TaskLife.TestCase.settings = settings(max_examples=80, stateful_step_count=40)
+TaskLife.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=40)
 TestTaskLife = TaskLife.TestCase

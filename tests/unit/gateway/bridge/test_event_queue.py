@@ -12,6 +12,7 @@ from gateway.bridge.event_queue import MAX_QUEUED_EVENTS, EventQueue
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.payloads.bridge import BridgeEvent, BridgeEventType
+from tests.settling import settled
 from tests.unit.gateway.buses import StandInBus
 
 WHERE = "bridge/event"
@@ -73,7 +74,7 @@ async def test_while_the_broker_is_away_events_wait():
     async with running(queue):
         for number in range(3):
             queue.put(topics.BRIDGE_EVENT, event(number))
-            await asyncio.sleep(0)
+            await settled()
         assert bus.said == []
         bus.away = False
         assert await numbers(bus, 3) == [0, 1, 2]

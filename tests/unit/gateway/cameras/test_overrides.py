@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.cameras.overrides import OVERRIDES_FILE, OVERRIDES_LOST, Overrides, OverridesFile
 from gateway.state.state_folder import StateFolder
+from tests.extent import examples
 
 CAMERAS = ("door", "yard", "shed")
 overrides = st.builds(
@@ -57,7 +58,7 @@ class Restarts(RuleBasedStateMachine):
 
 
 TestRestarts = Restarts.TestCase
-TestRestarts.settings = settings(max_examples=30, stateful_step_count=20)  # each step waits for the disk
+TestRestarts.settings = settings(max_examples=examples(30), stateful_step_count=20)  # each step waits for the disk
 
 
 def test_a_camera_of_which_nothing_was_set_has_nothing(tmp_path, caplog):

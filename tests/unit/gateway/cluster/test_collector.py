@@ -10,6 +10,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
+from tests.extent import examples
 from tests.networks import ModelBuilder
 
 SHAPE = (1, 2, 8, 8)
@@ -222,7 +223,7 @@ def test_finished_frames_are_remembered_up_to_a_bound():
     assert collector.finished(f"f{REMEMBERED_FRAMES}")
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 1)), max_size=80), st.integers(1, 3))
 def test_every_captured_frame_is_open_or_turned_away_or_has_one_end(events, capacity):
     collector = collector_of(capacity)

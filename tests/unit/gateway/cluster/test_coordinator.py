@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gateway.cluster.coordinator import Coordinator, Match
 from gateway.cluster.victims import POLICIES, longest_queue
+from tests.extent import examples
 
 
 def with_tasks(**waiting):
@@ -387,7 +388,7 @@ class Matching(RuleBasedStateMachine):
             assert not any(self.open_to(owner, thief)[idle] for owner in self.queues if owner != thief)
 
 
-Matching.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+Matching.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30)
 TestMatching = Matching.TestCase
 
 

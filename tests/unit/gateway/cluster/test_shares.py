@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.cluster.shares import Share, Sharing
+from tests.extent import examples
 
 LEASE_S = 5.0
 
@@ -339,7 +340,7 @@ class SharingsTogether(Sharings):
 
 
 for machine in (Sharings, SharingsTogether):
-    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+    machine.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30)
 TestSharings = Sharings.TestCase
 TestSharingsTogether = SharingsTogether.TestCase
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.configuration.reading.layout import sections
 from gateway.configuration.root import Configuration
+from tests.extent import examples
 
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """Line breaks as YAML 1.1 counts them, section 4.2."""
@@ -87,7 +88,7 @@ def test_the_good_file_is_right(say):
     assert say(GOOD)[0].mistakes == ()
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.lists(st.tuples(st.sampled_from(sorted(paths(GOOD), key=repr)), anything), min_size=1, max_size=3))
 def test_anything_anywhere_is_read_to_the_end(say, changes):
     value = GOOD

@@ -13,6 +13,7 @@ from gateway.observation.scene_store import SceneStore
 from gateway.state.state_folder import StateFolder
 from shared.mqtt import topics
 from shared.payloads.cluster import DetectedObject, FrameDetections, Latency, State
+from tests.settling import until
 from tests.unit.gateway.test_home import House, running
 
 BOX = (10.0, 10.0, 60.0, 160.0)
@@ -48,8 +49,7 @@ def count(house):
 async def settled(house):
     """Until all changes so far are followed."""
     async with running(house.home._observer.run()):
-        while not house.home._observer._changes.empty():  # noqa: ASYNC110  (a queue tells nobody that it is empty)
-            await asyncio.sleep(0)
+        await until("all changes taken", house.home._observer._changes.empty)
         async with house.home._observer._one_by_one:
             pass
 
@@ -95,8 +95,7 @@ async def test_a_change_is_followed_to_its_end_however_slow_the_broker_is(withou
         await house.hear(state=State.OFFLINE, reason="no route")
         asyncio.get_running_loop().call_later(0.05, slow.set)
         await slow.wait()
-        while count(house):  # noqa: ASYNC110  (what is retained is no event)
-            await asyncio.sleep(0)
+        await until("a count of none", lambda: not count(house))
 
 
 # starts and stops
@@ -171,9 +170,7 @@ async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapsho
     again = House(house.folder, cameras={})
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
-        async with asyncio.timeout(10):
-            while not kinds(again):  # noqa: ASYNC110  (a queue of events tells nobody of its growth)
-                await asyncio.sleep(0)
+        await until("an event", lambda: kinds(again))
         await again.home._observer.on_connected()
     assert kinds(again) == ["end"]
     assert triggers(again) == ["person_left"]
@@ -222,8 +219,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
     assert not kinds(again)
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
-        while kept(again).away_s > 10:  # noqa: ASYNC110  (a file tells nobody that it was written)
-            await asyncio.sleep(0)
+        await until("the scene written", lambda: kept(again).away_s <= 10)
 
 
 def kept(house):
@@ -274,16 +270,14 @@ async def gone_for_long(house, monkeypatch):
     await there(house)
     await show(house, *range(1, 9))
     async with running(house.home._events.run()):
-        while not house.home._events.idle:  # noqa: ASYNC110  (a queue tells nobody that it is empty)
-            await asyncio.sleep(0)
+        await until("all events taken", lambda: house.home._events.idle)
     house.bus.away = True
     await house.hear(state=State.OFFLINE, reason="no route")
     await settled(house)
     monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(house.home._observer.run()):
-        while not kinds(house):  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        await until("an event", lambda: kinds(house))
     assert kinds(house) == ["end"]
 
 
@@ -302,8 +296,7 @@ async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapsho
     await gone_for_long(house, monkeypatch)
     house.bus.away = False
     async with running(house.home._events.run()), running(house.home._observer.run()):
-        while house.home._observer._memory_waits:  # noqa: ASYNC110  (nobody is told of it)
-            await asyncio.sleep(0)
+        await until("the memory written", lambda: not house.home._observer._memory_waits)
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     async with running(again.home._observer.run()):

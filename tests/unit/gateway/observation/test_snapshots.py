@@ -22,6 +22,7 @@ from gateway.observation.snapshots import (
 )
 from shared.mqtt.bus import MAX_MESSAGE_BYTES
 from shared.payloads.observations import FollowedObject
+from tests.extent import examples
 
 PHOTOS = Path(__file__).parents[3] / "photos"
 PLAIN = SnapshotsSection(bounding_box=False, quality=95)
@@ -134,7 +135,7 @@ def test_a_low_quality_that_is_wanted_is_kept(noise):
     assert snapshot.jpeg == cv2.imencode(".jpg", scaled, (cv2.IMWRITE_JPEG_QUALITY, 5))[1].tobytes()
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(1, 5000), st.integers(1, 100))
 def test_whatever_the_cap_it_is_kept(cap, quality):
     picture = np.random.default_rng(2).integers(0, 256, (90, 120, 3), np.uint8)

@@ -12,6 +12,7 @@ from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
 from shared.plan.plan import Distribution
+from tests.extent import examples
 from tests.networks import ModelBuilder, yolov2_first_16
 
 CUT = ["layer_15"]
@@ -147,7 +148,7 @@ def test_a_cut_that_is_none_is_refused(chain, method):
         stages_of(method, chain, ["nowhere"], Grid(2, 1))
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(1, 6), st.data())
 def test_whatever_the_shares_the_stages_tell_where_every_cell_of_every_map_is_made(chain, parts, data):
     """And whatever a tile reads of the map before, somebody has made."""

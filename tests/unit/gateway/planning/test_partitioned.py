@@ -14,7 +14,13 @@ from shared.model.loading import describe_network
 from shared.model.spec import ModelSpec, Preprocessing
 from tests.networks import yolov2_first_16
 
-GRIDS = [Grid(rows, columns) for rows in range(1, 7) for columns in range(1, 7)]
+USUAL = {"1x1", "1x6", "2x3", "3x3", "4x1", "6x6"}
+"""One whole, single rows and columns, and tiles in the middle or not: no other grid has yet said anything else."""
+
+GRIDS = [
+    pytest.param(grid, id=str(grid), marks=() if str(grid) in USUAL else pytest.mark.long)
+    for grid in (Grid(rows, columns) for rows in range(1, 7) for columns in range(1, 7))
+]
 
 TOLERANCE = 1e-5
 """In units of the maps."""
@@ -49,7 +55,7 @@ def whole_street(nanodet, street):
     return run_whole(proto, list(nanodet.spec.cut), street, nanodet.spec.preprocessing)
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("grid", GRIDS)
 def test_the_built_in_model_in_tiles_equals_the_whole(nanodet, street, whole_street, grid):
     assert_exact(nanodet, grid, None, street, whole_street)
 
@@ -62,7 +68,10 @@ def test_the_built_in_model_cut_behind_maps_of_three_strides_equals_the_whole(na
     assert_exact(nanodet, grid, ",".join(cut), street, whole)
 
 
-@pytest.fixture(scope="module", params=[416, 608], ids=["416", "608"])
+SIZES = [pytest.param(416, id="416"), pytest.param(608, id="608", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=SIZES)
 def yolov2(request):
     """YOLOv2's first 16 layers, random pixels, and the unpartitioned result: once for each size."""
     size = request.param
@@ -73,7 +82,7 @@ def yolov2(request):
     return model, pixels, run_whole(proto, ["layer_15"], pixels, spec.preprocessing)
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("grid", GRIDS)
 def test_the_layers_that_the_paper_fuses_in_tiles_equal_the_whole(yolov2, grid):
     model, pixels, whole = yolov2
     assert_exact(model, grid, "layer_15", pixels, whole)

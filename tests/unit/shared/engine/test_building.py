@@ -11,6 +11,7 @@ from shared.engine.program_manifest import PIXELS_INPUT
 from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import DENSE, tiling_cases
 from tests.unit.shared.engine.running import (
@@ -31,7 +32,7 @@ def run_tiles(model, cut, grid, pixels):
     return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile.form, [tile_pixels])[0])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(tiling_cases())
 def test_tiles_of_any_network_make_what_the_whole_network_makes(case):
     network = describe_network(case.model, "random")
@@ -40,7 +41,7 @@ def test_tiles_of_any_network_make_what_the_whole_network_makes(case):
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tiling_cases(kinds=DENSE))
 def test_a_region_is_the_smallest_that_suffices(case):
     """One row or column less: what it holds changes the tile."""

@@ -19,6 +19,7 @@ from shared.engine.sessions import PaddingEngine, PreparedEngine, read_manifest
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import tiling_cases
 from tests.unit.shared.engine.running import (
@@ -39,7 +40,7 @@ def run_prepared(model, stage, engine, pixels):
     return merge_tiles(model, stage, pixels, lambda tile_pixels, tile: engine.run(tile.form, [tile_pixels])[0])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=tiling_cases(), number=st.uuids())
 def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, number, tmp_path):
     stage, program = build_stage(case.model, case.cut, Grid(min(3, case.grid.rows), min(3, case.grid.columns)))

@@ -15,6 +15,7 @@ from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
 from shared.model.spec import CompleteSpec
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import DENSE, tiling_cases
 from tests.unit.shared.engine.running import (
@@ -41,19 +42,19 @@ def assert_reuse_is_exact(case):
         assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(tiling_cases())
 def test_tiles_of_any_network_that_hand_on_strips_make_what_the_whole_network_makes(case):
     assert_reuse_is_exact(case)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tiling_cases(kinds=DENSE))
 def test_tiles_of_convolutions_that_hand_on_strips_make_what_the_whole_network_makes(case):
     assert_reuse_is_exact(case)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tiling_cases())
 def test_an_engine_that_hands_on_nothing_computes_the_same_stage(case):
     stage, program = build_stage(case.model, case.cut, case.grid, reuse=True)
@@ -62,7 +63,7 @@ def test_an_engine_that_hands_on_nothing_computes_the_same_stage(case):
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=tiling_cases(), number=st.uuids())
 def test_prepared_tiles_of_any_network_hand_on_strips(case, number, tmp_path):
     grid = Grid(min(3, case.grid.rows), min(3, case.grid.columns))

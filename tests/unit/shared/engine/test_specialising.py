@@ -9,6 +9,7 @@ from shared.engine.sessions import SpecialEngine
 from shared.engine.specialising import specialise
 from shared.ftp.grid import Grid
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import tiling_cases
 from tests.unit.shared.engine.running import assert_same, build_stage, merge_tiles, random_pixels, run_whole
@@ -23,7 +24,7 @@ def run_special(model, stage, program, pixels):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(tiling_cases())
 def test_programs_for_each_kind_of_tile_make_what_the_whole_network_makes(case):
     stage, program = build_stage(case.model, case.cut, case.grid)

@@ -19,6 +19,7 @@ from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.cutting import head_model
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import DENSE, TilingCase, tiling_cases
 from tests.unit.shared.engine.running import (
@@ -107,19 +108,19 @@ def assert_stages_are_exact(case, parts, engines_of, *, reuse=False):
     assert_same(made, run_whole(case.original, case.cut, pixels))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(staged_cases())
 def test_stages_of_any_network_make_what_the_whole_network_makes(drawn):
     assert_stages_are_exact(*drawn, plain_engine)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(staged_cases(DENSE))
 def test_stages_of_convolutions_make_what_the_whole_network_makes(drawn):
     assert_stages_are_exact(*drawn, plain_engine)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(staged_cases())
 def test_stages_whose_tiles_hand_on_strips_make_what_the_whole_network_makes(drawn):
     case, parts = drawn

@@ -10,6 +10,7 @@ from shared.ftp.cuts import best_cut, cut_costs, deepest_cut, possible_cuts
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder
 from tests.unit.random_networks import tiling_cases
 
@@ -130,7 +131,7 @@ def test_costs_of_a_chain_are_those_of_counting_by_hand():
     assert two.largest_tile_macs == 9 * 9 * 3 * 9 * 4 + macs_second // 4
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(tiling_cases())
 def test_costs_from_a_row_and_a_column_are_those_of_all_tiles(case):
     network = describe_network(case.model, "random")

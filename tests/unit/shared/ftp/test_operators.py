@@ -13,6 +13,7 @@ from shared.errors import CutError
 from shared.ftp.operators import POINTWISE, check_tileable, required_region
 from shared.ftp.region import Region
 from shared.model.network import Layer
+from tests.extent import examples
 from tests.networks import ModelBuilder, model_of
 
 HEIGHT, WIDTH = 8, 9
@@ -61,7 +62,7 @@ def layers_and_regions(draw, longest_dilation=2):
     return layer, region, np.argwhere(influences[region.slices].any(axis=(0, 1)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(layers_and_regions())
 def test_demand_holds_every_cell_that_changes_the_output(case):
     layer, region, cells = case
@@ -70,7 +71,7 @@ def test_demand_holds_every_cell_that_changes_the_output(case):
     assert (cells < (needed.bottom, needed.right)).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(layers_and_regions(longest_dilation=1))
 def test_demand_without_holes_is_no_larger_than_what_changes_the_output(case):
     layer, region, cells = case

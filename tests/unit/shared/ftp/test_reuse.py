@@ -11,6 +11,7 @@ from shared.ftp.region import Region
 from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, is_independent, longest_chain, neighbour_tiles, with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder, yolov2_first_16
 from tests.unit.random_networks import DENSE, tiling_cases
 
@@ -203,7 +204,7 @@ def test_a_tile_whose_map_its_neighbours_cover_entirely_still_computes_a_cell():
     assert stage.reusing[28].inputs[0].area == 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tiling_cases())
 def test_whatever_the_network_strips_that_are_taken_are_given_and_no_tile_computes_more(case):
     network = describe_network(case.model, "random")
@@ -212,7 +213,7 @@ def test_whatever_the_network_strips_that_are_taken_are_given_and_no_tile_comput
     assert_reusing_tiles_read_and_compute_no_more(plain, stage)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(tiling_cases(kinds=DENSE))
 def test_whatever_the_convolutions_strips_that_are_taken_are_given_and_no_tile_computes_more(case):
     network = describe_network(case.model, "random")

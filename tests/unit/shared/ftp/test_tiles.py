@@ -11,6 +11,7 @@ from shared.ftp.region import Region
 from shared.ftp.stage import Edge, Form
 from shared.ftp.tiles import partition
 from shared.model.loading import describe_network
+from tests.extent import examples
 from tests.networks import ModelBuilder, model_of
 from tests.unit.random_networks import tiling_cases
 
@@ -147,7 +148,7 @@ def test_a_tile_that_lies_in_the_padding_still_reads_a_cell_of_the_map(padding):
     assert min(tile.inputs[0].height for tile in stage.tiles) > 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(tiling_cases())
 def test_every_cell_of_every_map_at_the_cut_belongs_to_exactly_one_tile(case):
     network = describe_network(case.model, "random")
@@ -159,7 +160,7 @@ def test_every_cell_of_every_map_at_the_cut_belongs_to_exactly_one_tile(case):
         assert (count == 1).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(tiling_cases())
 def test_every_tile_reads_a_part_of_the_input(case):
     network = describe_network(case.model, "random")

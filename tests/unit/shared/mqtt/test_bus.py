@@ -12,6 +12,7 @@ from shared.mqtt.received import Received
 from shared.network.addresses import Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDone
+from tests.settling import settled
 
 DONE = FrameDone(frame="door-1", outcome="published")
 ANSWER = Response(command="info", ok=True)
@@ -89,7 +90,7 @@ async def test_who_is_cancelled_while_the_broker_answers_ends(bus, say):
     """Else a gateway or an edge that is stopped at that moment would wait for its bus for ever."""
     bus._client.taken.clear()
     task = asyncio.create_task(say(bus))
-    await asyncio.sleep(0)  # it waits for the answer now
+    await settled()  # it waits for the answer now
     task.cancel()
     await asyncio.wait([task], timeout=10)
     assert task.cancelled()

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from shared.process.lifecycle import cancel_in_order, run_service, run_together
+from tests.settling import settled
 
 
 class Service:
@@ -44,7 +45,7 @@ async def test_cancelled_twice_it_leaves_nothing_running_and_ends():
     ended = []
     slow, other = Service("slow", ended, asyncio.Event()), Service("other", ended)
     task = asyncio.create_task(run_together(slow.run(), other.run()))
-    await asyncio.sleep(0)
+    await settled()
     task.cancel()
     await slow.cleaning.wait()
     assert not task.done()
@@ -91,7 +92,7 @@ async def test_failures_at_the_end_are_not_told_as_forgotten():
             raise ValueError
 
     task = asyncio.create_task(fail_at_the_end())
-    await asyncio.sleep(0)
+    await settled()
     await cancel_in_order([task])
     assert not task._log_traceback
 

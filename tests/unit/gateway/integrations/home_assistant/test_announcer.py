@@ -13,6 +13,7 @@ from gateway.integrations.home_assistant.announcer import ANNOUNCED_FILE, Announ
 from gateway.integrations.home_assistant.discovery import discovery
 from gateway.state.state_folder import StateFolder
 from shared.errors import BrokerError
+from tests.settling import settled
 from tests.unit.gateway.integrations.home_assistant.homes import home_of, nodes_of
 
 STATES = ("states", "", False)
@@ -107,8 +108,7 @@ async def test_at_the_start_devices_come_in_order_and_then_the_states(tmp_path):
 
 async def test_nothing_is_said_before_there_is_a_broker(tmp_path):
     async with running(Stage(tmp_path, {"a": device("x")})) as stage:
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await settled()
         assert stage.heard == []
 
 

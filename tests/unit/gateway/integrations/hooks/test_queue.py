@@ -17,6 +17,7 @@ from gateway.integrations.hooks.queue import (
 )
 from shared.payloads.observations import EventType
 from tests.hook_events import event
+from tests.settling import settled
 
 
 class Post:
@@ -41,11 +42,6 @@ class Post:
         else:
             ended.set_exception(error)
         await settled()
-
-
-async def settled():
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture

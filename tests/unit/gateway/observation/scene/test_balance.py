@@ -8,6 +8,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.extent import examples
 from tests.unit.gateway.observation.scene.filming import Camera, person
 
 ZONES = {
@@ -143,4 +144,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = profile(max_examples=60, stateful_step_count=25, deadline=None)
+TestLife.settings = profile(max_examples=examples(60), stateful_step_count=25, deadline=None)
