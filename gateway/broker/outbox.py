@@ -26,10 +26,6 @@ class Outbox:
     def __init__(self) -> None:
         self._newest: dict[str, bytes] = {}
         self._others: deque[OutboxMessage] = deque()
-        self.lost = 0
-
-    def __len__(self) -> int:
-        return len(self._newest) + len(self._others)
 
     def put(self, message: OutboxMessage) -> None:
         """Queue a message; it replaces a waiting one of the same retained topic."""
@@ -37,12 +33,10 @@ class Outbox:
             self._newest[message.topic] = message.payload
             if len(self._newest) > MAX_RETAINED_TOPICS:
                 self._newest.pop(next(iter(self._newest)))
-                self.lost += 1
             return
         self._others.append(message)
         if len(self._others) > MAX_UNRETAINED_MESSAGES:
             self._others.popleft()
-            self.lost += 1
 
     def take(self) -> OutboxMessage | None:
         """Remove and return the next message; None if there is none."""

@@ -39,9 +39,6 @@ class SnapshotChoice:
     whole: bool = False
     labels: dict[str, FollowedObject] = field(default_factory=dict)
 
-    def __bool__(self) -> bool:
-        return self.whole or bool(self.labels)
-
 
 @dataclass(frozen=True, slots=True)
 class _View:
