@@ -9,22 +9,23 @@ import platform
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.running import measure
+from benchmarks.running import measure_setting
 from benchmarks.setting import Measurement
 from benchmarks.workload import write_yolov2
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove_abandoned, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_abandoned
+from shared.files.whole_file import write_whole
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from benchmarks.setting import Setting
+    from benchmarks.setting import BenchSetting
 
-RESULTS = "results.json"
-TABLE = "results.csv"
+RESULTS_FILE = "results.json"
+RESULTS_TABLE_FILE = "results.csv"
 
 
 @dataclass(slots=True)
@@ -44,14 +45,16 @@ class Campaign:
     def open(cls, folder: Path) -> Campaign:
         """With what the folder holds already. Raises ConfigurationError when that is not ours."""
         remove_abandoned(folder)
-        campaign = cls(folder, machine=this_machine())
-        path = folder / RESULTS
+        campaign = cls(folder, machine=describe_machine())
+        path = folder / RESULTS_FILE
         if path.exists():
             try:
                 rows = json.loads(path.read_text())["measurements"]
                 campaign.measurements = [Measurement.from_json(row) for row in rows]
             except OSError as error:
-                raise ConfigurationError(f"{path} cannot be read: {reason(error)}; name another with --out") from error
+                raise ConfigurationError(
+                    f"{path} cannot be read: {system_reason(error)}; name another with --out"
+                ) from error
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(
                     f"{path} does not hold measurements of this release; remove it, or write to another "
@@ -59,7 +62,7 @@ class Campaign:
                 ) from error
         return campaign
 
-    async def run(self, settings: Sequence[Setting], tell: Callable[[int, str], None]) -> None:
+    async def run(self, settings: Sequence[BenchSetting], tell: Callable[[int, str], None]) -> None:
         """Measure what is missing; `tell` hears the number of the setting that begins, and what the last one gave.
 
         A setting that fails is told and left out: the others are of use without it. Raises ConfigurationError where
@@ -79,7 +82,7 @@ class Campaign:
             tell(number, setting.text)
             slug = "".join(letter if letter.isalnum() else "-" for letter in setting.text)
             try:
-                measured = await measure(setting, models, self.folder / "logs" / slug, self.folder / "cache")
+                measured = await measure_setting(setting, models, self.folder / "logs" / slug, self.folder / "cache")
             except DeepThingsError as error:
                 self.failures[setting.text] = str(error)
                 tell(number, f"failed: {error}")
@@ -89,18 +92,15 @@ class Campaign:
 
     def save(self) -> None:
         """Write everything down."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        part = unfinished(self.folder / RESULTS)
-        part.write_text(json.dumps(said, indent=1))
-        part.replace(self.folder / RESULTS)  # an interruption here loses nothing
+        write_whole(self.folder / RESULTS_FILE, json.dumps(said, indent=1).encode(), durable=False, mode=None)
         rows = [_row(measured) for measured in self.measurements]
-        with (self.folder / TABLE).open("w", newline="") as file:
+        with (self.folder / RESULTS_TABLE_FILE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
 
-    def _models(self, settings: Sequence[Setting]) -> dict[str, str]:
+    def _models(self, settings: Sequence[BenchSetting]) -> dict[str, str]:
         """What to load for each workload; files are made when they are missing."""
         models = {"built-in": DEFAULT_MODEL}
         for workload in {setting.workload for setting in settings} - set(models):
@@ -108,7 +108,7 @@ class Campaign:
         return models
 
 
-def this_machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """What the figures depend on."""
     return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
 

@@ -14,18 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.campaign import Campaign
-from benchmarks.cluster.nodes import Link, why_not
-from benchmarks.experiments import Scope, settings
+from benchmarks.cluster.nodes import emulation_unavailable_reason
+from benchmarks.cluster.shaping import Link
+from benchmarks.experiments import Scope, all_settings
 from benchmarks.figures import draw_all
-from benchmarks.findings import Results, findings
-from benchmarks.memory import memory_figures
-from benchmarks.page import PAGE, Calculated, write_page
+from benchmarks.findings import Results, paper_findings
+from benchmarks.memory_figures import memory_figures
+from benchmarks.page import PAGE_FILE, Calculated, write_page
 from benchmarks.work import work_of
-from benchmarks.workload import CUT, write_yolov2
+from benchmarks.workload import PAPER_CUT, write_yolov2
 from gateway.broker.mosquitto import find_mosquitto
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
 from gateway.planning.methods import Method
-from shared.cli.common_options import Parsed, json_option
+from shared.cli.common_options import ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.process.lifecycle import run_service, run_together
 
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from benchmarks.setting import Setting
+    from benchmarks.setting import BenchSetting
     from shared.model.network import Network
 
-MOST_EDGES = 32
-PAPERS = "YOLOv2, 16 layers"
+MAX_EDGES = 32
+PAPER_NETWORK = "YOLOv2, 16 layers"
 
 
 def parse_edges(text: str) -> tuple[int, ...]:
@@ -46,8 +47,8 @@ def parse_edges(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= MOST_EDGES:
-            raise ConfigurationError(f"edges {text!r}: write numbers from 1 to {MOST_EDGES}, as 1-6 or 1,2,6")
+        if not 1 <= first <= last <= MAX_EDGES:
+            raise ConfigurationError(f"edges {text!r}: write numbers from 1 to {MAX_EDGES}, as 1-6 or 1,2,6")
         counts.update(range(first, last + 1))
     return tuple(sorted(counts))
 
@@ -74,11 +75,13 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--edges", type=Parsed("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
+@click.option("--edges", type=ParsedType("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
 @click.option(
-    "--methods", type=Parsed("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
+    "--methods", type=ParsedType("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
 )
-@click.option("--link", type=Parsed("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all.")
+@click.option(
+    "--link", type=ParsedType("MBIT", parse_link), default="100", help="Mbit/s of a device; 100,shared: of all."
+)
 @click.option("--quick", is_flag=True, help="Under five minutes: fewer settings and frames.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bench-output"), help="Folder.")
 @json_option
@@ -94,22 +97,24 @@ def paper(
     scope = Scope(edges or ((1, 6) if quick else (1, 2, 3, 4, 5, 6)), methods, link.rate_mbit, link.shared, quick)
     console = Console(stderr=True)
     campaign = Campaign.open(out)
-    campaign.reason = why_not(link)
+    campaign.reason = emulation_unavailable_reason(link)
     if campaign.reason:
-        _say(console, f"Not shaped: {campaign.reason}")
+        _print_line(console, f"Not shaped: {campaign.reason}")
     begun = time.monotonic()
-    wanted = settings(scope)
+    wanted = all_settings(scope)
     _measure(campaign, wanted, console)
     with console.status("memory"):
         network, calculated = _calculate(out / "models", measured=not quick)
-    memory = calculated[PAPERS].memory
+    memory = calculated[PAPER_NETWORK].memory
     results = Results(scope, [measured for measured in campaign.measurements if measured.setting in set(wanted)])
     if not results.all:
         raise DeepThingsError(f"nothing was measured: {next(iter(campaign.failures.values()), 'no setting fits')}")
-    found = findings(results, memory)
+    found = paper_findings(results, memory)
     drawn = draw_all(results, memory, out, network)
-    (out / PAGE).write_text(write_page(campaign, results, found, drawn, calculated))
-    _say(console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE}")
+    (out / PAGE_FILE).write_text(write_page(campaign, results, found, drawn, calculated))
+    _print_line(
+        console, f"{len(results.all)} settings in {time.monotonic() - begun:.0f} s; the page is {out / PAGE_FILE}"
+    )
     if as_json:
         print(json.dumps([asdict(finding) for finding in found]))
     else:
@@ -121,14 +126,16 @@ def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calc
     papers, built_in = open_model(str(write_yolov2(folder, whole=False))), open_model(DEFAULT_MODEL)
     (cut,) = built_in.spec.cut
     return papers.network, {
-        PAPERS: Calculated(memory_figures(papers, CUT, measured=measured), work_of(papers.network, [CUT])),
+        PAPER_NETWORK: Calculated(
+            memory_figures(papers, PAPER_CUT, measured=measured), work_of(papers.network, [PAPER_CUT])
+        ),
         DEFAULT_MODEL: Calculated(
             memory_figures(built_in, cut, measured=False), work_of(built_in.network, built_in.spec.cut)
         ),
     }
 
 
-def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) -> None:
+def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Console) -> None:
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(wanted))
@@ -144,9 +151,9 @@ def _measure(campaign: Campaign, wanted: Sequence[Setting], console: Console) ->
         run_service(measure)
         progress.update(task, completed=len(wanted), description="measured")
     for setting, reason in campaign.failures.items():
-        _say(console, f"Not measured: {setting}: {reason}")
+        _print_line(console, f"Not measured: {setting}: {reason}")
 
 
-def _say(console: Console, line: str) -> None:
+def _print_line(console: Console, line: str) -> None:
     """A line as it is: not broken, paths least of all, and nothing in it taken for markup."""
     console.print(line, highlight=False, markup=False, soft_wrap=True)

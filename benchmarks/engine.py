@@ -21,12 +21,12 @@ import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.workload import CUT, INPUT, write_yolov2
+from benchmarks.workload import INPUT_SIZE, PAPER_CUT, write_yolov2
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.models.catalogue import Model, open_model
 from gateway.plan_report.peak_memory import peak_of_tiles, peak_of_whole
-from gateway.planning.partitioned import PartitionedModel, verify
+from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.engine.opening import open_engine
 from shared.engine.sessions import PaddingEngine, normalise
 from shared.files.unfinished import temporary_folder
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.letterbox import Pixels
 
-GRIDS = ("1x1", "3x3", "5x5")
-EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
-MIB = 2**20
+ENGINE_GRIDS = ("1x1", "3x3", "5x5")
+_EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
+_MIB = 2**20
 
 
 def paper_workload(folder: Path) -> Model:
@@ -57,7 +57,7 @@ def paper_workload(folder: Path) -> Model:
 
 
 @dataclass(frozen=True)
-class Bench:
+class GridBench:
     """The workload at one grid, with its program on disk."""
 
     partitioned: PartitionedModel
@@ -65,8 +65,8 @@ class Bench:
     cache: Path
 
     @classmethod
-    def at(cls, model: Model, grid: str, folder: Path) -> Bench:
-        partitioned = PartitionedModel.of(model, Grid.parse(grid), CUT)
+    def prepare(cls, model: Model, grid: str, folder: Path) -> GridBench:
+        partitioned = PartitionedModel.of(model, Grid.parse(grid), PAPER_CUT)
         program = folder / f"program_{grid}.onnx"
         program.write_bytes(partitioned.programs[0])
         return cls(partitioned, program, folder)
@@ -86,11 +86,11 @@ class Bench:
             engine.run(tile.form, [pixels[tile.inputs[0].slices]])
 
 
-def memory(benches: dict[str, Bench], folder: Path) -> Table:
+def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
     """Peak resident memory above what importing takes, a fresh process each, all kinds of tile loaded."""
     default = peak_of_whole(benches["1x1"].partitioned, folder)
     table = Table("run", "peak, MiB", "of onnxruntime's default, whole", "of our own whole")
-    table.add_row("onnxruntime as it comes, whole", f"{default / MIB:.1f}", "100 %", "")
+    table.add_row("onnxruntime as it comes, whole", f"{default / _MIB:.1f}", "100 %", "")
     constructions: tuple[Construction, ...] = ("prepared", "plain")
     for construction in constructions:
         own = 0
@@ -98,13 +98,13 @@ def memory(benches: dict[str, Bench], folder: Path) -> Table:
             peak = peak_of_tiles(bench.partitioned, folder, construction)
             own = own or peak
             shares = (f"{peak / default:.1%}", f"{peak / own:.1%}")
-            table.add_row(f"{construction} engine, {grid}", f"{peak / MIB:.1f}", *shares)
+            table.add_row(f"{construction} engine, {grid}", f"{peak / _MIB:.1f}", *shares)
     return table
 
 
-def speed(benches: dict[str, Bench], whole: Path, rounds: int) -> Table:
+def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Table:
     """Sum of the tiles' times, in times of the whole, and that by the ratio of operations."""
-    pixels = np.random.default_rng(1).integers(0, 256, (INPUT, INPUT, 3), np.uint8)
+    pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -139,16 +139,16 @@ def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
     return times
 
 
-def exactness(models: list[str]) -> Iterator[tuple[str, ...]]:
+def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
     """For each model and grid: the cut, and the largest difference from the whole in its standard deviations."""
     picture = next(open_source(str(FOOTAGE)).pictures())
     for name in models:
         model = open_model(name)
         letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)
         pixels = letterbox.apply(picture, model.spec.preprocessing)
-        for grid in EXACT_GRIDS:
+        for grid in _EXACT_GRIDS:
             partitioned = PartitionedModel.of(model, Grid.parse(grid))
-            difference, engine = verify(partitioned, pixels, 1)
+            difference, engine = verify_tiles(partitioned, pixels, 1)
             layers = f"{len(partitioned.stage.layers)} of {len(model.network.layers)}"
             figures = f"{difference.max_abs_diff:.2g}", f"{difference.map_std:.2g}"
             yield model.spec.name, grid, ", ".join(partitioned.stage.cut), layers, engine, *figures
@@ -163,15 +163,15 @@ def main(rounds: int, models: tuple[str, ...]) -> None:
     with temporary_folder("bench") as folder:
         model = paper_workload(folder)
         whole = folder / "whole.onnx"
-        whole.write_bytes(with_outputs(model.proto, [CUT]).SerializeToString())
-        benches = {grid: Bench.at(model, grid, folder) for grid in GRIDS}
+        whole.write_bytes(with_outputs(model.proto, [PAPER_CUT]).SerializeToString())
+        benches = {grid: GridBench.prepare(model, grid, folder) for grid in ENGINE_GRIDS}
         console.print("Memory: YOLOv2's first 16 layers at 608, one process with all kinds of tile")
-        console.print(memory(benches, folder))
+        console.print(memory_table(benches, folder))
         console.print(f"Time: the same, medians of {rounds} interleaved rounds")
-        console.print(speed(benches, whole, rounds))
+        console.print(speed_table(benches, whole, rounds))
     if models:
         table = Table("model", "grid", "cut", "layers", "engine", "largest difference", "of a standard deviation of")
-        for row in exactness(list(models)):
+        for row in exactness_rows(list(models)):
             table.add_row(*row)
         console.print("Exactness: tiles against the user's own file, run whole", table)
 

@@ -7,21 +7,21 @@ from itertools import product
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from benchmarks.setting import Setting
+from benchmarks.setting import BenchSetting
 from gateway.planning.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FTP = (Method.WSH, Method.WST, Method.WST_S)
-DISTRIBUTED = (Method.BODP, *FTP)
+FTP_METHODS = (Method.WSH, Method.WST, Method.WST_S)
+DISTRIBUTED_METHODS = (Method.BODP, *FTP_METHODS)
 THIN_LINK_MBIT = 20.0
 
 EQUAL_ENGINE_CPU = 0.06
 """Cores with which one edge needs as long for the 16 layers as the authors' engine does with 0.2, see their figures."""
 
 UNEQUAL_EDGES = 4
-"""One of each speed, see benchmarks.setting.UNEQUAL, and a second usual one."""
+"""One of each speed, see benchmarks.setting.UNEQUAL_CPU_FACTORS, and a second usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Scope:
     shared_medium: bool = False
     quick: bool = False
 
-    def base(self, method: Method, **more: object) -> Setting:
+    def setting_of(self, method: Method, **more: object) -> BenchSetting:
         """A setting of this scope."""
         frames = 5 if self.quick else 8
         link = {"link_mbit": self.link_mbit, "shared_medium": self.shared_medium, "frames": frames}
-        return Setting(str(method), **{**link, **more})  # type: ignore[arg-type]
+        return BenchSetting(str(method), **{**link, **more})  # type: ignore[arg-type]
 
-    def among(self, methods: Sequence[Method]) -> tuple[Method, ...]:
+    def wanted_methods(self, methods: Sequence[Method]) -> tuple[Method, ...]:
         return tuple(method for method in methods if method in self.methods)
 
 
@@ -50,94 +50,94 @@ def one_each(edges: int) -> str:
     return f"{rows}x{edges // rows}"
 
 
-def settings(scope: Scope) -> list[Setting]:
+def all_settings(scope: Scope) -> list[BenchSetting]:
     """All settings, each once, in an order in which what is compared is measured close together."""
     experiments = (latency, traffic, sources) if scope.quick else (
-        latency, traffic, sources, thin_link, equal_engine, shared_medium, unequal, whole_network, built_in
+        latency, traffic, sources, thin_link, equal_engine, shared_medium, unequal, whole_network, built_in_network
     )  # fmt: skip
     return list(dict.fromkeys(setting for experiment in experiments for setting in experiment(scope)))
 
 
-def latency(scope: Scope) -> Iterator[Setting]:
+def latency(scope: Scope) -> Iterator[BenchSetting]:
     """One source: latency and speed-up by devices and method; with and without reuse; the share of stolen tiles."""
     grids = ("3x3",) if scope.quick else ("3x3", "4x4", "5x5")
     for edges in scope.edges:
-        for method in scope.among([Method.WHOLE]):
+        for method in scope.wanted_methods([Method.WHOLE]):
             if edges == 1:
-                yield scope.base(method, grid="1x1")
-        for method in scope.among([Method.BODP]):
-            yield scope.base(method, edges=edges)
-        for grid, method in product(grids, scope.among(FTP)):
+                yield scope.setting_of(method, grid="1x1")
+        for method in scope.wanted_methods([Method.BODP]):
+            yield scope.setting_of(method, edges=edges)
+        for grid, method in product(grids, scope.wanted_methods(FTP_METHODS)):
             if (grid, method) != ("4x4", Method.WSH):
-                yield scope.base(method, grid=grid, edges=edges)
-        for method in scope.among([Method.WST]):
+                yield scope.setting_of(method, grid=grid, edges=edges)
+        for method in scope.wanted_methods([Method.WST]):
             if edges > 1:
-                yield scope.base(method, grid=one_each(edges), edges=edges)
+                yield scope.setting_of(method, grid=one_each(edges), edges=edges)
 
 
-def traffic(scope: Scope) -> Iterator[Setting]:
+def traffic(scope: Scope) -> Iterator[BenchSetting]:
     """Bytes by devices and method, with the paper's float32 pixels."""
-    for edges, method in product(scope.edges, scope.among(DISTRIBUTED)):
+    for edges, method in product(scope.edges, scope.wanted_methods(DISTRIBUTED_METHODS)):
         if edges > 1:
-            yield replace(scope.base(method, edges=edges, pixels="float32"), frames=4)
+            yield replace(scope.setting_of(method, edges=edges, pixels="float32"), frames=4)
 
 
-def sources(scope: Scope) -> Iterator[Setting]:
+def sources(scope: Scope) -> Iterator[BenchSetting]:
     """One to six sources: the largest latency, and throughput."""
     most = max(scope.edges)
     counts = [most] if scope.quick else range(2, most + 1)
-    for count, method in product(counts, scope.among([Method.BODP, Method.WST_S])):
-        yield scope.base(method, edges=most, sources=count)
-    for method in scope.among([] if scope.quick else [Method.WSH, Method.WST]):
-        yield scope.base(method, edges=most, sources=most)
+    for count, method in product(counts, scope.wanted_methods([Method.BODP, Method.WST_S])):
+        yield scope.setting_of(method, edges=most, sources=count)
+    for method in scope.wanted_methods([] if scope.quick else [Method.WSH, Method.WST]):
+        yield scope.setting_of(method, edges=most, sources=most)
     if not scope.quick and Method.WST_S in scope.methods:
-        yield scope.base(Method.WST_S, edges=most, sources=most, grid="5x5")
+        yield scope.setting_of(Method.WST_S, edges=most, sources=most, grid="5x5")
 
 
-def thin_link(scope: Scope) -> Iterator[Setting]:
+def thin_link(scope: Scope) -> Iterator[BenchSetting]:
     """A slow link, where strips may cost more than they save."""
-    for edges, grid, method in product(_ends(scope), ("3x3", "5x5"), scope.among([Method.WST, Method.WST_S])):
-        yield replace(scope.base(method, grid=grid, edges=edges), link_mbit=THIN_LINK_MBIT)
+    for edges, grid, method in product(_ends(scope), ("3x3", "5x5"), scope.wanted_methods([Method.WST, Method.WST_S])):
+        yield replace(scope.setting_of(method, grid=grid, edges=edges), link_mbit=THIN_LINK_MBIT)
 
 
-def equal_engine(scope: Scope) -> Iterator[Setting]:
+def equal_engine(scope: Scope) -> Iterator[BenchSetting]:
     """Devices as much slower as our engine is faster than the authors': their ratio of computing to communication."""
     if Method.WHOLE in scope.methods and 1 in scope.edges:
-        yield replace(scope.base(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
+        yield replace(scope.setting_of(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
     some = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
-    for edges, method in product(some, scope.among([Method.BODP, Method.WST, Method.WST_S])):
+    for edges, method in product(some, scope.wanted_methods([Method.BODP, Method.WST, Method.WST_S])):
         grids = {Method.BODP: ("3x3",), Method.WST: ("3x3", "5x5", one_each(edges))}.get(method, ("3x3", "5x5"))
         for grid in grids:
-            yield replace(scope.base(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
+            yield replace(scope.setting_of(method, grid=grid, edges=edges), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
 
 
-def shared_medium(scope: Scope) -> Iterator[Setting]:
+def shared_medium(scope: Scope) -> Iterator[BenchSetting]:
     """All devices on one medium, as on Wi-Fi."""
-    for method in scope.among(DISTRIBUTED):
-        yield replace(scope.base(method, edges=max(scope.edges)), shared_medium=True)
+    for method in scope.wanted_methods(DISTRIBUTED_METHODS):
+        yield replace(scope.setting_of(method, edges=max(scope.edges)), shared_medium=True)
 
 
-def unequal(scope: Scope) -> Iterator[Setting]:
+def unequal(scope: Scope) -> Iterator[BenchSetting]:
     """Devices of unequal speed: MoDNN's bias follows what it has measured, thieves just steal more or less."""
     if UNEQUAL_EDGES in scope.edges:
-        for method in scope.among(DISTRIBUTED):
-            yield replace(scope.base(method, edges=UNEQUAL_EDGES), unequal=True, frames=24)
+        for method in scope.wanted_methods(DISTRIBUTED_METHODS):
+            yield replace(scope.setting_of(method, edges=UNEQUAL_EDGES), unequal=True, frames=24)
 
 
-def whole_network(scope: Scope) -> Iterator[Setting]:
+def whole_network(scope: Scope) -> Iterator[BenchSetting]:
     """All of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
     for edges in _ends(scope):
-        for method in scope.among([Method.BODP, Method.WST_S]):
-            yield replace(scope.base(method, edges=edges, workload="whole"), frames=5)
+        for method in scope.wanted_methods([Method.BODP, Method.WST_S]):
+            yield replace(scope.setting_of(method, edges=edges, workload="whole"), frames=5)
 
 
-def built_in(scope: Scope) -> Iterator[Setting]:
+def built_in_network(scope: Scope) -> Iterator[BenchSetting]:
     """The built-in network, a real one that is made for small devices."""
-    for edges, method in product(_ends(scope), scope.among(DISTRIBUTED)):
-        yield scope.base(method, edges=edges, workload="built-in")
+    for edges, method in product(_ends(scope), scope.wanted_methods(DISTRIBUTED_METHODS)):
+        yield scope.setting_of(method, edges=edges, workload="built-in")
     most = max(scope.edges)
-    for method in scope.among([Method.BODP, Method.WST_S]):
-        yield scope.base(method, edges=most, sources=most, workload="built-in")
+    for method in scope.wanted_methods([Method.BODP, Method.WST_S]):
+        yield scope.setting_of(method, edges=most, sources=most, workload="built-in")
 
 
 def _ends(scope: Scope) -> list[int]:

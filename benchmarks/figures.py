@@ -9,8 +9,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks import paper
+from benchmarks.experiments import DISTRIBUTED_METHODS
 from benchmarks.strips_picture import draw_strips
-from benchmarks.workload import CUT
+from benchmarks.workload import PAPER_CUT
 from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
 
@@ -21,28 +22,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from benchmarks.findings import Results
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
     from shared.model.network import Network
 
-MIB = 2**20
-COLOURS = {
+_MIB = 2**20
+METHOD_COLOURS = {
     Method.WHOLE: "#7f7f7f", Method.BODP: "#c44e52", Method.WSH: "#dd8452", Method.WST: "#4c72b0",
     Method.WST_S: "#2a9d5c",
 }  # fmt: skip
-NAMES = {
+METHOD_NAMES = {
     Method.WHOLE: "whole frame", Method.BODP: "MoDNN (BODP)", Method.WSH: "FTP-WSH", Method.WST: "FTP-WST",
     Method.WST_S: "FTP-WST-S",
 }  # fmt: skip
-DISTRIBUTED = (Method.BODP, Method.WSH, Method.WST, Method.WST_S)
-STYLE: dict[Any, Any] = {
+FIGURE_STYLE: dict[Any, Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
     "grid.color": "#e0e0e0", "font.size": 9, "legend.frameon": False, "svg.hashsalt": "deepthings",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnFigure:
     """A figure in a file: what it shows."""
 
     file: str
@@ -51,17 +51,17 @@ class Drawn:
 
 def draw_all(
     results: Results, memory: MemoryFigures | None, folder: Path, network: Network | None = None
-) -> list[Drawn]:
+) -> list[DrawnFigure]:
     """Write every figure for which there is something to draw, as PNG and SVG. Returns the PNGs.
 
     `network` is the paper's, whose strips are drawn.
     """
     drawn = []
-    with mpl.rc_context(rc=STYLE):
+    with mpl.rc_context(rc=FIGURE_STYLE):
         for name, caption, figure in _figures(results, memory, network):
             figure.savefig(folder / f"{name}.png", dpi=150)
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-            drawn.append(Drawn(f"{name}.png", caption))
+            drawn.append(DrawnFigure(f"{name}.png", caption))
     return drawn
 
 
@@ -70,7 +70,7 @@ def _figures(
 ) -> Iterator[tuple[str, str, Figure]]:
     if network is not None:
         caption = "One map, with reuse: what tiles that depend on nobody compute, what they hand on, what is left"
-        yield "strips", caption, draw_strips(network, [CUT], Grid(3, 3))
+        yield "strips", caption, draw_strips(network, [PAPER_CUT], Grid(3, 3))
     if memory is not None:
         yield "memory", "Memory per layer, maps and weights, of the device that needs most", _memory(memory)
     grids = [grid for grid in ("3x3", "4x4", "5x5") if results.by_edges(Method.WST_S, grid)]
@@ -86,8 +86,10 @@ def _figures(
         yield "bytes", f"Bytes on the wire, {counter}", _bytes(results)
     most = max(results.scope.edges)
     by_source = {
-        method: [m for count in range(1, most + 1) if (m := results.find(method, edges=most, sources=count))]
-        for method in DISTRIBUTED
+        method: [
+            m for count in range(1, most + 1) if (m := results.find_measurement(method, edges=most, sources=count))
+        ]
+        for method in DISTRIBUTED_METHODS
     }
     if any(len(row) > 1 for row in by_source.values()):
         yield "sources", f"One to {most} sources on {most} devices", _sources(by_source)
@@ -119,7 +121,7 @@ def _memory(memory: MemoryFigures) -> Figure:
     colours = ("#7f7f7f", "#2a9d5c", "#4c72b0", "#c44e52")
     for number, ((way, device), colour) in enumerate(zip(ways, colours, strict=True)):
         places = [layer + (number - len(ways) / 2 + 0.5) * width for layer in range(len(device.layers))]
-        axes.bar(places, [count / MIB for count in device.layers], width, label=way, color=colour)
+        axes.bar(places, [count / _MIB for count in device.layers], width, label=way, color=colour)
     axes.set(xlabel="layer", ylabel="MiB", xticks=range(len(memory.layers)))
     axes.legend()
     return figure
@@ -145,10 +147,16 @@ def _bytes(results: Results) -> Figure:
 
 
 def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement], float], **more: object) -> None:
-    for method in DISTRIBUTED:
+    for method in DISTRIBUTED_METHODS:
         rows = results.by_edges(method, grid, **more)
         if rows:
-            axes.plot(list(rows), [value(m) for m in rows.values()], "o-", color=COLOURS[method], label=NAMES[method])
+            axes.plot(
+                list(rows),
+                [value(m) for m in rows.values()],
+                "o-",
+                color=METHOD_COLOURS[method],
+                label=METHOD_NAMES[method],
+            )
     axes.set_xticks(results.scope.edges)
     axes.legend()
 
@@ -159,19 +167,19 @@ def _authors(axes: Axes, results: Results, grid: str) -> None:
         method = Method(name)
         shown = {edges: seconds for edges, (seconds, _) in cells.items() if edges in results.scope.edges}
         if of_grid == grid and shown:
-            label = f"authors' {NAMES[method]}"
-            axes.plot(list(shown), list(shown.values()), "x--", color=COLOURS[method], alpha=0.5, label=label)
+            label = f"authors' {METHOD_NAMES[method]}"
+            axes.plot(list(shown), list(shown.values()), "x--", color=METHOD_COLOURS[method], alpha=0.5, label=label)
     axes.legend(fontsize=7)
 
 
 def _speed_ups(results: Results, grids: Sequence[str]) -> Figure:
     figure, panels = _panels(grids, "speed-up against one device")
     for axes, grid in zip(panels, grids, strict=True):
-        for method in DISTRIBUTED:
+        for method in DISTRIBUTED_METHODS:
             rows = results.by_edges(method, grid)
             if 1 in rows:
                 gains = [rows[1].fused_s / measured.fused_s for measured in rows.values()]
-                axes.plot(list(rows), gains, "o-", color=COLOURS[method], label=NAMES[method])
+                axes.plot(list(rows), gains, "o-", color=METHOD_COLOURS[method], label=METHOD_NAMES[method])
         axes.plot(results.scope.edges, results.scope.edges, ":", color="#a0a0a0", label="ideal")
         axes.set_xticks(results.scope.edges)
         axes.legend()
@@ -189,7 +197,7 @@ def _reuse(results: Results, grids: Sequence[str]) -> Figure:
     figure, panels = _panels(grids, "latency with reuse ÷ without")
     for axes, grid in zip(panels, grids, strict=True):
         ratios = _ratios(results, grid)
-        axes.bar(list(ratios), list(ratios.values()), 0.6, color=COLOURS[Method.WST_S])
+        axes.bar(list(ratios), list(ratios.values()), 0.6, color=METHOD_COLOURS[Method.WST_S])
         axes.axhline(1 - paper.REUSE_REDUCTION, color="#c44e52", ls="--", lw=1, label="the paper's mean")
         axes.axhline(1, color="#7f7f7f", lw=1)
         axes.set_xticks(list(ratios))
@@ -205,7 +213,7 @@ def _sources(by_source: dict[Method, list[Measurement]]) -> Figure:
         if not rows:
             continue
         counts = [measured.setting.sources for measured in rows]
-        style = {"color": COLOURS[method], "label": NAMES[method]}
+        style = {"color": METHOD_COLOURS[method], "label": METHOD_NAMES[method]}
         latency.plot(counts, [measured.largest_fused_s for measured in rows], "o-", **style)
         throughput.plot(counts, [measured.frames_per_s for measured in rows], "o-", **style)
     counts = sorted({measured.setting.sources for rows in by_source.values() for measured in rows})

@@ -13,14 +13,14 @@ from gateway.planning.methods import Method
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
 
-GRIDS = ("3x3", "4x4", "5x5")
+_GRIDS = ("3x3", "4x4", "5x5")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PaperFinding:
     """One figure: what it is, the paper's, ours, whether ours is at least as good; and what is to be said of it."""
 
     figure: str
@@ -47,7 +47,7 @@ class Results:
             s.pixels,
         )  # fmt: skip
 
-    def find(self, method: str, grid: str = "3x3", edges: int = 1, **more: object) -> Measurement | None:
+    def find_measurement(self, method: str, grid: str = "3x3", edges: int = 1, **more: object) -> Measurement | None:
         """What was measured there, if anything was."""
         said = {
             "sources": 1, "workload": "fused", "link_mbit": self.scope.link_mbit,
@@ -58,13 +58,13 @@ class Results:
 
     def by_edges(self, method: str, grid: str = "3x3", **more: object) -> dict[int, Measurement]:
         """The same for all device counts."""
-        found = {edges: self.find(method, grid, edges, **more) for edges in self.scope.edges}
+        found = {edges: self.find_measurement(method, grid, edges, **more) for edges in self.scope.edges}
         return {edges: measured for edges, measured in found.items() if measured is not None}
 
 
-def findings(results: Results, memory: MemoryFigures | None) -> list[Finding]:
+def paper_findings(results: Results, memory: MemoryFigures | None) -> list[PaperFinding]:
     """All figures for which something was measured."""
-    parts: tuple[Callable[[], Iterator[Finding]], ...] = (
+    parts: tuple[Callable[[], Iterator[PaperFinding]], ...] = (
         lambda: _memory(memory),
         lambda: _traffic(results),
         lambda: _latency(results),
@@ -80,32 +80,34 @@ def _percent(share: float) -> str:
     return f"{-share * 100:+.0f} %"
 
 
-def _memory(memory: MemoryFigures | None) -> Iterator[Finding]:
+def _memory(memory: MemoryFigures | None) -> Iterator[PaperFinding]:
     if memory is None:
         return
     for way, expected in paper.PEAK_REDUCTION.items():
         ours = memory.analytic[way].peak_reduction
-        yield Finding(f"largest memory per device, {way}", _percent(expected), _percent(ours), ours >= expected - 0.005)
+        yield PaperFinding(
+            f"largest memory per device, {way}", _percent(expected), _percent(ours), ours >= expected - 0.005
+        )
     for way, expected in paper.LAYER_REDUCTION.items():
         ours = memory.analytic[way].layer_reduction
         text = f"{-ours * 100:+.1f} %"
-        yield Finding(f"mean memory per layer, {way}", _percent(expected), text, ours >= expected - 0.005)
+        yield PaperFinding(f"mean memory per layer, {way}", _percent(expected), text, ours >= expected - 0.005)
     default = memory.measured.get("default")
     if default:
         for grid, expected in (("3x3", 0.58), ("5x5", 0.68)):
             ours = 1 - memory.measured[grid] / default
             remark = "resident memory of a worker above what importing takes, against onnxruntime as it comes"
-            yield Finding(f"measured memory, {grid}", _percent(expected), _percent(ours), ours >= expected, remark)
+            yield PaperFinding(f"measured memory, {grid}", _percent(expected), _percent(ours), ours >= expected, remark)
 
 
-def _traffic(results: Results) -> Iterator[Finding]:
+def _traffic(results: Results) -> Iterator[PaperFinding]:
     shared = results.by_edges(Method.WSH, pixels="float32")
     stolen = results.by_edges(Method.WST_S, pixels="float32")
     both = sorted(set(shared) & set(stolen))
     if both:
         ours = fmean(1 - stolen[n].bytes_per_frame / shared[n].bytes_per_frame for n in both)
         devices = f"mean over {both[0]} to {both[-1]} devices" if len(both) > 1 else f"{both[0]} devices"
-        yield Finding(
+        yield PaperFinding(
             f"bytes, FTP-WST-S against FTP-WSH, {devices}, float32 pixels",
             _percent(paper.BYTES_REDUCTION), _percent(ours), ours >= paper.BYTES_REDUCTION,
         )  # fmt: skip
@@ -115,7 +117,7 @@ def _traffic(results: Results) -> Iterator[Finding]:
         growth = (modnn[last].bytes_per_frame - modnn[first].bytes_per_frame) / (last - first) / 1e6
         flat = {n: m.bytes_per_frame / 1e6 for n, m in shared.items()}
         spread = f"{min(flat.values()):.1f} to {max(flat.values()):.1f} MB" if flat else "not measured"
-        yield Finding(
+        yield PaperFinding(
             "bytes of MoDNN by device count", "grow linearly", f"+{growth:.2f} MB a device", growth > 0,
             f"FTP-WSH stays at {spread}",
         )  # fmt: skip
@@ -126,7 +128,7 @@ def _traffic(results: Results) -> Iterator[Finding]:
     ]
     if gap:
         spread = f"{min(gap):.1%} to {max(gap):.1%}".replace("%", " %")
-        yield Finding(
+        yield PaperFinding(
             "bytes by the interfaces, beyond our own account", "", spread,
             max(gap) < 0.15, "headers of Ethernet, IP and TCP, acknowledgements, segments sent again",
         )  # fmt: skip
@@ -138,22 +140,22 @@ def _speed_up(measured: dict[int, Measurement], most: int) -> float | None:
     return measured[1].fused_s / measured[most].fused_s
 
 
-def _latency(results: Results) -> Iterator[Finding]:
+def _latency(results: Results) -> Iterator[PaperFinding]:
     most = max(results.scope.edges)
     for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", devices slowed down to the authors' engine")):
-        ours = {grid: _speed_up(results.by_edges(Method.WST_S, grid, edge_cpu=cpu), most) for grid in GRIDS}
+        ours = {grid: _speed_up(results.by_edges(Method.WST_S, grid, edge_cpu=cpu), most) for grid in _GRIDS}
         known = {grid: value for grid, value in ours.items() if value is not None}
         if known:
             best = max(known, key=lambda grid: known[grid])
             rows = results.by_edges(Method.WST_S, best, edge_cpu=cpu)
             text = ", ".join(f"{grid} {value:.2f}x" for grid, value in known.items())
-            yield Finding(
+            yield PaperFinding(
                 f"latency, FTP-WST-S, {most} devices against 1{name}", f"{paper.SPEED_UP}x", text,
                 known[best] >= paper.SPEED_UP, _shares(rows[1].fused_s, rows[most]),
             )  # fmt: skip
         modnn = _speed_up(results.by_edges(Method.BODP, edge_cpu=cpu), most)
         if modnn is not None:
-            yield Finding(
+            yield PaperFinding(
                 f"latency, MoDNN, {most} devices against 1{name}", f"{paper.MODNN_SPEED_UP}x", f"{modnn:.2f}x",
                 reached=True, remark="the baseline, as good as we could make it",
             )  # fmt: skip
@@ -169,11 +171,11 @@ def _shares(one_s: float, best: Measurement) -> str:
     )
 
 
-def _reuse(results: Results) -> Iterator[Finding]:
+def _reuse(results: Results) -> Iterator[PaperFinding]:
     for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", devices slowed down to the authors' engine")):
         gains: dict[tuple[str, int], float] = {}
         spared: dict[tuple[str, int], float] = {}
-        for grid in GRIDS:
+        for grid in _GRIDS:
             plain = results.by_edges(Method.WST, grid, edge_cpu=cpu)
             reusing = results.by_edges(Method.WST_S, grid, edge_cpu=cpu)
             rows, columns = (int(side) for side in grid.split("x"))
@@ -183,22 +185,25 @@ def _reuse(results: Results) -> Iterator[Finding]:
                     spared[grid, edges] = 1 - _core_seconds(reusing[edges]) / _core_seconds(plain[edges])
         if gains:
             mean, worst = fmean(gains.values()), min(gains, key=lambda key: gains[key])
-            yield Finding(
+            yield PaperFinding(
                 f"latency, reuse-aware scheduling, where tiles outnumber devices twice and more{name}",
                 _percent(paper.REUSE_REDUCTION), f"{_percent(mean)} in the mean", mean >= paper.REUSE_REDUCTION,
                 f"from {_percent(max(gains.values()))} to {_percent(gains[worst])} ({worst[0]}, {worst[1]} devices); "
                 f"{_where_it_goes(gains, spared)}",
             )  # fmt: skip
     pairs = [
-        (results.find(Method.WST, grid, edges, link_mbit=link), results.find(Method.WST_S, grid, edges, link_mbit=link))
+        (
+            results.find_measurement(Method.WST, grid, edges, link_mbit=link),
+            results.find_measurement(Method.WST_S, grid, edges, link_mbit=link),
+        )
         for link in {results.scope.link_mbit, THIN_LINK_MBIT}
-        for grid in GRIDS
+        for grid in _GRIDS
         for edges in results.scope.edges
     ]
     ratios = {reusing.setting.text: reusing.fused_s / plain.fused_s for plain, reusing in pairs if plain and reusing}
     if ratios:
         worst_text = max(ratios, key=lambda text: ratios[text])
-        yield Finding(
+        yield PaperFinding(
             "reuse is never worse than no reuse", "", f"at most {ratios[worst_text]:.2f} times the latency",
             ratios[worst_text] <= 1.1, f"that is {worst_text}; two runs of one setting differ by up to a tenth",
         )  # fmt: skip
@@ -217,15 +222,15 @@ def _where_it_goes(gains: Mapping[tuple[str, int], float], spared: Mapping[tuple
     )
 
 
-def _sources(results: Results) -> Iterator[Finding]:
+def _sources(results: Results) -> Iterator[PaperFinding]:
     most = max(results.scope.edges)
-    one = results.find(Method.WST_S, edges=most)
-    all_of_them = results.find(Method.WST_S, edges=most, sources=most)
-    modnn = results.find(Method.BODP, edges=most, sources=most)
+    one = results.find_measurement(Method.WST_S, edges=most)
+    all_of_them = results.find_measurement(Method.WST_S, edges=most, sources=most)
+    modnn = results.find_measurement(Method.BODP, edges=most, sources=most)
     if one and all_of_them:
         ours = all_of_them.largest_fused_s / one.largest_fused_s
         needed, cores = most * _core_seconds(all_of_them), sum(all_of_them.setting.edge_cpus)
-        yield Finding(
+        yield PaperFinding(
             f"largest latency, FTP-WST-S, {most} sources against 1", f"{paper.SOURCES_LATENCY}x", f"{ours:.2f}x",
             round(ours, 1) <= paper.SOURCES_LATENCY,  # as exactly as the paper tells
             f"{one.largest_fused_s:.2f} s and {all_of_them.largest_fused_s:.2f} s; for a frame of each source the "
@@ -233,7 +238,7 @@ def _sources(results: Results) -> Iterator[Finding]:
         )  # fmt: skip
     if all_of_them and modnn:
         ours = all_of_them.frames_per_s / max(1e-9, modnn.frames_per_s)
-        yield Finding(
+        yield PaperFinding(
             f"throughput with {most} sources, FTP-WST-S against MoDNN", f"{paper.SOURCES_THROUGHPUT}x", f"{ours:.2f}x",
             ours >= paper.SOURCES_THROUGHPUT,
             f"{all_of_them.frames_per_s:.2f} and {modnn.frames_per_s:.2f} frames a second, for which the edges "
@@ -244,7 +249,7 @@ def _sources(results: Results) -> Iterator[Finding]:
 
 def _most_throughput(results: Results, ours: Measurement, modnn: Measurement) -> str:
     """What no method could exceed on these devices: every frame untiled, none of its work done twice, nothing sent."""
-    whole = results.find(Method.WHOLE)
+    whole = results.find_measurement(Method.WHOLE)
     if whole is None:
         return ""
     most = sum(ours.setting.edge_cpus) / _core_seconds(whole)
@@ -260,11 +265,13 @@ def _core_seconds(measured: Measurement) -> float:
     return used / max(1, len(measured.frames))
 
 
-def _authors(results: Results) -> Iterator[Finding]:
+def _authors(results: Results) -> Iterator[PaperFinding]:
     seen, text = 0, []
     for (method, grid), cells in paper.AUTHORS.items():
         for edges, (seconds, megabytes) in cells.items():
-            measured = results.find(method, grid, edges, link_mbit=paper.AUTHORS_LINK_MBIT, shared_medium=False)
+            measured = results.find_measurement(
+                method, grid, edges, link_mbit=paper.AUTHORS_LINK_MBIT, shared_medium=False
+            )
             if measured is None:
                 continue
             seen += 1
@@ -274,17 +281,17 @@ def _authors(results: Results) -> Iterator[Finding]:
                     f"against {seconds} s, {megabytes} MB"
                 )
     if seen:
-        yield Finding(
+        yield PaperFinding(
             "the authors' program, seconds and bytes in every cell", "1.8 to 9.9 s, 1.6 to 15 MB",
             "not in all" if text else "faster and fewer", not text, "; ".join(text),
         )  # fmt: skip
     thin = {
         key: (measured.fused_s, seconds)
         for key, seconds in paper.AUTHORS_THIN.items()
-        if (measured := results.find(*key, paper.AUTHORS_THIN_EDGES, link_mbit=THIN_LINK_MBIT)) is not None
+        if (measured := results.find_measurement(*key, paper.AUTHORS_THIN_EDGES, link_mbit=THIN_LINK_MBIT)) is not None
     }
     if thin:
-        yield Finding(
+        yield PaperFinding(
             f"the same with {paper.AUTHORS_THIN_EDGES} devices at {THIN_LINK_MBIT:g} Mbit/s",
             ", ".join(f"{seconds:.2f}" for _, seconds in thin.values()) + " s",
             ", ".join(f"{ours:.2f}" for ours, _ in thin.values()) + " s",
@@ -292,22 +299,22 @@ def _authors(results: Results) -> Iterator[Finding]:
             ", ".join(f"{method} {grid}" for method, grid in thin),
         )  # fmt: skip
     for cpu, name in ((0.2, ""), (EQUAL_ENGINE_CPU, ", at equal engine speed")):
-        whole = results.find(Method.WHOLE, edge_cpu=cpu)
+        whole = results.find_measurement(Method.WHOLE, edge_cpu=cpu)
         candidates = [
-            results.find(method, grid, max(results.scope.edges), edge_cpu=cpu)
+            results.find_measurement(method, grid, max(results.scope.edges), edge_cpu=cpu)
             for method in (Method.WST, Method.WST_S)
-            for grid in (*GRIDS, one_each(max(results.scope.edges)))
+            for grid in (*_GRIDS, one_each(max(results.scope.edges)))
         ]
         best = min((m for m in candidates if m is not None), key=lambda m: m.fused_s, default=None)
         if whole and best:
             ours = whole.fused_s / best.fused_s
-            yield Finding(
+            yield PaperFinding(
                 f"{best.setting.edges} devices against one untiled{name}", f"{paper.AUTHORS_SPEED_UP:.1f}x",
                 f"{ours:.2f}x", ours > paper.AUTHORS_SPEED_UP, _shares(whole.fused_s, best),
             )  # fmt: skip
 
 
-def _same(results: Results) -> Iterator[Finding]:
+def _same(results: Results) -> Iterator[PaperFinding]:
     """All methods, device counts and links see the same."""
     whole = [m for m in results.all if not m.dropped and len(m.frames) == m.setting.frames * m.setting.sources]
     groups: dict[tuple[str, int, int], set[str]] = {}
@@ -317,4 +324,4 @@ def _same(results: Results) -> Iterator[Finding]:
     if groups:
         same = all(len(seen) == 1 for seen in groups.values())
         text = "the same, bit for bit" if same else "not all the same"
-        yield Finding("detections of all settings", "", text, same, f"{len(whole)} settings")
+        yield PaperFinding("detections of all settings", "", text, same, f"{len(whole)} settings")

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from benchmarks.campaign import Campaign
     from benchmarks.experiments import Scope
-    from benchmarks.figures import Drawn
-    from benchmarks.findings import Finding, Results
-    from benchmarks.memory import MemoryFigures
+    from benchmarks.figures import DrawnFigure
+    from benchmarks.findings import PaperFinding, Results
+    from benchmarks.memory_figures import MemoryFigures
     from benchmarks.setting import Measurement
-    from benchmarks.work import Work
+    from benchmarks.work import BenchWork
 
-PAGE = "README.md"
+PAGE_FILE = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Calculated:
     """What can be said of a network without running it."""
 
     memory: MemoryFigures
-    work: Mapping[str, Work]
+    work: Mapping[str, BenchWork]
 
 
 def write_page(
     campaign: Campaign,
     results: Results,
-    found: Sequence[Finding],
-    drawn: Sequence[Drawn],
+    found: Sequence[PaperFinding],
+    drawn: Sequence[DrawnFigure],
     calculated: Mapping[str, Calculated],
 ) -> str:
     """The whole page; `calculated` by network."""
@@ -52,7 +52,7 @@ def write_page(
     )
 
 
-def _opening(campaign: Campaign, results: Results, found: Sequence[Finding]) -> Iterable[str]:
+def _opening(campaign: Campaign, results: Results, found: Sequence[PaperFinding]) -> Iterable[str]:
     scope, machine = results.scope, campaign.machine
     link = f"{scope.link_mbit:g} Mbit/s {'for all devices together' if scope.shared_medium else 'for each device'}"
     yield "# The paper's experiments, on real processes"
@@ -80,7 +80,7 @@ def _opening(campaign: Campaign, results: Results, found: Sequence[Finding]) -> 
     yield "\n".join(["| figure | paper | here | reached | remark |", "|---|---|---|---|---|", *rows])
 
 
-def _pictures(drawn: Sequence[Drawn]) -> Iterable[str]:
+def _pictures(drawn: Sequence[DrawnFigure]) -> Iterable[str]:
     if drawn:
         yield "## Figures"
     for picture in drawn:

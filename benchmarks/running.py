@@ -11,25 +11,27 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.cluster.nodes import Limits, Link, Nodes, open_nodes
-from benchmarks.setting import FrameTimes, Measurement, Setting
-from benchmarks.workload import CUT
+from benchmarks.cluster.limits import NodeLimits
+from benchmarks.cluster.nodes import BenchNodes, open_nodes
+from benchmarks.cluster.shaping import Link
+from benchmarks.setting import BenchSetting, FrameTimes, Measurement
+from benchmarks.workload import PAPER_CUT
 from camera_sources.source import FOOTAGE
 from shared.errors import DeepThingsError
 from shared.network.addresses import Address
-from shared.process.children import dying_with_parent, stop_process
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.children import parent_death_prefix, stop_process
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-GATEWAY = "gateway"
-START_TIMEOUT_S = 300.0
+GATEWAY_NODE = "gateway"
+CLUSTER_START_TIMEOUT_S = 300.0
 """The first time, every edge prepares programs for its processor."""
 
 FRAME_TIMEOUT_S = 60.0
-LOCAL_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
+LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
 """Messages that do not belong to a frame's way between nodes: a camera's, which is beside its edge, and programs."""
 
 
@@ -38,7 +40,7 @@ class UnfinishedError(DeepThingsError):
 
 
 @dataclass(slots=True)
-class Heard:
+class WitnessedState:
     """What the witness has passed on."""
 
     bridge: str = ""
@@ -47,9 +49,9 @@ class Heard:
     gateway_bytes: dict[str, int] = field(default_factory=dict)
     detections: list[dict[str, Any]] = field(default_factory=list)
     cameras: dict[str, dict[str, Any]] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self, kind: str, name: str, message: dict[str, Any]) -> None:
+    def update(self, kind: str, name: str, message: dict[str, Any]) -> None:
         """One line."""
         match kind:
             case "bridge":
@@ -62,15 +64,15 @@ class Heard:
                 self.detections.append(message)
             case _:
                 self.cameras[name] = message
-        self.news.set()
+        self.changed.set()
 
-    async def until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+    async def wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
         """Wait for something to have been heard. Raises UnfinishedError."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
-                    self.news.clear()
-                    await self.news.wait()
+                    self.changed.clear()
+                    await self.changed.wait()
         except TimeoutError:
             accounts = {name: stats["counts"] for name, stats in self.cameras.items()}
             raise UnfinishedError(
@@ -79,35 +81,35 @@ class Heard:
             ) from None
 
 
-async def measure(setting: Setting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
+async def measure_setting(setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
     """Run a setting. `models` are what to load, by workload; `folder` gets the logs, `cache` keeps programs.
 
     Raises DeepThingsError when the cluster does not start, or does not finish its frames.
     """
     edges = [f"edge-{number}" for number in range(1, setting.edges + 1)]
-    limits = {edge: Limits(cpu) for edge, cpu in zip(edges, setting.edge_cpus, strict=True)}
-    limits[GATEWAY] = Limits(setting.gateway_cpu)
-    nodes = open_nodes([GATEWAY, *edges], limits, Link(setting.link_mbit, setting.shared_medium))
+    limits = {edge: NodeLimits(cpu) for edge, cpu in zip(edges, setting.edge_cpus, strict=True)}
+    limits[GATEWAY_NODE] = NodeLimits(setting.gateway_cpu)
+    nodes = open_nodes([GATEWAY_NODE, *edges], limits, Link(setting.link_mbit, setting.shared_medium))
     with nodes:
-        broker = Address(nodes.address(GATEWAY), 1883 if nodes.shaped else free_port())
+        broker = Address(nodes.address(GATEWAY_NODE), 1883 if nodes.shaped else free_port())
         async with LocalCluster(broker, folder) as cluster:
             run = _Run(setting, nodes, cluster, cache)
-            nodes.unlimited()
+            nodes.lift_cpu_limits()
             await run.start_gateway(models[setting.workload])
             async with run.witness():
                 await run.start_edges(edges)
-                nodes.limited()
-                return await run.frames(edges)
+                nodes.set_cpu_limits()
+                return await run.run_frames(edges)
 
 
 class _Run:
-    def __init__(self, setting: Setting, nodes: Nodes, cluster: LocalCluster, cache: Path) -> None:
+    def __init__(self, setting: BenchSetting, nodes: BenchNodes, cluster: LocalCluster, cache: Path) -> None:
         self._setting = setting
         self._nodes = nodes
         self._cluster = cluster
         self._cache = cache
-        self._children: list[Child] = []
-        self._heard = Heard()
+        self._children: list[ChildProcess] = []
+        self._witnessed = WitnessedState()
 
     def _listen(self, node: str) -> tuple[str, str]:
         return "--listen", self._nodes.address(node)
@@ -115,13 +117,13 @@ class _Run:
     async def start_gateway(self, model: str) -> None:
         setting = self._setting
         grid = () if setting.method == "bodp" else ("--grid", setting.grid)
-        cut = () if setting.workload == "built-in" else ("--cut", CUT)
+        cut = () if setting.workload == "built-in" else ("--cut", PAPER_CUT)
         self._children.append(
             await self._cluster.start(
-                GATEWAY, "gateway", *self._listen(GATEWAY), "--cluster-port", str(self._cluster.broker.port), "--model",
-                model, "--port", str(free_port()), "--data-port", "0",
+                GATEWAY_NODE, "gateway", *self._listen(GATEWAY_NODE), "--cluster-port",
+                str(self._cluster.broker.port), "--model", model, "--port", str(free_port()), "--data-port", "0",
                 "--method", setting.method, *grid, *cut, "--pixels", setting.pixels, "--deadline", "60", "--lease", "5",
-                host=self._nodes.command(GATEWAY),
+                host=self._nodes.command(GATEWAY_NODE),
             )
         )  # fmt: skip
 
@@ -129,13 +131,15 @@ class _Run:
     async def witness(self) -> AsyncIterator[None]:
         """Have everything on the bus written down, by a process beside the gateway that takes none of its time."""
         process = await asyncio.create_subprocess_exec(
-            *self._nodes.bare_command(GATEWAY), *dying_with_parent(), sys.executable, "-P", "-m", "benchmarks.witness",
-            str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=2**24,
+            *self._nodes.bare_command(GATEWAY_NODE), *parent_death_prefix(), sys.executable, "-P", "-m",
+            "benchmarks.witness", str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=2**24,
         )  # fmt: skip
         reading = asyncio.create_task(self._read(process))
         try:
-            await self._until("the gateway's start", lambda: self._heard.bridge == "online", START_TIMEOUT_S)
+            await self._wait_until(
+                "the gateway's start", lambda: self._witnessed.bridge == "online", CLUSTER_START_TIMEOUT_S
+            )
             yield
         finally:
             await stop_process(process, 5.0)
@@ -144,19 +148,19 @@ class _Run:
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
-            self._heard.take(*json.loads(line))
+            self._witnessed.update(*json.loads(line))
 
     async def _watch_children(self) -> None:
         """Wake whoever waits when a process ends, whichever it is."""
         ends = [asyncio.ensure_future(child.process.wait()) for child in self._children]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            self._heard.news.set()
+            self._witnessed.changed.set()
         finally:
             for end in ends:
                 end.cancel()
 
-    async def _until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
+    async def _wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
         """Wait for something to have been heard, while all processes live. Raises UnfinishedError."""
 
         def fulfilled() -> object:
@@ -167,7 +171,7 @@ class _Run:
 
         watching = asyncio.create_task(self._watch_children())
         try:
-            await self._heard.until(what, fulfilled, timeout_s)
+            await self._witnessed.wait_until(what, fulfilled, timeout_s)
         finally:
             watching.cancel()
 
@@ -181,17 +185,17 @@ class _Run:
                     host=self._nodes.command(name),
                 )
             )  # fmt: skip
-        await self._until("the edges' start", lambda: self._ready(edges), START_TIMEOUT_S)
+        await self._wait_until("the edges' start", lambda: self._edges_ready(edges), CLUSTER_START_TIMEOUT_S)
 
-    def _ready(self, edges: list[str]) -> bool:
-        plan, nodes = self._heard.plan, self._heard.nodes
+    def _edges_ready(self, edges: list[str]) -> bool:
+        plan, nodes = self._witnessed.plan, self._witnessed.nodes
         tiles = len(plan["stages"][0]["tiles"]) if plan else 0
         planned = self._setting.method != "bodp" or tiles == len(edges)
         return planned and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in edges)
 
-    async def frames(self, edges: list[str]) -> Measurement:
+    async def run_frames(self, edges: list[str]) -> Measurement:
         """Play every camera's frames through the cluster."""
-        setting, heard = self._setting, self._heard
+        setting, heard = self._setting, self._witnessed
         before, account = self._interfaces(edges), self._account()
         used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
         cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
@@ -202,13 +206,15 @@ class _Run:
                 host=self._nodes.bare_command(owner),
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
-        await self._until("the cameras' end", lambda: all(self._ended(name) for name in cameras), timeout_s)
+        await self._wait_until("the cameras' end", lambda: all(self._camera_ended(name) for name in cameras), timeout_s)
         with contextlib.suppress(UnfinishedError):  # detections are sent once; a lost one is but left out
-            await self._until("the last detections", lambda: all(self._seen(name) for name in cameras), 5.0)
+            await self._wait_until(
+                "the last detections", lambda: all(self._all_published(name) for name in cameras), 5.0
+            )
         if not heard.detections:
             raise UnfinishedError(f"no frame was published; frames were dropped: {self._dropped()}")
         after = self._interfaces(edges)
-        await self._until(
+        await self._wait_until(
             "the last figures",
             lambda: self._account() != account and not any(node["cameras"] for node in heard.nodes.values()),
             30.0,
@@ -225,39 +231,39 @@ class _Run:
             shaped=self._nodes.shaped,
         )
 
-    def _ended(self, camera: str) -> bool:
-        stats = self._heard.cameras.get(camera)
+    def _camera_ended(self, camera: str) -> bool:
+        stats = self._witnessed.cameras.get(camera)
         return stats is not None and bool(stats["ended"])
 
-    def _seen(self, camera: str) -> bool:
-        seen = sum(1 for frame in self._heard.detections if frame["camera"] == camera)
-        return bool(seen >= self._heard.cameras[camera]["counts"]["published"])
+    def _all_published(self, camera: str) -> bool:
+        seen = sum(1 for frame in self._witnessed.detections if frame["camera"] == camera)
+        return bool(seen >= self._witnessed.cameras[camera]["counts"]["published"])
 
     def _dropped(self) -> dict[str, int]:
         dropped: Counter[str] = Counter()
-        for stats in self._heard.cameras.values():
+        for stats in self._witnessed.cameras.values():
             dropped.update(stats["counts"]["dropped"])
         return dict(dropped)
 
     def _interfaces(self, edges: list[str]) -> int | None:
         """Bytes that all nodes have received over their interfaces."""
-        counters = [self._nodes.counters(node) for node in (GATEWAY, *edges)]
+        counters = [self._nodes.counters(node) for node in (GATEWAY_NODE, *edges)]
         return sum(c.received_bytes for c in counters if c is not None) if all(counters) else None
 
     def _account(self) -> Counter[str]:
         """Bytes that nodes say they have received from each other by TCP, and edges exchanged with the broker."""
         account: Counter[str] = Counter()
-        for counted in (*(node["bytes"] for node in self._heard.nodes.values()), self._heard.gateway_bytes):
+        for counted in (*(node["bytes"] for node in self._witnessed.nodes.values()), self._witnessed.gateway_bytes):
             for kind, count in counted.items():
-                if kind.startswith("tcp_") and kind.removeprefix("tcp_") not in LOCAL_KINDS:
+                if kind.startswith("tcp_") and kind.removeprefix("tcp_") not in LOCAL_MESSAGE_KINDS:
                     account[kind.removeprefix("tcp_")] += count
-        for node in self._heard.nodes.values():
+        for node in self._witnessed.nodes.values():
             account["mqtt"] += node["bytes"].get("mqtt", 0) + node["bytes"].get("mqtt_received", 0)
         return account
 
     @staticmethod
     def _by_node(edges: list[str], read: Callable[[str], Any]) -> dict[str, Any]:
-        return {node: value for node in (GATEWAY, *edges) if (value := read(node)) is not None}
+        return {node: value for node in (GATEWAY_NODE, *edges) if (value := read(node)) is not None}
 
 
 def _times(frame: dict[str, Any]) -> FrameTimes:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-UNEQUAL = (1.0, 1.5, 1.0, 0.5)
+UNEQUAL_CPU_FACTORS = (1.0, 1.5, 1.0, 0.5)
 """What unequal edges have, in shares of what equal ones do; four of them have as much together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class BenchSetting:
     """A cluster and what it computes: `workload` is "fused" (the paper's 16 layers), "whole" or "built-in".
 
     The defaults are those that the authors' own program was measured with. Cores, Mbit/s, frames of each source.
@@ -34,7 +34,7 @@ class Setting:
     @property
     def edge_cpus(self) -> list[float]:
         """Cores of each edge; with `unequal` ones every fourth has half as much again, every fourth half as much."""
-        factors = UNEQUAL if self.unequal else (1.0,)
+        factors = UNEQUAL_CPU_FACTORS if self.unequal else (1.0,)
         return [self.edge_cpu * factors[edge % len(factors)] for edge in range(self.edges)]
 
     @property
@@ -75,7 +75,7 @@ class Measurement:
     `accounted_bytes` are the bytes that nodes say they received by TCP from each other and sent by MQTT.
     """
 
-    setting: Setting
+    setting: BenchSetting
     frames: tuple[FrameTimes, ...]
     dropped: dict[str, int]
     interface_bytes: int | None
@@ -136,4 +136,4 @@ class Measurement:
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Measurement:
         frames = tuple(FrameTimes(**frame) for frame in said["frames"])
-        return cls(**{**said, "setting": Setting(**said["setting"]), "frames": frames})
+        return cls(**{**said, "setting": BenchSetting(**said["setting"]), "frames": frames})

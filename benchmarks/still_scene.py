@@ -26,32 +26,41 @@ from shared.mqtt import topics
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.children import stop_process
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from shared.payloads.cluster import CameraStats
 
-SERVERS = Path(__file__).parents[1] / "tests" / "servers"
+SERVERS_FOLDER = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"
 SUB_STREAM = "640", "480"
 """Width and height of what most cameras of RTSP send besides."""
 
-START_TIMEOUT_S, SETTLING_S = 90.0, 20.0
+_START_TIMEOUT_S, _SETTLING_S = 90.0, 20.0
 """Within the second, the gate has learnt what noise is, and has let its first frames pass."""
 
-CAMERA = "still"
-WAYS: dict[str, dict[str, object]] = {
+_CAMERA_NAME = "still"
+CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
     "every frame": {"fps": "all", "motion": {"enabled": False}},
     "5 frames a second": {"motion": {"enabled": False}},
     "defaults": {},
 }
 """What is said of the camera: first what was usual once, last nothing."""
 
-WEB = (sys.executable, str(SERVERS / "web_camera.py"), "PORT", "--still", "--size", f"{WIDTH}x{HEIGHT}", "--fps", FPS)
-RTSP = ("/usr/bin/python3", str(SERVERS / "rtsp_server.py"), "PORT")
-CAMERAS = {
+WEB = (
+    sys.executable,
+    str(SERVERS_FOLDER / "web_camera.py"),
+    "PORT",
+    "--still",
+    "--size",
+    f"{WIDTH}x{HEIGHT}",
+    "--fps",
+    FPS,
+)
+RTSP = ("/usr/bin/python3", str(SERVERS_FOLDER / "rtsp_server.py"), "PORT")
+CAMERA_SERVERS = {
     "mjpeg": (WEB, "http://127.0.0.1:PORT/stream"),
     "snapshot": (WEB, "http://127.0.0.1:PORT/picture"),
     "rtsp": ((*RTSP, WIDTH, HEIGHT, "still"), "rtsp://127.0.0.1:PORT/camera"),
@@ -65,7 +74,7 @@ PROCESSES = ("agent", "edge", "gateway", "broker")
 @contextlib.asynccontextmanager
 async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
     """Return the address of a camera of this kind."""
-    command, address = CAMERAS[kind]
+    command, address = CAMERA_SERVERS[kind]
     port = str(free_port())
     server = await asyncio.create_subprocess_exec(
         *(word.replace("PORT", port) for word in command), stdout=subprocess.PIPE
@@ -79,27 +88,27 @@ async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
         await stop_process(server, 5.0)
 
 
-async def measure(kind: str, said: dict[str, object], seconds: float) -> dict[str, float]:
+async def measure_camera(kind: str, said: dict[str, object], seconds: float) -> dict[str, float]:
     """Return percent of one core by process, with this said of the camera."""
     broker = Address(LOOPBACK, free_port())
     with temporary_folder("bench") as folder:
         file = folder / "deepthings.yaml"
         async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
-            file.write_text(json.dumps({"cameras": {CAMERA: {"source": source, **said}}}))  # YAML, too
+            file.write_text(json.dumps({"cameras": {_CAMERA_NAME: {"source": source, **said}}}))  # YAML, too
             gateway = await cluster.start(
                 "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
                 "--port", str(free_port()), "--data-port", "0",
             )  # fmt: skip
             edge = await cluster.start("edge", "edge", "--gateway", str(broker), "--name", "edge")
-            await until_seen(broker)
-            await asyncio.sleep(SETTLING_S)
+            await wait_until_published(broker)
+            await asyncio.sleep(_SETTLING_S)
             running = processes(gateway, edge)
             before = {name: cpu_seconds(process) for name, process in running.items()}
             await asyncio.sleep(seconds)
             return {name: 100 * (cpu_seconds(running[name]) - before[name]) / seconds for name in PROCESSES}
 
 
-async def until_seen(broker: Address) -> None:
+async def wait_until_published(broker: Address) -> None:
     """Wait until a frame of the camera was published."""
     seen = asyncio.Event()
 
@@ -111,20 +120,20 @@ async def until_seen(broker: Address) -> None:
     bus.on(topics.CAMERA_STATS, on_stats)
     running = asyncio.create_task(bus.run())
     try:
-        async with asyncio.timeout(START_TIMEOUT_S):
+        async with asyncio.timeout(_START_TIMEOUT_S):
             await seen.wait()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
 
-def processes(gateway: Child, edge: Child) -> dict[str, int]:
+def processes(gateway: ChildProcess, edge: ChildProcess) -> dict[str, int]:
     """Return the numbers of the processes of this home."""
-    (agent,), (mosquitto,) = children(edge.process.pid), children(gateway.process.pid)
+    (agent,), (mosquitto,) = child_processes(edge.process.pid), child_processes(gateway.process.pid)
     return {"agent": agent, "edge": edge.process.pid, "gateway": gateway.process.pid, "broker": mosquitto}
 
 
-def children(process: int) -> list[int]:
+def child_processes(process: int) -> list[int]:
     """Return the numbers of the processes that one has started, whichever of its threads did."""
     return [
         int(word)
@@ -140,15 +149,17 @@ def cpu_seconds(process: int) -> float:
 
 
 @click.command()
-@click.option("--kind", "kinds", type=click.Choice(list(CAMERAS)), multiple=True, help="Of the camera; else all.")
+@click.option(
+    "--kind", "kinds", type=click.Choice(list(CAMERA_SERVERS)), multiple=True, help="Of the camera; else all."
+)
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Of each measurement.")
 def main(kinds: tuple[str, ...], seconds: float) -> None:
     """Print what is in the table of docs/configuration.md."""
     logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
     table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
-    for kind in kinds or tuple(CAMERAS):
-        for way, said in WAYS.items():
-            cost = asyncio.run(measure(kind, said, seconds))
+    for kind in kinds or tuple(CAMERA_SERVERS):
+        for way, said in CAMERA_CONFIGURATIONS.items():
+            cost = asyncio.run(measure_camera(kind, said, seconds))
             figures = [cost[name] for name in PROCESSES]
             table.add_row(kind, way, *(f"{figure:.1f}" for figure in (*figures, sum(figures))))
     Console(width=120).print(table)

@@ -10,8 +10,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import Detect
-from gateway.configuration.objects import Objects, Zone
+from gateway.configuration.cameras import DetectSection
+from gateway.configuration.objects import ObjectsSection, ZoneSection
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
 from shared.payloads.cluster import DetectedObject, FrameDetections, Latency
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAMERAS, FPS, OBJECTS, SECONDS = 20, 2.0, 20, 60
-IMAGE = (1920, 1080)
+IMAGE_SIZE = (1920, 1080)
 WALK, TREMBLE, MISSED = 120.0, 0.03, 0.1
 """Pixels a second; of the height; of the detections."""
 
 LATENCY = Latency(total=0, transfer=0, prepare=0, tiles=0, tail=0, decode=0)
 ZONES = {
-    "left": Zone(coordinates=((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
-    "middle": Zone(
+    "left": ZoneSection(coordinates=((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
+    "middle": ZoneSection(
         coordinates=((0.3, 0.2), (0.5, 0.1), (0.7, 0.2), (0.7, 0.9), (0.5, 1), (0.3, 0.9)), loitering_time=5
     ),
-    "front": Zone(coordinates=((0, 0.6), (1, 0.6), (1, 1), (0, 1)), inertia=1),
+    "front": ZoneSection(coordinates=((0, 0.6), (1, 0.6), (1, 1), (0, 1)), inertia=1),
 }
 
 
@@ -40,7 +40,7 @@ class Crowd:
     def __init__(self, seed: int, objects: int = OBJECTS, fps: float = FPS, seconds: float = SECONDS) -> None:
         self._objects, self._fps, self._seconds = objects, fps, seconds
         self._chance = random.Random(seed)  # noqa: S311  (a made-up scene, the same in each run)
-        self._places = [self._chance.uniform(0, IMAGE[0]) for _ in range(objects)]
+        self._places = [self._chance.uniform(0, IMAGE_SIZE[0]) for _ in range(objects)]
         self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(objects)]
         self._heights = [self._chance.uniform(80, 300) for _ in range(objects)]
 
@@ -49,12 +49,12 @@ class Crowd:
         for number in range(int(self._seconds * self._fps)):
             yield FrameDetections(
                 camera="camera", frame=f"camera-{number}", number=number, captured_at=number / self._fps,
-                published_at=number / self._fps, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE, nodes={},
+                published_at=number / self._fps, latency_ms=LATENCY, model="m", grid="1x1", image=IMAGE_SIZE, nodes={},
                 objects=tuple(self._seen(one) for one in range(self._objects) if self._chance.random() > MISSED),
             )  # fmt: skip
             for one in range(self._objects):
                 self._places[one] += self._speeds[one] / self._fps
-                if not 0 <= self._places[one] <= IMAGE[0]:
+                if not 0 <= self._places[one] <= IMAGE_SIZE[0]:
                     self._speeds[one] = -self._speeds[one]
 
     def _seen(self, one: int) -> DetectedObject:
@@ -63,14 +63,14 @@ class Crowd:
         feet = 300 + 2.5 * height
         sides = (x - 0.2 * height, feet - height, x + 0.2 * height, feet)
         left, top, right, bottom = (side + by for side, by in zip(sides, tremble, strict=True))
-        relative = (left / IMAGE[0], top / IMAGE[1], right / IMAGE[0], bottom / IMAGE[1])
+        relative = (left / IMAGE_SIZE[0], top / IMAGE_SIZE[1], right / IMAGE_SIZE[0], bottom / IMAGE_SIZE[1])
         score = self._chance.uniform(0.55, 0.95)
         return DetectedObject(label="person", score=score, box=(left, top, right, bottom), box_rel=relative)
 
 
 def core_percent() -> float:
     """Processor time of trackers and scenes, in percent of the time that is filmed."""
-    settings = SceneSettings(Objects(), ZONES, Detect())
+    settings = SceneSettings(ObjectsSection(), ZONES, DetectSection())
     films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
     begun = time.process_time()
     for scene, frames in films:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.mqtt.topics import Topic
     from shared.payloads.base import Message
 
-HEARD: dict[str, Topic[Any]] = {
+WITNESSED_TOPICS: dict[str, Topic[Any]] = {
     "bridge": topics.BRIDGE_STATE,
     "plan": topics.PLAN,
     "nodes": topics.BRIDGE_NODES,
@@ -33,7 +33,7 @@ HEARD: dict[str, Topic[Any]] = {
 def main() -> None:
     """Print what is heard until the parent ends."""
     bus = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}")
-    for kind, topic in HEARD.items():
+    for kind, topic in WITNESSED_TOPICS.items():
         bus.on(topic, partial(_print, kind))
     asyncio.run(bus.run())
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from shared.model.network import Network
 
-GRIDS = (Grid(2, 2), Grid(3, 3), Grid(4, 4), Grid(5, 5))
+_GRIDS = (Grid(2, 2), Grid(3, 3), Grid(4, 4), Grid(5, 5))
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class BenchWork:
     """Multiply-accumulate operations of all tiles in those of the whole, and bytes of all strips of a frame."""
 
     plain: float
@@ -27,18 +27,18 @@ class Work:
     strip_bytes: int
 
 
-def work_of(network: Network, cut: Sequence[str]) -> dict[str, Work]:
+def work_of(network: Network, cut: Sequence[str]) -> dict[str, BenchWork]:
     """By grid; grids that the maps are too small for are left out."""
     whole = macs_of(network, network.head(cut))
     found = {}
-    for grid in GRIDS:
+    for grid in _GRIDS:
         try:
             (stage,) = stages_of(Method.WST_S, network, cut, grid)
         except ConfigurationError:
             continue
         reusing = dict(enumerate(stage.reusing))
         cells = [4 * network.shapes[joint][1] for joint in stage.joints]
-        found[str(grid)] = Work(
+        found[str(grid)] = BenchWork(
             sum(tile.macs for tile in stage.tiles) / whole,
             sum((reusing.get(tile.index) or tile).macs for tile in stage.tiles) / whole,
             sum(cells[strip.joint] * strip.region.area for tile in stage.tiles for strip in tile.given),

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-INPUT = 608
+INPUT_SIZE = 608
 FUSED_LAYERS = 16
 """Layers 0 to 15 are fused in the paper, section V."""
 
-CUT = "layer_15"
+PAPER_CUT = "layer_15"
 """The map behind the fused layers, as the importer of Darknet's files calls it."""
 
 CLASSES, ANCHORS = 80, 5
 ANCHOR_SIZES = "0.57273,0.677385, 1.87446,2.06253, 3.33843,5.47434, 7.88282,3.52778, 9.77052,9.16828"
 
-POOL = (0, 0)
-LAYERS = (
-    (32, 3), POOL, (64, 3), POOL, (128, 3), (64, 1), (128, 3), POOL, (256, 3), (128, 1), (256, 3), POOL,
-    (512, 3), (256, 1), (512, 3), (256, 1), (512, 3), POOL, (1024, 3), (512, 1), (1024, 3), (512, 1), (1024, 3),
+MAX_POOL = (0, 0)
+YOLOV2_LAYERS = (
+    (32, 3), MAX_POOL, (64, 3), MAX_POOL, (128, 3), (64, 1), (128, 3), MAX_POOL, (256, 3), (128, 1), (256, 3), MAX_POOL,
+    (512, 3), (256, 1), (512, 3), (256, 1), (512, 3), MAX_POOL, (1024, 3), (512, 1), (1024, 3), (512, 1), (1024, 3),
     (1024, 3), (1024, 3),
 )  # fmt: skip
 """Filters and kernel size of YOLOv2's chain."""
@@ -54,7 +54,7 @@ def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     cfg = folder / ("yolov2.cfg" if whole else "yolov2-fused.cfg")
-    sections, layers = _network(LAYERS if whole else LAYERS[:FUSED_LAYERS], whole=whole)
+    sections, layers = _network(YOLOV2_LAYERS if whole else YOLOV2_LAYERS[:FUSED_LAYERS], whole=whole)
     cfg.write_text("\n\n".join(sections))
     random = np.random.default_rng(seed)
     with cfg.with_suffix(".weights").open("wb") as file:
@@ -67,9 +67,9 @@ def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
 
 def _network(chain: Sequence[tuple[int, int]], *, whole: bool) -> tuple[list[str], list[_Layer]]:
     """The sections of the .cfg, and the convolutions in its order."""
-    sections, layers, channels = [f"[net]\nheight={INPUT}\nwidth={INPUT}\nchannels=3"], [], 3
+    sections, layers, channels = [f"[net]\nheight={INPUT_SIZE}\nwidth={INPUT_SIZE}\nchannels=3"], [], 3
     for filters, size in chain:
-        if (filters, size) == POOL:
+        if (filters, size) == MAX_POOL:
             sections.append("[maxpool]\nsize=2\nstride=2")
             continue
         sections.append(_convolution(filters, size))

@@ -1,4 +1,4 @@
-"""What a camera agent is told of its camera: the part of the configuration file that an edge needs."""
+"""Settings of one camera: the part of the configuration file that an edge and its camera agent need."""
 
 from __future__ import annotations
 
@@ -7,93 +7,93 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
-from camera_sources.frame_rate import MOST_FPS
+from camera_sources.frame_rate import MAX_FPS
 from shared.errors import ConfigurationError
 from shared.settings.durations import Seconds
 from shared.settings.polygons import Polygons
 from shared.settings.section import Section
 
 TOKEN_VARIABLE = "DEEPTHINGS_AGENT_TOKEN"  # noqa: S105  (its name, not the token)
-"""Of the environment: what an agent presents itself with to the edge that started it; no other user sees it there."""
+"""Environment variable with the token by which an edge recognises the agent it started; hidden from other users."""
 
-Sides = tuple[float, float, float, float]
+PartSides = tuple[float, float, float, float]
 
 
-def part_of(value: object) -> Sides:
-    """left, top, right, bottom of a part of the picture, from "l,t,r,b" or a list. Raises ValueError."""
+def parse_picture_part(value: object) -> PartSides:
+    """Return left, top, right, bottom, in parts of the picture, of "l,t,r,b" or a list. Raises ValueError."""
     right = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
     try:
         items = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
         left, top, to_right, bottom = (float(item) for item in items)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"these are not four numbers; {right}") from error
+        raise ValueError(f"must be four numbers; {right}") from error
     if not (0 <= left < to_right <= 1 and 0 <= top < bottom <= 1):
-        raise ValueError(f"these enclose no part of the picture; {right}")
+        raise ValueError(f"must enclose a part of the picture; {right}")
     return left, top, to_right, bottom
 
 
-Part = Annotated[Sides, BeforeValidator(part_of, json_schema_input_type=str | Sides)]
+PicturePart = Annotated[PartSides, BeforeValidator(parse_picture_part, json_schema_input_type=str | PartSides)]
 """left, top, right, bottom, in parts of the picture."""
 
 
-class Motion(Section):
-    """Still scenes cost nothing: frames are sent on when something has moved, and now and then all the same."""
+class MotionSettings(Section):
+    """Send frames on only while something moves, and one now and then, so that still scenes need no computing."""
 
     enabled: bool = True
-    """Whether only frames with motion are sent on."""
+    """Send on only frames with motion."""
     threshold: int = Field(default=30, ge=1, le=255)
-    """How much a pixel's brightness must change by day, of 255; in the dark it is less by itself."""
+    """Least change of a pixel's brightness by day, of 255; in the dark it is lowered automatically."""
     contour_area: float = Field(default=0.002, gt=0, le=1)
-    """How large a moving patch must be, as part of the picture."""
+    """Least size of a moving patch, as part of the picture."""
     keep_alive: Seconds = Field(default=30.0, gt=0, le=3600)
-    """Seconds after which a frame is sent on though nothing has moved."""
+    """Seconds after which a frame is sent on although nothing has moved."""
     hold: Seconds = Field(default=5.0, ge=0, le=600)
     """Seconds for which frames are sent on after the last motion."""
     mask: Polygons = ()
-    """Where motion counts for nothing."""
+    """Areas in which motion is ignored."""
 
 
 class CameraSettings(Section):
-    """One camera: where its pictures come from, and how they are taken."""
+    """One camera: its source, and the pictures to take from it."""
 
     source: SecretStr
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
     kind: Literal["auto", "mjpeg", "snapshot"] = "auto"
-    """What an http(s) source is; auto looks at what it answers."""
+    """Kind of an http(s) source; auto decides by the Content-Type of its answer."""
     transport: Literal["auto", "tcp", "udp"] = "auto"
-    """How an rtsp(s) source sends its pictures; auto takes UDP only from a camera that refuses TCP."""
-    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
-    """Frames a second that are sent on at the most; else as many as there are. Snapshots are asked for so often."""
+    """Transport of an rtsp(s) source; auto uses UDP only if the camera refuses TCP."""
+    fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
+    """Most frames a second to send on; default: all. Also the rate at which snapshots are requested."""
     loop: bool = True
-    """Begin a file or folder again at its end."""
+    """Restart a file or folder at its end."""
     rotate: Literal[0, 90, 180, 270] = 0
     """Degrees clockwise, before the crop."""
-    crop: Part | None = None
-    """What of the picture is used."""
+    crop: PicturePart | None = None
+    """The part of the picture to use."""
     stale_after: Seconds = Field(default=30.0, ge=1, le=86400)
-    """Seconds without a picture after which the camera counts as lost; a battery camera is quiet for long."""
-    motion: Motion = Motion()
-    """Whether still scenes are passed over."""
+    """Seconds without a picture after which the camera counts as offline; a battery camera needs a long time."""
+    motion: MotionSettings = MotionSettings()
+    """Skipping of still scenes."""
 
 
 class AssignedCamera(Section):
-    """A camera that an edge is to look after; `detect` and `fps` may change while it runs."""
+    """A camera that is assigned to an edge; `detect` and `fps` may change while it runs."""
 
     settings: CameraSettings
     detect: bool = True
-    """Whether its frames are sent on; else only its availability is told."""
-    fps: float | None = Field(default=None, gt=0, le=MOST_FPS)
-    """In the place of the settings' own."""
+    """Send its frames on; otherwise only report its availability."""
+    fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
+    """Replaces the rate of the settings."""
 
     def encode(self) -> str:
-        """One line of JSON, with the password that may be in the source: for the agent, and nobody's eyes."""
-        told = self.model_dump(mode="json")
-        told["settings"]["source"] = self.settings.source.get_secret_value()
-        return json.dumps(told)
+        """Return one line of JSON for the agent. It holds the source's password: never show or log it."""
+        values = self.model_dump(mode="json")
+        values["settings"]["source"] = self.settings.source.get_secret_value()
+        return json.dumps(values)
 
     @classmethod
     def decode(cls, text: str | bytes) -> Self:
-        """Raises ConfigurationError that names what is wrong, without its value."""
+        """Parse the JSON. Raises ConfigurationError, which names the invalid key but not its value."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:

@@ -13,19 +13,19 @@ import cv2
 from pydantic import SecretStr
 
 from camera_sources.agent.agent import AgentConfig, CameraAgent
-from camera_sources.agent.reader import Reader
-from camera_sources.agent.selection import Selection
-from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, Motion
-from camera_sources.frame_rate import EVERY_FRAME, HOME_FPS, frame_limit
+from camera_sources.agent.selection import PictureSelection
+from camera_sources.agent.source_reader import SourceReader
+from camera_sources.camera_settings import TOKEN_VARIABLE, AssignedCamera, CameraSettings, MotionSettings
+from camera_sources.frame_rate import DEFAULT_FPS, EVERY_FRAME, parse_frame_limit
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
-from camera_sources.urls.redaction import Secrets
-from shared.cli.common_options import ADDRESS, NAME, Parsed, verbose_option
+from camera_sources.urls.redaction import UrlSecrets
+from shared.cli.common_options import ADDRESS_TYPE, NAME_TYPE, ParsedType, verbose_option
 from shared.errors import ConfigurationError
 from shared.logs.setup import configure_logging
-from shared.process.children import end_with_parent
+from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 if TYPE_CHECKING:
@@ -33,42 +33,44 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """Pictures a second at the most; None: all."""
+class FpsLimit:
+    """Most pictures a second; None: all."""
 
     fps: float | None
 
 
-def _parse_limit(text: str) -> Limit:
+def _parse_fps_limit(text: str) -> FpsLimit:
     try:
-        return Limit(frame_limit(text))
+        return FpsLimit(parse_frame_limit(text))
     except ValueError as error:
         raise ConfigurationError(f"{text[:40]!r}: {error}") from None
 
 
-LIMIT = Parsed(f"N|{EVERY_FRAME}", _parse_limit)
+FPS_LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
-SETTINGS_CAP_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
-"""Of the line with the settings, which an edge has got as such a payload."""
+MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
+"""Of the line with the settings: the largest SETTINGS payload that an edge receives."""
 
 
 @click.command()
 @click.option("--source", metavar="URL", help="rtsp://, http://, mqtt://, test://, /dev/videoN, a file or a folder.")
-@click.option("--settings", metavar="-", help="In the place of --source: one line of JSON from standard input (-).")
-@click.option("--name", type=NAME, required=True, help="The camera's name, as it appears in topics.")
-@click.option("--edge", type=ADDRESS, required=True, help="The edge to feed; its log and bridge/nodes tell the port.")
-@click.option("--loop", is_flag=True, help="Begin a file or folder again at the end.")
+@click.option("--settings", metavar="-", help="Instead of --source: one line of JSON from standard input (-).")
+@click.option("--name", type=NAME_TYPE, required=True, help="The camera's name, as it appears in topics.")
 @click.option(
-    "--fps", "limit", type=LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {HOME_FPS:g}",
-    help="Send so many pictures a second at the most, or all; play a file or folder at this rate.",
+    "--edge", type=ADDRESS_TYPE, required=True, help="The edge to feed; its log and bridge/nodes show the port."
+)
+@click.option("--loop", is_flag=True, help="Restart a file or folder at its end.")
+@click.option(
+    "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
+    help="Most pictures to send a second, or all; also the rate to play a file or folder at.",
 )  # fmt: skip
 @click.option(
     "--motion-gate/--no-motion-gate", default=None, show_default="motion-gate",
-    help="Send pictures while something moves, and one now and then; or always.",
+    help="Send pictures only while something moves, and one now and then; or always.",
 )  # fmt: skip
-@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
-@click.option("--every-frame", is_flag=True, help="Send all, as fast as the cluster takes them.")
-@click.option("--parent", type=int, hidden=True, help="End when the process with this number is gone.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after this many pictures; 0: never.")
+@click.option("--every-frame", is_flag=True, help="Send all pictures, as fast as the cluster takes them.")
+@click.option("--parent", type=int, hidden=True, help="End when the process with this ID is gone.")
 @verbose_option
 def command(
     source: str | None,
@@ -76,69 +78,72 @@ def command(
     name: str,
     edge: Address,
     loop: bool,
-    limit: Limit | None,
+    limit: FpsLimit | None,
     motion_gate: bool | None,
     frames: int,
     every_frame: bool,
     parent: int | None,
     verbose: int,
 ) -> None:
-    """Send the newest frame of a camera whenever its edge has time; the others are counted.
+    """Send the newest frame of a camera whenever its edge has time, and count the others.
 
-    At most 5 a second are sent, and few while nothing moves; all are with --fps all --no-motion-gate. Both are
-    options of --source; --settings says it itself.
+    By default at most 5 frames a second are sent, and few while nothing moves; --fps all --no-motion-gate sends all.
+    Both are options for --source; --settings contains them.
 
-    A password in --source is seen by all who see the processes of this machine: --settings - is for those.
-    `deepthings camera shot` writes a picture of a camera instead, to write zones from.
+    All users of this machine can see a password in --source: use --settings - instead.
+    `deepthings camera shot` writes a picture of a camera instead, for drawing zones.
     """
     configure_logging(verbose)
-    cv2.setNumThreads(1)  # others of OpenCV spin a while behind all that they do, and a picture is little work
+    cv2.setNumThreads(1)  # OpenCV's worker threads spin for a while after each call, and a picture is little work
     if parent is not None:
-        end_with_parent(parent, f"camera {name}: whoever started this process is gone; it ends")
+        exit_with_parent(parent, f"camera {name}: the process that started this one is gone; it ends")
     if (source is None) == (settings is None):
         raise click.UsageError("write either --source or --settings -")
     if source is not None:
-        reader = _reader_of(
+        reader = _reader_from_options(
             source, loop=loop, limit=limit, motion_gate=motion_gate, frames=frames, every_frame=every_frame
         )
     elif settings == "-":
-        reader = _reader_as_told(frames=frames, every_frame=every_frame)
+        reader = _reader_from_settings(frames=frames, every_frame=every_frame)
     else:
         raise click.UsageError("--settings reads standard input only: write --settings -")
     config = AgentConfig(name, edge, os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16))
     run_service(lambda stop: CameraAgent(config, reader).run(stop))
-    if reader.running:  # in a driver: the interpreter must not be taken down around it
-        end_at_once(0)
+    if reader.running:  # its thread is in a driver: a normal exit of the interpreter would wait or crash
+        exit_now(0)
 
 
-def _reader_of(
-    source: str, *, loop: bool, limit: Limit | None, motion_gate: bool | None, frames: int, every_frame: bool
-) -> Reader:
-    """By options: a camera gives so many pictures a second at the most, a recording is played at a rate that is said.
+def _reader_from_options(
+    source: str, *, loop: bool, limit: FpsLimit | None, motion_gate: bool | None, frames: int, every_frame: bool
+) -> SourceReader:
+    """Build a reader from command-line options.
 
-    What is not said is as usual, but for `every_frame`: then all are sent.
+    For a camera, `limit` is the most pictures a second; for a recording, its playing rate. Without it the default
+    rate holds, with `every_frame` none.
     """
-    said = limit.fps if limit else None
-    motion = Motion(enabled=not every_frame if motion_gate is None else motion_gate)
-    settings = CameraSettings(source=SecretStr(source), fps=said, motion=motion)
+    fps = limit.fps if limit else None
+    motion = MotionSettings(enabled=not every_frame if motion_gate is None else motion_gate)
+    settings = CameraSettings(source=SecretStr(source), fps=fps, motion=motion)
     opened = open_source(settings)
     live = isinstance(opened, LiveSource)
-    most = (said if live else None) if limit else None if every_frame else HOME_FPS
-    return Reader(
-        lambda: opened, Selection(settings.model_copy(update={"fps": most})), loop=loop, fps=said, frames=frames,
-        every_frame=every_frame, persistent=live, hide=Secrets(source).hide,
+    max_fps = (fps if live else None) if limit else None if every_frame else DEFAULT_FPS
+    selection = PictureSelection(settings.model_copy(update={"fps": max_fps}))
+    return SourceReader(
+        lambda: opened, selection, loop=loop, fps=fps, frames=frames, every_frame=every_frame, persistent=live,
+        redact=UrlSecrets(source).redact,
     )  # fmt: skip
 
 
-def _reader_as_told(*, frames: int, every_frame: bool) -> Reader:
-    """By settings on standard input: whatever fails is reported, and tried again."""
-    line = sys.stdin.buffer.readline(SETTINGS_CAP_BYTES + 1)
-    if len(line) > SETTINGS_CAP_BYTES:
-        raise ConfigurationError(f"settings of a camera: at most {SETTINGS_CAP_BYTES} bytes are read")
-    told = AssignedCamera.decode(line)
-    settings = told.settings
-    return Reader(
-        lambda: open_source(settings), Selection(settings, detect=told.detect, fps=told.fps), loop=settings.loop,
-        frames=frames, every_frame=every_frame, persistent=True, stale_after_s=settings.stale_after,
-        hide=Secrets(settings.source.get_secret_value()).hide,
+def _reader_from_settings(*, frames: int, every_frame: bool) -> SourceReader:
+    """Build a reader from settings on standard input; failures are reported, and the source is opened again."""
+    line = sys.stdin.buffer.readline(MAX_SETTINGS_BYTES + 1)
+    if len(line) > MAX_SETTINGS_BYTES:
+        raise ConfigurationError(f"settings of a camera: at most {MAX_SETTINGS_BYTES} bytes are read")
+    assigned = AssignedCamera.decode(line)
+    settings = assigned.settings
+    selection = PictureSelection(settings, detect=assigned.detect, fps=assigned.fps)
+    return SourceReader(
+        lambda: open_source(settings), selection, loop=settings.loop, frames=frames, every_frame=every_frame,
+        persistent=True, stale_after_s=settings.stale_after,
+        redact=UrlSecrets(settings.source.get_secret_value()).redact,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One picture of a camera, to see whether it can be had and what it shows; within a bounded time."""
+"""Gets one picture of a camera within a bounded time, to check that it works."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from camera_sources.open_source import open_source
-from camera_sources.pictures.view import view
-from camera_sources.urls.redaction import Secrets
+from camera_sources.pictures.view import turn_and_crop
+from camera_sources.urls.redaction import UrlSecrets
 from shared.errors import DeepThingsError, SourceError
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
-PICTURE_S = 20.0
-"""For a picture of a camera; the slowest way to a reason why there is none takes 15 s."""
+PICTURE_TIMEOUT_S = 20.0
+"""For the first picture; finding out why there is none takes up to 15 s."""
 
 
 class HangingError(SourceError):
-    """No picture came in time, and what waits for it cannot be ended: the process must be."""
+    """No picture came in time, and the waiting thread cannot be stopped: the process must end."""
 
 
 def first_pictures(
-    cameras: Mapping[str, CameraSettings], within_s: float = PICTURE_S
+    cameras: Mapping[str, CameraSettings], within_s: float = PICTURE_TIMEOUT_S
 ) -> dict[str, Pixels | DeepThingsError]:
-    """Return a picture of each camera, or why there is none: all are opened at once.
+    """Return a picture of each camera, or the error; all cameras are opened at once.
 
-    One whose driver hangs keeps its thread, which ends with the process.
+    The thread of a camera whose driver hangs goes on until the process ends.
     """
     found: dict[str, Pixels | DeepThingsError] = {}
 
@@ -52,18 +52,19 @@ def first_pictures(
 
 
 def first_picture(settings: CameraSettings) -> Pixels:
-    """Connect and return one picture as it is looked at: turned and cropped, uint8 BGR (H, W, 3).
+    """Connect and return one picture, turned and cropped, uint8 BGR (H, W, 3).
 
-    Raises SourceError and ConfigurationError, without a secret in their words.
+    Raises SourceError and ConfigurationError, whose messages contain no secrets.
     """
     try:
         with closing(open_source(settings).pictures()) as pictures:  # type: ignore[type-var]  # all are generators
             picture = next(pictures)
     except StopIteration:
-        raise SourceError("it gives no picture") from None
+        raise SourceError("it sends no picture") from None
     except DeepThingsError:
         raise
     except Exception as error:
-        said = Secrets(settings.source.get_secret_value()).hide(str(error))  # a source may be anybody's code
-        raise SourceError(f"the source failed: {said or type(error).__name__}") from error
-    return view(picture, settings.rotate, settings.crop)
+        # A source may be third-party code: its message may hold the password.
+        text = UrlSecrets(settings.source.get_secret_value()).redact(str(error))
+        raise SourceError(f"the source failed: {text or type(error).__name__}") from error
+    return turn_and_crop(picture, settings.rotate, settings.crop)

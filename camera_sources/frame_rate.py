@@ -1,4 +1,4 @@
-"""How many frames of a camera are sent on, as people say it. Pure."""
+"""Frame rates as users write them. Pure."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-HOME_FPS = 5.0
-"""Frames a second unless told otherwise: whoever walks past is in many of them, and a device is left some rest."""
+DEFAULT_FPS = 5.0
+"""Frames a second by default: enough to see a person walking past, without loading a small device fully."""
 
-MOST_FPS = 240.0
+MAX_FPS = 240.0
 EVERY_FRAME = "all"
 
 
-def frame_limit(value: object) -> float | None:
-    """Return the frames a second at the most, None for all, of a number or the word for all. Raises ValueError."""
+def parse_frame_limit(value: object) -> float | None:
+    """Return the most frames a second, from a number or EVERY_FRAME (then None). Raises ValueError."""
     if value == EVERY_FRAME:
         return None
     try:
         fps = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         fps = math.nan
-    if not 0 < fps <= MOST_FPS:
-        raise ValueError(f"invalid frame rate; write a number above 0 and up to {MOST_FPS:g}, or {EVERY_FRAME}")
+    if not 0 < fps <= MAX_FPS:
+        raise ValueError(f"invalid frame rate; write a number above 0 and up to {MAX_FPS:g}, or {EVERY_FRAME}")
     return fps
 
 
 FrameLimit = Annotated[
     float | None,
-    BeforeValidator(frame_limit, json_schema_input_type=Annotated[float, Field(gt=0, le=MOST_FPS)] | Literal["all"]),
+    BeforeValidator(
+        parse_frame_limit, json_schema_input_type=Annotated[float, Field(gt=0, le=MAX_FPS)] | Literal["all"]
+    ),
 ]
-"""Frames a second at the most; in the file a number, or "all" for None."""
+"""Most frames a second; in the file a number, or "all" for None."""

@@ -1,4 +1,4 @@
-"""Finding the source that a URL means: ours, and those that third parties add by entry points."""
+"""Opens the source of a URL: a built-in one, or one that a third party adds by an entry point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from camera_sources.camera_settings import CameraSettings
 from camera_sources.kinds.picture_folder import PictureFolder
 from camera_sources.kinds.video_file import VideoFile
 from camera_sources.urls.redaction import redacted
-from camera_sources.urls.schemes import DEVICES, OURS, is_path, known_here, scheme_of, third_parties
+from camera_sources.urls.schemes import (
+    BUILT_IN_SOURCES,
+    DEVICE_PREFIX,
+    is_path,
+    known_schemes,
+    scheme_of,
+    third_party_sources,
+)
 from shared.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:
@@ -25,9 +32,9 @@ if TYPE_CHECKING:
 
 
 def open_source(source: str | CameraSettings) -> Source:
-    """The source for a URL, a device, a video file or a folder of pictures. A live one is not connected yet.
+    """Return the source of a URL, device, video file or folder of pictures. A live one is not connected yet.
 
-    Raises SourceError when a recording is not there or cannot be read, ConfigurationError for what no source can be.
+    Raises SourceError when a recording does not exist or cannot be read, ConfigurationError for an invalid source.
     """
     settings = source if isinstance(source, CameraSettings) else CameraSettings(source=SecretStr(source))
     url = settings.source.get_secret_value().strip()
@@ -35,10 +42,10 @@ def open_source(source: str | CameraSettings) -> Source:
         raise ConfigurationError(
             "the camera's source is empty; write for example rtsp://user:password@host/stream, or /dev/video0"
         )
-    path = path_of(url)
+    path = source_path(url)
     if path is None:
         return _factory(scheme_of(url))(settings)
-    if url.startswith(DEVICES):
+    if url.startswith(DEVICE_PREFIX):
         return _load("camera_sources.kinds.usb_camera:UsbCamera")(settings)
     if not path.exists():
         raise SourceError(
@@ -47,26 +54,26 @@ def open_source(source: str | CameraSettings) -> Source:
     return PictureFolder(path) if path.is_dir() else VideoFile(path)
 
 
-def path_of(source: str) -> Path | None:
-    """Return the device, file or folder that a source is; None for one that is not of this machine alone."""
+def source_path(source: str) -> Path | None:
+    """Return the path of a source that is a device, file or folder; None for a URL of the network."""
     url = source.strip()
     if not is_path(url):
         return None
     return Path(unquote(urlparse(url).path)) if scheme_of(url) else Path(url)
 
 
-def missing_path(source: str) -> Path | None:
-    """Return the device, file or folder that a source is, where there is none of that name on this machine."""
-    path = path_of(source)
+def missing_source_path(source: str) -> Path | None:
+    """Return the path of a device, file or folder that does not exist on this machine; None otherwise."""
+    path = source_path(source)
     return path if path is not None and not path.exists() else None
 
 
 def _factory(scheme: str) -> Factory:
-    if scheme in OURS:
-        return _load(OURS[scheme])
-    others = third_parties()
+    if scheme in BUILT_IN_SOURCES:
+        return _load(BUILT_IN_SOURCES[scheme])
+    others = third_party_sources()
     if scheme not in others:
-        known = ", ".join(f"{name}://" for name in known_here())
+        known = ", ".join(f"{name}://" for name in known_schemes())
         raise ConfigurationError(
             f"camera source {scheme[:40]}://... is not supported; write {known}, /dev/videoN, or the path of a "
             "video file or a folder of pictures"

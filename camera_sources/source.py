@@ -1,7 +1,7 @@
-"""Where frames come from: the contract of all sources, also of those that third parties add.
+"""The interface of all camera sources, also of those that third parties add.
 
-A source is made of CameraSettings by what the entry point group `deepthings.camera_sources` has for the scheme of its
-URL; making it does not connect. A recording waits for its reader; a live source does not.
+The entry point of group `deepthings.camera_sources` with the name of a URL's scheme is called with CameraSettings and
+returns a Source; this does not connect yet. A recording waits for its reader; a live source does not.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
     from shared.model.letterbox import Pixels
 
-# OpenCV and FFmpeg would write about every broken file to the terminal; errors here say it in one line.
+# OpenCV and FFmpeg would print many lines about every broken file; our errors report it in one.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 FOOTAGE = Path(__file__).parent / "footage" / "vtest-clip.mp4"
-"""The clip that comes with the project."""
+"""The video that comes with the project."""
 
 OPENING_S = 5.0
-"""A camera on the local network that has not begun to answer by then is not reachable."""
+"""A camera on the local network that has not begun to answer within this time is not reachable."""
 
 LONGEST_SILENCE_S = 30.0
-"""A stream that has given nothing for so long is opened again, however patient stale_after is: it may be dead."""
+"""A silent stream is opened again after this time, even if stale_after is longer: the connection may be dead."""
 
 
 class NoPictureError(SourceError):
-    """What came is no picture, or a broken one; the next may be a good one."""
+    """The data is not a picture, or a broken one; the next may be good."""
 
 
 class WrongPasswordError(SourceError):
-    """A camera refuses our password. Asking again soon makes many cameras lock the user out."""
+    """A camera refuses our password. Many cameras lock the user out after a few attempts."""
 
     def __init__(self, reason: str = "wrong password") -> None:
         super().__init__(reason)
@@ -49,45 +49,45 @@ class WrongPasswordError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Grab:
-    """A picture of a live source: when it was grabbed (seconds since 1970), and how to decode it if it is wanted.
+    """A picture of a live source: the time when it was grabbed (seconds since 1970), and a function that decodes it.
 
-    It must be decoded before the next one is grabbed: uint8 BGR (H, W, 3). Raises NoPictureError for a broken one, and
-    SourceError when the source has failed.
+    `decode` returns uint8 BGR (H, W, 3). Call it before the next picture is grabbed. It raises NoPictureError for a
+    broken picture, and SourceError when the source has failed.
     """
 
     captured_at: float
     decode: Callable[[], Pixels]
     late_s: float = 0.0
-    """How old it was when it was grabbed, where that is known: much of it means that this device is too slow."""
+    """Its age in seconds when it was grabbed, if known: if large, this device is too slow for the stream."""
 
 
 class Source(ABC):
-    """A recording, or something like one: it waits for its reader."""
+    """A recording, or a source like one: it waits for its reader."""
 
     fps: float
-    """Pictures per second, as the source has it."""
+    """Pictures per second of the recording."""
 
     @abstractmethod
     def pictures(self) -> Iterator[Pixels]:
-        """The pictures once through, uint8 BGR (H, W, 3). Raises SourceError when one cannot be had."""
+        """Yield all pictures once, uint8 BGR (H, W, 3). Raises SourceError when one cannot be read."""
 
 
 class LiveSource(Source):
-    """A camera: what is not read in time is gone, and what is read is new."""
+    """A camera: pictures that are not read in time are lost, and those that are read are current."""
 
     fps = 0.0
-    """Not known before it is read."""
+    """Unknown before the camera is read."""
 
     opening_s = 2 * OPENING_S
-    """Connecting to the camera, and finding out why that fails, ends by itself within this time."""
+    """Connecting to the camera, and finding out why that fails, takes at most this time (seconds)."""
 
     @abstractmethod
     def grabs(self) -> Generator[Grab, None, None]:
-        """Connect, then give every picture as it comes, and never one from before; closing it disconnects.
+        """Connect, then yield every picture as it comes, never an old one; closing the generator disconnects.
 
         Raises SourceError with a reason that fits behind the camera's name: "wrong password", "not reachable", "no
-        picture for 5 s". It may be called again afterwards, and connects anew. Each wait ends by itself: for the first
-        picture within `opening_s`, for others within `stale_after`. Who does not keep to it loses his process.
+        picture for 5 s". May be called again after that, and then connects anew. Each wait must end by itself: for the
+        first picture within `opening_s`, for others within `stale_after`; otherwise the agent's process is ended.
         """
 
     def pictures(self) -> Iterator[Pixels]:
@@ -97,10 +97,10 @@ class LiveSource(Source):
 
 
 def silence_s(stale_after_s: float) -> float:
-    """Seconds without a picture after which a live source gives its connection up: a little before it is stale."""
+    """Return the seconds without a picture after which a live source closes its connection, just before it is stale."""
     return min(0.8 * stale_after_s, LONGEST_SILENCE_S)
 
 
 def no_picture_for(seconds: float) -> str:
-    """The reason for that."""
+    """Return the reason to report when no picture has come for so many seconds."""
     return f"no picture for {seconds:.0f} s" if seconds >= 1.5 else f"no picture for {seconds:.1f} s"

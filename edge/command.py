@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.node import EdgeNode
-from edge.options import FRAMES_IN_FLIGHT, EdgeConfig, default_cache
+from edge.options import DEFAULT_FRAMES_IN_FLIGHT, EdgeConfig, default_cache
 from edge.status.gateway_watch import GatewayWatch
 from shared.cli.common_options import (
-    NAME,
+    NAME_TYPE,
     gateway_option,
     listen_option,
     prefix_option,
     threads_option,
     verbose_option,
-    warn_of_open_door,
+    warn_of_open_port,
 )
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id
-from shared.mqtt.name_claim import NameOwner, OwnedName, with_name
+from shared.mqtt.name_claim import NameOwner, OwnedName, wait_for_name
 from shared.network.addresses import Address
 from shared.process.lifecycle import run_service, run_together
 from shared.systemd import notification
@@ -33,22 +33,27 @@ if TYPE_CHECKING:
     import asyncio
 
 
-def default_name() -> str:
-    """This machine's name, as far as a topic can hold it."""
+def default_edge_name() -> str:
+    """Return the host's name, with all characters that are invalid in a topic replaced."""
     return re.sub(r"[^a-z0-9_-]", "-", socket.gethostname().split(".")[0].lower()).strip("-_")[:63] or "edge"
 
 
 @click.command()
 @gateway_option
-@click.option("--name", type=NAME, default=default_name, show_default="the host's name", help="Unique in the cluster.")
+@click.option(
+    "--name", type=NAME_TYPE, default=default_edge_name, show_default="the host's name", help="Unique in the cluster."
+)
 @listen_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port for tiles and cameras; 0: any free one.")
 @click.option(
     "--cache", type=click.Path(file_okay=False, path_type=Path), default=default_cache,
-    show_default="~/.cache/deepthings", help="Where programs from the gateway are kept.",
+    show_default="~/.cache/deepthings", help="Folder for programs from the gateway.",
 )  # fmt: skip
 @click.option(
-    "--frames-in-flight", type=click.IntRange(1, 16), default=FRAMES_IN_FLIGHT, help="Frames of one camera at once."
+    "--frames-in-flight",
+    type=click.IntRange(1, 16),
+    default=DEFAULT_FRAMES_IN_FLIGHT,
+    help="Frames of one camera at once.",
 )
 @prefix_option
 @threads_option
@@ -59,7 +64,7 @@ def command(
 ) -> None:  # fmt: skip
     """Run an edge. It needs no model and no configuration: the gateway sends what to compute."""
     configure_logging(verbose)
-    warn_of_open_door(host)
+    warn_of_open_port(host)
     config = EdgeConfig(
         name=name, broker=broker, listen=Address(host, port), cache=cache, threads=threads,
         frames_in_flight=frames_in_flight, topic_prefix=topic_prefix,
@@ -68,16 +73,16 @@ def command(
 
 
 async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
-    """Live until `stop`, once the name is ours: a clone opens no port and no camera.
+    """Claim the edge's name, then run until `stop`. A second edge of that name opens no port and no camera.
 
-    Raises DeepThingsError where going on makes no sense.
+    Raises DeepThingsError when the edge cannot go on.
     """
     owner = NameOwner(config.broker, edge_name(config), config.topic_prefix)
     watch = GatewayWatch(config.broker, lambda: owner.connected)
 
     async def live() -> None:
-        async with notification.current.waiting_for(f"broker {config.broker}"):
-            ours = await with_name(owner, stop)
+        async with notification.current_manager.report_waiting(f"broker {config.broker}"):
+            ours = await wait_for_name(owner, stop)
         if ours:
             await EdgeNode(config, owner, watch).run(stop)
 
@@ -88,7 +93,7 @@ async def run_edge(config: EdgeConfig, stop: asyncio.Event) -> None:
 
 
 def edge_name(config: EdgeConfig) -> OwnedName:
-    """Return what an edge claims."""
+    """Return the name that an edge claims."""
     return OwnedName(
         client_id=edge_client_id(config.name, config.topic_prefix),
         claims=topics.NODE_CLAIM,

@@ -24,7 +24,7 @@ from edge.status import vitals
 from edge.status.loopback import loopback_mistakes
 from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
-from edge.tasks.task_queue import Task
+from edge.tasks.task import Task
 from edge.thief import Thief
 from edge.worker import UNSENT_RESULTS_CAP, Worker
 from shared.engine.opening import open_engine
@@ -35,9 +35,9 @@ from shared.logs.rate_limit import RateLimit
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.own_state import OwnState
-from shared.network.addresses import Address, advertised, reached_here
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     BridgeState,
     NodeStanding,
     NodeState,
@@ -45,8 +45,8 @@ from shared.payloads.cluster import (
     State,
     TileCounts,
 )  # fmt: skip
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD, compatible
-from shared.process.lifecycle import release, run_together
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
+from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import Connection, Payload, Traffic
 from shared.wire.courier import Courier
@@ -87,7 +87,7 @@ class EdgeNode:
             config.broker,
             owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
-            birth=self._birth,
+            on_connected=self._birth,
             prefix=config.topic_prefix,
             owner=owner,
         )
@@ -110,9 +110,9 @@ class EdgeNode:
         self._trial = self._passed = 0
         self._able = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
-        self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
+        self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
-        watch.follow(self._bus)
+        watch.subscribe(self._bus)
         self._listen_to_the_bus()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -133,7 +133,7 @@ class EdgeNode:
             self._report_stats(),
             self._own_state.run(),
             self._say_goodbye(stop),
-            notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
+            notification.current_manager.follow_connection(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 
@@ -169,7 +169,7 @@ class EdgeNode:
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
         self._owner.announce_again()
-        self._cameras.announce_again()
+        self._cameras.republish_stats()
         self._thief.forget_request()
         self._worker.wake()
 
@@ -186,7 +186,7 @@ class EdgeNode:
             log.error(
                 "the gateway (release %s) speaks version %s of the protocol, this edge (release %s) version %s: "
                 "install the same release of deepthings on both; waiting for another gateway",
-                printable(bridge.version), bridge.protocol, release(), PROTOCOL,
+                printable(bridge.version), bridge.protocol, installed_version(), PROTOCOL,
             )  # fmt: skip
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
@@ -203,7 +203,7 @@ class EdgeNode:
         """Warn of addresses that cannot work, with the gateway as it is known by now."""
         if self._gateway is None:
             return
-        own_host = advertised(self._server.address, self._config.broker).host
+        own_host = advertised_address(self._server.address, self._config.broker).host
         for mistake in loopback_mistakes(
             self._name_owner.identity, own_host, self._gateway.identity, self._gateway_host
         ):
@@ -214,7 +214,7 @@ class EdgeNode:
         if node.node != name:
             return
         if name == self._config.name:
-            self._own_state.heard(node)
+            self._own_state.on_received(node)
         elif node.state is State.ONLINE:
             self._owner.on_node_found(name)
         else:
@@ -222,10 +222,10 @@ class EdgeNode:
 
     def _state(self, state: State) -> NodeState:
         online = state is State.ONLINE
-        where = advertised(self._server.address, self._config.broker) if online else Address("", 0)
+        where = advertised_address(self._server.address, self._config.broker) if online else Address("", 0)
         return NodeState(
-            node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)),
-            version=release(), host=where.host, port=where.port, identity=self._name_owner.identity,
+            node=self._config.name, state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)),
+            version=installed_version(), host=where.host, port=where.port, identity=self._name_owner.identity,
         )  # fmt: skip
 
     def _stats(self) -> NodeStats:
@@ -236,12 +236,12 @@ class EdgeNode:
             tiles=TileCounts(own=self._worker.own, stolen=self._worker.stolen),
             bytes={**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes},
             cameras=self._cameras.cameras,
-            tiles_per_s=self._rate.at(time.monotonic(), self._worker.own + self._worker.stolen),
-            load=self._cpu.since_last(),
+            tiles_per_s=self._rate.rate_at(time.monotonic(), self._worker.own + self._worker.stolen),
+            load=self._cpu.share_since_last(),
             cores=os.cpu_count() or 0,
             threads=self._config.threads,
             temperature=vitals.temperature(),
-            problem=self._plans.problem[: 2 * REASON_CAP],
+            problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
             passed=self._passed if self._worker.barred else 0,
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
@@ -254,7 +254,7 @@ class EdgeNode:
             stats, now = self._stats(), time.monotonic()
             same = told is not None and _gist(stats) == _gist(told)
             if not same or now - told_at >= VITALS_S:
-                self._bus.post(topics.NODE_STATS, stats, self._config.name)
+                self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
     def _on_standing(self, standing: NodeStanding) -> None:
@@ -308,8 +308,8 @@ class EdgeNode:
         work = Work(plan, engines, gateway)
         if following:
             self._worker.work = work
-            self._shared.renew(work)
-            self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+            self._shared.renew_engines(work)
+            self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         else:
             self._follow(work)
 
@@ -324,13 +324,10 @@ class EdgeNode:
 
     def _follow(self, work: Work) -> None:
         work.complete()
-        self._owner.adopt(work)
-        self._thief.adopt(work)
-        self._shared.adopt(work)
-        self._worker.work = work
-        self._worker.wake()
-        self._cameras.invite()
-        self._bus.post(topics.NODE_STATS, self._stats(), self._config.name)
+        for follower in (self._owner, self._thief, self._shared, self._worker):
+            follower.adopt_plan(work)
+        self._cameras.open()
+        self._bus.publish_soon(topics.NODE_STATS, self._stats(), self._config.name)
         log.info(
             "plan %s: %s by %s, %s tiles (%s)",
             work.epoch,

@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.computing.assignment import Assignment
 from edge.tasks.prediction import Experience, reuse_pays
-from edge.tasks.task_queue import Openings, Taker, Task, TaskQueue
-from edge.tasks.tile_order import Agenda
+from edge.tasks.task import Openings, Taker, Task
+from edge.tasks.task_queue import TaskQueue
+from edge.tasks.tile_order import TileOrder
 from shared.model.letterbox import Letterbox, Pixels
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.computing.plan_work import Work
-    from edge.tasks.task_queue import Turn
+    from edge.tasks.task import Turn
     from shared.ftp.strip_cache import Array
     from shared.mqtt.bus import Bus
     from shared.wire.courier import Courier
@@ -98,15 +100,15 @@ class Owner:
         self._leaving = False
         self._answered = asyncio.Event()
         self._busy = asyncio.Event()
-        self.queue = TaskQueue(node, Agenda((), {}), lease_s=1.0)
+        self.queue = TaskQueue(node, TileOrder((), {}), lease_s=1.0)
 
-    def adopt(self, work: Work) -> None:
-        """A new plan: what was begun under the old one is dropped."""
+    def adopt_plan(self, work: Work) -> None:
+        """Follow another plan; frames that were begun under the earlier one are given up."""
         self.give_up(Outcome.REPLANNED)
         self._work = work
         self._experience = Experience(self._node)
         self.queue = TaskQueue(
-            self._node, work.agenda, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=not self._others
+            self._node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=not self._others
         )
 
     def give_up(self, outcome: Outcome) -> None:
@@ -185,7 +187,7 @@ class Owner:
     def _reuses(self, work: Work) -> bool:
         """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
         conditions = self._experience.conditions(1 + len(self._others), self.queue.pace.of_all, work.result_bytes)
-        return work.reuses and (conditions is None or reuse_pays(work.agenda, conditions))
+        return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
     def announce_again(self) -> None:
         """The gateway may have forgotten how many tasks wait, and we may have missed the end of frames: it tells it."""
@@ -196,8 +198,52 @@ class Owner:
         if self._work is not None and self.queue.openings(now) != Openings():
             self._announce()
 
-    def pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
-        """The frame of a task and the tile's view of its pixels; None when the frame is finished."""
+    @property
+    def has_waiting_tasks(self) -> bool:
+        """Return whether tasks wait, for anyone or for strips."""
+        return not self.queue.empty
+
+    def upcoming_task(self) -> Task | None:
+        """Return the task that the worker would be assigned next, if it would be computed from strips."""
+        return self.queue.upcoming()
+
+    def take_assignment(self, work: Work) -> Assignment | None:
+        """Take the next own tile for the worker; its strips are still to be gathered, where it is computed from some.
+
+        None when nothing can be computed now, or another plan than the worker's is followed.
+        """
+        while self._work is work:
+            turn = self.queue.take_task(time.monotonic(), reuses=work.reuses)
+            if turn is None:
+                return None
+            assignment = self._assignment(work, turn)
+            if assignment is not None:
+                return assignment
+        return None
+
+    def without_strips(self, assignment: Assignment) -> Assignment | None:
+        """Return the same tile with its whole halo, as its strips cannot be had; None when it is done."""
+        turn = self.queue.without_strips(Task(assignment.info.frame, assignment.tile.index))
+        return None if turn is None or self._work is None else self._assignment(self._work, turn)
+
+    def is_wanted(self, assignment: Assignment, work: Work) -> bool:
+        """Return whether an assignment's frame is still under way in this plan."""
+        return self._work is work and assignment.info.frame in self._frames
+
+    def on_result_sent(self, assignment: Assignment) -> None:
+        """Expect the gateway's confirmation of an own tile from now on."""
+        self.queue.sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
+
+    def _assignment(self, work: Work, turn: Turn) -> Assignment | None:
+        found = self._pixels_of(turn)
+        if found is None:
+            return None
+        info, pixels = found
+        tile = work.tile(turn.task.tile, reusing=turn.reusing)
+        return Assignment(info, self._node, tile, pixels, wanted=turn.wanted)
+
+    def _pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
+        """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
         frame = self._frames.get(turn.task.frame)
         if frame is None or self._work is None:
             return None
@@ -212,8 +258,8 @@ class Owner:
         if take.again is not None:
             turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
         else:
-            turn = self.queue.lend(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
-        found = self.pixels_of(turn) if turn is not None else None
+            turn = self.queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
+        found = self._pixels_of(turn) if turn is not None else None
         if turn is None or found is None:
             later = take.again is None and not take.idle and self.queue.openings(time.monotonic()).waiting > 0
             if later:
@@ -238,7 +284,7 @@ class Owner:
 
     def tile_failed(self, task: Task, node: str) -> None:
         """A node, this one or another, cannot compute a task: others do it."""
-        if self.queue.failed(task, node):
+        if self.queue.task_failed(task, node):
             log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
             self._announce()
 
@@ -249,7 +295,7 @@ class Owner:
         now = time.monotonic()
         before = self.queue.openings(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
-        self.queue.done(task, done.worker, compute_s, now, done.macs, done.strips)
+        self.queue.task_done(task, done.worker, compute_s, now, done.macs, done.strips)
         self._experience.add(done.worker, done.fetch_bytes_per_s)
         self._look_around()
         if self._work is not None and self.queue.openings(now) != before:
@@ -318,7 +364,7 @@ class Owner:
             unfit=dict(openings.unfit),
         )  # fmt: skip
         self._told_overdue = openings.overdue
-        self._bus.post(topics.TASKS, message, self._node)
+        self._bus.publish_soon(topics.TASKS, message, self._node)
         self._has_work()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:

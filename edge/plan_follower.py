@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError, WrongResultError
 from shared.network.backoff import Backoff
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,8 +94,8 @@ class PlanFollower:
         except DeepThingsError as error:
             self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
         except OSError as error:
-            self.problem, self._faulty = f"this device cannot: {reason(error)}", False
+            self.problem, self._faulty = f"this device cannot: {system_reason(error)}", False
         except Exception as error:  # whatever a plan says, this edge goes on with the one it has
             log.debug("plan %s failed", plan.epoch, exc_info=True)
             self._faulty = False
-            self.problem = f"it does not fit its program, or this release ({reason(error)})"
+            self.problem = f"it does not fit its program, or this release ({system_reason(error)})"

@@ -37,14 +37,14 @@ class SharedWork:
         self._room = asyncio.Semaphore(TILES_CAP)
         self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
 
-    def adopt(self, work: Work) -> None:
-        """A new plan: tiles of the old one are given up."""
+    def adopt_plan(self, work: Work) -> None:
+        """Follow another plan; tiles of the earlier one are given up."""
         self._work = work
         for frame, tile in list(self._tasks):
             self._give_up(frame, tile)
 
-    def renew(self, work: Work) -> None:
-        """The same plan has other engines from now on."""
+    def renew_engines(self, work: Work) -> None:
+        """Use other engines for the same plan."""
         self._work = work
 
     async def accept(self, header: TileHeader, payload: Payload) -> None:

@@ -66,8 +66,8 @@ class Thief:
         self._victims: dict[Address, Connection] = {}
         self._asking = asyncio.Lock()
 
-    def adopt(self, work: Work) -> None:
-        """A new plan: forget what was stolen and asked under the old one."""
+    def adopt_plan(self, work: Work) -> None:
+        """Follow another plan; what was stolen and requested under the earlier one is forgotten."""
         self._work = work
         self._stolen.clear()
         self._asked_at = self._kept = None
@@ -94,7 +94,7 @@ class Thief:
             self.on_grant(grant)
             return
         request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
-        self._bus.post(topics.STEAL, request, self._node)
+        self._bus.publish_soon(topics.STEAL, request, self._node)
 
     def take(self) -> StolenTile | None:
         """The next stolen tile that is still worth running."""

@@ -6,15 +6,17 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.computing.assignment import Assignment
+from edge.tasks.task import Task
 from shared.errors import ModelError
 from shared.finite import all_finite
-from shared.payloads.cluster import REASON_CAP
-from shared.process.children import step_back
+from shared.payloads.cluster import MAX_REASON_LENGTH
+from shared.process.children import lower_thread_priority
 from shared.wire.headers import Result
 
 if TYPE_CHECKING:
@@ -26,9 +28,8 @@ if TYPE_CHECKING:
     from edge.thief import StolenTile, Thief
     from shared.engine.sessions import TileEngine
     from shared.ftp.merge import Map
-    from shared.ftp.stage import Form, Tile
+    from shared.ftp.stage import Form
     from shared.ftp.strip_cache import Array
-    from shared.model.letterbox import Pixels
     from shared.payloads.frames import FrameInfo
     from shared.wire.courier import Courier
 
@@ -40,19 +41,6 @@ BARRED = "this node may not compute"
 
 UNSENT_RESULTS_CAP = 4
 """Results on their way while the next tile runs; a slow link then slows the worker, not the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A tile to compute: of which frame and owner, in which form, for whom its strips are wanted, and how it came."""
-
-    info: FrameInfo
-    owner: str
-    tile: Tile
-    pixels: Pixels
-    strips: Sequence[Array] = ()
-    wanted: tuple[int, ...] = ()
-    fetch_bytes_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Worker:
         self._node = node
         self._courier = courier
         self._strips = strips
-        self._thread = ThreadPoolExecutor(1, "tiles", initializer=step_back)
+        self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
         self._awake, self._changed = asyncio.Event(), asyncio.Event()
         self.work: Work | None = None
         self._failing = False
@@ -84,6 +72,11 @@ class Worker:
         self.stolen = 0
         self.barred = False
         """Whether the gateway lets this node compute nothing."""
+
+    def adopt_plan(self, work: Work) -> None:
+        """Compute tiles of another plan from now on."""
+        self.work = work
+        self.wake()
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -110,7 +103,7 @@ class Worker:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            task = owner.queue.upcoming() if self.work is not None and self.work.reuses else None
+            task = owner.upcoming_task() if self.work is not None and self.work.reuses else None
             if self.work is not None and task is not None:
                 await self._strips.prefetch(self.work, task.frame, task.tile)
 
@@ -145,23 +138,19 @@ class Worker:
             return
 
     async def _run_own(self, work: Work, owner: Owner) -> bool:
-        queue = owner.queue
-        turn = queue.take(time.monotonic(), reuses=work.reuses)
-        if turn is None:
+        assignment = owner.take_assignment(work)
+        if assignment is None:
             return False
-        strips: Sequence[Array] | None = ()
-        if turn.reusing:
-            strips = await self._strips.gather(work, turn.task.frame, turn.task.tile)
-            turn = turn if strips is not None else queue.without_strips(turn.task)
-        found = owner.pixels_of(turn) if turn is not None and queue is owner.queue else None
-        if turn is not None and found is not None:
-            info, pixels = found
-            tile = work.tile(turn.task.tile, reusing=turn.reusing)
-            assignment = Assignment(info, self._node, tile, pixels, strips or (), turn.wanted)
-            if await self._run(work, assignment):
-                queue.sent(turn.task, time.monotonic())
-            else:
-                owner.tile_failed(turn.task, self._node)
+        if assignment.tile.taken:
+            strips = await self._strips.gather(work, assignment.info.frame, assignment.tile.index)
+            found = owner.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
+            if found is None or not owner.is_wanted(found, work):  # meanwhile the frame was given up
+                return True
+            assignment = found
+        if await self._run(work, assignment):
+            owner.on_result_sent(assignment)
+        else:
+            owner.tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
         return True
 
     async def _run_stolen(self, work: Work, owner: Owner, thief: Thief) -> bool:
@@ -169,7 +158,7 @@ class Worker:
         stolen = thief.take()
         if stolen is None:
             return False
-        if owner.queue.empty:
+        if not owner.has_waiting_tasks:
             thief.ask(idle=False)
         if stolen.header.epoch != work.epoch:
             return True
@@ -221,7 +210,7 @@ class Worker:
             self._failing = True
         header = Result(
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
-            error=reason[:REASON_CAP],
+            error=reason[:MAX_REASON_LENGTH],
         )  # fmt: skip
         await self._courier.send(work.gateway, (header, []))
 

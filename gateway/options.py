@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.configuration.root import Configuration
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
-from gateway.planning.planner import Terms
+from gateway.planning.planner import PlanTerms
 from shared.ftp.grid import Grid
 from shared.network.addresses import LOOPBACK, Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT
@@ -25,7 +25,7 @@ USUAL_GRID = Grid(3, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayConfig:
+class GatewayOptions:
     """One gateway. Its own Mosquitto is on `cluster_port`; without `broker`, the house's, also on `port`."""
 
     model: str = DEFAULT_MODEL
@@ -40,7 +40,7 @@ class GatewayConfig:
     data_port: int = DATA_PORT
     broker: Address | None = None
     threads: int = 1
-    terms: Terms = field(default_factory=Terms)
+    terms: PlanTerms = field(default_factory=PlanTerms)
     frames_at_once: int = FRAMES_AT_ONCE
     verify_every: int = 0
     pictures: Path | None = None

@@ -1,8 +1,10 @@
-"""A gateway as a process: its parts, its connection with the broker, its life."""
+"""The gateway as a process: it builds its parts, connects them with its brokers, and handles signals."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -17,24 +19,23 @@ from gateway.membership.name_conflicts import ContestedNames
 from gateway.membership.prober import Prober
 from gateway.models.catalogue import open_model
 from gateway.planning.partitioned import PartitionedModel
-from gateway.state.state_lock import in_use
+from gateway.state.state_lock import hold_folder
+from shared.errors import DeepThingsError
 from shared.mqtt import topics
-from shared.mqtt.broker_trouble import BrokerTrouble
+from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.bus import Bus, Outgoing
 from shared.mqtt.client_ids import gateway_client_id
 from shared.mqtt.name_claim import NameOwner, OwnedName
 from shared.mqtt.own_state import OwnState
-from shared.network.addresses import Address, advertised, reached_here
+from shared.network.addresses import Address, advertised_address, local_address
 from shared.payloads.cluster import BridgeState, NameClaim, State
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD
-from shared.process.lifecycle import release, run_together
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
+from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
 from shared.wire.connection import Traffic
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from shared.payloads.bridge import BridgeInfo
 
 log = logging.getLogger(__name__)
@@ -43,36 +44,36 @@ log = logging.getLogger(__name__)
 class Gateway:
     """One gateway: it builds its parts, connects them with its brokers, and lives until it is stopped."""
 
-    def __init__(self, config: GatewayConfig) -> None:
+    def __init__(self, config: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
         self._config = config
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
-        cluster_broker = reached_here(Address(config.host, config.cluster_port))
+        cluster_broker = local_address(Address(config.host, config.cluster_port))
         self._data = DataPlane(Address(config.host, config.data_port), Traffic())
-        members, listening = Membership(cluster_broker), advertised(self._data.address, cluster_broker)
+        members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
-        trouble = BrokerTrouble(f"broker {config.broker}")
+        health = BrokerHealth(f"broker {config.broker}")
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
             self._public_broker, gateway_name(client_id, config.broker, prefix), prefix, login=login,
-            trouble=trouble if config.broker else None,
+            health=health if config.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
             cluster_broker,
             gateway_client_id(prefix),
             will=Outgoing(topics.BRIDGE_STATE, self._state(State.OFFLINE)),
-            birth=self._birth,
-            farewell=self._farewell,
+            on_connected=self._on_connected,
+            on_stopping=self._publish_stopping,
             prefix=prefix,
             owner=None if config.broker else self._name_owner,
-            trouble=BrokerTrouble("the gateway's own broker") if config.broker else None,
+            health=BrokerHealth("the gateway's own broker") if config.broker else None,
         )
         self._house = None if config.broker is None else HouseBroker(
-            config.broker, self._name_owner, self._state, self._house_birth, self._house_farewell, login=login,
-            trouble=trouble, prefix=prefix,
+            config.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
+            login=login, health=health, prefix=prefix,
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
         self._home = Home(config.configuration, planes, members, listening, config.reload, self._info)
@@ -80,6 +81,8 @@ class Gateway:
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
+        self._data.serve_settings(self._home.settings)
+        self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
         if self._house is not None:
@@ -87,7 +90,7 @@ class Gateway:
         public = self._bus if self._house is None else self._house.bus
         public.on(topics.GATEWAY_CLAIM, self._on_claim)
         self._bus.on(topics.NODE_CLAIM, self._on_claim)
-        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.heard(state))
+        self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
@@ -95,7 +98,7 @@ class Gateway:
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
-        with in_use(config.configuration.state):
+        with hold_folder(config.configuration.state):
             async with own_broker(*listeners) as broker:
                 await self._live(broker, stop)
 
@@ -109,45 +112,63 @@ class Gateway:
             self._data.run(),
             self._cluster.run(stop),
             self._home.run(),
+            self._reload_on_sighup(),
             broker.run(),
             self._own_state.run(),
             self._prober.run(),
             *([] if self._house is None else [self._house.run()]),
-            notification.current.follow(self._bus.connected, "its own broker"),
+            notification.current_manager.follow_connection(self._bus.connected, "its own broker"),
             self._bus.run(),
         )
 
-    async def _birth(self) -> None:
-        """Publish all that is retained; that the gateway is there comes last, when the rest is true."""
-        await self._cluster.born()
-        await self._home.born()
+    async def _on_connected(self) -> None:
+        """Publish all retained state; that the gateway is online comes last, when the rest is true."""
+        await self._cluster.on_connected()
+        await self._home.on_connected()
         await self._publish_state()
 
-    async def _farewell(self) -> None:
+    async def _publish_stopping(self) -> None:
         if self._house is None:
-            await self._home.farewell()
+            await self._home.publish_stopping()
 
-    async def _house_birth(self) -> None:
-        """Have the house's broker told of everything."""
-        await self._home.born()
+    async def _on_house_connected(self) -> None:
+        """Publish all retained state at the house's broker."""
+        await self._home.on_connected()
         self._planes.republish_stats()
-        self._cluster.report_nodes()
+        self._cluster.publish_nodes_soon()
 
-    async def _house_farewell(self) -> None:
-        await self._home.farewell()
+    async def _publish_house_stopping(self) -> None:
+        await self._home.publish_stopping()
+
+    async def _reload_on_sighup(self) -> None:
+        """Read the configuration again at each SIGHUP, as other services do, until cancelled."""
+        requested = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, requested.set)
+        try:
+            while True:
+                await requested.wait()
+                await self._bus.connected.wait()  # changes have to be published
+                requested.clear()
+                try:
+                    log.info("configuration read again: %s", await self._home.reload())
+                except DeepThingsError as error:
+                    log.warning("the configuration stays as it was: %s", error)
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
 
     async def _publish_state(self) -> None:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
-        reached_at = advertised(Address(self._config.host, self._config.cluster_port), self._public_broker)
+        reached_at = advertised_address(Address(self._config.host, self._config.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
             update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
         )
 
     def _state(self, state: State) -> BridgeState:
         return BridgeState(
-            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD)), version=release(),
+            state=state, protocol=PROTOCOL, understood=tuple(sorted(UNDERSTOOD_PROTOCOLS)), version=installed_version(),
             identity=self._name_owner.identity,
         )  # fmt: skip
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from camera_sources.frame_rate import EVERY_FRAME, MOST_FPS, frame_limit
+from camera_sources.frame_rate import EVERY_FRAME, MAX_FPS, parse_frame_limit
 from gateway.configuration.names import Label
-from gateway.configuration.reading.layout import bare, section_in, sections
+from gateway.configuration.reading.layout import section_type, sections, unwrapped_type
 from gateway.configuration.root import Configuration
 from gateway.planning.methods import Method
-from shared.settings.durations import seconds_of
-from shared.settings.polygons import polygon_of, polygons_of
+from shared.settings.durations import parse_seconds
+from shared.settings.polygons import parse_polygon, parse_polygons
 from shared.settings.section import Section
 
 if TYPE_CHECKING:
@@ -45,23 +45,23 @@ def table(section: type[Section]) -> str:
 
 def _value(field: FieldInfo) -> str:
     """What may be written, in words."""
-    kind = bare(field.annotation)
+    kind = unwrapped_type(field.annotation)
     checks = [getattr(each, "func", None) for each in field.metadata]
-    if section_in(kind) is not None and get_origin(kind) is None:
+    if section_type(kind) is not None and get_origin(kind) is None:
         return "section"
-    if polygons_of in checks:
+    if parse_polygons in checks:
         return "polygon, or a list of them"
-    if polygon_of in checks:
+    if parse_polygon in checks:
         return "polygon"
-    if seconds_of in checks:
+    if parse_seconds in checks:
         return _with_limits("duration", field)
-    if frame_limit in checks:
-        return f"number, above 0 to {MOST_FPS:g}, or `{EVERY_FRAME}`"
+    if parse_frame_limit in checks:
+        return f"number, above 0 to {MAX_FPS:g}, or `{EVERY_FRAME}`"
     return _with_limits(_words(kind), field)
 
 
 def _words(kind: Any) -> str:  # noqa: ANN401  (types are values here)
-    kind = bare(kind)
+    kind = unwrapped_type(kind)
     if get_origin(kind) is Literal:
         return ", ".join(f"`{each}`" for each in get_args(kind))
     if kind is Method:
@@ -69,7 +69,7 @@ def _words(kind: Any) -> str:  # noqa: ANN401  (types are values here)
     if get_origin(kind) is dict:
         return "sections by label" if get_args(kind)[0] == Label else "sections by name"
     if get_origin(kind) is tuple:
-        section, item = section_in(kind), get_args(kind)[0]
+        section, item = section_type(kind), get_args(kind)[0]
         several = get_args(kind)[-1] is Ellipsis
         return "list of sections" if section else f"list of {_words(item)}" if several else "four numbers"
     return WORDS.get(kind, "path")

@@ -33,7 +33,7 @@ def main() -> None:
     """Write the file that the command line names."""
     source = open_source(str(FOOTAGE))
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL), Grid(1, 1))
-    head, detector = TiledHead(partitioned, 1), Detector(partitioned, 1)
+    head, detector = TiledHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
     tracker, ways, boxes = Tracker(TrackerSettings()), defaultdict(list), {}
     for number, picture in enumerate(source.pictures()):
         height, width = picture.shape[:2]

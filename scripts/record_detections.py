@@ -25,7 +25,8 @@ def main() -> None:
     path = Path(sys.argv[1])
     source = open_source(str(FOOTAGE))
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL), Grid(1, 1))
-    head, detector = TiledHead(partitioned, THREADS), Detector(partitioned, THREADS)
+    head = TiledHead(partitioned, THREADS)
+    detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(THREADS))
     preparation = partitioned.spec.preprocessing
     frames = []
     for picture in source.pictures():

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
-from shared.mqtt.topics import PREFIX
+from shared.mqtt.topics import DEFAULT_PREFIX
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
 def files() -> dict[Path, str]:
     """All that is written, by where it goes below docs/."""
-    made = {Path("asyncapi.json"): document(ROWS, PARAMETERS, INFO, PREFIX)}
+    made = {Path("asyncapi.json"): document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX)}
     made |= {Path("schemas", f"{name}.json"): schema for name, schema in schemas(ROWS).items()}
     return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in made.items()}
 

@@ -129,12 +129,12 @@ class Desk:
         self.sessions = CameraSessions("edge-1", self, self, self.credit)
         self.server = DataServer(self._serve, Address(LOOPBACK, 0), Traffic())
         self.supervisor = CameraSupervisor(self.server.address, self.sessions)
-        self.sessions.invite()
+        self.sessions.open()
 
     async def _serve(self, connection, first, _):
         await self.sessions.serve(connection, first)
 
-    def post(self, _, stats, camera):
+    def publish_soon(self, _, stats, camera):
         """As the bus."""
         self.said[camera] = stats
         self.everything.append(stats)

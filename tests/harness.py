@@ -25,7 +25,7 @@ from shared.payloads.cluster import (
     State,
     Verification,
 )  # fmt: skip
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     import signal
@@ -140,21 +140,21 @@ class Cluster:
         self.faults = faults
         self.broker = processes.broker
         self.witness = Witness(processes.broker)
-        self.edges: dict[str, Child] = {}
-        self._gateway: Child | None = None
+        self.edges: dict[str, ChildProcess] = {}
+        self._gateway: ChildProcess | None = None
 
     @property
-    def gateway(self) -> Child:
+    def gateway(self) -> ChildProcess:
         assert self._gateway is not None
         return self._gateway
 
-    async def start_gateway(self, *options: str) -> Child:
+    async def start_gateway(self, *options: str) -> ChildProcess:
         self._gateway = await self.processes.start(
             "gateway", "gateway", *gateway_ports(self.broker), "-v", *options, host=self._surroundings
         )
         return self._gateway
 
-    async def start_edge(self, name: str, *options: str, code: Path | None = None) -> Child:
+    async def start_edge(self, name: str, *options: str, code: Path | None = None) -> ChildProcess:
         """`code` is a folder of Python modules that take the place of ours, for this edge."""
         self.edges[name] = await self.processes.start(
             name, "edge", "--gateway", str(self.broker), "--name", name, "--cache", str(self.cache), "-v", *options,
@@ -162,7 +162,7 @@ class Cluster:
         )  # fmt: skip
         return self.edges[name]
 
-    async def start_camera(self, name: str, edge: str, *options: str, source: str = str(FOOTAGE)) -> Child:
+    async def start_camera(self, name: str, edge: str, *options: str, source: str = str(FOOTAGE)) -> ChildProcess:
         """Start a camera whose frames are all sent, unless `options` say otherwise."""
         return await self.processes.start(
             name, "camera", "--source", source, "--name", name, "--edge", self.witness.nodes[edge].address, "--fps",
@@ -180,7 +180,7 @@ class Cluster:
         return (self.folder / "logs" / f"{name}.log").read_text()
 
     @staticmethod
-    def signal(child: Child, number: signal.Signals) -> None:
+    def signal(child: ChildProcess, number: signal.Signals) -> None:
         child.process.send_signal(number)
 
 
@@ -199,7 +199,7 @@ def broker_at(address: Address) -> contextlib.AbstractAsyncContextManager[OwnBro
     return own_broker(BrokerListener(address, "stop it"))
 
 
-async def until_listening(broker: Address, gateway: Child) -> None:
+async def until_listening(broker: Address, gateway: ChildProcess) -> None:
     """Wait until connections are taken there: whoever tries before waits longer and longer between two tries."""
     async with asyncio.timeout(START_TIMEOUT_S):
         while gateway.process.returncode is None:
@@ -212,7 +212,7 @@ async def until_listening(broker: Address, gateway: Child) -> None:
     raise AssertionError(f"the gateway ended: {gateway.log.read_text()}")
 
 
-async def until_said(child: Child, words: str, timeout_s: float = 30) -> None:
+async def until_said(child: ChildProcess, words: str, timeout_s: float = 30) -> None:
     """Wait until a process has logged something."""
     async with asyncio.timeout(timeout_s):
         while words not in child.log.read_text():  # noqa: ASYNC110  (a file says nothing when it grows)

@@ -27,7 +27,7 @@ import pytest
 
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.network.addresses import LOOPBACK
-from shared.process.children import dying_with_parent, stop_process
+from shared.process.children import parent_death_prefix, stop_process
 from shared.process.local_cluster import free_port
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class HomeAssistant:
         """Start, and wait until it says that it runs."""
         with (self.folder / "output.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *dying_with_parent(), str(self._python), "-m", "homeassistant", "--config", str(self.folder),
+                *parent_death_prefix(), str(self._python), "-m", "homeassistant", "--config", str(self.folder),
                 "--skip-pip", stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         await self.until("Home Assistant's start", self._runs, START_TIMEOUT_S)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gateway.broker.mosquitto import find_mosquitto
 from shared.mqtt.broker_login import Login, Tls
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.children import dying_with_parent, stop_process
+from shared.process.children import parent_death_prefix, stop_process
 from shared.process.local_cluster import free_port
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class HouseBroker:
         configuration = self.folder / "mosquitto.conf"
         configuration.write_text(self._configuration())
         self._process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(number=signal.SIGTERM), find_mosquitto(), "-c", str(configuration),
+            *parent_death_prefix(number=signal.SIGTERM), find_mosquitto(), "-c", str(configuration),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         async with asyncio.timeout(10):

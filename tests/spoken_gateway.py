@@ -102,26 +102,26 @@ class Spoken:
 
     async def settle(self):
         """All that a gateway says when it has started and sees nothing."""
-        await self.state(topics.BRIDGE_STATE.at(), online(State.ONLINE))
+        await self.state(topics.BRIDGE_STATE.full_path(), online(State.ONLINE))
         health = BridgeHealth(
             at=time.time(), up_s=1, frames_per_s=4.5, published=9, dropped=2, nodes_online=1, cameras_online=2,
             cameras=2, problems=("camera garage: it is dark",),
         )  # fmt: skip
-        await self.state(topics.BRIDGE_HEALTH.at(), health.model_dump_json())
-        await self.state(topics.BRIDGE_NODES.at(), self.nodes.model_dump_json())
+        await self.state(topics.BRIDGE_HEALTH.full_path(), health.model_dump_json())
+        await self.state(topics.BRIDGE_NODES.full_path(), self.nodes.model_dump_json())
         for name, camera in self.configuration.cameras.items():
-            await self.state(topics.CAMERA_AVAILABILITY.at(name), "online")
+            await self.state(topics.CAMERA_AVAILABILITY.full_path(name), "online")
             for setting, value in {"enabled": "ON", "detect": "ON", "threshold": "0.7", "fps": "5"}.items():
-                await self.state(topics.CAMERA_SETTING.at(name, setting), value)
+                await self.state(topics.CAMERA_SETTING.full_path(name, setting), value)
             for label in ("all", *(camera.objects or self.configuration.objects).track):
-                await self.count(topics.OBJECTS.at(name, label))
+                await self.count(topics.OBJECTS.full_path(name, label))
             for zone in camera.zones:
-                await self.count(topics.ZONE_OBJECTS.at(name, zone, "person"))
+                await self.count(topics.ZONE_OBJECTS.full_path(name, zone, "person"))
 
     async def run(self):
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                will = aiomqtt.Will(topics.BRIDGE_STATE.at(), online(State.OFFLINE), 1, True)
+                will = aiomqtt.Will(topics.BRIDGE_STATE.full_path(), online(State.OFFLINE), 1, True)
                 async with aiomqtt.Client(*self._broker, identifier="spoken", will=will) as client:
                     self._client = client
                     for topic in ("homeassistant/status", "deepthings/+/+/+/set", "deepthings/bridge/request/+"):

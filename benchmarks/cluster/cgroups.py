@@ -7,14 +7,14 @@ from pathlib import Path
 
 from benchmarks.cluster.commands import EmulationError
 
-PERIOD_US = 10_000  # a node with a fifth of a core pauses for 8 ms, not for the usual 80
-LEAST_QUOTA_US = 1_000  # the kernel's own bounds
-LONGEST_PERIOD_US = 1_000_000
-LEAST_CORES = LEAST_QUOTA_US / LONGEST_PERIOD_US
+QUOTA_PERIOD_US = 10_000  # a node with a fifth of a core pauses for 8 ms, not for the usual 80
+MIN_QUOTA_US = 1_000  # the kernel's own bounds
+MAX_QUOTA_PERIOD_US = 1_000_000
+MIN_CORES = MIN_QUOTA_US / MAX_QUOTA_PERIOD_US
 
-VERSION_1 = ("cpu", "cpuacct", "memory")
+VERSION_1_CONTROLLERS = ("cpu", "cpuacct", "memory")
 
-Values = tuple[tuple[str, str], ...]
+GroupValues = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def find_controllers(mounts: str, own_groups: str) -> Controllers:
     fields = [line.split() for line in mounts.splitlines() if len(line.split()) >= 4]
     unified = [Path(folder) for _, folder, kind, *_ in fields if kind == "cgroup2"]
     for top in unified:
-        if {"cpu", "memory"} <= controlled_by(top):
+        if {"cpu", "memory"} <= controllers_of(top):
             return Controllers(2, top, top, top, (top,))
     tops = {
         option: Path(folder)
@@ -49,20 +49,20 @@ def find_controllers(mounts: str, own_groups: str) -> Controllers:
         if kind == "cgroup"
         for option in options.split(",")
     }
-    missing = set(VERSION_1) - tops.keys()
+    missing = set(VERSION_1_CONTROLLERS) - tops.keys()
     if missing:
-        unmanaged = {"cpu", "memory"}.difference(*map(controlled_by, unified))
+        unmanaged = {"cpu", "memory"}.difference(*map(controllers_of, unified))
         raise EmulationError(
             f"the kernel limits no {' and no '.join(sorted(unmanaged or missing))};"
             " on a Raspberry Pi, add cgroup_enable=memory to /boot/firmware/cmdline.txt and restart"
         )
     own = _own_groups(own_groups)
-    used = tuple(tops[controller] for controller in VERSION_1)
-    cpu, usage, memory = (_within(tops[controller], own.get(controller, "")) for controller in VERSION_1)
+    used = tuple(tops[controller] for controller in VERSION_1_CONTROLLERS)
+    cpu, usage, memory = (_within(tops[controller], own.get(controller, "")) for controller in VERSION_1_CONTROLLERS)
     return Controllers(1, cpu, usage, memory, tuple(dict.fromkeys(used)))
 
 
-def controlled_by(group: Path) -> set[str]:
+def controllers_of(group: Path) -> set[str]:
     """What can be limited in a group of version 2 and, once it is enabled there, in groups inside."""
     try:
         return set((group / "cgroup.controllers").read_text(encoding="ascii").split())
@@ -70,15 +70,15 @@ def controlled_by(group: Path) -> set[str]:
         return set()
 
 
-def quota(cores: float) -> tuple[int, int]:
+def cpu_quota(cores: float) -> tuple[int, int]:
     """Microseconds of CPU in a period, and the period: short, unless so small a share needs a longer one."""
-    period_us = min(max(PERIOD_US, round(LEAST_QUOTA_US / cores)), LONGEST_PERIOD_US)
-    return max(LEAST_QUOTA_US, round(cores * period_us)), period_us
+    period_us = min(max(QUOTA_PERIOD_US, round(MIN_QUOTA_US / cores)), MAX_QUOTA_PERIOD_US)
+    return max(MIN_QUOTA_US, round(cores * period_us)), period_us
 
 
-def cpu_values(version: int, cores: float | None) -> Values:
+def cpu_values(version: int, cores: float | None) -> GroupValues:
     """Files of a group and what to write to them, in this order. None lifts the limit."""
-    amount_us, period_us = quota(cores) if cores is not None else (0, PERIOD_US)
+    amount_us, period_us = cpu_quota(cores) if cores is not None else (0, QUOTA_PERIOD_US)
     if version == 2:
         return (("cpu.max", f"{amount_us or 'max'} {period_us}"),)
     # Lifted first: the kernel refuses a period in which the old quota would be too much.
@@ -86,7 +86,7 @@ def cpu_values(version: int, cores: float | None) -> Values:
     return (*values, ("cpu.cfs_quota_us", str(amount_us))) if amount_us else values
 
 
-def memory_values(version: int, limit_bytes: int) -> Values:
+def memory_values(version: int, limit_bytes: int) -> GroupValues:
     """Files of a group and what to write to them, in this order; without swap there is none about it."""
     if version == 2:
         return (("memory.max", str(limit_bytes)), ("memory.swap.max", "0"))

@@ -6,31 +6,31 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from shared.errors import DeepThingsError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-RUN_TIMEOUT_S = 10.0  # the slowest tool, `ip netns delete`, waits for the kernel a few tenths of a second
+TOOL_TIMEOUT_S = 10.0  # the slowest tool, `ip netns delete`, waits for the kernel a few tenths of a second
 
 
 class EmulationError(DeepThingsError):
     """The kernel, or a tool that configures it, refused a part of the emulated cluster."""
 
 
-def run(*command: str, lines: Iterable[str] = ()) -> str:
+def run_tool(*command: str, lines: Iterable[str] = ()) -> str:
     """Run a tool to its end, give it `lines` to read, and return what it printed.
 
     Raises EmulationError with the first line of what the tool said against it.
     """
     text = "".join(f"{line}\n" for line in lines)
     try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, timeout=RUN_TIMEOUT_S)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, timeout=TOOL_TIMEOUT_S)
     except subprocess.CalledProcessError as error:
         said = str(error.stderr).strip() or f"exit code {error.returncode}"
         raise EmulationError(f"{' '.join(command)}: {said.splitlines()[0]}") from error
     except subprocess.TimeoutExpired as error:
-        raise EmulationError(f"{' '.join(command)}: it takes longer than {RUN_TIMEOUT_S} s") from error
+        raise EmulationError(f"{' '.join(command)}: it takes longer than {TOOL_TIMEOUT_S} s") from error
     except OSError as error:
-        raise EmulationError(f"{' '.join(command)}: {reason(error)}") from error
+        raise EmulationError(f"{' '.join(command)}: {system_reason(error)}") from error
     return done.stdout

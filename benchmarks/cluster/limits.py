@@ -8,35 +8,35 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.cluster.cgroups import (
-    LEAST_CORES,
+    MIN_CORES,
     Controllers,
     cpu_values,
     find_controllers,
     memory_values,
 )
+from benchmarks.cluster.cleanup import remove_groups, remove_leftover_groups
 from benchmarks.cluster.commands import EmulationError
-from benchmarks.cluster.names import check_nodes, new_prefix
-from benchmarks.cluster.removal import remove_groups, remove_left_groups
+from benchmarks.cluster.owned_names import check_node_names, new_prefix
 from shared.errors import ConfigurationError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
-MIB = 2**20
-LEAST_MEMORY_MB = 4
-JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
+_MIB = 2**20
+MIN_MEMORY_MB = 4
+_JOIN_GROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class NodeLimits:
     """What a node has: `cpu` in cores, `memory_mb` in MiB (None: all there is). Raises ConfigurationError."""
 
     cpu: float
     memory_mb: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.cpu >= LEAST_CORES:  # so that nan is refused
-            raise ConfigurationError(f"{self.cpu} of a core cannot be given to a node; choose {LEAST_CORES} or more")
-        if self.memory_mb is not None and self.memory_mb < LEAST_MEMORY_MB:
-            raise ConfigurationError(f"a node cannot live in {self.memory_mb} MiB; choose {LEAST_MEMORY_MB} or more")
+        if not self.cpu >= MIN_CORES:  # so that nan is refused
+            raise ConfigurationError(f"{self.cpu} of a core cannot be given to a node; choose {MIN_CORES} or more")
+        if self.memory_mb is not None and self.memory_mb < MIN_MEMORY_MB:
+            raise ConfigurationError(f"a node cannot live in {self.memory_mb} MiB; choose {MIN_MEMORY_MB} or more")
 
 
 class ControlGroup:
@@ -45,14 +45,14 @@ class ControlGroup:
     Entering it also removes what dead processes left. Raises EmulationError when the kernel refuses something.
     """
 
-    def __init__(self, node: str, limits: Limits) -> None:
-        check_nodes([node], 1)
+    def __init__(self, node: str, limits: NodeLimits) -> None:
+        check_node_names([node], 1)
         self._name = new_prefix() + node
         self._limits = limits
         self._controllers = _controllers()
 
     def __enter__(self) -> Self:
-        remove_left_groups(self._controllers.tops)
+        remove_leftover_groups(self._controllers.tops)
         try:
             self._build()
         except BaseException:
@@ -68,7 +68,7 @@ class ControlGroup:
 
         It must come before one that changes the network namespace, where control groups are not to be seen.
         """
-        return ["sh", "-c", JOIN, "sh", *map(str, self._folders()), "--"]
+        return ["sh", "-c", _JOIN_GROUPS, "sh", *map(str, self._folders()), "--"]
 
     def set_cpu(self, cores: float | None) -> None:
         """Change the limit of CPU, at once; None lifts it. Raises EmulationError."""
@@ -98,21 +98,21 @@ class ControlGroup:
             try:
                 folder.mkdir()
             except OSError as error:
-                raise EmulationError(f"the control group {folder} cannot be made: {reason(error)}") from error
+                raise EmulationError(f"the control group {folder} cannot be made: {system_reason(error)}") from error
         self.set_cpu(self._limits.cpu)
         if self._limits.memory_mb is not None:
-            for file, value in memory_values(self._controllers.version, self._limits.memory_mb * MIB):
+            for file, value in memory_values(self._controllers.version, self._limits.memory_mb * _MIB):
                 path = self._controllers.memory / self._name / file
                 if path.exists() or "sw" not in file:  # no swap, no file to limit it
                     _write(path, value)
 
 
-def available() -> str:
+def limits_unavailable_reason() -> str:
     """Empty where CPU and memory can be limited; otherwise the reason, on one line. Tries it."""
     if os.geteuid() != 0:
         return "limiting CPU and memory needs root"
     try:
-        with ControlGroup("probe", Limits(cpu=0.5, memory_mb=64)) as group:
+        with ControlGroup("probe", NodeLimits(cpu=0.5, memory_mb=64)) as group:
             group.cpu_seconds()
             group.peak_memory_bytes()
             return ""
@@ -128,11 +128,11 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise EmulationError(f"{file} cannot be read: {reason(error)}") from error
+        raise EmulationError(f"{file} cannot be read: {system_reason(error)}") from error
 
 
 def _write(file: Path, value: str) -> None:
     try:
         file.write_text(value, encoding="ascii")
     except OSError as error:
-        raise EmulationError(f"{value} cannot be written to {file}: {reason(error)}") from error
+        raise EmulationError(f"{value} cannot be written to {file}: {system_reason(error)}") from error

@@ -5,20 +5,20 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol, Self
 
+from benchmarks.cluster import emulated_network as networking
 from benchmarks.cluster import limits as limiting
-from benchmarks.cluster import network as networking
-from benchmarks.cluster.limits import ControlGroup, Limits
-from benchmarks.cluster.network import Counters, EmulatedNetwork, Link
+from benchmarks.cluster.emulated_network import EmulatedNetwork, InterfaceCounters
+from benchmarks.cluster.limits import ControlGroup, NodeLimits
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Counters", "EmulatedNodes", "Limits", "Link", "LoopbackNodes", "Nodes", "open_nodes", "why_not"]
+    from benchmarks.cluster.shaping import Link
 
 
-class Nodes(Protocol):
+class BenchNodes(Protocol):
     """Where the processes of a cluster run; a context that ends those that still do."""
 
     shaped: bool
@@ -39,7 +39,7 @@ class Nodes(Protocol):
     def bare_command(self, node: str) -> list[str]:
         """The same outside of its limits: for a camera agent, whose processor is not the edge's."""
 
-    def counters(self, node: str) -> Counters | None:
+    def counters(self, node: str) -> InterfaceCounters | None:
         """What has gone over the interface of `node`."""
 
     def cpu_seconds(self, node: str) -> float | None:
@@ -48,10 +48,10 @@ class Nodes(Protocol):
     def peak_memory_bytes(self, node: str) -> int | None:
         """The most that has been in use within its limits at a time."""
 
-    def unlimited(self) -> None:
+    def lift_cpu_limits(self) -> None:
         """Lift the CPU limits of all nodes, so that starting them takes no longer than it must."""
 
-    def limited(self) -> None:
+    def set_cpu_limits(self) -> None:
         """Set the CPU limits again."""
 
 
@@ -61,7 +61,7 @@ class EmulatedNodes:
     shaped = True
     reason = ""
 
-    def __init__(self, names: Sequence[str], limits: Mapping[str, Limits], link: Link) -> None:
+    def __init__(self, names: Sequence[str], limits: Mapping[str, NodeLimits], link: Link) -> None:
         without = [name for name in names if name not in limits]
         if without:
             raise ConfigurationError(f"nodes {', '.join(without)} have no limits; give some to each")
@@ -90,7 +90,7 @@ class EmulatedNodes:
     def bare_command(self, node: str) -> list[str]:
         return self._network.command(node)
 
-    def counters(self, node: str) -> Counters:
+    def counters(self, node: str) -> InterfaceCounters:
         return self._network.counters(node)
 
     def cpu_seconds(self, node: str) -> float:
@@ -99,11 +99,11 @@ class EmulatedNodes:
     def peak_memory_bytes(self, node: str) -> int:
         return self._groups[node].peak_memory_bytes()
 
-    def unlimited(self) -> None:
+    def lift_cpu_limits(self) -> None:
         for group in self._groups.values():
             group.set_cpu(None)
 
-    def limited(self) -> None:
+    def set_cpu_limits(self) -> None:
         for node, group in self._groups.items():
             group.set_cpu(self._limits[node].cpu)
 
@@ -140,22 +140,22 @@ class LoopbackNodes:
     def peak_memory_bytes(self, node: str) -> None:  # noqa: ARG002
         return None
 
-    def unlimited(self) -> None:
+    def lift_cpu_limits(self) -> None:
         pass
 
-    def limited(self) -> None:
+    def set_cpu_limits(self) -> None:
         pass
 
 
-def why_not(link: Link) -> str:
+def emulation_unavailable_reason(link: Link) -> str:
     """Why nodes cannot be emulated here, in one line; empty where they can."""
-    return networking.available(link) or limiting.available()
+    return networking.network_unavailable_reason(link) or limiting.limits_unavailable_reason()
 
 
-def open_nodes(names: Sequence[str], limits: Mapping[str, Limits], link: Link) -> Nodes:
+def open_nodes(names: Sequence[str], limits: Mapping[str, NodeLimits], link: Link) -> BenchNodes:
     """Emulated nodes, or, where the kernel or the user's rights are not up to it, ones on loopback that say why not.
 
     Enter what is returned. Raises ConfigurationError for bad names.
     """
-    reason = why_not(link)
+    reason = emulation_unavailable_reason(link)
     return LoopbackNodes(reason) if reason else EmulatedNodes(names, limits, link)

@@ -10,10 +10,10 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-FRAME_BYTES = 1514  # 1500 bytes of IP, and what Ethernet puts before them
+ETHERNET_FRAME_BYTES = 1514  # 1500 bytes of IP, and what Ethernet puts before them
 BURST_S = 0.002  # a shaper that wakes up late by less than this loses none of its rate
 BUFFER_S = 0.1  # what all queues before a link hold of its rate, so that nothing waits longer
-BUFFER_FRAMES = 32  # the first packets of three connections at once are not lost, however slow the link
+MIN_BUFFER_FRAMES = 32  # the first packets of three connections at once are not lost, however slow the link
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Link:
     @property
     def burst_bytes(self) -> int:
         """What may follow at once after a pause; at least two frames."""
-        return max(round(self.rate_bytes * BURST_S), 2 * FRAME_BYTES)
+        return max(round(self.rate_bytes * BURST_S), 2 * ETHERNET_FRAME_BYTES)
 
     def buffer_bytes(self, queues: int = 1) -> int:
         """What each of so many queues before the link holds; more is lost."""
-        return max(round(self.rate_bytes * BUFFER_S / queues), BUFFER_FRAMES * FRAME_BYTES)
+        return max(round(self.rate_bytes * BUFFER_S / queues), MIN_BUFFER_FRAMES * ETHERNET_FRAME_BYTES)
 
 
 def shape_sender(device: str, link: Link) -> list[str]:
@@ -81,7 +81,7 @@ def _take_turns(device: str, senders: Iterable[str], link: Link) -> list[str]:
     The last queue is for what is not IP: a few ARP packets.
     """
     classes = {address: f"1:{number:x}" for number, address in enumerate((*senders, "other"), 0x10)}
-    whole, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {FRAME_BYTES}"
+    whole, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {ETHERNET_FRAME_BYTES}"
     commands = [
         f"qdisc replace dev {device} root handle 1: htb default {classes['other'].removeprefix('1:')}",
         f"class add dev {device} parent 1: classid 1:1 htb rate {whole} burst {link.burst_bytes} {burst} {quantum}",
@@ -89,7 +89,7 @@ def _take_turns(device: str, senders: Iterable[str], link: Link) -> list[str]:
     for address, name in classes.items():
         commands += [
             f"class add dev {device} parent 1:1 classid {name} htb"
-            f" rate {_bits(link, 1 / len(classes))} ceil {whole} burst {FRAME_BYTES} {burst} {quantum}",
+            f" rate {_bits(link, 1 / len(classes))} ceil {whole} burst {ETHERNET_FRAME_BYTES} {burst} {quantum}",
             f"qdisc add dev {device} parent {name} bfifo limit {link.buffer_bytes(max(len(classes) - 1, 1))}",
         ]
         if address != "other":

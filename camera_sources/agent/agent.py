@@ -1,4 +1,4 @@
-"""The camera agent: feeds the newest frame of a source to its edge, and accounts for every one."""
+"""The camera agent: sends the newest frame of a source to its edge, and counts what becomes of each frame."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError, PeerLostError, PeerTimeoutError
 from shared.logs.outage import Outage
 from shared.network.backoff import Backoff
-from shared.payloads.cluster import REASON_CAP, STOPPED, State
+from shared.payloads.cluster import AGENT_STOPPED, MAX_REASON_LENGTH, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 from shared.systemd import notification
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
@@ -23,38 +23,38 @@ from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutc
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from camera_sources.agent.camera_health import Condition
+    from camera_sources.agent.camera_health import CameraCondition
     from camera_sources.agent.mailbox import Shot
-    from camera_sources.agent.reader import Reader
+    from camera_sources.agent.source_reader import SourceReader
     from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
 
-REPORT_S = 1.0
-"""How often the account is told while frames come; a change of the camera's state is told at once."""
+_REPORT_PERIOD_S = 1.0
+"""Between reports of the frame counts; a change of the camera's state is reported at once."""
 
-CHECK_S = 0.2
-"""How often the camera's state is looked at, and whether its reader hangs."""
+_CHECK_PERIOD_S = 0.2
+"""Between checks of the camera's state, and of a reader that hangs."""
 
-FRESH_S = 5.0
-"""A camera's picture that has waited for its edge for longer shows what is over; in all a frame has twice as long."""
+MAX_PICTURE_AGE_S = 5.0
+"""A live picture that has waited longer for its edge is outdated and dropped."""
 
 HUNG_EXIT_CODE = 3
-"""The driver or library that reads the camera hangs: only a new process helps."""
+"""Exit code when the driver or library that reads the camera hangs: only a new process helps."""
 
-LAST_WORDS_S = 1.0
-"""To tell that before."""
+_HUNG_REPORT_TIMEOUT_S = 1.0
+"""For the report to the edge before that exit."""
 
-LAST_FRAMES_S = 30.0
-"""After the source has ended, frames under way have so long to end too; a frame's deadline is shorter."""
+_LAST_FRAMES_TIMEOUT_S = 30.0
+"""For frames under way after the source has ended; longer than a frame's deadline."""
 
-STOP_S = 2.0
-"""The same after a signal, when somebody is waiting."""
+_STOP_TIMEOUT_S = 2.0
+"""The same after a signal, when somebody waits for the process to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One camera: its name, the edge that it feeds, and the token that makes it known there when it comes again."""
+    """One camera: its name, its edge, and the token by which the edge recognises it after a reconnect."""
 
     camera: str
     edge: Address
@@ -62,9 +62,9 @@ class AgentConfig:
 
 
 class CameraAgent:
-    """One camera. An edge that is away is tried again for ever; frames meanwhile are counted as dropped."""
+    """Feeds one camera to its edge. Retries a lost edge for ever; frames in between are counted as dropped."""
 
-    def __init__(self, config: AgentConfig, reader: Reader) -> None:
+    def __init__(self, config: AgentConfig, reader: SourceReader) -> None:
         self.counts = FrameCounts()
         self._config = config
         self._reader = reader
@@ -84,19 +84,20 @@ class CameraAgent:
     async def run(self, stop: asyncio.Event) -> None:
         """Feed the edge until the source ends or `stop`. Raises SourceError when the source failed."""
         loop = asyncio.get_running_loop()
-        notification.current.ready(f"not connected to edge {self._config.edge} yet")
+        notification.current_manager.notify_ready(f"not connected to edge {self._config.edge} yet")
         self._reader.start(
-            lambda superseded: _tell(loop, self._on_shot, superseded), lambda: _tell(loop, self._ended.set)
+            lambda superseded: _call_in_loop(loop, self._on_shot, superseded),
+            lambda: _call_in_loop(loop, self._ended.set),
         )
         feeding = asyncio.create_task(self._feed())
-        watching = asyncio.create_task(self._watch())
+        watching = asyncio.create_task(self._watch_camera())
         others = [asyncio.create_task(self._until_finished()), asyncio.create_task(stop.wait())]
         try:
             await asyncio.wait([feeding, watching, *others], return_when=asyncio.FIRST_COMPLETED)
             self._reader.stop()
-            await asyncio.to_thread(self._reader.join, STOP_S)
-            await self._drain(STOP_S if stop.is_set() else 0.0)
-            await self._last_report(stopped=stop.is_set())
+            await asyncio.to_thread(self._reader.join, _STOP_TIMEOUT_S)
+            await self._wait_settled(_STOP_TIMEOUT_S if stop.is_set() else 0.0)
+            await self._send_last_report(stopped=stop.is_set())
         finally:
             self._reader.stop()
             ended = [task for task in (feeding, watching) if task.done()]
@@ -112,43 +113,44 @@ class CameraAgent:
             self.counts.count(Outcome.NO_EDGE if self._connection is None else Outcome.SUPERSEDED)
         self._changed.set()
 
-    async def _watch(self) -> None:
-        """Tell of the camera's comings and goings; end the process when the thread that reads it hangs."""
+    async def _watch_camera(self) -> None:
+        """Report changes of the camera's state; end the process when the reader's thread hangs."""
         while True:
             now = time.monotonic()
             before, self._condition = self._condition, self._reader.health.condition(now)
             if (before.state, before.reason) != (self._condition.state, self._condition.reason):
                 self._report_due.set()
-                self._log(self._condition)
+                self._log_condition(self._condition)
             if self._reader.hangs(now):
-                await self._end_hung()
-            await asyncio.sleep(CHECK_S)
+                await self._exit_hung()
+            await asyncio.sleep(_CHECK_PERIOD_S)
 
-    def _log(self, condition: Condition) -> None:
+    def _log_condition(self, condition: CameraCondition) -> None:
         name = self._config.camera
         if condition.state is State.ONLINE:
             log.info("camera %s is online: %sx%s", name, condition.width, condition.height)
         else:
             log.warning("camera %s is offline: %s", name, condition.reason)
 
-    async def _end_hung(self) -> NoReturn:
-        """A call into a driver cannot be interrupted. Others would wait for its thread."""
-        log.error("camera %s: what reads it hangs; this process ends", self._config.camera)
-        reason = "what reads it hangs; it is started again"
+    async def _exit_hung(self) -> NoReturn:
+        """Report the camera as offline, then end the process without waiting for the reader's thread."""
+        # A call into a driver cannot be interrupted, and a normal exit of the interpreter would wait for it.
+        log.error("camera %s: its reader hangs; this process ends", self._config.camera)
+        reason = "its reader hangs; the agent is started again"
         if self._connection is not None:
             try:
-                async with asyncio.timeout(LAST_WORDS_S):
+                async with asyncio.timeout(_HUNG_REPORT_TIMEOUT_S):
                     await self._connection.send(Report(counts=self.counts, state=State.OFFLINE, reason=reason))
                     self._connection.finish()
             except (DeepThingsError, TimeoutError) as error:
-                log.warning("camera %s: the edge was not told: %s", self._config.camera, error)
-        end_at_once(HUNG_EXIT_CODE)
+                log.warning("camera %s: cannot report this to the edge: %s", self._config.camera, error)
+        exit_now(HUNG_EXIT_CODE)
 
     async def _feed(self) -> None:
-        """Connect, and again whenever the connection is lost."""
+        """Connect, and reconnect whenever the connection is lost."""
         while True:
             try:
-                await self._converse()
+                await self._serve_connection()
             except (PeerLostError, PeerTimeoutError) as error:
                 if self._leaving:
                     return
@@ -156,29 +158,29 @@ class CameraAgent:
                 log.log(level, "camera %s: edge %s; trying again until it works", self._config.camera, error)
                 await asyncio.sleep(self._backoff.next_s())
 
-    async def _converse(self) -> None:
-        """One connection: both directions at once, until one of them fails."""
+    async def _serve_connection(self) -> None:
+        """Send and receive on one connection until either direction fails."""
         connection = await Connection.open(self._config.edge, Traffic())
         try:
             hello = Camera(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
-            notification.current.status(f"feeds edge {self._config.edge}")
+            notification.current_manager.notify_status(f"feeds edge {self._config.edge}")
             await run_together(
-                self._hear(connection),  # first: of several failures, why we are refused is the one that counts
+                self._receive_messages(connection),  # first: of several failures, the edge's refusal is reported
                 self._send_frames(connection),
                 self._send_reports(connection),
             )
         finally:
             connection.close()
-            self._disconnected()
+            self._on_disconnected()
 
     async def _send_frames(self, connection: Connection) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            while self._credit and (shot := self._take_fresh()) is not None:
+            while self._credit and (shot := self._take_fresh_shot()) is not None:
                 self._credit -= 1
                 frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
                 self._under_way[shot.number] = frame
@@ -192,10 +194,10 @@ class CameraAgent:
                 )
                 await connection.send(Frame(info=info), [shot.picture.data])
 
-    def _take_fresh(self) -> Shot | None:
-        """The picture that waits; one of a camera that has waited too long is given up."""
-        shot = self._reader.mailbox.take()
-        if shot is not None and self._reader.live and time.time() - shot.captured_at > FRESH_S:
+    def _take_fresh_shot(self) -> Shot | None:
+        """Take the waiting picture; drop one of a live camera that has waited too long."""
+        shot = self._reader.mailbox.take_shot()
+        if shot is not None and self._reader.live and time.time() - shot.captured_at > MAX_PICTURE_AGE_S:
             self.counts.count(Outcome.NO_EDGE)
             self._settled.set()
             return None
@@ -204,7 +206,7 @@ class CameraAgent:
     async def _send_reports(self, connection: Connection) -> None:
         while True:
             self._report_due.clear()
-            if not self._leaving:  # else the last one is sent already
+            if not self._leaving:  # else the last report is already sent
                 now = self._reader.health.condition(time.monotonic())
                 await connection.send(
                     Report(
@@ -213,62 +215,64 @@ class CameraAgent:
                     )
                 )  # fmt: skip
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REPORT_S):
+                async with asyncio.timeout(_REPORT_PERIOD_S):
                     await self._report_due.wait()
 
-    async def _hear(self, connection: Connection) -> None:
+    async def _receive_messages(self, connection: Connection) -> None:
         while True:
             header, _ = await connection.expect(Ready, FrameOutcome, Control)
             if isinstance(header, Ready):
                 self._credit += 1
                 self._backoff.reset()
-                self._outage.over()
+                self._outage.note_success()
             elif isinstance(header, FrameOutcome) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)
                 self._settled.set()
             elif isinstance(header, Control):
-                self._obey(header)
+                self._apply_control(header)
             self._changed.set()
 
-    def _obey(self, order: Control) -> None:
+    def _apply_control(self, order: Control) -> None:
         control = order.model_copy(update={"look": False})
         if order.look:
-            self._reader.selection.look()
+            self._reader.selection.show_still_scene()
         if control != self._control:
-            level = logging.DEBUG if self._control is None else logging.INFO  # the first is mostly as it was started
-            log.log(level, "camera %s: %s", self._config.camera, _in_words(control))
+            level = (
+                logging.DEBUG if self._control is None else logging.INFO
+            )  # the first usually repeats what the agent was started with
+            log.log(level, "camera %s: %s", self._config.camera, _describe_control(control))
             self._control = control
-            self._reader.selection.instruct(detect=control.detect, fps=control.fps)
+            self._reader.selection.set_rate(detect=control.detect, fps=control.fps)
 
-    def _disconnected(self) -> None:
-        """Wait with what was under way: the edge tells what became of it when we are there again."""
+    def _on_disconnected(self) -> None:
+        """Keep the frames under way: after a reconnect the edge reports their outcomes."""
         self._connection = None
-        notification.current.status(f"not connected to edge {self._config.edge}; trying again")
-        for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # none, unless edges never tell
+        notification.current_manager.notify_status(f"not connected to edge {self._config.edge}; trying again")
+        for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # only if edges never report outcomes
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)
         self._changed.set()
         self._settled.set()
 
     async def _until_finished(self) -> None:
-        """The source has ended and every frame has its outcome, or has had long enough."""
+        """Wait until the source has ended and its frames are finished, or the time for that is over."""
         await self._ended.wait()
-        await self._drain(LAST_FRAMES_S)
+        await self._wait_settled(_LAST_FRAMES_TIMEOUT_S)
 
-    async def _drain(self, timeout_s: float) -> None:
-        """Wait until no frame is under way."""
+    async def _wait_settled(self, timeout_s: float) -> None:
+        """Wait until no frame is waiting or under way, at most `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 while self._under_way or not self._reader.mailbox.empty:
                     self._settled.clear()
                     await self._settled.wait()
         except TimeoutError:
-            log.info("camera %s: %s frames had no end", self._config.camera, self.counts.under_way)
+            log.info("camera %s: %s frames did not finish in time", self._config.camera, self.counts.under_way)
 
-    async def _last_report(self, *, stopped: bool) -> None:
-        """Close the account: what is still under way counts as stopped. `stopped`: the source has not ended itself."""
-        if self._reader.mailbox.take() is not None:
+    async def _send_last_report(self, *, stopped: bool) -> None:
+        """Send the final counts; frames still under way count as stopped. `stopped`: by a signal, not by the source."""
+        if self._reader.mailbox.take_shot() is not None:
             self.counts.count(Outcome.NO_EDGE if self._connection is None else Outcome.STOPPED)
         for _ in self._under_way:
             self.counts.count(Outcome.STOPPED)
@@ -278,25 +282,25 @@ class CameraAgent:
             return
         self._leaving = True
         try:
-            why = str(self._reader.error or (STOPPED if stopped else "ended"))[:REASON_CAP]
+            why = str(self._reader.error or (AGENT_STOPPED if stopped else "ended"))[:MAX_REASON_LENGTH]
             await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
             connection.finish()
-            async with asyncio.timeout(STOP_S):
-                while self._connection is connection:  # until the edge has read it, and closes
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                while self._connection is connection:  # the edge closes it after it has read the report
                     self._settled.clear()
                     await self._settled.wait()
         except (DeepThingsError, TimeoutError) as error:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
 
 
-def _in_words(control: Control) -> str:
+def _describe_control(control: Control) -> str:
     if not control.detect:
-        return "no frames are wanted"
-    return f"frames are wanted{f', at most {control.fps:g} a second' if control.fps else ''}"
+        return "detection is off"
+    return f"detection is on{f', at most {control.fps:g} frames a second' if control.fps else ''}"
 
 
-def _tell(loop: asyncio.AbstractEventLoop, *call: object) -> None:
-    """From the reader's thread; a loop that has closed needs to hear nothing."""
+def _call_in_loop(loop: asyncio.AbstractEventLoop, *call: object) -> None:
+    """Call a function in the event loop from the reader's thread; do nothing when the loop is closed."""
     try:
         loop.call_soon_threadsafe(*call)  # type: ignore[arg-type]
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Whether a camera is there: from its pictures and its failures. Pure but for a lock: time is told."""
+"""Decides whether a camera is online, from its pictures and failures. The caller gives the time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections import deque
 from dataclasses import dataclass
 
 from camera_sources.source import no_picture_for
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 
-RECENT = 50
-"""Pictures from which the rate is taken: two seconds of most cameras."""
+MAX_RECENT_PICTURES = 50
+"""For the frame rate: two seconds of most cameras."""
 
 CONNECTING = "connecting"
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What is told of a camera: `reason` why it is offline, or what is wrong although it is online; pictures a second
-    and pixels as it gives them, else 0."""
+class CameraCondition:
+    """State of a camera. `reason`: why it is offline, or a problem while it is online.
+
+    `fps`, `width` and `height` (pixels, as the camera sends them) are 0 while it is offline.
+    """
 
     state: State
     reason: str
@@ -27,16 +29,16 @@ class Condition:
     height: int
 
 
-class Health:
-    """Online while the last picture is younger than `stale_after_s` and opening it has not failed since.
+class CameraHealth:
+    """Counts a camera as online while its last picture is younger than `stale_after_s` and no opening has failed since.
 
-    Told by the reader's thread, asked by the loop.
+    Written by the reader's thread, read by the event loop.
     """
 
     def __init__(self, stale_after_s: float) -> None:
         self._stale_after_s = stale_after_s
         self._lock = threading.Lock()
-        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._recent: deque[float] = deque(maxlen=MAX_RECENT_PICTURES)
         self._good_at: float | None = None
         self._undecodable = False
         self._size = (0, 0)
@@ -46,51 +48,51 @@ class Health:
         self._lost = False
         self._live = True
 
-    def opened(self, *, live: bool) -> None:
-        """What follows is from a camera, or from a recording, which is not stale while it waits for its reader."""
+    def on_opened(self, *, live: bool) -> None:
+        """Note that the source was opened. A recording (not `live`) is not stale while it waits for its reader."""
         with self._lock:
             self._live = live
 
-    def picture(self, now: float, size: tuple[int, int] | None) -> None:
-        """One came at `now` (seconds of a clock that never goes back); height and width if it was decoded."""
+    def on_picture(self, now: float, size: tuple[int, int] | None) -> None:
+        """Note a picture at `now` (monotonic seconds). `size`: height and width, None if it was not decoded."""
         with self._lock:
             if self._recent and now - self._recent[-1] > self._stale_after_s:
                 self._recent.clear()  # the pause says nothing about the rate
             self._recent.append(now)
             if size is None and self._undecodable:
-                return  # nobody looked at this one, and the one before was none
+                return  # not decoded, so it does not prove that pictures are good again
             self._good_at, self._undecodable = now, False
             self._size = size or self._size
             self._reason, self._failed, self._lost = "", False, False
 
-    def broken(self, reason: str) -> None:
-        """What came was no picture; should none follow that can be decoded, that is why."""
+    def on_broken_picture(self, reason: str) -> None:
+        """Note data that is not a picture: the reason if no good picture follows."""
         with self._lock:
             self._undecodable = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
-    def failed(self, reason: str) -> None:
-        """The source failed and will be opened again. One that worked counts as online until that fails, too."""
+    def on_failure(self, reason: str) -> None:
+        """Note that the source failed and will be opened again; a working camera stays online until that fails too."""
         with self._lock:
             self._lost = self._failed or self._good_at is None
             self._failed = True
-            self._reason = reason[:REASON_CAP]
+            self._reason = reason[:MAX_REASON_LENGTH]
 
-    def remark(self, kind: str, text: str) -> None:
-        """From now on `text` is told of the camera while it is online; an empty one takes it back."""
+    def set_remark(self, kind: str, text: str) -> None:
+        """Set the remark of one kind, which is reported while the camera is online; an empty text removes it."""
         with self._lock:
             self._remarks.pop(kind, None)
             if text:
                 self._remarks[kind] = text
 
-    def condition(self, now: float) -> Condition:
-        """How the camera is at `now`."""
+    def condition(self, now: float) -> CameraCondition:
+        """Return the camera's condition at `now` (monotonic seconds)."""
         with self._lock:
             if self._good_at is None or self._lost or self._stale(now - self._good_at):
-                return Condition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
+                return CameraCondition(State.OFFLINE, self._reason or no_picture_for(self._stale_after_s), 0.0, 0, 0)
             rate = (len(self._recent) - 1) / max(1e-3, now - self._recent[0])
-            remarks = "; ".join(self._remarks.values())[:REASON_CAP]
-            return Condition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
+            remarks = "; ".join(self._remarks.values())[:MAX_REASON_LENGTH]
+            return CameraCondition(State.ONLINE, remarks, round(rate, 1), self._size[1], self._size[0])
 
     def _stale(self, age_s: float) -> bool:
         waits = not self._live and not self._reason

@@ -1,4 +1,4 @@
-"""Room for one picture between a camera that will not wait and an edge that may be busy."""
+"""Holds the newest picture until the edge has time for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Shot:
 
 
 class Mailbox:
-    """The newest shot wins. Filled by the reader's thread, emptied by the loop."""
+    """Holds one shot, the newest. Filled by the reader's thread, emptied by the event loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,22 +28,22 @@ class Mailbox:
         self._emptied.set()
         self._shot: Shot | None = None
 
-    def put(self, shot: Shot) -> Shot | None:
-        """Leave a shot; returns the one it replaced, which nobody had time for."""
+    def put_shot(self, shot: Shot) -> Shot | None:
+        """Put a shot in; return the one that it replaces, if any."""
         with self._lock:
             replaced, self._shot = self._shot, shot
             self._emptied.clear()
             return replaced
 
-    def take(self) -> Shot | None:
-        """The shot that is there, if any."""
+    def take_shot(self) -> Shot | None:
+        """Take the shot out; None if there is none."""
         with self._lock:
             shot, self._shot = self._shot, None
             self._emptied.set()
             return shot
 
     def wait_until_empty(self, timeout_s: float) -> bool:
-        """Whether it was empty within the time."""
+        """Return whether the mailbox was empty within the time."""
         return self._emptied.wait(timeout_s)
 
     @property

@@ -1,21 +1,21 @@
-"""Which pictures of a camera are wanted when there are more than that. Pure: time is told."""
+"""Selects pictures so that a frame rate is not exceeded. Pure: the caller gives the time."""
 
 from __future__ import annotations
 
-EARLY = 0.1
-"""A picture may come before its turn by this part of the interval: cameras are not that regular."""
+MAX_EARLINESS = 0.1
+"""Part of the interval by which a picture may come early: cameras are not perfectly regular."""
 
 
-class Pace:
-    """At most so many pictures a second on the average, as evenly as they come; None: all."""
+class FramePacing:
+    """Selects at most `fps` pictures a second on average, evenly spaced; None: all."""
 
     def __init__(self, fps: float | None) -> None:
         self._interval_s = 1 / fps if fps else 0.0
         self._due: float | None = None
 
     def wants(self, now: float) -> bool:
-        """Whether the picture that came at `now` (seconds of a clock that never goes back) is wanted."""
-        if self._due is not None and now < self._due - EARLY * self._interval_s:
+        """Return whether the picture received at `now` (monotonic seconds) is wanted."""
+        if self._due is not None and now < self._due - MAX_EARLINESS * self._interval_s:
             return False
         behind = self._due is None or now > self._due + self._interval_s
         self._due = (now if behind or self._due is None else self._due) + self._interval_s

@@ -1,4 +1,4 @@
-"""Answering a server that asks who we are: Basic (RFC 7617) and Digest (RFC 7616: MD5, SHA-256, qop auth). Pure."""
+"""HTTP logins: Basic (RFC 7617) and Digest (RFC 7616: MD5, SHA-256, qop auth). Pure."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 _PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
-HASHES: dict[str, Callable[[bytes], str]] = {
-    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),  # what cameras know
+DIGEST_HASHES: dict[str, Callable[[bytes], str]] = {
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),  # most cameras know no other
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
 
 
 class Authorization:
-    """A user and password for one server.
+    """Answers the login challenges of one server with a user and password.
 
-    Who asks repeats a request once after a challenge and no more: cameras lock themselves after some wrong passwords.
+    Repeat a request only once after a challenge: many cameras lock the user out after a few wrong passwords.
     """
 
     def __init__(self, user: str, password: str) -> None:
@@ -31,8 +31,8 @@ class Authorization:
         self._challenge: dict[str, str] | None = None
         self._used = 0
 
-    def take(self, challenges: Iterable[str]) -> bool:
-        """Take the values of WWW-Authenticate; whether one of them can be answered."""
+    def accept_challenge(self, challenges: Iterable[str]) -> bool:
+        """Store the strongest challenge of the WWW-Authenticate values; return whether one can be answered."""
         known = [challenge for challenge in map(_parse, challenges) if _can_be_answered(challenge)]
         if not known or not (self._user or self._password):
             return False
@@ -41,13 +41,13 @@ class Authorization:
 
     @property
     def algorithm(self) -> str:
-        """Return BASIC, or the hash of a digest; empty while nobody has asked."""
+        """Return BASIC, or the hash of a digest; empty before a challenge."""
         if self._challenge is None:
             return ""
         return "BASIC" if self._challenge["scheme"] == "basic" else self._challenge.get("algorithm", "MD5").upper()
 
-    def header(self, method: str, target: str) -> str | None:
-        """The value of Authorization for a request; None while nobody has asked."""
+    def header_for(self, method: str, target: str) -> str | None:
+        """Return the Authorization value for a request; None before a challenge."""
         challenge = self._challenge
         if challenge is None:
             return None
@@ -62,7 +62,7 @@ def _digest(
 ) -> str:
     """RFC 7616, section 3.4."""
     algorithm = challenge.get("algorithm", "MD5")
-    digest = HASHES[algorithm.upper()]
+    digest = DIGEST_HASHES[algorithm.upper()]
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]
     secret, request = digest(f"{user}:{realm}:{password}".encode()), digest(f"{method}:{target}".encode())
     said = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
@@ -84,7 +84,7 @@ def _escape(value: str) -> str:
 
 
 def _parse(challenge: str) -> dict[str, str]:
-    """The scheme in lower case under "scheme", and the parameters by their names."""
+    """Return the parameters of a challenge by name, and its scheme, in lower case, as "scheme"."""
     scheme, _, rest = challenge.strip().partition(" ")
     parameters = {
         match[1].lower(): re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
@@ -104,6 +104,6 @@ def _can_be_answered(challenge: dict[str, str]) -> bool:
     return (
         challenge["scheme"] == "digest"
         and "nonce" in challenge
-        and challenge.get("algorithm", "MD5").upper() in HASHES
+        and challenge.get("algorithm", "MD5").upper() in DIGEST_HASHES
         and "auth" in methods
     )

@@ -1,4 +1,4 @@
-"""Asking a camera over HTTP: connections, logins, redirections, and why it did not work."""
+"""An HTTP client for cameras: connections, logins, redirections, and reasons for failures."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from shared.reasons.network_reasons import network_reason
 if TYPE_CHECKING:
     from types import TracebackType
 
-REDIRECTIONS = 3
-"""From http to https, and from an old path to a new one; more is a loop."""
+MAX_REDIRECTIONS = 3
+"""From http to https, and from an old path to a new one; more are a loop."""
 
-ERROR_PAGE_CAP_BYTES = 64 * 1024
-"""Of a page that is read only to use its connection again."""
+MAX_ERROR_PAGE_BYTES = 64 * 1024
+"""Of a page that is read only to reuse its connection."""
 
-REASONS = {403: "this user may not see it", 404: "no such path (404)"}
+_STATUS_REASONS = {403: "this user may not see it", 404: "no such path (404)"}
 
 
 class WebClient:
-    """GET for one URL, again and again, on one connection as long as the server keeps it.
+    """Gets one URL repeatedly, on one connection as long as the server keeps it open.
 
     Used by one thread; another may `abort` it.
     """
 
     def __init__(self, locator: Locator) -> None:
         self._locator = locator
-        self._until = 0.0
+        self._deadline = 0.0
         self._authorization = Authorization(locator.user, locator.password)
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
@@ -61,55 +61,56 @@ class WebClient:
         self._connection = self._response = self._socket = None
 
     def abort(self) -> None:
-        """End whatever it waits for, from another thread, and for good."""
+        """End all waiting, for good. Callable from another thread."""
         self.aborted.set()
         connected = self._socket
         if connected is not None:
-            with contextlib.suppress(OSError):  # it has ended already
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # of TLS, too, without a goodbye to wait for
+            with contextlib.suppress(OSError):  # already closed
+                # The plain shutdown, also for TLS: that of SSLSocket would wait for the other side.
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     def get(self, until: float) -> http.client.HTTPResponse:
-        """The answer, 200, to be had and read by `until` (of the monotonic clock) unless that is moved.
+        """Return the response with status 200; it must be received and read by `until` (monotonic seconds).
 
-        Raises SourceError with a reason.
+        `set_deadline` moves that time. Raises SourceError with a reason.
         """
-        self.allow_until(until)
+        self.set_deadline(until)
         answered, redirections = False, 0
         while True:
-            response = self._ask()
+            response = self._request_with_retry()
             if response.status == http.client.OK:
                 return response
             challenges = response.headers.get_all("WWW-Authenticate") or []
             location = response.headers.get("Location")
             status = response.status
-            self._finish(response)
+            self._finish_response(response)
             if status == http.client.UNAUTHORIZED and not answered:
                 answered = True
                 if not (self._locator.user or self._locator.password):
                     raise SourceError("it wants a user and a password")
-                if not self._authorization.take(challenges):
-                    raise SourceError("it wants a login of another kind than Basic and Digest")
+                if not self._authorization.accept_challenge(challenges):
+                    raise SourceError("it wants a login method other than Basic and Digest")
                 continue
             if status == http.client.UNAUTHORIZED:
                 raise WrongPasswordError
-            if 300 <= status < 400 and location and redirections < REDIRECTIONS:
+            if 300 <= status < 400 and location and redirections < MAX_REDIRECTIONS:
                 answered, redirections = False, redirections + 1
-                self._go_to(location)
+                self._redirect_to(location)
                 continue
-            in_words = f"it answers {status} {http.client.responses.get(status, '')}".strip()
-            raise SourceError(REASONS.get(status, in_words))
+            text = f"it answers {status} {http.client.responses.get(status, '')}".strip()
+            raise SourceError(_STATUS_REASONS.get(status, text))
 
-    def allow_until(self, until: float) -> None:
-        """Waiting for bytes ends then."""
-        self._until = until
+    def set_deadline(self, until: float) -> None:
+        """Set the time (monotonic seconds) at which waiting for bytes ends."""
+        self._deadline = until
         if self._socket is not None:
             self._socket.settimeout(self._left_s())
 
     def _left_s(self) -> float:
-        return max(0.01, self._until - time.monotonic())
+        return max(0.01, self._deadline - time.monotonic())
 
-    def _ask(self) -> http.client.HTTPResponse:
-        """One request. A kept connection that the server has closed meanwhile, or left in disorder, is replaced."""
+    def _request_with_retry(self) -> http.client.HTTPResponse:
+        """Send one request and return the response; if a kept connection fails, try once more on a new one."""
         kept = self._connection is not None
         try:
             return self._request()
@@ -121,15 +122,15 @@ class WebClient:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             if not kept:
-                raise SourceError(_why_no_answer(error)) from None
-        return self._ask()
+                raise SourceError(_no_answer_reason(error)) from None
+        return self._request_with_retry()
 
     def _request(self) -> http.client.HTTPResponse:
         connection = self._connect()
         headers = {"User-Agent": "deepthings", "Accept": "multipart/x-mixed-replace, image/*;q=0.9, */*;q=0.1"}
-        if "%" in self._locator.host:  # the zone of an IPv6 address means nothing to others (RFC 6874, section 4)
+        if "%" in self._locator.host:  # an IPv6 zone is only valid on this machine (RFC 6874, section 4)
             headers["Host"] = re.sub(r"%[^\]]*", "", self._locator.authority)
-        answer = self._authorization.header("GET", self._locator.target)
+        answer = self._authorization.header_for("GET", self._locator.target)
         if answer is not None:
             headers["Authorization"] = answer
         connection.request("GET", self._locator.target, headers=headers)
@@ -142,7 +143,7 @@ class WebClient:
         where, port, timeout_s = self._locator.host, self._locator.port, min(OPENING_S, self._left_s())
         if self._locator.scheme == "https":
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                where, port, timeout=timeout_s, context=trusting()
+                where, port, timeout=timeout_s, context=unverified_tls_context()
             )
         else:
             connection = http.client.HTTPConnection(where, port, timeout=timeout_s)
@@ -150,18 +151,18 @@ class WebClient:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise SourceError(why_not_reachable(error)) from None
+            raise SourceError(unreachable_reason(error)) from None
         assert isinstance(connection.sock, socket.socket)
         self._connection, self._socket = connection, connection.sock
         if self.aborted.is_set():
-            raise SourceError("it was told to end")
-        self.allow_until(self._until)
+            raise SourceError("the connection was aborted")
+        self.set_deadline(self._deadline)
         return connection
 
-    def _finish(self, response: http.client.HTTPResponse) -> None:
-        """Make the connection ready for the next request, or close it: a long page of an error is not worth reading."""
+    def _finish_response(self, response: http.client.HTTPResponse) -> None:
+        """Read the rest of a response so that its connection can be reused; close the connection if that is long."""
         length = response.length
-        if length is None or length > ERROR_PAGE_CAP_BYTES or response.will_close:
+        if length is None or length > MAX_ERROR_PAGE_BYTES or response.will_close:
             self.close()
             return
         try:
@@ -169,15 +170,15 @@ class WebClient:
         except (OSError, http.client.HTTPException):
             self.close()
 
-    def _go_to(self, location: str) -> None:
-        """The same camera elsewhere; the password goes to the same host only."""
+    def _redirect_to(self, location: str) -> None:
+        """Follow a redirection. The password is sent to the same host only."""
         self.close()
         try:
             there = Locator.parse(urljoin(self._locator.plain, location))
         except ConfigurationError:
-            raise SourceError("it sends us on to no valid address") from None
+            raise SourceError("it redirects to an invalid address") from None
         if there.scheme not in {"http", "https"}:
-            raise SourceError(f"it sends us on to {there.scheme}://, which is not HTTP")
+            raise SourceError(f"it redirects to {there.scheme}://, which is not HTTP")
         same = there.host == self._locator.host
         self._locator = Locator(
             scheme=there.scheme, host=there.host, port=there.port, target=there.target,
@@ -186,20 +187,20 @@ class WebClient:
         self._authorization = Authorization(self._locator.user, self._locator.password)
 
 
-def _why_no_answer(error: OSError | http.client.HTTPException | ValueError) -> str:
+def _no_answer_reason(error: OSError | http.client.HTTPException | ValueError) -> str:
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
         return "not reachable: it closes the connection"
-    return why_not_reachable(error) if isinstance(error, OSError) else "it does not speak HTTP"
+    return unreachable_reason(error) if isinstance(error, OSError) else "it does not speak HTTP"
 
 
-def trusting() -> ssl.SSLContext:
-    """TLS that hides, but does not prove who the camera is: cameras sign their own certificates."""
+def unverified_tls_context() -> ssl.SSLContext:
+    """Return a TLS context that encrypts but does not verify the server: cameras sign their own certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def why_not_reachable(error: OSError) -> str:
-    """Return it in words: without the address, which the reader knows and which may hold a password."""
+def unreachable_reason(error: OSError) -> str:
+    """Return the reason as text, without the address, which may contain a password."""
     return f"not reachable: {network_reason(error)}"

@@ -1,1 +1,1 @@
-"""The kinds of sources: RTSP, HTTP, USB, files, folders, MQTT, and a test pattern."""
+"""One module for each kind of source: RTSP, HTTP, USB, files, folders, MQTT, and a test pattern."""

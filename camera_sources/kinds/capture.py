@@ -1,4 +1,4 @@
-"""Opening what FFmpeg inside OpenCV decodes, and what was grabbed of it."""
+"""Opens streams and files with FFmpeg inside OpenCV, and decodes what was grabbed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from camera_sources.pictures.image_decoding import scale_for
+from camera_sources.pictures.image_decoding import reduction_for
 from shared.errors import SourceError
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from shared.model.letterbox import Pixels
 
-OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-USERS_OPTIONS = os.environ.get(OPTIONS_VARIABLE, "")
-"""Whoever has set them wants these instead of ours."""
+FFMPEG_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")
+"""Options that the user has set; they replace ours."""
 
 
-class _Environment:
-    """FFmpeg's options: openings with the same ones go on at once, one with others waits for these."""
+class _FfmpegOptions:
+    """Sets FFmpeg's options, which are global: openings with the same options run at once, others wait for them."""
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
@@ -32,47 +32,47 @@ class _Environment:
 
     @contextmanager
     def holding(self, options: str) -> Iterator[None]:
-        """Have the environment hold these options, none if empty."""
+        """Put these options into the environment, none if empty, until the context ends."""
         with self._turn:
             self._turn.wait_for(lambda: not self._openings or self._options == options)
             self._options = options
             self._openings += 1
             if options:
-                os.environ[OPTIONS_VARIABLE] = options
+                os.environ[FFMPEG_OPTIONS_VARIABLE] = options
         try:
             yield
         finally:
             with self._turn:
                 self._openings -= 1
                 if not self._openings:
-                    os.environ.pop(OPTIONS_VARIABLE, None)
+                    os.environ.pop(FFMPEG_OPTIONS_VARIABLE, None)
                     self._turn.notify_all()
 
 
-_environment = _Environment()
+_ffmpeg_options = _FfmpegOptions()
 
 
 def open_with_ffmpeg(
     location: str, options: Mapping[str, str] | None = None, limits: Sequence[int] = ()
 ) -> cv2.VideoCapture:
-    """Return a capture, opened or not. `limits` are pairs of an OpenCV property and its value.
+    """Return a capture, opened or not. `limits`: OpenCV properties, each followed by its value.
 
-    FFmpeg reads its `options` from the environment: they are there for this opening alone, since a recording that is
-    opened with those of a live stream loses most of its pictures, and since child processes inherit them.
+    FFmpeg reads its `options` from the environment. They are removed after opening: a recording that is opened with
+    the options of a live stream loses most of its pictures, and child processes would inherit them.
     """
     ours = "|".join(f"{name};{value}" for name, value in (options or {}).items())
-    with nullcontext() if USERS_OPTIONS else _environment.holding(ours):
+    with nullcontext() if USER_FFMPEG_OPTIONS else _ffmpeg_options.holding(ours):
         return cv2.VideoCapture(location, cv2.CAP_FFMPEG, list(limits))
 
 
-def refuse_too_large(capture: cv2.VideoCapture) -> None:
-    """Look at the size that an opened video has, before a picture of it is decoded. Raises LargePictureError."""
+def check_video_size(capture: cv2.VideoCapture) -> None:
+    """Check the size of an opened video before a picture of it is decoded. Raises LargePictureError."""
     width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    scale_for(max(width, 0), max(height, 0))
+    reduction_for(max(width, 0), max(height, 0))
 
 
-def retrieve(capture: cv2.VideoCapture) -> Pixels:
-    """The picture that was grabbed last, uint8 BGR (H, W, 3). Raises SourceError when it cannot be decoded."""
+def decode_grabbed(capture: cv2.VideoCapture) -> Pixels:
+    """Return the picture that was grabbed last, uint8 BGR (H, W, 3). Raises SourceError if it cannot be decoded."""
     try:
         there, picture = capture.retrieve()
     except cv2.error:

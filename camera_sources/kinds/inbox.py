@@ -1,4 +1,4 @@
-"""Room for one picture between the thread that receives and the one that reads."""
+"""Holds the newest picture between the thread that receives and the one that reads."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ if TYPE_CHECKING:
     from shared.errors import SourceError
 
 
-class Inbox:
-    """The newest picture wins: who reads late gets no old ones."""
+class PictureInbox:
+    """Holds one picture, the newest, so that a slow reader gets no old ones."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._picture: tuple[float, bytes] | None = None
         self._error: SourceError | None = None
 
-    def put(self, captured_at: float, data: bytes) -> None:
+    def put_picture(self, captured_at: float, data: bytes) -> None:
         with self._changed:
             self._picture = captured_at, data
             self._changed.notify()
 
-    def end(self, error: SourceError) -> None:
-        """Nothing more will come; the first reason is the right one."""
+    def fail(self, error: SourceError) -> None:
+        """Report that no more pictures will come; only the first reason is kept."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify()
 
-    def take(self, timeout_s: float) -> tuple[float, bytes] | None:
-        """Return when the picture came, and its bytes; None: none in time. Raises the SourceError of an end."""
+    def take_picture(self, timeout_s: float) -> tuple[float, bytes] | None:
+        """Return the picture's time (seconds since 1970) and bytes; None: none in time. Raises the error of `fail`."""
         with self._changed:
             self._changed.wait_for(lambda: self._picture or self._error, max(0.0, timeout_s))
             picture, self._picture = self._picture, None

@@ -1,31 +1,31 @@
-"""How old a picture of a stream already is when it is read: the stream's own time against the clock. Pure."""
+"""Measures how old a picture is when it is read, by comparing the stream's own time with the clock. Pure."""
 
 from __future__ import annotations
 
 LATE_S = 3.0
-"""A picture that is older is of little use; reading on would not make the next ones younger."""
+"""An older picture is of little use, and reading on would not make the next ones newer."""
 
-DRIFT = 2e-4
-"""Seconds a second by which a camera's clock may go wrong: twice what cheap quartz does."""
+MAX_DRIFT = 2e-4
+"""Error of a camera's clock, in seconds a second: twice that of cheap quartz."""
 
-JUMP_S = 1.0
-"""Of the stream's time against the clock, from one picture to the next: a camera that set its clock."""
+MAX_STREAM_JUMP_S = 1.0
+"""A larger jump of the stream's time against the clock between two pictures: the camera has set its clock."""
 
 
-class Lag:
-    """Compares the times of a stream's pictures with those at which they were read.
+class StreamLag:
+    """Compares the stream's times of pictures with the times at which they were read.
 
-    The least difference there was is that of a picture that was read as soon as it came.
+    The least difference so far is that of a picture that was read without delay.
     """
 
     def __init__(self) -> None:
         self._last: tuple[float, float] | None = None
         self._least_s = 0.0
 
-    def seconds(self, now: float, position_s: float) -> float:
-        """Return how late the picture is that has this time in its stream and was read at `now` (monotonic seconds).
+    def lateness_s(self, now: float, position_s: float) -> float:
+        """Return by how many seconds a picture is late: `position_s` in its stream, read at `now` (monotonic seconds).
 
-        0 where the stream's time says nothing: it stands still, or jumped.
+        0 if the stream's time is of no use: it stands still, or jumped.
         """
         difference_s = now - position_s
         before, self._last = self._last, (now, position_s)
@@ -33,13 +33,13 @@ class Lag:
             self._least_s = difference_s
             return 0.0
         passed_s, played_s = now - before[0], position_s - before[1]
-        if played_s <= 0 or abs(played_s) > passed_s + JUMP_S:
+        if played_s <= 0 or abs(played_s) > passed_s + MAX_STREAM_JUMP_S:
             self._least_s += difference_s - (before[0] - before[1])
         else:
-            self._least_s += DRIFT * passed_s
+            self._least_s += MAX_DRIFT * passed_s
         self._least_s = min(self._least_s, difference_s)
         return difference_s - self._least_s
 
     def reset(self) -> None:
-        """Begin anew: what was taken for lateness is the stream's own way of counting."""
+        """Start anew, when the measured lateness was an error of the stream's own time."""
         self._last = None

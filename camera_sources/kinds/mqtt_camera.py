@@ -1,4 +1,4 @@
-"""mqtt://: pictures that somebody publishes, JPEG or PNG as they are."""
+"""mqtt://: receives published pictures, JPEG or PNG."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from camera_sources.http.multipart import PICTURE_CAP_BYTES
-from camera_sources.http.web_client import trusting, why_not_reachable
-from camera_sources.kinds.inbox import Inbox
+from camera_sources.http.multipart import MAX_PICTURE_BYTES
+from camera_sources.http.web_client import unreachable_reason, unverified_tls_context
+from camera_sources.kinds.inbox import PictureInbox
 from camera_sources.pictures.image_decoding import decode_picture
 from camera_sources.source import OPENING_S, Grab, LiveSource, WrongPasswordError, no_picture_for
 from camera_sources.urls.locator import Locator
@@ -25,44 +25,46 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
 
-PORTS = {"mqtt": 1883, "mqtts": 8883}
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
-KEEPALIVE_S = 15
-"""A broker that has gone without a word is noticed after so long and half as much again."""
+_KEEPALIVE_S = 15
+"""A broker that vanishes is noticed after 1.5 times this."""
 
-REFUSALS = {
+_REFUSAL_REASONS = {
     134: "wrong password",
     135: "wrong password, or this user may not",
     4: "wrong password",
     5: "wrong password, or this user may not",
 }
-"""By reason codes of MQTT 5 and 3.1.1."""
+"""Reasons by the codes of MQTT 5 and 3.1.1."""
 
 
 class MqttCamera(LiveSource):
-    """mqtt://[user:password@]host[:port]/topic, mqtts:// with TLS. A picture that the broker kept is from before."""
+    """mqtt://[user:password@]host[:port]/topic, mqtts:// with TLS. Retained pictures are ignored, as they are old."""
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a URL without a host, or without a topic that is a single one."""
+        """Read the URL. Raises ConfigurationError if it has no host, or not exactly one topic."""
         url = settings.source.get_secret_value()
         self._locator = Locator.parse(url)
         self._topic = unquote(self._locator.target.removeprefix("/"))
         if not self._topic or any(mark in self._topic for mark in "+#\0") or "#" in url.rpartition("@")[2]:
-            raise ConfigurationError(f"camera source {redacted(url)} names no single topic; write mqtt://host/topic")
+            raise ConfigurationError(
+                f"camera source {redacted(url)} must name one topic, without + and #; write mqtt://host/topic"
+            )
         self._patience_s = settings.stale_after
 
     def grabs(self) -> Generator[Grab, None, None]:
-        inbox = Inbox()
+        inbox = PictureInbox()
         client = self._client(inbox)
         until = time.monotonic() + self._patience_s
         try:
-            client.connect(self._locator.host, self._locator.port or PORTS[self._locator.scheme], KEEPALIVE_S)
+            client.connect(self._locator.host, self._locator.port or _MQTT_PORTS[self._locator.scheme], _KEEPALIVE_S)
         except OSError as error:
-            raise SourceError(why_not_reachable(error)) from None
+            raise SourceError(unreachable_reason(error)) from None
         client.loop_start()
         try:
             while True:
-                found = inbox.take(until - time.monotonic())
+                found = inbox.take_picture(until - time.monotonic())
                 if found is None:
                     raise SourceError(no_picture_for(self._patience_s))
                 captured_at, data = found
@@ -72,19 +74,19 @@ class MqttCamera(LiveSource):
             client.disconnect()
             client.loop_stop()
 
-    def _client(self, inbox: Inbox) -> mqtt.Client:
-        """One that puts what comes into `inbox`."""
+    def _client(self, inbox: PictureInbox) -> mqtt.Client:
+        """Return a client that puts pictures into `inbox`."""
         client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5, reconnect_on_failure=False)
         client.connect_timeout = OPENING_S
         if self._locator.user or self._locator.password:
             client.username_pw_set(self._locator.user, self._locator.password or None)
         if self._locator.scheme == "mqtts":
-            client.tls_set_context(trusting())
+            client.tls_set_context(unverified_tls_context())
 
         def on_connect(client: mqtt.Client, _: object, __: object, code: ReasonCode, ___: object) -> None:
             if code.is_failure:
-                known = REFUSALS.get(code.value)
-                inbox.end(
+                known = _REFUSAL_REASONS.get(code.value)
+                inbox.fail(
                     WrongPasswordError(known) if known else SourceError(f"the broker refuses: {str(code).lower()}")
                 )
             else:
@@ -92,14 +94,14 @@ class MqttCamera(LiveSource):
 
         def on_subscribe(_: mqtt.Client, __: object, ___: object, codes: list[ReasonCode], ____: object) -> None:
             if any(code.is_failure for code in codes):
-                inbox.end(SourceError("this user may not read the topic"))
+                inbox.fail(SourceError("this user may not read the topic"))
 
         def on_message(_: mqtt.Client, __: object, message: mqtt.MQTTMessage) -> None:
-            if not message.retain and 0 < len(message.payload) <= PICTURE_CAP_BYTES:
-                inbox.put(time.time(), bytes(message.payload))
+            if not message.retain and 0 < len(message.payload) <= MAX_PICTURE_BYTES:
+                inbox.put_picture(time.time(), bytes(message.payload))
 
         def on_disconnect(*_: object) -> None:
-            inbox.end(SourceError("the broker closed the connection"))
+            inbox.fail(SourceError("the broker closed the connection"))
 
         client.on_connect, client.on_subscribe = on_connect, on_subscribe
         client.on_message, client.on_disconnect = on_message, on_disconnect

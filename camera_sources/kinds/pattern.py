@@ -1,4 +1,4 @@
-"""test://: a picture that is computed, for trying things without a camera."""
+"""test://: computed pictures, for trials without a camera."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from camera_sources.source import Source
 from shared.errors import ConfigurationError
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from shared.model.letterbox import Pixels
 
-FPS = 10.0
+DEFAULT_PATTERN_FPS = 10.0
 
 ROUND_FRAMES = 100
-"""After so many the square is back where it began."""
+"""Frames for one round of the square."""
 
 
 class Pattern(Source):
-    """test://WIDTHxHEIGHT?fps=10: a white square that goes round before a colourful wall; every run is the same."""
+    """test://WIDTHxHEIGHT?fps=10: a white square moving in a circle over a colour gradient; every run is the same."""
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a size or rate that cannot be."""
+        """Read the URL. Raises ConfigurationError for an invalid size or rate."""
         url = settings.source.get_secret_value()
         match = re.fullmatch(r"test://(\d{1,5})x(\d{1,5})/?(?:\?(.*))?", url)
         self._size = (int(match[2]), int(match[1])) if match else (0, 0)
         try:
-            self.fps = float(parse_qs(match[3] or "").get("fps", [str(FPS)])[-1]) if match else 0.0
+            self.fps = float(parse_qs(match[3] or "").get("fps", [str(DEFAULT_PATTERN_FPS)])[-1]) if match else 0.0
         except ValueError:
             self.fps = 0.0
-        if not (min(self._size) >= 16 and max(self._size) <= LONGEST_SIDE and 0 < self.fps <= 240):
+        if not (min(self._size) >= 16 and max(self._size) <= MAX_PICTURE_SIDE and 0 < self.fps <= 240):
             raise ConfigurationError(
-                "camera source test:// is of no size or rate; write for example test://640x360?fps=10"
+                "camera source test:// has an invalid size or frame rate; write for example test://640x360?fps=10"
             )
 
     def pictures(self) -> Iterator[Pixels]:

@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from camera_sources.pictures.image_decoding import LargePictureError, decode_picture
-from camera_sources.pictures.picture_end import is_whole
+from camera_sources.pictures.picture_end import is_complete_picture
 from camera_sources.source import NoPictureError, Source
 from shared.errors import SourceError
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
-FILE_CAP_BYTES = 256 * 2**20
-"""Of one picture: a BMP of the largest that can be decoded, and a little more."""
+MAX_PICTURE_FILE_BYTES = 256 * 2**20
+"""Slightly more than a BMP of the largest decodable picture."""
 
 
 class PictureFolder(Source):
-    """One picture a second, in the order of their names."""
+    """Plays the pictures of a folder in the order of their names, one a second."""
 
     fps = 1.0
 
     def __init__(self, folder: Path) -> None:
-        """Raises SourceError when the folder holds no picture."""
+        """Check the folder. Raises SourceError if it holds no picture."""
         self._folder = folder
         self._left_out: dict[Path, str] = {}
         if not self._paths():
-            raise SourceError(f"folder {folder} holds no pictures ({', '.join(sorted(ENDINGS))})")
+            raise SourceError(f"folder {folder} holds no pictures ({', '.join(sorted(PICTURE_ENDINGS))})")
 
     def pictures(self) -> Iterator[Pixels]:
-        """Every picture that can be read; others are named in the log, once, and left out."""
+        """Yield every readable picture; others are logged once and skipped."""
         found = False
         paths = self._paths()
         self._left_out = {path: reason for path, reason in self._left_out.items() if path in set(paths)}
@@ -48,7 +48,7 @@ class PictureFolder(Source):
                 picture = read_picture(path)
             except SourceError as error:
                 if self._left_out.get(path) != str(error):
-                    log.warning("%s; left out", error)
+                    log.warning("%s; it is skipped", error)
                 self._left_out[path] = str(error)
                 continue
             self._left_out.pop(path, None)
@@ -59,26 +59,26 @@ class PictureFolder(Source):
 
     def _paths(self) -> list[Path]:
         try:
-            return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
+            return sorted(path for path in self._folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
         except OSError as error:
             raise SourceError(f"folder {self._folder} cannot be read: {error.strerror}") from error
 
 
 def read_picture(path: Path) -> Pixels:
-    """Return one picture, uint8 BGR (H, W, 3). Raises SourceError when it is not there, no picture, or too large."""
+    """Return one picture, uint8 BGR (H, W, 3). Raises SourceError if it is missing, not a picture, or too large."""
     data = _read_file(path)
-    if not is_whole(data):
-        raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or not written to its end yet")
+    if not is_complete_picture(data):
+        raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or not completely written yet")
     try:
         return decode_picture(data)
     except NoPictureError:
-        raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or no picture") from None
+        raise NoPictureError(f"picture {path} cannot be decoded: it is broken, or not a picture") from None
     except LargePictureError as error:
         raise LargePictureError(f"picture {path} cannot be decoded: {error}") from None
 
 
 def _read_file(path: Path) -> bytes:
-    """Return what is in a file. Raises SourceError; never waits for what is no file, as a pipe, or has no end."""
+    """Return a file's content. Raises SourceError, also for a pipe or a device, which could block for ever."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -88,12 +88,12 @@ def _read_file(path: Path) -> bytes:
         raise SourceError(f"picture {path} cannot be read: {reason}") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise SourceError(f"picture {path} cannot be read: it is no file")
+        raise SourceError(f"picture {path} cannot be read: it is not a regular file")
     with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor)
         try:
-            data = file.read(FILE_CAP_BYTES + 1)
+            data = file.read(MAX_PICTURE_FILE_BYTES + 1)
         except OSError as error:
             raise SourceError(f"picture {path} cannot be read: {error.strerror}") from error
-    if len(data) > FILE_CAP_BYTES:
-        raise SourceError(f"picture {path} cannot be read: it has more than {FILE_CAP_BYTES // 2**20} MiB")
+    if len(data) > MAX_PICTURE_FILE_BYTES:
+        raise SourceError(f"picture {path} cannot be read: it has more than {MAX_PICTURE_FILE_BYTES // 2**20} MiB")
     return data

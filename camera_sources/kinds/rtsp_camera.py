@@ -1,4 +1,4 @@
-"""rtsp:// and rtsps://: most cameras of today, decoded by FFmpeg inside OpenCV."""
+"""rtsp:// and rtsps://: most network cameras, decoded by FFmpeg inside OpenCV."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from camera_sources.kinds.capture import open_with_ffmpeg, refuse_too_large, retrieve
-from camera_sources.kinds.lag import LATE_S, Lag
+from camera_sources.kinds.capture import check_video_size, decode_grabbed, open_with_ffmpeg
+from camera_sources.kinds.lag import LATE_S, StreamLag
 from camera_sources.kinds.unread import unread_bytes
-from camera_sources.rtsp.rtsp_inquiry import INQUIRY_S, PORTS, admitted, why_no_stream
+from camera_sources.rtsp.rtsp_inquiry import INQUIRY_TIMEOUT_S, RTSP_PORTS, check_login, no_stream_reason
 from camera_sources.source import OPENING_S, Grab, LiveSource, no_picture_for, silence_s
 from camera_sources.urls.locator import Locator
 from shared.errors import SourceError
@@ -26,40 +26,40 @@ CAPTURE_OPTIONS = {
     "analyzeduration": "500000",  # microseconds
     "fflags": "nobuffer",
 }
-"""For FFmpeg."""
+"""Options for FFmpeg, so that opening is quick and pictures are not delayed."""
 
-TRANSPORTS = {
-    "auto": {"rtsp_flags": "prefer_tcp"},  # UDP if the camera refuses it; lost packets of UDP are torn pictures
+_TRANSPORT_OPTIONS = {
+    "auto": {"rtsp_flags": "prefer_tcp"},  # UDP only if the camera refuses TCP: its lost packets spoil pictures
     "tcp": {"rtsp_transport": "tcp"},
     "udp": {"rtsp_transport": "udp"},
 }
 
-LATE_READ = 0.9
-"""A read that took this part of its time-out has run into it: what it returns all the same is old."""
+LATE_READ_SHARE = 0.9
+"""A read that took this part of its time-out has timed out: a picture that it returns anyway is old."""
 
-UNREAD_BYTES = 4096
-"""So much waits at least for a process that is late: it would else be the stream's own time that is wrong."""
+MIN_UNREAD_BYTES = 4096
+"""A late process has at least this much unread data; with less, the stream's own time is wrong."""
 
 
 class RtspCamera(LiveSource):
-    """Reads are interrupted by FFmpeg itself; where even that hangs, the process ends.
+    """Reads RTSP streams. FFmpeg ends its own waits; if even that hangs, the agent's process is ended.
 
-    A camera shows nothing before its first key frame: stale_after must be longer than from one to the next. A device
-    that is too slow for the stream gets ever older pictures, since none may be left out before it is decoded: then the
-    stream is opened again, which begins with the newest.
+    No picture comes before the first key frame: stale_after must be longer than the time between key frames. No
+    picture can be skipped before it is decoded, so a device that is too slow for the stream gets older and older ones:
+    then the stream is opened again, which begins with the newest.
 
-    One thread decodes, which takes less of the processor than several and shows pictures sooner; a stream that is too
-    much for it is opened again with as many as there are cores.
+    One thread decodes, which uses less CPU than several and delays pictures less. If it is too slow for a stream, the
+    stream is opened again with one thread for each core.
     """
 
-    opening_s = 2 * (OPENING_S + INQUIRY_S) + 1.0
+    opening_s = 2 * (OPENING_S + INQUIRY_TIMEOUT_S) + 1.0
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a URL without a host."""
+        """Read the URL. Raises ConfigurationError if it has no host."""
         self._locator = Locator.parse(settings.source.get_secret_value())
         self._transport = settings.transport
         self._silence_s = silence_s(settings.stale_after)
-        self._alone = True
+        self._one_thread = True
 
     def grabs(self) -> Generator[Grab, None, None]:
         while True:
@@ -70,43 +70,43 @@ class RtspCamera(LiveSource):
                 capture.release()
 
     def _until_late(self, capture: cv2.VideoCapture) -> Generator[Grab, None, None]:
-        lag = Lag()
+        lag = StreamLag()
         while True:
             begun = time.monotonic()
             there = capture.grab()
             now = time.monotonic()
-            if now - begun > LATE_READ * self._silence_s:
+            if now - begun > LATE_READ_SHARE * self._silence_s:
                 raise SourceError(no_picture_for(self._silence_s))
             if not there:
                 raise SourceError("the stream ended")
-            late_s = lag.seconds(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
+            late_s = lag.lateness_s(now, capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3)
             if late_s > LATE_S and not self._has_unread():
                 lag.reset()
                 late_s = 0.0
-            if late_s > LATE_S and self._alone:
-                self._alone = False
+            if late_s > LATE_S and self._one_thread:
+                self._one_thread = False
                 return
-            yield Grab(time.time() - late_s, lambda: retrieve(capture), late_s)
+            yield Grab(time.time() - late_s, lambda: decode_grabbed(capture), late_s)
             if late_s > LATE_S:
                 return
 
     def _has_unread(self) -> bool:
-        """Return whether more waits to be read, as it does behind a late picture; where nobody knows, it may."""
-        unread = unread_bytes(self._locator.port or PORTS[self._locator.scheme])
-        return unread is None or unread >= UNREAD_BYTES or self._transport == "udp"
+        """Return whether unread data waits, which confirms that pictures are late; True if unknown."""
+        unread = unread_bytes(self._locator.port or RTSP_PORTS[self._locator.scheme])
+        return unread is None or unread >= MIN_UNREAD_BYTES or self._transport == "udp"
 
     def _open(self) -> cv2.VideoCapture:
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(OPENING_S * 1e3),
             cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._silence_s * 1e3),
         ]  # fmt: skip
-        if self._alone:
+        if self._one_thread:
             limits += [cv2.CAP_PROP_N_THREADS, 1]
-        with admitted(self._locator, OPENING_S) or nullcontext() as inquiry:
-            options = {**CAPTURE_OPTIONS, **TRANSPORTS[self._transport]}
+        with check_login(self._locator, OPENING_S) or nullcontext() as inquiry:
+            options = {**CAPTURE_OPTIONS, **_TRANSPORT_OPTIONS[self._transport]}
             capture = open_with_ffmpeg(self._locator.full, options, limits)
             if not capture.isOpened():
                 capture.release()
-                raise SourceError(why_no_stream(self._locator, self._transport, inquiry))
-        refuse_too_large(capture)
+                raise SourceError(no_stream_reason(self._locator, self._transport, inquiry))
+        check_video_size(capture)
         return capture

@@ -1,24 +1,24 @@
-"""What has come for this process over the network and was not read yet: the proof that it is too slow."""
+"""Counts received but unread network data of this process, which shows that it is too slow."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
 
-ESTABLISHED = "01"
+_ESTABLISHED = "01"
 
 
 def unread_bytes(port: int) -> int | None:
-    """Return the bytes that wait in TCP connections of this process to a remote port; None: the system does not say."""
+    """Return the unread bytes in this process's TCP connections to a remote port; None if unknown (proc(5))."""
     own = set()
     for descriptor in Path("/proc/self/fd").glob("*"):
-        with contextlib.suppress(OSError):  # closed meanwhile
+        with contextlib.suppress(OSError):  # closed in the meantime
             own.add(str(descriptor.readlink()))
     waiting, known = 0, False
     for table in (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6")):
         with contextlib.suppress(OSError):
             for line in table.read_text().splitlines()[1:]:
                 _, _, remote, state, queues, _, _, _, _, inode, *_ = line.split()
-                if state == ESTABLISHED and int(remote[-4:], 16) == port and f"socket:[{inode}]" in own:
+                if state == _ESTABLISHED and int(remote[-4:], 16) == port and f"socket:[{inode}]" in own:
                     waiting, known = waiting + int(queues.partition(":")[2], 16), True
     return waiting if known else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 
-from camera_sources.kinds.capture import open_with_ffmpeg, refuse_too_large
+from camera_sources.kinds.capture import check_video_size, open_with_ffmpeg
 from camera_sources.source import Source
 from shared.errors import SourceError
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 PLAUSIBLE_FPS = (0.1, 240.0)
 FALLBACK_FPS = 10.0
-"""For files that do not say, or say nonsense."""
+"""For files without a frame rate, or with an implausible one."""
 
 
 class VideoFile(Source):
-    """Whatever FFmpeg inside OpenCV decodes."""
+    """Plays a file in any format that FFmpeg inside OpenCV decodes."""
 
     def __init__(self, path: Path) -> None:
         """Open the file and decode its first picture. Raises SourceError."""
@@ -37,7 +37,7 @@ class VideoFile(Source):
         self.fps = fps if PLAUSIBLE_FPS[0] <= fps <= PLAUSIBLE_FPS[1] else FALLBACK_FPS
 
     def pictures(self) -> Iterator[Pixels]:
-        """The pictures in order; a file that breaks off ends there."""
+        """Yield the pictures in order; an incomplete file ends where it breaks off."""
         capture = self._open()
         try:
             while True:
@@ -51,6 +51,6 @@ class VideoFile(Source):
     def _open(self) -> cv2.VideoCapture:
         capture = open_with_ffmpeg(str(self._path))
         if not capture.isOpened():
-            raise SourceError(f"video {self._path} cannot be decoded: it is broken, or no video")
-        refuse_too_large(capture)
+            raise SourceError(f"video {self._path} cannot be decoded: it is broken, or not a video")
+        check_video_size(capture)
         return capture

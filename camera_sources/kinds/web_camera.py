@@ -1,4 +1,4 @@
-"""http:// and https://: cameras that send Motion JPEG, or a picture whenever they are asked."""
+"""http:// and https://: cameras that send Motion JPEG, or one picture for each request."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from camera_sources.http.multipart import PICTURE_CAP_BYTES, Parts, boundary_of
+from camera_sources.http.multipart import MAX_PICTURE_BYTES, PictureStreamParser, boundary_of
 from camera_sources.http.web_client import WebClient
-from camera_sources.kinds.inbox import Inbox
+from camera_sources.kinds.inbox import PictureInbox
 from camera_sources.pictures.image_decoding import decode_picture
-from camera_sources.pictures.picture_end import is_whole
+from camera_sources.pictures.picture_end import is_complete_picture
 from camera_sources.source import OPENING_S, Grab, LiveSource, no_picture_for, silence_s
 from camera_sources.urls.locator import Locator
 from shared.errors import SourceError
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
 
-CHUNK_BYTES = 64 * 1024
-"""Read at once: a picture is some of these."""
+MAX_CHUNK_BYTES = 64 * 1024
+"""Most bytes of one read; a picture has several of these."""
 
 SNAPSHOT_FPS = 1.0
-"""How often a picture is asked for where the settings do not say."""
+"""Default rate at which snapshots are requested."""
 
 STREAM_KINDS = ("multipart/", "video/x-motion-jpeg", "video/mjpeg", "video/x-jpeg")
-"""Content types of Motion JPEG, or their beginning."""
+"""Beginnings of Content-Types of Motion JPEG."""
 
-ENDING_S = 1.0
-"""For the thread that receives, once its connection is shut."""
+RECEIVER_STOP_TIMEOUT_S = 1.0
+"""For the receiving thread to end after its connection is shut down."""
 
 
 class WebCamera(LiveSource):
-    """What the camera is, it says by its Content-Type, if the settings do not.
+    """Reads Motion JPEG or snapshots, as the settings or the camera's Content-Type say.
 
-    A thread receives all the time, so that nothing old waits in the connection of who is too slow for the camera.
+    A thread receives all the time, so that a slow reader finds no old pictures in the connection.
     """
 
     def __init__(self, settings: CameraSettings) -> None:
-        """Raises ConfigurationError for a URL without a host."""
+        """Read the URL. Raises ConfigurationError if it has no host."""
         self._locator = Locator.parse(settings.source.get_secret_value())
         self._kind = settings.kind
         self._interval_s = 1 / (settings.fps or SNAPSHOT_FPS)
@@ -50,14 +50,16 @@ class WebCamera(LiveSource):
         self._patience_s = settings.stale_after
 
     def grabs(self) -> Generator[Grab, None, None]:
-        """Motion JPEG, or snapshots one after the other."""
-        client, inbox = WebClient(self._locator), Inbox()
+        """Yield pictures of Motion JPEG, or snapshots."""
+        client, inbox = WebClient(self._locator), PictureInbox()
         receiving = threading.Thread(target=self._receive, args=(client, inbox), name="web camera", daemon=True)
         receiving.start()
         patience_s = max(OPENING_S, self._patience_s)
         try:
             while True:
-                found = inbox.take(patience_s)  # longer than the thread waits, unless bytes drip and drip
+                found = inbox.take_picture(
+                    patience_s
+                )  # the thread ends its waits sooner, unless single bytes keep coming
                 if found is None:
                     raise SourceError(no_picture_for(patience_s))
                 patience_s = self._patience_s
@@ -65,73 +67,77 @@ class WebCamera(LiveSource):
                 yield Grab(captured_at, lambda: decode_picture(body))  # noqa: B023  (decoded before the next)
         finally:
             client.abort()
-            receiving.join(ENDING_S)
+            receiving.join(RECEIVER_STOP_TIMEOUT_S)
 
-    def _receive(self, client: WebClient, inbox: Inbox) -> None:
+    def _receive(self, client: WebClient, inbox: PictureInbox) -> None:
         """Put every picture into the inbox until the camera fails or the client is aborted."""
         try:
             with closing(client):
-                self._converse(client, inbox)
+                self._receive_pictures(client, inbox)
         except SourceError as error:
-            inbox.end(error)
-        except Exception as error:  # noqa: BLE001  (whoever waits at the inbox hears of it)
-            inbox.end(SourceError(f"the source failed: {type(error).__name__}"))
+            inbox.fail(error)
+        except Exception as error:  # noqa: BLE001  (raised again by the thread that reads the inbox)
+            inbox.fail(SourceError(f"the source failed: {type(error).__name__}"))
 
-    def _converse(self, client: WebClient, inbox: Inbox) -> None:
+    def _receive_pictures(self, client: WebClient, inbox: PictureInbox) -> None:
         response = client.get(time.monotonic() + max(OPENING_S, self._silence_s))
-        said = response.headers.get("Content-Type", "")
-        kind = said.partition(";")[0].strip().lower()
+        content_type = response.headers.get("Content-Type", "")
+        kind = content_type.partition(";")[0].strip().lower()
         if self._kind == "mjpeg" or (self._kind == "auto" and kind.startswith(STREAM_KINDS)):
-            self._stream(client, response, Parts(boundary_of(said)), inbox)
+            self._stream(client, response, PictureStreamParser(boundary_of(content_type)), inbox)
         elif self._kind == "snapshot" or kind.startswith("image/"):
             self._poll(client, response, inbox)
         else:
-            kind = kind[:60] or "nothing named"
+            kind = kind[:60] or "data without a Content-Type"
             raise SourceError(f"codec not decodable: it sends {kind}, neither MJPEG nor a picture")
 
-    def _stream(self, client: WebClient, response: http.client.HTTPResponse, parts: Parts, inbox: Inbox) -> None:
+    def _stream(
+        self, client: WebClient, response: http.client.HTTPResponse, parts: PictureStreamParser, inbox: PictureInbox
+    ) -> None:
         until = time.monotonic() + self._silence_s
         while True:
-            client.allow_until(until)
-            data = self._read(response)
+            client.set_deadline(until)
+            data = self._read_chunk(response)
             if not data:
                 raise SourceError("the stream ended")
             for body in parts.feed(data):
-                inbox.put(time.time(), body)
+                inbox.put_picture(time.time(), body)
                 until = time.monotonic() + self._silence_s
             if time.monotonic() > until:
                 raise SourceError(no_picture_for(self._silence_s))
 
-    def _poll(self, client: WebClient, response: http.client.HTTPResponse, inbox: Inbox) -> None:
+    def _poll(self, client: WebClient, response: http.client.HTTPResponse, inbox: PictureInbox) -> None:
         asked = time.monotonic()
         while True:
-            inbox.put(time.time(), self._whole(client, response, asked + self._silence_s))
+            inbox.put_picture(time.time(), self._read_answer(client, response, asked + self._silence_s))
             begun = time.monotonic()
             if client.aborted.wait(max(0.0, min(asked + self._interval_s - begun, self._silence_s / 2))):
                 return
             asked = time.monotonic()
             response = client.get(begun + self._silence_s)
 
-    def _whole(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
-        """Return all of an answer, within its time; the connection is then ready for the next."""
+    def _read_answer(self, client: WebClient, response: http.client.HTTPResponse, until: float) -> bytes:
+        """Return the whole body of a response, received by `until`; the connection is then ready for the next."""
         body, length = bytearray(), response.length
         while length is None or len(body) < length:
-            client.allow_until(until)
-            data = self._read(response, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length - len(body)))
+            client.set_deadline(until)
+            data = self._read_chunk(
+                response, MAX_CHUNK_BYTES if length is None else min(MAX_CHUNK_BYTES, length - len(body))
+            )
             if not data:
                 break
             if time.monotonic() > until:
                 raise SourceError(no_picture_for(self._silence_s))
             body += data
-            if len(body) > PICTURE_CAP_BYTES:
-                raise SourceError(f"a picture has more than {PICTURE_CAP_BYTES // 2**20} MiB, or never ends")
+            if len(body) > MAX_PICTURE_BYTES:
+                raise SourceError(f"a picture has more than {MAX_PICTURE_BYTES // 2**20} MiB, or no end")
         broken_off = length is not None and len(body) < length
         if broken_off or response.will_close:
             client.close()
         response.close()
-        return b"" if broken_off and not is_whole(bytes(body)) else bytes(body)
+        return b"" if broken_off and not is_complete_picture(bytes(body)) else bytes(body)
 
-    def _read(self, response: http.client.HTTPResponse, most: int = CHUNK_BYTES) -> bytes:
+    def _read_chunk(self, response: http.client.HTTPResponse, most: int = MAX_CHUNK_BYTES) -> bytes:
         try:
             return response.read1(most)
         except TimeoutError:

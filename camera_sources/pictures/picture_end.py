@@ -1,4 +1,4 @@
-"""Where a picture ends, by its own structure, pure: whatever says how long it is may be wrong or missing.
+"""Finds the end of a picture by its own structure, as lengths around it may be wrong or missing. Pure.
 
 Sources: ITU-T T.81 (JPEG) annex B, ISO/IEC 15948 (PNG) section 5, RFC 9649 (WebP), the bitmap headers of Windows.
 """
@@ -19,13 +19,13 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 
 _MARKER_IN_SCAN = re.compile(rb"\xff([\xc4\xcc\xd8-\xdd\xe0-\xef\xfe])")
-"""What may follow the pixels of a scan; other bytes behind 0xFF are pixels, or damage that the decoder copes with.
+"""Markers that may follow the pixels of a scan; other bytes behind 0xFF are pixels, or damage for the decoder.
 
-All bytes of a stream are searched for it: one 0xFF at the front makes that 17 times faster than any number of them."""
+All bytes of a stream are searched for it: a pattern with a single 0xFF is 17 times faster than with any number."""
 
 
-class End(NamedTuple):
-    """Where a JPEG ends, and whether it is whole; a damaged one ends where that shows."""
+class JpegEnd(NamedTuple):
+    """The position of a JPEG's end, and whether it is complete; a damaged one ends where the damage is found."""
 
     place: int
     whole: bool
@@ -34,15 +34,15 @@ class End(NamedTuple):
 class JpegWalk:
     """Goes through a JPEG that begins at byte 0 of a growing buffer, from segment to segment.
 
-    A thumbnail inside a segment is passed over with it.
+    A thumbnail inside a segment is skipped with it.
     """
 
     def __init__(self) -> None:
         self._place = 2
         self._in_scan = False
 
-    def end(self, data: bytes | bytearray) -> End | None:
-        """Return the end; None while it has not come. No byte is looked at twice."""
+    def find_end(self, data: bytes | bytearray) -> JpegEnd | None:
+        """Return the end; None while it has not been received. No byte is searched twice."""
         while True:
             if self._in_scan:
                 match = _MARKER_IN_SCAN.search(data, self._place)
@@ -53,12 +53,12 @@ class JpegWalk:
                 match = _MARKER.match(data, self._place)
                 if match is None:
                     more_to_come = bytes(data[self._place : self._place + 2]) in {b"", b"\xff", b"\xff\xff"}
-                    return None if more_to_come else End(self._place, whole=False)
+                    return None if more_to_come else JpegEnd(self._place, whole=False)
             marker, behind = match[1][0], match.end()
             if marker == _END:
-                return End(behind, whole=True)
+                return JpegEnd(behind, whole=True)
             if marker == _START:
-                return End(match.start(), whole=False)
+                return JpegEnd(match.start(), whole=False)
             if marker in _ALONE:
                 self._place = behind
                 continue
@@ -67,17 +67,17 @@ class JpegWalk:
                 return None
             (length,) = struct.unpack_from(">H", data, behind)
             if length < 2:
-                return End(behind, whole=False)
+                return JpegEnd(behind, whole=False)
             self._place, self._in_scan = behind + length, marker == _SCAN
 
 
-def is_whole(data: bytes) -> bool:
-    """Return whether a JPEG, PNG, BMP or WebP has come to its end; of anything else that is not known: True."""
+def is_complete_picture(data: bytes) -> bool:
+    """Return whether a JPEG, PNG, BMP or WebP is complete; True for other formats, as that is unknown."""
     if data.startswith(JPEG_START):
-        end = JpegWalk().end(data)
+        end = JpegWalk().find_end(data)
         return end is not None and end.whole
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" in data[-4096:]  # a little may follow it
+        return b"IEND" in data[-4096:]  # a few bytes may follow it
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return len(data) >= 8 + int.from_bytes(data[4:8], "little")
     if data.startswith(b"BM") and len(data) >= 6:

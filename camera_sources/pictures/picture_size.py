@@ -1,4 +1,4 @@
-"""The size of a picture as its first bytes have it, pure: nothing is decoded, and nothing allocated for it.
+"""Reads the size of a picture from its first bytes, without decoding it or allocating memory. Pure.
 
 Sources: ITU-T T.81 (JPEG) annex B, ISO/IEC 15948 (PNG) section 11.2.2, the bitmap headers of Windows, RFC 9649 (WebP).
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import struct
 
-Size = tuple[int, int]
+PictureSize = tuple[int, int]
 """Width, height in pixels."""
 
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Start of frame, in all ways of coding; the three others are tables and extensions."""
+"""Start-of-frame markers of all codings; the three others are tables and extensions."""
 
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a segment: restarts, and the start of the image."""
@@ -19,8 +19,8 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _CORE_HEADER_BYTES = 12
 
 
-def size_of(data: bytes) -> Size | None:
-    """Return the size of a JPEG, PNG, BMP or WebP; None for anything else, also for what ends too early."""
+def picture_size_of(data: bytes) -> PictureSize | None:
+    """Return width and height of a JPEG, PNG, BMP or WebP; None for other data, or if it ends too early."""
     try:
         if data.startswith(b"\xff\xd8"):
             return _of_jpeg(data)
@@ -35,8 +35,8 @@ def size_of(data: bytes) -> Size | None:
     return None
 
 
-def _of_jpeg(data: bytes) -> Size | None:
-    """Go from segment to segment: a thumbnail inside one is passed over with it."""
+def _of_jpeg(data: bytes) -> PictureSize | None:
+    """Go from segment to segment: a thumbnail inside one is skipped with it."""
     place = 2
     while True:
         place = data.find(b"\xff", place)
@@ -55,20 +55,20 @@ def _of_jpeg(data: bytes) -> Size | None:
             place += max(2, struct.unpack_from(">H", data, place)[0])
 
 
-def _of_png(data: bytes) -> Size | None:
+def _of_png(data: bytes) -> PictureSize | None:
     if data[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", data, 16)
     return _plausible(width, height)
 
 
-def _of_bitmap(data: bytes) -> Size | None:
+def _of_bitmap(data: bytes) -> PictureSize | None:
     (header_bytes,) = struct.unpack_from("<I", data, 14)
     width, height = struct.unpack_from("<HH" if header_bytes == _CORE_HEADER_BYTES else "<ii", data, 18)
     return _plausible(abs(width), abs(height))  # a negative height: rows from top to bottom
 
 
-def _of_webp(data: bytes) -> Size | None:
+def _of_webp(data: bytes) -> PictureSize | None:
     kind = data[12:16]
     if kind == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
@@ -81,5 +81,5 @@ def _of_webp(data: bytes) -> Size | None:
     return None
 
 
-def _plausible(width: int, height: int) -> Size | None:
+def _plausible(width: int, height: int) -> PictureSize | None:
     return (width, height) if width > 0 and height > 0 else None

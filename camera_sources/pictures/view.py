@@ -1,4 +1,4 @@
-"""What of a picture is used: turned upright, then cropped. Pure."""
+"""Turns a picture upright, then crops it. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from camera_sources.camera_settings import Part
+    from camera_sources.camera_settings import PicturePart
     from shared.model.letterbox import Pixels
 
-TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def view(picture: Pixels, rotate: int, crop: Part | None) -> Pixels:
-    """The picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
+def turn_and_crop(picture: Pixels, rotate: int, crop: PicturePart | None) -> Pixels:
+    """Return the picture, uint8 (H, W, 3), turned clockwise by `rotate` degrees, then cropped; contiguous.
 
-    `crop` is left, top, right, bottom in parts of the turned picture; a pixel that is partly inside belongs to it.
+    `crop` is left, top, right, bottom in parts of the turned picture; pixels that are partly inside are included.
     """
     if rotate:
-        picture = cast("Pixels", cv2.rotate(picture, TURNS[rotate]))
+        picture = cast("Pixels", cv2.rotate(picture, ROTATIONS[rotate]))
     if crop is not None:
         height, width = picture.shape[:2]
         left, top, right, bottom = crop
@@ -31,5 +31,5 @@ def view(picture: Pixels, rotate: int, crop: Part | None) -> Pixels:
 
 
 def round_up(pixels: float) -> int:
-    """Up to whole pixels; what is above by a rounding error only is not."""
+    """Round up to whole pixels, but ignore an excess that is only a rounding error."""
     return int(np.ceil(pixels - 1e-6))

@@ -1,1 +1,1 @@
-"""Asking a camera over RTSP why it sends no stream."""
+"""RTSP requests that find out why a camera sends no stream."""

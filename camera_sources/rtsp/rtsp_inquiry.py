@@ -1,4 +1,4 @@
-"""Asking an RTSP camera ourselves (RFC 2326): FFmpeg inside OpenCV does not say why it gets no stream."""
+"""Sends RTSP requests (RFC 2326) to a camera, because FFmpeg inside OpenCV does not report why it gets no stream."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from typing import TYPE_CHECKING, Literal, Self
 
 from camera_sources.http.authorization import Authorization
-from camera_sources.http.web_client import trusting, why_not_reachable
+from camera_sources.http.web_client import unreachable_reason, unverified_tls_context
 from camera_sources.rtsp.rtsp_answer import (
-    Answer,
+    RtspAnswer,
+    codec_failure_reason,
     control_urls,
-    is_whole,
-    parse,
-    reason_for,
-    reason_for_codec,
-    without_data,
+    failure_reason,
+    is_complete_answer,
+    parse_answer,
+    without_media,
 )
 from camera_sources.source import WrongPasswordError
 from shared.errors import SourceError
@@ -26,105 +26,105 @@ if TYPE_CHECKING:
 
     from camera_sources.urls.locator import Locator
 
-INQUIRY_S = 2.0
-"""For all questions why there is no stream, of a camera that has answered before."""
+INQUIRY_TIMEOUT_S = 2.0
+"""For all requests to find the reason, to a camera that has answered before."""
 
-BUSY_S = 0.5
-"""Until a camera that answers 503 is asked once more: it may still be busy with the end of FFmpeg's connection."""
+RETRY_BUSY_S = 0.5
+"""Before the second request after an answer 503: the camera may still be closing FFmpeg's connection."""
 
-PORTS = {"rtsp": 554, "rtsps": 322}
+RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
 
-ANSWER_CAP_BYTES = 64 * 1024
-"""A description of a stream is some lines."""
+MAX_ANSWER_BYTES = 64 * 1024
+"""Far more than a stream description, which has some lines."""
 
 Transport = Literal["auto", "tcp", "udp"]
 
-TRANSPORTS = {
+_SETUP_TRANSPORTS = {
     "tcp": "RTP/AVP/TCP;unicast;interleaved=0-1",
     "udp": "RTP/AVP;unicast;client_port=5000-5001",
 }
-"""What SETUP asks for; nothing is received at those ports, for the answer ends the inquiry."""
+"""Transports for SETUP. Nothing is received at these ports: no media is played."""
 
 
-def admitted(locator: Locator, within_s: float) -> Inquiry | None:
-    """Have a password tried once, and not as often as FFmpeg does; None: there is none to be tried.
+def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
+    """Try the password once, as FFmpeg would try a wrong one several times; None: there is no password.
 
-    The connection stays open: some cameras answer 503 to who comes just after another has gone. Raises
-    WrongPasswordError, or SourceError when the camera cannot be reached; other answers are FFmpeg's business.
+    Keep the returned connection open until FFmpeg's is: some cameras answer 503 just after another client has left.
+    Raises WrongPasswordError, or SourceError when the camera cannot be reached; FFmpeg handles other answers.
     """
     if not (locator.user or locator.password):
         return None
     try:
-        inquiry = Inquiry(locator, within_s)
+        inquiry = RtspInquiry(locator, within_s)
     except OSError as error:
-        raise SourceError(why_not_reachable(error)) from None
+        raise SourceError(unreachable_reason(error)) from None
     try:
         answer = inquiry.describe()
     except OSError as error:
         inquiry.close()
-        raise SourceError(why_not_reachable(error)) from None
+        raise SourceError(unreachable_reason(error)) from None
     if answer is not None and answer.status == 401:
         inquiry.close()
         if not inquiry.sent_password:
-            raise SourceError("it wants a login of another kind than Basic and Digest")
+            raise SourceError("it wants a login method other than Basic and Digest")
         raise WrongPasswordError
     return inquiry
 
 
-def why_no_stream(locator: Locator, transport: Transport, inquiry: Inquiry | None) -> str:
-    """Return the reason, in words, within twice INQUIRY_S: the first answer on the way to a stream that is not 200.
+def no_stream_reason(locator: Locator, transport: Transport, inquiry: RtspInquiry | None) -> str:
+    """Return why a camera sends no stream: the first answer on the way to it that is not 200.
 
-    `inquiry` is a connection that there is already.
+    Takes at most twice INQUIRY_TIMEOUT_S. `inquiry`: an open connection to use first.
     """
     try:
         if inquiry is not None:
-            with contextlib.suppress(OSError):  # it has waited for some seconds: a new one may do
-                inquiry.allow(INQUIRY_S)
-                return _why(inquiry, transport)
-        with Inquiry(locator, INQUIRY_S) as another:
-            return _why(another, transport)
+            with contextlib.suppress(OSError):  # it has been idle for seconds: try a new one
+                inquiry.set_timeout(INQUIRY_TIMEOUT_S)
+                return _find_reason(inquiry, transport)
+        with RtspInquiry(locator, INQUIRY_TIMEOUT_S) as another:
+            return _find_reason(another, transport)
     except OSError as error:
-        return why_not_reachable(error)
+        return unreachable_reason(error)
 
 
-def _why(inquiry: Inquiry, transport: Transport) -> str:
+def _find_reason(inquiry: RtspInquiry, transport: Transport) -> str:
     answer = inquiry.describe()
     if answer is not None and answer.status == 503:
-        time.sleep(BUSY_S)
+        time.sleep(RETRY_BUSY_S)
         answer = inquiry.describe()
     if answer is None or answer.status != 200:
         wants_password = answer is not None and answer.status == 401 and not inquiry.has_password
-        return "it wants a user and a password" if wants_password else reason_for("DESCRIBE", answer)
+        return "it wants a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
     if inquiry.unknown_digest:
         return (
-            "it takes logins by digest with SHA-256 only, which FFmpeg does not know; allow MD5 or basic logins in the "
-            "camera's settings"
+            "it accepts only digest logins with SHA-256, which FFmpeg does not support; allow MD5 or basic logins in "
+            "the camera's settings"
         )
-    return _why_not_played(inquiry, answer, transport)
+    return _find_play_reason(inquiry, answer, transport)
 
 
-def _why_not_played(inquiry: Inquiry, answer: Answer, transport: Transport) -> str:
-    """Go on to SETUP and PLAY for the video that `answer` describes."""
+def _find_play_reason(inquiry: RtspInquiry, answer: RtspAnswer, transport: Transport) -> str:
+    """Send SETUP and PLAY for the video that `answer` describes; return the reason for the first failure."""
     video, whole = control_urls(answer, inquiry.url)
     if video is None:
         return "codec not decodable: the stream has no video"
     setup = None
     for kind in ("tcp", "udp") if transport == "auto" else (transport,):
-        setup = inquiry.ask("SETUP", video, f"Transport: {TRANSPORTS[kind]}")
+        setup = inquiry.request("SETUP", video, f"Transport: {_SETUP_TRANSPORTS[kind]}")
         if setup is None or setup.status != 461:
             break
     if setup is None or setup.status != 200:
-        return reason_for("SETUP", setup, transport)
+        return failure_reason("SETUP", setup, transport)
     session = setup.header("session").partition(";")[0]
-    play = inquiry.ask("PLAY", whole, f"Session: {session}", "Range: npt=0.000-")
+    play = inquiry.request("PLAY", whole, f"Session: {session}", "Range: npt=0.000-")
     if play is None or play.status != 200:
-        return reason_for("PLAY", play)
-    inquiry.say("TEARDOWN", whole, f"Session: {session}")
-    return reason_for_codec(answer)
+        return failure_reason("PLAY", play)
+    inquiry.send_request("TEARDOWN", whole, f"Session: {session}")
+    return codec_failure_reason(answer)
 
 
-class Inquiry:
-    """One connection to a camera, on which it is asked one thing after the other within a time."""
+class RtspInquiry:
+    """One connection to a camera, for requests one after the other within a total time."""
 
     def __init__(self, locator: Locator, within_s: float) -> None:
         """Connect. Raises OSError."""
@@ -132,17 +132,17 @@ class Inquiry:
         self.has_password = bool(locator.user or locator.password)
         self.sent_password = False
         self.unknown_digest = False
-        """Whether the login that was used is one that FFmpeg does not know."""
+        """True if the login used a hash that FFmpeg does not support."""
         self._authorization = Authorization(locator.user, locator.password)
-        self._until = time.monotonic() + within_s
+        self._deadline = time.monotonic() + within_s
         self._received = b""
         self._count = 0
-        address = locator.host, locator.port or PORTS[locator.scheme]
+        address = locator.host, locator.port or RTSP_PORTS[locator.scheme]
         self._connection: socket.socket = socket.create_connection(address, self._left_s())
         if locator.scheme == "rtsps":
             self._connection.settimeout(self._left_s())
             try:
-                self._connection = trusting().wrap_socket(self._connection, server_hostname=locator.host)
+                self._connection = unverified_tls_context().wrap_socket(self._connection, server_hostname=locator.host)
             except OSError:
                 self._connection.close()
                 raise
@@ -159,46 +159,46 @@ class Inquiry:
         """Disconnect."""
         self._connection.close()
 
-    def allow(self, within_s: float) -> None:
-        """Let what is asked from now on take so long."""
-        self._until = time.monotonic() + within_s
+    def set_timeout(self, within_s: float) -> None:
+        """Limit the time for all requests from now on."""
+        self._deadline = time.monotonic() + within_s
 
-    def describe(self) -> Answer | None:
-        """Return the answer to DESCRIBE, which is asked again with the password if the camera wants it."""
-        answer = self.ask("DESCRIBE", self.url, "Accept: application/sdp")
-        if answer is None or answer.status != 401 or not self._authorization.take(answer.challenges):
+    def describe(self) -> RtspAnswer | None:
+        """Return the answer to DESCRIBE, sent again with the password if the camera wants it."""
+        answer = self.request("DESCRIBE", self.url, "Accept: application/sdp")
+        if answer is None or answer.status != 401 or not self._authorization.accept_challenge(answer.challenges):
             return answer
         self.sent_password = True
         self.unknown_digest = self._authorization.algorithm not in {"BASIC", "MD5"}
-        return self.ask("DESCRIBE", self.url, "Accept: application/sdp")
+        return self.request("DESCRIBE", self.url, "Accept: application/sdp")
 
-    def ask(self, method: str, url: str, *headers: str) -> Answer | None:
-        """Return the answer to a request; None: it was none. Raises OSError, also when it does not come in time."""
-        self.say(method, url, *headers)
-        while len(self._received) < ANSWER_CAP_BYTES:
-            self._received = without_data(self._received)
-            if is_whole(self._received):
+    def request(self, method: str, url: str, *headers: str) -> RtspAnswer | None:
+        """Send a request and return the answer; None: it is not RTSP. Raises OSError, also after the time limit."""
+        self.send_request(method, url, *headers)
+        while len(self._received) < MAX_ANSWER_BYTES:
+            self._received = without_media(self._received)
+            if is_complete_answer(self._received):
                 break
             self._connection.settimeout(self._left_s())
             data = self._connection.recv(4096)
             if not data:
                 break
             self._received += data
-        answer, self._received = parse(self._received)
+        answer, self._received = parse_answer(self._received)
         return answer
 
-    def say(self, method: str, url: str, *headers: str) -> None:
+    def send_request(self, method: str, url: str, *headers: str) -> None:
         """Send a request. Raises OSError."""
         self._count += 1
         lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self._count}", "User-Agent: deepthings", *headers]
-        authorization = self._authorization.header(method, url)
+        authorization = self._authorization.header_for(method, url)
         if authorization is not None:
             lines.append(f"Authorization: {authorization}")
         self._connection.settimeout(self._left_s())
         self._connection.sendall("\r\n".join([*lines, "", ""]).encode())
 
     def _left_s(self) -> float:
-        left = self._until - time.monotonic()
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         return left

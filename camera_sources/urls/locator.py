@@ -1,4 +1,4 @@
-"""The URL of a camera in its parts, as people write it: with passwords that nobody has escaped. Pure."""
+"""Splits a camera's URL into its parts, also if its password is not escaped. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from camera_sources.urls.redaction import redacted
-from camera_sources.urls.url_parts import parts_of
+from camera_sources.urls.url_parts import url_readings
 from shared.errors import ConfigurationError
 
-ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
+_ESCAPES = "#, /, ? and @ of a password as %23, %2F, %3F and %40"
 
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """Where a camera is, and with what user and password, which do not show when it is printed."""
+    """Address, user and password of a camera; user and password are not shown in its repr."""
 
     scheme: str
     host: str
     port: int | None
     target: str
-    """From the path on; at least "/"."""
+    """Path and query; at least "/"."""
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
 
@@ -29,18 +29,18 @@ class Locator:
     def parse(cls, url: str) -> Self:
         """Split scheme://[user[:password]@]host[:port][/path][?query]. Raises ConfigurationError without secrets.
 
-        A password need not be escaped, unless the address can then be read in two ways.
+        A password must be escaped only if the URL can otherwise be read in two ways.
         """
-        readings = parts_of(url)
+        readings = url_readings(url)
         scheme = url.strip().partition("://")[0]
         if not readings:
             raise ConfigurationError(
-                f"camera source {redacted(url)} names no host; write {scheme}://user:password@192.168.1.20/..., with "
-                f"{ESCAPES}, and an IPv6 address in brackets"
+                f"camera source {redacted(url)} has no host; write {scheme}://user:password@192.168.1.20/..., with "
+                f"{_ESCAPES}, and an IPv6 address in brackets"
             )
         if len(readings) > 1:
             raise ConfigurationError(
-                f"camera source {redacted(url)} can be read in two ways; write {ESCAPES}, or @ in a path as %40"
+                f"camera source {redacted(url)} can be read in two ways; write {_ESCAPES}, or @ in a path as %40"
             )
         (parts,) = readings
         user, _, password = parts.login.partition(":")
@@ -58,12 +58,12 @@ class Locator:
 
     @property
     def plain(self) -> str:
-        """The URL without user and password."""
+        """URL without user and password."""
         return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
     def full(self) -> str:
-        """The URL with all, escaped as it should be. Not to be shown."""
+        """URL with user and password, escaped. Never show or log it."""
         if not (self.user or self.password):
             return self.plain
         colon = f":{quote(self.password, safe='')}" if self.password else ""

@@ -1,4 +1,4 @@
-"""URLs as they may be shown: without users, passwords and tokens. Pure."""
+"""Removes users, passwords and tokens from URLs and texts before they are shown. Pure."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from urllib.parse import quote, unquote
 HIDDEN = "***"
 
 _TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{16,}")
-"""A part of a path that only who knows it can guess; some cameras have no other password."""
+"""A random part of a path: for some cameras it is the only password."""
 
 _SECRET_NAME = re.compile(r"pass|pwd|pw|token|key|auth|secret|user|login|sid|session", re.IGNORECASE)
 
-LONG_VALUE = 6
-"""A value in a query that is as long may be a secret whatever its name; shorter ones are numbers of channels."""
+MIN_SECRET_VALUE_LENGTH = 6
+"""Characters. A query value of this length may be a secret under any name; shorter ones are channel numbers."""
 
-LEAST_HIDDEN = 4
-"""Characters of a secret that is hidden wherever it stands: a shorter one would take letters out of words."""
+MIN_SECRET_LENGTH = 4
+"""Characters of a secret that is hidden everywhere in a text; a shorter one would remove parts of words."""
 
 _SECRET_IN_PATH = re.compile(r"([A-Za-z]*)=([^&;/?#]*)")
-"""As recorders have it: /user=admin&password=secret&channel=1, /user=admin_password=secret_channel=1."""
+"""As in URLs of recorders: /user=admin&password=secret&channel=1, /user=admin_password=secret_channel=1."""
 
 _HOST = re.compile(r"[A-Za-z0-9.\-_\[\]:]*")
 
 
 def redacted(url: str) -> str:
-    """The URL without credentials, however badly it is written; a path of a file stays as it is.
+    """Return the URL without credentials, also if it is malformed; the path of a file is not changed.
 
-    When in doubt too much is hidden: all before the last @, all values of a query, parts of a path that look random.
+    When in doubt it hides too much: all before the last @, all query values, parts of a path that look random.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return _redacted_path(url)
     before, at, after = rest.rpartition("@")
     if at and any(mark in before for mark in "?#"):
-        return f"{scheme}://{HIDDEN}@{_HOST.match(after)[0]}"  # type: ignore[index]  # it matches the empty text
+        return f"{scheme}://{HIDDEN}@{_HOST.match(after)[0]}"  # type: ignore[index]  # it matches an empty string
     return f"{scheme}://{HIDDEN + at if at else ''}{_without_tokens(after)}"
 
 
-class Secrets:
-    """What of a URL must not appear in somebody else's text, such as an error of a library."""
+class UrlSecrets:
+    """Removes the secrets of one URL from texts of others, such as error messages of libraries."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         parts = {*_credentials(url), *_query_values(url), *_path_values(url)}
         forms = {form for part in parts for form in (part, unquote(part), quote(unquote(part), safe=""))}
-        self._forms = sorted((form for form in forms if len(form) >= LEAST_HIDDEN), key=len, reverse=True)
+        self._forms = sorted((form for form in forms if len(form) >= MIN_SECRET_LENGTH), key=len, reverse=True)
 
-    def hide(self, text: str) -> str:
-        """Return the text without them."""
+    def redact(self, text: str) -> str:
+        """Return the text without the secrets."""
         text = text.replace(self._url, redacted(self._url)) if self._url else text
         for form in self._forms:
             text = text.replace(form, HIDDEN)
@@ -56,13 +56,13 @@ class Secrets:
 
 
 def _redacted_path(path: str) -> str:
-    """A URL that lacks its scheme may be taken for a path; a path with @ in it seldom has a colon before."""
+    """Redact a URL without its scheme, which looks like a path: it has a colon before the @, unlike most paths."""
     before, at, after = path.rpartition("@")
     return f"{HIDDEN}@{_without_tokens(after)}" if at and ":" in before else path
 
 
 def _without_tokens(place: str) -> str:
-    """host/path?query, with what is secret in path and query hidden."""
+    """Return host/path?query with the secrets in path and query hidden."""
     path, mark, query = re.fullmatch(r"([^?#]*)([?#]?)(.*)", place, re.DOTALL).groups()  # type: ignore[union-attr]
     host, *parts = path.split("/")
     shown = "/".join([host, *(HIDDEN if _secret_part(part) else part for part in parts)])
@@ -90,7 +90,11 @@ def _query_values(url: str) -> list[str]:
     _, separator, rest = url.partition("://")
     _, mark, query = rest.partition("?")
     pairs = [pair.partition("=") for pair in re.split("[&;#]", query)] if separator and mark else []
-    return [value or name for name, _, value in pairs if _SECRET_NAME.search(name) or len(value or name) >= LONG_VALUE]
+    return [
+        value or name
+        for name, _, value in pairs
+        if _SECRET_NAME.search(name) or len(value or name) >= MIN_SECRET_VALUE_LENGTH
+    ]
 
 
 def _secret_part(part: str) -> bool:
@@ -100,7 +104,7 @@ def _secret_part(part: str) -> bool:
 
 
 def _path_values(url: str) -> list[str]:
-    """Return what is secret in the parts of a path, and of these the pieces that are."""
+    """Return the secret parts of a path, and the secret values inside them."""
     _, separator, rest = url.partition("://")
     path = re.split("[?#]", rest.rpartition("@")[2])[0]
     found = []

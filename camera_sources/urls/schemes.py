@@ -1,4 +1,4 @@
-"""The kinds of sources, by the schemes of their URLs: what a camera opens is what check-config accepts."""
+"""Schemes of camera URLs, one list for the camera agent and for check-config."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from difflib import SequenceMatcher
 from importlib.metadata import EntryPoint, entry_points
 
-GROUP = "deepthings.camera_sources"
-"""Entry points of third parties: the scheme, and what makes a Source of CameraSettings."""
+ENTRY_POINT_GROUP = "deepthings.camera_sources"
+"""Entry points of third parties: named by the scheme, called with CameraSettings, returning a Source."""
 
-OURS = {
+BUILT_IN_SOURCES = {
     "rtsp": "camera_sources.kinds.rtsp_camera:RtspCamera",
     "rtsps": "camera_sources.kinds.rtsp_camera:RtspCamera",
     "http": "camera_sources.kinds.web_camera:WebCamera",
@@ -18,20 +18,20 @@ OURS = {
     "mqtts": "camera_sources.kinds.mqtt_camera:MqttCamera",
     "test": "camera_sources.kinds.pattern:Pattern",
 }
-"""Schemes and their classes, loaded when they are wanted; nobody else's take their place."""
+"""Schemes and their classes, imported when needed. Entry points cannot replace them."""
 
-WITH_HOST = frozenset(OURS) - {"test"}
-"""Those whose URL names a host."""
+SCHEMES_WITH_HOST = frozenset(BUILT_IN_SOURCES) - {"test"}
+"""Schemes whose URLs need a host."""
 
-FILE = "file"
-"""A path, as one without a scheme."""
+FILE_SCHEME = "file"
+"""file://PATH means the same as PATH."""
 
-DEVICES = "/dev/"
+DEVICE_PREFIX = "/dev/"
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 
-ALIKE = 0.85
-"""Of two schemes that differ by one letter; names of other protocols, such as rtmp, differ by more from ours."""
+MIN_SCHEME_SIMILARITY = 0.85
+"""Similarity of two schemes that differ by one letter; other protocols, such as rtmp, differ more from ours."""
 
 
 def scheme_of(url: str) -> str:
@@ -41,23 +41,27 @@ def scheme_of(url: str) -> str:
 
 
 def is_path(url: str) -> bool:
-    """Return whether a source is a device, a file or a folder, of one machine alone."""
-    return scheme_of(url) in {"", FILE}
+    """Return whether a source is a device, file or folder, which exists on one machine only."""
+    return scheme_of(url) in {"", FILE_SCHEME}
 
 
-def third_parties() -> dict[str, EntryPoint]:
-    """Return what others have installed here, by scheme in lower case."""
-    return {entry.name.lower(): entry for entry in entry_points(group=GROUP) if entry.name.lower() not in OURS}
+def third_party_sources() -> dict[str, EntryPoint]:
+    """Return the installed entry points by their schemes, in lower case."""
+    return {
+        entry.name.lower(): entry
+        for entry in entry_points(group=ENTRY_POINT_GROUP)
+        if entry.name.lower() not in BUILT_IN_SOURCES
+    }
 
 
-def known_here() -> list[str]:
-    """Return all schemes that this machine can open, sorted."""
-    return sorted({*OURS, *third_parties(), FILE})
+def known_schemes() -> list[str]:
+    """Return all schemes that can be opened on this machine, sorted."""
+    return sorted({*BUILT_IN_SOURCES, *third_party_sources(), FILE_SCHEME})
 
 
-def misspelt(scheme: str) -> str | None:
-    """Return the scheme of ours that is plainly meant by one that nobody knows."""
-    alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in OURS}
+def intended_scheme(scheme: str) -> str | None:
+    """Return the built-in scheme that an unknown, misspelt one probably means; None if there is none."""
+    alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in BUILT_IN_SOURCES}
     meant = max(alike, key=alike.__getitem__)
     swapped = sorted(meant) == sorted(scheme)
-    return meant if swapped or alike[meant] >= ALIKE else None
+    return meant if swapped or alike[meant] >= MIN_SCHEME_SIMILARITY else None

@@ -1,4 +1,4 @@
-"""A camera's URL in its parts as it is meant: people do not escape what is in their passwords. Pure."""
+"""Finds the possible readings of a camera's URL whose password may not be escaped. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _HOST = re.compile(
 )
 
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[.*\]|.*\.(local|lan|home|internal|fritz\.box|home\.arpa)")
-"""Hosts that nothing but a host looks like."""
+"""Texts that are surely hosts."""
 
 _PAIR = re.compile(r"[?&;][\w.-]+=[^/?#]*$")
-"""Before an @ in a query, as that of an e-mail address."""
+"""A query up to an @ that belongs to a value, as in an e-mail address."""
 
 
 class UrlParts(NamedTuple):
-    """A URL apart; `login` is all before the @, as it was written, `target` all from the path on."""
+    """Parts of a URL; `login`: all before the @, not unescaped; `target`: path, query and fragment."""
 
     scheme: str
     login: str
@@ -30,10 +30,10 @@ class UrlParts(NamedTuple):
     target: str
 
 
-def parts_of(url: str) -> tuple[UrlParts, ...]:
-    """Return the ways in which a URL can be read, the likely one first; more than one: nobody can know which is meant.
+def url_readings(url: str) -> tuple[UrlParts, ...]:
+    """Return the possible readings of a URL, the likely one first; none if it is invalid, two if it is ambiguous.
 
-    user:12/34@host/path can be a host `user` with port 12, too. What is behind an @ decides where it is plainly a host.
+    user:12/34@host/path may also be a host `user` with port 12; a text behind the @ that is surely a host decides.
     """
     scheme, separator, rest = url.strip().partition("://")
     if not separator:
@@ -49,15 +49,15 @@ def parts_of(url: str) -> tuple[UrlParts, ...]:
 
 
 def _readings(scheme: str, rest: str) -> Iterator[UrlParts]:
-    for at in _beginnings_of_host(rest):
+    for at in _host_starts(rest):
         match = _HOST.fullmatch(rest, at)
         if match and (not match["port"] or 0 < int(match["port"]) < 65536):
             port = int(match["port"]) if match["port"] else None
             yield UrlParts(scheme, rest[: max(0, at - 1)], match["host"], port, match["target"])
 
 
-def _beginnings_of_host(rest: str) -> Iterator[int]:
-    """Behind the last @ before the path, as the standard has it; for lack of a host there, behind later ones."""
+def _host_starts(rest: str) -> Iterator[int]:
+    """Yield where the host may start: behind the last @ before the path, as in the standard, then behind later ones."""
     end = next((place for place, mark in enumerate(rest) if mark in "/?#"), len(rest))
     yield rest.rfind("@", 0, end) + 1
     for place in range(end, len(rest)):

@@ -1,1 +1,1 @@
-"""Cameras of an edge: their agents as processes, and the connections that they feed frames by."""
+"""The cameras of an edge: their agent processes, and the connections over which these send frames."""

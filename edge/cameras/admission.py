@@ -1,4 +1,7 @@
-"""Which agent may feed a camera, pure: never simply the newest, or two of them would throw each other out for ever."""
+"""Decides which agent may feed a camera. Pure.
+
+It is not simply the newest: two agents of one camera would disconnect each other for ever.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """A camera's agent: its token, and where it connects from."""
+class AgentIdentity:
+    """A camera's agent: its token, and the address that it connects from."""
 
     token: str
     peer: str
 
 
-def refusal(camera: str, newcomer: Agent, present: Agent | None, own_token: str | None) -> str:
-    """Return why a newcomer may not feed the camera; empty when it may, in the place of who is `present`.
+def refusal_reason(camera: str, newcomer: AgentIdentity, present: AgentIdentity | None, own_token: str | None) -> str:
+    """Return the reason why an agent may not feed the camera; empty if it may, instead of the one that is `present`.
 
-    `own_token` is that of the agent which this edge started itself, if it looks after the camera: that one may always.
-    Another one may when nobody else feeds the camera, or it has lost its connection and comes again.
+    `own_token`: of the agent that this edge has started for the camera, if it has; that agent may always. Otherwise
+    an agent may if no other feeds the camera, or if it is the same one after a lost connection.
     """
     if newcomer.token == own_token:
         return ""
     if own_token is not None:
         return (
-            f"camera {camera} is assigned to this edge, which has started an agent for it itself; end this one, or "
-            "give its camera another --name"
+            f"camera {camera} is assigned to this edge, which runs its own agent for it; stop this agent, or give its "
+            "camera another --name"
         )
     if present is not None and present.token != newcomer.token:
         return (
-            f"camera {camera} is already fed by another agent, connected from {present.peer}; end that one, or give "
+            f"camera {camera} is already fed by another agent, connected from {present.peer}; stop that one, or give "
             "this camera another --name"
         )
     return ""

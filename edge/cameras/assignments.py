@@ -1,4 +1,4 @@
-"""Which cameras this edge serves: the gateway says so by MQTT, and tells their sources by TCP."""
+"""Follows the gateway's assignment of cameras, received by MQTT, and fetches their settings by TCP."""
 
 from __future__ import annotations
 
@@ -24,68 +24,68 @@ log = logging.getLogger(__name__)
 
 
 class Assignments:
-    """Has the supervisor look after what was assigned last. While the gateway is away, cameras go on."""
+    """Gives the newest assignment to the supervisor. While the gateway is away, the cameras go on."""
 
     def __init__(self, broker: Address, traffic: Traffic, supervisor: CameraSupervisor) -> None:
         self._broker = broker
         self._traffic = traffic
         self._supervisor = supervisor
         self._newest: CameraAssignment | None = None
-        self._came = asyncio.Event()
+        self._new_assignment = asyncio.Event()
         self._known: dict[str, tuple[int, AssignedCamera]] = {}
         self._restarts: dict[str, int] = {}
 
     def on_assignment(self, assignment: CameraAssignment) -> None:
-        """The gateway has said which cameras are ours."""
+        """Store a new assignment, for `run` to apply."""
         self._newest = assignment
-        self._came.set()
+        self._new_assignment.set()
 
     async def run(self) -> None:
-        """Follow assignments until cancelled; what cannot be learnt is asked for again."""
+        """Apply assignments until cancelled; retry when settings cannot be fetched."""
         backoff = Backoff()
         while True:
-            await self._came.wait()
-            self._came.clear()
+            await self._new_assignment.wait()
+            self._new_assignment.clear()
             assert self._newest is not None
             try:
-                await self._follow(self._newest)
+                await self._apply_assignment(self._newest)
                 backoff.reset()
             except DeepThingsError as error:
                 delay_s = backoff.next_s()
-                log.warning("cameras cannot be learnt of: %s; trying again in %.1f s", error, delay_s)
-                with contextlib.suppress(TimeoutError):  # a newer assignment may name a gateway that is there
+                log.warning("cannot get the settings of cameras: %s; trying again in %.1f s", error, delay_s)
+                with contextlib.suppress(TimeoutError):  # a newer assignment may name a gateway that answers
                     async with asyncio.timeout(delay_s):
-                        await self._came.wait()
-                self._came.set()
+                        await self._new_assignment.wait()
+                self._new_assignment.set()
 
-    async def _follow(self, assignment: CameraAssignment) -> None:
+    async def _apply_assignment(self, assignment: CameraAssignment) -> None:
         asked = [name for name, ref in assignment.cameras.items() if self._known.get(name, (0,))[0] != ref.revision]
         if asked:
             gateway = Address(assignment.host, assignment.port).seen_from(self._broker)
             connection = await Connection.open(gateway, self._traffic)
             try:
                 for name in asked:
-                    await self._learn(connection, name, assignment.cameras[name])
+                    await self._fetch_settings(connection, name, assignment.cameras[name])
             finally:
                 connection.close()
         self._known = {name: known for name, known in self._known.items() if name in assignment.cameras}
-        self._supervisor.assign(self._now(assignment.cameras))
+        self._supervisor.assign_cameras(self._assigned_cameras(assignment.cameras))
         for name, ref in assignment.cameras.items():
             if ref.restart and self._restarts.get(name, ref.restart) != ref.restart and name in self._known:
-                self._supervisor.restart(name)
+                self._supervisor.restart_camera(name)
         self._restarts = {name: ref.restart for name, ref in assignment.cameras.items()}
 
-    async def _learn(self, connection: Connection, name: str, ref: CameraRef) -> None:
+    async def _fetch_settings(self, connection: Connection, name: str, ref: CameraRef) -> None:
         answer, payload = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)
         if isinstance(answer, Absent):
-            log.info("camera %s: %s", name, answer.reason)  # another assignment is on its way
+            log.info("camera %s: %s", name, answer.reason)  # another assignment will follow
             return
         try:
             self._known[name] = ref.revision, AssignedCamera.decode(bytes(payload))
         except ConfigurationError as error:
-            log.warning("camera %s is not understood: %s", name, error)
+            log.warning("camera %s has invalid settings: %s", name, error)
 
-    def _now(self, refs: Mapping[str, CameraRef]) -> dict[str, AssignedCamera]:
+    def _assigned_cameras(self, refs: Mapping[str, CameraRef]) -> dict[str, AssignedCamera]:
         return {
             name: known.model_copy(update={"detect": refs[name].detect, "fps": refs[name].fps})
             for name, (_, known) in self._known.items()

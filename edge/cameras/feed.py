@@ -1,4 +1,4 @@
-"""What one agent has fed to this edge over all its connections: its account, and frames whose end it must hear of."""
+"""Counts the frames of one agent over all its connections, and keeps outcomes that it may have missed."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from shared.wire.headers import UNDER_WAY_CAP
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edge.cameras.admission import Agent
+    from edge.cameras.admission import AgentIdentity
     from shared.payloads.frames import FrameCounts, Outcome
 
 
-class Listener(Protocol):
-    """A connection of the agent."""
+class FeedListener(Protocol):
+    """The agent's connection, which is told the outcome of each frame."""
 
-    def finished(self, number: int, outcome: Outcome) -> None: ...
+    def on_frame_end(self, number: int, outcome: Outcome) -> None: ...
 
 
-class Feed:
-    """One agent, known by its token; without a connection its frames go on."""
+class AgentFeed:
+    """Frames of one agent, which is recognised by its token; they go on while it is disconnected."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: AgentIdentity) -> None:
         self.agent = agent
         self.assigned = False
-        """The edge has started the agent itself, for a camera that the gateway has assigned to it."""
+        """True if this edge has started the agent, for an assigned camera."""
         self.account = Account()
         self.rate = RecentRate()
-        """Of frames that were published."""
-        self.listener: Listener | None = None
+        """Of published frames."""
+        self.listener: FeedListener | None = None
         self._under_way: set[int] = set()
         self._ended: OrderedDict[int, Outcome] = OrderedDict()
 
@@ -40,13 +40,13 @@ class Feed:
     def under_way(self) -> int:
         return len(self._under_way)
 
-    def begin(self, number: int) -> None:
-        """Enter a frame that is here, or is asked for at the gateway, and will end."""
+    def begin_frame(self, number: int) -> None:
+        """Count a frame that this edge has, or has inquired about at the gateway, so that it will end."""
         self.account.seen(number)
         self._under_way.add(number)
 
-    def end(self, number: int, outcome: Outcome) -> None:
-        """Enter a frame's end, and tell the agent, now or when it comes again. A second end changes nothing."""
+    def end_frame(self, number: int, outcome: Outcome) -> None:
+        """Count a frame's outcome and report it to the agent, now or when it reconnects; ignore a second outcome."""
         if number not in self._under_way:
             return
         self._under_way.discard(number)
@@ -55,14 +55,17 @@ class Feed:
         while len(self._ended) > UNDER_WAY_CAP:
             self._ended.popitem(last=False)
         if self.listener is not None:
-            self.listener.finished(number, outcome)
+            self.listener.on_frame_end(number, outcome)
 
-    def missed(self, numbers: Iterable[int]) -> tuple[dict[int, Outcome], list[int]]:
-        """Return, of frames whose end the agent has not heard, the outcomes of the ended, and those never seen."""
-        asked = list(numbers)
-        ended = {number: self._ended[number] for number in asked if number in self._ended}
-        return ended, [number for number in asked if number not in ended and number not in self._under_way]
+    def missed_outcomes(self, numbers: Iterable[int]) -> tuple[dict[int, Outcome], list[int]]:
+        """Return the outcomes of those frames that have ended, and the numbers of those that are unknown here.
 
-    def counts(self, rest: Outcome) -> FrameCounts:
-        """Return the account while the agent is away: what it never told is dropped for the reason `rest`."""
+        `numbers`: of frames whose outcome the agent has not received.
+        """
+        missed = list(numbers)
+        ended = {number: self._ended[number] for number in missed if number in self._ended}
+        return ended, [number for number in missed if number not in ended and number not in self._under_way]
+
+    def closed_counts(self, rest: Outcome) -> FrameCounts:
+        """Return the counts after the agent has gone; frames without an outcome count as dropped for `rest`."""
         return self.account.closed(rest, self.under_way)

@@ -1,4 +1,4 @@
-"""The cameras that an edge looks after: an agent process for each, started again whenever it ends."""
+"""Supervises the assigned cameras: runs an agent process for each, and restarts it whenever it ends."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from edge.cameras.process import start_agent
+from edge.cameras.agent_process import start_agent
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 from shared.wire.headers import Control
 
 if TYPE_CHECKING:
@@ -24,152 +24,152 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
-"""Half of a pause is random: an agent that ends is started again after 1 to 2 s first, 15 to 30 s in the end."""
+_RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 30.0
+"""Pauses before an agent is started again. Half of a pause is random: 1 to 2 s first, 15 to 30 s at last."""
 
-STEADY_S = 60.0
-"""An agent that has lived for so long did not end at its start: the next pause is a short one again."""
+STEADY_AFTER_S = 60.0
+"""After an agent has run for this time, the next pause is short again."""
 
-STOP_TIMEOUT_S = 8.0
-"""An agent says goodbye to its camera and its edge in less, unless a driver hangs."""
+AGENT_STOP_TIMEOUT_S = 8.0
+"""An agent disconnects from its camera and its edge in less time, unless a driver hangs."""
 
 
-class Sessions(Protocol):
-    """What the supervisor needs of the connections of agents."""
+class AgentSessions(Protocol):
+    """The part of the agents' connections that the supervisor needs."""
 
-    def control(self, camera: str, control: Control | None) -> None: ...
+    def set_control(self, camera: str, control: Control | None) -> None: ...
 
-    def expect(self, camera: str, token: str | None) -> None: ...
+    def expect_agent(self, camera: str, token: str | None) -> None: ...
 
 
 class CameraSupervisor:
-    """Keeps the agents running that the assignment wants, and tells them of changes."""
+    """Runs the agents of the assigned cameras, and sends them changes of their control."""
 
-    def __init__(self, edge_address: Address, sessions: Sessions) -> None:
-        """`edge_address` is where the agents find this edge."""
+    def __init__(self, edge_address: Address, sessions: AgentSessions) -> None:
+        """Prepare without starting; `edge_address`: where the agents reach this edge."""
         self._edge_address = edge_address
         self._sessions = sessions
         self._wanted: dict[str, AssignedCamera] = {}
-        self._keepers: dict[str, Keeper] = {}
+        self._runners: dict[str, AgentRunner] = {}
         self._changed = asyncio.Event()
         self._closing = False
 
-    def assign(self, cameras: Mapping[str, AssignedCamera]) -> None:
-        """From now on these, by name; the agents of those that have not changed run on."""
+    def assign_cameras(self, cameras: Mapping[str, AssignedCamera]) -> None:
+        """Set the cameras by name; agents with unchanged settings go on running."""
         if self._closing:
             return
         for name in self._wanted.keys() - cameras.keys():
-            self._sessions.control(name, None)
-            self._sessions.expect(name, None)
+            self._sessions.set_control(name, None)
+            self._sessions.expect_agent(name, None)
         for name, camera in cameras.items():
             if name not in self._wanted or _control(self._wanted[name]) != _control(camera):
-                self._sessions.control(name, _control(camera))
+                self._sessions.set_control(name, _control(camera))
         self._wanted = dict(cameras)
         self._changed.set()
 
-    def restart(self, name: str) -> None:
-        """End a camera's agent and start it at once. Raises ConfigurationError for a camera that is not here."""
+    def restart_camera(self, name: str) -> None:
+        """Stop a camera's agent and start it at once. Raises ConfigurationError for a camera of another edge."""
         if name not in self._wanted:
             here = ", ".join(sorted(self._wanted)) or "none"
-            raise ConfigurationError(f"camera {name} is not looked after by this edge; it has: {here}")
-        if name in self._keepers:
-            self._keepers[name].restart()
+            raise ConfigurationError(f"camera {name} is not assigned to this edge; it has: {here}")
+        if name in self._runners:
+            self._runners[name].request_restart()
 
     async def run(self) -> None:
-        """Look after them until cancelled; then all agents are stopped."""
+        """Supervise the agents until cancelled, then stop them all."""
         try:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                await self._adjust()
+                await self._start_and_stop()
         finally:
-            await self._stop(list(self._keepers))
+            await self._stop_agents(list(self._runners))
 
     async def close(self) -> None:
-        """Stop all agents for good, while what they say at their end is still heard."""
+        """Stop all agents for good; call while the edge can still receive their final reports."""
         self._closing = True
         self._wanted = {}
-        await self._stop(list(self._keepers))
+        await self._stop_agents(list(self._runners))
 
-    async def _adjust(self) -> None:
-        """Stop what is not wanted so any more, then start what is missing."""
+    async def _start_and_stop(self) -> None:
+        """Stop agents that are not wanted any more or have other settings, then start the missing ones."""
         wanted = dict(self._wanted)
-        await self._stop(
-            [name for name, keeper in self._keepers.items()
+        await self._stop_agents(
+            [name for name, keeper in self._runners.items()
              if name not in wanted or wanted[name].settings != keeper.camera.settings]
         )  # fmt: skip
         for name, camera in wanted.items():
-            if name in self._keepers:
-                self._keepers[name].camera = camera  # should it be started again
+            if name in self._runners:
+                self._runners[name].camera = camera  # for its next start
             else:
-                self._keepers[name] = Keeper(name, camera, self._edge_address, self._sessions)
+                self._runners[name] = AgentRunner(name, camera, self._edge_address, self._sessions)
 
-    async def _stop(self, names: list[str]) -> None:
-        """All at once; they are told to end before anything is waited for."""
-        keepers = {name: self._keepers[name] for name in names}
+    async def _stop_agents(self, names: list[str]) -> None:
+        """Request all to stop, then wait for each."""
+        keepers = {name: self._runners[name] for name in names}
         for keeper in keepers.values():
-            keeper.end()
+            keeper.request_stop()
         for name, keeper in keepers.items():
-            await keeper.ended()
-            if self._keepers.get(name) is keeper:  # not before: what is cancelled here is left to the end of `run`
-                del self._keepers[name]
+            await keeper.wait_stopped()
+            if self._runners.get(name) is keeper:  # only now: if this is cancelled, the end of `run` must still find it
+                del self._runners[name]
 
 
-class Keeper:
-    """Keeps one agent running, from its making until `end`."""
+class AgentRunner:
+    """Runs one agent, from its construction until `request_stop`."""
 
-    def __init__(self, name: str, camera: AssignedCamera, edge_address: Address, sessions: Sessions) -> None:
+    def __init__(self, name: str, camera: AssignedCamera, edge_address: Address, sessions: AgentSessions) -> None:
         self.camera = camera
         self._sessions = sessions
         self._name = name
         self._edge_address = edge_address
-        self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
-        self._again = asyncio.Event()
+        self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_MAX_S)
+        self._restart_requested = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
-    def restart(self) -> None:
-        self._again.set()
+    def request_restart(self) -> None:
+        self._restart_requested.set()
 
-    def end(self) -> None:
-        """Have the agent end, for good. A second time changes nothing: it would keep the agent from being stopped."""
+    def request_stop(self) -> None:
+        """Stop the agent for good. A second call does nothing: cancelling again would interrupt the stopping."""
         if not self._task.cancelling():
             self._task.cancel()
 
-    async def ended(self) -> None:
-        """Wait until it has ended; one that does not listen is killed."""
+    async def wait_stopped(self) -> None:
+        """Wait until the agent has ended; it is killed if it does not end in time."""
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while True:
-            self._again.clear()
+            self._restart_requested.clear()
             begun = time.monotonic()
-            ended_well = await self._live()
-            if self._again.is_set():
+            ended_well = await self._run_once()
+            if self._restart_requested.is_set():
                 self._backoff.reset()
                 continue
             if ended_well:
                 log.info("camera %s has come to its end", self._name)
-                await self._again.wait()
+                await self._restart_requested.wait()
                 continue
-            if time.monotonic() - begun > STEADY_S:
+            if time.monotonic() - begun > STEADY_AFTER_S:
                 self._backoff.reset()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._backoff.next_s()):
-                    await self._again.wait()
+                    await self._restart_requested.wait()
 
-    async def _live(self) -> bool:
-        """One life of the agent; whether it ended by itself and well. A restart, or being cancelled, ends it."""
+    async def _run_once(self) -> bool:
+        """Run the agent until it ends or a restart is requested; return whether it ended by itself with code 0."""
         token = secrets.token_hex(16)
-        self._sessions.expect(self._name, token)
+        self._sessions.expect_agent(self._name, token)
         try:
             process = await start_agent(self._name, self.camera, self._edge_address, token)
         except OSError as error:
-            log.error("camera %s: its agent cannot be started: %s", self._name, reason(error))  # noqa: TRY400
+            log.error("camera %s: its agent cannot be started: %s", self._name, system_reason(error))  # noqa: TRY400
             return False
-        except Exception:  # a mistake of ours with one camera must not end the others
+        except Exception:  # a bug that shows with one camera must not stop the others
             log.exception("camera %s: its agent cannot be started", self._name)
             return False
-        ending, again = asyncio.create_task(process.wait()), asyncio.create_task(self._again.wait())
+        ending, again = asyncio.create_task(process.wait()), asyncio.create_task(self._restart_requested.wait())
         try:
             await asyncio.wait([ending, again], return_when=asyncio.FIRST_COMPLETED)
             if ending.done() and process.returncode:
@@ -177,7 +177,7 @@ class Keeper:
             return ending.done() and process.returncode == 0
         finally:
             again.cancel()
-            await stop_process(process, STOP_TIMEOUT_S)
+            await stop_process(process, AGENT_STOP_TIMEOUT_S)
             await asyncio.gather(ending, again, return_exceptions=True)
 
 

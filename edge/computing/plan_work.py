@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.tasks.tile_order import Agenda
+from edge.tasks.tile_order import TileOrder
 from shared.engine.opening import TileKinds
 from shared.errors import ModelError
 
@@ -53,7 +53,7 @@ class Work:
 
         Raises whatever it likes for a plan that does not fit.
         """
-        _ = self.stages, self._reusing, self.agenda, self.result_bytes
+        _ = self.stages, self._reusing, self.tile_order, self.result_bytes
 
     @property
     def epoch(self) -> int:
@@ -86,10 +86,10 @@ class Work:
         )
 
     @cached_property
-    def agenda(self) -> Agenda:
+    def tile_order(self) -> TileOrder:
         """The tiles of a frame, as a queue wants to know them."""
         cells = [joint.channels * np.dtype(joint.dtype).itemsize for joint in self.plan.stages[0].joints]
-        return Agenda.of(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
+        return TileOrder.of(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
 
     @cached_property
     def result_bytes(self) -> int:

@@ -8,8 +8,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError, ProtocolError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_tree
+from shared.files.whole_file import write_whole
+from shared.reasons.system_reasons import system_reason
 from shared.wire.connection import Connection, Traffic
 from shared.wire.headers import Absent, Program, ProgramRequest
 
@@ -48,7 +49,7 @@ class ProgramCache:
             await asyncio.to_thread(self._keep, path, data)
         except OSError as error:
             raise ModelError(
-                f"program cache {self._folder} cannot be written: {reason(error)}; name another with --cache"
+                f"program cache {self._folder} cannot be written: {system_reason(error)}; name another with --cache"
             ) from error
         log.info("program %s fetched from %s, %.1f MB", program.sha256[:12], gateway, len(data) / 1e6)
         return path
@@ -61,13 +62,7 @@ class ProgramCache:
             return False
 
     def _keep(self, path: Path, data: memoryview) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = unfinished(path)
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        finally:
-            remove(part)
+        write_whole(path, data, durable=False, mode=None)  # its checksum is verified before each use
         self._forget_old(path)
 
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
@@ -87,7 +82,7 @@ class ProgramCache:
             path.unlink(missing_ok=True)
         prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]
         for path in _oldest(prepared, KEPT_PROGRAMS):
-            remove(path)
+            remove_tree(path)
 
 
 def _oldest(paths: Iterable[Path], kept: int) -> list[Path]:

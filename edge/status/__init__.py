@@ -1,1 +1,1 @@
-"""What an edge reports of itself: load, rates, and whom it cannot reach."""
+"""The edge's reports about itself: load, rates, unreachable peers, and a missing gateway."""

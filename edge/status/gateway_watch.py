@@ -1,4 +1,4 @@
-"""Notices that an edge has no gateway: none answers at its address, or another broker than the gateway's own does."""
+"""Detects that an edge has no gateway: none answers at its address, or a broker that is not the gateway's own."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-"""How often it is looked at whether there is a connection."""
+_CHECK_PERIOD_S = 1.0
+"""Between checks of the connection."""
 
-PATIENCE_S = 5.0
-"""A gateway publishes its plan before all else."""
+_PLAN_TIMEOUT_S = 5.0
+"""For the plan, which a gateway publishes first."""
 
-SILENCE_S = 300.0
-"""After which a gateway that was there is said to be gone; one that moved does not come back by itself."""
+SILENCE_TIMEOUT_S = 300.0
+"""Without a connection, before an error about a gateway that was connected before."""
 
-FIRST_SILENCE_S = 10.0
-"""The same for a gateway that has not been there yet: an address may be wrong, a firewall closed."""
+FIRST_SILENCE_TIMEOUT_S = 10.0
+"""The same for a gateway that has never answered: its address may be wrong, or a firewall closed."""
 
 
-def wrong_broker(broker: Address, info: BridgeInfo) -> str:
-    """Return what to say of a broker where there is a gateway's info but no plan. Pure."""
+def wrong_broker_message(broker: Address, info: BridgeInfo) -> str:
+    """Return the error message for a broker that has a gateway's info but no plan. Pure."""
     what = f"the gateway publishes at broker {broker}, but its edges connect to its own broker"
     cluster = Address(info.cluster_host, info.cluster_port).seen_from(broker)
     if is_loopback(cluster.host) and not is_loopback(broker.host):
@@ -46,13 +46,13 @@ def wrong_broker(broker: Address, info: BridgeInfo) -> str:
     return f"{what}: start this edge with --gateway {cluster}"
 
 
-def silence(broker: Address, silent_s: float, *, known: bool) -> str:
-    """Return what to say of a gateway that does not answer; `known` is one that was there before. Pure."""
+def silence_message(broker: Address, silent_s: float, *, known: bool) -> str:
+    """Return the error message for a gateway that does not answer; `known`: it did before. Pure."""
     what = f"gateway {broker} has not answered for {_duration(silent_s)}"
     if known:
-        return f"{what}; is it on, and its address still right? This edge goes on trying"
+        return f"{what}; is it on, and its address still right? This edge keeps trying"
     listens = "" if is_loopback(broker.host) else ", and started with --listen 0.0.0.0 (or cluster.listen)"
-    return f"{what}; is it running there{listens}? Is its port {broker.port} open? This edge goes on trying"
+    return f"{what}; is it running there{listens}? Is its port {broker.port} open? This edge keeps trying"
 
 
 def _duration(seconds: float) -> str:
@@ -62,53 +62,58 @@ def _duration(seconds: float) -> str:
 
 
 class GatewayWatch:
-    """Logs an error when the gateway is not there: once for each absence of one that was there before; of one that has
-    never answered again when that has lasted twice as long."""
+    """Logs an error while there is no gateway: once for each absence of one that was connected before.
 
-    def __init__(self, broker: Address, asking: Callable[[], bool]) -> None:
-        """`asking` says whether there is a connection before the edge has its own, to ask for its name."""
+    If it has never answered, the error is repeated after each doubling of the time.
+    """
+
+    def __init__(self, broker: Address, claiming: Callable[[], bool]) -> None:
+        """Watch the gateway at `broker`.
+
+        `claiming`: returns whether there is a connection while the edge claims its name, before it has its own.
+        """
         self._broker = broker
-        self._connected = asking
+        self._connected = claiming
         self._info: BridgeInfo | None = None
-        self._planned = False
-        self._seen_at, self._due_s = 0.0, FIRST_SILENCE_S
-        self._errors = RateLimit(SILENCE_S)
+        self._has_plan = False
+        self._seen_at, self._due_s = 0.0, FIRST_SILENCE_TIMEOUT_S
+        self._errors = RateLimit(SILENCE_TIMEOUT_S)
 
-    def follow(self, bus: Bus) -> None:
-        """Listen on the edge's own connection from now on. Call before the bus runs."""
+    def subscribe(self, bus: Bus) -> None:
+        """Use the edge's own connection from now on. Call before the bus runs."""
         bus.on(topics.BRIDGE_INFO, self._on_info)
         bus.on(topics.PLAN, lambda *_: self._on_plan())
         self._connected = bus.connected.is_set
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         self._seen_at, connected_at = time.monotonic(), 0.0
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(_CHECK_PERIOD_S)
             now = time.monotonic()
             if self._connected():
                 connected_at = connected_at or now
-                if now - connected_at >= PATIENCE_S:
-                    self._look_at_broker()
-                self._seen()
+                if now - connected_at >= _PLAN_TIMEOUT_S:
+                    self._check_broker()
+                self._on_gateway_seen()
                 continue
             connected_at = 0.0
             if now - self._seen_at >= self._due_s:
-                log.error("%s", silence(self._broker, now - self._seen_at, known=self._planned))
-                self._due_s = math.inf if self._planned else max(SILENCE_S, self._due_s * 2)
+                log.error("%s", silence_message(self._broker, now - self._seen_at, known=self._has_plan))
+                self._due_s = math.inf if self._has_plan else max(SILENCE_TIMEOUT_S, self._due_s * 2)
 
-    def _seen(self) -> None:
-        self._seen_at, self._due_s = time.monotonic(), SILENCE_S
+    def _on_gateway_seen(self) -> None:
+        self._seen_at, self._due_s = time.monotonic(), SILENCE_TIMEOUT_S
 
-    def _look_at_broker(self) -> None:
-        if self._info is not None and self._info.cluster_port and not self._planned:
-            said = wrong_broker(self._broker, self._info)
-            if self._errors.allows(said, time.monotonic()):
-                log.error("%s", said)
+    def _check_broker(self) -> None:
+        if self._info is not None and self._info.cluster_port and not self._has_plan:
+            message = wrong_broker_message(self._broker, self._info)
+            if self._errors.allows(message, time.monotonic()):
+                log.error("%s", message)
 
     def _on_info(self, _: str, info: BridgeInfo) -> None:
         self._info = info
 
     def _on_plan(self) -> None:
-        self._planned = True
-        self._seen()
+        self._has_plan = True
+        self._on_gateway_seen()

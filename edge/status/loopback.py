@@ -1,4 +1,4 @@
-"""What an edge can tell of loopback before anything fails. Pure."""
+"""Finds listening addresses on loopback that another device cannot reach. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def loopback_mistakes(own: Identity, own_host: str, gateway: Identity, gateway_host: str) -> list[str]:
-    """Return who listens where the other, on another device, cannot reach it; hosts as they are advertised."""
+    """Return a message for each side, edge or gateway, that listens on loopback while the other is on another device.
+
+    `own_host` and `gateway_host` are the advertised hosts.
+    """
     if not own.network or not gateway.network or own.network == gateway.network:
         return []
     mistakes = []

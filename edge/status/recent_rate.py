@@ -1,26 +1,26 @@
-"""How much is done a second, of late: tiles of a device, frames of a camera. Pure."""
+"""Computes recent rates: tiles a second of a device, frames a second of a camera. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 
-RATE_S = 10.0
-"""What "of late" is: several frames' worth, on slow devices too."""
+RATE_WINDOW_S = 10.0
+"""Time that counts as recent: long enough for several frames on slow devices."""
 
-SAMPLES_CAP = 100
-"""Counts within that time; where more of them come, the time is shorter."""
+MAX_SAMPLES = 100
+"""Samples within that time; if there are more, the time is shorter."""
 
 
 class RecentRate:
-    """A count by second, of late. Time is monotonic seconds, given by the caller."""
+    """Rate of a counter over the last RATE_WINDOW_S. The caller gives the time, in monotonic seconds."""
 
     def __init__(self) -> None:
-        self._counted: deque[tuple[float, int]] = deque(maxlen=SAMPLES_CAP)
+        self._counted: deque[tuple[float, int]] = deque(maxlen=MAX_SAMPLES)
 
-    def at(self, now: float, count: int) -> float:
-        """Return the rate when so much has been counted in all."""
+    def rate_at(self, now: float, count: int) -> float:
+        """Add a sample, the total `count` at `now`, and return the rate (1/s)."""
         self._counted.append((now, count))
-        while len(self._counted) > 2 and now - self._counted[1][0] >= RATE_S:
+        while len(self._counted) > 2 and now - self._counted[1][0] >= RATE_WINDOW_S:
             self._counted.popleft()
         begun, before = self._counted[0]
         return round(max(0, count - before) / (now - begun), 1) if now > begun else 0.0

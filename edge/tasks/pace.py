@@ -12,7 +12,7 @@ RECENT_TILES_OF_ONE = 8
 """The same for the pace of one node."""
 
 
-class Pace:
+class NodePace:
     """Seconds that workers need for a multiply-accumulate operation, as of late."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Pace:
             self._all.append(compute_s / macs)
             self._by_worker.setdefault(worker, deque(maxlen=RECENT_TILES_OF_ONE)).append(compute_s / macs)
 
-    def forget(self, worker: str) -> None:
+    def forget_node(self, worker: str) -> None:
         """It is gone."""
         self._by_worker.pop(worker, None)
 
@@ -41,7 +41,7 @@ class Pace:
         """The median; None before the first result."""
         return median(self._all) if self._all else None
 
-    def of(self, worker: str) -> float | None:
+    def of_node(self, worker: str) -> float | None:
         """Of one worker; that of all while it has computed nothing."""
         own = self._by_worker.get(worker)
         return median(own) if own else self.of_all

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.tasks.tile_order import Agenda, Costs
+    from edge.tasks.tile_order import Costs, TileOrder
 
 DEVICES_CAP = 64
 """More devices than tiles change nothing."""
@@ -77,29 +77,29 @@ class Experience:
         return sum(self._own) / max(1, len(self._own))
 
 
-def reuse_pays(agenda: Agenda, conditions: Conditions) -> bool:
+def reuse_pays(tile_order: TileOrder, conditions: Conditions) -> bool:
     """Whether a frame is expected to be finished no later with reuse than without."""
-    return makespan_s(agenda, conditions, reuse=True) <= makespan_s(agenda, conditions, reuse=False)
+    return makespan_s(tile_order, conditions, reuse=True) <= makespan_s(tile_order, conditions, reuse=False)
 
 
-def makespan_s(agenda: Agenda, conditions: Conditions, *, reuse: bool) -> float:
+def makespan_s(tile_order: TileOrder, conditions: Conditions, *, reuse: bool) -> float:
     """Seconds until the last result of a frame is at the gateway.
 
     Devices take tiles in order as they become free; those of thieves come over the owner's link; results and strips go
     to the gateway over its link, and strips come back over it. Half of a dependent tile's strips are taken to be
     where they are needed already, as owners prefer takers that have some.
     """
-    return _Play(agenda, conditions).run(reuse=reuse)
+    return _Play(tile_order, conditions).run(reuse=reuse)
 
 
 class _Play:
-    def __init__(self, agenda: Agenda, conditions: Conditions) -> None:
-        self._agenda = agenda
+    def __init__(self, tile_order: TileOrder, conditions: Conditions) -> None:
+        self._agenda = tile_order
         self._pace_s = conditions.pace_s
         self._link = conditions.link_bytes_per_s
         count = max(1, min(DEVICES_CAP, round(conditions.devices)))
         self._free = [(0.0, device) for device in range(count)]  # the first one is the owner
-        self._result_bytes = conditions.result_bytes / len(agenda.order)
+        self._result_bytes = conditions.result_bytes / len(tile_order.order)
         self._owner_s = self._into_gateway_s = self._from_gateway_s = 0.0
         self._kept_s: dict[int, float] = {}
 

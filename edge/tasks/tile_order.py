@@ -22,7 +22,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Agenda:
+class TileOrder:
     """A frame's tiles in the `order` in which their owner computes them, first those that depend on none.
 
     `whole` has, by tile, what it costs with its whole halo; `reusing` the same of those that can be computed from
@@ -42,7 +42,7 @@ class Agenda:
         reusing: Sequence[Tile | None] = (),
         joint_bytes: Sequence[int] = (),
         pixel_bytes: int = 3,
-    ) -> Agenda:
+    ) -> TileOrder:
         """Of a stage's tiles; `joint_bytes` are those of one cell, all channels, of the map at each joint.
 
         Those whose strips most others need come first, and of the others those whose last giver comes first.

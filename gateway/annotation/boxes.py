@@ -10,8 +10,8 @@ import cv2
 
 from gateway.annotation.label_places import place_plate
 from shared.errors import SourceError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.whole_file import write_whole
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,15 +54,9 @@ def write_picture(path: Path, picture: Pixels) -> None:
     if not done:
         raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = unfinished(path)
-        try:
-            part.write_bytes(data.tobytes())
-            part.replace(path)
-        finally:
-            remove(part)
+        write_whole(path, data.tobytes(), durable=False, mode=None)
     except OSError as error:
-        raise SourceError(f"{path} cannot be written: {reason(error)}") from error
+        raise SourceError(f"{path} cannot be written: {system_reason(error)}") from error
 
 
 def _colour(label: str) -> tuple[int, int, int]:

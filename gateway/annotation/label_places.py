@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 Plate = tuple[int, int, int, int]
 """left, top, right, bottom of a label in pixels, right and bottom not included."""
 
-STEPS = 40
+MAX_STEPS = 40
 """Heights of a plate by which one is moved at the most; with more labels than that they cover each other."""
 
 
@@ -36,7 +36,7 @@ def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> I
     yield right - width, top - height
     yield right, top
     yield left - width, top
-    for step in range(1, STEPS):
+    for step in range(1, MAX_STEPS):
         yield left, top + step * height
         yield left, top - (step + 1) * height
         yield right, top + step * height

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import shutil
 import tarfile
 import zlib
@@ -12,47 +11,50 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
 
-from gateway.backup.manifest import FORMAT, LARGEST_BYTES, LARGEST_MANIFEST_BYTES, MOST_FILES, NAME, Item, Manifest
+from gateway.backup.manifest import (
+    BACKUP_FORMAT,
+    MANIFEST_NAME,
+    MAX_BACKUP_BYTES,
+    MAX_FILES,
+    MAX_MANIFEST_BYTES,
+    BackupItem,
+    BackupManifest,
+)
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.files.unfinished import remove, unfinished
-from shared.reasons.system_reasons import reason
+from shared.files.whole_file import open_whole
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gateway.backup.contents import Contents
+    from gateway.backup.contents import BackupContents
 
-ENDINGS = (".tar.gz", ".tgz")
+BACKUP_ENDINGS = (".tar.gz", ".tgz")
 
-LARGEST_ARCHIVE_BYTES = LARGEST_BYTES + LARGEST_MANIFEST_BYTES + MOST_FILES * 4096
+MAX_ARCHIVE_BYTES = MAX_BACKUP_BYTES + MAX_MANIFEST_BYTES + MAX_FILES * 4096
 """Unpacked, with the headers between the files."""
 
 
-def write_archive(contents: Contents, target: Path) -> None:
+def write_archive(contents: BackupContents, target: Path) -> None:
     """Write a backup that only its owner can read; `target` is replaced when it is whole.
 
     Raises DeepThingsError: it cannot be written, or a file grew meanwhile; OSError for a file that cannot be read.
     """
-    beside = unfinished(target)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz") as archive:
-                _add(archive, NAME, io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()), len(told))
-                for item, path in contents.files.items():
-                    with path.open("rb") as source:
-                        _add(archive, item.member, source, item.size)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
+        with open_whole(target) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+            _add(
+                archive,
+                MANIFEST_NAME,
+                io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()),
+                len(told),
+            )
+            for item, path in contents.files.items():
+                with path.open("rb") as source:
+                    _add(archive, item.member, source, item.size)
     except OSError as error:
-        remove(beside)
-        if error.filename in {None, str(beside)}:
-            raise DeepThingsError(f"{target} cannot be written: {reason(error)}") from error
-        raise
-    except BaseException:
-        remove(beside)
-        raise
+        if error.filename in {str(path) for path in contents.files.values()}:
+            raise
+        raise DeepThingsError(f"{target} cannot be written: {system_reason(error)}") from error
 
 
 def _add(archive: tarfile.TarFile, name: str, source: BinaryIO, size: int) -> None:
@@ -66,12 +68,12 @@ def _add(archive: tarfile.TarFile, name: str, source: BinaryIO, size: int) -> No
         raise DeepThingsError(f"{name} has changed while it was read; try again") from error
 
 
-def unpack(source: Path, folder: Path) -> tuple[Manifest, dict[Item, Path]]:
+def unpack(source: Path, folder: Path) -> tuple[BackupManifest, dict[BackupItem, Path]]:
     """Unpack a backup into an empty folder; return what it says of itself, and where each file is now.
 
     Raises ConfigurationError for what is no backup, is damaged, or holds anything but the files that it lists.
     """
-    files: dict[Item, Path] = {}
+    files: dict[BackupItem, Path] = {}
     try:
         with gzip.open(source) as stream, tarfile.open(fileobj=(bounded := _Bounded(stream)), mode="r|") as archive:
             entries = iter(archive)
@@ -95,19 +97,19 @@ def unpack(source: Path, folder: Path) -> tuple[Manifest, dict[Item, Path]]:
     return manifest, files
 
 
-def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> Manifest:
+def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> BackupManifest:
     """Return what the archive says of itself in its first entry."""
-    if first is None or first.name != NAME or not first.isreg() or first.size > LARGEST_MANIFEST_BYTES:
+    if first is None or first.name != MANIFEST_NAME or not first.isreg() or first.size > MAX_MANIFEST_BYTES:
         raise ConfigurationError(f"{source} is no backup of a gateway")
     packed = archive.extractfile(first)
     assert packed is not None
     try:
-        return Manifest.model_validate_json(packed.read())
+        return BackupManifest.model_validate_json(packed.read())
     except ValidationError as error:
         first_error = error.errors(include_url=False)[0]
         if first_error["loc"] == ("format",):
             raise ConfigurationError(
-                f"{source} is of another release, whose backups are not of format {FORMAT}: restore it with that one"
+                f"{source} was written by another release, in another format than {BACKUP_FORMAT}; use that release"
             ) from error
         raise ConfigurationError(f"{source} cannot be restored: {first_error['msg']}") from error
 
@@ -117,7 +119,7 @@ class _Bounded(io.RawIOBase):
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
-        self._left = LARGEST_ARCHIVE_BYTES
+        self._left = MAX_ARCHIVE_BYTES
 
     def read(self, size: int = -1) -> bytes:
         """Return at most `size` bytes. Raises tarfile.ReadError beyond the bound."""

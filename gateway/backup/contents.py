@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gateway.backup.manifest import Item, Manifest, Place
-from gateway.configuration.named_files import named_files
+from gateway.backup.manifest import BackupItem, BackupManifest, BackupPlace
+from gateway.configuration.named_files import find_named_files
 from gateway.configuration.reading import secret_file
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.configuration.root import Configuration
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.files.environment_file import read_environment_file
-from shared.process.lifecycle import release
-from shared.reasons.system_reasons import reason
+from shared.process.lifecycle import installed_version
+from shared.reasons.system_reasons import system_reason
 from shared.systemd.unit import ENVIRONMENT_FILE
 
 if TYPE_CHECKING:
@@ -28,40 +28,40 @@ if TYPE_CHECKING:
 
     from shared.systemd.unit import Unit
 
-CURE = "run this as the user who runs the gateway, or with sudo"
+PERMISSION_REMEDY = "run this as the user who runs the gateway, or with sudo"
 
 
 @dataclass(slots=True)
-class Contents:
+class BackupContents:
     """What goes into a backup: the manifest, and the file of each of its items.
 
     `variables` are names of what the configuration has from the environment, which is in no file.
     """
 
-    manifest: Manifest
-    files: dict[Item, Path]
+    manifest: BackupManifest
+    files: dict[BackupItem, Path]
     variables: tuple[str, ...] = ()
 
 
-def contents_of(configuration: Path | None, state: Path | None, service: Unit | None) -> Contents:
+def collect_contents(configuration: Path | None, state: Path | None, service: Unit | None) -> BackupContents:
     """Return what makes the gateway of this configuration file, or one without a file.
 
     `state` is its state folder, where the configuration does not say the right one. Raises ConfigurationError for a
     configuration that is not right, and DeepThingsError for files that cannot be read, or are too many.
     """
-    files: dict[Item, Path] = {}
+    files: dict[BackupItem, Path] = {}
     read_as, variables = Configuration(), set[str]()
     if configuration is not None:
         configuration = configuration.absolute()
-        reading = read(configuration)
-        read_as, variables = reading.right(), reading.document.variables()
+        reading = parse_configuration(configuration)
+        read_as, variables = reading.require_valid(), reading.document.variable_names()
         folder = configuration.parent
         _add(files, "configuration", configuration.name, configuration)
-        secrets = folder / secret_file.NAME
+        secrets = folder / secret_file.SECRETS_FILE_NAME
         values = {
-            secret_file.file_named(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
+            secret_file.resolve_file_tag(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
         }
-        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *named_files(read_as, folder)]:
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(read_as, folder)]:
             if path.is_relative_to(folder):
                 _add(files, "beside", str(path.relative_to(folder)), path)
             else:
@@ -73,25 +73,25 @@ def contents_of(configuration: Path | None, state: Path | None, service: Unit | 
         _add(files, "environment", ENVIRONMENT_FILE.name, ENVIRONMENT_FILE)
         variables -= read_environment_file(ENVIRONMENT_FILE).keys()
     try:
-        manifest = Manifest(
-            release=release(), made_at=time.time(), host=socket.gethostname(),
+        manifest = BackupManifest(
+            release=installed_version(), made_at=time.time(), host=socket.gethostname(),
             service=service.arguments if service else None, items=tuple(files),
         )  # fmt: skip
     except ValidationError as error:
         raise DeepThingsError(f"this gateway is too large for a backup: {error.errors()[0]['msg']}") from error
-    return Contents(manifest, files, tuple(sorted(variables)))
+    return BackupContents(manifest, files, tuple(sorted(variables)))
 
 
-def _add(files: dict[Item, Path], place: Place, name: str, path: Path) -> None:
+def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Path) -> None:
     """Note a file. Raises DeepThingsError where it cannot be read."""
     try:
         status = path.stat()
         if not os.access(path, os.R_OK):
             raise PermissionError(13, "permission denied", str(path))
     except OSError as error:
-        raise DeepThingsError(f"{path} cannot be read: {reason(error)}; {CURE}") from error
+        raise DeepThingsError(f"{path} cannot be read: {system_reason(error)}; {PERMISSION_REMEDY}") from error
     try:
-        item = Item(place=place, path=name, mode=stat.S_IMODE(status.st_mode) & 0o777, size=status.st_size)
+        item = BackupItem(place=place, path=name, mode=stat.S_IMODE(status.st_mode) & 0o777, size=status.st_size)
     except ValidationError as error:
         raise ConfigurationError(f"{path} cannot be in a backup: {error.errors()[0]['msg']}") from error
     files[item] = path
@@ -109,4 +109,6 @@ def _kept_in(folder: Path) -> Iterator[Path]:
 
 def _refuse(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
-        raise DeepThingsError(f"{error.filename} cannot be read: {reason(error)}; {CURE}") from error
+        raise DeepThingsError(
+            f"{error.filename} cannot be read: {system_reason(error)}; {PERMISSION_REMEDY}"
+        ) from error

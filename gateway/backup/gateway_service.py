@@ -6,22 +6,22 @@ import os
 from pathlib import Path
 
 from shared.files.environment_file import read_environment_file
-from shared.systemd.accounts import account
+from shared.systemd.accounts import find_account
 from shared.systemd.unit import ENVIRONMENT_FILE, Unit
 
 
-def configuration_of(service: Unit | None) -> Path | None:
+def configuration_of_service(service: Unit | None) -> Path | None:
     """Return the configuration file that a service is started with."""
     words = service.arguments if service else ()
     return Path(words[words.index("--config") + 1]) if "--config" in words else None
 
 
-def look_as(service: Unit) -> None:
+def adopt_service_environment(service: Unit) -> None:
     """Have ~, the state folder and variables mean in this process what they do for the service.
 
     Raises ConfigurationError where its variables cannot be read.
     """
-    user = account(service.user)
+    user = find_account(service.user)
     if user is not None:
         os.environ["HOME"] = str(user.home)
     os.environ.update(service.environment)
@@ -29,14 +29,14 @@ def look_as(service: Unit) -> None:
         os.environ.update(read_environment_file(ENVIRONMENT_FILE))
 
 
-def owner_of(service: Unit | None, folder: Path) -> tuple[int, int] | None:
+def owner_of_files(service: Unit | None, folder: Path) -> tuple[int, int] | None:
     """Return the user and group to whom root gives restored files; None for anybody else, whose own they are.
 
     They are the service's, else those of whom the folder belongs to, or the first one above it that there is.
     """
     if os.geteuid() != 0:
         return None
-    user = account(service.user) if service else None
+    user = find_account(service.user) if service else None
     if user is not None and user.uid is not None and user.gid is not None:
         return user.uid, user.gid
     there = next(each for each in (folder, *folder.parents) if each.exists())

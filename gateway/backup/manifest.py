@@ -7,24 +7,24 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-NAME = "manifest.json"
+MANIFEST_NAME = "manifest.json"
 
-FORMAT: Literal[1] = 1
+BACKUP_FORMAT: Literal[1] = 1
 """A later release that writes something else counts on."""
 
-LARGEST_MANIFEST_BYTES = 4 << 20
+MAX_MANIFEST_BYTES = 4 << 20
 
-MOST_FILES = 5000
+MAX_FILES = 5000
 """A gateway of a hundred cameras has some ten."""
 
-LARGEST_BYTES = 512 << 20
+MAX_BACKUP_BYTES = 512 << 20
 """Of all files together; models are most of it, and large ones have some 250 MB."""
 
-Place = Literal["configuration", "beside", "state", "environment", "elsewhere"]
+BackupPlace = Literal["configuration", "beside", "state", "environment", "elsewhere"]
 """The configuration file; below its folder; below the state folder; variables of the service; anywhere else."""
 
 
-def inside(path: str) -> str:
+def check_member_path(path: str) -> str:
     """Return a relative path that leads nowhere but down. Raises ValueError."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\0" in path or str(PurePosixPath(path)) != path:
@@ -32,15 +32,15 @@ def inside(path: str) -> str:
     return path
 
 
-class Item(BaseModel):
+class BackupItem(BaseModel):
     """One file. `path` is relative to its place; that of `elsewhere` to /."""
 
     model_config = ConfigDict(frozen=True)
 
-    place: Place
-    path: Annotated[str, Field(max_length=4096), AfterValidator(inside)]
+    place: BackupPlace
+    path: Annotated[str, Field(max_length=4096), AfterValidator(check_member_path)]
     mode: int = Field(ge=0, le=0o777)
-    size: int = Field(ge=0, le=LARGEST_BYTES)
+    size: int = Field(ge=0, le=MAX_BACKUP_BYTES)
 
     @property
     def member(self) -> str:
@@ -48,25 +48,25 @@ class Item(BaseModel):
         return f"{self.place}/{self.path}"
 
 
-class Manifest(BaseModel):
+class BackupManifest(BaseModel):
     """The backup of one gateway. `service` are the arguments that its service had, if there was one."""
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = BACKUP_FORMAT
     release: str = Field(max_length=100)
     made_at: float
     host: str = Field(max_length=300)
     service: tuple[str, ...] | None = None
-    items: tuple[Item, ...] = Field(max_length=MOST_FILES)
+    items: tuple[BackupItem, ...] = Field(max_length=MAX_FILES)
 
     @model_validator(mode="after")
-    def _plausible(self) -> Manifest:
+    def _plausible(self) -> BackupManifest:
         members = {item.member for item in self.items}
         if len(members) != len(self.items):
             raise ValueError("a file is listed twice")
-        if sum(item.size for item in self.items) > LARGEST_BYTES:
-            raise ValueError(f"its files have more than {LARGEST_BYTES >> 20} MiB")
+        if sum(item.size for item in self.items) > MAX_BACKUP_BYTES:
+            raise ValueError(f"its files have more than {MAX_BACKUP_BYTES >> 20} MiB")
         for place in ("configuration", "environment"):
             single = [item for item in self.items if item.place == place]
             if len(single) > 1 or any("/" in item.path for item in single):
@@ -74,6 +74,6 @@ class Manifest(BaseModel):
         return self
 
     @property
-    def configuration(self) -> Item | None:
+    def configuration(self) -> BackupItem | None:
         """Return the configuration file's item."""
         return next((item for item in self.items if item.place == "configuration"), None)

@@ -45,7 +45,7 @@ class RequestHandler:
         self._bus = bus
         self._commands = commands
         self._warnings = RateLimit(_WARNING_PERIOD_S)
-        bus.on_plain(topics.REQUEST, self._on_request, apart=True)
+        bus.on_plain(topics.REQUEST, self._on_request, queued=True)
 
     async def _on_request(self, received: Received) -> None:
         (command,) = received.names
@@ -70,7 +70,7 @@ class RequestHandler:
         try:
             await self._bus.deliver(topics.RESPONSE, response, command)
             if not received.invalid_answer:
-                await self._bus.answer(received, response)
+                await self._bus.publish_response(received, response)
         except BrokerError as error:
             log.warning("request %s could not be answered: %s", printable(command), error)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.broker.outbox import Outbox, OutboxMessage
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import Bus, Outgoing, foreign
+from shared.mqtt.bus import Bus, Outgoing, foreign_topic
 from shared.mqtt.own_state import OwnState
 from shared.payloads.cluster import BridgeState, State
 from shared.process.lifecycle import run_together
@@ -20,8 +20,8 @@ from shared.process.lifecycle import run_together
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.broker_login import Login
-    from shared.mqtt.broker_trouble import BrokerTrouble
     from shared.mqtt.name_claim import NameOwner
     from shared.network.addresses import Address
 
@@ -56,7 +56,7 @@ class HouseBroker:
         farewell: Callable[[], Awaitable[None]],
         *,
         login: Login,
-        trouble: BrokerTrouble,
+        health: BrokerHealth,
         prefix: str,
     ) -> None:
         """Prepare the connection; `run` makes it.
@@ -67,20 +67,20 @@ class HouseBroker:
         self._state = state
         self._birth = birth
         self._farewell = farewell
-        self._trouble = trouble
+        self._health = health
         self._own_state = OwnState(lambda: state(State.ONLINE), self._publish_state)
         self.bus = Bus(
             broker,
             owner.client_id,
             will=Outgoing(topics.BRIDGE_STATE, state(State.OFFLINE)),
-            birth=self._on_connected,
-            farewell=self._on_end,
+            on_connected=self._on_connected,
+            on_stopping=self._on_end,
             prefix=prefix,
             owner=owner,
             login=login,
-            trouble=trouble,
+            health=health,
         )
-        self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.heard(heard))
+        self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.on_received(heard))
         self.frames_dropped = 0
         self._dropped: deque[float] = deque(maxlen=MAX_DROPPED_FRAMES)
         self._outbox = Outbox()
@@ -95,8 +95,8 @@ class HouseBroker:
         """Return the problems of the broker at `now`, in monotonic seconds."""
         while self._dropped and now - self._dropped[0] > DROPPED_FRAMES_PERIOD_S:
             self._dropped.popleft()
-        if self._trouble.problems or not self._dropped:
-            return self._trouble.problems
+        if self._health.problems or not self._dropped:
+            return self._health.problems
         return [
             f"broker {self.bus.broker} has not accepted {len(self._dropped)} frames in the last minute: is it, or "
             "the network to it, too slow?"
@@ -118,7 +118,7 @@ class HouseBroker:
 
     async def _send_frame(self, topic: str, payload: bytes) -> None:
         try:
-            await self.bus.publish_plain(foreign(topic, retain=False, qos=0), payload)
+            await self.bus.publish_plain(foreign_topic(topic, retain=False, qos=0), payload)
         except BrokerError:
             self._drop_frame()
 

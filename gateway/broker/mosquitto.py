@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from shared.errors import BrokerError, DeepThingsError, ListenError
 from shared.files.unfinished import temporary_folder
-from shared.network.addresses import Address, reached_here
+from shared.network.addresses import Address, local_address
 from shared.network.backoff import Backoff
-from shared.process.children import dying_with_parent, stop_process
+from shared.process.children import parent_death_prefix, stop_process
 from shared.reasons.network_reasons import listen_reason
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def cluster_listener(address: Address) -> BrokerListener:
 
 def public_listener(address: Address) -> BrokerListener:
     """Return the listener of people and automations."""
-    here = reached_here(address)
+    here = local_address(address)
     return BrokerListener(
         address, f"is another broker running there? Use it with --broker {here}, or choose another --port"
     )
@@ -100,13 +100,13 @@ class OwnBroker:
         for listener in self._listeners:
             _refuse_used(listener)
         self.process = await asyncio.create_subprocess_exec(
-            *dying_with_parent(_user_of_mosquitto(), number=signal.SIGTERM), *self._command,
+            *parent_death_prefix(_user_of_mosquitto(), number=signal.SIGTERM), *self._command,
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert self.process.stderr is not None
         self._last_line = asyncio.create_task(_relay(self.process.stderr))
         for listener in self._listeners:
-            await _wait_until_up(self.process, reached_here(listener.address), self._last_line)
+            await _wait_until_up(self.process, local_address(listener.address), self._last_line)
         log.info("Mosquitto listens on %s", " and ".join(str(listener.address) for listener in self._listeners))
 
     async def run(self) -> None:

@@ -70,10 +70,10 @@ class Planes:
         self._bus_of(topic).on(topic, handler, name)
 
     def on_plain(
-        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
+        self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
     ) -> None:
         """Call `handler(received)` for each payload, as a Bus does."""
-        self._bus_of(topic).on_plain(topic, handler, apart=apart)
+        self._bus_of(topic).on_plain(topic, handler, queued=queued)
 
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each public topic whose retained message we have set or cleared."""
@@ -94,13 +94,13 @@ class Planes:
         else:
             self._house.queue_message(topic, payload.encode() if isinstance(payload, str) else payload, retain=retain)
 
-    async def clear(self, topic: Topic[Any], *names: str) -> None:
+    async def clear_retained(self, topic: Topic[Any], *names: str) -> None:
         """Clear the retained message. Raises BrokerError, as `publish` does."""
         await self._publish(topic, b"", names)
 
-    def post(self, topic: Topic[M], message: M, *names: str) -> None:
+    def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish to the cluster in the background; the message may be lost."""
-        self._cluster.post(topic, message, *names)
+        self._cluster.publish_soon(topic, message, *names)
 
     async def deliver(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish to a public topic, and wait until the broker has the message. Raises BrokerError."""
@@ -110,9 +110,9 @@ class Planes:
         """Publish to a public topic given by its complete name, and wait as `deliver` does. Raises BrokerError."""
         await self._public.publish_at(topic, payload, retain=retain)
 
-    async def answer(self, request: Received, message: Message) -> None:
+    async def publish_response(self, request: Received, message: Message) -> None:
         """Publish to the response topic of a request (MQTT 5). Raises BrokerError."""
-        await self._public.answer(request, message)
+        await self._public.publish_response(request, message)
 
     def republish_stats(self) -> None:
         """Publish all cameras' stats to the house's broker again, which may have lost them."""
@@ -133,7 +133,7 @@ class Planes:
     def _put(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         if self._house is None:
             return
-        name = topic.at(*names, prefix=self.prefix)
+        name = topic.full_path(*names, prefix=self.prefix)
         if topic.qos:
             self._house.queue_message(name, payload, retain=topic.retain)
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from gateway.configuration.names import Label, distinct
+from gateway.configuration.names import Label, require_distinct
 from shared.payloads.base import Message
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OVERRIDES_FILE = "cameras.json"
 OVERRIDES_LOST = "camera settings made by MQTT are lost when the gateway stops"
 
-OverrideLabels = Annotated[tuple[Label, ...], AfterValidator(distinct)]
+OverrideLabels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
 
 
 class Overrides(Message):
@@ -38,7 +38,9 @@ class OverridesFile:
     """Overrides by camera. Every change rewrites the file."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[OverridesByCamera] = folder.file(OVERRIDES_FILE, OverridesByCamera, OVERRIDES_LOST)
+        self._file: StateFile[OverridesByCamera] = folder.register_file(
+            OVERRIDES_FILE, OverridesByCamera, OVERRIDES_LOST
+        )
         self._cameras = self._file.read() or {}
 
     def overrides_of(self, camera: str) -> Overrides:

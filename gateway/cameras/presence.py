@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.payloads.cluster import STOPPED, State
+from shared.payloads.cluster import AGENT_STOPPED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +84,7 @@ class CameraPresence:
         known = self._cameras.setdefault(stats.camera, _Camera())
         known.node, known.heard_at = stats.node, now
         online = stats.state is not State.OFFLINE and not stats.ended
-        known.finished = stats.ended and stats.reason != STOPPED
+        known.finished = stats.ended and stats.reason != AGENT_STOPPED
         known.seen |= online
         if online and not known.online:
             known.online_at = now

@@ -16,8 +16,8 @@ from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.placement import Placement
 from gateway.cameras.presence import CameraPresence, PresenceChange
 from gateway.cameras.revisions import Revisions
-from gateway.configuration.cameras import BY_HAND
-from gateway.configuration.objects import Filter
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
+from gateway.configuration.objects import FilterSection
 from shared.errors import BrokerError, ConfigurationError
 from shared.mqtt import topics
 from shared.payloads.base import Message
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
     from gateway.state.state_file import StateFile
     from gateway.state.state_folder import StateFolder
@@ -98,14 +98,14 @@ class CameraRegistry:
         self._restarts: dict[str, int] = {}
         self._nodes: tuple[str, ...] = ()
         self._drained: frozenset[str] = frozenset()
-        self._file: StateFile[PlacementRecord] = state.file(_PLACEMENT_FILE, PlacementRecord, _PLACEMENT_LOST)
+        self._file: StateFile[PlacementRecord] = state.register_file(_PLACEMENT_FILE, PlacementRecord, _PLACEMENT_LOST)
         self._recorded = self._file.read() or PlacementRecord()
         self._placement = Placement(self._recorded.edges, self._recorded.cameras, time.monotonic())
         self._seen_nodes: set[str] = set()
         self._unplaced = False
         self._assigned: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
-        bus.on_plain(topics.CAMERA_SET, self._on_set, apart=True)
+        bus.on_plain(topics.CAMERA_SET, self._on_set, queued=True)
 
     @property
     def configured(self) -> tuple[str, ...]:
@@ -145,9 +145,9 @@ class CameraRegistry:
         others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
         return tuple(name for name in others if self._presence.was_online(name))
 
-    def section_of(self, name: str) -> Camera:
+    def section_of(self, name: str) -> CameraSection:
         """Return the section of a camera; a default section if it was started by hand."""
-        return self._configuration.cameras.get(name, BY_HAND)
+        return self._configuration.cameras.get(name, UNCONFIGURED_CAMERA)
 
     def source_ended(self, name: str) -> bool:
         """Return whether its source has ended."""
@@ -295,7 +295,7 @@ class CameraRegistry:
     async def _on_stats(self, _: str, stats: CameraStats) -> None:
         if self._presence.is_leaving(stats, time.monotonic()):
             with contextlib.suppress(BrokerError):
-                await self._bus.clear(topics.CAMERA_STATS, stats.camera)
+                await self._bus.clear_retained(topics.CAMERA_STATS, stats.camera)
             return
         change = self._presence.on_stats(stats, time.monotonic())
         if change is not None:
@@ -352,7 +352,7 @@ class CameraRegistry:
         now, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
-        threshold = objects.filters.get(first, Filter()).threshold if now.threshold is None else now.threshold
+        threshold = objects.filters.get(first, FilterSection()).threshold if now.threshold is None else now.threshold
         return replace(now, threshold=threshold, labels=labels)
 
     def _available(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.files.whole_file import write_whole
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,9 @@ def _read(path: Path) -> bytes | None:
 def _make(path: Path) -> bytes:
     key = secrets.token_bytes(REVISION_KEY_BYTES)
     try:
-        write_whole(path, key)  # its mode is 0600, as that of every temporary file
+        write_whole(path, key)
     except OSError as error:
-        log.warning("%s cannot be written (%s): camera agents restart whenever the gateway does", path, reason(error))
+        log.warning(
+            "%s cannot be written (%s): camera agents restart whenever the gateway does", path, system_reason(error)
+        )
     return key

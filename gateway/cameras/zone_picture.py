@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from gateway.annotation.text import plate_size, write_on_plate
-from shared.settings.polygons import scaled
+from gateway.annotation.text_drawing import draw_text_on_plate, plate_size
+from shared.settings.polygons import scale_polygon
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from gateway.annotation.text import Colour
-    from gateway.configuration.places import Place
+    from gateway.annotation.text_drawing import Colour
+    from gateway.configuration.drawn_areas import DrawnArea
     from shared.model.letterbox import Pixels
 
     Points = NDArray[np.int32]
@@ -38,7 +38,7 @@ SHADE = 0.25
 """Share of a zone's or mask's colour in the pixels inside it, from 0 to 1."""
 
 
-def draw_shot(picture: Pixels, places: Iterable[Place]) -> Pixels:
+def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
     """Return a larger or equally large copy of a picture, uint8 BGR (H, W, 3), with grid, zones and masks drawn in."""
     drawn = _enlarged(picture)
     places = list(places)
@@ -54,7 +54,7 @@ def draw_shot(picture: Pixels, places: Iterable[Place]) -> Pixels:
     for place, polygon, colour in zip(places, corners, colours, strict=True):
         name = place.name if place.is_zone else f"mask: {place.name}"
         centre = _middle(polygon, plate_size(name, _letters(drawn)), (width, height))
-        write_on_plate(drawn, name, centre, BLACK, colour, _letters(drawn))
+        draw_text_on_plate(drawn, name, centre, BLACK, colour, _letters(drawn))
     _tenths(drawn)
     return drawn
 
@@ -84,7 +84,7 @@ def _tenths(drawn: Pixels) -> None:
     for tenth in TENTHS:
         text, x, y = f"0.{tenth}", round(tenth / 10 * width), round(tenth / 10 * height)
         for place in ((x, size), (x, height - size), (round(1.3 * size), y), (width - round(1.3 * size), y)):
-            write_on_plate(drawn, text, place, WHITE, BLACK, size)
+            draw_text_on_plate(drawn, text, place, WHITE, BLACK, size)
 
 
 def _letters(drawn: Pixels) -> int:
@@ -92,9 +92,9 @@ def _letters(drawn: Pixels) -> int:
     return max(14, drawn.shape[1] // 64)
 
 
-def _corners(place: Place, size: tuple[int, int], shown: tuple[int, int]) -> Points:
+def _corners(place: DrawnArea, size: tuple[int, int], shown: tuple[int, int]) -> Points:
     """Return the corners of a place in a picture of `size`, in pixels of the one that is `shown`: (corners, 2)."""
-    corners = np.array(scaled(place.polygon, *size)) / np.array(size) * np.array(shown)
+    corners = np.array(scale_polygon(place.polygon, *size)) / np.array(size) * np.array(shown)
     return cast("Points", np.rint(corners).astype(np.int32))
 
 
@@ -112,7 +112,7 @@ def _middle(polygon: Points, plate: tuple[int, int], shown: tuple[int, int]) -> 
     return x, y
 
 
-def _colours(places: Iterable[Place]) -> list[Colour]:
+def _colours(places: Iterable[DrawnArea]) -> list[Colour]:
     """Return a colour for each place: zones differ, all masks have the same."""
     colours, zones = [], 0
     for place in places:

@@ -12,22 +12,19 @@ from gateway.cluster.collector import Assembly, Collector, Receipt
 from gateway.cluster.coordinator import Coordinator, Match
 from gateway.cluster.endings import Endings
 from gateway.cluster.finisher import Finisher
+from gateway.cluster.nodes_publisher import NodesPublisher
 from gateway.cluster.replanning import Replanning
-from gateway.cluster.results import split_result
 from gateway.cluster.sharing_service import Sharer
 from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
-from gateway.membership.node_list import fitting
 from gateway.planning.planner import write_plan
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
-from shared.finite import all_finite
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
-from shared.network.addresses import advertised
+from shared.network.addresses import advertised_address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     Grant,
     Nodes,
     NodeState,
@@ -40,20 +37,21 @@ from shared.payloads.cluster import (
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
-from shared.process.lifecycle import release, run_together
+from shared.process.lifecycle import installed_version, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.broker.planes import Planes
     from gateway.cluster.data_plane import DataPlane
-    from gateway.home import Home
+    from gateway.cluster.listener import ClusterListener
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
+    from shared.ftp.strip_cache import Array
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result, Tile
+    from shared.wire.headers import Result, StripsRequest, Tile
 
 log = logging.getLogger(__name__)
 
@@ -63,45 +61,42 @@ CHECK_S = 0.25
 LAST_FRAMES_S = 2.0
 """When the gateway stops, frames whose tiles are all there have so long to be published."""
 
-NODES_S = 1.0
-"""How often the list of nodes is published at most."""
-
 
 class Cluster:
     """Plans, coordinates, collects and publishes, with the edges that are there."""
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: GatewayOptions,
         model: Model,
         partitioned: PartitionedModel,
         data: DataPlane,
         bus: Planes,
         members: Membership,
-        home: Home,
+        listener: ClusterListener,
     ) -> None:
         """Begin with one plan. Raises ConfigurationError where it cannot be carried out."""
         self._config = config
         self._data = data
         self._bus = bus
         self._members = members
-        self._home = home
+        self._listener = listener
         self._coordinator = Coordinator(POLICIES[config.policy])
         self._barring = Barring(
-            members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
-            tell=home.tell,
+            members, self._on_barred, post=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
+            tell=listener.on_cluster_event,
         )  # fmt: skip
         self._sharer = Sharer(members, data.traffic, config.frames_at_once, self._barring.may_compute)
         self._replanning = Replanning(config, model, members)
         self._adopt(partitioned)
-        self._endings = Endings(bus, home.ended)
+        self._endings = Endings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
             config,
             partitioned,
             bus,
             data.traffic,
             members.address,
-            home.observe,
+            listener.on_detections,
             self._endings.decided,
             self._barring.suspected,
             self._barring.found_wrong,
@@ -109,9 +104,8 @@ class Cluster:
         if not self._replanning.needed:
             model.forget_weights()
             give_back()
-        self._nodes_changed = asyncio.Event()
-        home.problems.add_source("edges", lambda _: self._barring.problems())
-        data.serve(on_result=self._on_result, on_tile=self._collect, settings_of=home.settings)
+        self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
+        data.serve_cluster(on_result=self._on_result, on_tile=self._on_shared_tile, strips_of=self._strips_of)
         bus.on(topics.NODE_STATE, self._on_node_state)
         bus.on(topics.NODE_STATS, self._on_node_stats)
         bus.on(topics.TASKS, self._on_tasks)
@@ -123,26 +117,30 @@ class Cluster:
             self._sharer.run(),
             self._replan(),
             self._watch_deadlines(),
-            self._report_nodes(),
+            self._nodes_publisher.run(),
             self._finisher.run(self._decide, self._free),
             self._end_frames(stop),
         )
 
-    async def born(self) -> None:
-        """Publish the plan: called after each connection to the cluster's broker, which may have lost it."""
+    async def on_connected(self) -> None:
+        """Publish the plan again: called after each connection to the cluster's broker, which may have lost it."""
         self._members.await_all(time.monotonic())
         await self._bus.publish(topics.PLAN, self._plan)
-        self.report_nodes()
+        self.publish_nodes_soon()
 
-    def report_nodes(self) -> None:
-        """Have the list of nodes published soon."""
-        self._nodes_changed.set()
+    def publish_nodes_soon(self) -> None:
+        """Publish the list of nodes soon."""
+        self._nodes_publisher.publish_soon()
+
+    def problems(self) -> tuple[str, ...]:
+        """Return the problems of edges, a line for each."""
+        return self._barring.problems()
 
     def info(self) -> BridgeInfo:
         """Return what this gateway runs."""
         stage, spec = self._partitioned.stages[-1], self._partitioned.spec
         return BridgeInfo(
-            version=release(),
+            version=installed_version(),
             protocol=PROTOCOL,
             topic_prefix=self._bus.prefix,
             model=spec.name,
@@ -181,10 +179,9 @@ class Cluster:
             partitioned.stages,
             self._data.offer(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
-            gateway=advertised(self._data.address, self._members.broker),
+            gateway=advertised_address(self._data.address, self._members.broker),
             terms=config.terms,
         )
-        self._data.follow(self._plan.epoch)
         self._sharer.adopt(self._plan, nodes)
 
     async def _replan(self) -> None:
@@ -195,7 +192,7 @@ class Cluster:
                     self._done(assembly, Outcome.REPLANNED)
             self._adopt(partitioned, nodes)
             await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
-            self._home.tell(BridgeEventType.REPLANNED, str(self._plan.epoch))
+            self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
 
@@ -210,7 +207,8 @@ class Cluster:
         before = self._members.online(name) is not None
         self._members.on_state(node)
         if before != (self._members.online(name) is not None):
-            self._home.tell(BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED, name)
+            event = BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED
+            self._listener.on_cluster_event(event, name)
         if self._members.online(name) is not None:
             self._barring.tell_standing(name)
         if node.state is State.OFFLINE:
@@ -218,13 +216,13 @@ class Cluster:
             self._sharer.on_node_lost(name)
             self._drop(self._collector.orphaned(name))
             self._endings.on_node_lost(name)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
             self._barring.passed(stats.node, stats.passed)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
         self._answer(announcement)
@@ -239,7 +237,7 @@ class Cluster:
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and self._home.may_work(request.node) and self._barring.may_compute(request.node):
+        if known and not self._members.drained(request.node) and self._barring.may_compute(request.node):
             self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
 
     def _grant(self, matches: list[Match]) -> None:
@@ -247,32 +245,18 @@ class Cluster:
             victim = self._members.online(match.victim)
             if victim is not None:
                 grant = Grant(epoch=self._plan.epoch, victim=match.victim, host=victim.host, port=victim.port)
-                self._bus.post(topics.GRANTS, grant, match.thief)
+                self._bus.publish_soon(topics.GRANTS, grant, match.thief)
 
-    async def _report_nodes(self) -> None:
-        """Publish the list of nodes when it changes, at most every NODES_S."""
-        told: Nodes | None = None
-        while True:
-            await self._nodes_changed.wait()
-            self._nodes_changed.clear()
-            received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
-            report = self._barring.reported(
-                self._members.report(
-                    {**received, "mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-                )
-            )
-            if report != told and self._bus.cluster_connected.is_set():
-                told = report
-                await self._home.nodes_are(report)
-                with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, LARGEST_MESSAGE_BYTES))
-            await asyncio.sleep(NODES_S)
+    def _nodes(self) -> Nodes:
+        received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
+        by_mqtt = {"mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
+        return self._barring.reported(self._members.report({**received, **by_mqtt}))
 
     def _on_barred(self, node: str) -> None:
         """A node may not compute any more: what it has goes to others."""
         self._coordinator.withdraw(node)
         self._sharer.on_barred(node)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
 
     # frames
 
@@ -308,22 +292,19 @@ class Cluster:
         if result.error or not self._barring.may_compute(result.worker):
             self._tile_failed(result, result.error or "this node may not compute")
             return
-        arrays, strips = split_result(result, payload, self._collector.result_shapes(result.tile))
-        if not all_finite(arrays):
-            self._tile_failed(result, "values of its result are no numbers")
+        receipt = self._collector.add_result(result, payload, time.monotonic())
+        if receipt is Receipt.NOT_FINITE:
+            self._tile_failed(result, "its result contains values that are not finite")
             return
         self._barring.worked(result.worker)
-        receipt = self._collector.place(result.info, result.owner, result.worker, result.tile, arrays, time.monotonic())
         if receipt is Receipt.FULL:
             self._open(result.info, result.owner)
             return
-        if not self._collector.finished(result.info.frame):
-            self._data.keep_strips(result, strips)
         self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
         else:
-            self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
+            self._bus.publish_soon(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
 
@@ -334,16 +315,20 @@ class Cluster:
             return
         log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
         self._barring.failed(worker, reason)
-        self._nodes_changed.set()
+        self._nodes_publisher.publish_soon()
         if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
             return
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_failed(result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
-                frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
+                frame=result.info.frame,
+                tile=result.tile,
+                worker=worker,
+                compute_ms=0.0,
+                error=reason[:MAX_REASON_LENGTH],
             )
-            self._bus.post(topics.RESULTS, failed, result.owner)
+            self._bus.publish_soon(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()
 
     def _tile_done(self, result: Result) -> TileDone:
@@ -355,7 +340,7 @@ class Cluster:
             compute_ms=result.compute_ms,
             macs=result.macs,
             fetch_bytes_per_s=result.fetch_bytes_per_s,
-            strips=self._data.kept_strips(frame, result.tile),
+            strips=self._collector.kept_readers(frame, result.tile),
         )
 
     async def _watch_deadlines(self) -> None:
@@ -391,10 +376,15 @@ class Cluster:
     def _free(self, assembly: Assembly) -> None:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
-        self._data.drop(assembly.info.frame)
 
-    def _collect(self, header: Tile, payload: Payload) -> None:
-        """A tile that is to be shared out."""
+    def _strips_of(self, request: StripsRequest) -> dict[int, list[Array]]:
+        """Return the kept strips that a node asks for; none for a request of another plan."""
+        if request.epoch != self._plan.epoch:
+            return {}
+        return self._collector.kept_strips(request.frame, request.givers, request.reader)
+
+    def _on_shared_tile(self, header: Tile, payload: Payload) -> None:
+        """Share out a tile."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
             self._sharer.on_tile(header, payload)

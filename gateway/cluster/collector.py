@@ -1,4 +1,4 @@
-"""Assembling frames from results of tiles, pure: results in, finished and given-up frames out.
+"""Assembling frames from results of tiles, pure: results and strips in, finished and given-up frames out.
 
 Time is monotonic seconds, given by the caller.
 """
@@ -8,29 +8,39 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
+from shared.errors import ProtocolError
+from shared.finite import all_finite
 from shared.ftp.merge import Map, MergedMaps, result_shapes
+from shared.ftp.strip_cache import StripCache, split_strips
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shared.ftp.stage import Stage
+    from shared.ftp.strip_cache import Array
+    from shared.model.network import Shape
+    from shared.wire.connection import Payload
+    from shared.wire.headers import Result
 
 REMEMBERED_FRAMES = 1024
 """Finished frames that late results are recognised by; a lease ends within far fewer frames."""
 
 
 class Receipt(Enum):
-    """What a result was good for."""
+    """The effect of a result on its frame."""
 
     PLACED = auto()
     COMPLETED = auto()
     DUPLICATE = auto()
     LATE = auto()
     FULL = auto()
+    NOT_FINITE = auto()
 
 
 @dataclass(slots=True)
@@ -54,7 +64,10 @@ class Assembly:
 
 
 class Collector:
-    """Up to `capacity` frames at once, each in maps that are allocated once and used again."""
+    """Assembles up to `capacity` frames at once, each in maps that are allocated once and used again.
+
+    It also keeps the strips of tiles for the neighbours that are computed from them.
+    """
 
     def __init__(self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float) -> None:
         self._free = [MergedMaps(shapes, stage.tiles) for _ in range(capacity)]
@@ -63,6 +76,7 @@ class Collector:
         self._deadline_s = deadline_s
         self._open: OrderedDict[str, Assembly] = OrderedDict()
         self._finished: OrderedDict[str, None] = OrderedDict()
+        self._strips: StripCache[tuple[int, int]] = StripCache()
 
     def open(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
         """The frame's assembly, begun if need be; None when it is finished already or there is no room."""
@@ -82,6 +96,29 @@ class Collector:
     def finished(self, frame: str) -> bool:
         """Whether the frame was published or given up a short while ago."""
         return frame in self._finished
+
+    def add_result(self, result: Result, payload: Payload, now: float) -> Receipt:
+        """Merge a result as it came from the wire, and keep its strips.
+
+        Raises ProtocolError when it does not fit the plan.
+        """
+        arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
+        if not all_finite(arrays):
+            return Receipt.NOT_FINITE
+        receipt = self.place(result.info, result.owner, result.worker, result.tile, arrays, now)
+        if receipt is not Receipt.FULL and not self.finished(result.info.frame):
+            for reader, strip in strips.items():  # copied, as they came with maps that are not kept
+                self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
+        return receipt
+
+    def kept_readers(self, frame: str, giver: int) -> tuple[int, ...]:
+        """Return the tiles for which a tile's strips are kept."""
+        return tuple(reader for tile, reader in self._strips.keys(frame) if tile == giver)
+
+    def kept_strips(self, frame: str, givers: Iterable[int], reader: int) -> dict[int, list[Array]]:
+        """Return the strips that are kept for a tile, by giver."""
+        kept = {giver: self._strips.get(frame, (giver, reader)) for giver in givers}
+        return {giver: arrays for giver, arrays in kept.items() if arrays is not None}
 
     def place(self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float) -> Receipt:
         """Merge one result. Raises ValueError when its shapes do not fit the plan."""
@@ -113,6 +150,7 @@ class Collector:
 
     def close(self, frame: str) -> None:
         """The frame is published or given up: its maps are free for another."""
+        self._strips.drop(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None:
             self._free.append(assembly.merged)
@@ -153,3 +191,30 @@ class Collector:
                 for tile in assembly.merged.missing
             )
         ]
+
+
+def split_result(
+    result: Result, payload: Payload, expected: Sequence[Shape] | None
+) -> tuple[list[Map], dict[int, Payload]]:
+    """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
+
+    `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
+    Raises ProtocolError when the result is not of the plan.
+    """
+    if expected is None or list(result.shapes) != list(expected):
+        raise ProtocolError(
+            f"{result.worker} sent tile {result.tile} with shapes {list(result.shapes)}; the plan has {expected}"
+        )
+    sizes = [int(np.prod(shape)) for shape in expected]
+    maps_end = 4 * sum(sizes)
+    if payload.size != maps_end + sum(result.strips.values()):
+        raise ProtocolError(
+            f"{result.worker} sent tile {result.tile} with {payload.size} bytes instead of {maps_end} and its strips"
+        )
+    values = payload[:maps_end].view(np.float32)
+    starts = np.cumsum([0, *sizes])
+    maps = [
+        cast("Map", values[start : start + size].reshape(shape))
+        for start, size, shape in zip(starts, sizes, expected, strict=False)
+    ]
+    return maps, split_strips(payload[maps_end:], result.strips)

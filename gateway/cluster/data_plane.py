@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ProtocolError
-from shared.ftp.strip_cache import StripCache
 from shared.plan.plan import ProgramRef
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import (
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
+    from shared.ftp.strip_cache import Array
     from shared.network.addresses import Address
     from shared.wire.connection import Connection, Payload, Traffic
 
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class DataPlane:
-    """Keeps programs and strips for whoever asks; tells what comes in."""
+    """Serves programs, strips and cameras' settings, and passes on what arrives."""
 
     def __init__(self, listen: Address, traffic: Traffic) -> None:
         """Listen at once. Raises ListenError."""
@@ -46,18 +46,21 @@ class DataPlane:
         self._on_tile: Callable[[Tile, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
         self._programs: dict[str, bytes] = {}
-        self._strips: StripCache[tuple[int, int]] = StripCache()
-        self._epoch = 0
+        self._strips_of: Callable[[StripsRequest], Mapping[int, Sequence[Array]]] = lambda _: {}
 
-    def serve(
+    def serve_cluster(
         self,
         *,
         on_result: Callable[[Result, Payload], None],
         on_tile: Callable[[Tile, Payload], None],
-        settings_of: Callable[[str, int], CameraSettings | None],
+        strips_of: Callable[[StripsRequest], Mapping[int, Sequence[Array]]],
     ) -> None:
-        """Hand on results and tiles; `settings_of` finds a camera's settings by name and revision."""
-        self._on_result, self._on_tile, self._settings_of = on_result, on_tile, settings_of
+        """Call these with each result, and with each tile that is to be shared out; send the strips that are kept."""
+        self._on_result, self._on_tile, self._strips_of = on_result, on_tile, strips_of
+
+    def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
+        """Send agents what `settings_of(camera, revision)` returns; None is answered as absent."""
+        self._settings_of = settings_of
 
     @property
     def address(self) -> Address:
@@ -71,23 +74,6 @@ class DataPlane:
         """Have these programs, and no others, for the asking."""
         self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
         return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
-
-    def follow(self, epoch: int) -> None:
-        """Strips are of the plan of this epoch from now on."""
-        self._epoch = epoch
-
-    def keep_strips(self, result: Result, strips: Mapping[int, Payload]) -> None:
-        """Keep what a tile has for others, by reader; copied, as they came with maps that are not kept."""
-        for reader, array in strips.items():
-            self._strips.put(result.info.frame, (result.tile, reader), [array.copy()])
-
-    def kept_strips(self, frame: str, giver: int) -> tuple[int, ...]:
-        """Return the tiles for which a tile's strips are kept."""
-        return tuple(reader for tile, reader in self._strips.keys(frame) if tile == giver)
-
-    def drop(self, frame: str) -> None:
-        """The frame is finished."""
-        self._strips.drop(frame)
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
@@ -113,10 +99,7 @@ class DataPlane:
             await connection.send(Absent(reason="the plan has no such program"))
 
     async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
-        """Send those that are kept; a request of another plan gets none."""
-        same = request.epoch == self._epoch
-        kept = {giver: self._strips.get(request.frame, (giver, request.reader)) for giver in request.givers if same}
-        found = {giver: arrays for giver, arrays in kept.items() if arrays is not None}
+        found = self._strips_of(request)
         header = Strips(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 

@@ -38,16 +38,16 @@ class Endings:
         self._ended(info.camera, outcome)
         account = self._accounts.decided(info, outcome)
         if account is not None:
-            self._bus.post(topics.CAMERA_STATS, account, account.camera)
+            self._bus.publish_soon(topics.CAMERA_STATS, account, account.camera)
         return True
 
     def answer(self, frame: str, owner: str, otherwise: Outcome) -> None:
         """Tell an owner what became of a frame: `otherwise` from now on, if nothing was decided."""
         self._outcomes.decide(frame, otherwise)
         outcome = self._outcomes.of(frame) or otherwise
-        self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
+        self._bus.publish_soon(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
     def on_node_lost(self, node: str) -> None:
         """Close the accounts of its cameras."""
         for account in self._accounts.node_lost(node):
-            self._bus.post(topics.CAMERA_STATS, account, account.camera)
+            self._bus.publish_soon(topics.CAMERA_STATS, account, account.camera)

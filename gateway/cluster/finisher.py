@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.trust.attribution import faults
 from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
-from gateway.models.detection import Detector, Findings
+from gateway.models.detection import DetectionResult, Detector
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from gateway.broker.planes import Planes
     from gateway.cluster.collector import Assembly
+    from gateway.cluster.listener import FetchPicture
     from gateway.cluster.trust.attribution import Fault
     from gateway.cluster.trust.verification import Proof
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.model.letterbox import Pixels
     from shared.network.addresses import Address
@@ -32,21 +33,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-if TYPE_CHECKING:
-    Fetch = Callable[[], Awaitable[Pixels]]
-
 
 class Finisher:
     """Takes complete frames one after the other; the heavy part runs in a thread of its own."""
 
     def __init__(
         self,
-        config: GatewayConfig,
+        config: GatewayOptions,
         partitioned: PartitionedModel,
         bus: Planes,
         traffic: Traffic,
         address_of: Callable[[str], Address | None],
-        observe: Callable[[FrameDetections, Fetch, float], Awaitable[None]],
+        observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         decided: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
         found_wrong: Callable[[Assembly, Mapping[str, Fault], Proof], None],
@@ -65,7 +63,7 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._decided = decided
-        self._detector = Detector(partitioned, config.threads)
+        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
         self._pictures = PictureFolder(config.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
@@ -123,7 +121,7 @@ class Finisher:
         except Exception:  # published it is, whatever happens then
             log.exception("%s is published, but not looked at further", info.frame)
 
-    def _detections(self, assembly: Assembly, findings: Findings) -> FrameDetections:
+    def _detections(self, assembly: Assembly, findings: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
         waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - findings.decode_ms
         return FrameDetections(

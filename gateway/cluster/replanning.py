@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
-    from gateway.options import GatewayConfig
+    from gateway.options import GatewayOptions
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ SPEEDS_S = 10.0
 class Replanning:
     """Watches the devices for a method that divides the work among all of them."""
 
-    def __init__(self, config: GatewayConfig, model: Model, members: Membership) -> None:
+    def __init__(self, config: GatewayOptions, model: Model, members: Membership) -> None:
         self._config = config
         self._model = model
         self._members = members

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from gateway.backup.archive import ENDINGS, write_archive
-from gateway.backup.contents import contents_of
-from gateway.backup.gateway_service import configuration_of, look_as
+from gateway.backup.archive import BACKUP_ENDINGS, write_archive
+from gateway.backup.contents import collect_contents
+from gateway.backup.gateway_service import adopt_service_environment, configuration_of_service
 from gateway.commands.model_options import kept_configuration_option, kept_state_option
 from shared.errors import ConfigurationError
 from shared.systemd.units import installed_gateway
@@ -23,17 +23,17 @@ def command(file: Path, configuration: Path | None, state: Path | None) -> None:
 
     Passwords are in it, so that only you can read it. One of the same name is replaced when this one is whole.
     """
-    if not file.name.endswith(ENDINGS):
-        raise ConfigurationError(f"{file}: the name of a backup must end in {' or '.join(ENDINGS)}")
+    if not file.name.endswith(BACKUP_ENDINGS):
+        raise ConfigurationError(f"{file}: the name of a backup must end in {' or '.join(BACKUP_ENDINGS)}")
     service = installed_gateway()
-    if configuration is not None and configuration.absolute() != configuration_of(service):
+    if configuration is not None and configuration.absolute() != configuration_of_service(service):
         service = None  # it is of another gateway
     if service is not None:
-        look_as(service)
-        configuration = configuration_of(service)
+        adopt_service_environment(service)
+        configuration = configuration_of_service(service)
     if configuration is not None and not configuration.is_file():
         raise ConfigurationError(f"--config {configuration}: file not found")
-    contents = contents_of(configuration, state, service)
+    contents = collect_contents(configuration, state, service)
     if not contents.files:
         raise ConfigurationError("there is nothing to write: name the gateway's configuration file with --config")
     write_archive(contents, file)

@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from camera_sources.camera_settings import CameraSettings, part_of
+from camera_sources.camera_settings import CameraSettings, parse_picture_part
 from camera_sources.first_picture import HangingError, first_pictures
-from camera_sources.open_source import missing_path
+from camera_sources.open_source import missing_source_path
 from camera_sources.urls.redaction import redacted
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
-from gateway.configuration.places import places_of
-from shared.cli.common_options import NAME, Parsed, json_option
+from gateway.configuration.drawn_areas import drawn_areas_of
+from gateway.configuration.paths import DEFAULT_CONFIGURATION_FILE
+from shared.cli.common_options import NAME_TYPE, ParsedType, json_option
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from camera_sources.camera_settings import Part
-    from gateway.configuration.cameras import Camera
-    from gateway.configuration.places import Place
+    from camera_sources.camera_settings import PicturePart
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.drawn_areas import DrawnArea
     from gateway.configuration.root import Configuration
     from shared.model.letterbox import Pixels
 
-DEFAULT_FILE = "deepthings.yaml"
-
-ENDINGS = (".jpg", ".jpeg", ".png")
+SHOT_ENDINGS = (".jpg", ".jpeg", ".png")
 
 EXAMPLE = """\
 cameras:
@@ -41,9 +40,9 @@ cameras:
 """
 
 
-def _part(text: str) -> Part:
+def _part(text: str) -> PicturePart:
     try:
-        return part_of(text)
+        return parse_picture_part(text)
     except ValueError as error:
         raise ConfigurationError(
             f"crop {text!r} is no part of a picture; write left, top, right, bottom, for example 0,0.2,1,1"
@@ -51,10 +50,14 @@ def _part(text: str) -> Part:
 
 
 @click.command()
-@click.argument("name", type=NAME, required=False)
+@click.argument("name", type=NAME_TYPE, required=False)
 @click.option("--source", metavar="URL", help="In the place of a camera's name: what it is read from.")
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path), default=DEFAULT_FILE, help="The configuration with NAME in it."
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIGURATION_FILE,
+    help="The configuration with NAME in it.",
 )
 @click.option(
     "--output",
@@ -62,7 +65,7 @@ def _part(text: str) -> Part:
     help="A .jpg or .png.  [default: NAME.jpg, or shot.jpg]",
 )
 @click.option("--rotate", type=click.Choice(["90", "180", "270"]), help="Turn the picture of --source, clockwise.")
-@click.option("--crop", type=Parsed("L,T,R,B", _part), help="What of it is used, in parts of the picture.")
+@click.option("--crop", type=ParsedType("L,T,R,B", _part), help="What of it is used, in parts of the picture.")
 @json_option
 def command(
     name: str | None,
@@ -70,7 +73,7 @@ def command(
     file: Path,
     output: Path | None,
     rotate: str | None,
-    crop: Part | None,
+    crop: PicturePart | None,
     as_json: bool,
 ) -> None:
     """Write a picture of the camera NAME with a grid of tenths, to read the corners of a zone from.
@@ -83,13 +86,13 @@ def command(
     if name is not None and (rotate or crop):
         raise click.UsageError("--rotate and --crop are for --source: of a camera the configuration says them")
     path = output or Path(f"{name or 'shot'}.jpg")
-    if path.suffix.lower() not in ENDINGS:
+    if path.suffix.lower() not in SHOT_ENDINGS:
         raise ConfigurationError(f"{path} is no name of a picture; end it in .jpg or .png")
-    places: Sequence[Place] = ()
+    places: Sequence[DrawnArea] = ()
     if name is not None:
         configuration = _configuration(file)
         camera = _camera(configuration, file, name)
-        places = list(places_of(camera, configuration.objects_of(name)))
+        places = list(drawn_areas_of(camera, configuration.objects_of(name)))
         picture = _picture(_settings(name, camera), f"camera {name}")
     else:
         told = {"source": source, "rotate": int(rotate or 0), "crop": crop}
@@ -103,16 +106,16 @@ def _configuration(file: Path) -> Configuration:
     if not file.exists():
         raise ConfigurationError(f"configuration {file} not found; name it with --config, or the camera's --source")
     try:
-        from gateway.configuration.reading.reader import read  # noqa: PLC0415  (an edge has no YAML, and needs none)
+        from gateway.configuration.reading.configuration_file import parse_configuration  # noqa: PLC0415  (an edge has no YAML, and needs none)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the configuration cannot be read without {error.name}: pip install 'deepthings[gateway]', or take the "
             "picture with --source"
         ) from error
-    return read(file).right()
+    return parse_configuration(file).require_valid()
 
 
-def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
+def _camera(configuration: Configuration, file: Path, name: str) -> CameraSection:
     """Return what is configured of a camera. Raises ConfigurationError with the one that may be meant."""
     if name not in configuration.cameras:
         from gateway.configuration.quoting import did_you_mean  # noqa: PLC0415
@@ -123,9 +126,9 @@ def _camera(configuration: Configuration, file: Path, name: str) -> Camera:
     return configuration.cameras[name]
 
 
-def _settings(name: str, camera: Camera) -> CameraSettings:
+def _settings(name: str, camera: CameraSection) -> CameraSettings:
     """Return how a camera is read. Raises SourceError for one that only another device can read."""
-    missing = missing_path(camera.source.get_secret_value())
+    missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
         where = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
         options = [f"--source {redacted(str(missing))}"]
@@ -148,11 +151,11 @@ def _picture(settings: CameraSettings, what: str) -> Pixels:
     said = str(found) if str(found).startswith("camera source ") else f"{what}: {found}"
     if isinstance(found, HangingError):
         click.echo(f"Error: {said}", err=True)
-        end_at_once(found.exit_code)  # the interpreter would wait for the driver
+        exit_now(found.exit_code)  # the interpreter would wait for the driver
     raise type(found)(said) from found
 
 
-def _tell(path: Path, picture: Pixels, name: str | None, places: Sequence[Place], *, as_json: bool) -> None:
+def _tell(path: Path, picture: Pixels, name: str | None, places: Sequence[DrawnArea], *, as_json: bool) -> None:
     height, width = picture.shape[:2]
     zones = [place.name for place in places if place.is_zone]
     masks = [place.name for place in places if not place.is_zone]

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.configuration.connect_check import try_connections
-from gateway.configuration.reading.reader import Reading, read
-from gateway.configuration.schema import schema
-from gateway.configuration.summary import lines, summary
+from gateway.configuration.reading.configuration_file import ParsedConfiguration, parse_configuration
+from gateway.configuration.schema import configuration_schema
+from gateway.configuration.summary import summarise, summary_lines
 from gateway.models.catalogue import open_model
 from shared.cli.common_options import json_option
 from shared.errors import ConfigurationError, ModelError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
-    from gateway.configuration.reading.mistakes import Mistake
+    from gateway.configuration.reading.mistakes import LocatedMistake
 
-WRONG = ConfigurationError.exit_code
+_INVALID = ConfigurationError.exit_code
 
 
 @click.command()
@@ -37,14 +37,14 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
     something cannot be reached with --connect.
     """
     if wants_schema:
-        print(json.dumps(schema(), indent=2))
+        print(json.dumps(configuration_schema(), indent=2))
         return
     if file is None:
         raise click.UsageError("name the configuration file, for example deepthings.yaml")
-    reading = with_model(read(file))
+    reading = with_model(parse_configuration(file))
     trials = try_connections(reading.configuration) if connects and not reading.mistakes else []
     if as_json:
-        told = summary(reading.configuration) if not reading.mistakes else None
+        told = summarise(reading.configuration) if not reading.mistakes else None
         print(json.dumps({
             "valid": not reading.mistakes,
             "problems": [_fields(mistake) for mistake in reading.mistakes],
@@ -58,27 +58,27 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
         for mistake in reading.mistakes:
             click.echo(str(mistake), err=True)
         if not reading.mistakes:
-            print("\n".join([*lines(reading.configuration), *map(str, trials)]))
+            print("\n".join([*summary_lines(reading.configuration), *map(str, trials)]))
     sys.stdout.flush()
     if reading.mistakes:
-        sys.exit(WRONG)
+        sys.exit(_INVALID)
     if connects:  # what hangs in a driver must not be waited for
-        end_at_once(1 if any(trial.ok is False for trial in trials) else 0)
+        exit_now(1 if any(trial.ok is False for trial in trials) else 0)
 
 
-def with_model(reading: Reading) -> Reading:
+def with_model(reading: ParsedConfiguration) -> ParsedConfiguration:
     """The same, checked against the model that it names; one that cannot be opened, or be read, is a mistake."""
-    if not reading.model_is_right():
+    if not reading.has_valid_model():
         return reading
     model = reading.configuration.model
     try:
         opened = open_model(model.path, model.weights)
     except (ConfigurationError, ModelError) as error:
-        return reading.with_mistake(("model", "path"), str(error))
+        return reading.add_mistake(("model", "path"), str(error))
     if opened.unreadable:
-        return reading.with_mistake(("model", "path"), opened.unreadable)
-    return reading.with_labels(opened.spec.labels)
+        return reading.add_mistake(("model", "path"), opened.unreadable)
+    return reading.check_labels(opened.spec.labels)
 
 
-def _fields(mistake: Mistake) -> dict[str, object]:
+def _fields(mistake: LocatedMistake) -> dict[str, object]:
     return {name: getattr(mistake, name) for name in ("file", "line", "path", "what", "right")}

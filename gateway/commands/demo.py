@@ -12,7 +12,7 @@ import click
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
 from gateway.commands.model_options import grid_option, method_option, model_option
-from gateway.demo.run import CAMERA, DemoConfig, run_demo
+from gateway.demo.run import DEMO_CAMERA, DemoConfig, run_demo
 from shared.cli.common_options import json_option
 from shared.process.lifecycle import run_service
 from shared.process.local_cluster import free_port
@@ -73,7 +73,7 @@ def command(
 
     run_service(demo)
     summary = summaries[0]
-    print(json.dumps(summary) if as_json else _sentences(summary, out / f"{CAMERA}.png"))
+    print(json.dumps(summary) if as_json else _sentences(summary, out / f"{DEMO_CAMERA}.png"))
 
 
 def _sentences(summary: dict[str, Any], picture: Path) -> str:

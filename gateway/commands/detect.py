@@ -45,7 +45,8 @@ def command(
 ) -> None:
     """Detect objects in IMAGE..., tile by tile, as a cluster would."""
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
-    head, detector = TiledHead(partitioned, threads), Detector(partitioned, threads)
+    head = TiledHead(partitioned, threads)
+    detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(threads))
     if out is not None and len(images) > 1 and out.suffix:
         raise ConfigurationError(f"--out {out}: several pictures need a folder to be written to")
     if out is not None:

@@ -11,16 +11,17 @@ import click
 from gateway.annotation.boxes import write_picture
 from gateway.cameras.zone_picture import draw_shot
 from gateway.configuration.connect_check import try_connections
+from gateway.configuration.paths import DEFAULT_CONFIGURATION_FILE
 from gateway.init import answers
-from gateway.init.documents import documents
-from gateway.init.files import require_possible, schema, secrets_beside, this_device, write
-from gateway.init.given import Given, given_broker, given_cameras, given_labels
+from gateway.init.documents import write_texts
+from gateway.init.files import local_schema_path, require_writable, secrets_beside, this_device, write_documents
+from gateway.init.given import GivenAnswers, given_broker, given_cameras, given_labels
 from gateway.init.next_steps import next_steps
 from gateway.init.questions import Interview, ask_file
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from shared.cli.common_options import Parsed, warn_of_open_door
+from shared.cli.common_options import ParsedType, warn_of_open_port
 from shared.errors import ConfigurationError, DeepThingsError, SourceError
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,15 +29,13 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from shared.model.letterbox import Pixels
 
-DEFAULT_FILE = "deepthings.yaml"
-
 NO_TERMINAL = "this is no terminal, so nothing is asked, as with --no-input"
 
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIGURATION_FILE)
 @click.option("--no-input", is_flag=True, help="Ask nothing: what no option says has its default, or is missing.")
 @click.option("--broker", metavar="HOST[:PORT]", help="The MQTT broker of the house.")
 @click.option("--no-broker", is_flag=True, help="The house has none: the gateway's own is for everybody.")
@@ -45,12 +44,12 @@ EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls", is_flag=True, help="The connection with the broker is encrypted.")
 @click.option("--ca", type=EXISTING_FILE, help="The CA of the broker's certificate.  [default: those that are trusted]")
 @click.option(
-    "--camera", "cameras", type=Parsed("NAME=ADDRESS", answers.named_camera), multiple=True,
+    "--camera", "cameras", type=ParsedType("NAME=ADDRESS", answers.parse_named_camera), multiple=True,
     help="A camera; several times for several.",
 )  # fmt: skip
 @click.option("--track", metavar="LABELS", multiple=True, help="What is followed, with commas.  [default: person]")
 @click.option(
-    "--listen", metavar="HOST", type=Parsed("HOST", answers.host),
+    "--listen", metavar="HOST", type=ParsedType("HOST", answers.parse_host),
     help="Address to listen on; 0.0.0.0 when other devices compute, too.  [default: 127.0.0.1]",
 )  # fmt: skip
 @click.option("--no-try", is_flag=True, help="Try neither the broker nor the cameras.")
@@ -66,7 +65,7 @@ def command(
     the broker or a camera cannot be had, and nothing was written.
     """
     known = open_model(DEFAULT_MODEL).spec.labels
-    given = Given(
+    given = GivenAnswers(
         mqtt=given_broker(broker, username, password_file, none=no_broker, encrypted=tls, ca=ca),
         cameras=given_cameras(cameras),
         track=given_labels(track, known),
@@ -77,33 +76,33 @@ def command(
     try:
         if asks:
             file = ask_file(file, replaces=force)
-        require_possible(file, replaces=force)
+        require_writable(file, replaces=force)
         there = secrets_beside(file)
         device = this_device()
         if asks:
             interview = Interview(file, tries=not no_try)
-            configuration = interview.configuration(given, device.address, known)
+            configuration = interview.ask_configuration(given, device.address, known)
             pictures = interview.pictures
         else:
             configuration = _without_questions(given, tries=not no_try, hint="" if no_input else NO_TERMINAL)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.", err=True)
         raise
-    require_possible(file, replaces=force)  # once more: answers take their time
-    written = write(file, documents(configuration, file.name, there, schema()))
+    require_writable(file, replaces=force)  # once more: answers take their time
+    written = write_documents(file, write_texts(configuration, file.name, there, local_schema_path()))
     written += _write_pictures(pictures)
     click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
-    warn_of_open_door(configuration.cluster.listen)
+    warn_of_open_port(configuration.cluster.listen)
     print("", *next_steps(configuration, file.absolute(), device), sep="\n")
     if not no_try:  # what hangs in a driver must not be waited for
         sys.stdout.flush()
-        end_at_once(0)
+        exit_now(0)
 
 
-def _without_questions(given: Given, *, tries: bool, hint: str) -> Configuration:
+def _without_questions(given: GivenAnswers, *, tries: bool, hint: str) -> Configuration:
     """Return the configuration that options make, tried unless they say otherwise. Raises ConfigurationError."""
     try:
-        configuration = given.configuration()
+        configuration = given.build_configuration()
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}; {hint}" if hint else str(error)) from None
     trials = try_connections(configuration) if tries else []
@@ -112,7 +111,7 @@ def _without_questions(given: Given, *, tries: bool, hint: str) -> Configuration
     if any(trial.ok is False for trial in trials):
         click.echo("Error: nothing was written; correct what failed, or write it all the same with --no-try", err=True)
         sys.stdout.flush()
-        end_at_once(DeepThingsError.exit_code)
+        exit_now(DeepThingsError.exit_code)
     return configuration
 
 

@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from gateway.models.catalogue import Model
     from shared.model.spec import Preprocessing
 
-LABELS_SHOWN = 3
+_MAX_LABELS = 3
 
 
-def reading(model: Model) -> str:
+def describe_decoding(model: Model) -> str:
     """Return how the outputs of a model are read, or that they cannot be, and why."""
     if model.unreadable:
         return f"It cannot detect anything yet: {model.unreadable}"
     labels, preparation = model.spec.labels, model.spec.preprocessing
-    shown = ", ".join(labels[:LABELS_SHOWN]) + (", ..." if len(labels) > LABELS_SHOWN else "")
+    shown = ", ".join(labels[:_MAX_LABELS]) + (", ..." if len(labels) > _MAX_LABELS else "")
     classes = f"{len(labels)} classes ({shown})" if labels else "classes by number"
     pixels = f"{preparation.channels.upper()}, {_range(preparation)}"
     return f"Its outputs are read as {model.spec.decoder}, {classes}; pictures are given as {pixels}."

@@ -8,13 +8,13 @@ import click
 
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
-from shared.cli.common_options import GRID
+from shared.cli.common_options import GRID_TYPE
 
 model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in model, an ONNX file, or a Darknet .cfg.")
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), help="The weights of a .cfg; as a rule the .weights file beside it."
 )
-grid_option = click.option("--grid", type=GRID, default="3x3", help="Rows x columns of tiles.")
+grid_option = click.option("--grid", type=GRID_TYPE, default="3x3", help="Rows x columns of tiles.")
 cut_option = click.option(
     "--cut", metavar="LAYER", help="Cut the network behind this layer, instead of the model's own cut."
 )

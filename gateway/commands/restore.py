@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from gateway.backup.archive import unpack
-from gateway.backup.gateway_service import configuration_of, look_as, owner_of
-from gateway.backup.restoring import check, moves, place
+from gateway.backup.gateway_service import adopt_service_environment, configuration_of_service, owner_of_files
+from gateway.backup.restoring import check_moves, plan_moves, write_files
 from gateway.commands.model_options import kept_configuration_option, kept_state_option
+from gateway.configuration.paths import DEFAULT_CONFIGURATION_FILE
 from shared.files.unfinished import temporary_folder
 from shared.systemd.units import installed_gateway
 
@@ -27,16 +28,16 @@ def command(file: Path, configuration: Path | None, state: Path | None, *, force
     Restore only what you have made: hooks of a configuration are commands. The gateway must not run meanwhile.
     """
     service = installed_gateway()
-    if service is not None and (configuration is None or configuration.absolute() == configuration_of(service)):
-        look_as(service)
-        configuration = configuration_of(service)
+    if service is not None and (configuration is None or configuration.absolute() == configuration_of_service(service)):
+        adopt_service_environment(service)
+        configuration = configuration_of_service(service)
     with temporary_folder("restore") as folder:
         manifest, unpacked = unpack(file, folder)
         item = manifest.configuration
-        target = configuration or Path(item.path if item else "deepthings.yaml")
-        planned, kept = moves(manifest, unpacked, target, state)
-        check(planned, kept, force=force, elsewhere=elsewhere)
-        place(planned, owner_of(service, target.absolute().parent))
+        target = configuration or Path(item.path if item else DEFAULT_CONFIGURATION_FILE)
+        planned, kept = plan_moves(manifest, unpacked, target, state)
+        check_moves(planned, kept, force=force, elsewhere=elsewhere)
+        write_files(planned, owner_of_files(service, target.absolute().parent))
     for move in planned:
         click.echo(f"restored {move.target}")
     click.echo(f"The gateway of {manifest.host} is restored, as of release {manifest.release}.")

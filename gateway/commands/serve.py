@@ -11,18 +11,18 @@ from click.core import ParameterSource
 
 from gateway.cluster.victims import POLICIES
 from gateway.commands.model_options import cut_option, method_option, model_option, weights_option
-from gateway.configuration.reading.reader import read_configuration
+from gateway.configuration.reading.configuration_file import read_configuration
 from gateway.configuration.root import Configuration
-from gateway.options import GatewayConfig
-from gateway.planning.planner import Terms
+from gateway.options import GatewayOptions
+from gateway.planning.planner import PlanTerms
 from gateway.service import Gateway
 from shared.cli.common_options import (
-    BROKER,
-    GRID,
+    BROKER_TYPE,
+    GRID_TYPE,
     listen_option,
     threads_option,
     verbose_option,
-    warn_of_open_door,
+    warn_of_open_port,
 )
 from shared.ftp.grid import Grid
 from shared.logs.setup import configure_logging
@@ -35,7 +35,7 @@ from shared.process.lifecycle import run_service
 @model_option
 @weights_option
 @method_option
-@click.option("--grid", type=GRID, help="Rows x columns of tiles.  [default: 3x3; with bodp a row for each edge]")
+@click.option("--grid", type=GRID_TYPE, help="Rows x columns of tiles.  [default: 3x3; with bodp a row for each edge]")
 @cut_option
 @click.option(
     "--policy", type=click.Choice(list(POLICIES)), default="round-robin", help="Whom the next thief takes from."
@@ -54,7 +54,9 @@ from shared.process.lifecycle import run_service
     help="Port of the gateway's own broker for edges.",
 )
 @click.option("--data-port", type=click.IntRange(0, 65535), default=DATA_PORT, help="Port for tiles; 0: any free one.")
-@click.option("--broker", type=BROKER, help="Publish at this broker of the house; its login is in the configuration.")
+@click.option(
+    "--broker", type=BROKER_TYPE, help="Publish at this broker of the house; its login is in the configuration."
+)
 @click.option(
     "--lease",
     type=click.FloatRange(0.1, 60),
@@ -93,15 +95,15 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     configuration = read_configuration(file) if file else Configuration()
     if file:
         given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-        options |= {name: value for name, value in said_in(configuration).items() if name not in given}
-    warn_of_open_door(options["host"])
-    terms = Terms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
+        options |= {name: value for name, value in options_in(configuration).items() if name not in given}
+    warn_of_open_port(options["host"])
+    terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
-    config = GatewayConfig(**options, terms=terms, configuration=configuration, reload=reload)
+    config = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
     run_service(lambda stop: Gateway(config).run(stop), reloads=True)
 
 
-def said_in(configuration: Configuration) -> dict[str, Any]:
+def options_in(configuration: Configuration) -> dict[str, Any]:
     """What a configuration says of this command's options, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
     return {

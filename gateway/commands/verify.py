@@ -11,10 +11,10 @@ import click
 from camera_sources.kinds.picture_folder import read_picture
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
-from gateway.commands.model_description import reading
+from gateway.commands.model_description import describe_decoding
 from gateway.commands.model_options import cut_option, grid_option, method_option, model_option, weights_option
 from gateway.models.catalogue import open_model
-from gateway.planning.partitioned import PartitionedModel, verify
+from gateway.planning.partitioned import PartitionedModel, verify_tiles
 from shared.cli.common_options import json_option, threads_option
 from shared.errors import DeepThingsError
 from shared.model.letterbox import Letterbox
@@ -48,7 +48,7 @@ def command(
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
-    difference, engine = verify(partitioned, pixels, threads)
+    difference, engine = verify_tiles(partitioned, pixels, threads)
     stage = partitioned.stage
     layers = sum(len(stage.layers) for stage in partitioned.stages)
     report = {
@@ -71,7 +71,7 @@ def command(
             f"{partitioned.spec.name}, {layers} layers up to {', '.join(stage.cut)} in {stage.grid} tiles: "
             f"largest difference {difference.max_abs_diff:.3g} (standard deviation {difference.map_std:.3g})"
         )
-        print(reading(partitioned.model))
+        print(describe_decoding(partitioned.model))
     if not difference.exact:
         raise DeepThingsError(
             f"the tiles are not exact: they differ by {difference.max_abs_diff:.3g}; please report this with the model"

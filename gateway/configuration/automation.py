@@ -6,54 +6,54 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from gateway.configuration.names import Labels, Names, Prefix, listed
-from gateway.configuration.urls import Url
+from gateway.configuration.names import LabelList, NameList, TopicPrefix, as_list
+from gateway.configuration.urls import WebhookUrl
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 
-EventType = Literal["new", "update", "end", "trigger"]
-EventTypes = Annotated[
-    tuple[EventType, ...], BeforeValidator(listed, json_schema_input_type=EventType | list[EventType])
+HookEvent = Literal["new", "update", "end", "trigger"]
+HookEvents = Annotated[
+    tuple[HookEvent, ...], BeforeValidator(as_list, json_schema_input_type=HookEvent | list[HookEvent])
 ]
 
 
-class HomeAssistant(Section):
+class HomeAssistantSection(Section):
     """Discovery by Home Assistant's MQTT integration."""
 
     enabled: bool = True
     """Whether Home Assistant is told of devices and entities."""
-    discovery_prefix: Prefix = "homeassistant"
+    discovery_prefix: TopicPrefix = "homeassistant"
     """As in the settings of its MQTT integration."""
     per_entity: bool = False
     """One discovery message for each entity, as Home Assistant before 2024.11 needs it, instead of one a device."""
 
 
-class FrigateCompat(Section):
+class FrigateSection(Section):
     """The topics of Frigate, in its shapes, so that existing automations carry over."""
 
     enabled: bool = False
     """Whether they are published."""
-    topic_prefix: Prefix = "frigate"
+    topic_prefix: TopicPrefix = "frigate"
     """Their first level."""
 
 
-class Hook(Section):
+class HookSection(Section):
     """What happens outside MQTT at an event."""
 
-    events: EventTypes = ("new", "end")
+    events: HookEvents = ("new", "end")
     """Which of an object's events, or trigger."""
-    cameras: Names = ()
+    cameras: NameList = ()
     """Empty: all."""
-    labels: Labels = ()
+    labels: LabelList = ()
     """Empty: all."""
-    zones: Names = ()
+    zones: NameList = ()
     """Empty: all; else events of objects that are, or were, in one of these."""
 
 
-class Webhook(Hook):
+class WebhookSection(HookSection):
     """An HTTP POST of the event."""
 
-    url: Url
+    url: WebhookUrl
     """http(s)://; a password or a token may be in it."""
     secret: SecretStr | None = None
     """Signs the body: header X-DeepThings-Signature: sha256=HEX (HMAC-SHA-256)."""
@@ -63,7 +63,7 @@ class Webhook(Hook):
     """Attempts after the first."""
 
 
-class CommandHook(Hook):
+class CommandHookSection(HookSection):
     """A command that gets the event on its standard input."""
 
     command: tuple[str, ...] = Field(min_length=1)
@@ -72,10 +72,10 @@ class CommandHook(Hook):
     """Seconds after which it is ended."""
 
 
-class Hooks(Section):
+class HooksSection(Section):
     """Off unless named."""
 
-    webhooks: tuple[Webhook, ...] = ()
+    webhooks: tuple[WebhookSection, ...] = ()
     """HTTP POSTs of events."""
-    commands: tuple[CommandHook, ...] = ()
+    commands: tuple[CommandHookSection, ...] = ()
     """Commands that get events."""

@@ -7,15 +7,15 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from camera_sources.camera_settings import CameraSettings
-from camera_sources.frame_rate import HOME_FPS, FrameLimit
-from gateway.configuration.names import Name, NodeName, distinct
-from gateway.configuration.objects import Objects, Zone
-from gateway.configuration.urls import Source
+from camera_sources.frame_rate import DEFAULT_FPS, FrameLimit
+from gateway.configuration.names import ConfiguredName, NodeName, require_distinct
+from gateway.configuration.objects import ObjectsSection, ZoneSection
+from gateway.configuration.urls import CameraUrl
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 
 
-class Detect(Section):
+class DetectSection(Section):
     """Whether and how objects are looked for. What is set by MQTT goes before it, and is kept over restarts."""
 
     enabled: bool = True
@@ -26,7 +26,7 @@ class Detect(Section):
     """Seconds without motion after which an object counts as stationary."""
 
 
-class Snapshots(Section):
+class SnapshotsSection(Section):
     """Pictures of what was seen, on MQTT."""
 
     enabled: bool = True
@@ -41,12 +41,12 @@ class Snapshots(Section):
     """Whether the time is drawn."""
 
 
-class Camera(CameraSettings):
+class CameraSection(CameraSettings):
     """One camera, by its name."""
 
-    source: Source
+    source: CameraUrl
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
-    fps: FrameLimit = HOME_FPS
+    fps: FrameLimit = DEFAULT_FPS
     """Frames a second at the most, or all. Snapshots are asked for so often, once a second if it is not written."""
     enabled: bool = True
     """Whether it is read at all. What is set by MQTT goes before it."""
@@ -54,13 +54,13 @@ class Camera(CameraSettings):
     """The edge that it feeds; without it the gateway chooses one."""
     friendly_name: str | None = Field(default=None, min_length=1)
     """What people call it; else its name."""
-    detect: Detect = Detect()
+    detect: DetectSection = DetectSection()
     """Whether and how objects are looked for."""
-    objects: Objects | None = None
+    objects: ObjectsSection | None = None
     """In the place of those for all cameras."""
-    zones: Annotated[dict[Name, Zone], AfterValidator(distinct)] = Field(default_factory=dict)
+    zones: Annotated[dict[ConfiguredName, ZoneSection], AfterValidator(require_distinct)] = Field(default_factory=dict)
     """Parts of its picture, by name."""
-    snapshots: Snapshots = Snapshots()
+    snapshots: SnapshotsSection = SnapshotsSection()
     """Pictures of what was seen."""
 
     @property
@@ -70,5 +70,5 @@ class Camera(CameraSettings):
         return CameraSettings.model_construct(**said | {"fps": self.fps if "fps" in self.model_fields_set else None})
 
 
-BY_HAND = Camera.model_construct(source=SecretStr(""), fps=None)
+UNCONFIGURED_CAMERA = CameraSection.model_construct(source=SecretStr(""), fps=None)
 """What holds for a camera that nobody has configured: somebody started its agent, and gave it a rate."""

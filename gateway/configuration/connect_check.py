@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import aiomqtt
 
 from camera_sources.first_picture import first_pictures
-from camera_sources.open_source import missing_path
-from gateway.configuration.automation import HomeAssistant
+from camera_sources.open_source import missing_source_path
+from gateway.configuration.automation import HomeAssistantSection
 from gateway.configuration.urls import not_installed_here
 from shared.errors import BrokerError, DeepThingsError
 from shared.mqtt.broker_client import BrokerClient
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
-    from gateway.configuration.mqtt import Mqtt
+    from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
     from shared.model.letterbox import Pixels
 
-BROKER_S = 5.0
+BROKER_TIMEOUT_S = 5.0
 """A broker that has not let us in by then is not usable."""
 
-AT_ONCE = 8
+MAX_CAMERAS_AT_ONCE = 8
 """Cameras that are tried at the same time: each decodes a picture."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ConnectionTrial:
     """What became of trying one thing: `ok` is None for what cannot be tried here."""
 
     what: str
@@ -46,7 +46,7 @@ class Trial:
         return f"{self.what}: {outcome}{self.said}"
 
 
-def try_connections(configuration: Configuration) -> list[Trial]:
+def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
     """Return what became of the broker and of every camera that is enabled, within a bounded time."""
     cameras = {name: camera.settings for name, camera in configuration.cameras.items() if camera.enabled}
     home_assistant, frigate = configuration.home_assistant, configuration.frigate_compat
@@ -56,12 +56,14 @@ def try_connections(configuration: Configuration) -> list[Trial]:
     # Options of FFmpeg hold for a process: cameras of different transports are opened one kind after the other.
     for transport in ("auto", "tcp", "udp"):
         same = [name for name, settings in cameras.items() if settings.transport == transport]
-        for begin in range(0, len(same), AT_ONCE):
-            trials += _try_cameras({name: cameras[name] for name in same[begin : begin + AT_ONCE]})
+        for begin in range(0, len(same), MAX_CAMERAS_AT_ONCE):
+            trials += _try_cameras({name: cameras[name] for name in same[begin : begin + MAX_CAMERAS_AT_ONCE]})
     return trials
 
 
-def try_broker(mqtt: Mqtt, others: Sequence[str] = (HomeAssistant().discovery_prefix,)) -> Trial:
+def try_broker(
+    mqtt: MqttSection, others: Sequence[str] = (HomeAssistantSection().discovery_prefix,)
+) -> ConnectionTrial:
     """Return whether a broker lets us in, and takes what we publish there, within a bounded time.
 
     `others` are the first levels of topics of other programs.
@@ -69,35 +71,35 @@ def try_broker(mqtt: Mqtt, others: Sequence[str] = (HomeAssistant().discovery_pr
     return asyncio.run(_try_broker(mqtt, others))
 
 
-def try_camera(name: str, settings: CameraSettings) -> tuple[Trial, Pixels | None]:
+def try_camera(name: str, settings: CameraSettings) -> tuple[ConnectionTrial, Pixels | None]:
     """Return what became of one camera, within a bounded time, and its picture where there is one."""
     elsewhere = _elsewhere(settings)
     found = None if elsewhere else first_pictures({name: settings})[name]
     return _camera_trial(name, found, elsewhere), None if isinstance(found, DeepThingsError) else found
 
 
-async def _try_broker(mqtt: Mqtt, others: Sequence[str]) -> Trial:
+async def _try_broker(mqtt: MqttSection, others: Sequence[str]) -> ConnectionTrial:
     if mqtt.host is None:
-        return Trial("broker", None, "the gateway starts one of its own")
+        return ConnectionTrial("broker", None, "the gateway starts one of its own")
     broker = Address(mqtt.host, mqtt.port)
     what = f"broker {broker}"
     try:
         client = BrokerClient(broker, f"deepthings-check-{new_instance()}", login=mqtt.login)
-        async with asyncio.timeout(BROKER_S), client.connection():
-            await client.hear(f"{mqtt.topic_prefix}/bridge/state", 1)
+        async with asyncio.timeout(BROKER_TIMEOUT_S), client.connection():
+            await client.subscribe_checked(f"{mqtt.topic_prefix}/bridge/state", 1)
             for prefix in (mqtt.topic_prefix, *others):
                 try:
-                    await client.send(f"{prefix}/check", b"", 1, retain=False)
+                    await client.publish_checked(f"{prefix}/check", b"", 1, retain=False)
                 except aiomqtt.MqttCodeError as error:
-                    return Trial(
+                    return ConnectionTrial(
                         what, False, f"it lets us in, but takes nothing below {prefix}/: {broker_reason(error)}"
                     )
-            return Trial(what, True, "it lets us in")
+            return ConnectionTrial(what, True, "it lets us in")
     except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a time-out is one of the latter
-        return Trial(what, False, broker_reason(error) or "it does not answer")
+        return ConnectionTrial(what, False, broker_reason(error) or "it does not answer")
 
 
-def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[Trial]:
+def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[ConnectionTrial]:
     """Try these at once, those that can be here."""
     elsewhere = {name: words for name, settings in cameras.items() if (words := _elsewhere(settings))}
     here = {name: settings for name, settings in cameras.items() if name not in elsewhere}
@@ -106,13 +108,13 @@ def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[Trial]:
         yield _camera_trial(name, pictures.get(name), elsewhere.get(name, ""))
 
 
-def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: str) -> Trial:
+def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: str) -> ConnectionTrial:
     what = f"camera {name}"
     if found is None:
-        return Trial(what, None, elsewhere)
+        return ConnectionTrial(what, None, elsewhere)
     if isinstance(found, DeepThingsError):
-        return Trial(what, False, str(found))
-    return Trial(what, True, f"{found.shape[1]}x{found.shape[0]}")
+        return ConnectionTrial(what, False, str(found))
+    return ConnectionTrial(what, True, f"{found.shape[1]}x{found.shape[0]}")
 
 
 def _elsewhere(settings: CameraSettings) -> str:
@@ -120,6 +122,6 @@ def _elsewhere(settings: CameraSettings) -> str:
     scheme = not_installed_here(settings.source)
     if scheme is not None:
         return f"{scheme}:// is not installed on this machine"
-    if missing_path(settings.source.get_secret_value()) is not None:
+    if missing_source_path(settings.source.get_secret_value()) is not None:
         return "its path is not on this machine; it is one of the camera's edge"
     return ""

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from camera_sources.camera_settings import CameraSettings
 
 if TYPE_CHECKING:
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
 
-NEEDS_RESTART = ("mqtt", "model", "cluster", "state", "frigate_compat")
+RESTART_SECTIONS = ("mqtt", "model", "cluster", "state", "frigate_compat")
 """Sections that a running gateway cannot change."""
 
-AT_ONCE = ("home_assistant", "hooks")
+CHANGEABLE_SECTIONS = ("home_assistant", "hooks")
 """Sections that it can."""
 
-OF_THE_AGENT = (*CameraSettings.model_fields, "enabled", "edge")
+AGENT_KEYS = (*CameraSettings.model_fields, "enabled", "edge")
 """Keys of a camera that its agent begins again for; the others are for the gateway alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class ConfigurationChanges:
     """Names of cameras and of sections, each in one place only, in the order of the file.
 
     `restarted`: cameras whose agent must begin again, whatever else has changed. `rearranged`: cameras whose objects,
@@ -39,30 +39,30 @@ class Differences:
     gateway: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return self != Differences()
+        return self != ConfigurationChanges()
 
 
-def differences(old: Configuration, new: Configuration) -> Differences:
+def compare_configurations(old: Configuration, new: Configuration) -> ConfigurationChanges:
     """What has changed from one configuration to the other."""
     both = [name for name in new.cameras if name in old.cameras]
     restarted = [name for name in both if _agent(old.cameras[name]) != _agent(new.cameras[name])]
     rearranged = [name for name in both if name not in restarted and _scene(old, name) != _scene(new, name)]
-    return Differences(
+    return ConfigurationChanges(
         added=tuple(name for name in new.cameras if name not in old.cameras),
         removed=tuple(name for name in old.cameras if name not in new.cameras),
         restarted=tuple(restarted),
         rearranged=tuple(rearranged),
-        sections=tuple(name for name in AT_ONCE if getattr(old, name) != getattr(new, name)),
-        gateway=tuple(name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)),
+        sections=tuple(name for name in CHANGEABLE_SECTIONS if getattr(old, name) != getattr(new, name)),
+        gateway=tuple(name for name in RESTART_SECTIONS if getattr(old, name) != getattr(new, name)),
     )
 
 
-def _agent(camera: Camera) -> list[object]:
+def _agent(camera: CameraSection) -> list[object]:
     return [camera.settings, camera.fps, camera.enabled, camera.edge]
 
 
 def _scene(configuration: Configuration, name: str) -> list[object]:
     """What the gateway alone must know of a camera; which of two places its objects are from does not matter."""
     camera = configuration.cameras[name]
-    own = [key for key in type(camera).model_fields if key not in OF_THE_AGENT and key != "objects"]
+    own = [key for key in type(camera).model_fields if key not in AGENT_KEYS and key != "objects"]
     return [configuration.objects_of(name), *(getattr(camera, key) for key in own)]

@@ -8,42 +8,42 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from gateway.configuration.names import Host, Prefix
+from gateway.configuration.names import ConfiguredHost, TopicPrefix
 from gateway.configuration.paths import LocalPath
 from shared.mqtt.broker_login import Login
 from shared.mqtt.broker_login import Tls as TlsLogin
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.settings.section import Section
 
-LONGEST_CLIENT_ID = 200
+MAX_CLIENT_ID_LENGTH = 200
 """Letters. MQTT allows more, but brokers need not; ours adds some to ask for its name."""
 
 
-def client_id_of(text: str) -> str:
+def check_client_id(text: str) -> str:
     """Return what a broker takes as a client id. Raises ValueError."""
-    if not re.fullmatch(r"[!-~]+", text) or len(text) > LONGEST_CLIENT_ID:
+    if not re.fullmatch(r"[!-~]+", text) or len(text) > MAX_CLIENT_ID_LENGTH:
         raise ValueError(
-            f"invalid client id; write up to {LONGEST_CLIENT_ID} letters, digits and signs, without blanks"
+            f"invalid client id; write up to {MAX_CLIENT_ID_LENGTH} letters, digits and signs, without blanks"
         )
     return text
 
 
-def readable_file(path: Path) -> Path:
+def require_file(path: Path) -> Path:
     """Return a file that is there. Raises ValueError."""
     if not path.is_file():
         raise ValueError("no such file on this machine; write the path of a PEM file")
     return path
 
 
-def switched(value: object) -> object:
+def expand_switch(value: object) -> object:
     """Return the section that `true` stands for, without a key; `false` is none."""
     return {} if value is True else None if value is False else value
 
 
-PemFile = Annotated[LocalPath, AfterValidator(readable_file)]
+PemFile = Annotated[LocalPath, AfterValidator(require_file)]
 
 
-class Tls(Section):
+class TlsSection(Section):
     """An encrypted connection with the broker. `tls: true` trusts the authorities that this machine trusts."""
 
     ca: PemFile | None = None
@@ -52,7 +52,7 @@ class Tls(Section):
     """A certificate of the gateway's own, where the broker asks for one."""
     key: PemFile | None = None
     """Its key, without a password; not needed where it is in the certificate's file."""
-    server_name: Host | None = None
+    server_name: ConfiguredHost | None = None
     """The name in the broker's certificate, where that is not `host`."""
     insecure: bool = False
     """Trust any certificate: whoever is between can read and change everything."""
@@ -69,10 +69,10 @@ class Tls(Section):
         return TlsLogin(self.ca, self.certificate, self.key, self.server_name, insecure=self.insecure)
 
 
-class Mqtt(Section):
+class MqttSection(Section):
     """The broker of the house, for people and automations; without a host the gateway's own is that, too."""
 
-    host: Host | None = None
+    host: ConfiguredHost | None = None
     """The broker's name or address; without it the gateway's own broker is for everybody."""
     port: int = Field(default=PUBLIC_PORT, ge=1, le=65535)
     """The broker's port; 8883 where `tls` is written. Without a host, the port of the gateway's own."""
@@ -80,11 +80,13 @@ class Mqtt(Section):
     """Who the gateway is there."""
     password: SecretStr | None = Field(default=None, min_length=1, max_length=10_000)
     """Its password; write `!secret mqtt_password`, and the password in secrets.yaml."""
-    tls: Annotated[Tls | None, BeforeValidator(switched, json_schema_input_type=Tls | bool | None)] = None
+    tls: Annotated[
+        TlsSection | None, BeforeValidator(expand_switch, json_schema_input_type=TlsSection | bool | None)
+    ] = None
     """Encryption; `true`, or its settings."""
-    client_id: Annotated[str, AfterValidator(client_id_of)] | None = None
+    client_id: Annotated[str, AfterValidator(check_client_id)] | None = None
     """The MQTT client id, where the broker's access rules ask for one; as a rule deepthings-gateway."""
-    topic_prefix: Prefix = "deepthings"
+    topic_prefix: TopicPrefix = "deepthings"
     """The first level of every topic."""
 
     @model_validator(mode="after")

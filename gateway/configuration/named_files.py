@@ -11,28 +11,30 @@ from shared.settings.section import Section
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOT_HERE = frozenset({"cameras", "state"})
+SECTIONS_WITHOUT_FILES = frozenset({"cameras", "state"})
 """A camera's path is one on its edge; the state is a folder that the gateway makes."""
 
-COMPANIONS = {".onnx": (".json",), ".cfg": (".json", ".weights")}
+MODEL_COMPANIONS = {".onnx": (".json",), ".cfg": (".json", ".weights")}
 """What belongs to a model, under its name."""
 
-OF_THE_SYSTEM = ("/bin/", "/sbin/", "/lib/", "/usr/", "/dev/", "/proc/", "/sys/")
+_SYSTEM_FOLDERS = ("/bin/", "/sbin/", "/lib/", "/usr/", "/dev/", "/proc/", "/sys/")
 """What packages and the kernel bring: programs that hooks call."""
 
 
-def named_files(configuration: Section, folder: Path) -> list[Path]:
+def find_named_files(configuration: Section, folder: Path) -> list[Path]:
     """Return the files, with what belongs to each, by name. Those of the system, and names of none, are left out.
 
     Values that are paths count, and all text that is the path of a file: arguments of commands, for example. What is
     relative is so to `folder`, that of the configuration file, where its service is started.
     """
     found = set()
-    values = (getattr(configuration, name) for name in type(configuration).model_fields if name not in NOT_HERE)
+    values = (
+        getattr(configuration, name) for name in type(configuration).model_fields if name not in SECTIONS_WITHOUT_FILES
+    )
     for path in (folder / each for each in _paths(values)):
-        if str(path).startswith(OF_THE_SYSTEM):
+        if str(path).startswith(_SYSTEM_FOLDERS):
             continue
-        beside = (path.with_suffix(suffix) for suffix in COMPANIONS.get(path.suffix, ()))
+        beside = (path.with_suffix(suffix) for suffix in MODEL_COMPANIONS.get(path.suffix, ()))
         found |= {each for each in (path, *beside) if _is_file(each)}
     return sorted(found)
 

@@ -8,19 +8,19 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from gateway.configuration.quoting import presentable, shown
+from gateway.configuration.quoting import is_quotable, quote_word
 from shared.payloads.fields import NAME_PATTERN
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 
-LONGEST_LABEL = 64
+MAX_LABEL_LENGTH = 64
 """Letters; a label becomes a part of topics, and the longest in use have some twenty."""
 
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
-Words = TypeVar("Words", bound="tuple[str, ...] | dict[str, object]")
+NameCollection = TypeVar("NameCollection", bound="tuple[str, ...] | dict[str, object]")
 
 
-def node_name_of(text: str) -> str:
+def check_node_name(text: str) -> str:
     """A name of an edge. Raises ValueError."""
     if not re.fullmatch(NAME_PATTERN, text):
         raise ValueError(
@@ -29,32 +29,32 @@ def node_name_of(text: str) -> str:
     return text
 
 
-def name_of(text: str) -> str:
+def check_name(text: str) -> str:
     """A name of a camera or a zone. Raises ValueError."""
-    if text in RESERVED:
+    if text in RESERVED_SLUGS:
         raise ValueError(f"this word has a meaning in topics; write another, for example {text}_1")
-    return node_name_of(text)
+    return check_node_name(text)
 
 
-def label_of(text: str) -> str:
+def check_label(text: str) -> str:
     """A label of the model. Raises ValueError when it cannot be a part of a topic."""
     if not re.search(r"[a-z0-9]", slug(text)):
         raise ValueError("no label; write it as the model has it, for example person")
-    if len(text) > LONGEST_LABEL:
-        raise ValueError(f"no label; it has {len(text)} letters, and may have at most {LONGEST_LABEL}")
-    if slug(text) in RESERVED:
+    if len(text) > MAX_LABEL_LENGTH:
+        raise ValueError(f"no label; it has {len(text)} letters, and may have at most {MAX_LABEL_LENGTH}")
+    if slug(text) in RESERVED_SLUGS:
         raise ValueError("this word has a meaning in topics; rename the label in the description of the model")
     return text
 
 
-def prefix_of(text: str) -> str:
+def check_topic_prefix(text: str) -> str:
     """The first levels of topics. Raises ValueError."""
     if not re.fullmatch(PREFIX_PATTERN, text):
         raise ValueError("no prefix of topics; write letters, digits, - and _, levels with / between, without + and #")
     return text
 
 
-def host_of(text: str) -> str:
+def check_host(text: str) -> str:
     """A host name or an IP address, without anything around it. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
         raise ValueError("no host; write a name or an address alone, the port has its own key")
@@ -66,7 +66,7 @@ def host_of(text: str) -> str:
     return text
 
 
-def distinct(words: Words) -> Words:
+def require_distinct(words: NameCollection) -> NameCollection:
     """Words of which no two have the same slug. Raises ValueError."""
     seen: dict[str, str] = {}
     for word in words:
@@ -75,14 +75,14 @@ def distinct(words: Words) -> Words:
             what = (
                 "a word is there twice"
                 if before == word
-                else f"{shown(before)} and {shown(word)} are one word in topics"
+                else f"{quote_word(before)} and {quote_word(word)} are one word in topics"
             )
             raise ValueError(f"{what}; keep one of them")
         seen[slug(word)] = word
     return words
 
 
-def listed(value: object) -> object:
+def as_list(value: object) -> object:
     """A single word as a list of itself."""
     return [value] if isinstance(value, str) else value
 
@@ -90,24 +90,30 @@ def listed(value: object) -> object:
 def _as_in(text: str) -> str:
     """A name that is like the text and can be used, when there is one."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
-    fits = presentable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED
+    fits = is_quotable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS
     return f", for example {likely}" if fits else ""
 
 
 _NAME = {"type": "string", "pattern": NAME_PATTERN}
 
-NodeName = Annotated[str, AfterValidator(node_name_of), WithJsonSchema(_NAME)]
-Name = Annotated[str, AfterValidator(name_of), WithJsonSchema({**_NAME, "not": {"enum": sorted(RESERVED)}})]
-Label = Annotated[str, AfterValidator(label_of)]
-Prefix = Annotated[str, AfterValidator(prefix_of), WithJsonSchema({"type": "string", "pattern": PREFIX_PATTERN})]
-Host = Annotated[str, AfterValidator(host_of)]
+NodeName = Annotated[str, AfterValidator(check_node_name), WithJsonSchema(_NAME)]
+ConfiguredName = Annotated[
+    str, AfterValidator(check_name), WithJsonSchema({**_NAME, "not": {"enum": sorted(RESERVED_SLUGS)}})
+]
+Label = Annotated[str, AfterValidator(check_label)]
+TopicPrefix = Annotated[
+    str, AfterValidator(check_topic_prefix), WithJsonSchema({"type": "string", "pattern": PREFIX_PATTERN})
+]
+ConfiguredHost = Annotated[str, AfterValidator(check_host)]
 
-Labels = Annotated[
-    tuple[Label, ...], AfterValidator(distinct), BeforeValidator(listed, json_schema_input_type=str | list[str])
+LabelList = Annotated[
+    tuple[Label, ...],
+    AfterValidator(require_distinct),
+    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
 """Labels; a single one may stand for itself."""
 
-Names = Annotated[
-    tuple[str, ...], AfterValidator(distinct), BeforeValidator(listed, json_schema_input_type=str | list[str])
+NameList = Annotated[
+    tuple[str, ...], AfterValidator(require_distinct), BeforeValidator(as_list, json_schema_input_type=str | list[str])
 ]
 """Names of cameras or zones that are given elsewhere; a single one may stand for itself."""

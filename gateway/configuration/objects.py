@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.configuration.names import Label, Labels, distinct
+from gateway.configuration.names import Label, LabelList, require_distinct
 from shared.settings.durations import Seconds
 from shared.settings.polygons import Polygon, Polygons
 from shared.settings.section import Section
 
 
-class Filter(Section):
+class FilterSection(Section):
     """An object of a label counts when all of these hold. Areas are of its box, in pixels, or parts up to 1."""
 
     min_area: float = Field(default=0.0, ge=0)
@@ -31,7 +31,7 @@ class Filter(Section):
     """Where the middle of the bottom edge of its box must not be."""
 
     @model_validator(mode="after")
-    def something_fits(self) -> Filter:
+    def something_fits(self) -> FilterSection:
         """Raises ValueError when no object can pass."""
         if self.min_ratio > self.max_ratio:
             raise ValueError("min_ratio is above max_ratio, so nothing fits; exchange them")
@@ -40,28 +40,28 @@ class Filter(Section):
         return self
 
 
-Filters = Annotated[dict[Label, Filter], AfterValidator(distinct)]
+FiltersByLabel = Annotated[dict[Label, FilterSection], AfterValidator(require_distinct)]
 
 
-class Objects(Section):
+class ObjectsSection(Section):
     """Which labels are followed, and when."""
 
-    track: Labels = ("person",)
+    track: LabelList = ("person",)
     """Labels that are followed."""
-    filters: Filters = Field(default_factory=dict)
+    filters: FiltersByLabel = Field(default_factory=dict)
     """What an object must be to count, by label."""
     mask: Polygons = ()
     """As in a filter, for all labels."""
 
 
-class Zone(Section):
+class ZoneSection(Section):
     """A part of the picture with a name; an object is in it when the middle of the bottom edge of its box is."""
 
     coordinates: Polygon
     """Its corners, "x,y,x,y,x,y": parts of the picture when all are at most 1, else pixels."""
-    objects: Labels = ()
+    objects: LabelList = ()
     """Labels that count here; empty: all that are followed."""
-    filters: Filters = Field(default_factory=dict)
+    filters: FiltersByLabel = Field(default_factory=dict)
     """By label, in the place of the camera's, here."""
     inertia: int = Field(default=3, ge=1, le=100)
     """Frames in a row that an object must be there before it counts as in the zone."""

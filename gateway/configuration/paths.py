@@ -7,11 +7,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+DEFAULT_CONFIGURATION_FILE = "deepthings.yaml"
 
-def beside_the_file(path: Path, info: ValidationInfo) -> Path:
+
+def resolve_path(path: Path, info: ValidationInfo) -> Path:
     """~ is the home of whom it runs as; what is relative is so to the folder of the configuration file."""
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path.expanduser()
 
 
-LocalPath = Annotated[Path, AfterValidator(beside_the_file)]
+LocalPath = Annotated[Path, AfterValidator(resolve_path)]

@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST_NAMED = 12
+MAX_SUGGESTIONS = 12
 """Words that a message lists; with more nobody reads it."""
 
 
-LONGEST_SHOWN = 40
+MAX_QUOTED_LENGTH = 40
 """Characters of a word in a message."""
 
 
-def presentable(text: str) -> bool:
+def is_quotable(text: str) -> bool:
     """Whether a text may be in a message: it is no address, which may have a password in it, and short."""
-    return len(text) <= LONGEST_SHOWN and "@" not in text and "://" not in text
+    return len(text) <= MAX_QUOTED_LENGTH and "@" not in text and "://" not in text
 
 
-def shown(text: str) -> str:
+def quote_word(text: str) -> str:
     """A text in a message, in quotes."""
-    return repr(text) if presentable(text) else "this"
+    return repr(text) if is_quotable(text) else "this"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """The nearest of the known words, else all of them, as the second half of a message."""
-    known = [each for each in known if presentable(each)]
+    known = [each for each in known if is_quotable(each)]
     near = get_close_matches(word.lower(), [each.lower() for each in known], 1, 0.6)
     if near:
         return f"did you mean {next(each for each in known if each.lower() == near[0])!r}?"
     if not known:
         return "there are none yet"
-    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
-    return f"known are {', '.join(known[:MOST_NAMED])}{more}"
+    more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
+    return f"known are {', '.join(known[:MAX_SUGGESTIONS])}{more}"

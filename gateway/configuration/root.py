@@ -8,58 +8,58 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from gateway.configuration.automation import FrigateCompat, HomeAssistant, Hooks
-from gateway.configuration.cameras import Camera
-from gateway.configuration.mqtt import Mqtt
-from gateway.configuration.names import Host, Name, distinct
-from gateway.configuration.objects import Objects
-from gateway.configuration.paths import LocalPath, beside_the_file
+from gateway.configuration.automation import FrigateSection, HomeAssistantSection, HooksSection
+from gateway.configuration.cameras import CameraSection
+from gateway.configuration.mqtt import MqttSection
+from gateway.configuration.names import ConfiguredHost, ConfiguredName, require_distinct
+from gateway.configuration.objects import ObjectsSection
+from gateway.configuration.paths import LocalPath, resolve_path
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
-from shared.mqtt.topics import PREFIX
+from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.ports import CLUSTER_PORT, DATA_PORT
 from shared.settings.durations import Seconds
 from shared.settings.section import Section
 
-MOST_TILES_ASIDE = 99
+MAX_TILES_PER_SIDE = 99
 """Rows or columns; the largest maps that are cut have a hundred."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
 
 
-def default_state() -> Path:
+def default_state_folder() -> Path:
     """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "deepthings"
 
 
-def model_of(name: str, info: ValidationInfo) -> str:
+def resolve_model(name: str, info: ValidationInfo) -> str:
     """A built-in model's name as it is, a file as a path."""
-    return str(beside_the_file(Path(name), info)) if Path(name).suffix in MODEL_FILES else name
+    return str(resolve_path(Path(name), info)) if Path(name).suffix in MODEL_FILES else name
 
 
-def grid_of(written: object) -> str:
+def check_grid(written: object) -> str:
     """Rows x columns, checked. Raises ValueError."""
     try:
         grid = Grid.parse(str(written))
     except ConfigurationError as error:
         raise ValueError("no grid; write rows x columns, for example 3x3") from error
-    if max(grid.rows, grid.columns) > MOST_TILES_ASIDE:
-        raise ValueError(f"no map has so many tiles; write at most {MOST_TILES_ASIDE}x{MOST_TILES_ASIDE}")
+    if max(grid.rows, grid.columns) > MAX_TILES_PER_SIDE:
+        raise ValueError(f"no map has so many tiles; write at most {MAX_TILES_PER_SIDE}x{MAX_TILES_PER_SIDE}")
     return str(grid)
 
 
 GridText = Annotated[
-    str, BeforeValidator(grid_of), WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}[xX]\d{1,2}$"})
+    str, BeforeValidator(check_grid), WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}[xX]\d{1,2}$"})
 ]
 
 
-class Model(Section):
+class ModelSection(Section):
     """The network: a built-in one, an ONNX file, or a Darknet .cfg with its weights."""
 
-    path: Annotated[str, AfterValidator(model_of)] = DEFAULT_MODEL
+    path: Annotated[str, AfterValidator(resolve_model)] = DEFAULT_MODEL
     """A built-in model's name, an .onnx file, or a Darknet .cfg."""
     weights: LocalPath | None = None
     """The weights of a .cfg; as a rule the .weights file beside it."""
@@ -67,7 +67,7 @@ class Model(Section):
     """The layer behind which the network is cut; as a rule the model's own, or the best one."""
 
 
-class Cluster(Section):
+class ClusterSection(Section):
     """How frames are divided and distributed."""
 
     method: Method = Method.WST
@@ -76,7 +76,7 @@ class Cluster(Section):
     """Rows x columns of tiles; without it what is usual for the method, 3x3 as a rule."""
     policy: Literal["round-robin", "longest-queue"] = "round-robin"
     """Whom idle edges take tiles from."""
-    listen: Host = "127.0.0.1"
+    listen: ConfiguredHost = "127.0.0.1"
     """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""
     port: int = Field(default=CLUSTER_PORT, ge=1, le=65535)
     """The port of the gateway's own broker that edges connect to; `--gateway` of an edge names it."""
@@ -93,21 +93,23 @@ class Cluster(Section):
 class Configuration(Section):
     """One gateway and its cameras."""
 
-    mqtt: Mqtt = Mqtt()
+    mqtt: MqttSection = MqttSection()
     """The broker of the house."""
-    model: Model = Model()
+    model: ModelSection = ModelSection()
     """The network."""
-    cluster: Cluster = Cluster()
+    cluster: ClusterSection = ClusterSection()
     """How frames are divided and distributed."""
-    objects: Objects = Objects()
+    objects: ObjectsSection = ObjectsSection()
     """For all cameras that say nothing else."""
-    cameras: Annotated[dict[Name, Camera], AfterValidator(distinct)] = Field(default_factory=dict)
+    cameras: Annotated[dict[ConfiguredName, CameraSection], AfterValidator(require_distinct)] = Field(
+        default_factory=dict
+    )
     """Cameras by name; the name is a part of topics."""
-    home_assistant: HomeAssistant = HomeAssistant()
+    home_assistant: HomeAssistantSection = HomeAssistantSection()
     """Discovery by Home Assistant."""
-    frigate_compat: FrigateCompat = FrigateCompat()
+    frigate_compat: FrigateSection = FrigateSection()
     """The topics of Frigate."""
-    hooks: Hooks = Hooks()
+    hooks: HooksSection = HooksSection()
     """What happens outside MQTT at an event."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
     """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name."""
@@ -116,10 +118,10 @@ class Configuration(Section):
     def _keep_gateways_apart(self) -> Self:
         """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
         if "state" not in self.model_fields_set:
-            own = "" if self.mqtt.topic_prefix == PREFIX else self.mqtt.topic_prefix.replace("/", ".")
-            object.__setattr__(self, "state", default_state() / own)
+            own = "" if self.mqtt.topic_prefix == DEFAULT_PREFIX else self.mqtt.topic_prefix.replace("/", ".")
+            object.__setattr__(self, "state", default_state_folder() / own)
         return self
 
-    def objects_of(self, camera: str) -> Objects:
+    def objects_of(self, camera: str) -> ObjectsSection:
         """Which objects count for one camera."""
         return self.cameras[camera].objects or self.objects

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
-def schema() -> dict[str, Any]:
+def configuration_schema() -> dict[str, Any]:
     """What the models accept: every key with its description, nothing else."""
     told = Configuration.model_json_schema(mode="validation")
     for section in sections(Configuration):
@@ -31,7 +31,7 @@ def _limit(key: dict[str, Any], field: FieldInfo) -> None:
     for kind in key.get("anyOf", ()):
         if kind.get("type") == "number":
             for limit in field.metadata:
-                kind.update({word: getattr(limit, name) for name, word in LIMITS.items() if hasattr(limit, name)})
+                kind.update({word: getattr(limit, name) for name, word in _LIMITS.items() if hasattr(limit, name)})
 
 
 def _tidy(part: object) -> None:

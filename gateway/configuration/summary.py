@@ -9,11 +9,11 @@ from camera_sources.urls.schemes import scheme_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.configuration.root import Configuration
 
 
-def summary(configuration: Configuration) -> dict[str, Any]:
+def summarise(configuration: Configuration) -> dict[str, Any]:
     """The same as values for JSON."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
     return {
@@ -31,9 +31,9 @@ def summary(configuration: Configuration) -> dict[str, Any]:
     }
 
 
-def lines(configuration: Configuration) -> Iterator[str]:
+def summary_lines(configuration: Configuration) -> Iterator[str]:
     """The same for people."""
-    told = summary(configuration)
+    told = summarise(configuration)
     yield f"model     {told['model']}, method {told['method']}{', grid ' + told['grid'] if told['grid'] else ''}"
     yield f"broker    {told['broker']}, port {told['port']}, topics below {told['topic_prefix']}/"
     yield f"cameras   {len(told['cameras'])}"
@@ -49,7 +49,7 @@ def lines(configuration: Configuration) -> Iterator[str]:
     yield f"on        {', '.join(on) or 'nothing but MQTT'}"
 
 
-def _camera(configuration: Configuration, name: str, camera: Camera) -> dict[str, Any]:
+def _camera(configuration: Configuration, name: str, camera: CameraSection) -> dict[str, Any]:
     return {
         "source": scheme_of(camera.source.get_secret_value()) or "path",
         "edge": camera.edge,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr
 
 from camera_sources.urls.locator import Locator
-from camera_sources.urls.schemes import WITH_HOST, known_here, misspelt, scheme_of
-from camera_sources.urls.url_parts import parts_of
+from camera_sources.urls.schemes import SCHEMES_WITH_HOST, intended_scheme, known_schemes, scheme_of
+from camera_sources.urls.url_parts import url_readings
 from shared.errors import ConfigurationError
 
 _PREFIXED = re.compile(r"([a-z][a-z0-9_]*):\s*[a-z]+://", re.IGNORECASE)
@@ -31,7 +31,7 @@ _FRIGATE_VARIABLE = re.compile(r"(?<!\$)\{([A-Z][A-Z0-9_]*)\}")
 """As Frigate has it: {FRIGATE_RTSP_PASSWORD}."""
 
 
-def source_of(source: SecretStr) -> SecretStr:
+def check_camera_url(source: SecretStr) -> SecretStr:
     """Return where a camera's pictures come from. Raises ValueError.
 
     A scheme that is not known here may be so where the camera is read: `not_installed_here` tells of it.
@@ -41,15 +41,15 @@ def source_of(source: SecretStr) -> SecretStr:
         raise ValueError("empty; write for example rtsp://user:password@host/stream or /dev/video0")
     _refuse_foreign(text)
     scheme = scheme_of(text)
-    if scheme and scheme not in known_here():
-        meant = misspelt(scheme)
+    if scheme and scheme not in known_schemes():
+        meant = intended_scheme(scheme)
         if meant is not None:
             raise ValueError(f"unknown kind of address, {scheme}://; did you mean {meant!r}?")
-    if scheme in WITH_HOST:
+    if scheme in SCHEMES_WITH_HOST:
         try:
             Locator.parse(text)
         except ConfigurationError as error:
-            what = "it can be read in two ways" if len(parts_of(text)) > 1 else "no host can be read in it"
+            what = "it can be read in two ways" if len(url_readings(text)) > 1 else "no host can be read in it"
             raise ValueError(f"{what}; {str(error).partition('; ')[2]}") from error
     return source
 
@@ -71,10 +71,10 @@ def _refuse_foreign(text: str) -> None:
 def not_installed_here(source: SecretStr) -> str | None:
     """Return the scheme of a source that nobody has installed on this machine."""
     scheme = scheme_of(source.get_secret_value())
-    return scheme if scheme and scheme not in known_here() else None
+    return scheme if scheme and scheme not in known_schemes() else None
 
 
-def url_of(url: SecretStr) -> SecretStr:
+def check_webhook_url(url: SecretStr) -> SecretStr:
     """Where a webhook posts to. Raises ValueError."""
     scheme = scheme_of(url.get_secret_value())
     if scheme not in {"http", "https"}:
@@ -92,5 +92,5 @@ def url_of(url: SecretStr) -> SecretStr:
     return url
 
 
-Source = Annotated[SecretStr, AfterValidator(source_of)]
-Url = Annotated[SecretStr, AfterValidator(url_of)]
+CameraUrl = Annotated[SecretStr, AfterValidator(check_camera_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(check_webhook_url)]

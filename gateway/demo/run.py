@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.live import Live
 
 from gateway.broker.mosquitto import find_mosquitto
-from gateway.demo.statistics import Observer
-from gateway.demo.table import render
+from gateway.demo.statistics import ClusterStatistics
+from gateway.demo.table import render_demo_table
 from gateway.models.catalogue import DEFAULT_MODEL
 from gateway.planning.methods import Method
 from shared.errors import DeepThingsError
@@ -21,17 +21,17 @@ from shared.files.unfinished import temporary_folder
 from shared.mqtt.bus import Bus
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.lifecycle import cancel_in_order
-from shared.process.local_cluster import Child, LocalCluster, free_port
+from shared.process.local_cluster import ChildProcess, LocalCluster, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.ftp.grid import Grid
 
-CAMERA = "campus"
-START_TIMEOUT_S = 60.0
-END_TIMEOUT_S = 20.0
-VERIFY_EVERY = 10
+DEMO_CAMERA = "campus"
+_START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 20.0
+_VERIFY_EVERY = 10
 """One frame in so many is compared with the whole network, which costs the gateway a whole frame's work."""
 
 
@@ -66,7 +66,7 @@ async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
-    return demo.observer.summary()
+    return demo.statistics.summary()
 
 
 class Demo:
@@ -82,7 +82,7 @@ class Demo:
             f"deepthings watch --gateway {cluster.broker}\nmosquitto_sub -p {config.port} -t 'deepthings/detections/#'"
         )
         self.bus = Bus(cluster.broker, f"deepthings-demo-{os.getpid()}")
-        self.observer = Observer(self.bus, CAMERA, self._edges)
+        self.statistics = ClusterStatistics(self.bus, DEMO_CAMERA, self._edges)
 
     async def run(self, stop: asyncio.Event) -> None:
         """From the gateway's start to the edges' goodbye."""
@@ -91,12 +91,12 @@ class Demo:
         with self._live_table():
             await self._show_camera([gateway, *edges], stop)
         await asyncio.gather(*(self._cluster.stop(edge) for edge in edges))
-        await self._cluster.until(self.observer.edges_gone, [gateway], "the edges' goodbye", END_TIMEOUT_S)
+        await self._cluster.until(self.statistics.edges_offline, [gateway], "the edges' goodbye", _END_TIMEOUT_S)
 
-    async def _start(self, stop: asyncio.Event) -> tuple[Child, list[Child]]:
+    async def _start(self, stop: asyncio.Event) -> tuple[ChildProcess, list[ChildProcess]]:
         """Start what a camera needs. Raises DeepThingsError when it is time to stop before that is there."""
 
-        async def start() -> tuple[Child, list[Child]]:
+        async def start() -> tuple[ChildProcess, list[ChildProcess]]:
             gateway = await self._start_gateway()
             return gateway, await self._start_edges(gateway)
 
@@ -109,33 +109,33 @@ class Demo:
         finally:
             await cancel_in_order([starting, stopping])
 
-    async def _start_gateway(self) -> Child:
+    async def _start_gateway(self) -> ChildProcess:
         config = self._config
         gateway = await self._cluster.start(
             "gateway", "gateway", "--cluster-port", str(self._cluster.broker.port), "--port", str(self._config.port),
             "--data-port", "0", *self._grid(), "--method", config.method,
-            "--model", config.model, "--verify-every", str(VERIFY_EVERY), "--pictures", str(config.out),
+            "--model", config.model, "--verify-every", str(_VERIFY_EVERY), "--pictures", str(config.out),
         )  # fmt: skip
-        await self._cluster.until(self.observer.gateway_online, [gateway], "the gateway's start", START_TIMEOUT_S)
+        await self._cluster.until(self.statistics.gateway_online, [gateway], "the gateway's start", _START_TIMEOUT_S)
         return gateway
 
     def _grid(self) -> tuple[str, ...]:
         """Rows that follow the devices are not asked for."""
         return () if self._config.method is Method.BODP else ("--grid", str(self._config.grid))
 
-    async def _start_edges(self, gateway: Child) -> list[Child]:
+    async def _start_edges(self, gateway: ChildProcess) -> list[ChildProcess]:
         broker, edges = str(self._cluster.broker), []
         for name in self._edges:
             cache = str(self._caches / name)
             edges.append(await self._cluster.start(name, "edge", "--gateway", broker, "--name", name, "--cache", cache))
-        await self._cluster.until(self.observer.edges_ready, [gateway, *edges], "the edges' start", START_TIMEOUT_S)
+        await self._cluster.until(self.statistics.edges_ready, [gateway, *edges], "the edges' start", _START_TIMEOUT_S)
         return edges
 
-    async def _show_camera(self, running: list[Child], stop: asyncio.Event) -> None:
+    async def _show_camera(self, running: list[ChildProcess], stop: asyncio.Event) -> None:
         """Let the camera run to its end, or to ours, and wait for its last frames."""
-        owner = self.observer.nodes.nodes[self._edges[0]].address
+        owner = self.statistics.nodes.nodes[self._edges[0]].address
         camera = await self._cluster.start(
-            "camera", "camera", "--source", self._config.source, "--name", CAMERA, "--edge", owner, "--loop",
+            "camera", "camera", "--source", self._config.source, "--name", DEMO_CAMERA, "--edge", owner, "--loop",
             "--fps", "all", "--no-motion-gate", "--frames", str(self._config.frames),
         )  # fmt: skip
         over = asyncio.Event()
@@ -146,9 +146,9 @@ class Demo:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
         await camera.wait()
-        await self._cluster.until(self.observer.all_seen, running, "the last detections' arrival", END_TIMEOUT_S)
+        await self._cluster.until(self.statistics.all_received, running, "the last detections' arrival", _END_TIMEOUT_S)
 
-    async def _end(self, camera: Child, stop: asyncio.Event, over: asyncio.Event) -> None:
+    async def _end(self, camera: ChildProcess, stop: asyncio.Event, over: asyncio.Event) -> None:
         """Say when the camera has ended; end it when we are told to stop."""
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(camera.process.wait())]
         try:
@@ -168,4 +168,4 @@ class Demo:
             yield
 
     def _table(self) -> Any:  # noqa: ANN401  (whatever rich can render)
-        return render(self.observer, self._hint)
+        return render_demo_table(self.statistics, self._hint)

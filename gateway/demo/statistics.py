@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 STAGES = tuple(name for name in Latency.model_fields if name != "total")
 
 
-class Observer:
+class ClusterStatistics:
     """Follows one camera on the public topics; nothing in it is known to the cluster."""
 
     def __init__(self, bus: Bus, camera: str, edges: tuple[str, ...]) -> None:
         self.gateway_online = asyncio.Event()
         self.edges_ready = asyncio.Event()
-        self.edges_gone = asyncio.Event()
+        self.edges_offline = asyncio.Event()
         self.camera_ended = asyncio.Event()
-        self.all_seen = asyncio.Event()
+        self.all_received = asyncio.Event()
         self.counts = FrameCounts()
         self.published = 0
         self.nodes = Nodes(nodes={})
@@ -62,7 +62,7 @@ class Observer:
             if all(node.epoch for node in mine):
                 self.edges_ready.set()
             elif all(node.state is State.OFFLINE for node in mine):
-                self.edges_gone.set()
+                self.edges_offline.set()
 
     def _on_verification(self, _: str, verification: Verification) -> None:
         self.max_abs_diff = max(self.max_abs_diff or 0.0, verification.max_abs_diff)
@@ -76,17 +76,17 @@ class Observer:
         for node, tiles in detections.nodes.items():
             known = self.tiles.get(node, TileCounts())
             self.tiles[node] = TileCounts(own=known.own + tiles.own, stolen=known.stolen + tiles.stolen)
-        self._check_all_seen()
+        self._check_all_received()
 
     def _on_stats(self, _: str, stats: CameraStats) -> None:
         self.counts = stats.counts
         if stats.ended:
             self.camera_ended.set()
-        self._check_all_seen()
+        self._check_all_received()
 
-    def _check_all_seen(self) -> None:
+    def _check_all_received(self) -> None:
         if self.camera_ended.is_set() and self.published >= self.counts.published:
-            self.all_seen.set()
+            self.all_received.set()
 
     def percentile(self, stage: str, percent: float) -> float:
         """Milliseconds; 0 before the first frame."""

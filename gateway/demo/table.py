@@ -13,24 +13,25 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from gateway.demo.statistics import Observer
+    from gateway.demo.statistics import ClusterStatistics
 
 
-def render(observer: Observer, hint: str) -> RenderableType:
+def render_demo_table(statistics: ClusterStatistics, hint: str) -> RenderableType:
     """What is known now: frames, latency, tiles run and stolen per edge, what was seen."""
-    counts = observer.counts
+    counts = statistics.counts
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "0"
-    latest = observer.latest
+    latest = statistics.latest
     seen = Counter(found.label for found in latest.objects) if latest else Counter()
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("frames", f"{observer.published} published, {dropped} dropped")
+    facts.add_row("frames", f"{statistics.published} published, {dropped} dropped")
     facts.add_row(
-        "latency", f"{observer.percentile('total', 50):.0f} ms median, {observer.percentile('total', 95):.0f} ms p95"
+        "latency",
+        f"{statistics.percentile('total', 50):.0f} ms median, {statistics.percentile('total', 95):.0f} ms p95",
     )
     facts.add_row("seen now", ", ".join(f"{count} {label}" for label, count in seen.most_common()) or "nothing yet")
     edges = Table("edge", "state", "own tiles", "stolen tiles", "cameras", expand=True)
-    for name, tiles in observer.tiles.items():
-        node = observer.nodes.nodes.get(name)
+    for name, tiles in statistics.tiles.items():
+        node = statistics.nodes.nodes.get(name)
         edges.add_row(
             name,
             str(node.state) if node else "starting",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from gateway.configuration.cameras import Camera
-from gateway.configuration.mqtt import Mqtt
-from gateway.configuration.names import distinct, host_of, label_of, name_of
-from gateway.configuration.objects import Objects
-from gateway.configuration.quoting import did_you_mean, shown
-from gateway.configuration.root import Cluster, Configuration
-from shared.cli.role_arguments import anywhere
+from gateway.configuration.cameras import CameraSection
+from gateway.configuration.mqtt import MqttSection
+from gateway.configuration.names import check_host, check_label, check_name, require_distinct
+from gateway.configuration.objects import ObjectsSection
+from gateway.configuration.quoting import did_you_mean, quote_word
+from gateway.configuration.root import ClusterSection, Configuration
+from shared.cli.role_arguments import make_absolute
 from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
@@ -25,78 +25,83 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-OWN_BROKER = Mqtt()
+OWN_BROKER = MqttSection()
 """The house has no broker: the gateway's own is for everybody."""
 
-USUAL_LABELS = Objects().track
+USUAL_LABELS = ObjectsSection().track
 
-Part = TypeVar("Part", bound=Section)
+SectionType = TypeVar("SectionType", bound=Section)
 
 
-def broker(
+def build_broker(
     host: str, port: int, *, encrypted: bool = False, ca: Path | None = None, username: str = "", password: str = ""
-) -> Mqtt:
+) -> MqttSection:
     """Return a broker of the house with the login there. Raises ConfigurationError."""
     _require_printable(username, "username of the broker")
     _require_printable(password, "password of the broker")
     tls = ({"ca": ca.absolute()} if ca else True) if encrypted or ca else None
     told = {"host": host, "port": port, "username": username or None, "password": password or None, "tls": tls}
-    return _section(Mqtt, "broker", told)
+    return _section(MqttSection, "broker", told)
 
 
-def broker_address(text: str, *, encrypted: bool) -> Address:
+def parse_broker_address(text: str, *, encrypted: bool) -> Address:
     """Return HOST or HOST:PORT as an address. Raises ConfigurationError."""
     address = Address.parse(text, PUBLIC_TLS_PORT if encrypted else PUBLIC_PORT)
-    return Address(host(address.host), address.port)
+    return Address(parse_host(address.host), address.port)
 
 
-def host(text: str) -> str:
+def parse_host(text: str) -> str:
     """Return the name or address of a device. Raises ConfigurationError."""
-    return _right(host_of, text.strip(), "host")
+    return _right(check_host, text.strip(), "host")
 
 
-def camera(name: str, source: str) -> Camera:
+def build_camera(name: str, source: str) -> CameraSection:
     """Return a camera of which only the address is known; a path becomes absolute. Raises ConfigurationError."""
     _require_printable(source, f"address of camera {name}")
-    return _section(Camera, f"camera {name}", {"source": anywhere(source.strip(), is_path=False)})
+    return _section(CameraSection, f"camera {name}", {"source": make_absolute(source.strip(), is_path=False)})
 
 
-def camera_name(text: str, taken: Iterable[str] = ()) -> str:
+def parse_camera_name(text: str, taken: Iterable[str] = ()) -> str:
     """Return the name of a camera that is not `taken`. Raises ConfigurationError."""
-    name = _right(name_of, text.strip(), "name of a camera")
+    name = _right(check_name, text.strip(), "name of a camera")
     if name in taken:
         raise ConfigurationError(f"there is a camera {name} already; write another name")
     return name
 
 
-def named_camera(text: str) -> tuple[str, str]:
+def parse_named_camera(text: str) -> tuple[str, str]:
     """Return name and address of NAME=ADDRESS. Raises ConfigurationError."""
     name, equals, source = text.partition("=")
     if not equals or not source.strip():
         raise ConfigurationError("no name and address; write for example front_door=rtsp://192.168.1.20/stream2")
-    return camera_name(name), source
+    return parse_camera_name(name), source
 
 
-def labels(text: str, known: Sequence[str]) -> tuple[str, ...]:
+def parse_labels(text: str, known: Sequence[str]) -> tuple[str, ...]:
     """Return the labels of a list with commas, all of which must be `known`. Raises ConfigurationError."""
     wanted = tuple(word.strip() for word in text.split(",") if word.strip())
     if not wanted:
         raise ConfigurationError("no label; write for example person, car")
     for label in wanted:
-        _right(label_of, label, f"label {shown(label)}")
+        _right(check_label, label, f"label {quote_word(label)}")
         if label not in known:
-            raise ConfigurationError(f"the model has no label {shown(label)}; {did_you_mean(label, known)}")
-    return _right(distinct, wanted, "labels")
+            raise ConfigurationError(f"the model has no label {quote_word(label)}; {did_you_mean(label, known)}")
+    return _right(require_distinct, wanted, "labels")
 
 
-def configuration(mqtt: Mqtt, cameras: Mapping[str, Camera], listen: str, track: Sequence[str]) -> Configuration:
+def build_configuration(
+    mqtt: MqttSection, cameras: Mapping[str, CameraSection], listen: str, track: Sequence[str]
+) -> Configuration:
     """Return the configuration that these answers make."""
     return Configuration(
-        mqtt=mqtt, cameras=dict(cameras), cluster=Cluster(listen=listen), objects=Objects(track=tuple(track))
+        mqtt=mqtt,
+        cameras=dict(cameras),
+        cluster=ClusterSection(listen=listen),
+        objects=ObjectsSection(track=tuple(track)),
     )
 
 
-def _section(kind: type[Part], what: str, told: Mapping[str, object]) -> Part:
+def _section(kind: type[SectionType], what: str, told: Mapping[str, object]) -> SectionType:
     """Return a section of the configuration. Raises ConfigurationError without the values."""
     try:
         return kind.model_validate(told)
@@ -107,10 +112,10 @@ def _section(kind: type[Part], what: str, told: Mapping[str, object]) -> Part:
         raise ConfigurationError(f"{what}: {where + ': ' if where else ''}{why}") from None
 
 
-Value = TypeVar("Value")
+AnswerValue = TypeVar("AnswerValue")
 
 
-def _right(check: Callable[[Any], Value], value: object, what: str) -> Value:
+def _right(check: Callable[[Any], AnswerValue], value: object, what: str) -> AnswerValue:
     """Return what a check of the configuration makes of a value. Raises ConfigurationError."""
     try:
         return check(value)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from gateway.configuration.mqtt import Mqtt
+    from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
 
-SCHEMA = "deepthings.schema.json"
+SCHEMA_FILE_NAME = "deepthings.schema.json"
 
-PATTERN = "test"
+_PATTERN_SCHEME = "test"
 """The scheme of a moving pattern, whose address has no secrets in it."""
 
 _PLAIN = re.compile(r"[A-Za-z/][\w./-]*(?::[\w./-]+)*|\d+(?:\.\d+){3}", re.ASCII)
@@ -39,7 +39,7 @@ class Documents:
     secrets: Mapping[str, str] = field(repr=False)
 
 
-def documents(
+def write_texts(
     configuration: Configuration, name: str, there: Mapping[str, str], schema: Path | None = None
 ) -> Documents:
     """Return what is to be written for what was answered, as a file of that `name`.
@@ -52,20 +52,20 @@ def documents(
         _head(name, schema),
         _mqtt(configuration.mqtt, secrets),
         _cluster(configuration.cluster.listen),
-        f"objects:\n  track: [{', '.join(map(quoted, configuration.objects.track))}]",
+        f"objects:\n  track: [{', '.join(map(yaml_quoted, configuration.objects.track))}]",
         "\n".join(["cameras:", *_cameras(configuration, secrets)]),
     ]
     return Documents("\n\n".join(sections) + "\n", secrets.added)
 
 
-def with_secrets(text: str, added: Mapping[str, str]) -> str:
+def append_secrets(text: str, added: Mapping[str, str]) -> str:
     """Return the text of a secrets.yaml with more secrets at its end."""
     head = text or "# Secrets of the configuration beside this file; nobody else should read them.\n"
     end = "" if head.endswith("\n") else "\n"
-    return head + end + "".join(f"{name}: {quoted(value)}\n" for name, value in added.items())
+    return head + end + "".join(f"{name}: {yaml_quoted(value)}\n" for name, value in added.items())
 
 
-def quoted(text: str) -> str:
+def yaml_quoted(text: str) -> str:
     """Return printable text as a scalar of YAML, in quotes where it needs them."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
         return text
@@ -92,21 +92,21 @@ class _Secrets:
 
 def _head(name: str, schema: Path | None) -> str:
     lines = [
-        f"# yaml-language-server: $schema={schema or SCHEMA}",
+        f"# yaml-language-server: $schema={schema or SCHEMA_FILE_NAME}",
         "# Written by 'deepthings init'; docs/configuration.md has every key. After a change:",
         f"#     deepthings check-config {name}",
     ]
     if schema is None:
-        lines.append(f"# For editors that complete keys: deepthings check-config --schema > {SCHEMA}")
+        lines.append(f"# For editors that complete keys: deepthings check-config --schema > {SCHEMA_FILE_NAME}")
     return "\n".join(lines)
 
 
-def _mqtt(mqtt: Mqtt, secrets: _Secrets) -> str:
+def _mqtt(mqtt: MqttSection, secrets: _Secrets) -> str:
     if mqtt.host is None:
         return (
             f"# Without a broker of the house, under mqtt:, the gateway's own is for everybody, at port {PUBLIC_PORT}."
         )
-    lines = ["mqtt:", f"  host: {quoted(mqtt.host)}"]
+    lines = ["mqtt:", f"  host: {yaml_quoted(mqtt.host)}"]
     if mqtt.port != (PUBLIC_TLS_PORT if mqtt.tls else PUBLIC_PORT):
         lines.append(f"  port: {mqtt.port}")
     if mqtt.username is not None:
@@ -121,14 +121,14 @@ def _mqtt(mqtt: Mqtt, secrets: _Secrets) -> str:
 
 def _cluster(listen: str) -> str:
     about = "other devices cannot reach it" if is_loopback(listen) else "other devices reach the gateway"
-    return f"cluster:\n  listen: {quoted(listen)}  # {about}"
+    return f"cluster:\n  listen: {yaml_quoted(listen)}  # {about}"
 
 
 def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
     for number, (name, camera) in enumerate(configuration.cameras.items()):
         source = camera.source.get_secret_value()
-        hidden = scheme_of(source) != PATTERN and redacted(source) != source
-        yield f"  {quoted(name)}:"
+        hidden = scheme_of(source) != _PATTERN_SCHEME and redacted(source) != source
+        yield f"  {yaml_quoted(name)}:"
         yield f"    source: {secrets.tag(f'{name}_url', source) if hidden else _literal(source)}"
         if is_path(source):
             yield "    # edge: shed  # the name of the edge on the device that has it"
@@ -138,4 +138,4 @@ def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
 
 def _literal(text: str) -> str:
     """Return a scalar in which a dollar is nothing but a dollar."""
-    return quoted(text.replace("$", "$$"))
+    return yaml_quoted(text.replace("$", "$$"))

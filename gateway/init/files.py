@@ -11,14 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.backup.gateway_service import owner_of
-from gateway.configuration.reading.secret_file import NAME, Secrets, read_bounded
-from gateway.init.documents import SCHEMA, with_secrets
+from gateway.backup.gateway_service import owner_of_files
+from gateway.configuration.reading.secret_file import SECRETS_FILE_NAME, SecretFile, read_bounded
+from gateway.init.documents import SCHEMA_FILE_NAME, append_secrets
 from gateway.init.next_steps import ThisDevice
 from shared.errors import ConfigurationError
 from shared.files.whole_file import write_whole
 from shared.network.addresses import network_address
-from shared.process.installation import clone
+from shared.process.installation import find_clone
 from shared.systemd.units import installed_gateway
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from gateway.init.documents import Documents
 
-ENDINGS = (".yaml", ".yml")
+CONFIGURATION_ENDINGS = (".yaml", ".yml")
 
 PATH_OF_ROOT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where sudo looks for programs on Debian."""
 
 
-def require_possible(file: Path, *, replaces: bool) -> None:
+def require_writable(file: Path, *, replaces: bool) -> None:
     """Raise ConfigurationError for a file that cannot be a configuration, or must not be written."""
-    if file.suffix not in ENDINGS or file.name == NAME or not str(file).isprintable():
+    if file.suffix not in CONFIGURATION_ENDINGS or file.name == SECRETS_FILE_NAME or not str(file).isprintable():
         raise ConfigurationError(f"{file}: invalid name of a configuration; end it in .yaml, for example home.yaml")
     if file.is_dir():
         raise ConfigurationError(f"{file} is a folder; write the name of a file")
@@ -55,26 +55,26 @@ def free_name(file: Path) -> Path:
 
 def secrets_beside(file: Path) -> Mapping[str, str]:
     """Return the secrets that there are beside a configuration. Raises ConfigurationError where they are unreadable."""
-    secrets = Secrets(file.parent)
+    secrets = SecretFile(file.parent)
     values = secrets.values
     if secrets.mistakes:
         raise ConfigurationError("\n".join(map(str, secrets.mistakes)))
     return values
 
 
-def write(file: Path, documents: Documents) -> list[Path]:
+def write_documents(file: Path, documents: Documents) -> list[Path]:
     """Write the configuration, and what is new into the secrets beside it: both or none. Return what was written.
 
     Raises ConfigurationError and OSError.
     """
-    owner = owner_of(installed_gateway(), file.absolute().parent)
-    secrets = file.parent / NAME
+    owner = owner_of_files(installed_gateway(), file.absolute().parent)
+    secrets = file.parent / SECRETS_FILE_NAME
     before = read_bounded(secrets) if secrets.exists() else None
     if not documents.secrets:
         write_whole(file, documents.configuration.encode(), mode=0o644, owner=owner)
         return [file]
     try:
-        content = with_secrets((before or b"").decode("utf-8-sig"), documents.secrets)
+        content = append_secrets((before or b"").decode("utf-8-sig"), documents.secrets)
         write_whole(secrets, content.encode(), owner=owner)
         _require_names(file, documents.secrets)
         write_whole(file, documents.configuration.encode(), mode=0o644, owner=owner)
@@ -89,15 +89,15 @@ def write(file: Path, documents: Documents) -> list[Path]:
 
 def _require_names(file: Path, wanted: Mapping[str, str]) -> None:
     """Raise ConfigurationError where what was added to a file of somebody's own style cannot be read."""
-    secrets = Secrets(file.parent)
+    secrets = SecretFile(file.parent)
     if not wanted.items() <= secrets.values.items() or secrets.mistakes:
         raise ConfigurationError(f"{secrets.path}: nothing can be added at its end; write each secret as name: value")
 
 
-def schema() -> Path | None:
+def local_schema_path() -> Path | None:
     """Return where the JSON Schema of the configuration is on this machine."""
-    repository = clone()
-    path = repository / "docs" / SCHEMA if repository else None
+    repository = find_clone()
+    path = repository / "docs" / SCHEMA_FILE_NAME if repository else None
     return path if path is not None and path.exists() and str(path).isprintable() else None
 
 
@@ -111,5 +111,5 @@ def this_device() -> ThisDevice:
         address=network_address() or socket.gethostname(),
         program="deepthings" if shutil.which("deepthings") else path,
         program_of_root="deepthings" if shutil.which("deepthings", path=PATH_OF_ROOT) else path,
-        program_elsewhere="deepthings" if clone() is None else "scripts/deepthings",
+        program_elsewhere="deepthings" if find_clone() is None else "scripts/deepthings",
     )

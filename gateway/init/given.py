@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.configuration.reading.secret_file import Secrets
+from gateway.configuration.reading.secret_file import SecretFile
 from gateway.init import answers
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
@@ -14,28 +14,30 @@ from shared.network.addresses import LOOPBACK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.configuration.cameras import Camera
-    from gateway.configuration.mqtt import Mqtt
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAnswers:
     """Parts of a configuration; None or empty is what was not given."""
 
-    mqtt: Mqtt | None
-    cameras: Mapping[str, Camera]
+    mqtt: MqttSection | None
+    cameras: Mapping[str, CameraSection]
     track: tuple[str, ...]
     listen: str | None
 
-    def configuration(self) -> Configuration:
+    def build_configuration(self) -> Configuration:
         """Return the configuration, with defaults. Raises ConfigurationError that names each option that is missing."""
         missing = ["--broker HOST[:PORT] or --no-broker"] if self.mqtt is None else []
         missing += [] if self.cameras else ["--camera NAME=ADDRESS"]
         if missing:
             raise ConfigurationError(f"missing options; write {', and '.join(missing)}")
         mqtt = self.mqtt or answers.OWN_BROKER
-        return answers.configuration(mqtt, self.cameras, self.listen or LOOPBACK, self.track or answers.USUAL_LABELS)
+        return answers.build_configuration(
+            mqtt, self.cameras, self.listen or LOOPBACK, self.track or answers.USUAL_LABELS
+        )
 
 
 def given_broker(
@@ -46,7 +48,7 @@ def given_broker(
     none: bool,
     encrypted: bool,
     ca: Path | None,
-) -> Mqtt | None:
+) -> MqttSection | None:
     """Return the broker that options name; None when they do not. Raises ConfigurationError."""
     login = {"--username": username, "--password-file": password_file, "--tls": encrypted, "--ca": ca}
     if address is None:
@@ -58,27 +60,27 @@ def given_broker(
         raise ConfigurationError("--broker and --no-broker exclude each other; write one of them")
     if password_file is not None and not username:
         raise ConfigurationError("--password-file without --username; write --username NAME")
-    place = answers.broker_address(address, encrypted=encrypted or ca is not None)
+    place = answers.parse_broker_address(address, encrypted=encrypted or ca is not None)
     password = _password(password_file) if password_file is not None else ""
-    return answers.broker(*place, encrypted=encrypted, ca=ca, username=username or "", password=password)
+    return answers.build_broker(*place, encrypted=encrypted, ca=ca, username=username or "", password=password)
 
 
-def given_cameras(pairs: Iterable[tuple[str, str]]) -> dict[str, Camera]:
+def given_cameras(pairs: Iterable[tuple[str, str]]) -> dict[str, CameraSection]:
     """Return cameras of names and addresses. Raises ConfigurationError."""
-    cameras: dict[str, Camera] = {}
+    cameras: dict[str, CameraSection] = {}
     for name, source in pairs:
-        cameras[answers.camera_name(name, cameras)] = answers.camera(name, source)
+        cameras[answers.parse_camera_name(name, cameras)] = answers.build_camera(name, source)
     return cameras
 
 
 def given_labels(words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Return labels, of options that may have several each; none when there are no options."""
-    return answers.labels(",".join(words), known) if words else ()
+    return answers.parse_labels(",".join(words), known) if words else ()
 
 
 def _password(path: Path) -> str:
     try:
-        password = Secrets(Path()).file_value(str(path))
+        password = SecretFile(Path()).read_tagged_file(str(path))
     except ValueError as error:
         raise ConfigurationError(f"--password-file {error}") from None
     if not password:

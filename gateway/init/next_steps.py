@@ -32,11 +32,11 @@ class ThisDevice:
     program_of_root: str = "deepthings"
     program_elsewhere: str = "deepthings"
 
-    def runs(self, role: str) -> Iterator[str]:
+    def local_commands(self, role: str) -> Iterator[str]:
         """Yield a command, and the one that makes a service of it."""
         yield from (f"  {self.program} {role}", f"  sudo {self.program_of_root} service install {role}", "")
 
-    def other_runs(self, role: str) -> Iterator[str]:
+    def remote_commands(self, role: str) -> Iterator[str]:
         """Yield the same for another device."""
         program = self.program_elsewhere
         yield from (f"  {program} {role}", f"  sudo {program} service install {role}", "")
@@ -48,15 +48,15 @@ def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> 
     here = LOOPBACK if is_wildcard(listen) else listen
     address = device.address if is_wildcard(listen) else listen
     yield from ("On this device, the gateway; the second line has it run by itself from now on:", "")
-    yield from device.runs(f"gateway --config {shlex.quote(str(file))}")
+    yield from device.local_commands(f"gateway --config {shlex.quote(str(file))}")
     if is_loopback(listen):
         yield from ("On this device, too, the edge that computes:", "")
-        yield from device.runs(f"edge --gateway {here}")
+        yield from device.local_commands(f"edge --gateway {here}")
     else:
         yield from (f"On each other device, in the place of {OTHER_NAME} a name of its own:", "")
-        yield from device.other_runs(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
+        yield from device.remote_commands(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
         yield from ("If this device shall compute, too:", "")
-        yield from device.runs(f"edge --gateway {here} --listen 0.0.0.0")
+        yield from device.local_commands(f"edge --gateway {here} --listen 0.0.0.0")
         yield from _cameras_of_one_device(configuration)
     yield from ("How it is, and what to do about it:", "", f"  {device.program} status --gateway {address}", "")
     yield _home_assistant(configuration, address)

@@ -10,8 +10,8 @@ import click
 
 from gateway.configuration.connect_check import try_broker, try_camera
 from gateway.init import answers
-from gateway.init.files import free_name, require_possible
-from shared.cli.common_options import Parsed
+from gateway.init.files import free_name, require_writable
+from shared.cli.common_options import ParsedType
 from shared.errors import ConfigurationError
 from shared.network.addresses import LOOPBACK
 from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
@@ -19,17 +19,17 @@ from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.configuration.cameras import Camera
-    from gateway.configuration.connect_check import Trial
-    from gateway.configuration.mqtt import Mqtt
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.connect_check import ConnectionTrial
+    from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
-    from gateway.init.given import Given
+    from gateway.init.given import GivenAnswers
     from shared.model.letterbox import Pixels
 
 USUAL_HOST = "homeassistant.local"
 """Where Home Assistant is found, and its Mosquitto app with it."""
 
-EXAMPLES = """
+ADDRESS_EXAMPLES = """
 The address of a camera may have a user and a password in it. Some examples:
   rtsp://USER:PASSWORD@192.168.1.20/stream2                    TP-Link Tapo
   rtsp://USER:PASSWORD@192.168.1.20/h264Preview_01_sub         Reolink
@@ -41,7 +41,7 @@ The address of a camera may have a user and a password in it. Some examples:
 """
 """Addresses of sub-streams, which are small enough for a Raspberry Pi."""
 
-LABELS_SHOWN = 12
+_MAX_LABELS = 12
 """Labels that a question lists; a model may have a thousand."""
 
 
@@ -51,16 +51,16 @@ def ask_file(file: Path, *, replaces: bool) -> Path:
     Raises ConfigurationError for what can be no configuration.
     """
     if replaces or not file.is_file():
-        require_possible(file, replaces=replaces)
+        require_writable(file, replaces=replaces)
         return file
 
     def new(text: str) -> Path:
         path = Path(text).expanduser()
-        require_possible(path, replaces=False)
+        require_writable(path, replaces=False)
         return path
 
     click.echo(f"{file} is there already, and stays as it is.")
-    chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=Parsed("FILE", new))
+    chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=ParsedType("FILE", new))
     return chosen
 
 
@@ -72,36 +72,36 @@ class Interview:
     tries: bool
     pictures: dict[Path, Pixels] = field(default_factory=dict)
 
-    def configuration(self, given: Given, address: str, known: Sequence[str]) -> Configuration:
+    def ask_configuration(self, given: GivenAnswers, address: str, known: Sequence[str]) -> Configuration:
         """Return what is given and answered. `address` is this device's, for others; `known` are the model's labels."""
         click.echo(f"This makes {self.file.absolute()}. Enter takes what is in brackets; Ctrl-C leaves nothing behind.")
         mqtt = self._settled_broker(given.mqtt)
         cameras = self._settled_cameras(given.cameras)
         track = given.track or _ask_labels(known)
         listen = given.listen or _ask_listen(address, has_broker=mqtt.host is not None)
-        return answers.configuration(mqtt, cameras, listen, track)
+        return answers.build_configuration(mqtt, cameras, listen, track)
 
-    def _settled_broker(self, given: Mqtt | None) -> Mqtt:
+    def _settled_broker(self, given: MqttSection | None) -> MqttSection:
         """Return the broker, once it lets us in, or the person goes on without that."""
         mqtt = given or _ask_broker(None)
         while self.tries and mqtt.host is not None and not _goes_on(_tried(mqtt)):
             mqtt = _ask_broker(mqtt)
         return mqtt
 
-    def _settled_cameras(self, given: Mapping[str, Camera]) -> dict[str, Camera]:
+    def _settled_cameras(self, given: Mapping[str, CameraSection]) -> dict[str, CameraSection]:
         """Return the cameras, each once it gives a picture, or the person goes on without that."""
-        settled: dict[str, Camera] = {}
+        settled: dict[str, CameraSection] = {}
         for name, camera in given.items():
             self._settle(name, camera, settled)
         if given:
             return settled
-        click.echo(EXAMPLES)
+        click.echo(ADDRESS_EXAMPLES)
         while not settled or click.confirm("Another camera?", default=False):
             name = _ask_camera_name(settled, "" if settled else "front_door")
             self._settle(name, _ask_source(name), settled)
         return settled
 
-    def _settle(self, name: str, camera: Camera, settled: dict[str, Camera]) -> None:
+    def _settle(self, name: str, camera: CameraSection, settled: dict[str, CameraSection]) -> None:
         picture = None
         while self.tries:
             click.echo(f"Trying camera {name} ...")
@@ -116,12 +116,12 @@ class Interview:
             self.pictures[path] = picture
 
 
-def _tried(mqtt: Mqtt) -> Trial:
+def _tried(mqtt: MqttSection) -> ConnectionTrial:
     click.echo(f"Trying broker {mqtt.host} ...")
     return try_broker(mqtt)
 
 
-def _goes_on(trial: Trial) -> bool:
+def _goes_on(trial: ConnectionTrial) -> bool:
     """Tell what became of a trial. Return whether that is good enough."""
     click.echo(trial)
     if trial.ok is not False:
@@ -129,13 +129,13 @@ def _goes_on(trial: Trial) -> bool:
     return not click.confirm("Correct it, and try again? (n: go on with it as it is)", default=True)
 
 
-def _ask_broker(before: Mqtt | None) -> Mqtt:
+def _ask_broker(before: MqttSection | None) -> MqttSection:
     """Return what is answered; answers of `before` are proposed again, except for its password."""
     if not click.confirm("Does your house have an MQTT broker, such as Home Assistant's Mosquitto?", default=True):
         click.echo("Then the gateway's own is for everybody.")
         return answers.OWN_BROKER
     usual_host = before.host if before else USUAL_HOST
-    host = click.prompt("Its name or address", default=usual_host, type=Parsed("HOST", answers.host))
+    host = click.prompt("Its name or address", default=usual_host, type=ParsedType("HOST", answers.parse_host))
     encrypted = click.confirm("Is the connection encrypted (TLS)?", default=bool(before and before.tls))
     usual_port = PUBLIC_TLS_PORT if encrypted else PUBLIC_PORT
     if before and bool(before.tls) is encrypted:
@@ -148,7 +148,7 @@ def _ask_broker(before: Mqtt | None) -> Mqtt:
     if username:
         password = click.prompt("Its password (is not shown)", default="", show_default=False, hide_input=True)
     try:
-        return answers.broker(host, port, encrypted=encrypted, ca=ca, username=username, password=password)
+        return answers.build_broker(host, port, encrypted=encrypted, ca=ca, username=username, password=password)
     except ConfigurationError as error:
         click.echo(f"Error: {error}")
         return _ask_broker(before)
@@ -162,24 +162,24 @@ def _ask_ca() -> Path | None:
         return path if text else None
 
     words = "The CA that signed its certificate, as a file (empty: those that this device trusts)"
-    ca: Path | None = click.prompt(words, default="", show_default=False, type=Parsed("FILE", pem))
+    ca: Path | None = click.prompt(words, default="", show_default=False, type=ParsedType("FILE", pem))
     return ca
 
 
-def _ask_camera_name(taken: Mapping[str, Camera], usual: str) -> str:
+def _ask_camera_name(taken: Mapping[str, CameraSection], usual: str) -> str:
     def new(text: str) -> str:
-        return answers.camera_name(text, taken)
+        return answers.parse_camera_name(text, taken)
 
     words = "Name of a camera, for topics and Home Assistant"
-    name: str = click.prompt(words, default=usual or None, type=Parsed("NAME", new))
+    name: str = click.prompt(words, default=usual or None, type=ParsedType("NAME", new))
     return name
 
 
-def _ask_source(name: str) -> Camera:
-    def named(text: str) -> Camera:
-        return answers.camera(name, text)
+def _ask_source(name: str) -> CameraSection:
+    def named(text: str) -> CameraSection:
+        return answers.build_camera(name, text)
 
-    camera: Camera = click.prompt("Its address", type=Parsed("ADDRESS", named))
+    camera: CameraSection = click.prompt("Its address", type=ParsedType("ADDRESS", named))
     return camera
 
 
@@ -191,12 +191,14 @@ def _wants_picture(path: Path) -> bool:
 
 def _ask_labels(known: Sequence[str]) -> tuple[str, ...]:
     def listed(text: str) -> tuple[str, ...]:
-        return answers.labels(text, known)
+        return answers.parse_labels(text, known)
 
-    more = f" and {len(known) - LABELS_SHOWN} more" if len(known) > LABELS_SHOWN else ""
-    click.echo(f"The model finds {', '.join(known[:LABELS_SHOWN])}{more}.")
+    more = f" and {len(known) - _MAX_LABELS} more" if len(known) > _MAX_LABELS else ""
+    click.echo(f"The model finds {', '.join(known[:_MAX_LABELS])}{more}.")
     words = "Which of them are followed? Write commas between them"
-    track: tuple[str, ...] = click.prompt(words, default=", ".join(answers.USUAL_LABELS), type=Parsed("LABELS", listed))
+    track: tuple[str, ...] = click.prompt(
+        words, default=", ".join(answers.USUAL_LABELS), type=ParsedType("LABELS", listed)
+    )
     return track
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.errors import ConfigurationError
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeReport, Nodes, NodeState, NodeStats, State, TileCounts
 from shared.payloads.versions import PROTOCOL, compatible
@@ -35,6 +36,7 @@ class Membership:
     broker: Address
     _members: dict[str, _Member] = field(default_factory=dict)
     _awaited: dict[str, float] = field(default_factory=dict)
+    _drained: set[str] = field(default_factory=set)
 
     def await_all(self, now: float) -> None:
         """Expect a sign of life of every edge from `now`, in monotonic seconds: the broker may have lost a will."""
@@ -100,6 +102,28 @@ class Membership:
         """The addresses that an edge tells that it cannot reach."""
         member = self._members.get(node)
         return member.stats.unreached if member and member.stats else ()
+
+    def drain_node(self, node: str) -> None:
+        """Give a node no tiles of others and no cameras until it is resumed.
+
+        Raises ConfigurationError when it is not online.
+        """
+        if self.online(node) is None:
+            raise ConfigurationError(f"edge {node!r} not found; present: {', '.join(self.present) or 'none'}")
+        self._drained.add(node)
+
+    def resume_node(self, node: str) -> None:
+        """Give a drained node work again."""
+        self._drained.discard(node)
+
+    def drained(self, node: str) -> bool:
+        """Return whether a node is drained."""
+        return node in self._drained
+
+    @property
+    def all_drained(self) -> frozenset[str]:
+        """Return the drained nodes, present or not."""
+        return frozenset(self._drained)
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.logs.printable import printable
-from shared.network.hosts import is_loopback, shown
+from shared.network.hosts import format_address, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +85,7 @@ def _not_reached_by(facts: Facts) -> Iterator[str]:
         node = facts.nodes.get(name)
         for peer in peers if node is not None else ():
             assert node is not None
-            where = f"at {shown(peer.host, peer.port)}: {printable(peer.reason)}"
+            where = f"at {format_address(peer.host, peer.port)}: {printable(peer.reason)}"
             if _is_at(facts.host, facts.port, peer):
                 if not (is_loopback(facts.host) and elsewhere(node.identity, facts.identity)):
                     yield f"edge {name} cannot reach the gateway {where}; {GATEWAY_CURE}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from gateway.models.decoding.metadata import read_metadata
-from gateway.models.identification import recognise
+from gateway.models.identification import identify
 from gateway.models.untileable import refuse_without_convolution
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
@@ -45,7 +45,7 @@ class Model:
         self.original = self.proto = onnx.ModelProto()
 
 
-def built_in() -> list[str]:
+def built_in_models() -> list[str]:
     """Names of the models that come with the project."""
     return sorted(path.parent.name for path in MODELS.glob("*/*.json"))
 
@@ -56,16 +56,16 @@ def open_model(name: str, weights: Path | None = None) -> Model:
     A .cfg needs its `weights`: the file of the same name beside it, unless another is named.
     Raises ConfigurationError for an unknown name, ModelError for a file that is no model, or not the one described.
     """
-    path = MODELS / name / f"{name}.json" if name in built_in() else Path(name)
+    path = MODELS / name / f"{name}.json" if name in built_in_models() else Path(name)
     if weights is not None and path.suffix != ".cfg":
         raise ConfigurationError(
             f"--weights {weights}: model {name} has its own weights; only a Darknet .cfg needs them"
         )
     if path.suffix == ".cfg":
         return _open_darknet(path, weights or path.with_suffix(".weights"))
-    if path.suffix not in {".json", ".onnx"} or not (name in built_in() or path.suffix == ".onnx"):
+    if path.suffix not in {".json", ".onnx"} or not (name in built_in_models() or path.suffix == ".onnx"):
         raise ConfigurationError(
-            f"unknown model {name!r}: it is neither built in ({', '.join(built_in())}) nor an .onnx or .cfg file"
+            f"unknown model {name!r}: it is neither built in ({', '.join(built_in_models())}) nor an .onnx or .cfg file"
         )
     spec = _description(path)
     original = load_onnx(path.parent / spec.file)
@@ -77,7 +77,7 @@ def open_model(name: str, weights: Path | None = None) -> Model:
 
 
 def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelProto, network: Network) -> Model:
-    found = recognise(spec, proto, network)
+    found = identify(spec, proto, network)
     return Model(found.spec, original, proto, network, found.outputs, found.unreadable)
 
 

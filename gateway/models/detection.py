@@ -11,28 +11,31 @@ import cv2
 import numpy as np
 
 from gateway.models.decoding import Candidates, decode
-from gateway.models.decoding.labels import label_of
+from gateway.models.decoding.labels import class_label
 from gateway.models.decoding.recognition import family_of, output_shapes
 from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import DetectedObject
 
 if TYPE_CHECKING:
-    from gateway.planning.partitioned import PartitionedModel
+    from collections.abc import Sequence
+
+    from gateway.models.catalogue import Model
+    from shared.engine.sessions import Network as NetworkSession
     from shared.ftp.merge import Map
     from shared.model.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
 
-OBJECTS_CAP = 300
+MAX_OBJECTS_PER_FRAME = 300
 """Objects in one frame: more is a broken model, not a crowd."""
 
-CANDIDATES_CAP = 3000
+MAX_CANDIDATES = 3000
 """Candidates that are compared with each other, the best ones: time grows with their square, and a crowd has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class DetectionResult:
     """What was seen, best first, and how long the two steps took."""
 
     objects: tuple[DetectedObject, ...]
@@ -46,19 +49,19 @@ class Detector:
     Raises ModelError when it is made and no decoder reads the network's outputs.
     """
 
-    def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
-        self._spec = partitioned.spec
-        self._cut = partitioned.stage.cut
-        self._input_size = partitioned.model.network.input_size
-        self._broken_seen = False
-        model = partitioned.model
+    def __init__(self, model: Model, cut: Sequence[str], tail: NetworkSession | None) -> None:
+        """`cut` names the maps that detect() gets; `tail` runs the layers behind them, None when there are none."""
+        self._spec = model.spec
+        self._cut = cut
+        self._tail = tail
+        self._input_size = model.network.input_size
+        self._has_warned = False
         if model.unreadable:
             raise ModelError(model.unreadable)
         family = family_of(model.outputs or output_shapes(model.network), self._input_size, self._spec)
         self._overlapping = family.overlapping
-        self._tail = partitioned.tail(threads)
 
-    def detect(self, maps: list[Map], letterbox: Letterbox) -> Findings:
+    def detect(self, maps: list[Map], letterbox: Letterbox) -> DetectionResult:
         """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
 
         Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.
@@ -71,16 +74,16 @@ class Detector:
             raise ModelError(f"outputs of model {self._spec.name} are no numbers; the frame is dropped")
         decoding = time.monotonic()
         candidates = decode(outputs, self._input_size, self._spec)
-        if candidates.broken and not self._broken_seen:
-            self._broken_seen = True
+        if candidates.invalid_count and not self._has_warned:
+            self._has_warned = True
             log.warning(
                 "model %s: %s of its candidates are dropped, as their boxes or scores are impossible; is it described "
                 "rightly? (told once)",
-                self._spec.name, candidates.broken,
+                self._spec.name, candidates.invalid_count,
             )  # fmt: skip
-        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_of(candidates)
+        kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_candidates(candidates)
         objects = self._objects(candidates, kept, letterbox)
-        return Findings(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
+        return DetectionResult(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
 
     def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
         boxes = letterbox.to_image(candidates.boxes[kept])
@@ -92,7 +95,7 @@ class Detector:
             width, height = letterbox.image_width, letterbox.image_height
             objects.append(
                 DetectedObject(
-                    label=label_of(int(candidates.classes[number]), self._spec.labels),
+                    label=class_label(int(candidates.classes[number]), self._spec.labels),
                     score=round(float(candidates.scores[number]), 4),
                     box=(left, top, right, bottom),
                     box_rel=(
@@ -106,9 +109,9 @@ class Detector:
         return tuple(objects)
 
 
-def best_of(candidates: Candidates) -> list[int]:
+def best_candidates(candidates: Candidates) -> list[int]:
     """Return the best candidates of a family whose boxes are one for each object, best first."""
-    order = np.argsort(-candidates.scores, kind="stable")[:OBJECTS_CAP]
+    order = np.argsort(-candidates.scores, kind="stable")[:MAX_OBJECTS_PER_FRAME]
     return [int(number) for number in order]
 
 
@@ -116,7 +119,7 @@ def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
     """Non-maximum suppression, each class by itself: which of the best candidates stay, best first."""
     if not len(candidates.scores):
         return []
-    best = np.argsort(-candidates.scores, kind="stable")[:CANDIDATES_CAP]
+    best = np.argsort(-candidates.scores, kind="stable")[:MAX_CANDIDATES]
     # OpenCV keeps classes apart by moving their boxes, which works when none lies left of or above 0.
     left, top, right, bottom = (candidates.boxes[best] - candidates.boxes[best].min()).T
     kept = cv2.dnn.NMSBoxesBatched(
@@ -126,4 +129,4 @@ def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
         0.0,
         iou_threshold,
     )
-    return [int(best[number]) for number in sorted(kept)][:OBJECTS_CAP]
+    return [int(best[number]) for number in sorted(kept)][:MAX_OBJECTS_PER_FRAME]

@@ -9,8 +9,8 @@ from gateway.models.decoding.anchors import DARKNET
 from gateway.models.decoding.family import shapes_of
 from gateway.models.decoding.labels import usual_labels
 from gateway.models.decoding.metadata import read_metadata
-from gateway.models.decoding.recognition import choose, classes_of, families_of, named_decoder, output_shapes
-from gateway.models.probe import probe
+from gateway.models.decoding.recognition import choose_family, classes_of, families_of, named_decoder, output_shapes
+from gateway.models.probe import run_probe
 from shared.errors import ModelError
 from shared.model.first_layers import first_layers
 from shared.model.spec import CompleteSpec, ModelSpec, Preprocessing
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class IdentifiedModel:
     """A complete description, the outputs' shapes, and why nobody can read them ("" where somebody can)."""
 
     spec: CompleteSpec
@@ -33,7 +33,7 @@ class Recognised:
     unreadable: str = ""
 
 
-def recognise(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> Recognised:
+def identify(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> IdentifiedModel:
     """Complete a description by what the file says, how its outputs look, and what they hold for a picture.
 
     `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs;
@@ -50,11 +50,11 @@ def recognise(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> Reco
         family, shapes = _family(spec, model, network, layers)
     except ModelError as error:
         preparation = spec.preprocessing or layers.adapt(Preprocessing())
-        return Recognised(_completed(spec, None, preparation, spec.labels), shapes, str(error))
+        return IdentifiedModel(_completed(spec, None, preparation, spec.labels), shapes, str(error))
     classes = classes_of(family, shapes, network.input_size, spec)
     preparation = spec.preprocessing or layers.adapt(family.preprocessing)
     labels = spec.labels or usual_labels(family.name, classes)
-    return Recognised(_completed(spec, family.name, preparation, labels), shapes)
+    return IdentifiedModel(_completed(spec, family.name, preparation, labels), shapes)
 
 
 def _refuse_task(metadata: Metadata, spec: ModelSpec) -> None:
@@ -69,9 +69,9 @@ def _family(spec: ModelSpec, model: onnx.ModelProto, network: Network, layers: F
     if families == [DARKNET]:  # its maps can hold any numbers
         return DARKNET, shapes
     usual = layers.adapt(families[0].preprocessing if families else Preprocessing())
-    outputs = probe(model, network, spec.preprocessing or usual)
+    outputs = run_probe(model, network, spec.preprocessing or usual)
     shapes = shapes_of(outputs)
-    return choose(families or families_of(shapes, size, spec), outputs, size, spec), shapes
+    return choose_family(families or families_of(shapes, size, spec), outputs, size, spec), shapes
 
 
 def _completed(

@@ -13,16 +13,16 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     import onnx
 
-    from gateway.models.decoding.family import Outputs, Size
+    from gateway.models.decoding.family import InputSize, Outputs
     from shared.model.letterbox import Pixels
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
 
-PATCH = 16
+PATCH_PX = 16
 """Pixels of the picture's patches: as large as the cells of most detectors, so that all cells see something else."""
 
 
-def probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:
+def run_probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:
     """Return the outputs of a model in plain form for the probe picture. Raises ModelError when it cannot be run."""
     session = NetworkSession(model.SerializeToString())
     image = normalise(probe_picture(network.input_size), preprocessing)
@@ -33,10 +33,10 @@ def probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing
         raise ModelError(f"model {network.name} fails when it is run: {reason}") from error
 
 
-def probe_picture(size: Size) -> Pixels:
+def probe_picture(size: InputSize) -> Pixels:
     """Return patches and noise of all brightnesses, uint8 (height, width, 3)."""
     random = np.random.default_rng(1)
-    rows, columns = (-(-length // PATCH) for length in size)
-    patches = random.integers(0, 224, (rows, columns, 3)).repeat(PATCH, axis=0).repeat(PATCH, axis=1)
+    rows, columns = (-(-length // PATCH_PX) for length in size)
+    patches = random.integers(0, 224, (rows, columns, 3)).repeat(PATCH_PX, axis=0).repeat(PATCH_PX, axis=1)
     noise = random.integers(0, 32, (*size, 3))
     return (patches[: size[0], : size[1]] + noise).astype(np.uint8)

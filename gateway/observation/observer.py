@@ -1,4 +1,4 @@
-"""What cameras see, told by MQTT: objects, events, triggers and snapshots, each when it changes."""
+"""Following what cameras see, and publishing it: objects, events, triggers and snapshots, each when it changes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from gateway.observation.scene.scene_settings import SceneSettings
 from gateway.observation.scene_store import SceneStore
 from gateway.observation.snapshot_policy import SnapshotPolicy
 from gateway.observation.snapshots import render_object_snapshot, render_snapshot
-from gateway.observation.state_publisher import SceneTeller
+from gateway.observation.state_publisher import StatePublisher
 from shared.errors import DeepThingsError
 from shared.mqtt import topics
 from shared.payloads.observations import EndReason
 from shared.settings.slugs import slug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from gateway.bridge.event_queue import EventQueue
     from gateway.bridge.health import Health
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import CameraRegistry
-    from gateway.cluster.finisher import Fetch
-    from gateway.configuration.cameras import Snapshots
+    from gateway.cluster.listener import FetchPicture
+    from gateway.configuration.cameras import SnapshotsSection
     from gateway.configuration.root import Configuration
-    from gateway.integrations.frigate.publisher import FrigateTeller
+    from gateway.observation.listener import SceneListener
     from gateway.observation.scene.states import SceneUpdate
     from gateway.state.state_folder import StateFolder
     from shared.model.letterbox import Pixels
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 0.5
-"""How often it is looked at whether objects are gone of which no frame tells."""
+EXPIRY_CHECK_PERIOD_S = 0.5
+"""Objects of cameras that send no frames expire at checks that are this far apart."""
 
-SCENES_CAP = 256
-"""Cameras that are followed: those that are configured, and some that were started by hand."""
+MAX_SCENES = 256
+"""Cameras that are followed: the configured ones, and some that were started by hand."""
 
 
 class Observer:
@@ -57,19 +57,20 @@ class Observer:
         events: EventQueue,
         notify: Callable[[ObjectEvent | Trigger], None],
         health: Health,
-        frigate: FrigateTeller | None,
+        listeners: Sequence[SceneListener] = (),
     ) -> None:
+        """`notify` is called with each event and trigger; `listeners` receive each change of a scene."""
         self._configuration = configuration
         self._cameras = cameras
         self._bus = bus
         self._events = events
         self._notify = notify
         self._health = health
-        self._frigate = frigate
+        self._listeners = listeners
         self._memory = SceneStore(state)
         self._memory_waits = False
         self._scenes: dict[str, Scene] = {}
-        self._teller = SceneTeller(bus)
+        self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
         self._wanted: set[str] = set()
         self._away: set[str] = set()
@@ -77,94 +78,96 @@ class Observer:
         self._one_by_one = asyncio.Lock()
 
     async def run(self) -> None:
-        """End what is gone, and follow changes of settings, until cancelled."""
+        """Expire objects and follow changes of settings, until cancelled."""
         async with self._one_by_one:
             for name in self._memory.cameras:
                 self._scene(name)
         while True:
             changed = None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_S):
+                async with asyncio.timeout(EXPIRY_CHECK_PERIOD_S):
                     changed = await self._changes.get()
             async with self._one_by_one:
                 if changed is not None:
                     await self._follow(changed)
                     continue
                 for name, scene in list(self._scenes.items()):
-                    await self._tell(name, scene.expire(time.monotonic()))
+                    await self._publish(name, scene.expire(time.monotonic()))
                     if name not in self._cameras.known and not scene.occupied:
-                        await self._tell(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
+                        await self._publish(name, scene.clear(time.monotonic(), EndReason.CAMERA_REMOVED))
                         await self._forget(name)
-                await self._keep_places()
+                await self._store_positions()
 
-    async def born(self) -> None:
-        """Publish all that is known: called after each connection to the broker, which may have lost it."""
+    async def on_connected(self) -> None:
+        """Publish all retained state again: called after each connection to the broker, which may have lost it."""
         async with self._one_by_one:
             for name in self._cameras.configured:
                 scene = self._scene(name)
                 if scene is not None and not self._cameras.effective_settings(name).detect:
-                    await self._tell(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
+                    await self._publish(name, scene.clear(time.monotonic(), EndReason.DETECTION_OFF))
             known = {name: scene.state() for name, scene in self._scenes.items() if self._known(name)}
-            await self._teller.again(known)
-            if self._frigate is not None:
-                await self._frigate.born()
+            await self._publisher.republish_states(known)
+            for listener in self._listeners:
+                await listener.on_connected()
 
-    async def farewell(self) -> None:
-        """Publish that nothing is seen any more, as the gateway stops.
+    async def publish_stopping(self) -> None:
+        """Publish empty scenes as the gateway stops.
 
         Open events are kept for its next start; where they cannot be kept, they end.
         """
+        for listener in self._listeners:
+            await listener.on_stopping()
         kept = await self._remember_all()
         for name, scene in self._scenes.items():
-            if name in self._cameras.known:  # one that is awaited as well: its counts may be those of an earlier run
+            if name in self._cameras.known:  # also of cameras that have not come back yet: their counts are retained
                 stop = scene.suspend if kept else scene.clear
                 update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
                 for event in update.events:
                     self._events.put(topics.EVENTS, event, name)
-                await self._teller.tell(name, update.state, time.monotonic())
-                if self._frigate is not None:
-                    await self._frigate.tell(name, update)
+                await self._publisher.publish_state(name, update.state, time.monotonic())
+                for listener in self._listeners:
+                    await listener.on_scene_changed(name, update, known=True)
 
     def occupied(self, camera: str) -> bool:
         """Return whether an event of this camera is open."""
         return camera in self._scenes and self._scenes[camera].occupied
 
-    def changed(self, camera: str) -> None:
-        """Its settings have changed, or whether it is there."""
+    def on_camera_changed(self, camera: str) -> None:
+        """Follow a change of a camera's settings or presence soon."""
         self._changes.put_nowait(camera)
 
-    def want_snapshot(self, camera: str) -> None:
-        """The next frame's picture is published whatever it shows."""
+    def request_snapshot(self, camera: str) -> None:
+        """Publish the next frame's picture whatever it shows."""
         self._wanted.add(camera)
 
     async def reload(self, configuration: Configuration) -> None:
         """Follow another configuration."""
         self._configuration = configuration
         for name in list(self._scenes):
-            self.changed(name)
+            self.on_camera_changed(name)
 
-    async def observe(self, detections: FrameDetections, fetch: Fetch, heard_at: float) -> None:
-        """Follow one frame's detections. `fetch` gets its picture, while the frame is not finished.
+    async def observe(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
+        """Follow one frame's detections. `fetch` gets its picture while its owner keeps it.
 
-        `heard_at` is when the gateway heard of the frame, in monotonic seconds. A frame that was still under way when
-        its camera was lost, or removed, shows what nobody would take back.
+        `received_at` is when the gateway first received something of the frame, in monotonic seconds. Frames of a
+        camera that was lost or removed meanwhile are ignored: nothing would ever clear what they show.
         """
         name = detections.camera
-        async with self._one_by_one:  # or what was seen before could be told after what is seen now
+        async with self._one_by_one:  # or an older state could be published after a newer one
             scene = self._scene(name) if name in self._cameras.known else None
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
             degraded = self._health.degraded(name, time.monotonic())
             update = scene.update(
-                detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=heard_at
+                detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=received_at
             )
-            await self._tell(name, update)
+            await self._publish(name, update)
             if scene.settled:
                 await self._cameras.mark_settled(name)
-        await self._tell_snapshots(name, update, fetch)
+        await self._publish_due_snapshots(name, update, fetch)
 
     def _scene(self, name: str) -> Scene | None:
-        if name not in self._scenes and len(self._scenes) < SCENES_CAP:
+        if name not in self._scenes and len(self._scenes) < MAX_SCENES:
             kept = self._memory.take_scene(name)
             scene = self._scenes[name] = Scene(name, self._settings(name), kept, time.monotonic(), time.time())
             self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=True)
@@ -181,61 +184,61 @@ class Observer:
         )
 
     async def _follow(self, name: str) -> None:
-        """Follow a camera whose settings have changed, or whether it is there."""
+        """Follow a change of a camera's settings or presence."""
         scene, now = self._scenes.get(name), time.monotonic()
         if scene is None:
             return
         if name not in self._cameras.known:
-            await self._tell(name, scene.clear(now, EndReason.CAMERA_REMOVED))
+            await self._publish(name, scene.clear(now, EndReason.CAMERA_REMOVED))
             await self._forget(name)
             return
-        await self._tell(name, scene.apply_settings(self._settings(name), now))
-        if self._frigate is not None:
-            await self._frigate.changed(name)
+        await self._publish(name, scene.apply_settings(self._settings(name), now))
+        for listener in self._listeners:
+            await listener.on_settings_changed(name)
         online, effective = name in self._cameras.online, self._cameras.effective_settings(name)
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
-            await self._tell(name, scene.clear(now, EndReason.DETECTION_OFF))
+            await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
             if online:  # it stays so when detection is switched on again
                 await self._cameras.mark_settled(name)
         elif self._cameras.source_ended(name):
-            await self._tell(name, scene.clear(now, EndReason.CAMERA_ENDED))
+            await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
         elif not online and not scene.away:
-            await self._tell(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
+            await self._publish(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
 
     async def _forget(self, name: str) -> None:
-        """Forget a camera that is gone."""
+        """Forget a camera that does not exist any more."""
         del self._scenes[name]
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
-        self._teller.forget(name)
-        if self._frigate is not None:
-            await self._frigate.forget(name)
+        self._publisher.forget_camera(name)
+        for listener in self._listeners:
+            await listener.on_camera_forgotten(name)
 
-    async def _tell(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
-        """Publish what a step of a scene brought; its state only when that is `known`: enough frames came."""
+    async def _publish(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
+        """Publish a step of a scene; its state only when that is `known`: after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # first of all: a `new` of which nobody knows after a restart would have no `end`
+            if update.events:  # stored before they are published: a `new` that is lost in a restart would have no `end`
                 await self._remember(name)
             if known:
-                await self._teller.tell(name, update.state, time.monotonic())
-        finally:  # also when the gateway stops meanwhile: the scene has made its step
+                await self._publisher.publish_state(name, update.state, time.monotonic())
+        finally:  # also when the gateway stops meanwhile: the scene has changed already
             for event in update.events:
                 self._events.put(topics.EVENTS, event, name)
                 self._notify(event)
             for trigger in update.triggers:
                 self._events.put(topics.TRIGGERS, trigger, name)
                 self._notify(trigger)
-        if self._frigate is not None:
-            await self._frigate.tell(name, update, known=known)
+        for listener in self._listeners:
+            await listener.on_scene_changed(name, update, known=known)
 
     def _known(self, name: str) -> bool:
-        """Return whether what is seen there is known: of a camera that is no more, nothing is to be published."""
+        """Return whether a camera exists and its scene's state is certain enough to be published."""
         return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
-        """Keep what is told of a camera. Without a broker nothing is: then what was told before is kept until it is."""
+        """Store a camera's events; while there is no broker, and nothing is published, what was stored stays."""
         self._memory_waits |= not self._bus.public_connected.is_set()
         if not self._memory_waits:
             self._memory.remember_scene(
@@ -244,7 +247,7 @@ class Observer:
             await asyncio.to_thread(self._memory.write)
 
     async def _remember_all(self) -> bool:
-        """Return whether all is kept now."""
+        """Store all events; return whether that worked."""
         self._memory.keep_only(self._scenes)
         for name, scene in self._scenes.items():
             self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
@@ -252,8 +255,8 @@ class Observer:
         self._memory_waits = False
         return kept
 
-    async def _keep_places(self) -> None:
-        """Keep where objects are, as far as it is time to."""
+    async def _store_positions(self) -> None:
+        """Store where objects are, when that is due."""
         if self._memory_waits:
             if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
@@ -269,7 +272,7 @@ class Observer:
         else:
             self._memory.touch()
 
-    async def _tell_snapshots(self, name: str, update: SceneUpdate, fetch: Fetch) -> None:
+    async def _publish_due_snapshots(self, name: str, update: SceneUpdate, fetch: FetchPicture) -> None:
         settings = self._cameras.section_of(name).snapshots
         if not settings.enabled:
             return
@@ -291,7 +294,7 @@ class Observer:
         labels: Mapping[str, FollowedObject],
         whole: bool,
         picture: Pixels,
-        settings: Snapshots,
+        settings: SnapshotsSection,
     ) -> None:
         objects, at = update.state.all.objects, update.state.all.captured_at
         if whole:
@@ -300,5 +303,5 @@ class Observer:
         for label, found in labels.items():
             made = await asyncio.to_thread(render_object_snapshot, picture, found, settings, at)
             await self._bus.publish_plain(topics.LABEL_SNAPSHOT, made.jpeg, name, slug(label))
-            if self._frigate is not None:
-                await self._frigate.tell_snapshot(name, label, made.jpeg)
+            for listener in self._listeners:
+                await listener.on_snapshot(name, label, made.jpeg)

@@ -39,7 +39,7 @@ class SceneStore:
     """Reads the scenes of the last run once, then writes those that are remembered."""
 
     def __init__(self, folder: StateFolder) -> None:
-        self._file: StateFile[_Entries] = folder.file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
+        self._file: StateFile[_Entries] = folder.register_file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
         self._entries: _Entries = {}
         self._written_at = -_TOUCH_PERIOD_S
         self._is_written = True

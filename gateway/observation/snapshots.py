@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import cv2
 
 from gateway.annotation.boxes import annotate
-from gateway.annotation.text import plate_size, write_on_plate
+from gateway.annotation.text_drawing import draw_text_on_plate, plate_size
 from shared.payloads.cluster import DetectedObject
+from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.configuration.cameras import Snapshots
+    from gateway.configuration.cameras import SnapshotsSection
     from shared.model.letterbox import Pixels
-    from shared.payloads.cluster import Box
     from shared.payloads.observations import FollowedObject
 
 MAX_SNAPSHOT_BYTES = 900_000
@@ -48,7 +48,7 @@ class Snapshot:
 
 
 def render_snapshot(
-    picture: Pixels, objects: Sequence[FollowedObject], settings: Snapshots, captured_at: float
+    picture: Pixels, objects: Sequence[FollowedObject], settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
     """Return a snapshot of `picture`, uint8 BGR (H, W, 3), of the configured height, but not higher than the picture.
 
@@ -66,7 +66,9 @@ def render_snapshot(
         width, height = max(1, width // 2), max(1, height // 2)
 
 
-def render_object_snapshot(picture: Pixels, found: FollowedObject, settings: Snapshots, captured_at: float) -> Snapshot:
+def render_object_snapshot(
+    picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
+) -> Snapshot:
     """Return a close-up of one object; otherwise as `render_snapshot`."""
     part, there = close_up(picture, found)
     return render_snapshot(part, [there], settings, captured_at)
@@ -91,10 +93,12 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     return picture[base : base + part_height, start : start + part_width], there
 
 
-def _inside(box: Box, width: int, height: int) -> Box:
+def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
     """Return the box, cut to the picture: a predicted box may reach out of it."""
     left, top, right, bottom = box
-    return min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height)
+    return PictureBox(
+        (min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height))
+    )
 
 
 def _start(ends: float, part: int, whole: int) -> int:
@@ -106,7 +110,7 @@ def _drawn(
     picture: Pixels,
     objects: Sequence[FollowedObject],
     size: tuple[int, int],
-    settings: Snapshots,
+    settings: SnapshotsSection,
     captured_at: float,
 ) -> Pixels:
     width, height = size
@@ -134,4 +138,4 @@ def _write_time(picture: Pixels, captured_at: float) -> None:
     plate_width, plate_height = plate_size(text, size)
     if plate_width <= width and plate_height <= height:
         centre = (plate_width // 2 + 1, height - plate_height // 2 - 1)
-        write_on_plate(picture, text, centre, WHITE, BLACK, size)
+        draw_text_on_plate(picture, text, centre, WHITE, BLACK, size)

@@ -1,4 +1,4 @@
-"""States of scenes on MQTT: retained, told when they change."""
+"""Publishing the states of scenes: retained, and again when they change."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ if TYPE_CHECKING:
     from shared.mqtt.topics import Topic
     from shared.payloads.observations import LabelState
 
-BOXES_S = 1.0
-"""How often boxes are told while nothing else changes."""
+BOXES_PERIOD_S = 1.0
+"""Boxes are published at most this often while nothing else changes."""
 
-Place = tuple["Topic[LabelState]", tuple[str, ...]]
+StateTopic = tuple["Topic[LabelState]", tuple[str, ...]]
 
 
-class SceneTeller:
-    """Remembers what was told of each camera."""
+class StatePublisher:
+    """Publishes states of scenes that differ from the last published ones."""
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
-        self._told: dict[str, dict[Place, tuple[LabelState, float]]] = {}
+        self._published: dict[str, dict[StateTopic, tuple[LabelState, float]]] = {}
 
-    async def tell(self, camera: str, state: SceneState, now: float) -> None:
-        """Publish what has changed; boxes alone at most every BOXES_S. `now` is monotonic seconds.
+    async def publish_state(self, camera: str, state: SceneState, now: float) -> None:
+        """Publish what has changed; boxes alone at most every BOXES_PERIOD_S. `now` is monotonic seconds.
 
-        Labels and zones that are no more are forgotten: what is retained of them is cleared by others.
+        Labels and zones that do not exist any more are forgotten; others clear what is retained of them.
         """
-        places, told = dict(_places(camera, state)), self._told.setdefault(camera, {})
-        for place in [place for place in told if place not in places]:
-            del told[place]
-        for place, label_state in places.items():
-            before = told.get(place)
+        states, published = dict(_states(camera, state)), self._published.setdefault(camera, {})
+        for gone in [topic for topic in published if topic not in states]:
+            del published[gone]
+        for topic, label_state in states.items():
+            before = published.get(topic)
             if before is not None and same_state(before[0], label_state):
                 still = before[0].objects == label_state.objects
-                if still or now - before[1] < BOXES_S:
+                if still or now - before[1] < BOXES_PERIOD_S:
                     continue
-            await self._publish(camera, place, label_state, now)
+            await self._publish(camera, topic, label_state, now)
 
-    async def again(self, states: Mapping[str, SceneState]) -> None:
-        """Publish these, and nothing else is known to be told: the broker may have forgotten all of it."""
-        self._told.clear()
+    async def republish_states(self, states: Mapping[str, SceneState]) -> None:
+        """Publish these whether they changed or not: a new connection's broker may have lost what was retained."""
+        self._published.clear()
         for camera, state in states.items():
-            await self.tell(camera, state, 0.0)
+            await self.publish_state(camera, state, 0.0)
 
-    def forget(self, camera: str) -> None:
-        """Tell everything again when the camera comes back."""
-        self._told.pop(camera, None)
+    def forget_camera(self, camera: str) -> None:
+        """Publish everything of a camera when it comes back."""
+        self._published.pop(camera, None)
 
-    async def _publish(self, camera: str, place: Place, state: LabelState, now: float) -> None:
-        topic, names = place
-        self._told[camera].pop(place, None)
+    async def _publish(self, camera: str, where: StateTopic, state: LabelState, now: float) -> None:
+        topic, names = where
+        self._published[camera].pop(where, None)
         with contextlib.suppress(BrokerError):
             await self._bus.publish(topic, state, *names)
-            self._told[camera][place] = state, now
+            self._published[camera][where] = state, now
 
 
-def _places(camera: str, state: SceneState) -> Iterator[tuple[Place, LabelState]]:
-    """Every topic of a camera's scene, and its state."""
+def _states(camera: str, state: SceneState) -> Iterator[tuple[StateTopic, LabelState]]:
+    """Yield every topic of a camera's scene, and its state."""
     yield (topics.OBJECTS, (camera, ALL_LABELS)), state.all
     for label, label_state in state.labels.items():
         yield (topics.OBJECTS, (camera, slug(label))), label_state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MIB = 2**20
+_MIB = 2**20
 
 
 def shorten(name: str, width: int, gap: str = "…") -> str:
@@ -14,20 +14,20 @@ def shorten(name: str, width: int, gap: str = "…") -> str:
     return (name[:front] + gap + name[len(name) - (kept - front) :])[:width]
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes in KiB, or in MiB from one on."""
-    return f"{count / MIB:.2f} MiB" if count >= MIB else f"{count / 1024:.0f} KiB"
+    return f"{count / _MIB:.2f} MiB" if count >= _MIB else f"{count / 1024:.0f} KiB"
 
 
-def mebibytes(count: int) -> str:
+def format_mebibytes(count: int) -> str:
     """Bytes in MiB, without the unit; nothing for none."""
-    return f"{count / MIB:.2f}" if count else ""
+    return f"{count / _MIB:.2f}" if count else ""
 
 
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     return f"{value:.0%}".replace("%", " %")
 
 
-def fewer(reduction: float) -> str:
+def format_reduction(reduction: float) -> str:
     """What a reduction makes less: -58 % for 0.58."""
-    return share(-reduction) if round(reduction, 2) else "0 %"
+    return format_share(-reduction) if round(reduction, 2) else "0 %"

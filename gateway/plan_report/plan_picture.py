@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from gateway.annotation.text import BOLD, Colour, arrow, fit, plate_size, write, write_on_plate
+from gateway.annotation.text_drawing import (
+    BOLD,
+    Colour,
+    draw_arrow,
+    draw_text,
+    draw_text_on_plate,
+    plate_size,
+    shorten_to_width,
+)
 from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
 
@@ -39,7 +47,7 @@ MARGIN, TOP = 40, 110
 LETTERS = 20
 """Height of the letters of a label, in pixels."""
 
-MAPS = 5
+MAX_MAPS = 5
 """Maps beside the frame, from the picture to the cut: enough to see the region shrink."""
 
 
@@ -65,16 +73,16 @@ def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pi
     tile = stage.tiles[(stage.grid.rows // 2) * stage.grid.columns + stage.grid.columns // 2]
     canvas = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
     title = f"{partitioned.spec.name}: {len(stage.layers)} layers up to {', '.join(stage.cut)}, in {stage.grid} tiles"
-    write(canvas, fit(title, WIDTH - 2 * MARGIN, 30), (MARGIN, 54), INK, 30, BOLD)
+    draw_text(canvas, shorten_to_width(title, WIDTH - 2 * MARGIN, 30), (MARGIN, 54), INK, 30, BOLD)
     below = _draw_frame(canvas, partitioned, pixels, tile)
-    for line, sentence in enumerate(sentences(partitioned, tile)):
-        write(canvas, sentence, (MARGIN, below + 36 + 28 * line), INK, 19)
+    for line, sentence in enumerate(picture_sentences(partitioned, tile)):
+        draw_text(canvas, sentence, (MARGIN, below + 36 + 28 * line), INK, 19)
     _draw_maps(canvas, partitioned, tile)
-    write(canvas, caption, (MARGIN, HEIGHT - 24), FAINT, 19)
+    draw_text(canvas, caption, (MARGIN, HEIGHT - 24), FAINT, 19)
     return canvas
 
 
-def sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
+def picture_sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
     """What the frame shows, in words."""
     own, read, halo = _own_part(partitioned, tile), tile.inputs[0], max(_halos(partitioned, tile))
     computes = f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame"
@@ -146,7 +154,7 @@ def _number_tiles(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, t
         width, height = plate_size(label, LETTERS)
         if last[0] - first[0] >= width + 12 and last[1] - first[1] >= height + 12:
             centre = first[0] + 8 + width // 2, first[1] + 8 + height // 2
-            write_on_plate(canvas, label, centre, WHITE, ACCENT if other is tile else INK, LETTERS)
+            draw_text_on_plate(canvas, label, centre, WHITE, ACCENT if other is tile else INK, LETTERS)
 
 
 def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, tile: Tile) -> None:
@@ -160,10 +168,10 @@ def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, til
     inner, outer = sides[halos.index(max(halos))]
     if max(halos) * min(scale.across, scale.down) < 2 * plate_size("", LETTERS)[1]:
         return
-    arrow(canvas, inner, outer, INK)
-    arrow(canvas, outer, inner, INK)
+    draw_arrow(canvas, inner, outer, INK)
+    draw_arrow(canvas, outer, inner, INK)
     middle = (inner[0] + outer[0]) // 2, (2 * inner[1] + outer[1]) // 3  # clear of the number of the tile above
-    write_on_plate(canvas, f"halo {max(halos)} px", middle, WHITE, ACCENT, LETTERS)
+    draw_text_on_plate(canvas, f"halo {max(halos)} px", middle, WHITE, ACCENT, LETTERS)
 
 
 def _hatch(frame: Pixels, scale: Scale, own: Region, read: Region) -> None:
@@ -186,7 +194,7 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
     names = _representative(partitioned)
     left, top, bottom = MARGIN + FRAME_SIDE + 90, TOP, HEIGHT - 90
     heading = f"What tile {tile.index + 1} computes of every map: its own part, and its halo"
-    write(canvas, heading, (left, top - 18), INK, 20, BOLD)
+    draw_text(canvas, heading, (left, top - 18), INK, 20, BOLD)
     room = (bottom - top) // len(names)
     side = room - 34
     for number, name in enumerate(names):
@@ -204,13 +212,13 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
         cv2.rectangle(canvas, *scale.corners(whole), FAINT, 1, cv2.LINE_AA)
         beside, middle = left + side + 30, corner[1] + round(rows * factor) // 2
         title = "picture" if number == 0 else name
-        write(canvas, fit(title, WIDTH - MARGIN - beside, 20), (beside, middle - 6), INK, 20, BOLD)
+        draw_text(canvas, shorten_to_width(title, WIDTH - MARGIN - beside, 20), (beside, middle - 6), INK, 20, BOLD)
         share = f"{box.area / whole.area:.{int(box.area < whole.area / 100)}%}"
         words = f"{columns}x{rows} cells, {network.shapes[name][1]} channels: {box.width}x{box.height} = {share}"
-        write(canvas, words, (beside, middle + 20), FAINT, 18)
+        draw_text(canvas, words, (beside, middle + 20), FAINT, 18)
         if number < len(names) - 1:
             x, y = left + side // 2, corner[1] + round(rows * factor)
-            arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7), FAINT)
+            draw_arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7), FAINT)
 
 
 def _representative(partitioned: PartitionedModel) -> list[str]:
@@ -220,9 +228,9 @@ def _representative(partitioned: PartitionedModel) -> list[str]:
     between = [
         name
         for name, following in pairwise(trail)
-        if network.shapes[name][2:] != network.shapes[following][2:] or len(trail) <= MAPS
+        if network.shapes[name][2:] != network.shapes[following][2:] or len(trail) <= MAX_MAPS
     ] or trail[:-1]
-    wanted = min(MAPS - 2, len(between))
+    wanted = min(MAX_MAPS - 2, len(between))
     chosen = [between[(2 * place + 1) * len(between) // (2 * wanted)] for place in range(wanted)]
     return list(dict.fromkeys([network.input, *chosen, stage.cut[-1]]))
 

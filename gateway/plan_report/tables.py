@@ -9,33 +9,33 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gateway.plan_report.formatting import fewer, mebibytes, share, shorten, size
+from gateway.plan_report.formatting import format_bytes, format_mebibytes, format_reduction, format_share, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
 
-    from gateway.plan_report.report import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
+    from gateway.plan_report.plan_figures import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
 
-ROWS = 30
+MAX_ROWS = 30
 """Rows of a table that are still read; of longer ones a selection is printed."""
 
-AROUND = 3
+_NEIGHBOURS = 3
 """Neighbours of the chosen cut, on each side, that a selection keeps."""
 
-FIGURES_WIDTH = 67
+_FIGURES_WIDTH = 67
 """Characters beside the names in the table of cuts, which is the wider one."""
 
-NARROWEST_NAMES = 13
+_MIN_NAMES_WIDTH = 13
 
-SHORTEST_NAME = 8
+_MIN_NAME_LENGTH = 8
 """Characters of each name that are worth printing when several stand together."""
 
 
-def render(report: PlanReport, width: int) -> RenderableType:
+def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
     """The report for a terminal of `width` characters."""
-    names = max(NARROWEST_NAMES, width - FIGURES_WIDTH)
+    names = max(_MIN_NAMES_WIDTH, width - _FIGURES_WIDTH)
     height, breadth = report.input
     chosen = ",".join(report.chosen.maps)
     return Group(
@@ -54,19 +54,19 @@ def render(report: PlanReport, width: int) -> RenderableType:
     )
 
 
-def selection(cuts: Sequence[CutFigures]) -> list[CutFigures]:
+def select_cuts(cuts: Sequence[CutFigures]) -> list[CutFigures]:
     """All cuts when they are few, else: the first, those that shorten the chain, those around the chosen, the last."""
-    if len(cuts) <= ROWS:
+    if len(cuts) <= MAX_ROWS:
         return list(cuts)
     chosen = next(index for index, cut in enumerate(cuts) if cut.chosen)
     kept = {0, len(cuts) - 1, *(index for index, cut in enumerate(cuts) if cut.deepest or cut.fastest)}
-    kept.update(range(max(0, chosen - AROUND), min(len(cuts), chosen + AROUND + 1)))
+    kept.update(range(max(0, chosen - _NEIGHBOURS), min(len(cuts), chosen + _NEIGHBOURS + 1)))
     shortest, improvements = cuts[0].longest_chain, []
     for index, cut in enumerate(cuts):
         if cut.longest_chain < shortest and index not in kept:
             improvements.append(index)
         shortest = min(shortest, cut.longest_chain)
-    room = ROWS - len(kept)
+    room = MAX_ROWS - len(kept)
     if len(improvements) > room:
         improvements = [improvements[place * len(improvements) // room] for place in range(room)]
     return [cuts[index] for index in sorted(kept.union(improvements))]
@@ -78,18 +78,18 @@ def _cuts(report: PlanReport, width: int) -> RenderableType:
         "sees\npixels", f"{report.devices}\nedges", "",
     )  # fmt: skip
     table.columns[-1].justify = "left"
-    shown = selection(report.cuts)
+    shown = select_cuts(report.cuts)
     for cut in shown:
         marks = [word for word, holds in (("fastest", cut.fastest), ("deepest", cut.deepest)) if holds]
         field_height, field_width = cut.receptive_field
         table.add_row(
             Text(("* " if cut.chosen else "  ") + _names(cut.maps, width - 2)),
             str(cut.layers),
-            size(cut.crossing_bytes),
+            format_bytes(cut.crossing_bytes),
             f"{cut.head_macs / 1e9:.2f}",
             f"{cut.tail_macs / 1e9:.2f}",
             f"{cut.work_factor:.2f}x",
-            share(cut.largest_tile),
+            format_share(cut.largest_tile),
             f"{field_height}x{field_width}",
             f"{cut.longest_chain:.2f}",
             " ".join(marks),
@@ -103,7 +103,7 @@ def _names(maps: Sequence[str], width: int) -> str:
     if len(",".join(maps)) <= width:
         return ",".join(maps)
     each = (width - len(maps) + 1) // len(maps)
-    if each < SHORTEST_NAME:
+    if each < _MIN_NAME_LENGTH:
         others = f" +{len(maps) - 1}" if len(maps) > 1 else ""
         return shorten(maps[0], width - len(others)) + others
     spare = sum(max(0, each - len(name)) for name in maps)
@@ -122,33 +122,33 @@ def _memory(memory: AnalyticMemory, width: int) -> RenderableType:
         parts = (maps.input, maps.output, *((maps.held,) if holding else ()), layer.weight_bytes)
         table.add_row(
             Text(_with_in_place(layer, width)),
-            *map(mebibytes, (*parts, layer.whole_bytes, *layer.tile_bytes.values())),
+            *map(format_mebibytes, (*parts, layer.whole_bytes, *layer.tile_bytes.values())),
         )
     table.add_section()
     blank = ("",) * (2 + holding)
     tiled = memory.grids.values()
     table.add_row(
-        "peak", *blank, mebibytes(memory.weight_bytes), mebibytes(memory.whole_peak_bytes),
-        *(mebibytes(grid.peak_bytes) for grid in tiled), style="bold",
+        "peak", *blank, format_mebibytes(memory.weight_bytes), format_mebibytes(memory.whole_peak_bytes),
+        *(format_mebibytes(grid.peak_bytes) for grid in tiled), style="bold",
     )  # fmt: skip
-    table.add_row("  against the whole", *blank, "", "", *(fewer(grid.peak_reduction) for grid in tiled))
-    table.add_row("  mean of the layers", *blank, "", "", *(fewer(grid.layer_reduction) for grid in tiled))
+    table.add_row("  against the whole", *blank, "", "", *(format_reduction(grid.peak_reduction) for grid in tiled))
+    table.add_row("  mean of the layers", *blank, "", "", *(format_reduction(grid.layer_reduction) for grid in tiled))
     return _with_rest(table, len(memory.layers) - len(shown), "smaller layers")
 
 
 def _measured(memory: MeasuredMemory) -> RenderableType:
     table = _table("run by", "MiB", "by the first", "by our whole")
     whole = memory.grids.get("1x1", 0)
-    table.add_row("onnxruntime as it comes, whole", mebibytes(memory.default_bytes), share(1.0), "")
+    table.add_row("onnxruntime as it comes, whole", format_mebibytes(memory.default_bytes), format_share(1.0), "")
     for grid, peak in memory.grids.items():
-        by_own = share(peak / whole) if whole else ""
-        table.add_row(f"an edge, {grid}", mebibytes(peak), share(peak / memory.default_bytes), by_own)
+        by_own = format_share(peak / whole) if whole else ""
+        table.add_row(f"an edge, {grid}", format_mebibytes(peak), format_share(peak / memory.default_bytes), by_own)
     return Group(Text("\nMeasured: peak of a process above what importing takes, all kinds of tile loaded"), table)
 
 
 def _largest(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
     """The layers with the most memory, in the order of the network."""
-    largest = sorted(layers, key=lambda layer: layer.whole_bytes, reverse=True)[:ROWS]
+    largest = sorted(layers, key=lambda layer: layer.whole_bytes, reverse=True)[:MAX_ROWS]
     return [layer for layer in layers if layer in largest]
 
 

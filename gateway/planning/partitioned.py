@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from shared.model.spec import CompleteSpec
 
 
-TOLERANCE = 1e-4
+_TOLERANCE = 1e-4
 """Largest difference allowed, in standard deviations of the maps: kernels may sum in another order."""
 
-ROUNDING = 2.0**-20
+_ROUNDING = 2.0**-20
 """The same in largest values of the maps, eight steps of float32: for maps that hardly differ from cell to cell."""
 
-SMALLEST = 2.0**-22
+_SMALLEST = 2.0**-22
 """No difference at all: float32 cannot tell less in numbers of order 1, which an almost empty map is computed from."""
 
 
@@ -191,10 +191,10 @@ class Difference:
     @property
     def exact(self) -> bool:
         """Return whether the difference is no more than another order of summation makes."""
-        return self.max_abs_diff <= max(TOLERANCE * self.map_std, ROUNDING * self.map_max, SMALLEST)
+        return self.max_abs_diff <= max(_TOLERANCE * self.map_std, _ROUNDING * self.map_max, _SMALLEST)
 
 
-def compare(tiled: list[Map], whole: list[Map]) -> Difference:
+def compare_maps(tiled: list[Map], whole: list[Map]) -> Difference:
     """The largest absolute difference over all maps, and the whole maps' standard deviation and largest value."""
     values = np.concatenate([array.ravel() for array in whole])
     return Difference(
@@ -204,7 +204,7 @@ def compare(tiled: list[Map], whole: list[Map]) -> Difference:
     )
 
 
-def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple[Difference, str]:
+def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple[Difference, str]:
     """Compare the tiles of letterboxed pixels, uint8 (H, W, 3), with the whole; and which engine computed them.
 
     Tiles are computed as an edge does it, with what it would prepare.
@@ -217,4 +217,4 @@ def verify(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple
             engines.append(asyncio.run(open_engine(path, kinds, folder, threads)))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
-    return compare(tiled, WholeHead(partitioned, threads).run(pixels)), names
+    return compare_maps(tiled, WholeHead(partitioned, threads).run(pixels)), names

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
     from shared.network.addresses import Address
 
-Pixels = Literal["uint8", "float32"]
+PixelType = Literal["uint8", "float32"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PlanTerms:
     """What a plan promises about time: the shortest lease of a stolen task, a frame's deadline.
 
     And in which element type a tile's pixels cross the wire; float32 is the paper's.
@@ -32,7 +32,7 @@ class Terms:
 
     lease_s: float = 1.0
     deadline_s: float = 10.0
-    pixels: Pixels = "uint8"
+    pixels: PixelType = "uint8"
 
 
 def write_plan(
@@ -43,7 +43,7 @@ def write_plan(
     programs: Sequence[ProgramRef],
     epoch: int,
     gateway: Address,
-    terms: Terms,
+    terms: PlanTerms,
 ) -> Plan:
     """Return the plan as edges read it. Raises ConfigurationError when no edge would take it."""
     try:

@@ -47,7 +47,7 @@ def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels
 
 def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
     partitioned = PartitionedModel.of(model, Grid(1, 1))
-    head, detector = WholeHead(partitioned, 1), Detector(partitioned, 1)
+    head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
 
     def detect(picture: Pixels) -> tuple[DetectedObject, ...]:
         letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)

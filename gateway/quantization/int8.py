@@ -27,7 +27,7 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.letterbox import Letterbox
 from shared.model.loading import describe, plain_model
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from shared.ftp.merge import Map
     from shared.model.letterbox import Pixels
 
-PICTURES_CAP = 100
+MAX_PICTURES = 100
 """Pictures that are looked at: from ten on the ranges hardly change, and each takes a run of the float model."""
 
 HOLD_OUT_EVERY = 5
@@ -49,19 +49,19 @@ CUT_GRID = Grid(3, 3)
 CONVOLUTIONS = frozenset(["Conv", "ConvTranspose"])
 MIXING = frozenset(["Add", "Concat", "Mul"])
 
-IN_INTEGERS = MIXING | frozenset(
+INTEGER_OPERATORS = MIXING | frozenset(
     ["Clip", "Conv", "LeakyRelu", "MaxPool", "Pad", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Split",
      "Squeeze", "Transpose", "Unsqueeze"]
 )  # fmt: skip
 """What onnxruntime computes on integers, on every processor."""
 
-QUANTISED = frozenset(["ConvInteger", "DequantizeLinear", "QLinearConv", "QuantizeLinear"])
+QUANTISED_OPERATORS = frozenset(["ConvInteger", "DequantizeLinear", "QLinearConv", "QuantizeLinear"])
 """Operators that a float model does not have."""
 
-UNTILEABLE = "SliceConcatToSpaceToDepthFusion;TransposeOptimizer"
+_UNTILEABLE = "SliceConcatToSpaceToDepthFusion;TransposeOptimizer"
 """Optimisations of onnxruntime that make layers which cannot be tiled."""
 
-PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
+_PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
 """Tells quantize_static that what it recommends to be done before has been done."""
 
 
@@ -77,8 +77,8 @@ class Quantised:
     agreement: Agreement | None
 
 
-class Sample:
-    """The pictures of a source that are looked at: one for every second of it, at most PICTURES_CAP.
+class PictureSample:
+    """The pictures of a source that are looked at: one for every second of it, at most MAX_PICTURES.
 
     Each comes with whether it is held out. `more` tells, when they have been looked at, whether there were others.
     """
@@ -91,7 +91,7 @@ class Sample:
     def __iter__(self) -> Iterator[tuple[bool, Pixels]]:
         every = max(1, round(self._source.fps))
         for number, picture in enumerate(islice(self._source.pictures(), None, None, every)):
-            if number == PICTURES_CAP:
+            if number == MAX_PICTURES:
                 self.more = True
                 return
             yield self._hold_out and number % HOLD_OUT_EVERY == 1, picture
@@ -100,7 +100,7 @@ class Sample:
 class Calibration:
     """Feeds quantize_static with pictures, prepared as in use and read one at a time."""
 
-    def __init__(self, model: Model, sample: Sample) -> None:
+    def __init__(self, model: Model, sample: PictureSample) -> None:
         self._model = model
         self._pictures = (picture for held_out, picture in sample if not held_out)
         self.count = 0
@@ -125,11 +125,11 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
     name = model.spec.name
     if out.suffix != ".onnx":
         raise ConfigurationError(f"--out {out}: name a file that ends in .onnx")
-    if any(node.op_type in QUANTISED for node in model.proto.graph.node):
+    if any(node.op_type in QUANTISED_OPERATORS for node in model.proto.graph.node):
         raise ModelError(f"{name} is quantised already; start from the float model that it was made of")
     cut = choose_cut(model, None, CUT_GRID)
     partition(model.network, cut, Grid(1, 1))
-    sample = Sample(source, hold_out=model.spec.decoder is not None)
+    sample = PictureSample(source, hold_out=model.spec.decoder is not None)
     calibration = Calibration(model, sample)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
     except DeepThingsError:  # that of the pictures is an OSError too
         raise
     except OSError as error:
-        raise ModelError(f"{out} cannot be written: {reason(error)}") from error
+        raise ModelError(f"{out} cannot be written: {system_reason(error)}") from error
     quantised = open_model(str(out))
     agreement = compare_detections(model, quantised, (picture for held_out, picture in sample if held_out))
     sizes = model.original.ByteSize(), quantised.original.ByteSize()
@@ -161,7 +161,7 @@ def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelPro
     proto.graph.input.extend(image)  # constants that are inputs, too, would not be folded
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options = {"graph_optimization_level": level, "optimized_model_filepath": str(path)}
-    open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": UNTILEABLE})
+    open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": _UNTILEABLE})
     simple = plain_model(onnx.load(path), model.spec.name)
     try:
         partition(describe(simple, model.spec.name), cut, Grid(1, 1))
@@ -175,7 +175,7 @@ def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelPro
     imports = [helper.make_opsetid(entry.domain, entry.version) for entry in simple.opset_import]
     del simple.opset_import[:]
     simple.opset_import.extend(entry for entry in imports if entry.domain in domains)
-    simple.metadata_props.add(**PREPARED)
+    simple.metadata_props.add(**_PREPARED)
     return simple
 
 
@@ -195,8 +195,8 @@ def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration,
     try:
         quantize_static(
             folder / "float.onnx", folder / "int8.onnx", calibration, quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=sorted(IN_INTEGERS), nodes_to_quantize=layers, per_channel=True, reduce_range=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=sorted(INTEGER_OPERATORS), nodes_to_quantize=layers, per_channel=True,
+            reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             extra_options={"TensorQuantOverrides": {model.network.input: [whole_range]}},
         )  # fmt: skip
     except DeepThingsError:
@@ -216,7 +216,7 @@ def _integer_layers(proto: onnx.ModelProto) -> list[str]:
         needed = bool(wanted.intersection(node.output))
         if needed or node.op_type in CONVOLUTIONS:
             wanted.update(node.input)
-        if needed and node.op_type in IN_INTEGERS - (MIXING if tables.intersection(node.input) else frozenset()):
+        if needed and node.op_type in INTEGER_OPERATORS - (MIXING if tables.intersection(node.input) else frozenset()):
             layers.append(node.name)
     return layers
 

@@ -13,8 +13,8 @@ from shared.files.whole_file import write_whole
 from shared.logs.printable import printable
 from shared.payloads.base import Message
 from shared.payloads.fields import ShortText
-from shared.process.lifecycle import release
-from shared.reasons.system_reasons import reason
+from shared.process.lifecycle import installed_version
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ T = TypeVar("T")
 TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
 """A topic to which something can be published: one that was damaged where it is kept would be tried for ever."""
 
-LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MAX_STATE_FILE_BYTES = 64 * 1024 * 1024
 """A larger one is not ours: what is kept of a camera is some 100 KB at the most."""
 
 
@@ -67,7 +67,7 @@ class StateFile(Generic[T]):
         self._newer = ""
 
     @property
-    def newer(self) -> str:
+    def newer_release_problem(self) -> str:
         """Return that a newer release has written the file, in words; empty where that is not so."""
         if self._newer and self.missing():
             self._newer = ""
@@ -84,8 +84,8 @@ class StateFile(Generic[T]):
                 return self._adapter.validate_python(envelope.content)
             writer = printable(envelope.release or "unknown")
             self._newer = (
-                f"{self.path} cannot be read: release {writer} has written it, which is newer "
-                f"than this one ({release()}); update deepthings, or move that file away. Until then: {self.lost}"
+                f"{self.path} cannot be read: release {writer} has written it, which is newer than "
+                f"this one ({installed_version()}); update deepthings, or move that file away. Until then: {self.lost}"
             )
             log.error("%s", self._newer)
         except FileNotFoundError:
@@ -101,10 +101,10 @@ class StateFile(Generic[T]):
 
         A failure is logged, not raised: the gateway works without its state folder.
         """
-        if self.newer:
+        if self.newer_release_problem:
             return False
         kept = self._adapter.dump_python(content, mode="json", exclude_none=True)
-        envelope = Envelope(version=self._version, release=release(), content=kept)
+        envelope = Envelope(version=self._version, release=installed_version(), content=kept)
         try:
             write_whole(self.path, envelope.model_dump_json(indent=1).encode(), durable=self._durable)
             self.unwritable = ""
@@ -116,7 +116,7 @@ class StateFile(Generic[T]):
 
     def touch(self) -> bool:
         """Note that the content still holds; return False where there is none any more, or none of ours."""
-        if self.newer:
+        if self.newer_release_problem:
             return False
         try:
             os.utime(self.path)
@@ -145,10 +145,10 @@ def _opened(data: bytes) -> Envelope | None:
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE_BYTES:
-        raise ValueError(f"it is larger than {LARGEST_FILE_BYTES} bytes")
+    if path.stat().st_size > MAX_STATE_FILE_BYTES:
+        raise ValueError(f"it is larger than {MAX_STATE_FILE_BYTES} bytes")
     return path.read_bytes()
 
 
 def _reason(error: Exception) -> str:
-    return reason(error) if isinstance(error, OSError) else str(error)
+    return system_reason(error) if isinstance(error, OSError) else str(error)

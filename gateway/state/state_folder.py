@@ -17,7 +17,7 @@ class StateFolder:
         self.path = path
         self._files: list[StateFile[Any]] = []
 
-    def file(
+    def register_file(
         self,
         name: str,
         kind: Any,  # noqa: ANN401  (a type)
@@ -39,7 +39,7 @@ class StateFolder:
             if file.unwritable:
                 unwritable.setdefault(file.unwritable, []).append(file.lost)
         return (
-            *(file.newer for file in self._files if file.newer),
+            *(file.newer_release_problem for file in self._files if file.newer_release_problem),
             *(
                 f"state folder {self.path} cannot be written ({why}): {'; '.join(dict.fromkeys(lost))}"
                 for why, lost in unwritable.items()

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FILE = ".in-use"
+LOCK_FILE = ".in-use"
 
 
 @contextlib.contextmanager
-def in_use(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path) -> Iterator[None]:
     """Hold the folder until the end of the context; where nothing can be written there, nothing is held."""
     descriptor = -1
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     try:
         yield
@@ -32,7 +32,7 @@ def in_use(folder: Path) -> Iterator[None]:
 def is_in_use(folder: Path) -> bool:
     """Return whether a gateway runs that holds this folder. Raises OSError where that cannot be found out."""
     try:
-        descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -11,14 +11,14 @@ if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SI
 import importlib
 import os
 
-from shared.process.signals import end_in_order, ended_by_interrupt
+from shared.process.signals import exit_cleanly_on_signal, quiet_interrupt
 
-with ended_by_interrupt():
+with quiet_interrupt():
     import click
 
     from shared.errors import DeepThingsError
-    from shared.process.lifecycle import release
-    from shared.reasons.system_reasons import reason
+    from shared.process.lifecycle import installed_version
+    from shared.reasons.system_reasons import system_reason
 
 COMMANDS = {
     "demo": (
@@ -42,13 +42,17 @@ COMMANDS = {
     ),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
-    "plan": ("gateway.commands.plan", "gateway", "Show where to cut a network, and the memory that its tiles need."),
+    "plan": (
+        "gateway.commands.show_plan",
+        "gateway",
+        "Show where to cut a network, and the memory that its tiles need.",
+    ),
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
     "status": ("shared.cli.status", "", "Tell how a cluster is: edges, cameras, problems and their cures."),
     "service": (
-        "shared.cli.service",
+        "shared.cli.service_command",
         "",
         "Have systemd run a gateway, an edge or a camera on this device.",
     ),
@@ -70,13 +74,13 @@ class LazyGroup(click.Group):
             return None
         module, extra, _ = COMMANDS[cmd_name]
         try:
-            with ended_by_interrupt():
+            with quiet_interrupt():
                 command: click.Command = importlib.import_module(module).command
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"'{cmd_name}' needs {error.name}, which is not installed: pip install 'deepthings[{extra}]'"
             ) from error
-        end_in_order()  # from now on there may be something to clear away
+        exit_cleanly_on_signal()  # from now on there may be something to clear away
         return command
 
     def resolve_command(
@@ -93,7 +97,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(release(), prog_name="deepthings")
+@click.version_option(installed_version(), prog_name="deepthings")
 def cli() -> None:
     """Object detection for your cameras, computed together by the small devices that you already have."""
 
@@ -120,7 +124,7 @@ def _exit_code() -> int:
         return 1
     except OSError as error:
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        click.echo(f"Error: {place}{reason(error)}", err=True)
+        click.echo(f"Error: {place}{system_reason(error)}", err=True)
         return 1
     except (click.Abort, KeyboardInterrupt):
         return 128 + signal.SIGINT

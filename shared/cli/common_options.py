@@ -9,7 +9,7 @@ import click
 
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
-from shared.mqtt.topics import PREFIX
+from shared.mqtt.topics import DEFAULT_PREFIX
 from shared.network.addresses import LOOPBACK, Address
 from shared.network.hosts import is_loopback
 from shared.network.ports import CLUSTER_PORT, PUBLIC_PORT
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Parsed(click.ParamType[Value]):
+class ParsedType(click.ParamType[Value]):
     """A value read by a function that raises ConfigurationError."""
 
     def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
@@ -45,14 +45,14 @@ def parse_name(text: str) -> str:
     return text
 
 
-NAME = Parsed("NAME", parse_name)
-GRID = Parsed("RxC", Grid.parse)
-ADDRESS = Parsed("HOST:PORT", Address.parse)
-BROKER = Parsed("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_PORT))
-GATEWAY = Parsed("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
+NAME_TYPE = ParsedType("NAME", parse_name)
+GRID_TYPE = ParsedType("RxC", Grid.parse)
+ADDRESS_TYPE = ParsedType("HOST:PORT", Address.parse)
+BROKER_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, PUBLIC_PORT))
+GATEWAY_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, CLUSTER_PORT))
 
 
-def warn_of_open_door(host: str) -> None:
+def warn_of_open_port(host: str) -> None:
     """Say plainly what it means to listen beyond loopback."""
     if not is_loopback(host):
         click.echo(
@@ -65,12 +65,15 @@ def warn_of_open_door(host: str) -> None:
 gateway_option = click.option(
     "--gateway",
     "broker",
-    type=GATEWAY,
+    type=GATEWAY_TYPE,
     default=f"{LOOPBACK}:{CLUSTER_PORT}",
     help="Where the gateway is: the address of its own broker.",
 )
 prefix_option = click.option(
-    "--topic-prefix", default=PREFIX, metavar="PREFIX", help="What all topics begin with, as the gateway has it."
+    "--topic-prefix",
+    default=DEFAULT_PREFIX,
+    metavar="PREFIX",
+    help="What all topics begin with, as the gateway has it.",
 )
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",

@@ -40,14 +40,14 @@ def checked_arguments(
         elif parameter.is_flag:
             checked.append(switch)
         else:
-            given[name] = anywhere(str(value), is_path=isinstance(parameter.type, click.Path))
+            given[name] = make_absolute(str(value), is_path=isinstance(parameter.type, click.Path))
             checked += [switch, given[name]]
     if role == "camera" and "source" not in given:
         raise click.UsageError("write --source, where the camera's pictures come from", context)
     return tuple(checked), given
 
 
-def anywhere(value: str, *, is_path: bool) -> str:
+def make_absolute(value: str, *, is_path: bool) -> str:
     """Return a value that means the same in every folder: paths, and names of files that are here, become absolute."""
     looks_like_a_file = "." in value or "/" in value
     if is_path or (looks_like_a_file and "://" not in value and Path(value).exists()):

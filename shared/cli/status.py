@@ -16,22 +16,22 @@ from shared.errors import BrokerError
 from shared.logs.setup import configure_logging
 from shared.payloads.cluster import State
 from shared.process.lifecycle import run_service, run_together
-from shared.status.listening import listen
-from shared.status.report import report
-from shared.status.text import lines
+from shared.status.status_client import watch_cluster
+from shared.status.status_report import build_status
+from shared.status.status_text import status_lines
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState
-    from shared.status.facts import Facts
+    from shared.status.cluster_facts import ClusterFacts
 
-AGAIN_S = 2.0
+REFRESH_PERIOD_S = 2.0
 """How often it is told again with --watch."""
 
-NARROWEST = 60
+MIN_WIDTH = 60
 """Letters of a line; sentences are not broken into narrower ones."""
 
-CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+CLEAR_TERMINAL = "\x1b[H\x1b[2J\x1b[3J"
 """Has a terminal begin again at its top."""
 
 
@@ -55,7 +55,7 @@ def command(broker: Address, watch: bool, topic_prefix: str, as_json: bool, verb
 
 async def _tell(broker: Address, prefix: str, *, as_json: bool) -> None:
     """Print one report. Raises BrokerError when there is no gateway."""
-    async with aclosing(listen(broker, prefix, AGAIN_S)) as told:
+    async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as told:
         click.echo(_report(await anext(told), broker, as_json=as_json))
 
 
@@ -63,7 +63,7 @@ async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
     """Print reports until cancelled; what is not there may come."""
     while True:
         try:
-            async with aclosing(listen(broker, prefix, AGAIN_S)) as told:
+            async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as told:
                 async for facts in told:
                     _show(_report(facts, broker, as_json=as_json), as_json=as_json)
         except BrokerError as error:
@@ -71,25 +71,25 @@ async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
                 click.echo(f"Error: {error}", err=True)
             else:
                 _show(f"Error: {error}", as_json=False)
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(REFRESH_PERIOD_S)
 
 
 def _show(text: str, *, as_json: bool) -> None:
     """Print in the place of what was printed before, where that is a terminal."""
     in_place = not as_json and sys.stdout.isatty()
-    click.echo(f"{CLEAR if in_place else ''}{text}{'' if in_place or as_json else chr(10)}")
+    click.echo(f"{CLEAR_TERMINAL if in_place else ''}{text}{'' if in_place or as_json else chr(10)}")
 
 
-def _report(facts: Facts, broker: Address, *, as_json: bool) -> str:
+def _report(facts: ClusterFacts, broker: Address, *, as_json: bool) -> str:
     """Return what is printed. Raises BrokerError when there is no gateway."""
-    status = report(facts, gateway_of(facts, broker), str(broker), time.time())
+    status = build_status(facts, require_gateway(facts, broker), str(broker), time.time())
     if as_json:
         return status.model_dump_json()
-    width = max(NARROWEST, shutil.get_terminal_size().columns)
-    return "\n".join(lines(status, width))
+    width = max(MIN_WIDTH, shutil.get_terminal_size().columns)
+    return "\n".join(status_lines(status, width))
 
 
-def gateway_of(facts: Facts, broker: Address) -> BridgeState:
+def require_gateway(facts: ClusterFacts, broker: Address) -> BridgeState:
     """Return how the gateway says that it is. Raises BrokerError when none is there."""
     if facts.state is None:
         raise BrokerError(

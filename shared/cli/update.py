@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.errors import ConfigurationError, DeepThingsError
-from shared.process.installation import clone, installed_extras, version_of_wheel
+from shared.process.installation import find_clone, installed_extras, version_of_wheel
 from shared.systemd import units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEEPTHINGS = Path(sysconfig.get_path("scripts")) / "deepthings"
+EXECUTABLE = Path(sysconfig.get_path("scripts")) / "deepthings"
 
 
 @click.command()
@@ -30,19 +30,19 @@ def command(wheel: Path | None) -> None:
 
     Services of this device are started again with it. Update the gateway first, then the edges.
     """
-    before = _told(DEEPTHINGS, "--version")
+    before = _told(EXECUTABLE, "--version")
     if wheel is not None:
         _update_from_wheel(wheel)
     else:
         _update_clone()
-    after = _told(DEEPTHINGS, "--version")
+    after = _told(EXECUTABLE, "--version")
     click.echo(f"before: {before}\nnow:    {after}")
     _restart_services()
 
 
 def _update_clone() -> None:
     """Pull, and set up what has changed. Raises DeepThingsError where that would lose or mix up something."""
-    folder = clone()
+    folder = find_clone()
     if folder is None:
         raise ConfigurationError(
             "this DeepThings is not from a clone: name a wheel, 'deepthings update FILE.whl'; scripts/build makes one"
@@ -81,15 +81,15 @@ def _update_from_wheel(wheel: Path) -> None:
 
 
 def _restart_services() -> None:
-    services = units.installed()
+    services = units.installed_units()
     if not services:
         return
     names = " ".join(unit.name for unit in services)
-    if os.geteuid() != 0 or not units.is_running():
+    if os.geteuid() != 0 or not units.is_systemd_running():
         click.echo(f"Start the services again: sudo systemctl restart {names}")
         return
     for unit in services:
-        units.restart(unit)
+        units.restart_unit(unit)
     click.echo(f"started again: {names}")
 
 

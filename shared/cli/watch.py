@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.cli.common_options import NAME, gateway_option, json_option, prefix_option, verbose_option
+from shared.cli.common_options import NAME_TYPE, gateway_option, json_option, prefix_option, verbose_option
 from shared.logs.setup import configure_logging
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @gateway_option
-@click.option("--camera", type=NAME, help="Only this camera.")
+@click.option("--camera", type=NAME_TYPE, help="Only this camera.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
 @prefix_option
 @json_option
@@ -45,7 +45,7 @@ async def _watch(
         nonlocal seen
         if stop.is_set():
             return
-        click.echo(detections.model_dump_json() if as_json else line_of(detections))
+        click.echo(detections.model_dump_json() if as_json else format_frame(detections))
         seen += 1
         if seen == frames:
             stop.set()
@@ -59,7 +59,7 @@ async def _watch(
     await run_together(stop.wait(), bus.run())
 
 
-def line_of(detections: FrameDetections) -> str:
+def format_frame(detections: FrameDetections) -> str:
     """One frame for people: when, where, what, how long it took, who computed it."""
     counts = Counter(found.label for found in detections.objects)
     objects = ", ".join(f"{count} {label}" for label, count in counts.most_common()) or "nothing"

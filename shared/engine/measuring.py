@@ -21,7 +21,7 @@ from shared.engine.opening import TileKinds, open_engine
 from shared.engine.program_manifest import form_from_json, form_to_json
 from shared.engine.sessions import PaddingEngine
 from shared.errors import ModelError
-from shared.process.children import dying_with_parent
+from shared.process.children import parent_death_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Reading:
 
 def measure(trial: Trial) -> Reading:
     """Run a trial in a process of its own. Raises ModelError when it fails."""
-    command = [*dying_with_parent(), sys.executable, "-P", "-m", "shared.engine.measuring"]
+    command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.measuring"]
     try:
         done = subprocess.run(
             command, input=json.dumps(_to_json(trial)), capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S,

@@ -20,9 +20,9 @@ from shared.engine.memory import share_arena
 from shared.engine.program_manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_to_json
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
-from shared.files.unfinished import discard, remove, unfinished
-from shared.process.children import dying_with_parent
-from shared.reasons.system_reasons import reason
+from shared.files.unfinished import remove_atomically, remove_tree, unfinished_path
+from shared.process.children import parent_death_prefix
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,11 +77,11 @@ async def open_engine(
     share_arena(kinds.working_bytes)
     folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
     if afresh:
-        discard(folder)
+        remove_atomically(folder)
     wrong: WrongResultError | None = None
     for _ in range(ATTEMPTS):
         if not (folder / MANIFEST).exists():
-            discard(folder)
+            remove_atomically(folder)
             if not await _prepare(program, kinds, folder):
                 break
         try:
@@ -89,7 +89,7 @@ async def open_engine(
         except (DamageError, WrongResultError) as error:
             wrong = error if isinstance(error, WrongResultError) else None
             log.warning("%s; it is removed, and prepared again when it is needed", error)
-            discard(folder)
+            remove_atomically(folder)
             continue
         if engine is None:
             break
@@ -136,14 +136,14 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
 
     A program that cannot be prepared leaves a manifest that says so.
     """
-    part = unfinished(folder)
-    remove(part)
+    part = unfinished_path(folder)
+    remove_tree(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     try:
         code, said = await _run_preparing(program, kinds, part)
         if code:
             log.warning("%s, as the program could not be prepared: %s", SLOWER, said)
-            remove(part)
+            remove_tree(part)
         if code == NOT_EXACT:
             part.mkdir(parents=True)
             (part / MANIFEST).write_bytes(Manifest(refused=said).encode())
@@ -152,15 +152,15 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
                 part.rename(folder)
             return True
     except OSError as error:
-        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, reason(error))
+        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, system_reason(error))
     finally:
-        remove(part)
+        remove_tree(part)
     return False
 
 
 async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[int, str]:
     """Return the exit code of the other process and the last line that it said. Kill it when cancelled."""
-    command = [*dying_with_parent(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part)]
+    command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part)]
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -38,7 +38,7 @@ from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
 from shared.engine.trial import sample
 from shared.errors import DeepThingsError, ModelError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
         return NOT_EXACT
     except OSError as error:
-        print(f"{folder.parent} cannot be written: {reason(error)}", file=sys.stderr)  # noqa: T201
+        print(f"{folder.parent} cannot be written: {system_reason(error)}", file=sys.stderr)  # noqa: T201
         return 1
     print(f"{len(forms)} kinds of tile in {time.monotonic() - begun:.1f} s", file=sys.stderr)  # noqa: T201
     return 0

@@ -11,7 +11,7 @@ import onnxruntime
 from shared.engine.program_manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
 from shared.engine.trial import same, sample, trial_input
 from shared.errors import DamageError, ModelError, WrongResultError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.decode((folder / MANIFEST).read_bytes())
     except OSError as error:
-        raise DamageError(f"{folder / MANIFEST} cannot be read: {reason(error)}") from error
+        raise DamageError(f"{folder / MANIFEST} cannot be read: {system_reason(error)}") from error
     except ValueError as error:
         raise DamageError(f"{folder / MANIFEST} is damaged: {error}") from error
 
@@ -151,7 +151,7 @@ class PreparedEngine:
                 if checksum(folder / name) != expected:
                     raise DamageError(f"{folder / name} is damaged: it was written otherwise")
             except OSError as error:
-                raise DamageError(f"{folder / name} cannot be read: {reason(error)}") from error
+                raise DamageError(f"{folder / name} cannot be read: {system_reason(error)}") from error
         try:
             engine = cls(folder, manifest, threads)
         except (ModelError, OSError, ValueError, TypeError) as error:

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def read_environment_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {reason(error)}") from error
+        raise ConfigurationError(f"{path} cannot be read: {system_reason(error)}") from error
 
 
 def parse_environment(text: str) -> dict[str, str]:

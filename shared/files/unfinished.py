@@ -14,30 +14,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ABANDONED_S = 3600.0
+ABANDONED_AFTER_S = 3600.0
 """Where it is not known when its process began, what is older is not being written any more, whoever has that number
 by now: four times as long as preparing a program may take."""
 
-REMOVED_AT_ONCE = 1000
+MAX_REMOVED_AT_ONCE = 1000
 """Entries that one start removes; more of them than any history of crashes leaves."""
 
-MEMORY = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
 """Where temporary files are while no disk has room for them: a gateway whose card is full starts all the same."""
 
-TEMPORARY = "deepthings-"
+TEMPORARY_PREFIX = "deepthings-"
 """What the names of our folders begin with where those of other programs are, too."""
 
 _NAME = re.compile(r"\.(\d+)(?:-(\d+))?\.part$")
 
 
-def owned(name: str) -> str:
+def unfinished_name(name: str) -> str:
     """Return `name` with an ending that says which process writes it: its number, and when it began."""
     return f"{name}.{os.getpid()}-{_began(os.getpid())}.part"
 
 
-def unfinished(path: Path) -> Path:
+def unfinished_path(path: Path) -> Path:
     """Return the name under which this process writes what will be `path`."""
-    return path.with_name(owned(path.name))
+    return path.with_name(unfinished_name(path.name))
 
 
 @contextlib.contextmanager
@@ -47,12 +47,12 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
     Those that killed processes have left there are removed before. Raises OSError.
     """
     place = parent or _temporary_place()
-    remove_abandoned(place, TEMPORARY)
-    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{purpose}-", suffix=owned(""), dir=place))
+    remove_abandoned(place, TEMPORARY_PREFIX)
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=place))
     try:
         yield folder
     finally:
-        remove(folder)
+        remove_tree(folder)
 
 
 def _temporary_place() -> Path:
@@ -60,17 +60,17 @@ def _temporary_place() -> Path:
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
-        return MEMORY
+        return MEMORY_FOLDER
 
 
-def discard(path: Path) -> None:
+def remove_atomically(path: Path) -> None:
     """Remove a file or folder, in one step as others see it. What cannot be removed stays."""
-    rubbish = path if _NAME.search(path.name) else unfinished(path)
+    rubbish = path if _NAME.search(path.name) else unfinished_path(path)
     with contextlib.suppress(OSError):
         if rubbish != path:
-            remove(rubbish)
+            remove_tree(rubbish)
             path.rename(rubbish)
-    remove(rubbish)
+    remove_tree(rubbish)
 
 
 def remove_abandoned(folder: Path, prefix: str = "") -> None:
@@ -83,10 +83,10 @@ def remove_abandoned(folder: Path, prefix: str = "") -> None:
         for entry in entries:
             if entry.name.startswith(prefix) and _NAME.search(entry.name) and _abandoned(entry):
                 found.append(Path(entry.path))
-                if len(found) == REMOVED_AT_ONCE:
+                if len(found) == MAX_REMOVED_AT_ONCE:
                     break
     for path in found:
-        remove(path)
+        remove_tree(path)
 
 
 def _abandoned(entry: os.DirEntry[str]) -> bool:
@@ -102,10 +102,10 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
         return False
     if began and int(began):
         return _began(process) != int(began)
-    return not _others(process) or time.time() - status.st_mtime > ABANDONED_S
+    return not _others(process) or time.time() - status.st_mtime > ABANDONED_AFTER_S
 
 
-def remove(path: Path) -> None:
+def remove_tree(path: Path) -> None:
     """Remove a file or a folder with all that is in it, if it is there and can be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)

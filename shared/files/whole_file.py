@@ -1,35 +1,61 @@
-"""Writing a file so that it is never seen half."""
+"""Atomic writing of files: other processes see the old content or the new content, never a part of it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
-from pathlib import Path
+import secrets
+from typing import TYPE_CHECKING, BinaryIO
 
-from shared.files.unfinished import owned
+from shared.files.unfinished import unfinished_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def write_whole(
-    path: Path, content: bytes, *, durable: bool = True, mode: int = 0o600, owner: tuple[int, int] | None = None
+    path: Path,
+    content: bytes | memoryview,
+    *,
+    durable: bool = True,
+    mode: int | None = 0o600,
+    owner: tuple[int, int] | None = None,
 ) -> None:
-    """Write beside it, then take its place: whoever reads it, or loses power, has the old or the new one.
+    """Write `content` to `path` atomically and create its folder; the options are those of `open_whole`.
 
-    Its folder is made. `owner` is the user and group who get the file, which only root can say. Without `durable` the
-    disk is not waited for: what is written often spares SD cards so, and is safe from everything but a power cut.
     Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=owned(""))
+    with open_whole(path, durable=durable, mode=mode, owner=owner) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def open_whole(
+    path: Path, *, durable: bool = True, mode: int | None = 0o600, owner: tuple[int, int] | None = None
+) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`, and rename it to `path` at the end of the context; an error removes it.
+
+    `mode` is the file's mode; None: what the umask leaves of 0666. `owner` is the user and group id of the file; only
+    root can set it. `durable` waits until the disk has the content. Without it the file is safe from everything but a
+    power cut, and frequent writes wear SD cards less. Raises OSError.
+    """
+    # The random part lets two threads write the same path; the process in the name lets a later start remove leftovers.
+    temporary = path.with_name(unfinished_name(f".{path.name}.{secrets.token_hex(4)}"))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)  # after fchown, which clears special bits
+            yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(name).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-REASONS_CAP = 8
+MAX_OUTAGE_REASONS = 8
 """Reasons of one outage that are told; a network that ends or comes back gives three or four."""
 
 
@@ -16,12 +16,12 @@ class Outage:
 
     def level(self, reason: str) -> int:
         """Return the level at which one more failure is logged: as a warning, when its reason is new."""
-        if reason in self._told or len(self._told) >= REASONS_CAP:
+        if reason in self._told or len(self._told) >= MAX_OUTAGE_REASONS:
             return logging.DEBUG
         self._told.add(reason)
         return logging.WARNING
 
-    def over(self) -> bool:
+    def note_success(self) -> bool:
         """Note that it works; return whether it did not before."""
         failed = bool(self._told)
         self._told.clear()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-LONGEST_SHOWN = 200
+MAX_PRINTABLE_LENGTH = 200
 """Letters; a topic may have 65,535."""
 
 
 def printable(text: str) -> str:
     """Return the text, shortened, with nothing in it that ends a line or commands a terminal."""
-    shown = text[:LONGEST_SHOWN] + ("..." if len(text) > LONGEST_SHOWN else "")
+    shown = text[:MAX_PRINTABLE_LENGTH] + ("..." if len(text) > MAX_PRINTABLE_LENGTH else "")
     return shown if shown.isprintable() else repr(shown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-KINDS_CAP = 256
+MAX_LIMITED_KINDS = 256
 """Kinds that are remembered; of more than these, the oldest may be told once more too soon."""
 
 
@@ -26,6 +26,6 @@ class RateLimit:
             return False
         self._allowed_at[kind] = now
         self._allowed_at.move_to_end(kind)
-        while len(self._allowed_at) > KINDS_CAP:
+        while len(self._allowed_at) > MAX_LIMITED_KINDS:
             self._allowed_at.popitem(last=False)
         return True

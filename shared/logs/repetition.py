@@ -17,25 +17,25 @@ _Key = tuple[str, "Hashable", str]
 FIRST_LINES = 3
 """Of one kind these are told at once: the second and third say whether it was a hiccup."""
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 4 * 3600.0
+MIN_SUMMARY_PERIOD_S, MAX_SUMMARY_PERIOD_S = 60.0, 4 * 3600.0
 """The rest is summed up after the first, then after twice the time, up to the longest: ten lines in a whole night."""
 
-QUIET_S = 120.0
+QUIET_AFTER_S = 120.0
 """What has not come for so long, and comes again, is news: no try that is repeated waits for longer than half of it."""
 
-CHANGE_S, CHANGES_CAP = 5.0, 6
+MIN_CHANGE_PERIOD_S, MAX_CHANGES = 5.0, 6
 """When something else was said of the same subject meanwhile, as that it works again, a line is news: it is told so
 soon after the last of its kind, and so often until the subject is quiet. What flaps for hours is summed up."""
 
-KINDS_CAP = 512
+MAX_REPEATED_KINDS = 512
 """Kinds that are remembered; of more than these the oldest is summed up, and forgotten."""
 
-SUBJECTS_CAP = 32
+MAX_SUBJECTS = 32
 """Subjects of one kind of line that are told apart: more edges and cameras than a home has. All others share one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[T]):
+class RepeatedLine(Generic[T]):
     """A line to write: the newest of `count` ones that came within the last `over_s` seconds."""
 
     line: T
@@ -51,11 +51,11 @@ class _Kind(Generic[T]):
     told: int = 0
     untold: int = 0
     changes: int = 0
-    wait_s: float = FIRST_WAIT_S
+    wait_s: float = MIN_SUMMARY_PERIOD_S
 
     @property
     def due_at(self) -> float:
-        return min(self.told_at + self.wait_s, self.last_at + QUIET_S)
+        return min(self.told_at + self.wait_s, self.last_at + QUIET_AFTER_S)
 
 
 class Repetition(Generic[T]):
@@ -66,7 +66,7 @@ class Repetition(Generic[T]):
         self._subjects: Counter[Hashable] = Counter()
         self._latest: dict[tuple[str, str], Hashable] = {}
 
-    def enter(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[Told[T]]:
+    def add_line(self, source: str, what: Hashable, subject: str, line: T, now: float) -> list[RepeatedLine[T]]:
         """Return what to write: the line itself or nothing yet, and what is due.
 
         The `source` is the part of the program that says `what`.
@@ -74,7 +74,7 @@ class Repetition(Generic[T]):
         written = self.due(now)
         self._forget_quiet(now)
         key = (source, what, subject)
-        if key not in self._kinds and self._subjects[source, what] >= SUBJECTS_CAP:
+        if key not in self._kinds and self._subjects[source, what] >= MAX_SUBJECTS:
             key = (source, what, "")
         known = self._kinds.get(key)
         if known is None:
@@ -88,20 +88,20 @@ class Repetition(Generic[T]):
         self._kinds.move_to_end(key)
         if known.told < FIRST_LINES:
             known.told, known.told_at = known.told + 1, now
-            written.append(Told(line))
+            written.append(RepeatedLine(line))
         else:
             known.untold += 1
             if before != what:
                 written += self._news(known, now)
-        if len(self._kinds) > KINDS_CAP:
+        if len(self._kinds) > MAX_REPEATED_KINDS:
             written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
         return written
 
-    def due(self, now: float) -> list[Told[T]]:
+    def due(self, now: float) -> list[RepeatedLine[T]]:
         """Return the sums of what has repeated for long enough."""
         return self._sum_up([kind for kind in self._kinds.values() if kind.due_at <= now], now)
 
-    def rest(self, now: float) -> list[Told[T]]:
+    def remaining(self, now: float) -> list[RepeatedLine[T]]:
         """Return the sums of all that is not told yet, as nothing will come any more."""
         return self._sum_up(self._kinds.values(), now)
 
@@ -109,27 +109,27 @@ class Repetition(Generic[T]):
         """Return when `due` has something to return, if nothing else comes; None when there is nothing."""
         return min((kind.due_at for kind in self._kinds.values() if kind.untold), default=None)
 
-    def _news(self, kind: _Kind[T] | None, now: float) -> list[Told[T]]:
+    def _news(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
         """Return the sum of a kind that begins or ends, as far as it may be told each time."""
-        if kind is None or not kind.untold or kind.changes >= CHANGES_CAP or now - kind.told_at < CHANGE_S:
+        if kind is None or not kind.untold or kind.changes >= MAX_CHANGES or now - kind.told_at < MIN_CHANGE_PERIOD_S:
             return []
         kind.changes += 1
         told = self._sum_up([kind], now)
-        kind.wait_s = FIRST_WAIT_S
+        kind.wait_s = MIN_SUMMARY_PERIOD_S
         return told
 
     @staticmethod
-    def _sum_up(kinds: Iterable[_Kind[T]], now: float) -> list[Told[T]]:
+    def _sum_up(kinds: Iterable[_Kind[T]], now: float) -> list[RepeatedLine[T]]:
         sums = []
         for kind in kinds:
             if kind.untold:
-                sums.append(Told(kind.newest, kind.untold, now - kind.told_at))
-                kind.untold, kind.told_at, kind.wait_s = 0, now, min(LONGEST_WAIT_S, 2 * kind.wait_s)
+                sums.append(RepeatedLine(kind.newest, kind.untold, now - kind.told_at))
+                kind.untold, kind.told_at, kind.wait_s = 0, now, min(MAX_SUMMARY_PERIOD_S, 2 * kind.wait_s)
         return sums
 
     def _forget_quiet(self, now: float) -> None:
         """The kinds are in the order in which they came last; what those have repeated is due, and told, by then."""
-        while self._kinds and now - next(iter(self._kinds.values())).last_at >= QUIET_S:
+        while self._kinds and now - next(iter(self._kinds.values())).last_at >= QUIET_AFTER_S:
             self._forget(next(iter(self._kinds)))
 
     def _forget(self, key: _Key) -> _Kind[T]:

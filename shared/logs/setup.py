@@ -20,9 +20,9 @@ from shared.systemd.journal import JournalFormatter, is_our_stderr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shared.logs.repetition import Told
+    from shared.logs.repetition import RepeatedLine
 
-FORMAT, CLOCK = "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"
+_FORMAT, _CLOCK = "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"
 
 SUBJECT = "subject"
 
@@ -35,7 +35,7 @@ def configure_logging(verbosity: int) -> None:
     """Log state changes, or with `verbosity` 1 every tile, or with 2 the libraries and all that repeats, too."""
     handler = logging.StreamHandler() if verbosity > 1 else SparingHandler()
     in_journal = is_our_stderr(os.environ.get("JOURNAL_STREAM"))
-    handler.setFormatter(JournalFormatter() if in_journal else logging.Formatter(FORMAT, CLOCK))
+    handler.setFormatter(JournalFormatter() if in_journal else logging.Formatter(_FORMAT, _CLOCK))
     logging.basicConfig(level=logging.DEBUG if verbosity else logging.INFO, handlers=[handler])
     if verbosity < 2:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -63,7 +63,7 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001  (logging's own way with a line that cannot be formatted)
             self.handleError(record)
             return
-        self._write(self._repetition.enter(record.name, what, subject_of(record), line, time.monotonic()))
+        self._write(self._repetition.add_line(record.name, what, subject_of(record), line, time.monotonic()))
         self._wait()
 
     def close(self) -> None:
@@ -71,10 +71,10 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         with self._locked():
             if self._timer is not None:
                 self._timer.cancel()
-            self._write(self._repetition.rest(time.monotonic()))
+            self._write(self._repetition.remaining(time.monotonic()))
         super().close()
 
-    def _write(self, told: list[Told[logging.LogRecord]]) -> None:
+    def _write(self, told: list[RepeatedLine[logging.LogRecord]]) -> None:
         for each in told:
             super().emit(_summed_up(each) if each.count > 1 else each.line)
 
@@ -125,13 +125,13 @@ def subject_of(record: logging.LogRecord) -> str:
     return _NUMBER.sub("0", subject) if " " in subject else subject  # a sentence, which may count or measure
 
 
-def _summed_up(told: Told[logging.LogRecord]) -> logging.LogRecord:
+def _summed_up(told: RepeatedLine[logging.LogRecord]) -> logging.LogRecord:
     record = copy.copy(told.line)
-    record.msg, record.exc_text = f"{told.line.msg} ({told.count} times in the last {in_words(told.over_s)})", None
+    record.msg, record.exc_text = f"{told.line.msg} ({told.count} times in the last {format_period(told.over_s)})", None
     return record
 
 
-def in_words(seconds: float) -> str:
+def format_period(seconds: float) -> str:
     """Return a duration as people say it, in the unit that fits."""
     for unit_s, unit in ((3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 1.5 * unit_s:

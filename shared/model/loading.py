@@ -13,7 +13,7 @@ from shared.errors import ModelError
 from shared.model.network import Attribute, Layer, Network, Shape
 from shared.model.ordering import read_by, sort_nodes, subgraphs
 from shared.model.plain import OPSET, known_shapes, opset, plain_form, shape_of
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         size = path.stat().st_size
         model = onnx.load(path) if size <= LARGEST_MODEL_BYTES else None
     except OSError as error:
-        raise ModelError(f"model {path} cannot be read: {reason(error)}") from error
+        raise ModelError(f"model {path} cannot be read: {system_reason(error)}") from error
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
     except onnx.checker.ValidationError as error:  # weights in a file of their own that is not there

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from shared.errors import ConfigurationError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def read_spec(path: Path) -> ModelSpec:
     try:
         return ModelSpec.model_validate_json(path.read_bytes(), extra="forbid")
     except OSError as error:
-        raise ConfigurationError(f"model description {path} cannot be read: {reason(error)}") from error
+        raise ConfigurationError(f"model description {path} cannot be read: {system_reason(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from shared.network.addresses import Address
 
-KEEPALIVE_S = 10
+BROKER_KEEPALIVE_S = 10
 """The broker sends the will of a client that vanished without a word after 1.5 times this."""
 
-QUEUED_MESSAGES_CAP = 2000
+MAX_QUEUED_MESSAGES = 2000
 """Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
 
-PENDING_CALLS_CAP = 500
+MAX_PENDING_CALLS = 500
 """Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
 
 ENDED_UNANSWERED = "it ended the connection without an answer (is that a broker's port, and not one that wants TLS?)"
@@ -58,13 +58,13 @@ class BrokerClient(aiomqtt.Client):
             logger=_silent,
             identifier=client_id,
             protocol=aiomqtt.ProtocolVersion.V5,
-            keepalive=KEEPALIVE_S,
+            keepalive=BROKER_KEEPALIVE_S,
             will=will,
-            max_queued_incoming_messages=QUEUED_MESSAGES_CAP,
-            max_queued_outgoing_messages=QUEUED_MESSAGES_CAP,
+            max_queued_incoming_messages=MAX_QUEUED_MESSAGES,
+            max_queued_outgoing_messages=MAX_QUEUED_MESSAGES,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
-        self.pending_calls_threshold = PENDING_CALLS_CAP
+        self.pending_calls_threshold = MAX_PENDING_CALLS
         self._refused: dict[int, ReasonCode] = {}
         self._given_up = False
 
@@ -77,7 +77,7 @@ class BrokerClient(aiomqtt.Client):
             self._given_up = True
             self._client.disconnect()  # a broker that hangs would find half a client, and tell its will
             if self._tls is not None:
-                self._tls.abandon()
+                self._tls.close_socket()
             if isinstance(error, ValueError | OverflowError):  # aiomqtt makes errors of its own only of the system's
                 raise BrokerError(network_reason(error)) from error
             if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionResetError):
@@ -90,13 +90,13 @@ class BrokerClient(aiomqtt.Client):
             if self._disconnected.done() and not self._disconnected.cancelled():
                 self._disconnected.exception()  # asked why, or asyncio complains that nobody did
 
-    async def hear(self, topic_filter: str, qos: int) -> None:
+    async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
         (granted,) = await self.subscribe(topic_filter, qos=qos)
         if not isinstance(granted, int) and granted.is_failure:
             raise aiomqtt.MqttCodeError(granted)
 
-    async def send(
+    async def publish_checked(
         self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None = None
     ) -> None:
         """Publish, and wait until the broker has it (QoS 1). Raises MqttError.

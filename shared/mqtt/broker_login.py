@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import BrokerError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     import socket
@@ -75,7 +75,7 @@ class TlsContext(ssl.SSLContext):
         self._wrapped = super().wrap_socket(sock, *args, **named)
         return self._wrapped
 
-    def abandon(self) -> None:
+    def close_socket(self) -> None:
         """Close the socket, which paho-mqtt leaves open when it cannot be encrypted."""
         if self._wrapped is not None:
             self._wrapped.close()
@@ -87,4 +87,4 @@ def _file_reason(error: OSError | ValueError) -> str:
         if error.reason == "KEY_VALUES_MISMATCH":
             return "the key is of another certificate"
         return "it is not PEM of that kind, or its key has a password (must be PEM, a key without password)"
-    return reason(error)
+    return system_reason(error)

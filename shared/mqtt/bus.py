@@ -16,36 +16,36 @@ from paho.mqtt.properties import Properties
 from shared.errors import BrokerError
 from shared.logs.outage import Outage
 from shared.logs.printable import printable
-from shared.mqtt.broker_client import PENDING_CALLS_CAP, QUEUED_MESSAGES_CAP, BrokerClient
+from shared.mqtt.broker_client import MAX_PENDING_CALLS, MAX_QUEUED_MESSAGES, BrokerClient
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.received import Received
-from shared.mqtt.topics import PREFIX, AnyTopic, M, PlainTopic, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, AnyTopic, M, PlainTopic, Topic
 from shared.network.backoff import Backoff
 from shared.network.ports import CLUSTER_PORT
 from shared.process.fault_boundary import FaultBoundary
-from shared.reasons.broker_reasons import broker_reason, refused
+from shared.reasons.broker_reasons import broker_reason, is_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.name_claim import NameOwner
     from shared.network.addresses import Address
     from shared.payloads.base import Message
 
 log = logging.getLogger(__name__)
 
-LARGEST_MESSAGE_BYTES = 1_000_000
+MAX_MESSAGE_BYTES = 1_000_000
 """Below the broker's max_packet_size (mosquitto/mosquitto.conf): a larger one would be refused for ever."""
 
-BACKLOG_CAP = 100
-"""Messages that wait for a handler that is called apart; whoever sends more before they are handled sends again."""
+MAX_BACKLOG = 100
+"""Messages that wait for a handler that is called queued; whoever sends more before they are handled sends again."""
 
-PATIENT_PAUSE_S = 4.0
+MAX_PATIENT_PAUSE_S = 4.0
 """At most between two attempts with a broker that is waited for, whatever is wrong with it."""
 
 SHORT_SESSION_S = 3.0
-SHORT_SESSIONS_CAP = 5
+MAX_SHORT_SESSIONS = 5
 """So many connections in a row that end as soon as they stand: another client may have our name, and each ends the
 other. (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
 
@@ -64,8 +64,8 @@ class Bus:
 
     A handler that fails loses its message and nothing else.
 
-    `birth` is awaited after each connection, when the subscriptions stand; `will` is what the broker says when the
-    connection breaks, and what `run` publishes itself when it ends; `farewell` is awaited after that.
+    `on_connected` is awaited after each (re)connect, once all topics are subscribed. The broker publishes `will` when
+    the connection breaks; `run` publishes it itself when it ends, and then awaits `on_stopping`.
     """
 
     def __init__(
@@ -74,30 +74,32 @@ class Bus:
         client_id: str,
         *,
         will: Outgoing[Any] | None = None,
-        birth: Callable[[], Awaitable[None]] | None = None,
-        farewell: Callable[[], Awaitable[None]] | None = None,
-        prefix: str = PREFIX,
+        on_connected: Callable[[], Awaitable[None]] | None = None,
+        on_stopping: Callable[[], Awaitable[None]] | None = None,
+        prefix: str = DEFAULT_PREFIX,
         owner: NameOwner | None = None,
-        passing: bool = False,
+        temporary: bool = False,
         login: Login = ANONYMOUS,
-        trouble: BrokerTrouble | None = None,
+        health: BrokerHealth | None = None,
     ) -> None:
-        """`owner`: of the client's name, which is asked for before each connection. `passing`: for a moment only, which
-        is nothing to log. With `trouble`, which hears what is wrong, the broker is waited for also when it refuses."""
+        """`owner` claims the client's name before each connection. `temporary` connections are logged at DEBUG level.
+
+        `health` records problems; with it, the bus keeps trying even when the broker refuses the login.
+        """
         self.broker = broker
         self.prefix = prefix
         self._login = login
-        self._trouble = trouble
+        self._health = health
         self.connected = asyncio.Event()
         self.sent_bytes = 0
         self.received_bytes = 0
         self._client_id = client_id
         self._will = will
-        self._birth = birth
-        self._farewell = farewell
+        self._on_connected = on_connected
+        self._on_stopping = on_stopping
         self._note_retained: Callable[..., None] = lambda *_, **__: None
         self._owner = owner
-        self._connected_level = logging.DEBUG if passing else logging.INFO
+        self._connected_level = logging.DEBUG if temporary else logging.INFO
         self._handlers: list[tuple[AnyTopic, str, Callable[..., Awaitable[None] | None], bool]] = []
         self._client: BrokerClient | None = None
         self._reached_at: float | None = None
@@ -107,25 +109,25 @@ class Bus:
         self._boundary = FaultBoundary()
         self._outage = Outage()
         if owner is not None:
-            owner.defend(self)
+            owner.defend_on(self)
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
         """Call `handler(name, message)` for each message, with the first name in its topic; `+` is for every name.
 
         Call before `run`.
         """
-        self._handlers.append((topic, topic.at(name, prefix=self.prefix), handler, False))
+        self._handlers.append((topic, topic.full_path(name, prefix=self.prefix), handler, False))
 
     def on_plain(
-        self, topic: AnyTopic, handler: Callable[[Received], Awaitable[None] | None], *, apart: bool = False
+        self, topic: AnyTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
     ) -> None:
         """Call `handler(received)` for each payload as it is, empty ones too, of all names. Call before `run`.
 
-        One that is called `apart` may take its time: other messages are handled meanwhile.
+        One that is called `queued` may take its time: other messages are handled meanwhile.
         """
-        where = topic.at(prefix=self.prefix)
-        if apart:
-            backlog: asyncio.Queue[Received] = asyncio.Queue(BACKLOG_CAP)
+        where = topic.full_path(prefix=self.prefix)
+        if queued:
+            backlog: asyncio.Queue[Received] = asyncio.Queue(MAX_BACKLOG)
             self._backlogs.append((where, backlog, handler))
             handler = backlog.put_nowait
         self._handlers.append((topic, where, handler, True))
@@ -145,13 +147,13 @@ class Bus:
     async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
         """The same at a topic of another program, written out."""
         said = payload.encode() if isinstance(payload, str) else payload
-        await self._publish(foreign(topic, retain=retain), said, ())
+        await self._publish(foreign_topic(topic, retain=retain), said, ())
 
-    async def clear(self, topic: AnyTopic, *names: str) -> None:
+    async def clear_retained(self, topic: AnyTopic, *names: str) -> None:
         """Clear the retained message. Raises BrokerError."""
         await self._publish(topic, b"", names)
 
-    async def answer(self, request: Received, message: Message) -> None:
+    async def publish_response(self, request: Received, message: Message) -> None:
         """Publish where the sender of a request wants the answer (MQTT 5); nowhere if it did not say.
 
         Raises BrokerError, also for a place that a broker would end our connection for.
@@ -165,13 +167,15 @@ class Bus:
             payload = message.model_dump_json().encode()
             _check_size(request.response_topic, payload)
             async with self._answered(request.response_topic):
-                await self._client.send(request.response_topic, payload, 1, retain=False, properties=properties)
+                await self._client.publish_checked(
+                    request.response_topic, payload, 1, retain=False, properties=properties
+                )
 
-    def post(self, topic: Topic[M], message: M, *names: str) -> None:
+    def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
-        if len(self._outbox) >= PENDING_CALLS_CAP:
-            where = topic.at(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages wait for the broker", where, PENDING_CALLS_CAP)
+        if len(self._outbox) >= MAX_PENDING_CALLS:
+            where = topic.full_path(*names, prefix=self.prefix)
+            log.warning("%s not published: %s messages wait for the broker", where, MAX_PENDING_CALLS)
             return
         task = asyncio.create_task(self._post(topic, message, names))
         self._outbox.add(task)
@@ -182,26 +186,26 @@ class Bus:
 
         Raises BrokerError or NameTakenError where trying again cannot help: refused, or another has our name.
         """
-        apart = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
+        queued = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
         try:
             await self._stay_connected()
         finally:
-            for task in apart:
+            for task in queued:
                 task.cancel()
-            await asyncio.gather(*apart, return_exceptions=True)
+            await asyncio.gather(*queued, return_exceptions=True)
 
     async def _work_off(
         self, where: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
     ) -> None:
         while True:
             received = await backlog.get()
-            with self._boundary.around(where, where):
+            with self._boundary.guard(where, where):
                 result = handler(received)
                 if result is not None:
                     await result
 
     async def _stay_connected(self) -> None:
-        backoff = Backoff() if self._trouble is None else Backoff(longest_s=PATIENT_PAUSE_S)
+        backoff = Backoff() if self._health is None else Backoff(longest_s=MAX_PATIENT_PAUSE_S)
         short_sessions = 0
         while True:
             began = self._reached_at = None
@@ -209,7 +213,7 @@ class Bus:
                 async with self._named(), self._session() as inbox:
                     began = time.monotonic()
                     if self._owner is not None:
-                        await self._owner.won()
+                        await self._owner.hand_over()
                     while True:
                         await self._dispatch(await inbox.get())
             except (aiomqtt.MqttError, BrokerError) as error:
@@ -218,24 +222,24 @@ class Bus:
                     short_sessions = short_sessions + 1 if short else 0
                     if not short:
                         backoff.reset()
-                        self._outage.over()
+                        self._outage.note_success()
                 self._lost(error, short_sessions)
                 await asyncio.sleep(backoff.next_s())
 
     def _lost(self, error: Exception, short_sessions: int) -> None:
         """Say why there is no connection. Raises BrokerError where trying again cannot help, and nobody waits."""
         why = broker_reason(error)
-        if short_sessions >= SHORT_SESSIONS_CAP:
+        if short_sessions >= MAX_SHORT_SESSIONS:
             why = (
                 "it ends our connections as soon as they stand: it is started again and again, or another program is "
                 f"connected as {self._client_id!r}; give each edge its own --name, and each gateway its own client id"
             )
-        if self._trouble is not None:
-            self._trouble.failed(why)
+        if self._health is not None:
+            self._health.note_failure(why)
             return
-        if short_sessions >= SHORT_SESSIONS_CAP and self._owner is None:  # who asks for its name knows of the other
+        if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # who asks for its name knows of the other
             raise BrokerError(f"broker {self.broker}: {why}") from error
-        if refused(error):
+        if is_refusal(error):
             raise BrokerError(
                 f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
                 f"is {CLUSTER_PORT}, unless the gateway was told another"
@@ -249,7 +253,7 @@ class Bus:
             yield
             return
         try:
-            await self._owner.win()
+            await self._owner.claim()
             yield
         finally:
             await self._owner.release()
@@ -258,18 +262,18 @@ class Bus:
     async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
         """Connect, and yield what is received; the last of it is why the connection was lost."""
         client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
-        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(QUEUED_MESSAGES_CAP)
+        inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(MAX_QUEUED_MESSAGES)
         async with client.connection():
             self._client, self._reached_at = client, time.monotonic()
-            if self._trouble is not None:
-                self._trouble.connected()
+            if self._health is not None:
+                self._health.note_connected()
             reading = asyncio.create_task(self._read(client, inbox))
             try:
                 for topic, where, *_ in self._handlers:
                     async with self._answered(where):
-                        await client.hear(where, topic.qos)
-                if self._birth is not None:
-                    await self._birth()
+                        await client.subscribe_checked(where, topic.qos)
+                if self._on_connected is not None:
+                    await self._on_connected()
                 self.connected.set()
                 log.log(self._connected_level, "connected to broker %s as %s", self.broker, self._client_id)
                 yield inbox
@@ -277,8 +281,8 @@ class Bus:
                 with contextlib.suppress(BrokerError):
                     if self._will is not None:
                         await self.publish(self._will.topic, self._will.message, self._will.name)
-                    if self._farewell is not None:
-                        await self._farewell()
+                    if self._on_stopping is not None:
+                        await self._on_stopping()
                 raise
             finally:
                 self._client = None
@@ -298,7 +302,7 @@ class Bus:
             await inbox.put(error)
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        where = topic.at(*names, prefix=self.prefix)
+        where = topic.full_path(*names, prefix=self.prefix)
         _check_size(where, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
@@ -308,9 +312,9 @@ class Bus:
         if topic.retain and payload:
             self._note_retained(where, retained=True)
         async with self._answered(where):
-            await self._client.send(where, payload, topic.qos, retain=topic.retain, properties=properties)
-            if self._trouble is not None and topic.qos:
-                self._trouble.allowed(where)
+            await self._client.publish_checked(where, payload, topic.qos, retain=topic.retain, properties=properties)
+            if self._health is not None and topic.qos:
+                self._health.note_accepted(where)
         if topic.retain and not payload:
             self._note_retained(where, retained=False)
         self.sent_bytes += len(where) + len(payload)
@@ -334,8 +338,8 @@ class Bus:
         except TimeoutError as error:
             raise BrokerError(f"broker {self.broker} did not take {where}: the connection was lost") from error
         except aiomqtt.MqttError as error:
-            if self._trouble is not None and refused(error):
-                self._trouble.denied(where, broker_reason(error))
+            if self._health is not None and is_refusal(error):
+                self._health.note_denied(where, broker_reason(error))
             else:
                 raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
         except ValueError as error:  # paho-mqtt says so of a topic that cannot be
@@ -359,10 +363,10 @@ class Bus:
         for topic, where, handler, plain in self._handlers:
             if not message.topic.matches(where):
                 continue
-            with self._boundary.around(where, str(message.topic)):
+            with self._boundary.guard(where, str(message.topic)):
                 names = topic.names_in(str(message.topic), self.prefix)
                 if plain or isinstance(topic, PlainTopic):
-                    result = handler(Received.of(message, names, message.payload))
+                    result = handler(Received.from_message(message, names, message.payload))
                 elif message.payload:  # an empty one is a retained message that was cleared
                     result = handler(next(iter(names), ""), topic.message.model_validate_json(message.payload))
                 else:
@@ -371,7 +375,7 @@ class Bus:
                     await result
 
 
-def foreign(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
+def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
     """Return a topic of another program, written out."""
     root, _, path = topic.partition("/")
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)
@@ -380,7 +384,7 @@ def foreign(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
 def _check_size(where: str, payload: bytes) -> None:
     """Raise BrokerError for a message that is too large, and log it: most senders take a broker that is away lightly,
     but this one would never come."""
-    if len(payload) > LARGEST_MESSAGE_BYTES:
+    if len(payload) > MAX_MESSAGE_BYTES:
         log.warning("%s not published: %s bytes are more than a broker takes", printable(where), len(payload))
         raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
 
@@ -388,6 +392,7 @@ def _check_size(where: str, payload: bytes) -> None:
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
     if will is None:
         return None
+    topic = will.topic
     return aiomqtt.Will(
-        will.topic.at(will.name, prefix=prefix), will.message.model_dump_json(), will.topic.qos, will.topic.retain
+        topic.full_path(will.name, prefix=prefix), will.message.model_dump_json(), topic.qos, topic.retain
     )

@@ -15,9 +15,9 @@ from shared.payloads.cluster import Identity
 if TYPE_CHECKING:
     from shared.network.addresses import Address
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
-NETWORK = Path("/proc/self/ns/net")
-DEVICE_LETTERS = 100
+BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+NETWORK_NAMESPACE_FILE = Path("/proc/self/ns/net")
+MAX_DEVICE_LENGTH = 100
 """Of a host's name, as Identity has it; Linux allows 64."""
 
 
@@ -28,7 +28,7 @@ def new_instance() -> str:
 
 def identity_of(instance: str, broker: Address) -> Identity:
     """Return who this process is, as seen by those who use the same broker."""
-    device = socket.gethostname()[:DEVICE_LETTERS]
+    device = socket.gethostname()[:MAX_DEVICE_LENGTH]
     return Identity(instance=instance, device=device, address=own_address(broker), network=_network())
 
 
@@ -38,5 +38,7 @@ def _network() -> str:
     Neither a host's name nor its machine-id tells devices apart whose SD cards were cloned. Empty where it is unknown.
     """
     with contextlib.suppress(OSError):
-        return hashlib.sha256(f"{BOOT.read_text().strip()} {NETWORK.stat().st_ino}".encode()).hexdigest()[:16]
+        return hashlib.sha256(
+            f"{BOOT_ID_FILE.read_text().strip()} {NETWORK_NAMESPACE_FILE.stat().st_ino}".encode()
+        ).hexdigest()[:16]
     return ""

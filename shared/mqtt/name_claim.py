@@ -14,19 +14,19 @@ from shared.logs.rate_limit import RateLimit
 from shared.mqtt.broker_login import ANONYMOUS, Login
 from shared.mqtt.bus import Bus
 from shared.mqtt.identity import identity_of, new_instance
-from shared.mqtt.name_dispute import Claiming, Verdict, answer_to
+from shared.mqtt.name_dispute import ClaimAttempt, Verdict, answer_claim
 from shared.payloads.cluster import NameClaim
 from shared.process.lifecycle import run_together
 
 if TYPE_CHECKING:
-    from shared.mqtt.broker_trouble import BrokerTrouble
+    from shared.mqtt.broker_health import BrokerHealth
     from shared.mqtt.topics import Topic
     from shared.network.addresses import Address
     from shared.payloads.cluster import BridgeState, NodeState
 
 log = logging.getLogger(__name__)
 
-WARNING_S = 300.0
+CLONE_WARNING_PERIOD_S = 300.0
 """A clone that a supervisor starts every few seconds is logged so often."""
 
 
@@ -55,20 +55,20 @@ class NameOwner:
         prefix: str,
         *,
         login: Login = ANONYMOUS,
-        trouble: BrokerTrouble | None = None,
+        health: BrokerHealth | None = None,
     ) -> None:
-        """`login` and `trouble` are those of the process's own bus there."""
+        """`login` and `health` are those of the process's own bus there."""
         self._broker = broker
         self._login = login
-        self._trouble = trouble
+        self._health = health
         self._owned = owned
         self._prefix = prefix
         self._attempts = 0
         self._asking: Bus | None = None
         self._running: asyncio.Task[None] | None = None
-        self._claiming: Claiming | None = None
+        self._claiming: ClaimAttempt | None = None
         self._heard = asyncio.Event()
-        self._warnings = RateLimit(WARNING_S)
+        self._warnings = RateLimit(CLONE_WARNING_PERIOD_S)
         self._instance = new_instance()
         self.identity = identity_of(self._instance, broker)
 
@@ -81,7 +81,7 @@ class NameOwner:
         """Return whether the broker has been reached to ask."""
         return self._asking is not None and self._asking.connected.is_set()
 
-    async def win(self) -> None:
+    async def claim(self) -> None:
         """Make sure that no other living process has the name; keep it from newcomers until `won` or `release`.
 
         Waits for the broker. Raises NameTakenError, and BrokerError when the broker does not let us in.
@@ -91,8 +91,8 @@ class NameOwner:
         self.identity = identity_of(self._instance, self._broker)
         self._claiming = None
         self._asking = Bus(
-            self._broker, f"{self.client_id}.{self._instance}", birth=self._ask, prefix=self._prefix, passing=True,
-            login=self._login, trouble=self._trouble,
+            self._broker, f"{self.client_id}.{self._instance}", on_connected=self._ask, prefix=self._prefix,
+            temporary=True, login=self._login, health=self._health,
         )  # fmt: skip
         self._asking.on(self._owned.states, self._on_state, self._owned.name or "+")
         self._asking.on(self._owned.claims, self._on_claim, self._owned.name or "+")
@@ -103,11 +103,11 @@ class NameOwner:
             await self.release()
             raise
 
-    async def won(self) -> None:
+    async def hand_over(self) -> None:
         """Leave the name's defence to the bus that has it now; what was retained of the question has served."""
         if self._running is not None and self._asking is not None:
             with contextlib.suppress(BrokerError):
-                await self._asking.clear(self._owned.claims, *self._names)
+                await self._asking.clear_retained(self._owned.claims, *self._names)
             await self.release()
 
     async def release(self) -> None:
@@ -117,14 +117,14 @@ class NameOwner:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    def defend(self, bus: Bus) -> None:
+    def defend_on(self, bus: Bus) -> None:
         """Answer newcomers on the bus of the process that has the name. Call before the bus runs."""
         bus.on(self._owned.claims, lambda _, claim: self._defend(bus, claim), self._owned.name or "+")
 
     def _defend(self, bus: Bus, claim: NameClaim) -> None:
-        answer = answer_to(claim, self.identity)
+        answer = answer_claim(claim, self.identity)
         if answer is not None:
-            bus.post(self._owned.claims, answer, *self._names)
+            bus.publish_soon(self._owned.claims, answer, *self._names)
             if self._warnings.allows(claim.identity.device, time.monotonic()):
                 log.warning("%s, too: %s; %s", self._owned.taken, claim.identity, self._owned.cure)
 
@@ -136,7 +136,7 @@ class NameOwner:
         assert self._asking is not None
         self._attempts += 1
         question = NameClaim(identity=self.identity, attempt=self._attempts)
-        self._claiming = Claiming(question, time.monotonic())
+        self._claiming = ClaimAttempt(question, time.monotonic())
         self._heard.set()
         await self._asking.publish(self._owned.claims, question, *self._names)
 
@@ -149,7 +149,7 @@ class NameOwner:
             return
         answer = self._claiming.on_claim(claim, time.monotonic())
         if answer is not None:
-            self._asking.post(self._owned.claims, answer, *self._names)
+            self._asking.publish_soon(self._owned.claims, answer, *self._names)
         self._heard.set()
 
     async def _decided(self, running: asyncio.Task[None]) -> None:
@@ -181,7 +181,7 @@ class NameOwner:
                     await self._heard.wait()
 
 
-async def with_name(owner: NameOwner, stop: asyncio.Event) -> bool:
+async def wait_for_name(owner: NameOwner, stop: asyncio.Event) -> bool:
     """Wait until the name is ours, or `stop` is set; return whether it is ours. Raises NameTakenError, BrokerError."""
-    await run_together(owner.win(), stop.wait())
+    await run_together(owner.claim(), stop.wait())
     return not stop.is_set()

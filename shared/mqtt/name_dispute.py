@@ -2,7 +2,8 @@
 
 A newcomer subscribes to the state of that name and to the claims on it, then asks. What is retained comes before its
 own question comes back: when nothing of it speaks of another process, the name is free, and nobody waited. Otherwise
-another one, if it is alive, has ANSWER_S to say so. Of two newcomers, the one whose question the broker had first hears
+another one, if it is alive, has CLAIM_ANSWER_TIMEOUT_S to say so. Of two newcomers, the one whose question the broker
+had first hears
 the other's behind its own, and answers it.
 """
 
@@ -17,10 +18,10 @@ from shared.payloads.cluster import NameClaim, State
 if TYPE_CHECKING:
     from shared.payloads.cluster import BridgeState, Identity, NodeState
 
-ANSWER_S = 3.0
+CLAIM_ANSWER_TIMEOUT_S = 3.0
 """A process that is alive answers in milliseconds, on a busy small device within a second."""
 
-ECHO_S = 5.0
+CLAIM_ECHO_TIMEOUT_S = 5.0
 """A broker that does not bring our own question back by then does not let us ask: the name is taken unseen."""
 
 
@@ -31,7 +32,7 @@ class Verdict(Enum):
 
 
 @dataclass(slots=True)
-class Claiming:
+class ClaimAttempt:
     """One attempt to have a name, begun at `began_at`. Time is monotonic seconds, given by the caller."""
 
     question: NameClaim
@@ -59,7 +60,7 @@ class Claiming:
         elif self._echo_at is None:
             self.hinted = True
         else:
-            return answer_to(claim, self.question.identity)
+            return answer_claim(claim, self.question.identity)
         return None
 
     def verdict(self, now: float) -> Verdict:
@@ -71,11 +72,11 @@ class Claiming:
     def remaining_s(self, now: float) -> float:
         """Return the seconds until the name is ours if nobody answers."""
         if self._echo_at is None:
-            return self.began_at + ECHO_S - now
-        return self._echo_at + ANSWER_S - now if self.hinted else 0.0
+            return self.began_at + CLAIM_ECHO_TIMEOUT_S - now
+        return self._echo_at + CLAIM_ANSWER_TIMEOUT_S - now if self.hinted else 0.0
 
 
-def answer_to(claim: NameClaim, own: Identity) -> NameClaim | None:
+def answer_claim(claim: NameClaim, own: Identity) -> NameClaim | None:
     """Return what the process that has a name says to a claim on it; None to answers, and to claims of its own."""
     if claim.answers or claim.identity.instance == own.instance:
         return None

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SETTLE_S = 1.0
+STATE_SETTLE_S = 1.0
 """What was retained of an earlier run comes before our own state comes back: that is no reason to object."""
 
-OBJECTION_S = 5.0
+CORRECTION_PERIOD_S = 5.0
 """Two who contradict each other do so no more often than this."""
 
 S = TypeVar("S", BridgeState, NodeState)
@@ -34,12 +34,12 @@ class OwnState(Generic[S]):
         self._heard: S | None = None
         self._came = asyncio.Event()
 
-    def heard(self, state: S) -> None:
+    def on_received(self, state: S) -> None:
         """Take in what the broker has as our state now."""
         self._heard = state
         self._came.set()
 
-    def wrong(self) -> bool:
+    def differs(self) -> bool:
         """Return whether what was heard last is not our state."""
         own, heard = self._state(), self._heard
         return heard is not None and (
@@ -51,9 +51,9 @@ class OwnState(Generic[S]):
         while True:
             await self._came.wait()
             self._came.clear()
-            await asyncio.sleep(SETTLE_S)
-            if self.wrong():
+            await asyncio.sleep(STATE_SETTLE_S)
+            if self.differs():
                 with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
                     await self._publish()
                     log.warning("the broker had a state of us that is not ours, published by another: it is corrected")
-                await asyncio.sleep(OBJECTION_S)
+                await asyncio.sleep(CORRECTION_PERIOD_S)

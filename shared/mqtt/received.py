@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import aiomqtt
 
-LONGEST_TOPIC_BYTES = 1024
+MAX_TOPIC_BYTES = 1024
 """Of a topic that others name. MQTT has 65,535, but the whole packet must fit, and nobody needs that."""
 
-LEVELS_CAP = 100
+MAX_TOPIC_LEVELS = 100
 """Levels of a topic that others name: Mosquitto ends the connection of who publishes at more than 200."""
 
-LARGEST_CORRELATION_BYTES = 1024
+MAX_CORRELATION_BYTES = 1024
 """Of a request, sent back with its answer; clients put a number or an identifier there."""
 
 
@@ -29,7 +29,7 @@ class Received:
     correlation: bytes | None = None
 
     @classmethod
-    def of(cls, message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
+    def from_message(cls, message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
         properties = message.properties
         response_topic = getattr(properties, "ResponseTopic", None)
         return cls(names, payload, bool(message.retain), response_topic, getattr(properties, "CorrelationData", None))
@@ -41,8 +41,8 @@ class Received:
             return ""
         if invalid := invalid_topic(self.response_topic):
             return f"the response topic {invalid}"
-        if len(self.correlation or b"") > LARGEST_CORRELATION_BYTES:
-            return f"the correlation data must have at most {LARGEST_CORRELATION_BYTES} bytes"
+        if len(self.correlation or b"") > MAX_CORRELATION_BYTES:
+            return f"the correlation data must have at most {MAX_CORRELATION_BYTES} bytes"
         return ""
 
 
@@ -58,8 +58,8 @@ def invalid_topic(topic: str) -> str:
     levels = topic.count("/") + 1
     tests = (
         (size == 0, "must not be empty"),
-        (size > LONGEST_TOPIC_BYTES, f"has {size} bytes; it must have at most {LONGEST_TOPIC_BYTES}"),
-        (levels > LEVELS_CAP, f"has {levels} levels; it must have at most {LEVELS_CAP}"),
+        (size > MAX_TOPIC_BYTES, f"has {size} bytes; it must have at most {MAX_TOPIC_BYTES}"),
+        (levels > MAX_TOPIC_LEVELS, f"has {levels} levels; it must have at most {MAX_TOPIC_LEVELS}"),
         ("+" in topic or "#" in topic, "must not contain the wildcards + and #"),
         (topic.startswith("$"), "must not begin with $, which is the broker's own"),
         (any(map(_unwanted, topic)), "must not contain control characters"),

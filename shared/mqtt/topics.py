@@ -16,13 +16,13 @@ from shared.plan.plan import Plan
 
 M = TypeVar("M", bound=Message)
 
-PREFIX = "deepthings"
+DEFAULT_PREFIX = "deepthings"
 
-STALE_TASK_S = 10
+TASK_EXPIRY_S = 10
 """Announcements, requests and grants that waited longer at the broker speak of a past that is over."""
 
 
-STALE_CLAIM_S = 10
+CLAIM_EXPIRY_S = 10
 """Who asked for a name longer ago has it by now, and its state says so, or has given up."""
 
 
@@ -43,13 +43,13 @@ class _Route:
     path: str
     root: str | None
 
-    def at(self, *names: str, prefix: str = PREFIX) -> str:
+    def full_path(self, *names: str, prefix: str = DEFAULT_PREFIX) -> str:
         """The full topic for these names; one that is missing is `+`, any name."""
         given = iter(names)
         levels = [next(given, "+") if level.startswith("{") else level for level in self.path.split("/")]
         return "/".join([self.root or prefix, *levels])
 
-    def names_in(self, where: str, prefix: str = PREFIX) -> tuple[str, ...]:
+    def names_in(self, where: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
         """The names in a full topic."""
         levels = where.split("/")[(self.root or prefix).count("/") + 1 :]
         return tuple(said for said, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
@@ -114,21 +114,21 @@ RESPONSE = Topic("bridge/response/{command}", bridge.Response)
 # cluster: edge to gateway, and to all who must know that a node is gone
 NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True, plane=Plane.CLUSTER)
 NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats, plane=Plane.CLUSTER)
-TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
-STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
+TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
+STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
 
 # cluster: who has a name; retained for a moment, so that a newcomer knows of another
 NODE_CLAIM = Topic(
-    "cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S, plane=Plane.CLUSTER
+    "cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=CLAIM_EXPIRY_S, plane=Plane.CLUSTER
 )
 GATEWAY_CLAIM = Topic(
-    "cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=STALE_CLAIM_S, plane=Plane.BOTH
+    "cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=CLAIM_EXPIRY_S, plane=Plane.BOTH
 )
 
 # cluster: gateway to edges
 PLAN = Topic("cluster/plan", Plan, retain=True, plane=Plane.CLUSTER)
-GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
-RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=STALE_TASK_S, plane=Plane.CLUSTER)
+GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
+RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
 CAMERAS = Topic("cluster/cameras/{node}", messages.CameraAssignment, retain=True, plane=Plane.CLUSTER)
 STANDINGS = Topic("cluster/standings/{node}", messages.NodeStanding, retain=True, plane=Plane.CLUSTER)
 OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone, plane=Plane.CLUSTER)

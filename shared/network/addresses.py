@@ -8,7 +8,7 @@ import socket
 from typing import NamedTuple
 
 from shared.errors import ConfigurationError
-from shared.network.hosts import is_loopback, is_wildcard, shown
+from shared.network.hosts import format_address, is_loopback, is_wildcard
 
 LOOPBACK = "127.0.0.1"
 
@@ -38,7 +38,7 @@ class Address(NamedTuple):
         return Address(self.host or broker.host, self.port)
 
     def __str__(self) -> str:
-        return shown(self.host, self.port)
+        return format_address(self.host, self.port)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -48,12 +48,12 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-def reached_here(listen: Address) -> Address:
+def local_address(listen: Address) -> Address:
     """How processes of this machine reach who listens there."""
     return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
 
 
-def advertised(listen: Address, broker: Address) -> Address:
+def advertised_address(listen: Address, broker: Address) -> Address:
     """What to tell others of a listening address: who listens everywhere is where the broker sees it.
 
     Beside the broker itself that would be loopback, which means another machine to everybody else: then the host stays
@@ -65,13 +65,13 @@ def advertised(listen: Address, broker: Address) -> Address:
     return Address("" if is_loopback(host) else host, listen.port)
 
 
-FAR_AWAY = Address("192.0.2.1", 9)
+UNASSIGNED_ADDRESS = Address("192.0.2.1", 9)
 """An address that nobody has (RFC 5737): the way to it begins in the network of the home."""
 
 
 def network_address() -> str:
     """Return this machine's address on its network; empty when it has none."""
-    return own_address(FAR_AWAY)
+    return own_address(UNASSIGNED_ADDRESS)
 
 
 def own_address(broker: Address) -> str:

@@ -21,6 +21,6 @@ def is_wildcard(host: str) -> bool:
         return False
 
 
-def shown(host: str, port: int) -> str:
+def format_address(host: str, port: int) -> str:
     """Return host and port as people write them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

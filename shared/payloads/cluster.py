@@ -10,33 +10,31 @@ from pydantic import Field
 from shared.logs.printable import printable
 from shared.network.hosts import is_loopback
 from shared.payloads.base import Message
-from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate, ShortText
+from shared.payloads.fields import Count, Host, Milliseconds, Name, PictureBox, Port, Rate, RelativeBox, ShortText
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
-from shared.payloads.versions import UNDERSTOOD_CAP
+from shared.payloads.versions import MAX_UNDERSTOOD_PROTOCOLS
 
-Box = tuple[float, float, float, float]
-
-CAMERAS_CAP = 256
+MAX_CAMERAS_PER_EDGE = 256
 """Cameras of one edge."""
 
-TRAFFIC_CAP = 32
+MAX_TRAFFIC_KINDS = 32
 """Kinds of messages whose bytes are counted; there are twenty or so."""
 
-NEIGHBOURS_CAP = 4
+MAX_NEIGHBOURS = 4
 """Tiles beside a tile: it gives strips to so many at the most."""
 
-Traffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=TRAFFIC_CAP)]
+NodeTraffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=MAX_TRAFFIC_KINDS)]
 
-Versions = Annotated[tuple[Count, ...], Field(max_length=UNDERSTOOD_CAP)]
+Versions = Annotated[tuple[Count, ...], Field(max_length=MAX_UNDERSTOOD_PROTOCOLS)]
 
-UNREACHED_CAP = 64
+MAX_UNREACHED_PEERS = 64
 """Addresses that an edge could not reach; ours names 16 at the most."""
 
-REASON_CAP = 200
+MAX_REASON_LENGTH = 200
 """Letters of the reason why something is not there: one line."""
 
 
-STOPPED = "its agent was stopped"
+AGENT_STOPPED = "its agent was stopped"
 """The reason of a camera whose agent was told to end, as another edge serves it, or its own one stops."""
 
 
@@ -61,8 +59,8 @@ class DetectedObject(Message):
 
     label: str
     score: float
-    box: Box
-    box_rel: Box
+    box: PictureBox
+    box_rel: RelativeBox
 
 
 class Latency(Message):
@@ -157,7 +155,7 @@ class CameraStats(Message):
     counts: FrameCounts
     ended: bool = False
     state: State | None = Field(default=None, description="whether its pictures come; none: not known")
-    reason: str = Field(default="", max_length=REASON_CAP, description="why it is offline")
+    reason: str = Field(default="", max_length=MAX_REASON_LENGTH, description="why it is offline")
     fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
     width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
     height: Count = 0
@@ -209,7 +207,7 @@ class UnreachedPeer(Message):
 
     host: Host
     port: Port
-    reason: str = Field(max_length=REASON_CAP, description="the end of a sentence")
+    reason: str = Field(max_length=MAX_REASON_LENGTH, description="the end of a sentence")
 
 
 class NodeStats(Message):
@@ -218,8 +216,8 @@ class NodeStats(Message):
     node: Name
     epoch: Count = 0
     tiles: TileCounts
-    bytes: Traffic
-    cameras: tuple[Name, ...] = Field(default=(), max_length=CAMERAS_CAP)
+    bytes: NodeTraffic
+    cameras: tuple[Name, ...] = Field(default=(), max_length=MAX_CAMERAS_PER_EDGE)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
     load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that worked of late, 0 to 1")
     cores: Count = Field(default=0, description="of its processor; 0: not known")
@@ -227,10 +225,10 @@ class NodeStats(Message):
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )
-    problem: str = Field(default="", max_length=2 * REASON_CAP, description="why the plan is not followed")
+    problem: str = Field(default="", max_length=2 * MAX_REASON_LENGTH, description="why the plan is not followed")
     passed: Count = Field(default=0, description="the last trial that it has passed, see NodeStanding")
     unreached: tuple[UnreachedPeer, ...] = Field(
-        default=(), max_length=UNREACHED_CAP, description="addresses of others that it could not reach of late"
+        default=(), max_length=MAX_UNREACHED_PEERS, description="addresses of others that it could not reach of late"
     )
 
 
@@ -253,7 +251,7 @@ class CameraAssignment(Message):
     node: Name
     host: Host = Field(description="empty: the host of the broker")
     port: Port
-    cameras: dict[Name, CameraRef] = Field(default_factory=dict, max_length=CAMERAS_CAP)
+    cameras: dict[Name, CameraRef] = Field(default_factory=dict, max_length=MAX_CAMERAS_PER_EDGE)
 
 
 class TaskAnnouncement(Message):
@@ -307,8 +305,10 @@ class TileDone(Message):
     compute_ms: Milliseconds
     macs: Count = Field(default=0, description="what was computed, in multiply-accumulate operations")
     fetch_bytes_per_s: Rate = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
-    strips: tuple[Count, ...] = Field(default=(), max_length=NEIGHBOURS_CAP)
-    error: str = Field(default="", max_length=REASON_CAP, description="why the worker could not compute it, if so")
+    strips: tuple[Count, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
+    error: str = Field(
+        default="", max_length=MAX_REASON_LENGTH, description="why the worker could not compute it, if so"
+    )
 
 
 class NodeStanding(Message):
@@ -317,7 +317,7 @@ class NodeStanding(Message):
     node: Name
     barred: bool
     trial: Count = 0
-    reason: str = Field(default="", max_length=2 * REASON_CAP)
+    reason: str = Field(default="", max_length=2 * MAX_REASON_LENGTH)
 
 
 class FrameDone(Message):

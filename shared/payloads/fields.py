@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NewType
 
 from pydantic import Field
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 """Names of cameras and nodes: a part of a topic, so lower-case letters, digits, - and _."""
 
-LARGEST_COUNT = 2**63 - 1
+MAX_COUNT = 2**63 - 1
 """What every JSON library reads as an integer, and more than any count of ours becomes."""
 
-END_OF_TIME_S = 253_402_300_799
+MAX_TIME_S = 253_402_300_799
 """Seconds from 1970 to the end of the year 9999, the last that a calendar of ours can name."""
 
+PictureBox = NewType("PictureBox", tuple[float, float, float, float])
+"""left, top, right, bottom in pixels of the picture."""
+
+RelativeBox = NewType("RelativeBox", tuple[float, float, float, float])
+"""left, top, right, bottom as parts of the picture's width and height, 0 to 1."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Host = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9._:%-]*$")]
 """A host's name or address; empty where that stands for another, such as the broker's. Names in use are far shorter
 than the 253 letters of DNS, and 256 of them must fit into a header."""
 Port = Annotated[int, Field(ge=0, le=65535)]
-Time = Annotated[float, Field(ge=0, le=END_OF_TIME_S)]
+Time = Annotated[float, Field(ge=0, le=MAX_TIME_S)]
 """Seconds since 1970."""
 Rate = Annotated[float, Field(ge=0, le=1e15)]
 """Of anything a second."""

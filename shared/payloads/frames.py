@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.payloads.fields import Count, Milliseconds, Name, Time
 
-LONGEST_SIDE = 16384
+MAX_PICTURE_SIDE = 16384
 """Pixels; no camera has more, and a picture of that size squared is over the data plane's cap."""
 
 FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
@@ -24,8 +24,8 @@ class FrameInfo(BaseModel):
     camera: Name
     number: Count = Field(description="counts the camera's captured frames from 0")
     captured_at: Time = Field(description="seconds since 1970, by the camera agent's clock")
-    height: int = Field(ge=1, le=LONGEST_SIDE)
-    width: int = Field(ge=1, le=LONGEST_SIDE)
+    height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
+    width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     transfer_ms: Milliseconds = Field(default=0.0, description="from capture to the owner")
     prepare_ms: Milliseconds = Field(default=0.0, description="letterbox and slicing at the owner")
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.payloads.base import Message
-from shared.payloads.cluster import Box
+from shared.payloads.fields import PictureBox, RelativeBox
 
 
 class FollowedObject(Message):
@@ -16,8 +16,8 @@ class FollowedObject(Message):
     id: str
     label: str
     score: float
-    box: Box = Field(description="left, top, right, bottom, in pixels of the picture")
-    box_rel: Box = Field(description="the same, as parts of the picture's size")
+    box: PictureBox = Field(description="left, top, right, bottom, in pixels of the picture")
+    box_rel: RelativeBox = Field(description="the same, as parts of the picture's size")
     zones: tuple[str, ...] = Field(default=(), description="those that it is in now")
     stationary: bool = False
 
@@ -61,8 +61,8 @@ class ObjectEvent(Message):
     label: str
     score: float
     top_score: float
-    box: Box
-    box_rel: Box
+    box: PictureBox
+    box_rel: RelativeBox
     zones: tuple[str, ...] = Field(default=(), description="those that it is in now")
     entered_zones: tuple[str, ...] = Field(default=(), description="all that it has been in, in order")
     stationary: bool = False

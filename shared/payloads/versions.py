@@ -15,13 +15,13 @@ PROTOCOL = 5
 """What this release says. Another one says more when a message has changed its meaning; not when a field was added,
 which others ignore."""
 
-UNDERSTOOD = frozenset({5})
+UNDERSTOOD_PROTOCOLS = frozenset({5})
 """What it understands: what it says itself, what the release before said, and what the next one is going to say."""
 
-UNDERSTOOD_CAP = 16
+MAX_UNDERSTOOD_PROTOCOLS = 16
 """Versions that a peer names at the most."""
 
 
 def compatible(protocol: int, understood: Collection[int]) -> bool:
     """Return whether a peer that says `protocol`, and understands that and `understood`, can work with this release."""
-    return protocol in UNDERSTOOD and (protocol == PROTOCOL or PROTOCOL in understood)
+    return protocol in UNDERSTOOD_PROTOCOLS and (protocol == PROTOCOL or PROTOCOL in understood)

@@ -12,7 +12,7 @@ from shared.ftp.stage import Strip, Tile
 from shared.model.spec import Preprocessing
 from shared.payloads.base import Message
 from shared.payloads.fields import Host
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.plan.validity import check_plan, check_stage, check_tile
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 from shared.wire.headers import SHA256_PATTERN
@@ -35,7 +35,7 @@ TIME_CAP_S = 24 * 3600.0
 EPOCH_CAP = 2**53
 """Milliseconds since 1970 fit, and what JSON in other languages can hold."""
 
-Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE)]
+Side = Annotated[int, Field(gt=0, le=MAX_PICTURE_SIDE)]
 """Pixels."""
 
 Channels = Annotated[int, Field(gt=0, le=2**20)]

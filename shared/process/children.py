@@ -12,20 +12,20 @@ import sys
 import threading
 import time
 
-from shared.process.signals import end_at_once
+from shared.process.signals import exit_now
 
-BACKGROUND = 10
+BACKGROUND_NICENESS = 10
 """The niceness of what computes: it has a tenth of the weight of what answers others."""
 
 
-PARENT_CHECK_S = 0.3
+PARENT_CHECK_PERIOD_S = 0.3
 """How often a child looks whether its parent is still there: it does so for ever, on small devices."""
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 
-def step_back() -> None:
+def lower_thread_priority() -> None:
     """Have the calling thread let others of this machine go first, where threads have a priority of their own (Linux).
 
     Threads that it starts are as patient. One that is more patient already stays so.
@@ -33,10 +33,10 @@ def step_back() -> None:
     if sys.platform == "linux":
         thread = threading.get_native_id()
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, max(BACKGROUND, os.getpriority(os.PRIO_PROCESS, thread)))
+            os.setpriority(os.PRIO_PROCESS, thread, max(BACKGROUND_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-def dying_with_parent(user: str | None = None, *, number: signal.Signals = signal.SIGKILL) -> list[str]:
+def parent_death_prefix(user: str | None = None, *, number: signal.Signals = signal.SIGKILL) -> list[str]:
     """What to put before a command so that it gets this signal when its parent is killed (Linux; elsewhere nothing).
 
     SIGKILL for what leaves nothing behind that the kernel does not clear away; SIGTERM, which may come more than once,
@@ -50,10 +50,10 @@ def dying_with_parent(user: str | None = None, *, number: signal.Signals = signa
     return [setpriv, *change, "--pdeathsig", number.name.removeprefix("SIG"), "--"]
 
 
-def end_with_parent(parent: int, farewell: str) -> None:
-    """End this process within PARENT_CHECK_S of its parent's end, whatever it does then, and log `farewell`.
+def exit_with_parent(parent: int, farewell: str) -> None:
+    """End this process within PARENT_CHECK_PERIOD_S of its parent's end, whatever it does then, and log `farewell`.
 
-    Also where `dying_with_parent` can do nothing, or came too late: `parent` is who it should be. The kernel is asked
+    Also where `parent_death_prefix` can do nothing, or came too late: `parent` is who it should be. The kernel is asked
     too, as a call into a driver may keep every thread of ours waiting.
     """
     if sys.platform == "linux":
@@ -62,8 +62,8 @@ def end_with_parent(parent: int, farewell: str) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(PARENT_CHECK_S)
-        end_at_once(0, farewell)
+            time.sleep(PARENT_CHECK_PERIOD_S)
+        exit_now(0, farewell)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 

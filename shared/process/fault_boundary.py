@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-COMPLAINT_S = 60.0
+FAULT_LOG_PERIOD_S = 60.0
 """One kind of fault is logged so often at the most: others may send thousands of such messages."""
 
 
@@ -27,10 +27,10 @@ class FaultBoundary:
     """Wraps the handling of messages, one at a time or many."""
 
     def __init__(self) -> None:
-        self._complaints = RateLimit(COMPLAINT_S)
+        self._complaints = RateLimit(FAULT_LOG_PERIOD_S)
 
     @contextlib.contextmanager
-    def around(self, subscription: str, topic: str) -> Iterator[None]:
+    def guard(self, subscription: str, topic: str) -> Iterator[None]:
         """Log what goes wrong with a message of `topic`: one fault of each kind and subscription a minute."""
         try:
             yield

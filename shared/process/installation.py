@@ -16,9 +16,9 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-NAME = "deepthings"
+DISTRIBUTION_NAME = "deepthings"
 
-LARGEST_METADATA_BYTES = 1 << 20
+MAX_METADATA_BYTES = 1 << 20
 """Of a wheel, whose readme is in it."""
 
 _REQUIREMENT = re.compile(
@@ -26,10 +26,10 @@ _REQUIREMENT = re.compile(
 )
 
 
-def clone() -> Path | None:
+def find_clone() -> Path | None:
     """Return the clone of the repository that runs us; None for an installed wheel."""
     try:
-        told = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
+        told = json.loads(distribution(DISTRIBUTION_NAME).read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return None
     if not told.get("dir_info", {}).get("editable"):
@@ -41,7 +41,7 @@ def clone() -> Path | None:
 def installed_extras() -> list[str]:
     """Return the extras whose packages are all installed."""
     try:
-        return complete_extras(distribution(NAME).requires or [], _is_installed)
+        return complete_extras(distribution(DISTRIBUTION_NAME).requires or [], _is_installed)
     except PackageNotFoundError:
         return []
 
@@ -56,7 +56,7 @@ def complete_extras(requirements: Iterable[str], is_installed: Callable[[str], b
             continue
         extra = found["of"]
         packages.setdefault(extra, set())
-        if found["name"].lower() == NAME:
+        if found["name"].lower() == DISTRIBUTION_NAME:
             inner.setdefault(extra, set()).update(name.strip() for name in (found["extras"] or "").split(","))
         else:
             packages[extra].add(found["name"])
@@ -70,9 +70,13 @@ def version_of_wheel(path: Path) -> str:
     """Return the version in a wheel of DeepThings. Raises ConfigurationError for any other file."""
     try:
         with zipfile.ZipFile(path) as wheel:
-            (name,) = [each for each in wheel.namelist() if re.fullmatch(rf"{NAME}-[^/]*\.dist-info/METADATA", each)]
+            (name,) = [
+                each
+                for each in wheel.namelist()
+                if re.fullmatch(rf"{DISTRIBUTION_NAME}-[^/]*\.dist-info/METADATA", each)
+            ]
             with wheel.open(name) as file:
-                headers = BytesHeaderParser().parsebytes(file.read(LARGEST_METADATA_BYTES))
+                headers = BytesHeaderParser().parsebytes(file.read(MAX_METADATA_BYTES))
     except (ValueError, zipfile.BadZipFile) as error:
         raise ConfigurationError(f"{path} is no wheel of DeepThings: scripts/build makes one in dist/") from error
     return str(headers["Version"])

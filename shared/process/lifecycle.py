@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from shared.process.signals import SignalWatch, WatchedLoop
-from shared.systemd.notification import take_over
+from shared.systemd.notification import start_notification
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def release() -> str:
+def installed_version() -> str:
     """The installed version of deepthings."""
     try:
         return version("deepthings")
@@ -38,10 +38,10 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
     """
 
     async def guarded() -> None:
-        async with manager.watched():
+        async with manager.watchdog():
             await main(stopping.begin())
 
-    manager = take_over()
+    manager = start_notification()
     stopping = _Stopping(manager, reloads=reloads)
     try:
         with asyncio.Runner(loop_factory=lambda: WatchedLoop(stopping.watch)) as runner:
@@ -53,7 +53,7 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
     finally:
         stopping.watch.restore()
     if stopping.hurried:
-        raise SystemExit(128 + stopping.watch.heard[0])
+        raise SystemExit(128 + stopping.watch.received[0])
 
 
 class _Stopping:
@@ -68,11 +68,11 @@ class _Stopping:
         numbers = STOP_SIGNALS if ignored else (*STOP_SIGNALS, signal.SIGHUP)
         self.watch = SignalWatch(numbers, self._on_signal, self._on_signal)
         if reloads:
-            self.watch.take(signal.SIGHUP, lambda: None)  # until `main` hears it: at first there is nothing to reload
+            self.watch.redirect(signal.SIGHUP, lambda: None)  # until `main` handles it
 
     @property
     def hurried(self) -> bool:
-        return len(self.watch.heard) > 1
+        return len(self.watch.received) > 1
 
     def begin(self) -> asyncio.Event:
         """Return the event that is set when it is time to stop. Call in the task that is to be ended."""
@@ -85,8 +85,8 @@ class _Stopping:
             self._loop.call_soon_threadsafe(self._follow)
 
     def _follow(self) -> None:
-        if self.watch.heard and not self._stop.is_set():
-            self._manager.stopping()
+        if self.watch.received and not self._stop.is_set():
+            self._manager.notify_stopping()
             self._stop.set()
         if self.hurried and self._task is not None:
             self._task.cancel()

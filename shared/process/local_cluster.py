@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.network.addresses import LOOPBACK, Address
-from shared.process.children import dying_with_parent, stop_process
+from shared.process.children import parent_death_prefix, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STOP_TIMEOUT_S = 10.0
+CHILD_STOP_TIMEOUT_S = 10.0
 
 
 def free_port() -> int:
@@ -37,7 +37,7 @@ class ChildError(DeepThingsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildProcess:
     """One process, and the file that holds what it said."""
 
     name: str
@@ -63,7 +63,7 @@ class LocalCluster:
     def __init__(self, broker: Address, logs: Path) -> None:
         self.broker = broker
         self._logs = logs
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
     async def __aenter__(self) -> LocalCluster:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class LocalCluster:
         await asyncio.gather(*(self.stop(child) for child in self._children[1:]))
         await asyncio.gather(*(self.stop(child) for child in self._children[:1]))
 
-    async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> Child:
+    async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> ChildProcess:
         """Start `deepthings ARGUMENTS...`, with its output in a log file of its name, and a state of its own.
 
         `host` is put before the command; "ip netns exec NAME" makes it another host.
@@ -83,19 +83,19 @@ class LocalCluster:
         script = str(Path(sysconfig.get_path("scripts")) / "deepthings")
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *host, *dying_with_parent(number=signal.SIGTERM), script, *arguments,
+                *host, *parent_death_prefix(number=signal.SIGTERM), script, *arguments,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, "XDG_STATE_HOME": str(self._logs / "state")},
             )  # fmt: skip
-        child = Child(name, process, log)
+        child = ChildProcess(name, process, log)
         self._children.append(child)
         return child
 
-    async def stop(self, child: Child) -> None:
-        await stop_process(child.process, STOP_TIMEOUT_S)
+    async def stop(self, child: ChildProcess) -> None:
+        await stop_process(child.process, CHILD_STOP_TIMEOUT_S)
 
     async def until(
-        self, condition: asyncio.Event, children: Sequence[Child], what: str, timeout_s: float | None
+        self, condition: asyncio.Event, children: Sequence[ChildProcess], what: str, timeout_s: float | None
     ) -> None:
         """Wait for `condition`; raises ChildError when a child ends before, or time runs out."""
         waiting = asyncio.create_task(condition.wait())

@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 Ts = TypeVarTuple("Ts")
 
-STOP_WITHIN_S = 15.0
+PROCESS_STOP_TIMEOUT_S = 15.0
 """From a first signal to the end: an edge stops a camera's agent in 8 s at the most, a gateway its broker in 5 s."""
 
-HURRY_WITHIN_S = 0.7
+SECOND_SIGNAL_TIMEOUT_S = 0.7
 """From a second signal to the end: who asks twice waits no longer, but temporary folders can still be removed."""
 
-LAST_WORDS_S = 0.2
+FLUSH_TIMEOUT_S = 0.2
 """Whoever reads our standard error may be frozen: what is still unwritten then is lost."""
 
 
@@ -38,22 +38,22 @@ class SignalWatch:
     """
 
     def __init__(self, numbers: Sequence[signal.Signals], stop: Callable[[], None], hurry: Callable[[], None]) -> None:
-        self.heard: list[signal.Signals] = []
+        self.received: list[signal.Signals] = []
         self._stop, self._hurry = stop, hurry
-        self._taken: dict[int, Callable[[], None]] = {}
+        self._redirected: dict[int, Callable[[], None]] = {}
         self._before: dict[int, Any] = {}
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in numbers:
-            self._hear(number)
+            self._install(number)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
 
-    def take(self, number: int, callback: Callable[[], None]) -> None:
+    def redirect(self, number: int, callback: Callable[[], None]) -> None:
         """Have a signal mean something else: `callback` is called in the thread. Call in the main thread."""
-        self._taken[number] = callback
-        self._hear(number)
+        self._redirected[number] = callback
+        self._install(number)
 
     def restore(self) -> None:
         """Give the signals back to whoever had them before; a deadline that runs goes on."""
@@ -61,7 +61,7 @@ class SignalWatch:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _hear(self, number: int) -> None:
+    def _install(self, number: int) -> None:
         if number not in self._before:
             self._before[number] = signal.signal(number, lambda *_: None)  # the thread is told by the wakeup fd
 
@@ -71,16 +71,16 @@ class SignalWatch:
         while True:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
             if not select.select([self._reading], [], [], left_s)[0]:
-                late = f"the process did not stop within {STOP_WITHIN_S:.0f} s; it is ended"
-                end_at_once(128 + self.heard[0], late if len(self.heard) == 1 else "")
+                late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s; it is ended"
+                exit_now(128 + self.received[0], late if len(self.received) == 1 else "")
             for number in os.read(self._reading, 64):
-                call = self._taken.get(number)
+                call = self._redirected.get(number)
                 if call is None and number in self._before:  # others are heard by somebody else in this process
-                    self.heard.append(signal.Signals(number))
-                    if len(self.heard) == 1:
-                        ends_at, call = time.monotonic() + STOP_WITHIN_S, self._stop
-                    elif len(self.heard) == 2:
-                        ends_at, call = time.monotonic() + HURRY_WITHIN_S, self._hurry
+                    self.received.append(signal.Signals(number))
+                    if len(self.received) == 1:
+                        ends_at, call = time.monotonic() + PROCESS_STOP_TIMEOUT_S, self._stop
+                    elif len(self.received) == 2:
+                        ends_at, call = time.monotonic() + SECOND_SIGNAL_TIMEOUT_S, self._hurry
                 if call is not None:
                     with contextlib.suppress(RuntimeError):  # the event loop has closed: nobody needs to be told
                         call()
@@ -100,11 +100,11 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         def tell() -> None:
             self.call_soon_threadsafe(callback, *args)
 
-        self._watch.take(sig, tell)
+        self._watch.redirect(sig, tell)
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Have the signal do nothing: a reload that is asked for while we stop must not end us on the spot."""
-        self._watch.take(sig, lambda: None)
+        self._watch.redirect(sig, lambda: None)
         return True
 
 
@@ -116,7 +116,7 @@ def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
         loop.default_exception_handler(context)
 
 
-def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:
+def exit_now(exit_code: int, farewell: str = "") -> NoReturn:
     """End the process from any thread, without its clean-up; `farewell` is logged before, if that can be done soon."""
 
     def last_words() -> None:
@@ -128,11 +128,11 @@ def end_at_once(exit_code: int, farewell: str = "") -> NoReturn:
     speaking = threading.Thread(target=last_words, daemon=True)
     with contextlib.suppress(RuntimeError):  # no thread can be started any more
         speaking.start()
-        speaking.join(LAST_WORDS_S)
+        speaking.join(FLUSH_TIMEOUT_S)
     os._exit(exit_code)
 
 
-def end_in_order() -> None:
+def exit_cleanly_on_signal() -> None:
     """Have a first SIGTERM or SIGHUP end the process by SystemExit, so that its temporary folders are removed."""
 
     def end(number: int, _: object) -> NoReturn:
@@ -148,7 +148,7 @@ def end_in_order() -> None:
 
 
 @contextlib.contextmanager
-def ended_by_interrupt() -> Iterator[None]:
+def quiet_interrupt() -> Iterator[None]:
     """Have Ctrl-C end the process here without a word: while it only begins, a traceback tells nobody anything."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,31 +9,31 @@ from aiomqtt.exceptions import MqttConnectError
 
 from shared.errors import DeepThingsError
 from shared.reasons.network_reasons import network_reason
-from shared.reasons.system_reasons import LOST, SILENT
+from shared.reasons.system_reasons import CONNECTION_LOST, NO_ANSWER
 
-REFUSALS = {
+BROKER_REFUSALS = {
     134: "bad user name or password",
     135: "not authorised (its access rules do not allow this client)",
 }
 """MQTT 5's codes of a broker that does not let us in, which trying again does not change."""
 
-NOT_LET_IN = "bad user name or password, or none (or its access rules do not allow this client)"
+LOGIN_REFUSED = "bad user name or password, or none (or its access rules do not allow this client)"
 """Mosquitto has one code for all of these."""
 
-REASONS = {
-    **REFUSALS,
+BROKER_REASONS = {
+    **BROKER_REFUSALS,
     # paho-mqtt's own
     1: "there is not enough memory",
     2: "what came is not MQTT (is another program on that port?)",
     4: "there is no connection",
     5: "it refused the connection",
-    7: LOST,
-    14: LOST,
+    7: CONNECTION_LOST,
+    14: CONNECTION_LOST,
     8: "no encrypted connection can be made (does that port speak TLS?)",
     15: "too many messages wait for it",
     16: "it does not answer any more",
     # MQTT 5's
-    128: LOST,  # "unspecified"
+    128: CONNECTION_LOST,  # "unspecified"
     129: "it did not understand us (does it speak MQTT 5?)",
     130: "it says that we broke the protocol (does it speak MQTT 5?)",
     131: "it does not accept such a message",
@@ -74,20 +74,20 @@ def broker_reason(error: BaseException) -> str:
     if isinstance(error, DeepThingsError):  # it says so already
         return str(error)
     code = _code(error)
-    if code in REFUSALS and isinstance(error, MqttConnectError):
-        return NOT_LET_IN
+    if code in BROKER_REFUSALS and isinstance(error, MqttConnectError):
+        return LOGIN_REFUSED
     if code is not None:
-        return REASONS.get(code, "it refused, or the connection failed")
+        return BROKER_REASONS.get(code, "it refused, or the connection failed")
     if isinstance(error.__context__, OSError | ValueError):  # aiomqtt makes text of it, with its number
         return network_reason(error.__context__)
     if isinstance(error, aiomqtt.MqttError) and "timed out" in str(error):
-        return SILENT
+        return NO_ANSWER
     return re.sub(r"\[[^\]]*\]:?\s*", "", str(error)).strip() or "the connection failed"
 
 
-def refused(error: BaseException) -> bool:
+def is_refusal(error: BaseException) -> bool:
     """Return whether a broker does not let us in, which trying again does not change."""
-    return _code(error) in REFUSALS
+    return _code(error) in BROKER_REFUSALS
 
 
 def _code(error: BaseException) -> int | None:

@@ -6,11 +6,11 @@ import socket
 import ssl
 
 from shared.errors import DeepThingsError
-from shared.reasons.system_reasons import LOST, SILENT, reason
+from shared.reasons.system_reasons import CONNECTION_LOST, NO_ANSWER, system_reason
 
-HIGHEST_PRIVILEGED_PORT = 1023
+MAX_PRIVILEGED_PORT = 1023
 
-CERTIFICATES = {
+CERTIFICATE_REASONS = {
     9: "is not valid yet (is the clock of this device right?)",
     10: "has expired (or is the clock of this device wrong?)",
     18: "is signed by itself, and not trusted here (name it as the CA)",
@@ -22,10 +22,12 @@ CERTIFICATES = {
 }
 """OpenSSL's numbers of what is wrong with a certificate."""
 
-PLAIN = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "PACKET_LENGTH_TOO_LONG"})
+PLAIN_TEXT_ERRORS = frozenset(
+    {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "PACKET_LENGTH_TOO_LONG"}
+)
 """OpenSSL's words for an answer in plain text."""
 
-NO_CERTIFICATE = frozenset(
+CERTIFICATE_ERRORS = frozenset(
     {
         "TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA",
         "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
@@ -37,22 +39,22 @@ NO_CERTIFICATE = frozenset(
 def network_reason(error: BaseException) -> str:
     """Return why a host was not reached, or a connection ended, as the end of a sentence."""
     if isinstance(error, DeepThingsError):
-        return reason(error)
+        return system_reason(error)
     if isinstance(error, socket.gaierror):
         return _name_reason(error)
     if isinstance(error, ssl.SSLError):
         return _tls_reason(error)
     if isinstance(error, TimeoutError):
-        return SILENT
+        return NO_ANSWER
     if isinstance(error, OverflowError | ValueError):
         return "invalid host name or port"
-    return reason(error)
+    return system_reason(error)
 
 
 def listen_reason(error: BaseException, port: int) -> str:
     """Return why a port cannot be listened on, as the end of a sentence."""
-    if isinstance(error, PermissionError) and 0 < port <= HIGHEST_PRIVILEGED_PORT:
-        return f"permission denied (ports up to {HIGHEST_PRIVILEGED_PORT} are for the administrator)"
+    if isinstance(error, PermissionError) and 0 < port <= MAX_PRIVILEGED_PORT:
+        return f"permission denied (ports up to {MAX_PRIVILEGED_PORT} are for the administrator)"
     return network_reason(error)
 
 
@@ -65,12 +67,12 @@ def _name_reason(error: socket.gaierror) -> str:
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         other = f"is not trusted: {error.verify_message or 'it cannot be verified'}"
-        return f"its certificate {CERTIFICATES.get(error.verify_code, other)}"
+        return f"its certificate {CERTIFICATE_REASONS.get(error.verify_code, other)}"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return LOST
+        return CONNECTION_LOST
     why = getattr(error, "reason", None)  # what Python raises itself has none
-    if why in PLAIN:
+    if why in PLAIN_TEXT_ERRORS:
         return "it does not speak TLS on that port (is the port right, or should the connection be plain text?)"
-    if why in NO_CERTIFICATE:
+    if why in CERTIFICATE_ERRORS:
         return "it wants a certificate of ours, or does not accept the one that it got"
     return "no encrypted connection can be made (does that port speak TLS?)"

@@ -6,23 +6,23 @@ import errno
 
 from shared.errors import DeepThingsError
 
-LOST = "the connection was lost"
+CONNECTION_LOST = "the connection was lost"
 
-SILENT = "it does not answer (is it on, and does a firewall let us through?)"
+NO_ANSWER = "it does not answer (is it on, and does a firewall let us through?)"
 
 NO_ROUTE = "no route to it (is the network up, and the address right?)"
 
-REASONS = {
+SYSTEM_REASONS = {
     errno.ECONNREFUSED: "connection refused (nothing listens there: is it running, and is the port right?)",
     errno.EHOSTUNREACH: NO_ROUTE,
     errno.ENETUNREACH: NO_ROUTE,
     errno.ENETDOWN: "the network is down",
-    errno.EHOSTDOWN: SILENT,
-    errno.ETIMEDOUT: SILENT,
-    errno.ECONNRESET: LOST,
-    errno.ECONNABORTED: LOST,
-    errno.EPIPE: LOST,
-    errno.ENOTCONN: LOST,
+    errno.EHOSTDOWN: NO_ANSWER,
+    errno.ETIMEDOUT: NO_ANSWER,
+    errno.ECONNRESET: CONNECTION_LOST,
+    errno.ECONNABORTED: CONNECTION_LOST,
+    errno.EPIPE: CONNECTION_LOST,
+    errno.ENOTCONN: CONNECTION_LOST,
     errno.EADDRINUSE: "the port is in use",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
     errno.EAFNOSUPPORT: "this machine does not have that kind of address",
@@ -52,12 +52,12 @@ REASONS = {
 }
 
 
-def reason(error: BaseException) -> str:
+def system_reason(error: BaseException) -> str:
     """Return why a file, a folder, a device or a connection failed, as the end of a sentence."""
     if isinstance(error, DeepThingsError):  # it says so already
         return str(error)
     if isinstance(error, OSError):
-        return REASONS.get(error.errno or 0) or (error.strerror or "").lower() or "the system gives no reason"
+        return SYSTEM_REASONS.get(error.errno or 0) or (error.strerror or "").lower() or "the system gives no reason"
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
     return str(error) or "no reason is known"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STRAIGHT = 1e-12
+COLLINEAR_TOLERANCE = 1e-12
 """How far a turn may be from 0 on a straight line, as part of the greatest coordinate squared: what rounding makes."""
 
 Corner = tuple[float, float]
 
 
-def crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | None:
+def find_crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | None:
     """Two sides that have more in common than the corner between them."""
     last = len(lines) - 1
     for first, (a, b) in enumerate(lines):
@@ -30,9 +30,9 @@ def crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | None:
     return None
 
 
-def on_one_line(corners: Sequence[Corner]) -> bool:
+def are_collinear(corners: Sequence[Corner]) -> bool:
     """Whether no corner is beside the line through the others."""
-    most = STRAIGHT * max(max(corner) for corner in corners) ** 2
+    most = COLLINEAR_TOLERANCE * max(max(corner) for corner in corners) ** 2
     return all(
         abs(_turn(a, b, c)) <= most
         for a, b, c in zip(corners, [*corners[1:], corners[0]], [*corners[2:], *corners[:2]], strict=True)

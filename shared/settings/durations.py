@@ -12,7 +12,7 @@ DURATION_PATTERN = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*$"
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def seconds_of(value: object) -> object:
+def parse_seconds(value: object) -> object:
     """Seconds of "30s", "5m", "1.5h", "500ms", "1d" or "30"; what is no text stays as it is. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError("no duration; write seconds, for example 30, or 30s, 5m, 1h")  # noqa: TRY004  (pydantic's)
@@ -26,6 +26,6 @@ def seconds_of(value: object) -> object:
 
 Seconds = Annotated[
     float,
-    BeforeValidator(seconds_of, json_schema_input_type=float | Annotated[str, Field(pattern=DURATION_PATTERN)]),
+    BeforeValidator(parse_seconds, json_schema_input_type=float | Annotated[str, Field(pattern=DURATION_PATTERN)]),
 ]
 """A duration in seconds; in the file also "30s", "5m", "1h"."""

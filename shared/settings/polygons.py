@@ -8,19 +8,19 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from shared.payloads.frames import LONGEST_SIDE
-from shared.settings.crossings import crossing, on_one_line
+from shared.payloads.frames import MAX_PICTURE_SIDE
+from shared.settings.crossings import are_collinear, find_crossing
 
-MOST_CORNERS = 200
+MAX_CORNERS = 200
 """Of one polygon; every object of every frame is held against all sides, and nobody draws more by hand."""
 
-EDGE = 1e-9
+SIDE_TOLERANCE = 1e-9
 """How near a side a point counts as on it, as part of the polygon's greatest coordinate: what rounding makes."""
 
 Corner = tuple[float, float]
 
 
-def polygon_of(value: object) -> tuple[Corner, ...]:
+def parse_polygon(value: object) -> tuple[Corner, ...]:
     """Corners from "x,y,x,y,x,y" (Frigate's), a list of numbers, of "x,y", or of pairs.
 
     Raises ValueError for what is no polygon with an area: "what is wrong; what would be right".
@@ -35,7 +35,7 @@ def polygon_of(value: object) -> tuple[Corner, ...]:
     return tuple(corners)
 
 
-def polygons_of(value: object) -> object:
+def parse_polygons(value: object) -> object:
     """Several polygons as they are, a single one as a list of itself."""
     if isinstance(value, str):
         return [value]
@@ -46,31 +46,33 @@ def polygons_of(value: object) -> object:
 
 Polygon = Annotated[
     tuple[Corner, ...],
-    BeforeValidator(polygon_of, json_schema_input_type=str | list[float] | list[str] | list[Corner]),
+    BeforeValidator(parse_polygon, json_schema_input_type=str | list[float] | list[str] | list[Corner]),
 ]
 """Three corners or more, (x, y) in parts of the picture when all are at most 1, in pixels of it otherwise."""
 
-Polygons = Annotated[tuple[Polygon, ...], BeforeValidator(polygons_of, json_schema_input_type=Polygon | list[Polygon])]
+Polygons = Annotated[
+    tuple[Polygon, ...], BeforeValidator(parse_polygons, json_schema_input_type=Polygon | list[Polygon])
+]
 """Several polygons; a single one may stand for itself."""
 
 
-def in_parts(polygon: Polygon) -> bool:
+def is_relative(polygon: Polygon) -> bool:
     """Whether its corners are parts of the picture rather than pixels."""
     return all(x <= 1 and y <= 1 for x, y in polygon)
 
 
-def scaled(polygon: Polygon, width: int, height: int) -> Polygon:
+def scale_polygon(polygon: Polygon, width: int, height: int) -> Polygon:
     """The polygon in pixels of a picture of that size."""
-    if not in_parts(polygon):
+    if not is_relative(polygon):
         return polygon
     return tuple((x * width, y * height) for x, y in polygon)
 
 
-def contains(polygon: Polygon, x: float, y: float) -> bool:
+def polygon_contains(polygon: Polygon, x: float, y: float) -> bool:
     """Whether a point, in the polygon's own units, is inside; its sides count as inside. Ray casting (even-odd)."""
     inside = False
-    near = EDGE * max(max(corner) for corner in polygon)
-    for (x1, y1), (x2, y2) in sides(polygon):
+    near = SIDE_TOLERANCE * max(max(corner) for corner in polygon)
+    for (x1, y1), (x2, y2) in polygon_sides(polygon):
         if _on_side(x1, y1, x2, y2, x, y, near):
             return True
         if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
@@ -78,12 +80,12 @@ def contains(polygon: Polygon, x: float, y: float) -> bool:
     return inside
 
 
-def area(polygon: Polygon) -> float:
+def polygon_area(polygon: Polygon) -> float:
     """What it encloses, in its own units squared."""
-    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in sides(polygon))) / 2
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in polygon_sides(polygon))) / 2
 
 
-def sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
+def polygon_sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
     """From every corner to the next, the last one back to the first."""
     return list(pairwise([*polygon, polygon[0]]))
 
@@ -121,7 +123,7 @@ def _number(part: object) -> float:
         number = float("nan")
     if not isfinite(number):
         raise ValueError('not all of it is numbers; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
-    if not 0 <= number <= LONGEST_SIDE:
+    if not 0 <= number <= MAX_PICTURE_SIDE:
         where = "negative" if number < 0 else "larger than any picture"
         raise ValueError(f"{number:g} is {where}; write parts of the picture from 0 to 1, or pixels")
     return number
@@ -130,18 +132,18 @@ def _number(part: object) -> float:
 def _check(corners: list[Corner]) -> None:
     if len(corners) < 3:
         raise ValueError(f"{len(corners)} corners enclose nothing; write three or more")
-    if len(corners) > MOST_CORNERS:
-        raise ValueError(f"{len(corners)} corners are too many; write at most {MOST_CORNERS}")
-    if on_one_line(corners):
+    if len(corners) > MAX_CORNERS:
+        raise ValueError(f"{len(corners)} corners are too many; write at most {MAX_CORNERS}")
+    if are_collinear(corners):
         raise ValueError("its corners are on one line, so it encloses nothing; move one of them")
-    crossed = crossing(sides(tuple(corners)))
+    crossed = find_crossing(polygon_sides(tuple(corners)))
     if crossed is not None:
         first, second = crossed
         raise ValueError(
             f"the sides from corner {first + 1} and from corner {second + 1} cross or touch; "
             "list the corners in their order around it"
         )
-    if area(tuple(corners)) < 1 and not in_parts(tuple(corners)):
+    if polygon_area(tuple(corners)) < 1 and not is_relative(tuple(corners)):
         raise ValueError(
             "a number is above 1, so all are pixels, and it is smaller than one; "
             "write parts of the picture from 0 to 1, or pixels"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-RESERVED = frozenset({
+RESERVED_SLUGS = frozenset({
     "all", "availability", "bridge", "cluster", "event", "frame", "request", "response", "set", "snapshot", "state",
     "stats", "trigger", "zones",
 })  # fmt: skip

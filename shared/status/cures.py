@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-LOOK = "try it on the device of its edge: deepthings camera shot NAME"
+TRY_CAMERA = "try it on the device of its edge: deepthings camera shot NAME"
 
 CURES: tuple[tuple[str, str], ...] = (
     # the whole cluster
@@ -44,19 +44,19 @@ CURES: tuple[tuple[str, str], ...] = (
 )
 """Patterns and what helps; the first that fits."""
 
-SAID_ALREADY = re.compile(r"(: |; )(start|restart|set|stop|install|look|give|make|use|write|update)\b")
+CURE_INCLUDED = re.compile(r"(: |; )(start|restart|set|stop|install|look|give|make|use|write|update)\b")
 """Problems that end with their cure."""
 
 
-def cure(problem: str) -> str:
+def find_cure(problem: str) -> str:
     """Return what to do, on one line; empty where the problem says so itself, or nobody knows."""
     camera = re.match(r"(?:frames of )?camera (\S+?):? ", problem)
     for pattern, found in CURES:
         if re.search(pattern, problem):
             return _for(found, camera)
-    if SAID_ALREADY.search(problem):
+    if CURE_INCLUDED.search(problem):
         return ""
-    return _for(LOOK, camera) if camera else ""
+    return _for(TRY_CAMERA, camera) if camera else ""
 
 
 def _for(words: str, camera: re.Match[str] | None) -> str:

@@ -19,10 +19,10 @@ from shared.errors import ConfigurationError, DeepThingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-USER = "deepthings"
+SERVICE_USER = "deepthings"
 """Made at the first installation."""
 
-HOME = Path("/var/lib/deepthings")
+SERVICE_HOME = Path("/var/lib/deepthings")
 
 DEVICE_GROUPS = ("video", "render")
 """Who may use cameras and graphics processors."""
@@ -31,33 +31,33 @@ READ, ENTER = 4, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServiceAccount:
     """A user of this machine, or one that is still to be made: nobody's files are then readable but those of all."""
 
     name: str
     uid: int | None = None
     gid: int | None = None
     groups: frozenset[int] = frozenset()
-    home: Path = HOME
+    home: Path = SERVICE_HOME
 
     @property
     def is_ours(self) -> bool:
         """Return whether it is the user that was made for us: it has no home but the state folder."""
-        return self.name == USER
+        return self.name == SERVICE_USER
 
     def environment(self) -> dict[str, str]:
         """Return the variables that say where it keeps what, beside HOME."""
         return {"XDG_STATE_HOME": "/var/lib", "XDG_CACHE_HOME": "/var/cache/deepthings"} if self.is_ours else {}
 
 
-def account(name: str) -> Account | None:
+def find_account(name: str) -> ServiceAccount | None:
     """Return the user of this name, if there is one."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
     groups = frozenset(os.getgrouplist(name, entry.pw_gid))
-    return Account(name, entry.pw_uid, entry.pw_gid, groups, Path(entry.pw_dir))
+    return ServiceAccount(name, entry.pw_uid, entry.pw_gid, groups, Path(entry.pw_dir))
 
 
 def device_groups() -> tuple[str, ...]:
@@ -66,20 +66,20 @@ def device_groups() -> tuple[str, ...]:
     return tuple(name for name in DEVICE_GROUPS if name in known)
 
 
-def account_for(executable: Path, wanted: str | None = None) -> Account:
+def choose_account(executable: Path, wanted: str | None = None) -> ServiceAccount:
     """Return as whom the program can run: `wanted`, else our own user, else the owner of the installation.
 
     Raises ConfigurationError where none of them can read it.
     """
     files = program_files(executable)
     if wanted is not None:
-        chosen = account(wanted)
+        chosen = find_account(wanted)
         if chosen is None:
             raise ConfigurationError(f"--user {wanted}: there is no such user on this machine")
         if (closed := first_barrier(files, chosen)) is not None:
             raise ConfigurationError(f"--user {wanted}: user {wanted} cannot read {closed}; name another user")
         return chosen
-    ours = account(USER) or Account(USER)
+    ours = find_account(SERVICE_USER) or ServiceAccount(SERVICE_USER)
     closed = first_barrier(files, ours)
     if closed is None:
         return ours
@@ -97,7 +97,7 @@ def program_files(executable: Path) -> list[Path]:
     return [executable, Path(sys.executable), Path(sys.executable).resolve(), Path(os.__file__), Path(shared.__file__)]
 
 
-def first_barrier(files: Iterable[Path], user: Account) -> Path | None:
+def first_barrier(files: Iterable[Path], user: ServiceAccount) -> Path | None:
     """Return the first file, or folder on the way to one, that keeps `user` from reading it; None when all are open.
 
     By the rights of owner, group and others; what is not there keeps nobody.
@@ -115,35 +115,37 @@ def first_barrier(files: Iterable[Path], user: Account) -> Path | None:
     return None
 
 
-def _allows(status: os.stat_result, user: Account, wanted: int) -> bool:
+def _allows(status: os.stat_result, user: ServiceAccount, wanted: int) -> bool:
     if user.uid == 0:
         return True
     shift = 6 if status.st_uid == user.uid else 3 if status.st_gid in user.groups else 0
     return bool(status.st_mode >> shift & wanted)
 
 
-def _owner(path: Path) -> Account | None:
+def _owner(path: Path) -> ServiceAccount | None:
     try:
-        return account(pwd.getpwuid(path.stat().st_uid).pw_name)
+        return find_account(pwd.getpwuid(path.stat().st_uid).pw_name)
     except (KeyError, OSError):
         return None
 
 
-def make_account() -> Account:
+def make_account() -> ServiceAccount:
     """Return our own user, which is made with its folder when it is not there. Raises DeepThingsError, OSError."""
-    if (known := account(USER)) is not None:
+    if (known := find_account(SERVICE_USER)) is not None:
         return known
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is None:
-        raise DeepThingsError(f"useradd not found: make a system user {USER!r} with the home {HOME}, then try again")
+        raise DeepThingsError(
+            f"useradd not found: make a system user {SERVICE_USER!r} with the home {SERVICE_HOME}, then try again"
+        )
     done = subprocess.run(
-        [useradd, "--system", "--user-group", "--home-dir", str(HOME), "--no-create-home",
-         "--shell", "/usr/sbin/nologin", USER],
+        [useradd, "--system", "--user-group", "--home-dir", str(SERVICE_HOME), "--no-create-home",
+         "--shell", "/usr/sbin/nologin", SERVICE_USER],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    made = account(USER)
+    made = find_account(SERVICE_USER)
     if done.returncode or made is None or made.uid is None or made.gid is None:
-        raise DeepThingsError(f"the user {USER!r} cannot be made: {done.stderr.strip()}")
-    HOME.mkdir(mode=0o750, exist_ok=True)
-    os.chown(HOME, made.uid, made.gid)
+        raise DeepThingsError(f"the user {SERVICE_USER!r} cannot be made: {done.stderr.strip()}")
+    SERVICE_HOME.mkdir(mode=0o750, exist_ok=True)
+    os.chown(SERVICE_HOME, made.uid, made.gid)
     return made

@@ -6,9 +6,9 @@ import logging
 import os
 import sys
 
-FORMAT = "%(levelname)-7s %(name)s: %(message)s"
+_FORMAT = "%(levelname)-7s %(name)s: %(message)s"
 
-PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+JOURNAL_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 """By level; see sd-daemon(3)."""
 
 
@@ -27,9 +27,9 @@ class JournalFormatter(logging.Formatter):
     """Lines without the time, each with its priority: `journalctl -p warning` finds them."""
 
     def __init__(self) -> None:
-        super().__init__(FORMAT)
+        super().__init__(_FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record."""
-        mark = f"<{PRIORITIES.get(record.levelno, 6)}>"
+        mark = f"<{JOURNAL_PRIORITIES.get(record.levelno, 6)}>"
         return "\n".join(mark + line for line in super().format(record).splitlines())

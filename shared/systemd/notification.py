@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FIRST_CONNECTION_S = 10.0
+FIRST_CONNECTION_TIMEOUT_S = 10.0
 """What has not been reached by then may be away for long: the process is ready all the same, and goes on trying."""
 
-STATUS_S = 5.0
+STATUS_PERIOD_S = 5.0
 """How often the status is looked at; people read it in `systemctl status`."""
 
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class ServiceManager:
@@ -37,29 +37,29 @@ class ServiceManager:
         self._status = ""
 
     @classmethod
-    def of(cls, environment: MutableMapping[str, str]) -> ServiceManager:
+    def from_environment(cls, environment: MutableMapping[str, str]) -> ServiceManager:
         """Return who the environment names, and remove the names: children, such as Mosquitto, do not speak for us."""
-        address, microseconds, process = (environment.pop(name, "") for name in VARIABLES)
+        address, microseconds, process = (environment.pop(name, "") for name in MANAGER_VARIABLES)
         ours = process in {"", str(os.getpid())}
         return cls(address, int(microseconds) / 1e6 if address and ours and microseconds.isdecimal() else 0.0)
 
-    def ready(self, status: str) -> None:
+    def notify_ready(self, status: str) -> None:
         """Tell that the process works."""
         self._status = status
-        self._tell("READY=1", f"STATUS={status}")
+        self._notify("READY=1", f"STATUS={status}")
 
-    def status(self, text: str) -> None:
+    def notify_status(self, text: str) -> None:
         """Tell how it is, when that has changed."""
         if text != self._status:
             self._status = text
-            self._tell(f"STATUS={text}")
+            self._notify(f"STATUS={text}")
 
-    def stopping(self) -> None:
+    def notify_stopping(self) -> None:
         """Tell that the process ends, in order. Can be called in any thread."""
-        self._tell("STOPPING=1", "STATUS=stopping")
+        self._notify("STOPPING=1", "STATUS=stopping")
 
     @contextlib.asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def watchdog(self) -> AsyncIterator[None]:
         """Tell that the event loop lives, as often as is wanted, until the end of the context.
 
         When it does not, the manager ends us with SIGABRT: what every thread did then is written to standard error.
@@ -68,13 +68,13 @@ class ServiceManager:
             yield
             return
         faulthandler.enable()
-        living = asyncio.create_task(self._tell_alive())
+        living = asyncio.create_task(self._notify_alive())
         try:
             yield
         finally:
             living.cancel()
 
-    async def follow(self, connected: asyncio.Event, place: str) -> None:
+    async def follow_connection(self, connected: asyncio.Event, place: str) -> None:
         """Tell that we are ready once `connected` is set or late, and then whether it is; until cancelled.
 
         `place` is where to, for people: "broker 192.168.1.5:1883".
@@ -82,28 +82,28 @@ class ServiceManager:
         if not self._address:
             await asyncio.Event().wait()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_CONNECTION_S):
+            async with asyncio.timeout(FIRST_CONNECTION_TIMEOUT_S):
                 await connected.wait()
-        self.ready(_in_words(connected, place))
+        self.notify_ready(_connection_text(connected, place))
         while True:
-            await asyncio.sleep(STATUS_S)
-            self.status(_in_words(connected, place))
+            await asyncio.sleep(STATUS_PERIOD_S)
+            self.notify_status(_connection_text(connected, place))
 
     @contextlib.asynccontextmanager
-    async def waiting_for(self, place: str) -> AsyncIterator[None]:
+    async def report_waiting(self, place: str) -> AsyncIterator[None]:
         """Tell that we are ready when it takes long to reach `place`, without which nothing else begins."""
-        waiting = asyncio.create_task(self.follow(asyncio.Event(), place))
+        waiting = asyncio.create_task(self.follow_connection(asyncio.Event(), place))
         try:
             yield
         finally:
             waiting.cancel()
 
-    async def _tell_alive(self) -> None:
+    async def _notify_alive(self) -> None:
         while True:
-            self._tell("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
             await asyncio.sleep(self.watchdog_s / 2)
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if not self._address:
             return
         try:
@@ -114,16 +114,16 @@ class ServiceManager:
             log.debug("the service manager is not told %s: %s", lines, error)
 
 
-def _in_words(connected: asyncio.Event, place: str) -> str:
+def _connection_text(connected: asyncio.Event, place: str) -> str:
     return f"connected to {place}" if connected.is_set() else f"not connected to {place}; trying again"
 
 
-current = ServiceManager()
-"""That of this process: nobody, until `take_over`."""
+current_manager = ServiceManager()
+"""That of this process: nobody, until `start_notification`."""
 
 
-def take_over() -> ServiceManager:
-    """Return the manager that this process was started by, from now on `current`. Call before children are started."""
-    global current  # noqa: PLW0603  (a process has one, as it has one environment)
-    current = ServiceManager.of(os.environ)
-    return current
+def start_notification() -> ServiceManager:
+    """Return the manager that started this process, `current_manager` from now on. Call before starting children."""
+    global current_manager  # noqa: PLW0603  (a process has one, as it has one environment)
+    current_manager = ServiceManager.from_environment(os.environ)
+    return current_manager

@@ -7,18 +7,18 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PREFIX = "deepthings-"
+UNIT_PREFIX = "deepthings-"
 
-ROLES = ("gateway", "edge", "camera")
+SERVICE_ROLES = ("gateway", "edge", "camera")
 """Commands that run for ever."""
 
 ENVIRONMENT_FILE = Path("/etc/deepthings/environment")
 """NAME=value on each line, for what a configuration has as ${NAME}; only root needs to read it."""
 
-BACKS_OFF_SINCE = 254
+BACKOFF_VERSION = 254
 """The first systemd with RestartSteps=; earlier ones warn of it, and try again at an even pace."""
 
-TEMPLATE = """\
+UNIT_TEMPLATE = """\
 # Written by 'deepthings service install {role}'; 'deepthings service uninstall {gone}' removes it.
 [Unit]
 Description=DeepThings {purpose}
@@ -62,14 +62,14 @@ WantedBy=multi-user.target
 Facts={facts}
 """
 
-FOLDERS = """\
+FOLDER_SETTINGS = """\
 StateDirectory=deepthings
 StateDirectoryMode=0750
 CacheDirectory=deepthings
 """
 """Those of a user without a home."""
 
-BACKING_OFF = """\
+BACKOFF_SETTINGS = """\
 RestartSteps=5
 RestartMaxDelaySec=5min
 """
@@ -103,22 +103,22 @@ class Unit:
 
     def text(self, systemd: int = 0) -> str:
         """Return the unit's file, for this version of systemd."""
-        environment = [f"Environment={quoted(f'{name}={value}')}" for name, value in self.environment.items()]
+        environment = [f"Environment={quote_word(f'{name}={value}')}" for name, value in self.environment.items()]
         settings = [
-            *([f"WorkingDirectory=-{quoted(str(self.folder))}"] if self.folder else []),
+            *([f"WorkingDirectory=-{quote_word(str(self.folder))}"] if self.folder else []),
             *([f"SupplementaryGroups={' '.join(self.groups)}"] if self.groups else []),
             *environment,
             f"EnvironmentFile=-{ENVIRONMENT_FILE}",
         ]
-        return TEMPLATE.format(
+        return UNIT_TEMPLATE.format(
             role=self.role,
             gone=f"{self.role} --name {self.camera}" if self.camera else self.role,
             purpose=f"{self.role} {self.camera}".strip(),
-            command=" ".join(quoted(word.replace("$", "$$")) for word in self.command),
+            command=" ".join(quote_word(word.replace("$", "$$")) for word in self.command),
             reload="ExecReload=/bin/kill -HUP $MAINPID\n" if self.role == "gateway" else "",
             user=self.user,
-            settings="".join(f"{line}\n" for line in settings) + (FOLDERS if self.own_folders else ""),
-            backing_off=BACKING_OFF if systemd >= BACKS_OFF_SINCE else "",
+            settings="".join(f"{line}\n" for line in settings) + (FOLDER_SETTINGS if self.own_folders else ""),
+            backing_off=BACKOFF_SETTINGS if systemd >= BACKOFF_VERSION else "",
             homes="read-only" if self.own_folders else "no",
             facts=json.dumps(self._facts()),
         )
@@ -132,7 +132,7 @@ class Unit:
 
 def unit_name(role: str, camera: str = "") -> str:
     """Return the name of the unit of a role, for a camera with the camera's."""
-    return f"{PREFIX}{role}{f'-{camera}' if camera else ''}"
+    return f"{UNIT_PREFIX}{role}{f'-{camera}' if camera else ''}"
 
 
 def read_unit(text: str) -> Unit | None:
@@ -148,7 +148,7 @@ def read_unit(text: str) -> Unit | None:
         return None
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """Return a word as systemd.syntax(7) wants it: no specifier is in it, and blanks do not divide it."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     escaped = escaped.replace("\n", "\\n").replace("\t", "\\t")

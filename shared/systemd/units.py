@@ -10,23 +10,23 @@ from pathlib import Path
 
 from shared.errors import DeepThingsError
 from shared.files.whole_file import write_whole
-from shared.systemd.unit import PREFIX, Unit, read_unit, unit_name
+from shared.systemd.unit import UNIT_PREFIX, Unit, read_unit, unit_name
 
-FOLDER = Path("/etc/systemd/system")
+UNITS_FOLDER = Path("/etc/systemd/system")
 
-RUNNING = Path("/run/systemd/system")
+SYSTEMD_FOLDER = Path("/run/systemd/system")
 """There when systemd is what runs this machine; see sd_booted(3)."""
 
-START_TIMEOUT_S = 330.0
+UNIT_START_TIMEOUT_S = 330.0
 """A unit has five minutes to say that it is ready."""
 
 
-def is_running() -> bool:
+def is_systemd_running() -> bool:
     """Return whether systemd runs this machine."""
-    return RUNNING.is_dir() and shutil.which("systemctl") is not None
+    return SYSTEMD_FOLDER.is_dir() and shutil.which("systemctl") is not None
 
 
-def version() -> int:
+def systemd_version() -> int:
     """Return systemd's version; 0 where there is none."""
     systemctl = shutil.which("systemctl")
     if systemctl is None:
@@ -38,21 +38,21 @@ def version() -> int:
 
 def require_control(command: str) -> None:
     """Raise DeepThingsError unless units can be written and started here; `command` is what was asked for."""
-    if not is_running():
+    if not is_systemd_running():
         raise DeepThingsError("systemd is not running here, so there are no services; install --print shows the unit")
     if os.geteuid() != 0:
         raise DeepThingsError(f"this needs root: run it with sudo: sudo {command}")
 
 
-def installed() -> list[Unit]:
+def installed_units() -> list[Unit]:
     """Return what the units that we have written start, by name."""
-    found = (_read(path) for path in sorted(FOLDER.glob(f"{PREFIX}*.service")))
+    found = (_read(path) for path in sorted(UNITS_FOLDER.glob(f"{UNIT_PREFIX}*.service")))
     return [unit for unit in found if unit is not None]
 
 
 def installed_gateway() -> Unit | None:
     """Return the gateway's unit, if there is one."""
-    return _read(FOLDER / f"{unit_name('gateway')}.service")
+    return _read(UNITS_FOLDER / f"{unit_name('gateway')}.service")
 
 
 def _read(path: Path) -> Unit | None:
@@ -62,49 +62,48 @@ def _read(path: Path) -> Unit | None:
         return None
 
 
-def install(unit: Unit) -> Path:
+def install_unit(unit: Unit) -> Path:
     """Write a unit, start it, also at every boot, and return its file; one that runs already is started again.
 
     Raises DeepThingsError when it does not start, and OSError when it cannot be written.
     """
-    path = FOLDER / f"{unit.name}.service"
-    write_whole(path, unit.text(version()).encode())
-    path.chmod(0o644)
-    control("daemon-reload")
-    control("enable", unit.name)
-    restart(unit)
+    path = UNITS_FOLDER / f"{unit.name}.service"
+    write_whole(path, unit.text(systemd_version()).encode(), mode=0o644)
+    run_systemctl("daemon-reload")
+    run_systemctl("enable", unit.name)
+    restart_unit(unit)
     return path
 
 
-def restart(unit: Unit) -> None:
+def restart_unit(unit: Unit) -> None:
     """Start a unit again, and return when it says that it is ready. Raises DeepThingsError."""
     try:
-        control("restart", unit.name)
+        run_systemctl("restart", unit.name)
     except DeepThingsError:
         raise DeepThingsError(
             f"{unit.name} does not start; it is tried again and again. Why: journalctl -u {unit.name} -n 20"
         ) from None
 
 
-def is_active(unit: Unit) -> bool:
+def is_unit_active(unit: Unit) -> bool:
     """Return whether it runs, or is being started."""
     told = _systemctl("is-active", unit.name).stdout.strip()
     return told in {"active", "activating", "reloading", "deactivating"}
 
 
-def uninstall(name: str) -> bool:
+def uninstall_unit(name: str) -> bool:
     """Stop a unit and remove it; return whether there was one. Raises DeepThingsError, OSError."""
-    path = FOLDER / f"{name}.service"
+    path = UNITS_FOLDER / f"{name}.service"
     if not path.exists():
         return False
-    control("disable", "--now", name)
+    run_systemctl("disable", "--now", name)
     path.unlink(missing_ok=True)
-    control("daemon-reload")
+    run_systemctl("daemon-reload")
     _systemctl("reset-failed", name)  # it fails where nothing had
     return True
 
 
-def control(*words: str) -> None:
+def run_systemctl(*words: str) -> None:
     """Have systemctl do something. Raises DeepThingsError with what it says."""
     done = _systemctl(*words)
     if done.returncode:
@@ -116,7 +115,7 @@ def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:
     systemctl = shutil.which("systemctl") or "systemctl"
     try:
         return subprocess.run(
-            [systemctl, *words], capture_output=True, text=True, check=False, timeout=START_TIMEOUT_S,
+            [systemctl, *words], capture_output=True, text=True, check=False, timeout=UNIT_START_TIMEOUT_S,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

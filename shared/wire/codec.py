@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from shared.errors import ProtocolError, VersionError
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 
 MAGIC = b"DpTh"
 """Magic and version keep their place for ever."""
@@ -84,7 +84,7 @@ def decode_prefix(data: bytes | bytearray | memoryview) -> Prefix:
     magic, version, number, _, header_bytes, payload_bytes = _PREFIX.unpack(data)
     if magic != MAGIC:
         raise ProtocolError("not a DeepThings peer")
-    if version not in UNDERSTOOD:
+    if version not in UNDERSTOOD_PROTOCOLS:
         raise VersionError(
             f"it speaks version {version} of the protocol, this side version {PROTOCOL}: "
             "install the same release of deepthings on both"

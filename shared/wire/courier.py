@@ -111,7 +111,7 @@ class _Route:
                     if connection is None or connection.closed:
                         connection = await Connection.open(self._address, self._traffic)
                     await connection.send(header, payload)
-                    if outage.over():
+                    if outage.note_success():
                         log.info("%s takes messages again", self._address, extra={SUBJECT: self._address})
                 except DeepThingsError as error:
                     log.log(

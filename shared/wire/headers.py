@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
-from shared.payloads.frames import FRAME_PATTERN, LONGEST_SIDE, FrameCounts, FrameInfo, Outcome
+from shared.payloads.frames import FRAME_PATTERN, MAX_PICTURE_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import Kind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -115,7 +115,7 @@ class Report(Header):
     counts: FrameCounts
     ended: bool = False
     state: State | None = None
-    reason: str = Field(default="", max_length=REASON_CAP)
+    reason: str = Field(default="", max_length=MAX_REASON_LENGTH)
     fps: Rate = 0.0
     width: Count = 0
     height: Count = 0
@@ -161,8 +161,8 @@ class Tile(Header):
     epoch: Count
     owner: Name
     tile: TileIndex
-    height: int = Field(ge=1, le=LONGEST_SIDE)
-    width: int = Field(ge=1, le=LONGEST_SIDE)
+    height: int = Field(ge=1, le=MAX_PICTURE_SIDE)
+    width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
     wanted: tuple[TileIndex, ...] = Field(default=(), max_length=SIDES)
@@ -224,7 +224,7 @@ class Result(Header):
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
-    error: str = Field(default="", max_length=REASON_CAP)
+    error: str = Field(default="", max_length=MAX_REASON_LENGTH)
 
 
 class ProgramRequest(Header):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cluster.nodes import Link, why_not
+from benchmarks.cluster.nodes import emulation_unavailable_reason
+from benchmarks.cluster.shaping import Link
 from tests.commands import run
 
 SETTINGS = [
@@ -62,13 +63,13 @@ def test_a_run_leaves_a_page_tables_and_pictures(measured):
 def test_the_page_says_of_what_kind_the_devices_were(measured):
     out, done = measured
     page, rows = (out / "README.md").read_text(), json.loads((out / "results.json").read_text())["measurements"]
-    reason = why_not(Link(100, shared=False))
+    reason = emulation_unavailable_reason(Link(100, shared=False))
     assert {row["shaped"] for row in rows} == {not reason}
     assert ("**Not shaped.**" in page, "Not shaped" in done.stderr) == (bool(reason), bool(reason))
 
 
 def test_emulated_devices_are_as_weak_as_they_should_be(measured):
-    if reason := why_not(Link(100, shared=False)):
+    if reason := emulation_unavailable_reason(Link(100, shared=False)):
         pytest.skip(reason)
     for row in json.loads((measured[0] / "results.json").read_text())["measurements"]:
         frames, edges = row["frames"], row["setting"]["edges"]
@@ -116,7 +117,7 @@ def test_where_devices_cannot_be_emulated_the_command_works_and_the_page_says_so
 
 
 def test_unlimited_and_emulated_devices_do_not_come_into_one_page(unlimited):
-    if reason := why_not(Link(100, shared=False)):
+    if reason := emulation_unavailable_reason(Link(100, shared=False)):
         pytest.skip(reason)
     results = Path(unlimited[0] / "results.json")
     kept = results.read_bytes()

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cluster import emulated_network as networking
 from benchmarks.cluster import limits as limiting
-from benchmarks.cluster import network as networking
 from benchmarks.cluster.commands import EmulationError
-from benchmarks.cluster.limits import ControlGroup, Limits
-from benchmarks.cluster.names import is_alive
-from benchmarks.cluster.network import EmulatedNetwork, Link
+from benchmarks.cluster.emulated_network import EmulatedNetwork
+from benchmarks.cluster.limits import ControlGroup, NodeLimits
 from benchmarks.cluster.nodes import EmulatedNodes
+from benchmarks.cluster.owned_names import is_alive
+from benchmarks.cluster.shaping import Link
 
 MEGABYTE = 1_000_000
 NAMES = ("a", "b", "c", "d")
@@ -57,8 +58,10 @@ SLEEP = ("sh", "-c", "echo $$; exec sleep 1000")
 # A process on its node prints its id; then it waits to be killed or told to end.
 OWNER = f"""
 import subprocess, sys
-from benchmarks.cluster.nodes import EmulatedNodes, Limits, Link
-with EmulatedNodes(["a", "b"], {{name: Limits(0.5, 64) for name in "ab"}}, Link(20, shared=True)) as nodes:
+from benchmarks.cluster.limits import NodeLimits
+from benchmarks.cluster.nodes import EmulatedNodes
+from benchmarks.cluster.shaping import Link
+with EmulatedNodes(["a", "b"], {{name: NodeLimits(0.5, 64) for name in "ab"}}, Link(20, shared=True)) as nodes:
     sleeper = subprocess.Popen([*nodes.command("a"), *{SLEEP}])
     sys.stdin.read()
     sleeper.kill()
@@ -69,7 +72,7 @@ with EmulatedNodes(["a", "b"], {{name: Limits(0.5, 64) for name in "ab"}}, Link(
 @pytest.fixture(autouse=True, scope="module")
 def possible():
     """Skips where the kernel, or not being root, does not allow it."""
-    if reason := networking.available() or limiting.available():
+    if reason := networking.network_unavailable_reason() or limiting.limits_unavailable_reason():
         pytest.skip(reason)
 
 
@@ -170,7 +173,7 @@ def busy(prefix):
 
 
 def test_a_busy_process_gets_its_share_of_a_core_in_short_turns_until_that_is_lifted():
-    with ControlGroup("edge", Limits(cpu=0.2)) as group:
+    with ControlGroup("edge", NodeLimits(cpu=0.2)) as group:
         share, waits = busy(group.command())
         used = group.cpu_seconds()
         group.set_cpu(None)
@@ -185,7 +188,7 @@ def test_a_busy_process_gets_its_share_of_a_core_in_short_turns_until_that_is_li
 
 
 def test_a_process_that_takes_more_memory_than_its_node_has_is_killed():
-    with ControlGroup("edge", Limits(cpu=1, memory_mb=64)) as group:
+    with ControlGroup("edge", NodeLimits(cpu=1, memory_mb=64)) as group:
         fits, too_much = (
             subprocess.run([*group.command(), sys.executable, "-c", f"bytearray({size} * 2**20)"], check=False)
             for size in (32, 128)
@@ -197,14 +200,14 @@ def test_a_process_that_takes_more_memory_than_its_node_has_is_killed():
 
 def test_a_nodes_processes_have_its_address_and_limits_and_a_bare_one_its_address_alone():
     show = ["sh", "-c", "cat /proc/self/cgroup; ip -brief address show eth0"]
-    limits = {"slow": Limits(cpu=0.1), "fast": Limits(cpu=0.8, memory_mb=256)}
+    limits = {"slow": NodeLimits(cpu=0.1), "fast": NodeLimits(cpu=0.8, memory_mb=256)}
     with EmulatedNodes(["slow", "fast"], limits, SWITCH) as nodes:
         within = subprocess.run([*nodes.command("fast"), *show], check=True, capture_output=True, text=True).stdout
         bare = subprocess.run([*nodes.bare_command("fast"), *show], check=True, capture_output=True, text=True).stdout
         slow, fast = (busy(nodes.command(name))[0] for name in ("slow", "fast"))
-        nodes.unlimited()
+        nodes.lift_cpu_limits()
         lifted, _ = busy(nodes.command("slow"))
-        nodes.limited()
+        nodes.set_cpu_limits()
         slow_again, _ = busy(nodes.command("slow"))
     assert nodes.address("fast") in within
     assert nodes.address("fast") in bare
@@ -216,7 +219,7 @@ def test_a_nodes_processes_have_its_address_and_limits_and_a_bare_one_its_addres
 
 @pytest.mark.parametrize("failing", [False, True], ids=["exit", "exception"])
 def test_what_still_runs_at_the_end_is_killed_and_nothing_is_left(failing):
-    limits = {name: Limits(cpu=0.5, memory_mb=64) for name in NAMES}
+    limits = {name: NodeLimits(cpu=0.5, memory_mb=64) for name in NAMES}
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ZeroDivisionError), EmulatedNodes(NAMES, limits, WIFI) as nodes:
             processes = [
@@ -232,7 +235,7 @@ def test_a_network_that_cannot_be_finished_leaves_nothing(monkeypatch):
     monkeypatch.setattr(networking, "shape_sender", lambda *_: ["qdisc add dev eth0 root nothing-like-that"])
     with pytest.raises(EmulationError, match=r"tc -n .*: Error: Specified qdisc kind is unknown"):
         EmulatedNetwork(NAMES, WIFI).__enter__()
-    assert "a network cannot be emulated here: tc" in networking.available()
+    assert "a network cannot be emulated here: tc" in networking.network_unavailable_reason()
 
 
 def test_what_a_killed_owner_left_is_removed_by_the_next_and_a_living_ones_is_not():
@@ -243,7 +246,7 @@ def test_what_a_killed_owner_left_is_removed_by_the_next_and_a_living_ones_is_no
             pass
         assert made_by(dead.pid)
         assert is_alive(int(orphan))
-        with EmulatedNetwork(["a"], SWITCH), ControlGroup("a", Limits(cpu=0.5)):
+        with EmulatedNetwork(["a"], SWITCH), ControlGroup("a", NodeLimits(cpu=0.5)):
             assert not made_by(dead.pid)
             assert not is_alive(int(orphan))
             assert of_living

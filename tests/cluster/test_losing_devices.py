@@ -27,7 +27,7 @@ class Robber:
         gone = state.model_copy(update={"state": State.OFFLINE})
         self.bus = Bus(
             cluster.broker, "robber", will=Outgoing(topics.NODE_STATE, gone, "robber"),
-            birth=lambda: self.bus.publish(topics.NODE_STATE, state, "robber"),
+            on_connected=lambda: self.bus.publish(topics.NODE_STATE, state, "robber"),
         )  # fmt: skip
         self.bus.on(topics.GRANTS, lambda _, grant: self.granted.put_nowait(grant), "robber")
         self.running = asyncio.create_task(self.bus.run())

@@ -22,10 +22,10 @@ from shared.plan.plan import Distribution
 from tests.harness import running_cluster
 
 FORGETFUL = """
-import edge.computing.strips, gateway.cluster.data_plane
+import edge.computing.strips, gateway.cluster.collector
 from shared.ftp.strip_cache import StripCache
 edge.computing.strips.STRIPS_CAP_BYTES = 0
-gateway.cluster.data_plane.StripCache = lambda: StripCache(0)
+gateway.cluster.collector.StripCache = lambda: StripCache(0)
 """
 """A sitecustomize.py: no node keeps any strips, though each says that it has computed them."""
 
@@ -38,7 +38,7 @@ STRIPS_BYTES = 100_000
 def expected():
     """What the whole network sees in the clip's picture of a number, in this process."""
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL, None), Grid(1, 1), None)
-    head, detector = WholeHead(partitioned, 1), Detector(partitioned, 1)
+    head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
     pictures = list(open_source(str(FOOTAGE)).pictures())
 
     @cache

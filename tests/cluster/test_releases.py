@@ -23,7 +23,7 @@ GIVEN = "DEEPTHINGS_RELEASE_BEFORE"
 FRAMES = 12
 
 NEXT = PROTOCOL + 1
-SPEAKS = "from shared.wire import versions\nversions.PROTOCOL, versions.UNDERSTOOD = {}, frozenset({})\n"
+SPEAKS = "from shared.payloads import versions\nversions.PROTOCOL, versions.UNDERSTOOD_PROTOCOLS = {}, frozenset({})\n"
 """A module that makes a process one of a release to come."""
 
 

@@ -75,7 +75,7 @@ async def test_an_edge_that_is_proved_wrong_is_barred_and_works_again_when_it_ha
     async with running_cluster(tmp_path, 1, "--verify-every", "1") as cluster:
         witness = cluster.witness
         witness._hear(topics.STANDINGS, lambda name, one: standings.append(one) if name == "liar" else None)
-        await witness.bus._client.subscribe(topics.STANDINGS.at())
+        await witness.bus._client.subscribe(topics.STANDINGS.full_path())
         await start_liar(cluster, "liar", "0", last=25)
         await cluster.edges_ready("liar", "edge-1")
         await cluster.start_camera("yard", "liar", "--loop", "--fps", "4")

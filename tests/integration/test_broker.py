@@ -110,7 +110,7 @@ async def test_messages_arrive_typed_with_the_name_from_the_topic(broker):
 
 
 async def test_a_malformed_message_is_ignored_and_the_next_is_heard(broker, caplog):
-    listener, where = Bus(broker, "listener"), topics.OUTCOMES.at("edge-1")
+    listener, where = Bus(broker, "listener"), topics.OUTCOMES.full_path("edge-1")
     heard = hearing(listener, topics.OUTCOMES)
     async with connected(listener), aiomqtt.Client(*broker) as client:
         for garbage in (b"", b"{", b"[]", b'{"frame": 1}', b"\xff\xfe"):
@@ -148,14 +148,16 @@ async def test_the_bus_comes_back_with_its_subscriptions_and_birth_when_the_brok
     async def birth():
         births.put_nowait(None)
 
-    listener = Bus(address, "listener", birth=birth)
+    listener = Bus(address, "listener", on_connected=birth)
     heard = hearing(listener, topics.OUTCOMES)
     running = asyncio.create_task(listener.run())
     for _ in range(2):
         async with broker_at(address):
             await asyncio.wait_for(births.get(), 15)
             async with aiomqtt.Client(*address) as client:
-                await client.publish(topics.OUTCOMES.at("edge-1"), b'{"frame": "front-1", "outcome": "failed"}', qos=1)
+                await client.publish(
+                    topics.OUTCOMES.full_path("edge-1"), b'{"frame": "front-1", "outcome": "failed"}', qos=1
+                )
             await asyncio.wait_for(heard.get(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -179,9 +181,9 @@ async def test_publishing_without_a_broker_is_an_error_and_posting_is_bounded(br
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
         await bus.publish(topics.BRIDGE_STATE, ONLINE)
-    monkeypatch.setattr("shared.mqtt.bus.PENDING_CALLS_CAP", 3)
+    monkeypatch.setattr("shared.mqtt.bus.MAX_PENDING_CALLS", 3)
     for _ in range(5):
-        bus.post(topics.BRIDGE_STATE, ONLINE)
+        bus.publish_soon(topics.BRIDGE_STATE, ONLINE)
     assert len(bus._outbox) == 3
     assert caplog.text.count("3 messages wait for the broker") == 2
     await asyncio.gather(*bus._outbox)

@@ -51,7 +51,7 @@ async def said_by(address, login):
     try:
         client = BrokerClient(address, "one", login=login)
         async with client.connection():
-            await client.hear(TOPIC, 1)
+            await client.subscribe_checked(TOPIC, 1)
             await client.send(TOPIC, b"{}", 1, retain=True)
     except (aiomqtt.MqttError, BrokerError) as error:
         return broker_reason(error)

@@ -14,7 +14,7 @@ from gateway.bridge.requests import RequestHandler
 from gateway.broker.planes import Planes
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus, Outgoing
+from shared.mqtt.bus import MAX_MESSAGE_BYTES, Bus, Outgoing
 from shared.mqtt.received import Received
 from shared.mqtt.topics import PlainTopic
 from shared.network.addresses import LOOPBACK, Address
@@ -263,10 +263,10 @@ async def test_what_is_cleared_is_not_told_to_who_comes_late_and_is_no_message(b
 async def test_what_cannot_be_published_is_an_error_that_names_the_topic(broker):
     bus = Bus(broker, "speaker")
     with pytest.raises(BrokerError, match="not connected"):
-        await bus.clear(topics.CAMERA_AVAILABILITY, "door")
+        await bus.clear_retained(topics.CAMERA_AVAILABILITY, "door")
     async with connected(bus):
         with pytest.raises(BrokerError, match="too large for deepthings/detections/door/snapshot"):
-            await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
+            await bus.publish_plain(topics.SNAPSHOT, b"x" * (MAX_MESSAGE_BYTES + 1), "door")
         with pytest.raises(BrokerError, match=r"did not take deepthings/detections/\+/snapshot"):
             await bus.publish_plain(topics.SNAPSHOT, b"x")
         await bus.publish_plain(topics.SNAPSHOT, b"x" * 900_000, "door")
@@ -294,7 +294,7 @@ async def test_a_handler_that_fails_loses_its_message_and_no_other(broker, caplo
 async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_it_is_bounded(
     broker, caplog, monkeypatch
 ):
-    monkeypatch.setattr("shared.mqtt.bus.BACKLOG_CAP", 2)
+    monkeypatch.setattr("shared.mqtt.bus.MAX_BACKLOG", 2)
     speaker, listener = Bus(broker, "speaker"), Bus(broker, "listener")
     begun, free, handled = asyncio.Event(), asyncio.Event(), asyncio.Queue()
 
@@ -303,7 +303,7 @@ async def test_a_handler_apart_that_waits_holds_up_no_other_and_what_waits_for_i
         await free.wait()
         handled.put_nowait(received.payload)
 
-    listener.on_plain(topics.CAMERA_SET, slow, apart=True)
+    listener.on_plain(topics.CAMERA_SET, slow, queued=True)
     others = hearing_plain(listener, topics.CAMERA_AVAILABILITY)
     async with connected(listener), connected(speaker):
         await speaker.publish_plain(topics.CAMERA_SET, b"0", "door", "fps")

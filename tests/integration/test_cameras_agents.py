@@ -34,18 +34,18 @@ def secrets(capfd):
 
 async def test_cameras_come_change_and_go_as_they_are_assigned():
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(PATTERN), "yard": assigned(PATTERN)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN), "yard": assigned(PATTERN)})
         await edge.until_more(1, "front")
         await edge.until_more(1, "yard")
         front, yard = agents()["front"][0], agents()["yard"][0]
-        edge.supervisor.assign(
+        edge.supervisor.assign_cameras(
             {"front": assigned(PATTERN), "yard": assigned(PATTERN, rotate=90), "gate": assigned(PATTERN)}
         )
         await edge.until_more(1, "gate")
         await edge.until("a turned picture", lambda: edge.newest("yard").height == 64)
         assert agents()["front"][0] == front
         assert agents()["yard"][0] != yard
-        edge.supervisor.assign({"gate": assigned(PATTERN)})
+        edge.supervisor.assign_cameras({"gate": assigned(PATTERN)})
         await edge.until("the end of two", lambda: edge.sessions.cameras == ("gate",))
         assert edge.said["front"].ended
         await until_gone("front")
@@ -55,7 +55,7 @@ async def test_cameras_come_change_and_go_as_they_are_assigned():
 
 async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(PATTERN)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
         await edge.until_online()
         os.kill(agents()["front"][0], signal.SIGKILL)
         await edge.until_offline("its agent is not connected", timeout_s=2)
@@ -65,31 +65,31 @@ async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
 
 async def test_a_restart_is_a_new_process_at_once():
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(PATTERN)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
         await edge.until_online()
         await edge.until_more(1)
         before = agents()["front"][0]
-        edge.supervisor.restart("front")
+        edge.supervisor.restart_camera("front")
         await edge.until("its end", lambda: edge.said["front"].ended)
         await edge.until_online()
         assert agents()["front"][0] != before
-        with pytest.raises(ConfigurationError, match="camera yard is not looked after by this edge; it has: front"):
-            edge.supervisor.restart("yard")
+        with pytest.raises(ConfigurationError, match="camera yard is not assigned to this edge; it has: front"):
+            edge.supervisor.restart_camera("yard")
 
 
 async def test_detection_and_rate_are_told_without_a_restart():
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(PATTERN, detect=False)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN, detect=False)})
         await edge.until_online()
         process = agents()["front"]
         await edge.until("three reports", lambda: len(edge.everything) >= 4 or edge.said["front"].fps > 15)
         assert edge.count() == 0
-        edge.supervisor.assign({"front": assigned(PATTERN, rate=4)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN, rate=4)})
         seconds = await edge.until_more(9)
         assert seconds > 8 / 4 * 0.8
-        edge.supervisor.assign({"front": assigned(PATTERN, detect=False)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN, detect=False)})
         await edge.until_online()
-        edge.supervisor.assign({"front": assigned(PATTERN)})
+        edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
         assert await edge.until_more(20) < 20 / 4
         assert agents()["front"] == process
 
@@ -99,10 +99,10 @@ async def test_a_reader_that_hangs_in_a_call_ends_its_process_and_another_tries(
     pipe = tmp_path / "video.mp4"
     os.mkfifo(pipe)
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(str(pipe), stale_after=STALE_S)})
+        edge.supervisor.assign_cameras({"front": assigned(str(pipe), stale_after=STALE_S)})
         await edge.until_offline("connecting")
         before = agents()["front"][0]
-        await edge.until_offline("what reads it hangs")
+        await edge.until_offline("its reader hangs")
         await edge.until("another process", lambda: agents().get("front", (before,))[0] != before)
 
 
@@ -116,13 +116,13 @@ async def test_a_process_that_hangs_says_so_by_its_exit_code(tmp_path):
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(f"{told}\n".encode()), 30)
     assert process.returncode == HUNG_EXIT_CODE
-    assert b"camera front: what reads it hangs" in said
+    assert b"camera front: its reader hangs" in said
 
 
 async def test_what_is_no_source_is_told_and_tried_again(tmp_path):
     clip = tmp_path / "clip.mp4"
     async with desk() as edge:
-        edge.supervisor.assign({"clip": assigned(str(clip)), "odd": assigned(f"odd://me:{UNSEEN}@camera/1")})
+        edge.supervisor.assign_cameras({"clip": assigned(str(clip)), "odd": assigned(f"odd://me:{UNSEEN}@camera/1")})
         await edge.until_offline("clip.mp4 does not exist", "clip")
         await edge.until_offline("camera source odd://... is not supported; write file://", "odd")
         clip.symlink_to(Path(__file__).parents[2] / "camera_sources" / "footage" / "vtest-clip.mp4")
@@ -137,7 +137,7 @@ async def test_an_agent_whose_parent_is_gone_before_it_began_ends():
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(f"{assigned(PATTERN).encode()}\n".encode()), 30)
     assert process.returncode == 0
-    assert b"whoever started this process is gone" in said
+    assert b"the process that started this one is gone" in said
 
 
 async def test_agents_end_with_whoever_looks_after_them():
@@ -200,7 +200,7 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
             assert b"camera front is already fed by another agent, connected from 127.0.0.1:" in said
             assert said.splitlines()[-1].endswith(b"give this camera another --name")
         assert not edge.said["front"].assigned
-        edge.supervisor.assign({"front": assigned("test://128x96?fps=20")})
+        edge.supervisor.assign_cameras({"front": assigned("test://128x96?fps=20")})
         await edge.until("its own pictures", lambda: edge.newest().height == 96)
         _, said = await asyncio.wait_for(first.communicate(), 20)
         assert first.returncode == 1
@@ -208,7 +208,7 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
         await edge.until_more(20)
         assert {info.height for info, _ in edge.frames["front"][-20:]} == {96}
         assert edge.said["front"].assigned
-        edge.supervisor.assign({})
+        edge.supervisor.assign_cameras({})
         await edge.until("its end", lambda: edge.said["front"].ended)
         assert edge.said["front"].assigned, "who has no such camera any more must not take it for a stranger's"
 
@@ -276,7 +276,7 @@ async def hand_started(edge, source=PATTERN, *options):
 KEEPER = """
 import asyncio, sys
 from camera_sources.camera_settings import AssignedCamera
-from edge.cameras.process import start_agent
+from edge.cameras.agent_process import start_agent
 from shared.network.addresses import Address
 
 async def main():
@@ -356,7 +356,7 @@ async def test_motion_is_sent_and_stillness_is_not(tmp_path):
     (still / "a.png").write_bytes((Path(__file__).parents[1] / "photos" / "camera.jpg").read_bytes())
     gate = {"enabled": True, "hold": 0, "keep_alive": 3600}
     async with desk() as edge:
-        edge.supervisor.assign(
+        edge.supervisor.assign_cameras(
             {"moving": assigned("test://320x240?fps=20", motion=gate), "still": assigned(str(still), motion=gate)}
         )
         await edge.until_online("still")

@@ -99,7 +99,7 @@ async def test_a_camera_is_there_while_somebody_publishes_and_comes_back_after_t
     async with broker.client() as client:
         await client.publish(TOPIC, picture(1), qos=1, retain=True)
     async with desk() as edge:
-        edge.supervisor.assign({"front": assigned(broker.url, stale_after=STALE_S)})
+        edge.supervisor.assign_cameras({"front": assigned(broker.url, stale_after=STALE_S)})
         await edge.until_offline("connecting")
         await edge.until_offline("no picture for 1.0 s")
         assert edge.count() == 0  # the one that the broker kept is from before
@@ -117,7 +117,7 @@ async def test_a_camera_is_there_while_somebody_publishes_and_comes_back_after_t
 
 async def test_everything_that_can_be_wrong_has_its_reason(broker):
     async with desk() as edge, publishing(broker, payload=b"no picture"):
-        edge.supervisor.assign(
+        edge.supervisor.assign_cameras(
             {
                 "password": assigned(broker.url.replace(UNSEEN, "other"), stale_after=STALE_S),
                 "nobody": assigned(broker.url.replace(f"me:{UNSEEN}@", ""), stale_after=STALE_S),
@@ -126,4 +126,4 @@ async def test_everything_that_can_be_wrong_has_its_reason(broker):
         )
         await edge.until_offline("wrong password", "password")
         await edge.until_offline("wrong password", "nobody")
-        await edge.until_offline("codec not decodable: what it sends is no picture", "garbage")
+        await edge.until_offline("codec not decodable: the data is not a picture", "garbage")

@@ -32,7 +32,7 @@ def url(server, path="camera", login=LOGIN):
 async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
     with rtsp_camera("320", "240", "h264", LOGIN) as server:
         async with desk() as edge:
-            edge.supervisor.assign({"front": assigned(url(server), stale_after=STALE_S)})
+            edge.supervisor.assign_cameras({"front": assigned(url(server), stale_after=STALE_S)})
             await edge.until_online()
             await edge.until_more(5)
             assert (edge.newest().width, edge.newest().height) == (320, 240)
@@ -66,21 +66,23 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "host": (f"rtsp://{LOGIN}@nowhere.invalid/camera", "not reachable: host name not found"),
         }
         async with desk() as edge:
-            edge.supervisor.assign({name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()})
+            edge.supervisor.assign_cameras(
+                {name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()}
+            )
             for name, (_, reason) in wrong.items():
                 await edge.until_offline(reason, name)
             good.kill()
             good.start("320", "240", "h264", "me:other")
-            edge.supervisor.restart("password")  # by itself it would not ask again for minutes
+            edge.supervisor.restart_camera("password")  # by itself it would not ask again for minutes
             await edge.until_online("password")
             assert edge.state("nobody")[0] is State.OFFLINE
 
 
 REFUSALS = {
-    "describe": ("DESCRIBE", 406, "it does not describe its streams as RTSP cameras do (406)"),
-    "setup": ("SETUP", 453, "it has not enough bandwidth: too many watch it already (453)"),
+    "describe": ("DESCRIBE", 406, "it sends no stream description in SDP (406)"),
+    "setup": ("SETUP", 453, "not enough bandwidth: too many clients are connected to it (453)"),
     "transport": ("SETUP", 461, "it streams neither over TCP nor over UDP (461)"),
-    "play": ("PLAY", 503, "it is overloaded, or still starts (503)"),
+    "play": ("PLAY", 503, "it is overloaded, or still starting (503)"),
     "other": ("PLAY", 456, "it answers PLAY with 456 In Words"),
 }
 
@@ -97,7 +99,7 @@ async def test_a_stream_that_is_refused_has_the_reason_of_the_answer():
         reasons |= {"udp": "it streams over UDP only; write transport: udp", "sha": "SHA-256 only"}
         settings = {"udp": {"transport": "tcp"}}
         async with desk() as edge:
-            edge.supervisor.assign(
+            edge.supervisor.assign_cameras(
                 {name: assigned(url(server), stale_after=STALE_S, **settings.get(name, {}))
                  for name, server in servers.items()}
             )  # fmt: skip
@@ -108,7 +110,7 @@ async def test_a_stream_that_is_refused_has_the_reason_of_the_answer():
 async def test_a_wrong_password_is_sent_once_and_then_not_for_minutes():
     with difficult_rtsp_camera("--login", "me:other") as server:
         async with desk() as edge:
-            edge.supervisor.assign({"front": assigned(url(server), stale_after=STALE_S)})
+            edge.supervisor.assign_cameras({"front": assigned(url(server), stale_after=STALE_S)})
             await edge.until_offline("wrong password; trying again after 5 min")
         assert server.said() == ["wrong"]
 
@@ -116,7 +118,7 @@ async def test_a_wrong_password_is_sent_once_and_then_not_for_minutes():
 async def test_a_camera_is_read_over_the_transport_that_it_has():
     with rtsp_camera("320", "240", "h264", "", "udp") as udp, rtsp_camera("320", "240", "h264", "", "tcp") as tcp:
         async with desk() as edge:
-            edge.supervisor.assign(
+            edge.supervisor.assign_cameras(
                 {"auto": assigned(f"rtsp://{udp.address}/camera"), "tcp": assigned(f"rtsp://{tcp.address}/camera"),
                  "udp": assigned(f"rtsp://{udp.address}/camera", transport="udp")}
             )  # fmt: skip

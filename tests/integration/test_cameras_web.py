@@ -29,7 +29,9 @@ async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_
     reasons = {"stream": "no picture for 1.2 s", "picture": "it does not answer"}
     with web_camera("--login", LOGIN, "--auth", "digest") as server:
         async with desk() as edge:
-            edge.supervisor.assign({path: assigned(url(server, path), stale_after=STALE_S, fps=10) for path in reasons})
+            edge.supervisor.assign_cameras(
+                {path: assigned(url(server, path), stale_after=STALE_S, fps=10) for path in reasons}
+            )
             for path in reasons:
                 await edge.until_more(5, path)
                 await edge.until_online(path)
@@ -67,19 +69,21 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "nobody": (f"http://{basic.address}/stream", "it wants a user and a password"),
             "away": (url(basic, "away"), "it wants a user and a password"),  # ours is not for another host
             "path": (url(basic, f"{UNSEEN}?token={UNSEEN}"), "no such path (404)"),
-            "garbage": (url(digest, "garbage"), "codec not decodable: what it sends is no picture"),
+            "garbage": (url(digest, "garbage"), "codec not decodable: the data is not a picture"),
             "page": (url(basic, "page"), "codec not decodable: it sends text/html"),
             "late": (url(basic, "late"), "no picture for 1.2 s"),
             "tls": (f"https://{LOGIN}@{basic.address}/stream", "not reachable: it does not speak TLS on that port"),
             "port": (f"http://{LOGIN}@127.0.0.1:9/stream", "not reachable: connection refused"),
         }
         async with desk() as edge:
-            edge.supervisor.assign({name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()})
+            edge.supervisor.assign_cameras(
+                {name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()}
+            )
             for name, (_, reason) in wrong.items():
                 await edge.until_offline(reason, name)
             digest.kill()
             digest.start("--login", "me:other", "--auth", "digest")
-            edge.supervisor.restart("digest")  # by itself it would not ask again for minutes
+            edge.supervisor.restart_camera("digest")  # by itself it would not ask again for minutes
             await edge.until_online("digest")
             assert edge.state("basic")[0] is State.OFFLINE
 
@@ -87,7 +91,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
 async def test_a_login_and_a_redirection_are_gone_through():
     with web_camera("--login", LOGIN) as basic, web_camera("--login", LOGIN, "--auth", "digest") as digest:
         async with desk() as edge:
-            edge.supervisor.assign(
+            edge.supervisor.assign_cameras(
                 {"basic": assigned(url(basic, "moved")), "digest": assigned(url(digest, "moved")),
                  "snapshots": assigned(url(basic, "picture"), kind="snapshot", fps=5)}
             )  # fmt: skip
@@ -111,14 +115,14 @@ async def test_a_camera_that_signs_its_own_certificate_is_read(tmp_path):
     with web_camera("--login", LOGIN, "--tls", self_signed(tmp_path)) as server:
         async with desk() as edge:
             secure = url(server, "stream").replace("http", "https")
-            edge.supervisor.assign({"front": assigned(secure)})
+            edge.supervisor.assign_cameras({"front": assigned(secure)})
             await edge.until_more(3)
 
 
 async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
     with web_camera() as server:
         async with desk() as edge:
-            edge.supervisor.assign({"front": assigned(f"http://{server.address}/slow", stale_after=STALE_S)})
+            edge.supervisor.assign_cameras({"front": assigned(f"http://{server.address}/slow", stale_after=STALE_S)})
             await edge.until_more(4)
     online = [said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended]
     assert all(online)
@@ -129,7 +133,9 @@ async def test_cameras_that_do_not_keep_to_the_rules_are_read_all_the_same():
     with web_camera("--login", LOGIN, "--fps", "10") as server:
         paths = {"chunked": "chunked", "bare": "bare", "damaged": "damaged", "closed": "closed/picture"}
         async with desk() as edge:
-            edge.supervisor.assign({camera: assigned(url(server, path), fps=10) for camera, path in paths.items()})
+            edge.supervisor.assign_cameras(
+                {camera: assigned(url(server, path), fps=10) for camera, path in paths.items()}
+            )
             for camera in paths:
                 await edge.until_more(20, camera, timeout_s=10)
     assert all(said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended)
@@ -138,7 +144,7 @@ async def test_cameras_that_do_not_keep_to_the_rules_are_read_all_the_same():
 async def test_a_camera_that_cannot_be_reached_again_is_offline_long_before_it_is_stale():
     with web_camera("--login", LOGIN) as server:
         async with desk() as edge:
-            edge.supervisor.assign(
+            edge.supervisor.assign_cameras(
                 {path: assigned(url(server, path), stale_after=60, fps=10) for path in ("stream", "picture")}
             )
             for path in ("stream", "picture"):

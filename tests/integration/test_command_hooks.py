@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.configuration.automation import CommandHook
-from gateway.configuration.automation import Hooks as HooksSection
+from gateway.configuration.automation import CommandHookSection, HooksSection
 from gateway.integrations.hooks.command import CommandSender
 from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.runner import HookSet
@@ -22,7 +21,7 @@ DEADLINE_S = 15
 
 
 def shell(script, *arguments, **settings):
-    return CommandHook(command=("/bin/sh", "-c", script, "hook", *arguments), **settings)
+    return CommandHookSection(command=("/bin/sh", "-c", script, "hook", *arguments), **settings)
 
 
 async def run(hook, seen=None):
@@ -56,7 +55,7 @@ async def test_it_is_told_what_happened_and_nothing_of_our_environment(tmp_path,
     monkeypatch.setenv("MQTT_PASSWORD", "s3cret")
     monkeypatch.setenv("TZ", "UTC")
     note = "import json, os, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))"
-    hook = CommandHook(command=(sys.executable, "-c", note, str(tmp_path / "told")))
+    hook = CommandHookSection(command=(sys.executable, "-c", note, str(tmp_path / "told")))
     await run(hook, trigger("cat_in_yard", camera="back", label="cat", zone="yard"))
     told = json.loads((tmp_path / "told").read_text())
     assert {name: value for name, value in told.items() if name.startswith("DEEPTHINGS")} == {
@@ -72,7 +71,7 @@ async def test_it_is_told_what_happened_and_nothing_of_our_environment(tmp_path,
 
 async def test_no_shell_reads_its_arguments(tmp_path):
     show = (sys.executable, "-c", "import sys; print(sys.argv[1:])", "$HOME", "a b", "; rm -rf /tmp/x", "`id`")
-    outcome = await run(CommandHook(command=show))
+    outcome = await run(CommandHookSection(command=show))
     assert outcome.output == str(list(show[3:]))
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +103,7 @@ async def test_a_command_that_reads_nothing_is_not_disturbed():
 
 async def test_a_command_that_is_not_there_is_told():
     for missing in ("no-such-command-anywhere", "/no/such/command", str(Path(__file__))):
-        outcome = await run(CommandHook(command=(missing,)))
+        outcome = await run(CommandHookSection(command=(missing,)))
         assert "the command was not found, or is not executable" in outcome.failure
 
 
@@ -160,7 +159,7 @@ async def test_many_runs_leave_no_descriptor_open():
     before = descriptors()
     for _ in range(10):
         await run(shell("echo x"))
-    await run(CommandHook(command=("no-such-command-anywhere",)))
+    await run(CommandHookSection(command=("no-such-command-anywhere",)))
     assert descriptors() <= before
 
 
@@ -182,12 +181,12 @@ async def test_through_the_hooks_its_name_and_last_line_are_logged_but_not_its_a
 async def test_when_the_gateway_is_killed_its_commands_end():
     script = """
 import asyncio
-from gateway.configuration.automation import CommandHook
+from gateway.configuration.automation import CommandHookSection
 from gateway.integrations.hooks.command import CommandSender
 from gateway.integrations.hooks.delivery import Delivery
 from tests.hook_events import event
 
-hook = CommandHook(command=("/bin/sh", "-c", "echo $$ > /proc/$PPID/fd/1; exec sleep 300"), timeout=600)
+hook = CommandHookSection(command=("/bin/sh", "-c", "echo $$ > /proc/$PPID/fd/1; exec sleep 300"), timeout=600)
 asyncio.run(CommandSender(hook).send(Delivery.from_event(event())))
 """
     gateway = await asyncio.create_subprocess_exec(

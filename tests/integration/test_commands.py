@@ -131,10 +131,10 @@ def bad_inputs(folder):
     camera = ("camera", "--name", "front", "--edge", "127.0.0.1:9", "--source")
     return [
         (("demo", "--source", "nowhere.mp4"), 1, "nowhere.mp4 does not exist"),
-        (("demo", "--source", str(text.with_suffix(".mp4"))), 1, "broken, or no video"),
+        (("demo", "--source", str(text.with_suffix(".mp4"))), 1, "broken, or not a video"),
         (("demo", "--headless", "--grid", "99x99"), 2, "larger than the map"),
         (("demo", "--headless", "--model", "yolov99"), 2, "unknown model"),
-        ((*camera, str(text)), 1, "broken, or no video"),
+        ((*camera, str(text)), 1, "broken, or not a video"),
         ((*camera, str(folder / "empty")), 1, "holds no pictures"),
         (("frobnicate",), 2, "No such command"),
     ]

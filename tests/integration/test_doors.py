@@ -198,11 +198,11 @@ async def test_addresses_that_cannot_be_end_no_edge_that_is_sent_there(cluster):
     async with stranger(cluster.broker) as client:
         for host, port in (("10.0.0.1", 70_000), ("10.0.0.1\0", 80), ("x" * 64 + ".example", 80), ("", 0)):
             state = {"node": "evil", "state": "online", "protocol": PROTOCOL, "host": host, "port": port}
-            await client.publish(topics.NODE_STATE.at("evil"), json.dumps(state), qos=1, retain=True)
+            await client.publish(topics.NODE_STATE.full_path("evil"), json.dumps(state), qos=1, retain=True)
             grant = {"epoch": witness.plan.epoch, "victim": "evil", "host": host, "port": port}
-            await client.publish(topics.GRANTS.at("edge-1"), json.dumps(grant), qos=1)
+            await client.publish(topics.GRANTS.full_path("edge-1"), json.dumps(grant), qos=1)
             cameras = {"node": "edge-1", "host": host, "port": port, "cameras": {"door": {"revision": 1}}}
-            await client.publish(topics.CAMERAS.at("edge-1"), json.dumps(cameras), qos=1)
+            await client.publish(topics.CAMERAS.full_path("edge-1"), json.dumps(cameras), qos=1)
         await it_goes_on(cluster, "after_addresses")
     assert "Traceback" not in cluster.log("edge-1")
     assert "Traceback" not in cluster.log("gateway")
@@ -228,7 +228,7 @@ async def test_a_plan_that_cannot_be_carried_out_is_refused_and_the_one_before_g
         bad = plan.model_dump(mode="json")
         bad["epoch"] += 1
         bad["stages"][0]["tiles"][4]["inputs"] = []
-        where = topics.PLAN.at()
+        where = topics.PLAN.full_path()
         for payload in (json.dumps(bad), "[" * 10_000, '{"epoch": 1e999}', "\0"):
             await witness.bus.publish_at(where, payload, retain=True)
         await cluster.start_camera("front", "edge-1", "--frames", "3", "--every-frame")

@@ -113,8 +113,8 @@ async def test_all_devices_and_entities_appear_with_their_states(house):
 async def test_what_is_seen_turns_up_at_once(house):
     home, spoken = house
     await home.until_states(**{DOOR.replace(".", "__"): "off"})
-    await spoken.count(topics.OBJECTS.at("front_door", "person"), "person", "person")
-    await spoken.count(topics.ZONE_OBJECTS.at("front_door", "front_yard", "person"), "person")
+    await spoken.count(topics.OBJECTS.full_path("front_door", "person"), "person", "person")
+    await spoken.count(topics.ZONE_OBJECTS.full_path("front_door", "front_yard", "person"), "person")
     states = await home.until_states(
         binary_sensor__front_door_person_occupancy="on",
         binary_sensor__front_door_front_yard_person_occupancy="on",
@@ -127,7 +127,7 @@ async def test_what_is_seen_turns_up_at_once(house):
         type=EventType.NEW, id="1.2-abc", camera="front_door", label="person", score=0.8, top_score=0.9, box=BOX,
         box_rel=BOX_REL, zones=("front_yard",), start_time=time.time(),
     )  # fmt: skip
-    await spoken.say(topics.EVENTS.at("front_door"), event)
+    await spoken.say(topics.EVENTS.full_path("front_door"), event)
 
     async def happened():
         event = (await home.states())["event.front_door_event"]
@@ -135,8 +135,8 @@ async def test_what_is_seen_turns_up_at_once(house):
 
     attributes = await home.until("the event", happened)
     assert (attributes["label"], attributes["id"], attributes["zones"]) == ("person", "1.2-abc", ["front_yard"])
-    await spoken.state(topics.SNAPSHOT.at("front_door"), JPEG)
-    await spoken.state(topics.LABEL_SNAPSHOT.at("front_door", "person"), JPEG + b"person")
+    await spoken.state(topics.SNAPSHOT.full_path("front_door"), JPEG)
+    await spoken.state(topics.LABEL_SNAPSHOT.full_path("front_door", "person"), JPEG + b"person")
 
     async def pictured():
         with contextlib.suppress(AssertionError):
@@ -145,8 +145,8 @@ async def test_what_is_seen_turns_up_at_once(house):
     assert await home.until("the picture", pictured) == JPEG + b"person"
     assert await home.get("image_proxy/image.front_door_snapshot") == JPEG
     assert await home.get("camera_proxy/camera.front_door_live_view") == JPEG
-    await spoken.count(topics.OBJECTS.at("front_door", "person"))
-    await spoken.state(topics.ZONE_OBJECTS.at("front_door", "front_yard", "person"), b"")
+    await spoken.count(topics.OBJECTS.full_path("front_door", "person"))
+    await spoken.state(topics.ZONE_OBJECTS.full_path("front_door", "front_yard", "person"), b"")
     await home.until_states(
         binary_sensor__front_door_person_occupancy="off", binary_sensor__front_door_front_yard_person_occupancy="off"
     )
@@ -178,7 +178,7 @@ async def test_controls_say_what_the_gateway_hears(house):
         topic, said = await asyncio.wait_for(spoken.commands.get(), 10)
         assert (topic, json.loads(said)) == (f"deepthings/bridge/request/{command}", payload)
     await home.until_states(switch__front_door_detect="on")  # it is as the gateway says, not as it was asked
-    await spoken.state(topics.CAMERA_SETTING.at("front_door", "detect"), "OFF")
+    await spoken.state(topics.CAMERA_SETTING.full_path("front_door", "detect"), "OFF")
     await home.until_states(switch__front_door_detect="off")
 
 
@@ -199,7 +199,7 @@ async def test_device_triggers_start_automations(house):
 
     async def pull(word, number):
         trigger = Trigger(name=word, camera="front_door", label="person", id=number, at=time.time())
-        await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
+        await spoken.say(topics.TRIGGERS.full_path("front_door"), trigger)
 
     async def listens():  # it subscribes some time after an automation is there
         await pull("person_left", "try")
@@ -233,7 +233,7 @@ async def test_the_example_automations_work_as_they_are(bare, tmp_path):
 
         async def triggered():
             trigger = Trigger(name="person_appeared", camera="front_door", label="person", id="1", at=time.time())
-            await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
+            await spoken.say(topics.TRIGGERS.full_path("front_door"), trigger)
             told = await home.states()
             return told["automation.someone_is_at_the_front_door"]["attributes"]["last_triggered"]
 
@@ -250,7 +250,7 @@ async def test_the_example_automations_work_as_they_are(bare, tmp_path):
 async def test_what_is_away_is_shown_as_away(house):
     home, spoken = house
     await home.until_states(binary_sensor__front_door_person_occupancy="off", sensor__deepthings_pi_1_load="25.0")
-    await spoken.state(topics.CAMERA_AVAILABILITY.at("front_door"), "offline")
+    await spoken.state(topics.CAMERA_AVAILABILITY.full_path("front_door"), "offline")
     await home.until_states(
         binary_sensor__front_door_person_occupancy="unavailable",
         binary_sensor__front_door_connectivity="off",
@@ -258,17 +258,17 @@ async def test_what_is_away_is_shown_as_away(house):
         binary_sensor__garage_person_occupancy="off",
     )
     gone = {"pi-1": NODES.nodes["pi-1"].model_copy(update={"state": State.OFFLINE})}
-    await spoken.state(topics.BRIDGE_NODES.at(), Nodes(nodes={**NODES.nodes, **gone}).model_dump_json())
+    await spoken.state(topics.BRIDGE_NODES.full_path(), Nodes(nodes={**NODES.nodes, **gone}).model_dump_json())
     await home.until_states(
         sensor__deepthings_pi_1_load="unavailable",
         sensor__deepthings_pi_1_state="offline",
         binary_sensor__deepthings_pi_1_problem="on",
     )
     await spoken.state(
-        topics.BRIDGE_NODES.at(), Nodes(nodes={}).model_dump_json()
+        topics.BRIDGE_NODES.full_path(), Nodes(nodes={}).model_dump_json()
     )  # as a gateway says that just started
     await home.until_states(sensor__deepthings_pi_2_state="offline", binary_sensor__deepthings_pi_2_problem="on")
-    await spoken.state(topics.BRIDGE_STATE.at(), online(State.OFFLINE))
+    await spoken.state(topics.BRIDGE_STATE.full_path(), online(State.OFFLINE))
     await home.until_states(
         binary_sensor__deepthings_connectivity="off",
         sensor__deepthings_pi_1_state="unavailable",
@@ -402,7 +402,7 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
         await home.set_up_mqtt(broker)
         spoken = await stack.enter_async_context(speaking(broker, folder, supported(home, home_of())))
         await home.until_states(binary_sensor__front_door_person_occupancy="off")
-        await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
+        await spoken.count(topics.OBJECTS.full_path("front_door", "person"), "person")
         await home.until_states(**right)
         await home.restart()
         await home.until_states(**right)
@@ -410,9 +410,9 @@ async def test_everything_is_right_again_after_restarts(python, tmp_path):
         await home.until_states(binary_sensor__front_door_person_occupancy="unavailable")
         await brokers.enter_async_context(broker_at(broker))
         await home.until("the gateway's return", lambda: _connected(spoken))
-        await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
+        await spoken.count(topics.OBJECTS.full_path("front_door", "person"), "person")
         await home.until_states(**right, timeout_s=20)
 
 
 async def _connected(spoken):
-    return spoken._client is not None and topics.BRIDGE_STATE.at() in spoken.retained
+    return spoken._client is not None and topics.BRIDGE_STATE.full_path() in spoken.retained

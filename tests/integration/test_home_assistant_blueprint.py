@@ -80,7 +80,7 @@ async def use(home, tmp_path, **automations):
 
 async def say(spoken, word, label, zone=None):
     trigger = Trigger(name=word, camera="front_door", label=label, zone=zone, id="1", at=time.time())
-    await spoken.say(topics.TRIGGERS.at("front_door"), trigger)
+    await spoken.say(topics.TRIGGERS.full_path("front_door"), trigger)
 
 
 async def call(spoken, timeout_s=10):
@@ -103,7 +103,7 @@ async def until_it_listens(home, spoken, word, label):
     """It subscribes some time after an automation is there; the first notification says that it has."""
 
     async def heard():
-        await spoken.state(topics.LABEL_SNAPSHOT.at("front_door", "person"), JPEG)  # nobody has to wait for it
+        await spoken.state(topics.LABEL_SNAPSHOT.full_path("front_door", "person"), JPEG)  # nobody has to wait for it
         await say(spoken, word, label)
         with contextlib.suppress(TimeoutError):
             return await call(spoken, 1)
@@ -131,7 +131,8 @@ async def test_a_notification_comes_with_its_picture_once_within_the_cool_down(h
 
     await asyncio.sleep(max(0.0, COOLDOWN_S + 0.5 - (time.monotonic() - notified_at)))  # the cool-down itself
     await say(spoken, "person_appeared", "person")
-    await spoken.state(topics.LABEL_SNAPSHOT.at("front_door", "person"), JPEG + b"newer")  # it is not waited for longer
+    # the newer picture is not waited for longer
+    await spoken.state(topics.LABEL_SNAPSHOT.full_path("front_door", "person"), JPEG + b"newer")
     assert (await call(spoken, 2.5))[1]["message"] == "Person seen"
 
     shown, listed = await home.ask(
@@ -197,7 +198,7 @@ async def test_the_light_follows_the_occupancy(house, tmp_path):
     await home.load_automations(file)
     await home.until_states(automation__light_in_the_hall_while_someone_is_at_the_front_door="on")
     lamp = {"entity_id": ["light.hall"]}
-    await spoken.count(topics.OBJECTS.at("front_door", "person"), "person")
+    await spoken.count(topics.OBJECTS.full_path("front_door", "person"), "person")
     assert await call(spoken) == ("light.turn_on", lamp)
-    await spoken.count(topics.OBJECTS.at("front_door", "person"))
+    await spoken.count(topics.OBJECTS.full_path("front_door", "person"))
     assert await call(spoken) == ("light.turn_off", lamp)

@@ -9,8 +9,8 @@ import pytest
 from gateway.broker import house_broker
 from gateway.broker.house_broker import DROPPED_FRAMES_PERIOD_S, HouseBroker
 from gateway.service import gateway_name
+from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
-from shared.mqtt.broker_trouble import BrokerTrouble
 from shared.mqtt.name_claim import NameOwner
 from shared.network.addresses import Address
 from shared.payloads.cluster import BridgeState
@@ -23,17 +23,17 @@ async def nothing():
 
 
 @pytest.fixture
-async def trouble():
-    return BrokerTrouble(f"broker {BOX}")
+async def health():
+    return BrokerHealth(f"broker {BOX}")
 
 
 @pytest.fixture
-async def house(trouble):
+async def house(health):
     """One that is not connected: nothing of it runs."""
     owner = NameOwner(BOX, gateway_name("deepthings-gateway", BOX, "deepthings"), "deepthings")
     return HouseBroker(
         BOX, owner, lambda state: BridgeState(state=state, protocol=5), nothing, nothing, login=ANONYMOUS,
-        trouble=trouble, prefix="deepthings",
+        health=health, prefix="deepthings",
     )  # fmt: skip
 
 
@@ -48,9 +48,9 @@ async def test_frames_that_are_not_taken_are_counted_and_a_problem_for_a_minute(
     assert house.frames_dropped == 3
 
 
-async def test_why_it_is_away_comes_before_what_it_has_not_taken(house, trouble):
+async def test_why_it_is_away_comes_before_what_it_has_not_taken(house, health):
     house.publish_frame("deepthings/detections/front/frame", b"{}")
-    trouble.failed("connection refused")
+    health.note_failure("connection refused")
     assert house.problems(time.monotonic()) == [f"broker {BOX}: connection refused"]
 
 

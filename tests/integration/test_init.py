@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 from shared.network.addresses import LOOPBACK, Address
 from shared.process.local_cluster import LocalCluster, free_port
 from tests.cameras import LOGIN, UNSEEN, web_camera
@@ -113,7 +113,7 @@ async def test_questions_make_a_configuration_that_was_tried(house, camera, home
     assert checked.returncode == 0, checked.stderr
     assert checked.stderr == ""
     assert "camera front_door: 320x240" in checked.stdout
-    assert read(home / "deepthings.yaml").right().objects.track == ("person", "cat")
+    assert parse_configuration(home / "deepthings.yaml").require_valid().objects.track == ("person", "cat")
 
 
 def test_who_cannot_be_reached_yet_may_be_written_all_the_same(home):
@@ -135,7 +135,7 @@ def test_who_cannot_be_reached_yet_may_be_written_all_the_same(home):
         person.answer("are followed?")
         assert person.end() == 0
     assert written(home) == ["deepthings.yaml"]
-    mqtt = read(home / "deepthings.yaml").right().mqtt
+    mqtt = parse_configuration(home / "deepthings.yaml").require_valid().mqtt
     assert (mqtt.host, mqtt.port, mqtt.username, mqtt.tls is None) == ("127.0.0.1", 9, None, False)
 
 
@@ -150,7 +150,7 @@ def test_options_answer_questions_and_a_file_that_is_there_is_not_touched(home):
         assert person.end() == 0
     assert written(home) == ["deepthings-2.yaml", "deepthings.yaml"]
     assert (home / "deepthings.yaml").read_text() == "mine"
-    assert list(read(home / "deepthings-2.yaml").right().cameras) == ["yard"]
+    assert list(parse_configuration(home / "deepthings-2.yaml").require_valid().cameras) == ["yard"]
 
 
 @pytest.mark.parametrize("question", ["an MQTT broker", "Its address:", "are followed?"])
@@ -254,7 +254,7 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         assert "is signed by an authority that is not known here (name its CA)" in strange.stdout
         done = run(*options, "--ca", str(ca), cwd=home)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert read(home / "deepthings.yaml").right().mqtt.tls.ca == ca
+    assert parse_configuration(home / "deepthings.yaml").require_valid().mqtt.tls.ca == ca
 
 
 @pytest.mark.parametrize(
@@ -325,4 +325,6 @@ def test_force_replaces_the_configuration_and_keeps_other_secrets(deepthings, tm
         assert deepthings(*options, "--force").returncode == 0
         assert secrets.read_text() == f"# mine\ndoor_url: rtsp://other\ndoor_url_2: 'rtsp://me:{UNSEEN}@h/x'\n"
     assert "source: !secret door_url_2" in file.read_text()
-    assert read(file).right().cameras["door"].source.get_secret_value() == f"rtsp://me:{UNSEEN}@h/x"
+    assert (
+        parse_configuration(file).require_valid().cameras["door"].source.get_secret_value() == f"rtsp://me:{UNSEEN}@h/x"
+    )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.engine import GRIDS, paper_workload
-from benchmarks.workload import CUT
+from benchmarks.engine import ENGINE_GRIDS, paper_workload
+from benchmarks.workload import PAPER_CUT
 from gateway.plan_report.peak_memory import measure_memory
 from shared.ftp.grid import Grid
 
@@ -16,7 +16,9 @@ from shared.ftp.grid import Grid
 @pytest.fixture(scope="module")
 def peaks(tmp_path_factory):
     """Bytes above what importing takes, of fresh processes: by grid, and of onnxruntime as it comes."""
-    return measure_memory(paper_workload(tmp_path_factory.mktemp("model")), [CUT], [Grid.parse(grid) for grid in GRIDS])
+    return measure_memory(
+        paper_workload(tmp_path_factory.mktemp("model")), [PAPER_CUT], [Grid.parse(grid) for grid in ENGINE_GRIDS]
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ class Edge:
         self.name = name
         self.births = asyncio.Queue()
         will = Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), name)
-        self.bus = Bus(broker, self.owner.client_id, will=will, birth=self._birth, prefix=prefix, owner=self.owner)
+        self.bus = Bus(
+            broker, self.owner.client_id, will=will, on_connected=self._birth, prefix=prefix, owner=self.owner
+        )
 
     def _state(self, state):
         return NodeState(node=self.name, state=state, protocol=PROTOCOL, identity=self.owner.identity)
@@ -134,7 +136,7 @@ async def test_edges_of_one_name_below_different_prefixes_live_side_by_side(brok
 class Gateway:
     def __init__(self, broker, prefix="deepthings"):
         self.owner = NameOwner(broker, gateway_name(gateway_client_id(prefix), broker, prefix), prefix)
-        self.bus = Bus(broker, self.owner.client_id, birth=self._birth, prefix=prefix, owner=self.owner)
+        self.bus = Bus(broker, self.owner.client_id, on_connected=self._birth, prefix=prefix, owner=self.owner)
 
     async def _birth(self):
         state = BridgeState(state=State.ONLINE, protocol=PROTOCOL, identity=self.owner.identity)

@@ -21,12 +21,12 @@ from paho.mqtt.properties import Properties
 
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.models.catalogue import DEFAULT_MODEL, MODELS
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.planning.methods import Method
 from shared.cli import cli
-from shared.cli.service import uninstall
+from shared.cli.service_command import uninstall
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
@@ -34,10 +34,10 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDetections
 from shared.payloads.frames import Outcome
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 from shared.process.local_cluster import free_port
-from shared.settings.slugs import RESERVED
-from shared.systemd.unit import ROLES, unit_name
+from shared.settings.slugs import RESERVED_SLUGS
+from shared.systemd.unit import SERVICE_ROLES, unit_name
 from tests.commands import DEEPTHINGS
 from tests.darknet_files import yolov3_tiny
 from tests.harness import broker_at
@@ -261,7 +261,7 @@ def test_a_first_configuration_is_made_as_the_documents_say(workshop):
     made = ["deepthings.yaml", "first.yaml"]
     assert sorted(path.name for path in workshop.glob("*.yaml")) == made
     for name in made:
-        assert list(read(workshop / name).right().cameras) in (["front_door"], ["street"])
+        assert list(parse_configuration(workshop / name).require_valid().cameras) in (["front_door"], ["street"])
 
 
 async def test_a_gateway_takes_the_models_and_methods_of_the_documents(ports, workshop):
@@ -296,7 +296,7 @@ def test_the_services_of_the_documents_can_be_installed(tmp_path):
     """As far as that changes nothing here: their units are printed."""
     lines = [line.removeprefix("sudo ") for line in ALL if kind_of(line) == "service"]
     installing = [shlex.split(line) for line in lines if line.startswith("deepthings service install")]
-    assert {words[3] for words in installing} == set(ROLES)
+    assert {words[3] for words in installing} == set(SERVICE_ROLES)
     (tmp_path / "deepthings.yaml").write_text("cameras: {}")
     for words in installing:
         typed = [word.replace("/etc/deepthings", str(tmp_path)) for word in words[1:] if word != "--print"]
@@ -309,7 +309,7 @@ def test_the_services_of_the_documents_can_be_installed(tmp_path):
         words = shlex.split(line)
         if words[2] == "uninstall":
             assert cli.make_context("deepthings", words[1:], resilient_parsing=True)
-            assert uninstall.make_context("uninstall", words[3:]).params["role"] in ROLES
+            assert uninstall.make_context("uninstall", words[3:]).params["role"] in SERVICE_ROLES
     assert len(lines) > len(installing)
 
 
@@ -332,7 +332,7 @@ def test_the_backup_of_the_documents_is_written_and_restored(workshop, monkeypat
 def test_the_updates_of_the_documents_are_those_that_are_tested():
     """They change an installation, so that tests/integration/test_update.py has some of its own for them."""
     lines = [line for line in ALL if kind_of(line) in {"update", "scripts/build"}]
-    wheel = f"dist/deepthings-{release()}-py3-none-any.whl"
+    wheel = f"dist/deepthings-{installed_version()}-py3-none-any.whl"
     assert lines == ["deepthings update", "scripts/build", f"deepthings update {wheel}"]
 
 
@@ -437,7 +437,7 @@ def test_the_examples_of_payloads_are_what_the_gateway_says():
 
 def levels(topic):
     """A pattern of its topics; a reserved word is no name."""
-    name = rf"(?!(?:{'|'.join(RESERVED)})\\b)[^/]+"
+    name = rf"(?!(?:{'|'.join(RESERVED_SLUGS)})\\b)[^/]+"
     return re.sub(r"{\w+}", name, topic.path)
 
 

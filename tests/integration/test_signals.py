@@ -149,7 +149,7 @@ NEVER_ENDING = """
 import asyncio, signal, sys, time
 from shared.process import signals
 from shared.process.lifecycle import run_service
-signals.STOP_WITHIN_S = float(sys.argv[1])
+signals.PROCESS_STOP_TIMEOUT_S = float(sys.argv[1])
 
 async def ignoring(stop):
     print("begun", file=sys.stderr, flush=True)
@@ -226,7 +226,7 @@ async def test_a_gateway_that_is_asked_to_reload_while_it_begins_or_stops_goes_o
         process.send_signal(signal.SIGHUP)
         await said(process, words)
         process.send_signal(signal.SIGHUP)
-        await said(process, "the configuration is read again")
+        await said(process, "configuration read again")
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGHUP)
         code, errors = await ended(process, 10)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sysconfig.get_path("purelib")
@@ -158,14 +158,14 @@ def test_a_wheel_is_installed_by_pip_and_then_by_the_update(wheel, tmp_path):
     pip = (programs / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-index", "--no-deps")
     installed = done(*pip, "--ignore-installed", wheel)
     assert installed.returncode == 0, installed.stderr
-    assert done(programs / "deepthings", "--version").stdout == f"deepthings, version {release()}\n"
+    assert done(programs / "deepthings", "--version").stdout == f"deepthings, version {installed_version()}\n"
     refused = done(programs / "deepthings", "update", cwd="/")
     assert (refused.returncode, "not from a clone: name a wheel" in refused.stderr) == (2, True)
     marker = packages / "shared" / "errors.py"
     marker.write_text(marker.read_text() + "\n# older\n")
     said = done(programs / "deepthings", "update", wheel, cwd="/")
     assert said.returncode == 0, said.stderr
-    assert f"now:    deepthings, version {release()}" in said.stdout
+    assert f"now:    deepthings, version {installed_version()}" in said.stdout
     assert "# older" not in marker.read_text()
 
 

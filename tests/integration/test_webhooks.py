@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.configuration.automation import Hooks as HooksSection
-from gateway.configuration.automation import Webhook
+from gateway.configuration.automation import HooksSection, WebhookSection
 from gateway.integrations.hooks import webhook
 from gateway.integrations.hooks.queue import MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
 from gateway.integrations.hooks.runner import HookSet
@@ -123,7 +122,7 @@ async def running(*webhooks):
 
 
 def post_to(url, **settings):
-    return Webhook(url=url, **settings)
+    return WebhookSection(url=url, **settings)
 
 
 async def account(hooks, **expected):

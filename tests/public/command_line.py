@@ -16,12 +16,12 @@ from unittest import mock
 
 import click
 
-from benchmarks.findings import Finding
+from benchmarks.findings import PaperFinding
 from gateway.commands.quantize import _report
-from gateway.configuration.connect_check import Trial
-from gateway.demo.statistics import Observer
+from gateway.configuration.connect_check import ConnectionTrial
+from gateway.demo.statistics import ClusterStatistics
 from gateway.models.catalogue import DEFAULT_MODEL, open_model
-from gateway.plan_report.report import PlanReport
+from gateway.plan_report.plan_figures import PlanReport
 from gateway.quantization.agreement import Agreement
 from gateway.quantization.int8 import Quantised
 from shared.cli import cli, main
@@ -37,7 +37,7 @@ from shared.errors import (
 )
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, FrameDetections, Nodes
-from shared.status.report import Status
+from shared.status.status_report import Status
 from tests.public.integrations import EXAMPLES, home_example
 from tests.public.shapes import schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
@@ -169,12 +169,12 @@ def json_output(folder: Path) -> dict[str, Any]:
     (folder / "wrong.yaml").write_text("cameras: {street: {source: test://, sauce: 1}}\n")
     street = ("--config", str(EXAMPLES / "street.yaml"), "--output", str(folder / "shot.jpg"))
     return {
-        "deepthings bench paper": [schema_of(Finding)],
+        "deepthings bench paper": [schema_of(PaperFinding)],
         "deepthings camera shot": _printed("camera", "shot", "street", *street, folder=ROOT),
         "deepthings check-config": {
             "right": _printed("check-config", str(home), folder=folder),
             "wrong": _printed("check-config", "wrong.yaml", "--connect", folder=folder),
-            "connections": [schema_of(Trial)],
+            "connections": [schema_of(ConnectionTrial)],
         },
         "deepthings demo": shape_of(asyncio.run(_demo())),
         "deepthings detect": _printed("detect", str(PHOTO), folder=folder),
@@ -193,7 +193,7 @@ def _printed(*arguments: str, folder: Path) -> Any:
 async def _demo() -> dict[str, Any]:
     bus = StandInBus()
     given: Any = bus
-    observer = Observer(given, "campus", ("edge-1",))
+    observer = ClusterStatistics(given, "campus", ("edge-1",))
     detections = {
         "camera": "campus", "frame": "f1", "number": 1, "captured_at": 0, "published_at": 1, "model": "m",
         "latency_ms": dict.fromkeys(("total", "transfer", "prepare", "tiles", "tail", "decode"), 1.0), "grid": "1x1",

@@ -14,31 +14,30 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import pytest
 
-from benchmarks.campaign import RESULTS, TABLE
-from benchmarks.page import PAGE
+from benchmarks.campaign import RESULTS_FILE, RESULTS_TABLE_FILE
+from benchmarks.page import PAGE_FILE
 from benchmarks.setting import Measurement
 from camera_sources.camera_settings import TOKEN_VARIABLE
-from camera_sources.urls.schemes import FILE, GROUP, OURS
+from camera_sources.urls.schemes import BUILT_IN_SOURCES, ENTRY_POINT_GROUP, FILE_SCHEME
 from edge.computing.programs import ProgramCache
 from edge.options import default_cache
-from gateway.backup.manifest import FORMAT as BACKUP_FORMAT
-from gateway.backup.manifest import NAME as BACKUP_MANIFEST
-from gateway.backup.manifest import Item, Manifest, Place
+from gateway.backup.manifest import BACKUP_FORMAT, BackupItem, BackupManifest, BackupPlace
+from gateway.backup.manifest import MANIFEST_NAME as BACKUP_MANIFEST
 from gateway.broker.mosquitto import MOSQUITTO
 from gateway.cameras.overrides import Overrides, OverridesFile
 from gateway.cameras.registry import CameraRegistry
 from gateway.cameras.revisions import Revisions
-from gateway.configuration.reading.secret_file import NAME as SECRETS
-from gateway.configuration.root import Configuration, default_state
-from gateway.configuration.schema import schema
-from gateway.init.documents import SCHEMA
+from gateway.configuration.reading.secret_file import SECRETS_FILE_NAME as SECRETS
+from gateway.configuration.root import Configuration, default_state_folder
+from gateway.configuration.schema import configuration_schema
+from gateway.init.documents import SCHEMA_FILE_NAME
 from gateway.integrations.home_assistant.announcer import Announcer
-from gateway.models.catalogue import built_in
+from gateway.models.catalogue import built_in_models
 from gateway.models.decoding.recognition import FAMILIES
 from gateway.observation.scene_store import SceneStore
-from gateway.retained_topics import RetainedTopics
+from gateway.retained.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
-from gateway.state.state_lock import in_use
+from gateway.state.state_lock import hold_folder
 from shared.engine.opening import TileKinds, open_engine
 from shared.engine.program_manifest import FORMAT as PREPARED_FORMAT
 from shared.engine.program_manifest import MANIFEST
@@ -47,10 +46,10 @@ from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
 from shared.network.ports import CLUSTER_PORT, DATA_PORT, PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.plan.plan import ProgramRef
-from shared.systemd.accounts import USER, Account
-from shared.systemd.notification import VARIABLES
-from shared.systemd.unit import ENVIRONMENT_FILE, ROLES, Unit, unit_name
-from shared.systemd.units import FOLDER
+from shared.systemd.accounts import SERVICE_USER, ServiceAccount
+from shared.systemd.notification import MANAGER_VARIABLES
+from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
+from shared.systemd.units import UNITS_FOLDER
 from shared.wire.connection import Traffic
 from tests.networks import Builder
 from tests.public.shapes import plain, schema_of, shape_of
@@ -72,9 +71,11 @@ class _Folder(StateFolder):
         super().__init__(path)
         self.described: dict[str, Any] = {}
 
-    def file(self, name: str, kind: Any, lost: str, *, durable: bool = True, version: int = 1) -> StateFile[Any]:
+    def register_file(
+        self, name: str, kind: Any, lost: str, *, durable: bool = True, version: int = 1
+    ) -> StateFile[Any]:
         self.described[name] = {"version": version, "content": schema_of(kind)}
-        return super().file(name, kind, lost, durable=durable, version=version)
+        return super().register_file(name, kind, lost, durable=durable, version=version)
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def state(folder: Path) -> dict[str, Any]:
     OverridesFile(kept).set_overrides("door", Overrides(detect=False))
     written = json.loads(next(folder.glob("*.json")).read_bytes())
     Revisions(folder)
-    with in_use(folder):
+    with hold_folder(folder):
         names = sorted(path.name for path in folder.iterdir())
     return {
         "files": kept.described,
@@ -137,22 +138,25 @@ def _without_hashes(name: str) -> str:
 
 def backup() -> dict[str, Any]:
     """Describe the list of files in a backup, and how its members are called."""
-    places: tuple[Place, ...] = ("configuration", "beside", "state", "environment", "elsewhere")
+    places: tuple[BackupPlace, ...] = ("configuration", "beside", "state", "environment", "elsewhere")
     return {
         "format": BACKUP_FORMAT,
-        "manifest": schema_of(Manifest),
-        "members": [BACKUP_MANIFEST, *(Item(place=each, path="a/b", mode=0o600, size=1).member for each in places)],
+        "manifest": schema_of(BackupManifest),
+        "members": [
+            BACKUP_MANIFEST,
+            *(BackupItem(place=each, path="a/b", mode=0o600, size=1).member for each in places),
+        ],
     }
 
 
 def bench() -> dict[str, Any]:
     """Describe the folder of a bench, which goes on with what it finds there."""
-    return {"files": sorted([RESULTS, TABLE, PAGE]), "a measurement": schema_of(Measurement)}
+    return {"files": sorted([RESULTS_FILE, RESULTS_TABLE_FILE, PAGE_FILE]), "a measurement": schema_of(Measurement)}
 
 
 def configuration() -> Any:
     """Describe the configuration file."""
-    return plain(schema())
+    return plain(configuration_schema())
 
 
 def names() -> dict[str, Any]:
@@ -160,7 +164,7 @@ def names() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", "/xdg")
         patch.setenv("XDG_CACHE_HOME", "/xdg")
-        folders = {"XDG_STATE_HOME": str(default_state()), "XDG_CACHE_HOME": str(default_cache())}
+        folders = {"XDG_STATE_HOME": str(default_state_folder()), "XDG_CACHE_HOME": str(default_cache())}
         barn = Configuration.model_validate({"mqtt": {"topic_prefix": "barn/things"}})
         folders["XDG_STATE_HOME, topic_prefix barn/things"] = str(barn.state)
     project = tomllib.loads(PROJECT.read_text("utf-8"))["project"]
@@ -168,16 +172,16 @@ def names() -> dict[str, Any]:
         "distribution": project["name"],
         "console scripts": sorted(project["scripts"]),
         "extras": sorted(project["optional-dependencies"]),
-        "files of the configuration": sorted([SECRETS, SCHEMA]),
+        "files of the configuration": sorted([SECRETS, SCHEMA_FILE_NAME]),
         "folders below /xdg": folders,
         "environment of agents": TOKEN_VARIABLE,
-        "environment by systemd": sorted(VARIABLES),
+        "environment by systemd": sorted(MANAGER_VARIABLES),
         "ports": {
             "public": PUBLIC_PORT, "public, encrypted": PUBLIC_TLS_PORT, "cluster": CLUSTER_PORT, "data": DATA_PORT,
         },
-        "entry points of camera sources": GROUP,
-        "schemes of sources": sorted({*OURS, FILE}),
-        "built-in models": sorted(built_in()),
+        "entry points of camera sources": ENTRY_POINT_GROUP,
+        "schemes of sources": sorted({*BUILT_IN_SOURCES, FILE_SCHEME}),
+        "built-in models": sorted(built_in_models()),
         "decoders": sorted(FAMILIES),
         "description of a model": schema_of(ModelSpec),
         "mosquitto.conf": _settings(files(MOSQUITTO).joinpath("mosquitto.conf").read_text()),
@@ -187,19 +191,25 @@ def names() -> dict[str, Any]:
 def services() -> dict[str, Any]:
     """Describe the units of systemd."""
     made = Unit(
-        "camera", Path("/opt/bin/deepthings"), ("--name", "yard", "--source", "rtsp://$h/%s x"), USER, camera="yard"
+        "camera",
+        Path("/opt/bin/deepthings"),
+        ("--name", "yard", "--source", "rtsp://$h/%s x"),
+        SERVICE_USER,
+        camera="yard",
     )
     of_user = Unit(
         "edge", Path("/opt/bin/deepthings"), (), "me", ("video",), folder=Path("/home/me"), own_folders=False
     )
-    gateway = Unit("gateway", Path("/opt/bin/deepthings"), ("--config", "/etc/d.yaml"), USER, environment={"A": "b c"})
+    gateway = Unit(
+        "gateway", Path("/opt/bin/deepthings"), ("--config", "/etc/d.yaml"), SERVICE_USER, environment={"A": "b c"}
+    )
     return {
-        "roles": sorted(ROLES),
+        "roles": sorted(SERVICE_ROLES),
         "names": [unit_name("gateway"), unit_name("edge"), unit_name("camera", "yard")],
-        "folder": str(FOLDER),
+        "folder": str(UNITS_FOLDER),
         "environment file": str(ENVIRONMENT_FILE),
-        "user": USER,
-        "environment of that user": Account(USER).environment(),
+        "user": SERVICE_USER,
+        "environment of that user": ServiceAccount(SERVICE_USER).environment(),
         "units": {unit.name: _settings(unit.text(254)) for unit in (made, of_user, gateway)},
         "before systemd 254": _settings(gateway.text(253)),
     }

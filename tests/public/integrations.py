@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from gateway.configuration.objects import Zone
-from gateway.configuration.reading.reader import read
+from gateway.configuration.objects import ZoneSection
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.integrations.frigate import (
     Counts,
     Events,
@@ -27,7 +27,7 @@ from gateway.integrations.hooks.signing import signature, webhook_headers
 from gateway.observation.scene.triggers import triggers_between
 from shared.payloads.cluster import NodeReport, Nodes, State
 from shared.payloads.observations import EventType, LabelState, ObjectEvent, Trigger
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 from tests.public.shapes import shape_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -54,8 +54,8 @@ def home_example(folder: Path) -> Path:
 
 def home_assistant(folder: Path) -> dict[str, Any]:
     """Describe discovery for both examples, and for the smaller one in its other forms."""
-    street = read(EXAMPLES / "street.yaml", {}).right()
-    home = read(home_example(folder / "home"), {}).right()
+    street = parse_configuration(EXAMPLES / "street.yaml", {}).require_valid()
+    home = parse_configuration(home_example(folder / "home"), {}).require_valid()
     per_entity = street.model_copy(
         update={"home_assistant": street.home_assistant.model_copy(update={"per_entity": True})}
     )
@@ -133,13 +133,13 @@ def automation_words() -> dict[str, Any]:
     """Describe the words that automations wait for, and names as levels of topics."""
     area = ((0, 0), (1, 0), (1, 1))
     zones = {
-        "yard": Zone.model_validate({"coordinates": area}),
-        "gate": Zone.model_validate({"coordinates": area, "loitering_time": 2}),
+        "yard": ZoneSection.model_validate({"coordinates": area}),
+        "gate": ZoneSection.model_validate({"coordinates": area, "loitering_time": 2}),
     }
     there = {("traffic light", place): "1-a" for place in (None, *zones)}
     told = (*triggers_between({}, there, zones, "door", 1.5), *triggers_between(there, {}, zones, "door", 2.5))
     return {
         "triggers": [trigger.model_dump(mode="json") for trigger in told],
-        "reserved": sorted(RESERVED),
+        "reserved": sorted(RESERVED_SLUGS),
         "slugs": {text: slug(text) for text in ("Traffic Light", "Über-Hund", "a/b+c#d", "tv_1")},
     }

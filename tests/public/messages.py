@@ -17,13 +17,13 @@ from scripts.asyncapi import document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS
 from shared.mqtt import topics
 from shared.mqtt.client_ids import edge_client_id, gateway_client_id
-from shared.mqtt.topics import PREFIX, PlainTopic, Plane, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, PlainTopic, Plane, Topic
 from shared.network.addresses import Address
 from shared.payloads.bridge import BridgeEventType, BridgeInfo, PlanInfo
 from shared.payloads.cluster import CameraStats, NodeState, State
 from shared.payloads.frames import FrameCounts, Outcome
 from shared.payloads.observations import EndReason, EventType
-from shared.payloads.versions import PROTOCOL, UNDERSTOOD
+from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.plan.plan import Distribution
 from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
 from shared.wire.headers import HEADERS, Absent, Strips
@@ -56,7 +56,7 @@ def all_topics() -> dict[str, Any]:
     found = [topic for topic in vars(topics).values() if isinstance(topic, Topic | PlainTopic)]
     heard = {row.path for row in ROWS if row.heard} | {topics.CAMERA_SET.path}
     return {
-        f"{topic.root or PREFIX}/{topic.path}": {
+        f"{topic.root or DEFAULT_PREFIX}/{topic.path}": {
             "qos": topic.qos,
             "retain": topic.retain,
             "expiry_s": topic.expiry_s,
@@ -70,7 +70,7 @@ def all_topics() -> dict[str, Any]:
 
 def asyncapi() -> dict[str, Any]:
     """Describe docs/asyncapi.json."""
-    described: dict[str, Any] = plain(document(ROWS, PARAMETERS, INFO, PREFIX))
+    described: dict[str, Any] = plain(document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX))
     del described["components"]["schemas"]  # by the names of classes; each is where it is referred to
     return described
 
@@ -114,7 +114,7 @@ def wire() -> dict[str, Any]:
     return {
         "magic": MAGIC.hex(),
         "version": PROTOCOL,
-        "understood": sorted(UNDERSTOOD),
+        "understood": sorted(UNDERSTOOD_PROTOCOLS),
         "prefix_bytes": PREFIX_BYTES,
         "prefix of a tile, with 3 bytes of header and 5 of payload": encode_prefix(Kind.TILE, 3, 5).hex(),
         "header_cap_bytes": HEADER_CAP_BYTES,
@@ -139,12 +139,12 @@ class _Listening(StandInBus):
         self.topics: set[str] = set()
 
     def on(self, topic: Topic[Any], handler: Any, name: str = "+") -> None:
-        self.topics.add(topic.at())
+        self.topics.add(topic.full_path())
         super().on(topic, handler, name)
 
-    def on_plain(self, topic: PlainTopic, handler: Any, *, apart: bool = False) -> None:
-        self.topics.add(topic.at())
-        super().on_plain(topic, handler, apart=apart)
+    def on_plain(self, topic: PlainTopic, handler: Any, *, queued: bool = False) -> None:
+        self.topics.add(topic.full_path())
+        super().on_plain(topic, handler, queued=queued)
 
 
 def home(folder: Path) -> dict[str, Any]:
@@ -162,10 +162,10 @@ async def _home(folder: Path) -> dict[str, Any]:
         configuration, listening, members, Address("10.0.0.1", 4000), lambda: configuration, lambda: INFORMATION
     )
     members.on_state(NodeState(node="pi-1", state=State.ONLINE, protocol=PROTOCOL, host="h", port=1))
-    await made.nodes_are(members.report({}))
+    await made.on_nodes(members.report({}))
     stats = CameraStats(camera="door", node="pi-1", counts=FrameCounts(), state=State.ONLINE)
     await bus.hear(topics.CAMERA_STATS, "door", stats)
-    await made.born()
+    await made.on_connected()
     return {
         "listens to": sorted(bus.topics),
         "says": {

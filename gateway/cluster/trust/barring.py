@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.trust.standings import Standings
 from shared.payloads.bridge import BridgeEventType
-from shared.payloads.cluster import REASON_CAP, NodeReport, Nodes, NodeStanding
+from shared.payloads.cluster import MAX_REASON_LENGTH, NodeReport, Nodes, NodeStanding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,7 @@ class Barring:
 
     def tell_standing(self, node: str) -> None:
         """Say to a node how it stands."""
-        reason = self._standings.reason(node)[: 2 * REASON_CAP]
+        reason = self._standings.reason(node)[: 2 * MAX_REASON_LENGTH]
         barred, trial = self._standings.barred(node), self._standings.trial(node)
         self._post(NodeStanding(node=node, barred=barred, trial=trial, reason=reason))
 

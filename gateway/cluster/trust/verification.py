@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.annotation.boxes import annotate, write_picture
 from gateway.cluster.trust.attribution import differing, limit
-from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
+from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare_maps
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
@@ -60,7 +60,7 @@ class Verifier:
         assert self._whole is not None
         letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
-        difference = compare(merged.maps, whole)
+        difference = compare_maps(merged.maps, whole)
         if difference.exact:
             return Proof(difference, {})
         most = limit(difference.map_std, difference.map_max, quantised=self._quantised)

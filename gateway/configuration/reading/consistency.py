@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.configuration.quoting import did_you_mean, shown
-from gateway.configuration.reading.mistakes import Finding
+from gateway.configuration.quoting import did_you_mean, quote_word
+from gateway.configuration.reading.mistakes import Mistake
 from gateway.configuration.urls import not_installed_here
 from gateway.planning.methods import Method
 from shared.ftp.grid import Grid
@@ -15,20 +15,20 @@ from shared.network.hosts import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gateway.configuration.automation import Hook
-    from gateway.configuration.objects import Objects, Zone
-    from gateway.configuration.reading.mistakes import Path
-    from gateway.configuration.root import Cluster, Configuration
+    from gateway.configuration.automation import HookSection
+    from gateway.configuration.objects import ObjectsSection, ZoneSection
+    from gateway.configuration.reading.mistakes import KeyPath
+    from gateway.configuration.root import ClusterSection, Configuration
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenNames:
     """The names of cameras, each with those of its zones, as they are in the file, right or not."""
 
     zones: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, value: object) -> Written:
+    def from_values(cls, value: object) -> WrittenNames:
         """From the plain values of the file."""
         cameras = _section(_section(value).get("cameras"))
         return cls(
@@ -39,7 +39,7 @@ class Written:
         )
 
 
-def contradictions(configuration: Configuration, written: Written) -> Iterator[Finding]:
+def find_contradictions(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
     """Mistakes that no part shows by itself."""
     for path, hook in hooks_of(configuration):
         yield from _absent(path, hook, written)
@@ -47,33 +47,35 @@ def contradictions(configuration: Configuration, written: Written) -> Iterator[F
     yield from _same_places(configuration)
 
 
-def doubts(configuration: Configuration, written: Written) -> Iterator[Finding]:
+def find_doubts(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
     """What is allowed and yet perhaps not meant."""
     if not configuration.cameras and not written.zones:
-        yield Finding(("cameras",), "there are none", "write their names below it")
+        yield Mistake(("cameras",), "there are none", "write their names below it")
     followed = {name: configuration.objects_of(name).track for name in configuration.cameras}
     for name, camera in configuration.cameras.items():
         scheme = not_installed_here(camera.source)
         if scheme is not None:
             right = "the edge that reads this camera must have it installed"
-            yield Finding(("cameras", name, "source"), f"{scheme}:// is no address that is known here", right)
+            yield Mistake(("cameras", name, "source"), f"{scheme}:// is no address that is known here", right)
         for zone_name, zone in camera.zones.items():
             for label in sorted({*zone.objects} - {*followed[name]}):
-                path: Path = ("cameras", name, "zones", zone_name, "objects")
-                yield Finding(path, f"this camera does not follow {shown(label)}", "add it to track of its objects")
+                path: KeyPath = ("cameras", name, "zones", zone_name, "objects")
+                yield Mistake(
+                    path, f"this camera does not follow {quote_word(label)}", "add it to track of its objects"
+                )
     for path, hook in hooks_of(configuration):
         for label in sorted({*hook.labels}.difference(*followed.values())):
-            yield Finding((*path, "labels"), f"no camera follows {shown(label)}", "add it to track of objects")
+            yield Mistake((*path, "labels"), f"no camera follows {quote_word(label)}", "add it to track of objects")
 
 
-def unknown_labels(configuration: Configuration, labels: Sequence[str]) -> Iterator[Finding]:
+def find_unknown_labels(configuration: Configuration, labels: Sequence[str]) -> Iterator[Mistake]:
     """Labels that a model with these does not know."""
     for path, label in _labels(configuration):
         if label not in labels:
-            yield Finding(path, f"the model has no label {shown(label)}", did_you_mean(label, labels))
+            yield Mistake(path, f"the model has no label {quote_word(label)}", did_you_mean(label, labels))
 
 
-def hooks_of(configuration: Configuration) -> Iterator[tuple[Path, Hook]]:
+def hooks_of(configuration: Configuration) -> Iterator[tuple[KeyPath, HookSection]]:
     """All hooks, with their places."""
     for number, webhook in enumerate(configuration.hooks.webhooks):
         yield ("hooks", "webhooks", number), webhook
@@ -81,45 +83,47 @@ def hooks_of(configuration: Configuration) -> Iterator[tuple[Path, Hook]]:
         yield ("hooks", "commands", number), command
 
 
-def _absent(path: Path, hook: Hook, written: Written) -> Iterator[Finding]:
+def _absent(path: KeyPath, hook: HookSection, written: WrittenNames) -> Iterator[Mistake]:
     """Cameras and zones of a hook that are not there."""
     for camera in hook.cameras:
         if camera not in written.zones:
-            yield Finding(
-                (*path, "cameras"), f"there is no camera {shown(camera)}", did_you_mean(camera, sorted(written.zones))
+            yield Mistake(
+                (*path, "cameras"),
+                f"there is no camera {quote_word(camera)}",
+                did_you_mean(camera, sorted(written.zones)),
             )
     cameras = [name for name in hook.cameras if name in written.zones] or list(written.zones)
     zones = sorted({zone for camera in cameras for zone in written.zones[camera]})
     for zone in hook.zones:
         if zone not in zones:
             whose = "none of its cameras has" if hook.cameras else "no camera has"
-            yield Finding((*path, "zones"), f"{whose} a zone {shown(zone)}", did_you_mean(zone, zones))
+            yield Mistake((*path, "zones"), f"{whose} a zone {quote_word(zone)}", did_you_mean(zone, zones))
 
 
-def _grids(cluster: Cluster) -> Iterator[Finding]:
+def _grids(cluster: ClusterSection) -> Iterator[Mistake]:
     if cluster.grid is None:
         return
     grid = Grid.parse(cluster.grid)
     if cluster.method is Method.BODP and min(grid.rows, grid.columns) > 1:
-        yield Finding(
+        yield Mistake(
             ("cluster", "grid"), f"method bodp divides along one axis, not into {grid}", f"write {grid.count}x1"
         )
     if cluster.method is Method.WHOLE and grid.count > 1:
-        yield Finding(("cluster", "grid"), "method whole does not divide frames", "remove it, or write method: ftp-wst")
+        yield Mistake(("cluster", "grid"), "method whole does not divide frames", "remove it, or write method: ftp-wst")
 
 
-def _same_places(configuration: Configuration) -> Iterator[Finding]:
+def _same_places(configuration: Configuration) -> Iterator[Mistake]:
     """Ports and topics that two parts want."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
     if mqtt.host is not None and (mqtt.host == "localhost" or is_loopback(mqtt.host)) and mqtt.port == cluster.port:
-        yield Finding(
+        yield Mistake(
             ("mqtt", "port"), "the gateway's own broker has this port, for edges", "write that of your broker"
         )
     ports = {} if mqtt.host is not None else {mqtt.port: "mqtt.port"}
     for key in ("port", "data_port"):
         port = getattr(cluster, key)
         if port in ports:
-            yield Finding(("cluster", key), f"{ports[port]} is the same", "write another")
+            yield Mistake(("cluster", key), f"{ports[port]} is the same", "write another")
         ports.setdefault(port, f"cluster.{key}")
     taken = {mqtt.topic_prefix: "mqtt.topic_prefix"}
     for path, wanted in (
@@ -129,11 +133,11 @@ def _same_places(configuration: Configuration) -> Iterator[Finding]:
         section, key = path
         prefix = getattr(getattr(configuration, section), key)
         if wanted and prefix in taken:
-            yield Finding(path, f"{taken[prefix]} is the same", "write another")
+            yield Mistake(path, f"{taken[prefix]} is the same", "write another")
         taken.setdefault(prefix, ".".join(path))
 
 
-def _labels(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+def _labels(configuration: Configuration) -> Iterator[tuple[KeyPath, str]]:
     """Every label that is written or a default, with its place."""
     yield from _labels_of_objects(("objects",), configuration.objects)
     for name, camera in configuration.cameras.items():
@@ -145,12 +149,12 @@ def _labels(configuration: Configuration) -> Iterator[tuple[Path, str]]:
         yield from (((*path, "labels", number), label) for number, label in enumerate(hook.labels))
 
 
-def _labels_of_objects(path: Path, objects: Objects) -> Iterator[tuple[Path, str]]:
+def _labels_of_objects(path: KeyPath, objects: ObjectsSection) -> Iterator[tuple[KeyPath, str]]:
     yield from (((*path, "track", number), label) for number, label in enumerate(objects.track))
     yield from (((*path, "filters", label), label) for label in objects.filters)
 
 
-def _labels_of_zone(path: Path, zone: Zone) -> Iterator[tuple[Path, str]]:
+def _labels_of_zone(path: KeyPath, zone: ZoneSection) -> Iterator[tuple[KeyPath, str]]:
     yield from (((*path, "objects", number), label) for number, label in enumerate(zone.objects))
     yield from (((*path, "filters", label), label) for label in zone.filters)
 

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from gateway.configuration.reading.mistakes import Finding, Mistake, Path
+from gateway.configuration.reading.mistakes import KeyPath, LocatedMistake, Mistake
 from gateway.configuration.reading.substitution import VARIABLE, substitute
-from gateway.configuration.reading.yaml_nodes import CORE, UnreadableError, compose
+from gateway.configuration.reading.yaml_nodes import CORE_TAG, UnreadableError, compose_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     Tags = Mapping[str, Callable[[str], str]]
 
-DEEPEST = 24
+MAX_DEPTH = 24
 """Levels of sections and lists; a configuration has eight. An anchor that holds itself has no end."""
 
-MOST_VALUES = 50_000
+MAX_VALUES = 50_000
 """A hundred cameras with twenty zones have fewer. Anchors in anchors may stand for any number."""
 
-KINDS = {CORE + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
+KNOWN_TAGS = {CORE_TAG + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
 
 
 @dataclass(slots=True)
@@ -31,40 +31,40 @@ class Document:
 
     file: str
     value: object = None
-    keys: dict[Path, int] = field(default_factory=dict)
-    values: dict[Path, int] = field(default_factory=dict)
-    written: dict[Path, str] = field(default_factory=dict)
-    hidden: set[Path] = field(default_factory=set)
+    keys: dict[KeyPath, int] = field(default_factory=dict)
+    values: dict[KeyPath, int] = field(default_factory=dict)
+    written: dict[KeyPath, str] = field(default_factory=dict)
+    secret_paths: set[KeyPath] = field(default_factory=set)
     """Where values are from the environment, from the secrets or from a file: they are never told."""
     tagged: dict[str, set[str]] = field(default_factory=dict)
     """What is written behind each tag: names of secrets, and of files."""
-    findings: list[tuple[int, Finding]] = field(default_factory=list)
-    unknown: set[Path] = field(default_factory=set)
+    mistakes: list[tuple[int, Mistake]] = field(default_factory=list)
+    unresolved: set[KeyPath] = field(default_factory=set)
     """Where values could not be found out."""
 
-    def known(self, path: Path) -> Path:
+    def nearest_path(self, path: KeyPath) -> KeyPath:
         """The path, as far as it is in the file."""
         while path and path not in self.values:
             path = path[:-1]
         return path
 
-    def line(self, path: Path) -> int:
+    def line_of(self, path: KeyPath) -> int:
         """Where the key of a path is, or the item of a list, or what is nearest above it."""
-        path = self.known(path)
+        path = self.nearest_path(path)
         return self.keys.get(path, self.values.get(path, 1))
 
-    def is_hidden(self, path: Path) -> bool:
+    def is_secret(self, path: KeyPath) -> bool:
         """Whether a secret value is there, in what is there, or in what it is in."""
-        return any(secret[: len(path)] == path or path[: len(secret)] == secret for secret in self.hidden)
+        return any(secret[: len(path)] == path or path[: len(secret)] == secret for secret in self.secret_paths)
 
-    def variables(self) -> set[str]:
+    def variable_names(self) -> set[str]:
         """Return the names of the environment variables that are written in it."""
-        texts = (self.written[path] for path in self.hidden if path in self.written)
+        texts = (self.written[path] for path in self.secret_paths if path in self.written)
         return {match["name"] for text in texts for match in VARIABLE.finditer(text) if match["name"]}
 
-    def is_unknown(self, path: Path) -> bool:
+    def is_unresolved(self, path: KeyPath) -> bool:
         """Whether what is there, or what it is in, could not be found out."""
-        return any(path[:length] in self.unknown for length in range(len(path) + 1))
+        return any(path[:length] in self.unresolved for length in range(len(path) + 1))
 
 
 def read_document(file: str, content: bytes, environment: Mapping[str, str], tags: Tags) -> Document:
@@ -73,7 +73,7 @@ def read_document(file: str, content: bytes, environment: Mapping[str, str], tag
     Raises UnreadableError.
     """
     document = Document(file)
-    root = compose(file, content)
+    root = compose_yaml(file, content)
     if root is not None:
         document.value = _Reading(document, environment, tags).value(root, ())
     return document
@@ -85,17 +85,17 @@ class _Reading:
     environment: Mapping[str, str]
     tags: Tags
 
-    def value(self, node: yaml.Node, path: Path) -> object:
+    def value(self, node: yaml.Node, path: KeyPath) -> object:
         line = node.start_mark.line + 1
         self.document.values[path] = line
-        if len(path) > DEEPEST or len(self.document.values) > MOST_VALUES:
+        if len(path) > MAX_DEPTH or len(self.document.values) > MAX_VALUES:
             what = "nested too deep, or too long"
             raise UnreadableError(
-                Mistake(self.document.file, line, "", what, "look at its anchors (&) and aliases (*)")
+                LocatedMistake(self.document.file, line, "", what, "look at its anchors (&) and aliases (*)")
             )
-        if node.tag not in self.tags and node.tag not in KINDS:
+        if node.tag not in self.tags and node.tag not in KNOWN_TAGS:
             known = " and ".join(self.tags)
-            self.not_understood(
+            self.add_unresolved(
                 path, line, f"this tag is not known; {known} are, and text that begins with ! needs quotes"
             )
             return ""
@@ -107,14 +107,14 @@ class _Reading:
             case _:
                 return self.scalar(node, path, line)
 
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+    def mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
         values: dict[str, object] = {}
         written: dict[str, int] = {}
         for key, item in self.entries(node, path):
             name, line = str(key.value), key.start_mark.line + 1
             if name in written:
                 what = f"written twice, in line {written[name]} and in line {line}"
-                self.document.findings.append((line, Finding((*path, name), what, "keep one")))
+                self.document.mistakes.append((line, Mistake((*path, name), what, "keep one")))
                 continue
             written[name] = line
             self.document.keys[*path, name] = line
@@ -125,55 +125,55 @@ class _Reading:
                 values[str(key.value)] = self.value(item, (*path, str(key.value)))
         return values
 
-    def entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    def entries(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Keys and values that are written there, without what is merged."""
         for key, item in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                finding = Finding(path, "a key is a list or a section", "write text as a key; text in { } needs quotes")
-                self.document.findings.append((key.start_mark.line + 1, finding))
-            elif key.tag != CORE + "merge":
+                finding = Mistake(path, "a key is a list or a section", "write text as a key; text in { } needs quotes")
+                self.document.mistakes.append((key.start_mark.line + 1, finding))
+            elif key.tag != CORE_TAG + "merge":
                 yield key, item
 
-    def merged(self, node: yaml.MappingNode, path: Path, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    def merged(self, node: yaml.MappingNode, path: KeyPath, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Keys and values of what `<<` names, the first first."""
         for key, item in node.value:
-            if key.tag != CORE + "merge":
+            if key.tag != CORE_TAG + "merge":
                 continue
             for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
                 if not isinstance(source, yaml.MappingNode):
-                    finding = Finding(path, "<< needs a section", "write for example <<: *front")
-                    self.document.findings.append((key.start_mark.line + 1, finding))
+                    finding = Mistake(path, "<< needs a section", "write for example <<: *front")
+                    self.document.mistakes.append((key.start_mark.line + 1, finding))
                 elif id(source) not in seen:
                     seen.add(id(source))
                     yield from self.entries(source, path)
                     yield from self.merged(source, path, seen)
 
-    def scalar(self, node: yaml.Node, path: Path, line: int) -> object:
+    def scalar(self, node: yaml.Node, path: KeyPath, line: int) -> object:
         self.document.written[path] = node.value
         try:
             if node.tag in self.tags:
-                self.document.hidden.add(path)
+                self.document.secret_paths.add(path)
                 self.document.tagged.setdefault(node.tag, set()).add(node.value)
                 return self.tags[node.tag](node.value)
-            if node.tag in {CORE + "str", CORE + "merge"}:
+            if node.tag in {CORE_TAG + "str", CORE_TAG + "merge"}:
                 text, found = substitute(node.value, self.environment)
                 if found:
-                    self.document.hidden.add(path)
+                    self.document.secret_paths.add(path)
                 return text
-            return plain(node.tag, node.value)
+            return parse_scalar(node.tag, node.value)
         except ValueError as error:
-            self.not_understood(path, line, str(error))
+            self.add_unresolved(path, line, str(error))
             return ""
 
-    def not_understood(self, path: Path, line: int, message: str) -> None:
-        self.document.unknown.add(path)
-        self.document.findings.append((line, Finding.parse(path, message)))
+    def add_unresolved(self, path: KeyPath, line: int, message: str) -> None:
+        self.document.unresolved.add(path)
+        self.document.mistakes.append((line, Mistake.parse(path, message)))
 
 
-def plain(tag: str, text: str) -> object:
+def parse_scalar(tag: str, text: str) -> object:
     """The value of a scalar that is no text. Raises ValueError when it is not what its tag says, or has no end."""
     try:
-        match tag.removeprefix(CORE):
+        match tag.removeprefix(CORE_TAG):
             case "null":
                 return None
             case "bool":

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.configuration.reading.mistakes import Path
+    from gateway.configuration.reading.mistakes import KeyPath
 
-ANY = "*"
+ANY_NAME = "*"
 """A name of a camera, a zone or a label in a path."""
 
 _STREAM = "write the address of the stream that is to be looked at as source: of the camera"
 _NOT_HERE = "remove it: DeepThings does not record or play streams"
 
-HINTS: dict[tuple[str, ...], str] = {
+FRIGATE_HINTS: dict[tuple[str, ...], str] = {
     ("mqtt", "user"): "write username:",
     ("mqtt", "enabled"): "remove it: MQTT is always used",
     ("mqtt", "tls_ca_certs"): "write ca: below tls:",
@@ -35,26 +35,26 @@ HINTS: dict[tuple[str, ...], str] = {
     ("model", "width"): "remove it: the model's file says it",
     ("model", "height"): "remove it: the model's file says it",
     ("model", "labelmap_path"): "remove it: labels are in the model's file, or in a description beside it",
-    ("cameras", ANY, "ffmpeg"): "write source: with the address of the stream that is to be looked at",
-    ("cameras", ANY, "record"): _NOT_HERE,
-    ("cameras", ANY, "live"): _NOT_HERE,
-    ("cameras", ANY, "onvif"): "remove it: cameras are not moved",
-    ("cameras", ANY, "audio"): "remove it: sound is not listened to",
-    ("cameras", ANY, "review"): "remove it: every object is an event",
-    ("cameras", ANY, "detect", "width"): "remove it: pictures are scaled as the model wants them",
-    ("cameras", ANY, "detect", "height"): "remove it: pictures are scaled as the model wants them",
-    ("cameras", ANY, "detect", "fps"): "write fps: of the camera, beside source:",
-    ("cameras", ANY, "snapshots", "retain"): "remove it: the newest picture is retained at the broker",
-    ("cameras", ANY, "snapshots", "crop"): "remove it: close-ups have topics of their own",
-    ("cameras", ANY, "objects", "filters", ANY, "min_frames"): "remove it: three detections are needed",
+    ("cameras", ANY_NAME, "ffmpeg"): "write source: with the address of the stream that is to be looked at",
+    ("cameras", ANY_NAME, "record"): _NOT_HERE,
+    ("cameras", ANY_NAME, "live"): _NOT_HERE,
+    ("cameras", ANY_NAME, "onvif"): "remove it: cameras are not moved",
+    ("cameras", ANY_NAME, "audio"): "remove it: sound is not listened to",
+    ("cameras", ANY_NAME, "review"): "remove it: every object is an event",
+    ("cameras", ANY_NAME, "detect", "width"): "remove it: pictures are scaled as the model wants them",
+    ("cameras", ANY_NAME, "detect", "height"): "remove it: pictures are scaled as the model wants them",
+    ("cameras", ANY_NAME, "detect", "fps"): "write fps: of the camera, beside source:",
+    ("cameras", ANY_NAME, "snapshots", "retain"): "remove it: the newest picture is retained at the broker",
+    ("cameras", ANY_NAME, "snapshots", "crop"): "remove it: close-ups have topics of their own",
+    ("cameras", ANY_NAME, "objects", "filters", ANY_NAME, "min_frames"): "remove it: three detections are needed",
 }
 """By path; of the keys of others only the commonest."""
 
 
-def hint_for(path: Path) -> str:
+def hint_for(path: KeyPath) -> str:
     """Return what to write in the place of an unknown key; empty when it is none of Frigate's."""
-    return next((hint for known, hint in HINTS.items() if _matches(path, known)), "")
+    return next((hint for known, hint in FRIGATE_HINTS.items() if _matches(path, known)), "")
 
 
-def _matches(path: Path, known: tuple[str, ...]) -> bool:
-    return len(path) == len(known) and all(wanted in {ANY, part} for part, wanted in zip(path, known, strict=True))
+def _matches(path: KeyPath, known: tuple[str, ...]) -> bool:
+    return len(path) == len(known) and all(wanted in {ANY_NAME, part} for part, wanted in zip(path, known, strict=True))

@@ -10,10 +10,10 @@ from shared.settings.section import Section
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from gateway.configuration.reading.mistakes import Path
+    from gateway.configuration.reading.mistakes import KeyPath
 
 
-def bare(annotation: Any) -> Any:  # noqa: ANN401  (types are values here)
+def unwrapped_type(annotation: Any) -> Any:  # noqa: ANN401  (types are values here)
     """A type without what is around it: Annotated, and None as its other possibility."""
     while True:
         origin = get_origin(annotation)
@@ -25,20 +25,20 @@ def bare(annotation: Any) -> Any:  # noqa: ANN401  (types are values here)
             return annotation
 
 
-def section_in(annotation: Any) -> type[Section] | None:  # noqa: ANN401
+def section_type(annotation: Any) -> type[Section] | None:  # noqa: ANN401
     """The section that a type is, or is a list of, or that it has by name."""
-    annotation = bare(annotation)
+    annotation = unwrapped_type(annotation)
     if has_items(annotation):
-        annotation = bare(get_args(annotation)[1 if get_origin(annotation) is dict else 0])
+        annotation = unwrapped_type(get_args(annotation)[1 if get_origin(annotation) is dict else 0])
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
-def field_at(top: type[Section], path: Path) -> FieldInfo | None:
+def field_at(top: type[Section], path: KeyPath) -> FieldInfo | None:
     """The field that a path leads to, itself or an item of it."""
     return _walk(top, path)[1]
 
 
-def keys_at(top: type[Section], path: Path) -> list[str]:
+def keys_at(top: type[Section], path: KeyPath) -> list[str]:
     """Keys of the section at a path; none when there is no section."""
     section = _walk(top, path)[0]
     return [] if section is None else list(section.model_fields)
@@ -46,35 +46,35 @@ def keys_at(top: type[Section], path: Path) -> list[str]:
 
 def has_items(annotation: Any) -> bool:  # noqa: ANN401
     """Whether a type is a list, or has names."""
-    return get_origin(bare(annotation)) in {dict, tuple}
+    return get_origin(unwrapped_type(annotation)) in {dict, tuple}
 
 
 def sections(top: type[Section], where: str = "") -> dict[type[Section], list[str]]:
     """Every section below `top`, itself first, with the places where it may be: cameras.<name>.zones.<name>."""
     found: dict[type[Section], list[str]] = {top: [where]}
     for name, field in top.model_fields.items():
-        section = section_in(field.annotation)
+        section = section_type(field.annotation)
         if section is None:
             continue
-        kind = get_origin(bare(field.annotation))
+        kind = get_origin(unwrapped_type(field.annotation))
         item = ".<name>" if kind is dict else "[]" if kind is tuple else ""
         for each, places in sections(section, f"{where}.{name}{item}".removeprefix(".")).items():
             found.setdefault(each, []).extend(places)
     return found
 
 
-def _walk(top: type[Section], path: Path) -> tuple[type[Section] | None, FieldInfo | None]:
+def _walk(top: type[Section], path: KeyPath) -> tuple[type[Section] | None, FieldInfo | None]:
     """The section at a path, and the field that it is, or is an item of."""
     section: type[Section] | None = top
     field: FieldInfo | None = None
     among_items = False
     for part in path:
         if field is not None and among_items:
-            section, among_items = section_in(field.annotation), False
+            section, among_items = section_type(field.annotation), False
             continue
         field = section.model_fields.get(str(part)) if section is not None else None
         if field is None:
             return None, None
         among_items = has_items(field.annotation)
-        section = None if among_items else section_in(field.annotation)
+        section = None if among_items else section_type(field.annotation)
     return section, field

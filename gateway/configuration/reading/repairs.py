@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.configuration.reading.layout import field_at, has_items, section_in
+from gateway.configuration.reading.layout import field_at, has_items, section_type
 from gateway.configuration.root import Configuration
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from gateway.configuration.reading.mistakes import Path
+    from gateway.configuration.reading.mistakes import KeyPath
 
-STAND_INS: dict[str, object] = {
+PLACEHOLDERS: dict[str, object] = {
     "source": "test://",
     "coordinates": "0,0,1,0,1,1",
     "url": "http://localhost/",
@@ -21,16 +21,16 @@ STAND_INS: dict[str, object] = {
 """Values of the keys that must be there, for as long as a file is looked at that lacks them."""
 
 
-def repaired(value: object, path: Path, *, missing: bool = False, name: bool = False) -> object:
+def repair(value: object, path: KeyPath, *, missing: bool = False, name: bool = False) -> object:
     """Plain values without what is wrong at `path`, its name or its value, or with what is missing there.
 
     Positions in lists stay, and names of sections that are right.
     """
     if missing:
-        return _changed(value, path, STAND_INS.get(str(path[-1]), ""))
+        return _changed(value, path, PLACEHOLDERS.get(str(path[-1]), ""))
     while path and not name:
         field = field_at(Configuration, path)
-        if field is not None and section_in(field.annotation) and not _is_all(field, path):
+        if field is not None and section_type(field.annotation) and not _is_all(field, path):
             return _changed(value, path, {})
         if not isinstance(path[-1], int):
             break
@@ -38,12 +38,12 @@ def repaired(value: object, path: Path, *, missing: bool = False, name: bool = F
     return _without(value, path)
 
 
-def _is_all(field: FieldInfo, path: Path) -> bool:
+def _is_all(field: FieldInfo, path: KeyPath) -> bool:
     """Whether the path is that of a list or of names, rather than of one item."""
     return has_items(field.annotation) and field_at(Configuration, path[:-1]) is not field
 
 
-def _changed(value: object, path: Path, new: object) -> object:
+def _changed(value: object, path: KeyPath, new: object) -> object:
     """A copy with something else at a path."""
     if not path:
         return new
@@ -55,7 +55,7 @@ def _changed(value: object, path: Path, new: object) -> object:
     return {first: _changed(None, rest, new)} if value is None else value
 
 
-def _without(value: object, path: Path) -> object:
+def _without(value: object, path: KeyPath) -> object:
     """A copy without what is at a path, or without what is nearest above it."""
     if not path:
         return {}

@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING
 import yaml
 
 from gateway.configuration.quoting import did_you_mean
-from gateway.configuration.reading.mistakes import Mistake
-from gateway.configuration.reading.yaml_nodes import UnreadableError, compose
+from gateway.configuration.reading.mistakes import LocatedMistake
+from gateway.configuration.reading.yaml_nodes import UnreadableError, compose_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NAME = "secrets.yaml"
+SECRETS_FILE_NAME = "secrets.yaml"
 
 FILE_TAG = "!file"
 
-LARGEST_BYTES = 1 << 20
+MAX_CONFIGURATION_BYTES = 1 << 20
 """Of a configuration or of secrets; a hundred cameras take a tenth."""
 
 
 @dataclass(slots=True)
-class Secrets:
+class SecretFile:
     """The secrets of one folder, read when the first is asked for."""
 
     folder: Path
-    mistakes: list[Mistake] = field(default_factory=list)
-    warnings: list[Mistake] = field(default_factory=list)
+    mistakes: list[LocatedMistake] = field(default_factory=list)
+    warnings: list[LocatedMistake] = field(default_factory=list)
     _values: dict[str, str] | None = None
 
     @property
     def path(self) -> Path:
-        return self.folder / NAME
+        return self.folder / SECRETS_FILE_NAME
 
     @property
     def tags(self) -> dict[str, Callable[[str], str]]:
         """Return what reads the values, by the tag in the configuration."""
-        return {"!secret": self.value, FILE_TAG: self.file_value}
+        return {"!secret": self.secret, FILE_TAG: self.read_tagged_file}
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -49,23 +49,23 @@ class Secrets:
             self._values = self._read()
         return self._values
 
-    def file_value(self, name: str) -> str:
+    def read_tagged_file(self, name: str) -> str:
         """Return a file's text without its last line's end, as Docker hands secrets over. Raises ValueError."""
-        path = file_named(name, self.folder)
+        path = resolve_file_tag(name, self.folder)
         try:
             return read_bounded(path).decode().rstrip("\r\n")
         except UnicodeDecodeError:
             raise ValueError(f"{path} is not text in UTF-8; write the secret there, as text") from None
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path} cannot be read: {reason(error)}; write the path of a file") from None
+            raise ValueError(f"{path} cannot be read: {read_failure(error)}; write the path of a file") from None
 
-    def value(self, name: str) -> str:
+    def secret(self, name: str) -> str:
         """A secret, as it is written there. Raises ValueError, without the name: it may be a secret by mistake."""
         values = self.values
         if name not in values:
             if not self.path.exists():
                 raise ValueError(f"there is no {self.path}; write it there, as name: value")
-            raise ValueError(f"{NAME} has no such name; {_instead(name, list(values))}")
+            raise ValueError(f"{SECRETS_FILE_NAME} has no such name; {_instead(name, list(values))}")
         return values[name]
 
     def _read(self) -> dict[str, str]:
@@ -76,14 +76,14 @@ class Secrets:
             return {}
         except (OSError, ValueError) as error:
             self.mistakes.append(
-                Mistake(str(self.path), 1, "", f"cannot be read: {reason(error)}", "look at its rights")
+                LocatedMistake(str(self.path), 1, "", f"cannot be read: {read_failure(error)}", "look at its rights")
             )
             return {}
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             what = "others than its owner may read it"
-            self.warnings.append(Mistake(str(self.path), 1, "", what, f"run chmod 600 {self.path}"))
+            self.warnings.append(LocatedMistake(str(self.path), 1, "", what, f"run chmod 600 {self.path}"))
         try:
-            return self._pairs(compose(str(self.path), content))
+            return self._pairs(compose_yaml(str(self.path), content))
         except UnreadableError as error:
             self.mistakes.append(error.mistake)
             return {}
@@ -91,20 +91,22 @@ class Secrets:
     def _pairs(self, root: yaml.Node | None) -> dict[str, str]:
         values: dict[str, str] = {}
         if root is not None and not isinstance(root, yaml.MappingNode):
-            self.mistakes.append(Mistake(str(self.path), 1, "", "these are no names with values", "write name: value"))
+            self.mistakes.append(
+                LocatedMistake(str(self.path), 1, "", "these are no names with values", "write name: value")
+            )
             return values
         for key, item in root.value if root is not None else ():
             line = key.start_mark.line + 1
             if not (isinstance(key, yaml.ScalarNode) and isinstance(item, yaml.ScalarNode)):
-                self.mistakes.append(Mistake(str(self.path), line, "", "this is no secret", "write name: value"))
+                self.mistakes.append(LocatedMistake(str(self.path), line, "", "this is no secret", "write name: value"))
             elif key.value in values:
-                self.mistakes.append(Mistake(str(self.path), line, key.value, "written twice", "keep one"))
+                self.mistakes.append(LocatedMistake(str(self.path), line, key.value, "written twice", "keep one"))
             else:
                 values[key.value] = item.value
         return values
 
 
-def file_named(name: str, folder: Path) -> Path:
+def resolve_file_tag(name: str, folder: Path) -> Path:
     """Return the file that a tag names, in a configuration of `folder`."""
     return folder / Path(name).expanduser()
 
@@ -112,13 +114,13 @@ def file_named(name: str, folder: Path) -> Path:
 def read_bounded(path: Path) -> bytes:
     """A file's content. Raises OSError, and ValueError when it is larger than any that is meant."""
     with path.open("rb") as stream:
-        content = stream.read(LARGEST_BYTES + 1)
-    if len(content) > LARGEST_BYTES:
-        raise ValueError(f"it is larger than {LARGEST_BYTES >> 20} MiB")
+        content = stream.read(MAX_CONFIGURATION_BYTES + 1)
+    if len(content) > MAX_CONFIGURATION_BYTES:
+        raise ValueError(f"it is larger than {MAX_CONFIGURATION_BYTES >> 20} MiB")
     return content
 
 
-def reason(error: OSError | ValueError) -> str:
+def read_failure(error: OSError | ValueError) -> str:
     """Why a file cannot be read."""
     return (error.strerror or "no reason is known").lower() if isinstance(error, OSError) else str(error)
 

@@ -6,11 +6,11 @@ import re
 
 import yaml
 
-from gateway.configuration.reading.mistakes import Mistake
+from gateway.configuration.reading.mistakes import LocatedMistake
 
-CORE = "tag:yaml.org,2002:"
+CORE_TAG = "tag:yaml.org,2002:"
 
-RESOLVED = (
+TAG_PATTERNS = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
@@ -20,7 +20,7 @@ RESOLVED = (
 )
 """The core schema of YAML 1.2.2, section 10.3.2, and the merge key of 1.1: tag, plain scalars, their first letters."""
 
-HINTS = (
+PARSER_HINTS = (
     (
         re.compile("mapping values are not allowed"),
         "put text with ': ' in it in quotes and a blank behind the colon of a key, and indent one section's keys alike",
@@ -44,7 +44,7 @@ HINTS = (
 class UnreadableError(Exception):
     """A file that is no YAML at all."""
 
-    def __init__(self, mistake: Mistake) -> None:
+    def __init__(self, mistake: LocatedMistake) -> None:
         super().__init__(str(mistake))
         self.mistake = mistake
 
@@ -54,36 +54,36 @@ class _Core(yaml.SafeLoader):
 
 
 _Core.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in RESOLVED:
-    _Core.add_implicit_resolver(CORE + _tag, re.compile(f"^(?:{_pattern})$"), _first)
+for _tag, _pattern, _first in TAG_PATTERNS:
+    _Core.add_implicit_resolver(CORE_TAG + _tag, re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def compose(file: str, content: bytes) -> yaml.Node | None:
+def compose_yaml(file: str, content: bytes) -> yaml.Node | None:
     """The root node, None for an empty file. Raises UnreadableError, whose message quotes nothing of the file."""
     try:
         text = content.decode("utf-8-sig")
         return yaml.compose(text, Loader=_Core)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UnreadableError(Mistake(file, line, "", "this is not UTF-8", "save it as UTF-8 text")) from None
+        raise UnreadableError(LocatedMistake(file, line, "", "this is not UTF-8", "save it as UTF-8 text")) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = "a control character that YAML does not allow"
-        raise UnreadableError(Mistake(file, line, "", what, "remove it")) from None
+        raise UnreadableError(LocatedMistake(file, line, "", what, "remove it")) from None
     except yaml.MarkedYAMLError as error:
         raise UnreadableError(_told(file, error)) from None
     except RecursionError:
-        raise UnreadableError(Mistake(file, 1, "", "nested too deep", "remove brackets")) from None
+        raise UnreadableError(LocatedMistake(file, 1, "", "nested too deep", "remove brackets")) from None
 
 
-def _told(file: str, error: yaml.MarkedYAMLError) -> Mistake:
+def _told(file: str, error: yaml.MarkedYAMLError) -> LocatedMistake:
     at_the_end = re.search("end of stream|<stream end>", error.problem or "")
     mark = (error.context_mark if at_the_end else None) or error.problem_mark
     problem = ", ".join(part for part in (error.context, error.problem) if part)
-    right = next((hint for pattern, hint in HINTS if pattern.search(problem)), "")
+    right = next((hint for pattern, hint in PARSER_HINTS if pattern.search(problem)), "")
     # Names of anchors and tags may be passwords that begin with *, & or !.
     problem = re.sub(r"""(['"])([^'"]*)\1""", lambda quoted: quoted[0] if _is_of_yaml(quoted[2]) else "...", problem)
-    return Mistake(file, mark.line + 1 if mark else 1, "", f"this is no YAML: {problem}", right)
+    return LocatedMistake(file, mark.line + 1 if mark else 1, "", f"this is no YAML: {problem}", right)
 
 
 def _is_of_yaml(word: str) -> bool:

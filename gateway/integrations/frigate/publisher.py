@@ -1,4 +1,4 @@
-"""Telling what cameras see at Frigate's topics, and hearing what is switched there."""
+"""Publishing at Frigate's topics, and switching detection by them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class FrigateTeller:
-    """What Frigate's users expect, for all cameras."""
+class FrigatePublisher:
+    """Publishes all cameras at Frigate's topics. A SceneListener."""
 
     def __init__(self, prefix: str, bus: Planes, cameras: CameraRegistry) -> None:
         self.prefix = prefix
@@ -34,42 +34,42 @@ class FrigateTeller:
         self._events = Events(prefix)
         bus.on_plain(PlainTopic("{camera}/detect/set", "ON or OFF", root=prefix), self._on_detect)
 
-    async def born(self) -> None:
-        """There is a broker, which may have forgotten everything."""
+    async def on_connected(self) -> None:
+        """Publish all retained state again."""
         states = [
             detect_state(self.prefix, name, on=self._cameras.effective_settings(name).detect)
             for name in self._cameras.configured
         ]
         await self._publish([available(self.prefix, online=True), *states, *self._counts.again()])
 
-    async def farewell(self) -> None:
-        """Publish that the gateway is not there any more."""
+    async def on_stopping(self) -> None:
+        """Publish that the gateway is offline."""
         await self._publish([available(self.prefix, online=False)])
 
-    async def tell(self, camera: str, update: SceneUpdate, *, known: bool = True) -> None:
-        """Publish what one step of a scene brought; its counts only when they are known."""
+    async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
+        """Publish a step of a scene; its counts only when they are known."""
         state = update.state
         events = [self._events.message(event, state.all.captured_at or event.start_time) for event in update.events]
         counts = self._counts.update(camera, state.labels, state.all, state.zones) if known else []
         await self._publish([*events, *counts])
 
-    async def tell_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
-        """The best view of an object of a label."""
+    async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
+        """Publish the best view of an object of a label."""
         await self._publish([snapshot(self.prefix, camera, label, jpeg)])
 
-    async def changed(self, camera: str) -> None:
-        """Its settings have changed."""
+    async def on_settings_changed(self, camera: str) -> None:
+        """Publish whether objects are detected."""
         await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective_settings(camera).detect)])
 
-    async def forget(self, camera: str) -> None:
-        """Publish the counts without a camera that is no more."""
+    async def on_camera_forgotten(self, camera: str) -> None:
+        """Publish the counts without a camera that does not exist any more."""
         await self._publish(self._counts.forget(camera))
 
     async def _on_detect(self, received: Received) -> None:
         (camera,) = received.names
-        said = detect_command(self.prefix, f"{self.prefix}/{camera}/detect/set", received.payload)
-        if said is None or received.retained:
-            log.warning("%s/%s/detect/set: %r is left alone", self.prefix, camera, received.payload[:20])
+        command = detect_command(self.prefix, f"{self.prefix}/{camera}/detect/set", received.payload)
+        if command is None or received.retained:
+            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self.prefix, camera, received.payload[:20])
             return
         await self._cameras.change_setting(camera, "detect", received.payload)
 

@@ -76,9 +76,13 @@ class Announcer:
         self._states = states
         self._publish = publish
         self._clock = clock
-        self._file: StateFile[dict[str, str]] = folder.file(ANNOUNCED_FILE, dict[TopicName, str], _ANNOUNCED_LOST)
+        self._file: StateFile[dict[str, str]] = folder.register_file(
+            ANNOUNCED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
+        )
         self._announced = self._file.read() or {}
-        self._removed_file: StateFile[dict[str, str]] = folder.file(REMOVED_FILE, dict[TopicName, str], _ANNOUNCED_LOST)
+        self._removed_file: StateFile[dict[str, str]] = folder.register_file(
+            REMOVED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
+        )
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)
         self._started_again = False

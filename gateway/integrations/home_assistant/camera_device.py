@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import BY_HAND
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.integrations.home_assistant.availability import camera_availability, gateway_availability
 from gateway.integrations.home_assistant.device import Device, capitalised, device_information, identifier, readable
 from gateway.integrations.home_assistant.gateway_device import gateway_id
@@ -15,7 +15,7 @@ from shared.mqtt import topics
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
 
 
@@ -25,7 +25,7 @@ AGENT_CONTROLS = ("enabled", "fps", "restart")
 """Controls that the edge passes to the agent; a camera started by hand has no such agent."""
 
 
-def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Device:
+def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Device:
     """Return the device of a camera: its detections, pictures and controls. `labels` are the followed ones."""
     its_id = identifier(prefix, "camera", name)
     return Device(
@@ -34,12 +34,12 @@ def camera_device(prefix: str, name: str, camera: Camera, labels: Sequence[str])
         information=device_information(
             camera.friendly_name or capitalised(readable(name)),
             its_id,
-            BY_HAND_MODEL if camera is BY_HAND else "Camera",
+            BY_HAND_MODEL if camera is UNCONFIGURED_CAMERA else "Camera",
             via_device=gateway_id(prefix),
         ),
         availability=(gateway_availability(prefix), camera_availability(prefix, name)),
         components={
-            **_controls(prefix, name, () if camera is BY_HAND else AGENT_CONTROLS),
+            **_controls(prefix, name, () if camera is UNCONFIGURED_CAMERA else AGENT_CONTROLS),
             **(_pictures(prefix, name) if camera.snapshots.enabled else {}),
             **sighting_components(prefix, name, camera, labels),
         },
@@ -63,7 +63,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
             "name": "Connectivity",
             "device_class": "connectivity",
             "entity_category": "diagnostic",
-            "state_topic": topics.CAMERA_AVAILABILITY.at(name, prefix=prefix),
+            "state_topic": topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix),
             "payload_on": "online",
             "payload_off": "offline",
         },
@@ -83,7 +83,7 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
         },
         "restart": {
             "platform": "button", "name": "Restart", "device_class": "restart", "entity_category": "config",
-            "command_topic": topics.REQUEST.at("restart_camera", prefix=prefix),
+            "command_topic": topics.REQUEST.full_path("restart_camera", prefix=prefix),
             "payload_press": json.dumps({"camera": name}),
         },
     }  # fmt: skip
@@ -93,13 +93,13 @@ def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Co
 
 def _set(prefix: str, name: str, setting: str) -> Component:
     return {
-        "state_topic": topics.CAMERA_SETTING.at(name, setting, prefix=prefix),
-        "command_topic": topics.CAMERA_SET.at(name, setting, prefix=prefix),
+        "state_topic": topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix),
+        "command_topic": topics.CAMERA_SET.full_path(name, setting, prefix=prefix),
     }
 
 
 def _pictures(prefix: str, name: str) -> dict[str, Component]:
-    picture = topics.SNAPSHOT.at(name, prefix=prefix)
+    picture = topics.SNAPSHOT.full_path(name, prefix=prefix)
     return {
         "live_view": {"platform": "camera", "name": "Live view", "topic": picture},
         "snapshot": {
@@ -113,7 +113,7 @@ def _pictures(prefix: str, name: str) -> dict[str, Component]:
             "platform": "button",
             "name": "Snapshot now",
             "icon": "mdi:camera",
-            "command_topic": topics.REQUEST.at("snapshot", prefix=prefix),
+            "command_topic": topics.REQUEST.full_path("snapshot", prefix=prefix),
             "payload_press": json.dumps({"camera": name}),
         },
     }

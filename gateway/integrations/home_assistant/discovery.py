@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.configuration.cameras import BY_HAND
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.integrations.home_assistant.camera_device import camera_device
 from gateway.integrations.home_assistant.encoding import encode_device
 from gateway.integrations.home_assistant.gateway_device import gateway_device
@@ -79,6 +79,6 @@ def _devices(
     yield gateway_device(prefix, version)
     for name in sorted(nodes.nodes)[:MAX_ANNOUNCED_NODES]:
         yield node_device(prefix, name, nodes.nodes[name].version)
-    for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, BY_HAND)}.items():
+    for name, camera in {**configuration.cameras, **dict.fromkeys(by_hand, UNCONFIGURED_CAMERA)}.items():
         followed = labels.get(name, (camera.objects or configuration.objects).track)
         yield camera_device(prefix, name, camera, tuple(followed))

@@ -19,7 +19,7 @@ def gateway_id(prefix: str) -> str:
 
 def gateway_device_name(prefix: str) -> str:
     """Return the device name; with another topic prefix it contains that, to distinguish a second gateway."""
-    return "DeepThings" if prefix == topics.PREFIX else f"DeepThings {prefix}"
+    return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 
 def gateway_device(prefix: str, version: str) -> Device:
@@ -39,7 +39,7 @@ def gateway_device(prefix: str, version: str) -> Device:
                 "name": "Reload configuration",
                 "icon": "mdi:file-refresh",
                 "entity_category": "config",
-                "command_topic": topics.REQUEST.at("reload", prefix=prefix),
+                "command_topic": topics.REQUEST.full_path("reload", prefix=prefix),
                 "payload_press": "{}",
             },
         },
@@ -53,13 +53,13 @@ def _connectivity(prefix: str) -> Component:
         "device_class": "connectivity",
         "entity_category": "diagnostic",
         "availability": [],  # it says that the gateway is offline: so it must always be available
-        "state_topic": topics.BRIDGE_STATE.at(prefix=prefix),
+        "state_topic": topics.BRIDGE_STATE.full_path(prefix=prefix),
         "value_template": "{{ 'ON' if value_json.state == 'online' else 'OFF' }}",
     }
 
 
 def _problem(prefix: str) -> Component:
-    health = topics.BRIDGE_HEALTH.at(prefix=prefix)
+    health = topics.BRIDGE_HEALTH.full_path(prefix=prefix)
     return {
         "platform": "binary_sensor",
         "name": "Problem",
@@ -73,7 +73,7 @@ def _problem(prefix: str) -> Component:
 
 
 def _figures(prefix: str) -> dict[str, Component]:
-    health = topics.BRIDGE_HEALTH.at(prefix=prefix)
+    health = topics.BRIDGE_HEALTH.full_path(prefix=prefix)
     return {
         "frames_per_second": {
             "platform": "sensor",
@@ -101,7 +101,7 @@ def _figures(prefix: str) -> dict[str, Component]:
             "name": "Version",
             "icon": "mdi:tag",
             "entity_category": "diagnostic",
-            "state_topic": topics.BRIDGE_STATE.at(prefix=prefix),
+            "state_topic": topics.BRIDGE_STATE.full_path(prefix=prefix),
             "value_template": "{{ value_json.version }}",
         },
     }

@@ -48,7 +48,7 @@ def describes_node(payload: str) -> bool:
 
 def _presence(prefix: str, name: str) -> dict[str, Component]:
     """Return the entities that are also available while the node is offline."""
-    nodes = topics.BRIDGE_NODES.at(prefix=prefix)
+    nodes = topics.BRIDGE_NODES.full_path(prefix=prefix)
     state, reason = node_value(name, "state"), node_value(name, "reason")
     common = {"entity_category": "diagnostic", "availability": [gateway_availability(prefix)], "state_topic": nodes}
     return {
@@ -73,7 +73,7 @@ def _presence(prefix: str, name: str) -> dict[str, Component]:
 
 def _figures(prefix: str, name: str) -> dict[str, Component]:
     tiles, load = node_value(name, "tiles"), node_value(name, "load")
-    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.at(prefix=prefix)}
+    common = {"platform": "sensor", "state_topic": topics.BRIDGE_NODES.full_path(prefix=prefix)}
     counted = {**common, "state_class": "total_increasing", "unit_of_measurement": "tiles"}
     measured = {**common, "state_class": "measurement", "entity_category": "diagnostic"}
     return {
@@ -121,6 +121,6 @@ def _request(prefix: str, node: str, command: str, name: str, icon: str) -> Comp
         "name": name,
         "icon": icon,
         "entity_category": "config",
-        "command_topic": topics.REQUEST.at(command, prefix=prefix),
+        "command_topic": topics.REQUEST.full_path(command, prefix=prefix),
         "payload_press": json.dumps({"node": node}),
     }

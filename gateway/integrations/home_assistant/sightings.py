@@ -16,7 +16,7 @@ from shared.settings.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.configuration.cameras import Camera
+    from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
 
 OCCUPANCY = "{{ 'ON' if value_json is defined and value_json.count > 0 else 'OFF' }}"
@@ -29,18 +29,18 @@ COUNT_ATTRIBUTES = (
 EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
 
 
-def sighting_components(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> dict[str, Component]:
+def sighting_components(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
     """Return occupancy, counts, pictures, events and triggers of these labels, by key, for the camera and its zones."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
-        found |= _place(topics.OBJECTS.at(name, slug(label), prefix=prefix), slug(label), "", label)
+        found |= _place(topics.OBJECTS.full_path(name, slug(label), prefix=prefix), slug(label), "", label)
     for label in labels:
         if camera.snapshots.enabled:
             found[f"{slug(label)}_snapshot"] = {
                 "platform": "image",
                 "name": f"{capitalised(readable(label))} snapshot",
                 "icon": "mdi:image",
-                "image_topic": topics.LABEL_SNAPSHOT.at(name, slug(label), prefix=prefix),
+                "image_topic": topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix),
                 "content_type": "image/jpeg",
             }
         found |= _trigger(prefix, name, label, "appeared", f"{slug(label)}_appeared")
@@ -48,7 +48,7 @@ def sighting_components(prefix: str, name: str, camera: Camera, labels: Sequence
     for zone, settings in camera.zones.items():
         here = [label for label in labels if not settings.objects or label in settings.objects]
         for label in _with_all(here):
-            topic = topics.ZONE_OBJECTS.at(name, zone, slug(label), prefix=prefix)
+            topic = topics.ZONE_OBJECTS.full_path(name, zone, slug(label), prefix=prefix)
             found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
         for label in here:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
@@ -94,7 +94,7 @@ def _event(prefix: str, name: str) -> Component:
         "name": "Last event",
         "icon": "mdi:motion-sensor",
         "event_types": [each.value for each in EventType],
-        "state_topic": topics.EVENTS.at(name, prefix=prefix),
+        "state_topic": topics.EVENTS.full_path(name, prefix=prefix),
         "value_template": EVENT,
     }
 
@@ -107,7 +107,7 @@ def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[s
             "automation_type": "trigger",
             "type": kind,
             "subtype": label,
-            "topic": topics.TRIGGERS.at(name, prefix=prefix),
+            "topic": topics.TRIGGERS.full_path(name, prefix=prefix),
             "payload": word,
             "value_template": "{{ value_json.name }}",
         }

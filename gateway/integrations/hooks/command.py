@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING
 
 from gateway.integrations.hooks.command_process import running_command
 from gateway.integrations.hooks.delivery import DeliveryOutcome
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.configuration.automation import CommandHook
+    from gateway.configuration.automation import CommandHookSection
     from gateway.integrations.hooks.command_process import CommandProcess
     from gateway.integrations.hooks.delivery import Delivery
 
@@ -30,7 +30,7 @@ TERMINATION_GRACE_S = 1.0
 class CommandSender:
     """Runs one command for each event, without a shell, in its own process group, which ends with the command."""
 
-    def __init__(self, hook: CommandHook) -> None:
+    def __init__(self, hook: CommandHookSection) -> None:
         self.name = Path(hook.command[0]).name
         self._hook = hook
 
@@ -45,7 +45,7 @@ class CommandSender:
                 async with running_command((program, *self._hook.command[1:]), event, variables) as process:
                     return await self._outcome(process)
         except OSError as error:
-            return DeliveryOutcome(failure=f"the command cannot be started: {reason(error)}")
+            return DeliveryOutcome(failure=f"the command cannot be started: {system_reason(error)}")
 
     async def _outcome(self, process: CommandProcess) -> DeliveryOutcome:
         in_time = await process.wait(self._hook.timeout)

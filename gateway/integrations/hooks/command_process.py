@@ -8,7 +8,7 @@ import os
 import signal
 from typing import IO, TYPE_CHECKING, cast
 
-from shared.process.children import dying_with_parent
+from shared.process.children import parent_death_prefix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -90,7 +90,7 @@ async def running_command(
     """Run a command; at the end of the context, kill all that is left of its process group. Raises OSError."""
     starting = asyncio.create_task(
         asyncio.get_running_loop().subprocess_exec(
-            CommandProcess, *dying_with_parent(number=signal.SIGTERM), *command,
+            CommandProcess, *parent_death_prefix(number=signal.SIGTERM), *command,
             stdin=standard_input, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=environment, start_new_session=True,
         )

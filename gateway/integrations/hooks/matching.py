@@ -9,17 +9,17 @@ from shared.payloads.observations import ObjectEvent, Trigger
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from gateway.configuration.automation import EventType, Hook
+    from gateway.configuration.automation import HookEvent, HookSection
 
 Event = ObjectEvent | Trigger
 
 
-def kind_of(event: Event) -> EventType:
+def kind_of(event: Event) -> HookEvent:
     """Return the event's kind as in a hook's `events`: new, update, end or trigger."""
     return "trigger" if isinstance(event, Trigger) else event.type.value
 
 
-def hook_matches(hook: Hook, event: Event) -> bool:
+def hook_matches(hook: HookSection, event: Event) -> bool:
     """Return whether the hook wants this event, by kind, camera, label, and the zones that the object is or was in."""
     return (
         kind_of(event) in hook.events

@@ -15,7 +15,7 @@ from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.matching import hook_matches
 
 if TYPE_CHECKING:
-    from gateway.configuration.automation import Hook
+    from gateway.configuration.automation import HookSection
     from gateway.integrations.hooks.delivery import DeliveryOutcome, Sender
     from gateway.integrations.hooks.matching import Event
 
@@ -84,7 +84,7 @@ class HookCounts:
 class HookDispatcher:
     """Accepts the events of one hook at any time, and delivers them between `start` and `stop`."""
 
-    def __init__(self, name: str, hook: Hook, sender: Sender) -> None:
+    def __init__(self, name: str, hook: HookSection, sender: Sender) -> None:
         self.name = name
         self._hook = hook
         self._sender = sender

@@ -23,7 +23,7 @@ DRAIN_S = 2.0
 class HookSet:
     """All hooks of one configuration, each in its own fault boundary. Call its methods in the event loop's thread."""
 
-    def __init__(self, hooks: automation.Hooks) -> None:
+    def __init__(self, hooks: automation.HooksSection) -> None:
         """Raise ConfigurationError if a webhook's address is invalid."""
         certificates = trusted_certificates() if hooks.webhooks else None
         self._dispatchers = []
@@ -69,14 +69,16 @@ class HookSet:
 class HookRunner:
     """Runs the hooks of the configuration as it is now."""
 
-    def __init__(self, section: automation.Hooks, make: Callable[[automation.Hooks], HookSet] = HookSet) -> None:
+    def __init__(
+        self, section: automation.HooksSection, make: Callable[[automation.HooksSection], HookSet] = HookSet
+    ) -> None:
         """Raise ConfigurationError if a webhook's address is invalid. `make` builds the hooks of a section."""
         self._section = section
         self._make = make
         self._hooks = make(section)
         self._replaced = asyncio.Event()
 
-    def replace_hooks(self, section: automation.Hooks) -> None:
+    def replace_hooks(self, section: automation.HooksSection) -> None:
         """Use the hooks of another section from now on; an equal section changes nothing.
 
         The earlier hooks deliver their events first, for at most DRAIN_S. Raises ConfigurationError, and keeps the

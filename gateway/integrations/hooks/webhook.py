@@ -15,10 +15,10 @@ from gateway.integrations.hooks.responses import AttemptFailure, failure_of_resp
 from gateway.integrations.hooks.signing import webhook_headers
 from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 if TYPE_CHECKING:
-    from gateway.configuration.automation import Webhook
+    from gateway.configuration.automation import WebhookSection
     from gateway.integrations.hooks.delivery import Delivery
 
 log = logging.getLogger(__name__)
@@ -53,14 +53,14 @@ def trusted_certificates() -> ssl.SSLContext:
 class WebhookSender:
     """Posts events to one address, directly: no proxy, no redirection, no login from a .netrc file."""
 
-    def __init__(self, hook: Webhook, trust: ssl.SSLContext) -> None:
+    def __init__(self, hook: WebhookSection, trust: ssl.SSLContext) -> None:
         """Raise ConfigurationError if the hook's URL is invalid."""
         self._url = hook.url.get_secret_value()
         self.name = webhook_host(self._url)
         self._hook = hook
         self._secret = None if hook.secret is None else hook.secret.get_secret_value()
         self._trust = trust
-        self._agent = f"deepthings/{release()}"
+        self._agent = f"deepthings/{installed_version()}"
 
     async def send(self, delivery: Delivery) -> DeliveryOutcome:
         """Post it, with retries after temporary failures: no connection, no answer in time, 429 and 5xx."""

@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import corners, reaching, sigmoid, softmax
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size
+from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
+from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
     from shared.model.spec import AnchorHead, ModelSpec
 
-BEFORE_CLASSES = 5
+_BEFORE_CLASSES = 5
 """Channels of an anchor: centre x and y in its cell, logarithms of width and height by the anchor's, objectness."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: for each head a map as AnchorHead describes it."""
     found = [_decode_head(outputs[head.output][0], head, input_size, spec.score_threshold) for head in spec.heads]
     return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
 
 
-def _decode_head(head_map: Array, head: AnchorHead, input_size: Size, threshold: float) -> tuple[Array, Array]:
+def _decode_head(
+    head_map: FloatArray, head: AnchorHead, input_size: InputSize, threshold: float
+) -> tuple[FloatArray, FloatArray]:
     """From a map (anchors * (5 + classes), H, W) to boxes (N, 4) and scores (N, classes)."""
     _, rows, columns = head_map.shape
     by_anchor = head_map.reshape(len(head.anchors), -1, rows * columns)
-    kept = reaching(sigmoid(by_anchor[:, 4]).ravel(), threshold)  # a class can only lower the objectness
+    kept = indices_reaching(sigmoid(by_anchor[:, 4]).ravel(), threshold)  # a class can only lower the objectness
     anchor, cell = np.divmod(kept, rows * columns)
     values = by_anchor[anchor, :, cell]
     row, column = np.divmod(cell, columns)
@@ -35,35 +37,35 @@ def _decode_head(head_map: Array, head: AnchorHead, input_size: Size, threshold:
     stride = np.array([input_size[1] / columns, input_size[0] / rows], np.float32)
     centres = (stretched + np.stack([column, row], axis=1).astype(np.float32)) * stride
     sizes = np.exp(values[:, 2:4]) * np.array(head.anchors, np.float32)[anchor]
-    classes = values[:, BEFORE_CLASSES:]
+    classes = values[:, _BEFORE_CLASSES:]
     likely = softmax(classes) if head.kind == "region" else sigmoid(classes)
     return corners(centres, sizes), likely * sigmoid(values[:, 4:5])
 
 
-def doubt(outputs: Outputs, _size: Size, spec: ModelSpec) -> str:
+def doubt(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> str:
     """Return what cannot be, see Family: any finite number can."""
     finite = all(np.isfinite(outputs[head.output]).all() for head in spec.heads)
     return "" if finite else "its outputs are not finite"
 
 
-def _classes(shapes: Shapes, _size: Size, spec: ModelSpec) -> tuple[int, ...]:
+def _classes(shapes: Shapes, _size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     found = set()
     for head in spec.heads:
         shape = shapes.get(head.output, ())
         if len(shape) != 4 or shape[0] != 1 or shape[1] % len(head.anchors):
             return ()
-        found.add(shape[1] // len(head.anchors) - BEFORE_CLASSES)
+        found.add(shape[1] // len(head.anchors) - _BEFORE_CLASSES)
     return tuple(found) if len(found) == 1 and min(found) > 0 else ()
 
 
-def _look(_size: Size) -> str:
+def _describe(_size: InputSize) -> str:
     return 'for each of the "heads" in the description an output [1, its anchors * (5 + classes), rows, columns]'
 
 
 DARKNET = Family(
     name="darknet",
     preprocessing=Preprocessing(channels="rgb", fill=127),
-    look=_look,
+    describe=_describe,
     classes=_classes,
     decode=decode,
     doubt=doubt,

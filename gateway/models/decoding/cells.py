@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import FloatArray, InputSize
 
 STRIDES = (8, 16, 32)
 STRIDES_TO_64 = (8, 16, 32, 64)
 
-USUAL = (STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
-         (8, 16, 32, 64, 128), (32,), (16,), (8,))  # fmt: skip
+USUAL_STRIDES = (
+    STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
+    (8, 16, 32, 64, 128), (32,), (16,), (8,),
+)  # fmt: skip
 """Strides of public detectors, likeliest first: P6 heads reach to 64, P2 heads for small objects begin at 4."""
 
-WITH_FINE = USUAL[:4]
+FINE_STRIDES = USUAL_STRIDES[:4]
 """Those of detectors that are decoded here, from the finest strides on: fewer cells are more often something else's."""
 
 
@@ -26,22 +28,24 @@ WITH_FINE = USUAL[:4]
 class Cells:
     """Of N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
 
-    places: Array
-    strides: Array
+    places: FloatArray
+    strides: FloatArray
 
 
-def count(input_size: Size, strides: tuple[int, ...]) -> int:
+def cell_count(input_size: InputSize, strides: tuple[int, ...]) -> int:
     """How many cells an input of (height, width) has; a part of a stride at the border has its cell."""
     return sum(-(-input_size[0] // stride) * -(-input_size[1] // stride) for stride in strides)
 
 
-def counts(input_size: Size, usual: tuple[tuple[int, ...], ...] = USUAL) -> dict[int, tuple[int, ...]]:
+def strides_by_cell_count(
+    input_size: InputSize, usual: tuple[tuple[int, ...], ...] = USUAL_STRIDES
+) -> dict[int, tuple[int, ...]]:
     """The usual strides by the number of cells that they make."""
-    return {count(input_size, strides): strides for strides in reversed(usual)}
+    return {cell_count(input_size, strides): strides for strides in reversed(usual)}
 
 
 @lru_cache(maxsize=4)  # a process decodes one model; tests and benchmarks a few
-def cells(input_size: Size, strides: tuple[int, ...]) -> Cells:
+def make_cells(input_size: InputSize, strides: tuple[int, ...]) -> Cells:
     """All cells of an input of (height, width)."""
     places, of_cells = [], []
     for stride in strides:

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import corners, reaching, sigmoid, softmax
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, only_table
+from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
+from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes, boxes_and_scores, only_table
 from gateway.models.decoding.pairs import SUM_ROUNDING, read_pair
-from gateway.models.decoding.plausibility import NEARLY_ALL, area_doubt, box_doubt, first, logit_doubt, score_doubt
-from shared.model.spec import Preprocessing
+from gateway.models.decoding.plausibility import (
+    NEARLY_ALL,
+    area_doubt,
+    box_doubt,
+    first_doubt,
+    logit_doubt,
+    score_doubt,
+)
+from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
 
 if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 COCO_IDS = 91
 """Numbers of COCO's categories, of which some are not used: what DETR and RF-DETR count classes by."""
 
-MOST_QUERIES = 1000
+MAX_QUERIES = 1000
 """Queries of public ones are 100 to 900; more boxes than that come of cells or priors."""
 
 QUERIES_STEP = 50
@@ -31,131 +38,127 @@ QUERIES_STEP = 50
 
 RF_DETR_NAMES = frozenset(["dets", "labels"])
 
-IMAGENET = Preprocessing(
-    channels="rgb", mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375), fill=114
-)  # fmt: skip
-PARTS = Preprocessing(channels="rgb", fill=114)
 
-
-def decode_softmax(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_softmax(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the softmax (1, N, classes + 1)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, softmax(logits)[:, :-1], size, spec)
 
 
-def decode_sigmoid(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_sigmoid(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the sigmoid (1, N, classes)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, sigmoid(logits), size, spec)
 
 
-def decode_probabilities(outputs: Outputs, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_probabilities(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, N, 4 + classes), probabilities behind the box; or these two apart."""
     return _kept(*_boxes_and_probabilities(outputs), size, spec)
 
 
-def _boxes_and_probabilities(outputs: Outputs) -> tuple[Array, Array]:
+def _boxes_and_probabilities(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
     if len(outputs) > 1:
         return read_pair(outputs)
     (table,) = outputs.values()
     return table[0, :, :4], table[0, :, 4:]
 
 
-def doubt_softmax(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+def doubt_softmax(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: most queries show no object, and say so in the last column."""
     boxes, logits = read_pair(outputs)
     last = "" if _last_is_likeliest(logits) else 'its last class is not the likeliest, as "no object" is'
-    return first(_box_doubt(boxes, size), logit_doubt(logits), last)
+    return first_doubt(_box_doubt(boxes, size), logit_doubt(logits), last)
 
 
-def doubt_sigmoid(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+def doubt_sigmoid(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family."""
     boxes, logits = read_pair(outputs)
     nothing = logits.shape[1] > 1 and _last_is_likeliest(logits) and np.median(logits[:, -1]) > 0
     last = 'its last class is the likeliest everywhere, as "no object" is' if nothing else ""
-    return first(_box_doubt(boxes, size), logit_doubt(logits), last)
+    return first_doubt(_box_doubt(boxes, size), logit_doubt(logits), last)
 
 
-def doubt_probabilities(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+def doubt_probabilities(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: corners are no centres and sizes, and queries have no background."""
     boxes, scores = _boxes_and_probabilities(outputs)
     corner = (boxes[:, 2:] >= boxes[:, :2]).all(axis=1).mean() >= NEARLY_ALL
     background = np.allclose(scores.sum(axis=1), 1, atol=SUM_ROUNDING)
-    return first(
+    return first_doubt(
         score_doubt(scores), _box_doubt(boxes, size), "its boxes are corners, not centre and size" if corner else "",
         "the scores of each box add up to 1, as with a background" if background else "",
     )  # fmt: skip
 
 
-def _kept(boxes: Array, scores: Array, size: Size, spec: ModelSpec) -> tuple[Array, Array]:
-    kept = reaching(scores.max(axis=1), spec.score_threshold)
+def _kept(boxes: FloatArray, scores: FloatArray, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
+    kept = indices_reaching(scores.max(axis=1), spec.score_threshold)
     scale = np.array([size[1], size[0]], np.float32)
     return corners(boxes[kept, :2] * scale, boxes[kept, 2:] * scale), scores[kept]
 
 
-def _last_is_likeliest(logits: Array) -> bool:
+def _last_is_likeliest(logits: FloatArray) -> bool:
     """Whether the last class is, in most queries."""
     return bool((logits[:, -1] > logits[:, :-1].max(axis=1)).mean() >= 0.5)
 
 
-def _box_doubt(boxes: Array, size: Size) -> str:
+def _box_doubt(boxes: FloatArray, size: InputSize) -> str:
     inside = ((boxes >= -1) & (boxes <= 2)).all(axis=1).mean() >= NEARLY_ALL
     beyond = "" if inside else "its boxes are not centre and size in parts of the picture"
     sides = corners(boxes[:, :2], boxes[:, 2:])
-    return first(beyond, box_doubt(sides, size, parts=True), area_doubt(sides))
+    return first_doubt(beyond, box_doubt(sides, size, parts=True), area_doubt(sides))
 
 
 def _columns(shapes: Shapes) -> int:
     names = boxes_and_scores(shapes)
-    return 0 if names is None or shapes[names[1]][1] > MOST_QUERIES else shapes[names[1]][2]
+    return 0 if names is None or shapes[names[1]][1] > MAX_QUERIES else shapes[names[1]][2]
 
 
 def _is_rf_detr(shapes: Shapes) -> bool:
     return RF_DETR_NAMES.issubset(shapes) or _columns(shapes) == COCO_IDS
 
 
-def _classes_softmax(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes_softmax(shapes: Shapes, _size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:
     columns = _columns(shapes)
     return (columns - 1,) if columns > 1 else ()
 
 
-def _classes_rf_detr(shapes: Shapes, _size: Size, spec: ModelSpec) -> tuple[int, ...]:
+def _classes_rf_detr(shapes: Shapes, _size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     columns = _columns(shapes) if _is_rf_detr(shapes) or spec.decoder == "rf-detr" else 0
     return (columns,) if columns else ()
 
 
-def _classes_d_fine(shapes: Shapes, _size: Size, spec: ModelSpec) -> tuple[int, ...]:
+def _classes_d_fine(shapes: Shapes, _size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     columns = 0 if _is_rf_detr(shapes) and spec.decoder != "d-fine" else _columns(shapes)
     return (columns,) if columns else ()
 
 
-def _classes_probabilities(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes_probabilities(shapes: Shapes, _size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:
     if _columns(shapes):
         return (_columns(shapes),)
     table = only_table(shapes)
-    if table is None or table[0] > MOST_QUERIES or table[0] % QUERIES_STEP or table[1] <= 4:
+    if table is None or table[0] > MAX_QUERIES or table[0] % QUERIES_STEP or table[1] <= 4:
         return ()
     return (table[1] - 4,)
 
 
-def _look(what: str) -> str:
+def _describe(what: str) -> str:
     return f"two outputs, boxes [1, queries, 4] and {what} before the {'softmax' if '+' in what else 'sigmoid'}"
 
 
-REMEDY = "export it without post-processing: boxes and logits"
+_REMEDY = "export it without post-processing: boxes and logits"
 DETR = Family(
-    "detr", IMAGENET, lambda _size: _look("logits [1, queries, classes + 1]"), _classes_softmax, decode_softmax,
-    doubt_softmax, REMEDY, overlapping=False,
+    "detr", IMAGENET, lambda _size: _describe("logits [1, queries, classes + 1]"), _classes_softmax, decode_softmax,
+    doubt_softmax, _REMEDY, overlapping=False,
 )  # fmt: skip
 RF_DETR = Family(
-    "rf-detr", IMAGENET, lambda _size: _look("logits [1, queries, classes]"), _classes_rf_detr, decode_sigmoid,
-    doubt_sigmoid, REMEDY, overlapping=False,
+    "rf-detr", IMAGENET, lambda _size: _describe("logits [1, queries, classes]"), _classes_rf_detr, decode_sigmoid,
+    doubt_sigmoid, _REMEDY, overlapping=False,
 )  # fmt: skip
 D_FINE = Family(
-    "d-fine", PARTS, lambda _size: _look("logits [1, queries, classes]"), _classes_d_fine, decode_sigmoid,
-    doubt_sigmoid, REMEDY, overlapping=False,
+    "d-fine", RGB_FROM_0_TO_1, lambda _size: _describe("logits [1, queries, classes]"), _classes_d_fine, decode_sigmoid,
+    doubt_sigmoid, _REMEDY, overlapping=False,
 )  # fmt: skip
 RT_DETR = Family(
-    "rt-detr", PARTS, lambda _size: "boxes [1, queries, 4] and scores [1, queries, classes], in one output or two",
-    _classes_probabilities, decode_probabilities, doubt_probabilities, REMEDY, overlapping=False,
+    "rt-detr", RGB_FROM_0_TO_1,
+    lambda _size: "boxes [1, queries, 4] and scores [1, queries, classes], in one output or two",
+    _classes_probabilities, decode_probabilities, doubt_probabilities, _REMEDY, overlapping=False,
 )  # fmt: skip

@@ -11,10 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from shared.model.spec import ModelSpec, Preprocessing
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Outputs = Mapping[str, np.ndarray[tuple[int, ...], np.dtype[Any]]]
 Shapes = Mapping[str, tuple[int, ...]]
-Size = tuple[int, int]
+InputSize = tuple[int, int]
 
 COCO_CLASSES = 80
 """What public detectors are trained on, so the first guess where no labels tell how many classes there are."""
@@ -30,9 +30,10 @@ USUAL_REMEDY = "export it as docs/models.md shows"
 class Family:
     """Detectors whose outputs are read in one way. Sizes are (height, width) of the input, in pixels.
 
-    `look` says how the outputs look for an input size. `classes` returns how many classes outputs of such shapes can
-    hold, likeliest first; none: they are not of this family. `decode` makes boxes, float32 (N, 4) as left, top, right,
-    bottom in input pixels, and scores, float32 (N, classes), of all cells where one is not below the threshold.
+    `describe` returns how the outputs look for an input size. `classes` returns the numbers of classes that outputs of
+    these shapes can hold, likeliest first; empty: the outputs are not of this family. `decode` returns boxes, float32
+    (N, 4) as left, top, right, bottom in input pixels, and scores, float32 (N, classes), of all cells with a score that
+    is not below the threshold.
 
     `doubt` returns what in the outputs for a picture cannot be of this family, empty when all of it can; `remedy` is
     what to do then. `overlapping`: several boxes are made for one object, so all but the best must be suppressed.
@@ -40,15 +41,15 @@ class Family:
 
     name: str
     preprocessing: Preprocessing
-    look: Callable[[Size], str]
-    classes: Callable[[Shapes, Size, ModelSpec], tuple[int, ...]]
-    decode: Callable[[Outputs, Size, ModelSpec], tuple[Array, Array]]
-    doubt: Callable[[Outputs, Size, ModelSpec], str]
+    describe: Callable[[InputSize], str]
+    classes: Callable[[Shapes, InputSize, ModelSpec], tuple[int, ...]]
+    decode: Callable[[Outputs, InputSize, ModelSpec], tuple[FloatArray, FloatArray]]
+    doubt: Callable[[Outputs, InputSize, ModelSpec], str]
     remedy: str = USUAL_REMEDY
     overlapping: bool = True
 
 
-def settle(possible: tuple[int, ...], spec: ModelSpec) -> int:
+def choose_class_count(possible: tuple[int, ...], spec: ModelSpec) -> int:
     """The number of classes: as many as there are labels, else COCO's, else the likeliest."""
     return next((number for number in (len(spec.labels), COCO_CLASSES) if number in possible), possible[0])
 

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import reaching
-from gateway.models.decoding.plausibility import box_doubt, first, score_doubt, whole_number_doubt
+from gateway.models.decoding.arithmetic import indices_reaching
+from gateway.models.decoding.plausibility import box_doubt, first_doubt, score_doubt, whole_number_doubt
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import FloatArray, InputSize
     from shared.model.spec import ModelSpec
 
-MOST_CLASSES = 2000
+MAX_CLASSES = 2000
 """Class numbers from there on are no such: the largest public list, LVIS, has 1203."""
 
-Rows = tuple["Array", "Array", "Array"]
+Rows = tuple["FloatArray", "FloatArray", "FloatArray"]
 """Boxes (N, 4) as left, top, right, bottom in input pixels, scores (N,), class numbers (N,)."""
 
 
-def scattered(rows: Rows, spec: ModelSpec) -> tuple[Array, Array]:
+def boxes_with_scores(rows: Rows, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Return boxes, and a table of scores with one that is not 0 in each row, see Family."""
     boxes, scores, numbers = rows
-    kept = reaching(scores, spec.score_threshold)
-    known = kept[(numbers[kept] >= 0) & (numbers[kept] < MOST_CLASSES)]
+    kept = indices_reaching(scores, spec.score_threshold)
+    known = kept[(numbers[kept] >= 0) & (numbers[kept] < MAX_CLASSES)]
     classes = numbers[known].astype(np.int64)
     table = np.zeros((len(known), max(len(spec.labels), int(classes.max(initial=0)) + 1)), np.float32)
     table[np.arange(len(known)), classes] = scores[known]
     return boxes[known], table
 
 
-def row_doubts(rows: Rows, size: Size) -> str:
+def row_doubts(rows: Rows, size: InputSize) -> str:
     """Return what cannot be, see Family: probabilities, whole class numbers, boxes in pixels."""
     boxes, scores, numbers = rows
-    doubt = first(score_doubt(scores), whole_number_doubt(numbers), box_doubt(boxes, size))
-    return doubt or ("its class numbers are impossible" if np.abs(numbers).max(initial=0) >= MOST_CLASSES else "")
+    doubt = first_doubt(score_doubt(scores), whole_number_doubt(numbers), box_doubt(boxes, size))
+    return doubt or ("its class numbers are impossible" if np.abs(numbers).max(initial=0) >= MAX_CLASSES else "")

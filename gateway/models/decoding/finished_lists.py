@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.detr import PARTS
-from gateway.models.decoding.family import ANY_NUMBER, Array, Family, Outputs, Shapes, Size, shapes_of
-from gateway.models.decoding.finished import Rows, row_doubts, scattered
+from gateway.models.decoding.family import ANY_NUMBER, Family, FloatArray, InputSize, Outputs, Shapes, shapes_of
+from gateway.models.decoding.finished import Rows, boxes_with_scores, row_doubts
+from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 CLASS_WORDS = ("class", "label")
 
 
-def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4), scores (1, N), classes (1, N), perhaps a count."""
-    return scattered(_rows(outputs), spec)
+    return boxes_with_scores(_rows(outputs), spec)
 
 
-def decode_mmdeploy(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_mmdeploy(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: (1, N, 5) as left, top, right, bottom, score; and labels (1, N)."""
-    return scattered(_mmdeploy_rows(outputs), spec)
+    return boxes_with_scores(_mmdeploy_rows(outputs), spec)
 
 
 def _rows(outputs: Outputs) -> Rows:
@@ -81,10 +81,10 @@ def _mmdeploy_names(shapes: Shapes) -> tuple[str, str]:
     return (boxes[0], labels[0]) if fits else ("", "")
 
 
-DETECTIONS = Family(
+DETECTION_LISTS = Family(
     name="detections",
-    preprocessing=PARTS,
-    look=lambda _size: "three outputs, boxes [1, N, 4] in pixels, scores [1, N], classes [1, N]",
+    preprocessing=RGB_FROM_0_TO_1,
+    describe=lambda _size: "three outputs, boxes [1, N, 4] in pixels, scores [1, N], classes [1, N]",
     classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _names(shapes)[0] else (),
     decode=decode,
     doubt=lambda outputs, size, _spec: row_doubts(_rows(outputs), size),
@@ -95,7 +95,7 @@ MMDEPLOY = Family(
     preprocessing=Preprocessing(
         channels="bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395), fill=114, align="top-left"
     ),
-    look=lambda _size: "two outputs, dets [1, N, 5] as left, top, right, bottom, score, and labels [1, N]",
+    describe=lambda _size: "two outputs, dets [1, N, 5] as left, top, right, bottom, score, and labels [1, N]",
     classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _mmdeploy_names(shapes)[0] else (),
     decode=decode_mmdeploy,
     doubt=lambda outputs, size, _spec: row_doubts(_mmdeploy_rows(outputs), size),

@@ -11,22 +11,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.detr import IMAGENET, PARTS
-from gateway.models.decoding.family import ANY_NUMBER, Array, Family, Outputs, Shapes, Size, masked_table, shapes_of
-from gateway.models.decoding.finished import Rows, row_doubts, scattered
+from gateway.models.decoding.family import (
+    ANY_NUMBER,
+    Family,
+    FloatArray,
+    InputSize,
+    Outputs,
+    Shapes,
+    masked_table,
+    shapes_of,
+)
+from gateway.models.decoding.finished import Rows, boxes_with_scores, row_doubts
+from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
 
 if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 
-def decode(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Output: (1, N, 6), (1, N, 7) or the same without the first axis."""
-    return scattered(_rows(outputs), spec)
+    return boxes_with_scores(_rows(outputs), spec)
 
 
-def decode_paddle(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_paddle(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: (N, 6) as class, score, box; and how many rows are each picture's."""
-    return scattered(_paddle_rows(outputs), spec)
+    return boxes_with_scores(_paddle_rows(outputs), spec)
 
 
 def _rows(outputs: Outputs) -> Rows:
@@ -64,8 +73,8 @@ def _is_paddle(shapes: Shapes) -> bool:
 
 END2END = Family(
     name="end2end",
-    preprocessing=PARTS,
-    look=lambda _size: "one output [1, N, 6] as left, top, right, bottom, score, class",
+    preprocessing=RGB_FROM_0_TO_1,
+    describe=lambda _size: "one output [1, N, 6] as left, top, right, bottom, score, class",
     classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _table(shapes)[1] else (),
     decode=decode,
     doubt=lambda outputs, size, _spec: row_doubts(_rows(outputs), size),
@@ -74,7 +83,7 @@ END2END = Family(
 PADDLE = Family(
     name="paddle",
     preprocessing=IMAGENET,
-    look=lambda _size: "two outputs, [N, 6] as class, score, left, top, right, bottom, and their number [1]",
+    describe=lambda _size: "two outputs, [N, 6] as class, score, left, top, right, bottom, and their number [1]",
     classes=lambda shapes, _size, _spec: (ANY_NUMBER,) if _is_paddle(shapes) else (),
     decode=decode_paddle,
     doubt=lambda outputs, size, _spec: row_doubts(_paddle_rows(outputs), size),

@@ -18,7 +18,7 @@ UNUSED_IDS = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 """Of COCO's numbers from 0 to 90, those without a category."""
 
 
-def label_of(number: int, labels: tuple[str, ...]) -> str:
+def class_label(number: int, labels: tuple[str, ...]) -> str:
     """Return what a class is called: its label, or class_N behind the last of them."""
     return labels[number] if number < len(labels) else f"class_{number}"
 
@@ -32,4 +32,4 @@ def usual_labels(family: str, classes: int) -> tuple[str, ...]:
     if classes == len(COCO) + len(UNUSED_IDS):
         names = iter(COCO)
         return tuple(f"class_{number}" if number in UNUSED_IDS else next(names) for number in range(classes))
-    return tuple(label_of(number, ()) for number in range(classes))
+    return tuple(class_label(number, ()) for number in range(classes))

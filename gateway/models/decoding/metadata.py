@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LARGEST_TEXT_BYTES = 64 * 1024
+MAX_TEXT_BYTES = 64 * 1024
 """Text of a property that is read: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
 
-MOST_NAMES = 2000
-LONGEST_NAME = 100
+MAX_NAMES = 2000
+MAX_NAME_LENGTH = 100
 """Characters of a label that are kept: they go into every message about it."""
 
 OTHER_TASKS = {
@@ -50,7 +50,7 @@ def read_metadata(properties: Mapping[str, str]) -> Metadata:
 
 def _value(text: str) -> object:
     """What Python or JSON writes so; None for anything else, and for what is too long."""
-    if len(text.encode()) > LARGEST_TEXT_BYTES:
+    if len(text.encode()) > MAX_TEXT_BYTES:
         return None
     try:
         return ast.literal_eval(text)
@@ -78,9 +78,9 @@ def _names(text: str) -> tuple[str, ...]:
     if not isinstance(said, dict):
         return ()
     try:
-        by_number = {int(number): " ".join(str(name).split())[:LONGEST_NAME] for number, name in said.items()}
+        by_number = {int(number): " ".join(str(name).split())[:MAX_NAME_LENGTH] for number, name in said.items()}
     except (TypeError, ValueError):
         return ()
-    if not by_number or min(by_number) < 0 or max(by_number) >= MOST_NAMES:
+    if not by_number or min(by_number) < 0 or max(by_number) >= MAX_NAMES:
         return ()
     return tuple(by_number.get(number) or f"class_{number}" for number in range(max(by_number) + 1))

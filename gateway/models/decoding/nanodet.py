@@ -10,11 +10,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import reaching, softmax
-from gateway.models.decoding.cells import STRIDES, STRIDES_TO_64, USUAL, WITH_FINE, cells, count, counts
-from gateway.models.decoding.detr import IMAGENET
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, only_table, settle, shapes_of
+from gateway.models.decoding.arithmetic import indices_reaching, softmax
+from gateway.models.decoding.cells import (
+    FINE_STRIDES,
+    STRIDES,
+    STRIDES_TO_64,
+    USUAL_STRIDES,
+    cell_count,
+    make_cells,
+    strides_by_cell_count,
+)
+from gateway.models.decoding.family import (
+    Family,
+    FloatArray,
+    InputSize,
+    Outputs,
+    Shapes,
+    choose_class_count,
+    only_table,
+    shapes_of,
+)
 from gateway.models.decoding.plausibility import score_doubt
+from gateway.models.decoding.preprocessings import IMAGENET
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -23,9 +40,9 @@ if TYPE_CHECKING:
     from gateway.models.decoding.cells import Cells
     from shared.model.spec import ModelSpec
 
-SIDES = 4
+_SIDES = 4
 
-BINS = (8, 11)
+_BINS = (8, 11)
 """Of each side: upstream's configurations have 8, NanoDet-g 11."""
 
 BOX_WORDS = ("box", "dis", "reg")
@@ -37,7 +54,7 @@ PADDLE_WORD = ".tmp_"
 """What Paddle has in its names: transpose_0.tmp_0."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: scores after the sigmoid, distributions before the softmax.
 
     A side's distance from the cell's point is the expectation of its bins' numbers, times the stride.
@@ -45,19 +62,19 @@ def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, 
     pieces = _pieces(outputs, input_size, spec)
     first, numbers, distributions, scores = 0, [], [], []
     for score, distribution in pieces:
-        kept = reaching(score.max(axis=1), spec.score_threshold)
+        kept = indices_reaching(score.max(axis=1), spec.score_threshold)
         numbers.append(kept + first)
         distributions.append(distribution[kept])
         scores.append(score[kept])
         first += len(score)
-    strides = counts(input_size, WITH_FINE)[first]
+    strides = strides_by_cell_count(input_size, FINE_STRIDES)[first]
     # NanoDet-Plus, which has stride 64, measures from a cell's corner, not its middle.
     inside = 0.0 if strides == STRIDES_TO_64 and not _is_paddles(outputs, spec) else 0.5
-    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), cells(input_size, strides), inside)
+    boxes = _boxes(np.concatenate(distributions), np.concatenate(numbers), make_cells(input_size, strides), inside)
     return boxes, np.concatenate(scores)
 
 
-def doubt(outputs: Outputs, input_size: Size, spec: ModelSpec) -> str:
+def doubt(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> str:
     """Return what cannot be, see Family: probabilities, and finite numbers before the softmax."""
     pieces = _pieces(outputs, input_size, spec)
     scores = np.concatenate([score for score, _ in pieces])
@@ -65,22 +82,22 @@ def doubt(outputs: Outputs, input_size: Size, spec: ModelSpec) -> str:
     return score_doubt(scores) or ("" if finite else "its boxes are not finite")
 
 
-def _pieces(outputs: Outputs, input_size: Size, spec: ModelSpec) -> list[tuple[Array, Array]]:
+def _pieces(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> list[tuple[FloatArray, FloatArray]]:
     """Scores (cells, classes) and distributions (cells, 4 * bins), in the order of the strides."""
     if len(outputs) > 1:
         pairs = _pairs(shapes_of(outputs), input_size)
         return [(outputs[scores][0], outputs[boxes][0]) for scores, boxes in pairs]
     ((name, table),) = outputs.items()
-    classes = settle(_classes({name: table.shape}, input_size, spec), spec)
+    classes = choose_class_count(_classes({name: table.shape}, input_size, spec), spec)
     return [(table[0, :, :classes], table[0, :, classes:])]
 
 
 def _boxes(
-    distributions: Array, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
-) -> Array:
+    distributions: FloatArray, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
+) -> FloatArray:
     """From distributions (N, 4 * bins) of the cells with these numbers to boxes (N, 4)."""
     stride = every.strides[numbers]
-    weights = softmax(distributions.reshape(len(numbers), SIDES, distributions.shape[1] // SIDES))
+    weights = softmax(distributions.reshape(len(numbers), _SIDES, distributions.shape[1] // _SIDES))
     sides = weights @ np.arange(weights.shape[2], dtype=np.float32) * stride
     points = (every.places[numbers] + np.float32(inside)) * stride
     return np.hstack([points - sides[:, :2], points + sides[:, 2:]])
@@ -90,35 +107,35 @@ def _is_paddles(names: Iterable[str], spec: ModelSpec) -> bool:
     return spec.decoder == PICODET.name or (spec.decoder is None and any(PADDLE_WORD in name for name in names))
 
 
-def _classes(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+def _classes(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     if _is_paddles(shapes, spec):
         return ()
     table = only_table(shapes)
     if table is not None:
         return tuple(
-            table[1] - SIDES * bins
-            for bins in BINS
-            if table[1] > SIDES * bins and table[0] in counts(input_size, WITH_FINE)
+            table[1] - _SIDES * bins
+            for bins in _BINS
+            if table[1] > _SIDES * bins and table[0] in strides_by_cell_count(input_size, FINE_STRIDES)
         )
     return _classes_of_pairs(shapes, input_size)
 
 
-def _classes_picodet(shapes: Shapes, input_size: Size, spec: ModelSpec) -> tuple[int, ...]:
+def _classes_picodet(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     return _classes_of_pairs(shapes, input_size) if _is_paddles(shapes, spec) else ()
 
 
-def _classes_of_pairs(shapes: Shapes, input_size: Size) -> tuple[int, ...]:
+def _classes_of_pairs(shapes: Shapes, input_size: InputSize) -> tuple[int, ...]:
     pairs = _pairs(shapes, input_size)
     widths = {(shapes[scores][2], shapes[boxes][2]) for scores, boxes in pairs}
     return (next(iter(widths))[0],) if len(widths) == 1 else ()
 
 
-def _pairs(shapes: Shapes, input_size: Size) -> list[tuple[str, str]]:
+def _pairs(shapes: Shapes, input_size: InputSize) -> list[tuple[str, str]]:
     """The outputs with scores and with distributions of each stride, fine strides first; none where they are not so."""
-    strides = next((usual for usual in USUAL if 2 * len(usual) == len(shapes) and usual[0] == STRIDES[0]), ())
+    strides = next((usual for usual in USUAL_STRIDES if 2 * len(usual) == len(shapes) and usual[0] == STRIDES[0]), ())
     pairs = []
     for stride in strides:
-        names = [name for name, shape in shapes.items() if shape[:2] == (1, count(input_size, (stride,)))]
+        names = [name for name, shape in shapes.items() if shape[:2] == (1, cell_count(input_size, (stride,)))]
         boxes = [name for name in names if _has_distributions(name, shapes[name])]
         if len(names) != 2 or len(boxes) != 1 or any(len(shapes[name]) != 3 for name in names):
             return []
@@ -130,14 +147,14 @@ def _has_distributions(name: str, shape: tuple[int, ...]) -> bool:
     """Whether an output is called so, or has as many columns as distributions have."""
     words = name.lower()
     if any(word in words for word in BOX_WORDS):
-        return shape[-1] % SIDES == 0
-    return not any(word in words for word in SCORE_WORDS) and shape[-1] in {SIDES * bins for bins in BINS}
+        return shape[-1] % _SIDES == 0
+    return not any(word in words for word in SCORE_WORDS) and shape[-1] in {_SIDES * bins for bins in _BINS}
 
 
-def _look(input_size: Size) -> str:
-    finest = count(input_size, STRIDES[:1])
-    rows = " or ".join(str(count(input_size, strides)) for strides in (STRIDES, STRIDES_TO_64))
-    bins = " or ".join(map(str, BINS))
+def _describe(input_size: InputSize) -> str:
+    finest = cell_count(input_size, STRIDES[:1])
+    rows = " or ".join(str(cell_count(input_size, strides)) for strides in (STRIDES, STRIDES_TO_64))
+    bins = " or ".join(map(str, _BINS))
     return (
         f"scores_8 [1, {finest}, classes] and boxes_8 [1, {finest}, 4 * bins] and so on for strides 16 and 32, "
         f"or one output [1, {rows}, classes + 4 * {bins}]"
@@ -147,7 +164,7 @@ def _look(input_size: Size) -> str:
 NANODET = Family(
     name="nanodet",
     preprocessing=Preprocessing(channels="bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395)),
-    look=_look,
+    describe=_describe,
     classes=_classes,
     decode=decode,
     doubt=doubt,
@@ -156,7 +173,9 @@ NANODET = Family(
 PICODET = Family(
     name="picodet",
     preprocessing=IMAGENET,
-    look=lambda _size: "scores [1, N, classes] and distributions [1, N, 4 * 8] for each of the strides 8, 16, 32, 64",
+    describe=lambda _size: (
+        "scores [1, N, classes] and distributions [1, N, 4 * 8] for each of the strides 8, 16, 32, 64"
+    ),
     classes=_classes_picodet,
     decode=decode,
     doubt=doubt,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import reaching
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size, boxes_and_scores, shapes_of
-from gateway.models.decoding.plausibility import area_doubt, box_doubt, first, score_doubt
-from gateway.models.decoding.ultralytics import PREPROCESSING as RGB_PARTS
+from gateway.models.decoding.arithmetic import indices_reaching
+from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes, boxes_and_scores, shapes_of
+from gateway.models.decoding.plausibility import area_doubt, box_doubt, first_doubt, score_doubt
+from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -23,44 +23,44 @@ SUM_ROUNDING = 0.01
 """By how much the probabilities of a box, the background's included, may miss 1 together."""
 
 
-def decode_ssd(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_ssd(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in parts of the input, scores (1, N, 1 + classes).
 
     The first score is the background's, and is left out.
     """
     boxes, scores = read_pair(outputs)
     scores = scores[:, 1:]
-    kept = reaching(scores.max(axis=1), spec.score_threshold)
+    kept = indices_reaching(scores.max(axis=1), spec.score_threshold)
     height, width = input_size
     return boxes[kept] * np.array([width, height, width, height], np.float32), scores[kept]
 
 
-def decode_yolonas(outputs: Outputs, _size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode_yolonas(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in pixels, scores (1, N, classes)."""
     boxes, scores = read_pair(outputs)
-    kept = reaching(scores.max(axis=1), spec.score_threshold)
+    kept = indices_reaching(scores.max(axis=1), spec.score_threshold)
     return boxes[kept], scores[kept]
 
 
-def doubt_ssd(outputs: Outputs, size: Size, spec: ModelSpec) -> str:
+def doubt_ssd(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
     """Return what cannot be, see Family: boxes in parts of the picture; probabilities that make 1 by box."""
     boxes, scores = read_pair(outputs)
     sums = scores.sum(axis=1)
     # Some have a sigmoid for each class; only who names the decoder can say that the first is the background's.
     apart = spec.decoder is None and (np.abs(sums - 1) > SUM_ROUNDING).any()
-    return first(
+    return first_doubt(
         score_doubt(scores), box_doubt(boxes, size, parts=True), area_doubt(boxes),
         "the scores of a box do not add up to 1, so no background is among them" if apart else "",
     )  # fmt: skip
 
 
-def doubt_yolonas(outputs: Outputs, size: Size, _spec: ModelSpec) -> str:
+def doubt_yolonas(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family: boxes in pixels, probabilities."""
     boxes, scores = read_pair(outputs)
-    return first(score_doubt(scores), box_doubt(boxes, size), area_doubt(boxes))
+    return first_doubt(score_doubt(scores), box_doubt(boxes, size), area_doubt(boxes))
 
 
-def read_pair(outputs: Outputs) -> tuple[Array, Array]:
+def read_pair(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
     """Return boxes (N, 4) and scores (N, columns), whichever comes first."""
     names = boxes_and_scores(shapes_of(outputs))
     assert names is not None, "the shapes have been looked at"
@@ -74,12 +74,12 @@ def _columns(shapes: Shapes) -> int:
     return 0 if names is None else shapes[names[1]][2]
 
 
-def _classes_ssd(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes_ssd(shapes: Shapes, _size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:
     columns = _columns(shapes)
     return (columns - 1,) if columns > 1 and len(shapes) == 2 else ()
 
 
-def _classes_yolonas(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes_yolonas(shapes: Shapes, _size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:
     columns = _columns(shapes)
     return (columns,) if columns and len(shapes) == 2 else ()
 
@@ -87,7 +87,7 @@ def _classes_yolonas(shapes: Shapes, _size: Size, _spec: ModelSpec) -> tuple[int
 SSD = Family(
     name="ssd",
     preprocessing=Preprocessing(channels="rgb", mean=(127.0,) * 3, std=(128.0,) * 3, fill=127),
-    look=lambda _size: "two outputs, boxes [1, N, 4] and scores [1, N, background + classes]",
+    describe=lambda _size: "two outputs, boxes [1, N, 4] and scores [1, N, background + classes]",
     classes=_classes_ssd,
     decode=decode_ssd,
     doubt=doubt_ssd,
@@ -95,8 +95,8 @@ SSD = Family(
 )
 YOLO_NAS = Family(
     name="yolo-nas",
-    preprocessing=RGB_PARTS,
-    look=lambda _size: "two outputs, boxes [1, N, 4] in pixels and scores [1, N, classes]",
+    preprocessing=RGB_FROM_0_TO_1,
+    describe=lambda _size: "two outputs, boxes [1, N, 4] in pixels and scores [1, N, classes]",
     classes=_classes_yolonas,
     decode=decode_yolonas,
     doubt=doubt_yolonas,

@@ -10,63 +10,63 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import Array, Size
+    from gateway.models.decoding.family import FloatArray, InputSize
 
 NEARLY_ALL = 0.99
 """Of an untrained or badly fed network a few boxes may be anything."""
 
-MOST = 0.9
+_MOST = 0.9
 
-ROUNDING = 0.001
+_ROUNDING = 0.001
 """By how much a probability may miss 0 or 1: half precision does."""
 
-SILENT, LOUD = 0.05, 0.2
+_SILENT, _LOUD = 0.05, 0.2
 """What a typical score stays below, as most cells show nothing, and what it never reaches."""
 
-PARTS = 1.5
+MAX_RELATIVE_COORDINATE = 1.5
 """Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
 
 
-def score_doubt(scores: Array) -> str:
+def score_doubt(scores: FloatArray) -> str:
     """Return what keeps scores from being probabilities."""
     if not scores.size:
         return ""
     lowest, highest = float(scores.min()), float(scores.max())
-    if np.isnan(lowest) or lowest < -ROUNDING or highest > 1 + ROUNDING:
+    if np.isnan(lowest) or lowest < -_ROUNDING or highest > 1 + _ROUNDING:
         return f"its scores are not from 0 to 1 but from {lowest:.3g} to {highest:.3g}"
     return ""
 
 
-def tail_doubt(scores: Array) -> str:
+def tail_doubt(scores: FloatArray) -> str:
     """Return what keeps the last columns of scores (N, classes) from being scores.
 
     An angle or key points behind the classes are large in nearly all cells, where the scores before them are nearly 0.
     """
     typical = np.median(scores, axis=0)
-    silent, loud = typical < SILENT, typical >= LOUD
+    silent, loud = typical < _SILENT, typical >= _LOUD
     first_loud = int(np.argmax(loud))
     tail = loud.any() and first_loud > 0 and loud[first_loud:].all() and silent[:first_loud].all()
     return "its last numbers are large everywhere, as no score is (an angle, or key points)" if tail else ""
 
 
-def logit_doubt(logits: Array) -> str:
+def logit_doubt(logits: FloatArray) -> str:
     """Return what keeps numbers from being scores before a sigmoid or softmax."""
     lowest, highest = float(logits.min(initial=0)), float(logits.max(initial=0))
     if not np.isfinite([lowest, highest]).all():
         return "its scores are not finite"
-    if lowest >= 0 and highest <= 1 + ROUNDING:
+    if lowest >= 0 and highest <= 1 + _ROUNDING:
         return "its scores are probabilities already"
     return ""
 
 
-def whole_number_doubt(numbers: Array) -> str:
+def whole_number_doubt(numbers: FloatArray) -> str:
     """Return what keeps numbers from being those of classes."""
     if numbers.size and not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
         return "its class numbers are not whole"
     return ""
 
 
-def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
+def box_doubt(boxes: FloatArray, size: InputSize, *, parts: bool = False) -> str:
     """Return what keeps boxes (N, 4), left, top, right, bottom, from lying in a picture of (height, width) pixels.
 
     `parts`: they are not in pixels, but in parts of the picture.
@@ -81,26 +81,26 @@ def box_doubt(boxes: Array, size: Size, *, parts: bool = False) -> str:
     if (kept[:, 2:] >= kept[:, :2]).all(axis=1).mean() < NEARLY_ALL:
         return "its boxes end before they begin"
     largest = float(np.abs(kept).max())
-    if not parts and largest <= PARTS and min(size) > 2 * PARTS:
+    if not parts and largest <= MAX_RELATIVE_COORDINATE and min(size) > 2 * MAX_RELATIVE_COORDINATE:
         return "its boxes all lie within 0 and 1, where pixels are expected"
     centres = (kept[:, :2] + kept[:, 2:]) / 2 / np.array([scale[1], scale[0]], np.float32)
-    if ((centres >= -1) & (centres <= 2)).all(axis=1).mean() < MOST:
+    if ((centres >= -1) & (centres <= 2)).all(axis=1).mean() < _MOST:
         return f"its boxes lie far outside of the picture, up to {largest:.3g}"
     return ""
 
 
-def area_doubt(boxes: Array) -> str:
+def area_doubt(boxes: FloatArray) -> str:
     """Return what keeps boxes (N, 4), left, top, right, bottom, from showing something each: they have no area."""
-    without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= MOST if len(boxes) else False
+    without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST if len(boxes) else False
     return "its boxes have no area" if without else ""
 
 
-def row_doubt(table: Array) -> str:
+def row_doubt(table: FloatArray) -> str:
     """Return what keeps rows (N, columns) from being cells, each of which has its numbers: most are 0."""
     empty = len(table) and (table == 0).all(axis=1).mean() > 0.5
     return "most of its rows are empty, as of finished detections" if empty else ""
 
 
-def first(*doubts: str) -> str:
+def first_doubt(*doubts: str) -> str:
     """Return the first doubt that there is."""
     return next(filter(None, doubts), "")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from gateway.models.decoding.anchors import DARKNET
 from gateway.models.decoding.detr import D_FINE, DETR, RF_DETR, RT_DETR
-from gateway.models.decoding.family import ANY_NUMBER, COCO_CLASSES, USUAL_REMEDY, settle, shapes_of
-from gateway.models.decoding.finished_lists import DETECTIONS, MMDEPLOY
+from gateway.models.decoding.family import ANY_NUMBER, COCO_CLASSES, USUAL_REMEDY, choose_class_count, shapes_of
+from gateway.models.decoding.finished_lists import DETECTION_LISTS, MMDEPLOY
 from gateway.models.decoding.finished_tables import END2END, PADDLE
 from gateway.models.decoding.nanodet import NANODET, PICODET
 from gateway.models.decoding.pairs import SSD, YOLO_NAS
-from gateway.models.decoding.strangers import remedy_for
 from gateway.models.decoding.ultralytics import YOLOV5, YOLOV8, YOLOV8_PARTS
+from gateway.models.decoding.unknown_outputs import remedy_for
 from gateway.models.decoding.yolox import YOLOV6, YOLOX, YOLOX_DECODED
 from gateway.models.decoding.yunet import YUNET
 from shared.errors import ModelError
@@ -20,7 +20,7 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.models.decoding.family import Family, Outputs, Shapes, Size
+    from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
     from shared.model.network import Network
     from shared.model.spec import ModelSpec
 
@@ -28,15 +28,15 @@ FAMILIES = {
     family.name: family
     for family in (
         NANODET, DARKNET, YOLOX, YOLOX_DECODED, YOLOV5, YOLOV6, YOLOV8, YOLOV8_PARTS, YOLO_NAS, SSD, RF_DETR, D_FINE,
-        DETR, RT_DETR, END2END, DETECTIONS, PADDLE, MMDEPLOY, PICODET, YUNET,
+        DETR, RT_DETR, END2END, DETECTION_LISTS, PADDLE, MMDEPLOY, PICODET, YUNET,
     )
 }  # fmt: skip
 """Every family that is known, by the name that a description gives it as its decoder."""
 
-OUTPUTS_SHOWN = 3
+MAX_OUTPUTS_SHOWN = 3
 """Outputs that a message names; of more, as a head for each stride has them, the number tells enough."""
 
-LOOKS_SHOWN = 2
+MAX_FAMILIES_SHOWN = 2
 """Families that a message names."""
 
 
@@ -50,7 +50,7 @@ def named_decoder(spec: ModelSpec) -> str | None:
     return DARKNET.name if spec.decoder is None and spec.heads else spec.decoder
 
 
-def families_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> list[Family]:
+def families_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> list[Family]:
     """Return the families that outputs of these shapes by name can come from: one only, if the description names it.
 
     With labels, those with as many classes. Raises ModelError, with what was found and what was expected, when there
@@ -68,7 +68,7 @@ def families_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> list[Famil
     found = describe_outputs(shapes, input_size)
     if fitting:
         guesses = " or ".join(
-            f"{family.name} with {_either(classes)} classes" for family, classes in fitting[:LOOKS_SHOWN]
+            f"{family.name} with {_either(classes)} classes" for family, classes in fitting[:MAX_FAMILIES_SHOWN]
         )
         raise ModelError(
             f"model {spec.name}: its outputs, {found}, could be {guesses}, but it has {len(spec.labels)} labels; "
@@ -77,7 +77,7 @@ def families_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> list[Famil
     raise ModelError(f"model {spec.name}: no decoder reads its outputs, {found}; {remedy_for(shapes, input_size)}")
 
 
-def family_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
+def family_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> Family:
     """Return the family of a model that has been opened, whose description names it. Raises ModelError as above."""
     families = families_of(shapes, input_size, spec)
     if len(families) > 1:
@@ -86,7 +86,7 @@ def family_of(shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
     return families[0]
 
 
-def choose(families: Sequence[Family], outputs: Outputs, input_size: Size, spec: ModelSpec) -> Family:
+def choose_family(families: Sequence[Family], outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> Family:
     """Return the one of these families that the outputs for a picture can come from.
 
     Where several are left and there are no labels, it is the one with the 80 classes of COCO.
@@ -105,23 +105,24 @@ def choose(families: Sequence[Family], outputs: Outputs, input_size: Size, spec:
         raise ModelError(f"model {spec.name}: its outputs, {found}, could be of {_names(left)}; write one of them as "
                          '"decoder", and its "labels", into its description')  # fmt: skip
     remedy = next((family.remedy for family in families if family.remedy != USUAL_REMEDY), USUAL_REMEDY)
-    raise ModelError(f"model {spec.name}: its outputs, {found}, look like those of {_names(families[:LOOKS_SHOWN])}, "
+    likely = _names(families[:MAX_FAMILIES_SHOWN])
+    raise ModelError(f"model {spec.name}: its outputs, {found}, look like those of {likely}, "
                      f"but {doubts[families[0].name]}; {remedy}")  # fmt: skip
 
 
-def classes_of(family: Family, shapes: Shapes, input_size: Size, spec: ModelSpec) -> int:
+def classes_of(family: Family, shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> int:
     """Return how many classes the outputs hold; 0 where they can hold any number."""
-    return settle(family.classes(shapes, input_size, spec), spec)
+    return choose_class_count(family.classes(shapes, input_size, spec), spec)
 
 
-def describe_outputs(shapes: Shapes, input_size: Size) -> str:
+def describe_outputs(shapes: Shapes, input_size: InputSize) -> str:
     """Return names and shapes of outputs, and the input's size, as messages tell them."""
     told = [f"{name} {list(shape) if shape else '[?]'}" for name, shape in shapes.items()]
-    rest = f" and {len(told) - OUTPUTS_SHOWN} more" if len(told) > OUTPUTS_SHOWN else ""
-    return f"{', '.join(told[:OUTPUTS_SHOWN])}{rest} (input {input_size[0]}x{input_size[1]})"
+    rest = f" and {len(told) - MAX_OUTPUTS_SHOWN} more" if len(told) > MAX_OUTPUTS_SHOWN else ""
+    return f"{', '.join(told[:MAX_OUTPUTS_SHOWN])}{rest} (input {input_size[0]}x{input_size[1]})"
 
 
-def _named(name: str, shapes: Shapes, input_size: Size, spec: ModelSpec) -> Family:
+def _named(name: str, shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> Family:
     """The family of this name; called for every frame, so messages are made when they are needed."""
     named = FAMILIES.get(name)
     if named is None:
@@ -133,12 +134,12 @@ def _named(name: str, shapes: Shapes, input_size: Size, spec: ModelSpec) -> Fami
     if not classes:
         raise ModelError(
             f"model {spec.name}: its outputs are not those of decoder {named.name}: "
-            f"expected {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
+            f"expected {named.describe(input_size)}; found {describe_outputs(shapes, input_size)}"
         )
     if spec.labels and not {len(spec.labels), ANY_NUMBER}.intersection(classes):
         raise ModelError(
             f"model {spec.name}: it has {len(spec.labels)} labels, but its outputs hold {_either(classes)} classes for "
-            f"decoder {named.name}: {named.look(input_size)}; found {describe_outputs(shapes, input_size)}"
+            f"decoder {named.name}: {named.describe(input_size)}; found {describe_outputs(shapes, input_size)}"
         )
     return named
 

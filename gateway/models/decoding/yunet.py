@@ -6,50 +6,50 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.models.decoding.arithmetic import corners, reaching
-from gateway.models.decoding.cells import STRIDES, cells, count
-from gateway.models.decoding.family import Array, Family, Outputs, Shapes, Size
-from gateway.models.decoding.plausibility import first, score_doubt
-from gateway.models.decoding.yolox import LARGEST_IN_STRIDES
+from gateway.models.decoding.arithmetic import corners, indices_reaching
+from gateway.models.decoding.cells import STRIDES, cell_count, make_cells
+from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes
+from gateway.models.decoding.plausibility import first_doubt, score_doubt
+from gateway.models.decoding.yolox import MAX_TYPICAL_STRIDES
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
-PARTS = {"cls": 1, "obj": 1, "bbox": 4}
+_WIDTHS = {"cls": 1, "obj": 1, "bbox": 4}
 """Outputs of each stride, cls_8 and so on, with their numbers by cell; kps_8 and so on are not needed."""
 
 
-def decode(outputs: Outputs, input_size: Size, spec: ModelSpec) -> tuple[Array, Array]:
+def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores, see Family. A box is its centre in its cell, and the logarithms of its sizes, in strides."""
     scores, boxes = _scores(outputs), _joined(outputs, "bbox")
-    kept = reaching(scores[:, 0], spec.score_threshold)
-    every = cells(input_size, STRIDES)
+    kept = indices_reaching(scores[:, 0], spec.score_threshold)
+    every = make_cells(input_size, STRIDES)
     stride = every.strides[kept]
     centres = (boxes[kept, :2] + every.places[kept]) * stride
     return corners(centres, np.exp(boxes[kept, 2:]) * stride), scores[kept]
 
 
-def doubt(outputs: Outputs, _size: Size, _spec: ModelSpec) -> str:
+def doubt(outputs: Outputs, _size: InputSize, _spec: ModelSpec) -> str:
     """Return what cannot be, see Family."""
     typical = float(np.median(np.abs(_joined(outputs, "bbox"))))
-    far = "" if typical <= LARGEST_IN_STRIDES else f"its boxes are of order {typical:.3g}, not in strides"
-    return first(score_doubt(_joined(outputs, "cls")), score_doubt(_joined(outputs, "obj")), far)
+    far = "" if typical <= MAX_TYPICAL_STRIDES else f"its boxes are of order {typical:.3g}, not in strides"
+    return first_doubt(score_doubt(_joined(outputs, "cls")), score_doubt(_joined(outputs, "obj")), far)
 
 
-def _joined(outputs: Outputs, part: str) -> Array:
+def _joined(outputs: Outputs, part: str) -> FloatArray:
     return np.concatenate([outputs[f"{part}_{stride}"][0] for stride in STRIDES])
 
 
-def _scores(outputs: Outputs) -> Array:
+def _scores(outputs: Outputs) -> FloatArray:
     """The geometric mean of class score and objectness, (N, 1)."""
     return np.asarray(np.sqrt(np.clip(_joined(outputs, "cls"), 0, 1) * np.clip(_joined(outputs, "obj"), 0, 1)))
 
 
-def _classes(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int, ...]:
+def _classes(shapes: Shapes, input_size: InputSize, _spec: ModelSpec) -> tuple[int, ...]:
     expected = {
-        f"{part}_{stride}": (1, count(input_size, (stride,)), width)
-        for part, width in PARTS.items()
+        f"{part}_{stride}": (1, cell_count(input_size, (stride,)), width)
+        for part, width in _WIDTHS.items()
         for stride in STRIDES
     }
     return (1,) if expected.items() <= dict(shapes).items() else ()
@@ -58,7 +58,7 @@ def _classes(shapes: Shapes, input_size: Size, _spec: ModelSpec) -> tuple[int, .
 YUNET = Family(
     name="yunet",
     preprocessing=Preprocessing(channels="bgr", std=(1.0, 1.0, 1.0), align="top-left"),
-    look=lambda _size: "outputs cls_8 [1, N, 1], obj_8 [1, N, 1], bbox_8 [1, N, 4] and so on for strides 16 and 32",
+    describe=lambda _size: "outputs cls_8 [1, N, 1], obj_8 [1, N, 1], bbox_8 [1, N, 4] and so on for strides 16 and 32",
     classes=_classes,
     decode=decode,
     doubt=doubt,

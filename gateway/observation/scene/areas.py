@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from shared.settings.polygons import contains, scaled
+from shared.payloads.fields import PictureBox
+from shared.settings.polygons import polygon_contains, scale_polygon
 
 if TYPE_CHECKING:
-    from gateway.observation.tracking.motion_model import PictureBox
     from shared.settings.polygons import Polygon
 
 Image = tuple[int, int]
@@ -28,15 +28,15 @@ class Area:
     @classmethod
     def from_polygon(cls, polygon: Polygon, image: Image) -> Self:
         """Return the area of a polygon; coordinates are fractions of the picture, or pixels of its present size."""
-        corners = scaled(polygon, *image)
+        corners = scale_polygon(polygon, *image)
         xs, ys = zip(*corners, strict=True)
-        return cls(corners, (min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
+        return cls(corners, PictureBox((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1)))
 
     def contains_point(self, point: Point) -> bool:
         """Return whether a point is inside, or on a side."""
         left, top, right, bottom = self.around
         x, y = point
-        return left <= x <= right and top <= y <= bottom and contains(self.polygon, x, y)
+        return left <= x <= right and top <= y <= bottom and polygon_contains(self.polygon, x, y)
 
 
 def standing_point(box: PictureBox, image: Image) -> Point:

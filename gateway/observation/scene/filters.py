@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from gateway.observation.scene.areas import Area, standing_point
 
 if TYPE_CHECKING:
-    from gateway.configuration.objects import Filter
+    from gateway.configuration.objects import FilterSection
     from gateway.observation.scene.areas import Image
     from gateway.observation.scene.scene_settings import SceneSettings
-    from gateway.observation.tracking.motion_model import PictureBox
     from shared.payloads.cluster import DetectedObject
+    from shared.payloads.fields import PictureBox
 
 
 class ObjectFilters:
@@ -39,7 +39,7 @@ class ObjectFilters:
         return not any(mask.contains_point(point) for mask in self._masks[found.label])
 
 
-def box_fits(chosen: Filter, box: PictureBox, image: Image) -> bool:
+def box_fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
     """Return whether area and ratio are within their limits; area limits up to 1 are fractions of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top

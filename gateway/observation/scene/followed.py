@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 from gateway.observation.scene.kept import KeptObject
 from gateway.observation.scene.zones import ZonePresence, zones_with_object
+from shared.payloads.fields import PictureBox, RelativeBox
 from shared.payloads.observations import EndReason, EventType, FollowedObject, ObjectEvent
 
 if TYPE_CHECKING:
     from gateway.observation.scene.areas import Image
-    from gateway.observation.tracking.motion_model import PictureBox
     from gateway.observation.tracking.tracks import Track
 
 _UPDATE_PERIOD_S = 1.0
@@ -136,9 +136,9 @@ class SceneObject:
         )
 
 
-def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, PictureBox]:
+def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
     """Return a box in pixels, and as fractions of the picture, rounded as detections are."""
     left, top, right, bottom = box
     width, height = image
-    pixels = round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
-    return pixels, (round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5))
+    parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)
+    return PictureBox((round(left, 1), round(top, 1), round(right, 1), round(bottom, 1))), RelativeBox(parts)

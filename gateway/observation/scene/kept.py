@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gateway.observation.tracking.tracks import Track
 from shared.payloads.base import Message
+from shared.payloads.fields import PictureBox
 from shared.payloads.observations import ObjectEvent
 
 MAX_KEPT_OBJECTS = 256
@@ -33,10 +34,10 @@ class KeptObject(Message):
         event = self.event
         left, top, right, bottom = event.box_rel
         width, height = image
+        box = PictureBox((left * width, top * height, right * width, bottom * height))
         return Track(
-            event.id, event.label, event.score, event.top_score, self.median_score,
-            (left * width, top * height, right * width, bottom * height), self.hits, first_seen, first_seen,
-            visible=False, stationary=event.stationary, rested_s=self.rested_s,
+            event.id, event.label, event.score, event.top_score, self.median_score, box, self.hits, first_seen,
+            first_seen, visible=False, stationary=event.stationary, rested_s=self.rested_s,
         )  # fmt: skip
 
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.configuration.objects import Filter
+from gateway.configuration.objects import FilterSection
 from gateway.observation.tracking.tracks import TrackerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.configuration.cameras import Detect
-    from gateway.configuration.objects import Objects, Zone
+    from gateway.configuration.cameras import DetectSection
+    from gateway.configuration.objects import ObjectsSection, ZoneSection
 
 
 @dataclass(frozen=True, slots=True)
 class SceneSettings:
     """Decides which objects count. Equal settings have equal effects."""
 
-    objects: Objects
-    zones: Mapping[str, Zone]
-    detect: Detect
+    objects: ObjectsSection
+    zones: Mapping[str, ZoneSection]
+    detect: DetectSection
     threshold: float | None = None
     """Threshold of all labels, instead of those of the filters; None: the filters' apply."""
     labels: tuple[str, ...] | None = None
@@ -34,15 +34,15 @@ class SceneSettings:
             return ()
         return tuple(dict.fromkeys(self.objects.track if self.labels is None else self.labels))
 
-    def filter(self, label: str) -> Filter:
+    def filter(self, label: str) -> FilterSection:
         """Return the filter of a label. A threshold set below min_score lowers that, too: else it had no effect."""
-        chosen = self.objects.filters.get(label, Filter())
+        chosen = self.objects.filters.get(label, FilterSection())
         if self.threshold is None:
             return chosen
         lowest = min(chosen.min_score, self.threshold)
         return chosen.model_copy(update={"threshold": self.threshold, "min_score": lowest})
 
-    def zone_labels(self, zone: Zone) -> tuple[str, ...]:
+    def zone_labels(self, zone: ZoneSection) -> tuple[str, ...]:
         """Return the labels that count in a zone."""
         return tuple(label for label in self.followed if not zone.objects or label in zone.objects)
 
@@ -53,5 +53,5 @@ class SceneSettings:
         return TrackerSettings(self.detect.max_disappeared, self.detect.stationary_after, high)
 
 
-def _middle(chosen: Filter) -> float:
+def _middle(chosen: FilterSection) -> float:
     return chosen.min_score + max(0.0, chosen.threshold - chosen.min_score) / 2

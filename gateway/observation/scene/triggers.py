@@ -10,7 +10,7 @@ from shared.settings.slugs import slug
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gateway.configuration.objects import Zone
+    from gateway.configuration.objects import ZoneSection
     from gateway.observation.scene.states import SceneState
 
 LabelPlace = tuple[str, str | None]
@@ -29,7 +29,11 @@ def occupied_places(state: SceneState) -> dict[LabelPlace, str]:
 
 
 def triggers_between(
-    before: Mapping[LabelPlace, str], after: Mapping[LabelPlace, str], zones: Mapping[str, Zone], camera: str, at: float
+    before: Mapping[LabelPlace, str],
+    after: Mapping[LabelPlace, str],
+    zones: Mapping[str, ZoneSection],
+    camera: str,
+    at: float,
 ) -> tuple[Trigger, ...]:
     """Return the triggers between two states: first those of places that became empty, then the others."""
     over = [(place, before[place], _over(*place)) for place in before if place not in after]
@@ -45,7 +49,7 @@ def _over(label: str, zone: str | None) -> Iterator[str]:
     yield f"{slug(label)}_left" if zone is None else f"{slug(label)}_left_{zone}"
 
 
-def _begun(label: str, zone: str | None, zones: Mapping[str, Zone]) -> Iterator[str]:
+def _begun(label: str, zone: str | None, zones: Mapping[str, ZoneSection]) -> Iterator[str]:
     if zone is None:
         yield f"{slug(label)}_appeared"
         return

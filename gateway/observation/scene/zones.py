@@ -11,7 +11,7 @@ from gateway.observation.scene.filters import box_fits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.configuration.objects import Filter, Zone
+    from gateway.configuration.objects import FilterSection, ZoneSection
     from gateway.observation.scene.areas import Image, Point
     from gateway.observation.scene.scene_settings import SceneSettings
     from gateway.observation.tracking.tracks import Track
@@ -69,7 +69,7 @@ class SceneZones:
                 loitering_time_s=zone.loitering_time,
             )
 
-    def _admits(self, name: str, zone: Zone, track: Track, point: Point) -> bool:
+    def _admits(self, name: str, zone: ZoneSection, track: Track, point: Point) -> bool:
         """Return whether an object passes the zone's filter; it has to pass only once, as in Frigate."""
         chosen = zone.filters.get(track.label)
         if chosen is None:
@@ -80,7 +80,7 @@ class SceneZones:
             and not any(mask.contains_point(point) for mask in self._masks[name, track.label])
         )
 
-    def _threshold(self, chosen: Filter) -> float:
+    def _threshold(self, chosen: FilterSection) -> float:
         """Return the threshold that the zone itself sets; 0 if it sets none: then the camera's applies."""
         return chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
 

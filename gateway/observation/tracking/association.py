@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gateway.observation.tracking.motion_model import Motion, PictureBox
+    from gateway.observation.tracking.motion_model import Motion
+    from shared.payloads.fields import PictureBox
 
     Numbers = NDArray[np.float64]
 

@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-PictureBox = tuple[float, float, float, float]
-"""left, top, right, bottom in pixels."""
+from shared.payloads.fields import PictureBox
 
 HORIZON_S = 5.0
 """The longest prediction: an object that is out of sight for longer has turned or stopped."""
@@ -111,12 +110,9 @@ class Motion:
     @property
     def box(self) -> PictureBox:
         """Return the box of the estimated centre and size."""
-        return (
-            self.x.position - self.width / 2,
-            self.y.position - self.height / 2,
-            self.x.position + self.width / 2,
-            self.y.position + self.height / 2,
-        )
+        half_width, half_height = self.width / 2, self.height / 2
+        x, y = self.x.position, self.y.position
+        return PictureBox((x - half_width, y - half_height, x + half_width, y + half_height))
 
     @property
     def uncertainty(self) -> tuple[float, float]:

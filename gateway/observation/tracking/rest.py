@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gateway.observation.tracking.motion_model import PictureBox
+from shared.payloads.fields import PictureBox
 
 _MAX_SAMPLES = 10
 """Boxes whose mean is the place of rest: enough to average the detector's trembling, few enough to be known soon."""
@@ -47,12 +45,12 @@ class Rest:
             left, top, right, bottom = (
                 there + (here - there) / self._samples for there, here in zip(self.place, box, strict=True)
             )
-            self.place = left, top, right, bottom
+            self.place = PictureBox((left, top, right, bottom))
 
     def scaled(self, along_x: float, along_y: float) -> Rest:
         """Return the same place in a picture of another size."""
         left, top, right, bottom = self.place
-        place = left * along_x, top * along_y, right * along_x, bottom * along_y
+        place = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
         return Rest(place, self.since, self._samples, self._doubtful)
 
 

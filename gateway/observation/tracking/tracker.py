@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from gateway.observation.tracking.association import ExpectedObject, SeenObject, associate
 from gateway.observation.tracking.intervals import Intervals
-from gateway.observation.tracking.motion_model import Motion, PictureBox
+from gateway.observation.tracking.motion_model import Motion
 from gateway.observation.tracking.rest import Rest
 from gateway.observation.tracking.tracks import DEFAULT_HIGH_SCORE, Track, TrackerSettings, Tracks
+from shared.payloads.fields import PictureBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ class _Followed:
 
     def scale(self, along_x: float, along_y: float) -> None:
         left, top, right, bottom = self.box
-        self.box = left * along_x, top * along_y, right * along_x, bottom * along_y
+        self.box = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
         self.motion = self.motion.scaled(along_x, along_y)
         self.rest = self.rest.scaled(along_x, along_y)
 

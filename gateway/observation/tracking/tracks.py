@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.observation.tracking.motion_model import PictureBox
+    from shared.payloads.fields import PictureBox
 
 DEFAULT_HIGH_SCORE = 0.6
 """Default score that begins a track, as in ByteTrack."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(LARGEST_CFG_BYTES + 1)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {reason(error)}") from error
+        raise ModelError(f"{path} cannot be read: {system_reason(error)}") from error
     if len(content) > LARGEST_CFG_BYTES or b"\0" in content:
         raise ModelError(f"{path} is not a Darknet .cfg, which is a text of a few kB; were cfg and weights swapped?")
     return content.decode("utf-8-sig", errors="replace")  # comments may be in any encoding

@@ -10,7 +10,7 @@ import numpy as np
 
 from shared.errors import ModelError
 from shared.model.loading import LARGEST_MODEL_BYTES
-from shared.reasons.system_reasons import reason
+from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ class Weights:
             self._position = _header_bytes(path, header)
             self._bytes = np.memmap(path, np.uint8, "r")
         except OSError as error:
-            raise ModelError(f"weights {path} cannot be read: {reason(error)}") from error
+            raise ModelError(f"weights {path} cannot be read: {system_reason(error)}") from error
 
     def convolution(self, section: Section, shape: tuple[int, ...], *, normalised: bool) -> tuple[Floats, Floats]:
         """Kernels of `shape` (filters, channels / groups, size, size), and biases (filters,), float32.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.experiments import EQUAL_ENGINE_CPU, settings
+from benchmarks.experiments import EQUAL_ENGINE_CPU, all_settings
 from benchmarks.findings import Results
-from benchmarks.memory import DeviceMemory, MemoryFigures
-from benchmarks.setting import FrameTimes, Measurement, Setting
+from benchmarks.memory_figures import DeviceMemory, MemoryFigures
+from benchmarks.setting import BenchSetting, FrameTimes, Measurement
 
 MB = 1_000_000
 SECONDS = {"whole": 1.0, "bodp": 3.0, "ftp-wsh": 2.0, "ftp-wst": 1.6, "ftp-wst-s": 1.2}
@@ -22,7 +22,7 @@ def frame(number=0, fused_s=1.0, camera="camera-1", at=None, **more):
 
 def measurement(setting=None, fused_s=1.0, mb=1.0, **more):
     """Of as many frames of each camera as the setting says, all of which took `fused_s` and `mb` on the interfaces."""
-    setting = setting or Setting("ftp-wst")
+    setting = setting or BenchSetting("ftp-wst")
     frames = tuple(
         frame(number, fused_s, f"camera-{camera}", at=(number + camera / 100) * fused_s)
         for camera in range(1, setting.sources + 1)
@@ -53,7 +53,7 @@ def plausible(setting):
 
 def campaign_of(scope):
     """Results of every setting of a scope."""
-    return Results(scope, [plausible(setting) for setting in settings(scope)])
+    return Results(scope, [plausible(setting) for setting in all_settings(scope)])
 
 
 def memory_of(peaks=(0.58, 0.68, 0.5), layers=(0.69, 0.79, 0.67), measured=None):

@@ -8,12 +8,12 @@ import pytest
 from benchmarks import campaign as campaigning
 from benchmarks.campaign import Campaign
 from benchmarks.running import UnfinishedError
-from benchmarks.setting import Setting
+from benchmarks.setting import BenchSetting
 from gateway.models.catalogue import DEFAULT_MODEL
 from shared.errors import ConfigurationError
 from tests.unit.benchmarks.made_up import measurement
 
-SETTINGS = [Setting("ftp-wst", edges=edges) for edges in (1, 2, 3)]
+SETTINGS = [BenchSetting("ftp-wst", edges=edges) for edges in (1, 2, 3)]
 
 
 class Cluster:
@@ -40,7 +40,7 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch):
     cluster = Cluster()
-    monkeypatch.setattr(campaigning, "measure", cluster.measure)
+    monkeypatch.setattr(campaigning, "measure_setting", cluster.measure)
     monkeypatch.setattr(
         campaigning, "write_yolov2", lambda folder, *, whole: folder / ("yolov2.cfg" if whole else "yolov2-fused.cfg")
     )
@@ -157,8 +157,8 @@ async def test_an_interrupted_writing_leaves_what_was_there(tmp_path):
 
 
 async def test_every_setting_has_logs_of_its_own_and_the_workload_that_it_names(cluster, tmp_path):
-    settings = [Setting("bodp", workload=workload) for workload in ("fused", "whole", "built-in")]
-    settings.append(Setting("bodp", edge_cpu=0.06))
+    settings = [BenchSetting("bodp", workload=workload) for workload in ("fused", "whole", "built-in")]
+    settings.append(BenchSetting("bodp", edge_cpu=0.06))
     await Campaign.open(tmp_path).run(settings, ignore)
     assert len({folder for _, _, folder, _ in cluster.asked}) == 4
     assert {folder.parent for _, _, folder, _ in cluster.asked} == {tmp_path / "logs"}

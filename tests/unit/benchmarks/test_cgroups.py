@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cluster.cgroups import Controllers, cpu_values, find_controllers, memory_values, quota
+from benchmarks.cluster.cgroups import Controllers, cpu_quota, cpu_values, find_controllers, memory_values
 from benchmarks.cluster.commands import EmulationError
 
 
@@ -64,7 +64,7 @@ def test_a_machine_without_control_groups_is_refused():
 
 @pytest.mark.parametrize("cores", [0.001, 0.02, 0.05, 0.1, 0.2, 0.4, 1, 2.5])
 def test_a_quota_is_its_share_of_a_short_period(cores):
-    amount_us, period_us = quota(cores)
+    amount_us, period_us = cpu_quota(cores)
     assert amount_us / period_us == pytest.approx(cores)
     assert amount_us >= 1000
     assert period_us == 10_000 or (cores < 0.1 and amount_us == 1000)

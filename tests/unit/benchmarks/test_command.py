@@ -4,9 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import command as commands
-from benchmarks.cluster.nodes import Link
+from benchmarks.cluster.shaping import Link
 from benchmarks.command import command, parse_edges, parse_link, parse_methods
-from benchmarks.experiments import settings
+from benchmarks.experiments import all_settings
 from benchmarks.page import Calculated
 from gateway.planning.methods import Method
 from shared.errors import ConfigurationError
@@ -105,7 +105,7 @@ def test_a_file_is_no_folder(tmp_path):
 
 def calculated(_folder, *, measured):
     memory = memory_of(measured={"default": 9, "3x3": 4, "5x5": 3} if measured else {})
-    return None, {commands.PAPERS: Calculated(memory, {})}
+    return None, {commands.PAPER_NETWORK: Calculated(memory, {})}
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ def scopes(monkeypatch):
 
     def remember(scope):
         asked.append(scope)
-        return settings(scope)
+        return all_settings(scope)
 
-    monkeypatch.setattr(commands, "settings", remember)
+    monkeypatch.setattr(commands, "all_settings", remember)
     monkeypatch.setattr(commands, "find_mosquitto", lambda: "mosquitto")
-    monkeypatch.setattr(commands, "why_not", lambda _: "no root")
+    monkeypatch.setattr(commands, "emulation_unavailable_reason", lambda _: "no root")
     monkeypatch.setattr(commands, "draw_all", lambda *_: [])  # figures take a second, and have their own tests
     monkeypatch.setattr(commands, "_calculate", calculated)
     monkeypatch.setattr(
@@ -162,7 +162,7 @@ def test_findings_are_printed_and_everything_else_is_on_stderr(tmp_path):
 @pytest.mark.usefixtures("scopes")
 def test_settings_measured_in_other_scopes_are_not_in_this_page(tmp_path, monkeypatch):
     def more(campaign, *_):
-        campaign.measurements += [plausible(setting) for setting in settings(commands.Scope())]
+        campaign.measurements += [plausible(setting) for setting in all_settings(commands.Scope())]
 
     monkeypatch.setattr(commands, "_measure", more)
     done = CliRunner().invoke(command, ["paper", "--edges", "1", "--methods", "whole", "--out", str(tmp_path)])

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks import paper
 from benchmarks.experiments import EQUAL_ENGINE_CPU, THIN_LINK_MBIT, Scope
-from benchmarks.findings import Results, findings
-from benchmarks.setting import Setting
+from benchmarks.findings import Results, paper_findings
+from benchmarks.setting import BenchSetting
 from tests.unit.benchmarks.made_up import measurement, memory_of
 
 SCOPE = Scope(edges=(1, 2, 6))
@@ -15,23 +15,25 @@ SCOPE = Scope(edges=(1, 2, 6))
 
 def made(method, edges=1, fused_s=1.0, mb=1.0, *, grid="3x3", setting=(), **more):
     """`setting` is what differs in the setting, `more` what differs in what was measured."""
-    return measurement(Setting(method, grid, edges, **dict(setting)), fused_s, mb, **more)
+    return measurement(BenchSetting(method, grid, edges, **dict(setting)), fused_s, mb, **more)
 
 
 def find(measurements, figure, scope=SCOPE, memory=None):
     """The one finding whose name begins so; None where there is none."""
-    found = [finding for finding in findings(Results(scope, measurements), memory) if finding.figure.startswith(figure)]
+    found = [
+        finding for finding in paper_findings(Results(scope, measurements), memory) if finding.figure.startswith(figure)
+    ]
     assert len(found) <= 1
     return found[0] if found else None
 
 
 def test_nothing_measured_is_nothing_found():
-    assert findings(Results(SCOPE, []), None) == []
+    assert paper_findings(Results(SCOPE, []), None) == []
 
 
 def test_one_setting_gives_no_comparison():
     """Of the authors' cells it has one; bytes and detections are compared with nothing but themselves."""
-    found = findings(Results(SCOPE, [made("ftp-wst-s")]), None)
+    found = paper_findings(Results(SCOPE, [made("ftp-wst-s")]), None)
     assert [finding.figure.partition(",")[0] for finding in found] == [
         "bytes by the interfaces",
         "the authors' program",
@@ -319,18 +321,23 @@ def test_results_are_found_by_what_differs_from_the_scopes_setting():
     usual, thin = made("ftp-wst", 2), made("ftp-wst", 2, setting={"link_mbit": 20.0})
     float32, six = made("ftp-wst", 2, setting=FLOAT32), made("ftp-wst", 6, setting={"sources": 6})
     results = Results(SCOPE, [usual, thin, float32, six])
-    assert results.find("ftp-wst", edges=2) is usual
-    assert results.find("ftp-wst", edges=2, link_mbit=20.0) is thin
-    assert results.find("ftp-wst", edges=2, pixels="float32") is float32
-    assert results.find("ftp-wst", edges=6, sources=6) is six
-    assert results.find("ftp-wst", edges=6) is results.find("ftp-wst", "5x5", 2) is results.find("ftp-wst") is None
-    assert Results(Scope(link_mbit=20.0), [usual, thin]).find("ftp-wst", edges=2) is thin
+    assert results.find_measurement("ftp-wst", edges=2) is usual
+    assert results.find_measurement("ftp-wst", edges=2, link_mbit=20.0) is thin
+    assert results.find_measurement("ftp-wst", edges=2, pixels="float32") is float32
+    assert results.find_measurement("ftp-wst", edges=6, sources=6) is six
+    assert (
+        results.find_measurement("ftp-wst", edges=6)
+        is results.find_measurement("ftp-wst", "5x5", 2)
+        is results.find_measurement("ftp-wst")
+        is None
+    )
+    assert Results(Scope(link_mbit=20.0), [usual, thin]).find_measurement("ftp-wst", edges=2) is thin
 
 
 @pytest.mark.parametrize("method", ["bodp", "whole"])
 def test_methods_without_a_choice_of_grid_are_found_by_any(method):
     measured = made(method, 1, grid="1x1")
-    assert Results(SCOPE, [measured]).find(method, "5x5") is measured
+    assert Results(SCOPE, [measured]).find_measurement(method, "5x5") is measured
 
 
 def test_by_edges_gives_what_there_is_of_the_scopes_device_counts():

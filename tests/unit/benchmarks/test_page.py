@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.campaign import Campaign
 from benchmarks.experiments import THIN_LINK_MBIT, Scope
-from benchmarks.figures import Drawn
-from benchmarks.findings import Results, findings
+from benchmarks.figures import DrawnFigure
+from benchmarks.findings import Results, paper_findings
 from benchmarks.page import Calculated, write_page
-from benchmarks.work import Work
+from benchmarks.work import BenchWork
 from gateway.planning.methods import Method
 from tests.unit.benchmarks.made_up import campaign_of, memory_of
 
@@ -17,8 +17,8 @@ MACHINE = {"processor": "Pentium 60", "cores": 1, "system": "Linux i586"}
 
 
 def page_of(results, tmp_path, drawn=(), **campaign):
-    found = findings(results, memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
-    calculated = {"toy": Calculated(memory_of(), {"3x3": Work(1.53, 1.069, 1_679_360)})}
+    found = paper_findings(results, memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
+    calculated = {"toy": Calculated(memory_of(), {"3x3": BenchWork(1.53, 1.069, 1_679_360)})}
     return write_page(Campaign(tmp_path, MACHINE, list(results.all), **campaign), results, found, drawn, calculated)
 
 
@@ -59,7 +59,7 @@ def test_every_table_stands_alone_between_blank_lines(everything):
 
 
 def test_every_finding_has_its_row_with_what_was_reached(everything):
-    found = findings(campaign_of(Scope()), memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
+    found = paper_findings(campaign_of(Scope()), memory_of(measured={"default": 100, "3x3": 40, "5x5": 30}))
     assert tables(everything)["Beside the paper"][2:] == [
         [f.figure, f.paper, f.ours, "yes" if f.reached else "**no**", f.remark] for f in found
     ]
@@ -125,7 +125,9 @@ def test_without_emulation_the_page_says_why_and_claims_no_weak_devices(tmp_path
 
 
 def test_pictures_are_shown_with_what_they_show(tmp_path):
-    page = page_of(campaign_of(Scope(quick=True)), tmp_path, [Drawn("latency.png", "Latency"), Drawn("b.png", "Bytes")])
+    page = page_of(
+        campaign_of(Scope(quick=True)), tmp_path, [DrawnFigure("latency.png", "Latency"), DrawnFigure("b.png", "Bytes")]
+    )
     assert "## Figures\n\n![Latency](latency.png)\n\n![Bytes](b.png)\n" in page
 
 

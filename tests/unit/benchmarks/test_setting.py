@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.experiments import Scope, settings
-from benchmarks.setting import Measurement, Setting
+from benchmarks.experiments import Scope, all_settings
+from benchmarks.setting import BenchSetting, Measurement
 from tests.unit.benchmarks.made_up import MB, frame, measurement
 
 
@@ -83,7 +83,7 @@ def test_the_stolen_share_is_of_all_tiles():
 
 
 def test_a_measurement_comes_back_from_json_as_it_was():
-    setting = Setting("ftp-wst-s", "5x5", edges=3, sources=2, link_mbit=12.5, shared_medium=True, pixels="float32")
+    setting = BenchSetting("ftp-wst-s", "5x5", edges=3, sources=2, link_mbit=12.5, shared_medium=True, pixels="float32")
     measured = measurement(setting, dropped={"late": 2}, interface_bytes=None, shaped=False)
     assert Measurement.from_json(json.loads(json.dumps(measured.to_json()))) == measured
 
@@ -91,12 +91,12 @@ def test_a_measurement_comes_back_from_json_as_it_was():
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        (Setting("ftp-wst", edges=2), "ftp-wst 3x3, 2 edges, 100 Mbit/s"),
-        (Setting("bodp", edges=4, sources=3), "bodp, 4 edges, 3 sources, 100 Mbit/s"),
-        (Setting("whole", "1x1", link_mbit=2.5, shared_medium=True), "whole, 1 edges, shared 2.5 Mbit/s"),
-        (Setting("ftp-wsh", pixels="float32"), "ftp-wsh 3x3, 1 edges, 100 Mbit/s, float32 pixels"),
-        (Setting("bodp", edge_cpu=0.06), "bodp, 1 edges, 0.06 of a core each, 100 Mbit/s"),
-        (Setting("bodp", workload="built-in"), "bodp, 1 edges, 100 Mbit/s, built-in network"),
+        (BenchSetting("ftp-wst", edges=2), "ftp-wst 3x3, 2 edges, 100 Mbit/s"),
+        (BenchSetting("bodp", edges=4, sources=3), "bodp, 4 edges, 3 sources, 100 Mbit/s"),
+        (BenchSetting("whole", "1x1", link_mbit=2.5, shared_medium=True), "whole, 1 edges, shared 2.5 Mbit/s"),
+        (BenchSetting("ftp-wsh", pixels="float32"), "ftp-wsh 3x3, 1 edges, 100 Mbit/s, float32 pixels"),
+        (BenchSetting("bodp", edge_cpu=0.06), "bodp, 1 edges, 0.06 of a core each, 100 Mbit/s"),
+        (BenchSetting("bodp", workload="built-in"), "bodp, 1 edges, 100 Mbit/s, built-in network"),
     ],
 )
 def test_a_setting_is_told_in_words(setting, text):
@@ -105,5 +105,5 @@ def test_a_setting_is_told_in_words(setting, text):
 
 def test_no_two_settings_of_a_campaign_are_told_alike():
     """Logs and failures are kept by this text."""
-    wanted = settings(Scope())
+    wanted = all_settings(Scope())
     assert len({setting.text for setting in wanted}) == len(wanted)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cluster.shaping import FRAME_BYTES, Link, shape_medium, shape_sender, shape_switch
+from benchmarks.cluster.shaping import ETHERNET_FRAME_BYTES, Link, shape_medium, shape_sender, shape_switch
 from shared.errors import ConfigurationError
 
 PORTS = {"port1": "10.0.0.1", "port2": "10.0.0.2", "port3": "10.0.0.3"}
@@ -27,8 +27,8 @@ def test_a_fast_link_has_bursts_of_2_ms_and_buffers_of_100_ms():
 
 def test_a_slow_link_still_lets_whole_frames_through():
     link = Link(0.5, shared=False)
-    assert link.burst_bytes == 2 * FRAME_BYTES
-    assert link.buffer_bytes(6) == 32 * FRAME_BYTES
+    assert link.burst_bytes == 2 * ETHERNET_FRAME_BYTES
+    assert link.buffer_bytes(6) == 32 * ETHERNET_FRAME_BYTES
 
 
 @pytest.mark.parametrize("rate", [0, -1, 0.01, 1e6, float("nan")])

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from benchmarks import workload
-from benchmarks.workload import CUT, FUSED_LAYERS, LAYERS, write_yolov2
+from benchmarks.workload import FUSED_LAYERS, PAPER_CUT, YOLOV2_LAYERS, write_yolov2
 from gateway.models.catalogue import open_model
 
 HEADER_BYTES = 20
@@ -43,8 +43,8 @@ def shapes_and_bytes(cfg):
 def test_the_fused_variant_can_be_opened_and_cut_behind_the_papers_16_layers(fused_cfg):
     network = open_model(str(fused_cfg)).network
     assert network.input_size == (608, 608)
-    assert tuple(network.shapes[network.tensor(CUT)]) == (1, 256, 38, 38)
-    head = network.head([network.tensor(CUT)])
+    assert tuple(network.shapes[network.tensor(PAPER_CUT)]) == (1, 256, 38, 38)
+    head = network.head([network.tensor(PAPER_CUT)])
     assert sum(layer.op in {"Conv", "MaxPool"} for layer in head) == FUSED_LAYERS
 
 
@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(fused_cfg, 
 
 
 def test_the_whole_network_is_yolov2_layer_for_layer():
-    cfg = "\n\n".join(workload._network(LAYERS, whole=True)[0])
+    cfg = "\n\n".join(workload._network(YOLOV2_LAYERS, whole=True)[0])
     names = [name for name, _ in sections(cfg)]
     assert len(names) == 1 + 32
     assert [number for number, name in enumerate(names[1:]) if name == "maxpool"] == [1, 3, 7, 11, 17]
@@ -76,7 +76,7 @@ def test_the_whole_network_is_yolov2_layer_for_layer():
 
 
 def test_the_whole_network_needs_as_many_weights_as_yolov2():
-    parts, layers = workload._network(LAYERS, whole=True)
+    parts, layers = workload._network(YOLOV2_LAYERS, whole=True)
     _, needed = shapes_and_bytes("\n\n".join(parts))
     # Its authors' file is of an older version, with 4 bytes for the pictures seen instead of 8.
     assert needed == YOLOV2_BYTES + 4
@@ -88,9 +88,9 @@ def test_the_whole_network_needs_as_many_weights_as_yolov2():
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_every_convolution_takes_what_the_one_before_gives(whole):
-    chain = LAYERS if whole else LAYERS[:FUSED_LAYERS]
+    chain = YOLOV2_LAYERS if whole else YOLOV2_LAYERS[:FUSED_LAYERS]
     _, layers = workload._network(chain, whole=whole)
     assert layers[0].channels == 3
-    straight = layers[: len([layer for layer in chain if layer != workload.POOL])]
+    straight = layers[: len([layer for layer in chain if layer != workload.MAX_POOL])]
     assert all(after.channels == before.filters for before, after in itertools.pairwise(straight))
     assert [layer.head for layer in layers] == [False] * (len(layers) - 1) + [True]

@@ -56,7 +56,7 @@ def failure():
 
 
 @pytest.mark.parametrize(
-    ("give", "words"), [(nothing, "it gives no picture"), (failure, r"the source failed: at rtsp://\*\*\*@host/x")]
+    ("give", "words"), [(nothing, "it sends no picture"), (failure, r"the source failed: at rtsp://\*\*\*@host/x")]
 )
 def test_a_source_of_others_may_fail_as_it_likes(monkeypatch, give, words):
     monkeypatch.setattr(module, "open_source", lambda _: Strange(give))

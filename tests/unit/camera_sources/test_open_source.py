@@ -12,7 +12,7 @@ from camera_sources.kinds.video_file import VideoFile
 from camera_sources.kinds.web_camera import WebCamera
 from camera_sources.open_source import open_source
 from camera_sources.source import LiveSource
-from camera_sources.urls.schemes import GROUP, OURS
+from camera_sources.urls.schemes import BUILT_IN_SOURCES, ENTRY_POINT_GROUP
 from shared.errors import ConfigurationError, SourceError
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_a_camera_is_refused_without_its_password(url):
 
 
 def test_a_device_that_is_not_there_fails_when_it_is_read():
-    with pytest.raises(SourceError, match=r"not reachable: there is no /dev/video99"):
+    with pytest.raises(SourceError, match=r"not reachable: /dev/video99 does not exist"):
         next(open_source("/dev/video99").pictures())
 
 
@@ -121,7 +121,7 @@ def install(monkeypatch, tmp_path):
         folder = tmp_path / "canvas_camera-1.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: canvas-camera\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text(f"[{GROUP}]\n{scheme} = {place}\n")
+        (folder / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{scheme} = {place}\n")
         monkeypatch.syspath_prepend(tmp_path)
 
     return offer
@@ -136,7 +136,7 @@ def test_a_scheme_that_somebody_else_adds_is_opened(install):
         open_source("gopher://camera")
 
 
-@pytest.mark.parametrize("scheme", sorted(OURS))
+@pytest.mark.parametrize("scheme", sorted(BUILT_IN_SOURCES))
 def test_nobody_takes_the_place_of_ours(install, scheme):
     install(scheme)
     url = {"test": "test://64x48"}.get(scheme, f"{scheme}://camera/1")

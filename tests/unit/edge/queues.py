@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edge.tasks.task_queue import Taker, Task, TaskQueue
-from tests.unit.edge.agendas import CROSS, FREE, REUSING, WHOLE, plain
+from edge.tasks.task import Taker, Task
+from edge.tasks.task_queue import TaskQueue
+from tests.unit.edge.tile_orders import CROSS, FREE, REUSING, WHOLE, plain
 
 PACE_S = 0.01
 TILE_S = WHOLE.macs * PACE_S
@@ -31,7 +32,7 @@ def tile_of(turn):
 def drain(queue, now=0.0, *, reuses=False):
     """What the own worker would run, in order."""
     tiles = []
-    while (turn := queue.take(now, reuses=reuses)) is not None:
+    while (turn := queue.take_task(now, reuses=reuses)) is not None:
         tiles.append(turn.task.tile)
     return tiles
 
@@ -48,16 +49,18 @@ def counts(queue):
 
 def lend_free(queue, *nodes, now=0.0):
     """Lend all tiles that depend on nobody to these nodes in turn, none of whom will have all strips for another."""
-    return [queue.lend(thief(nodes[place % len(nodes)], reuses=False), now).task.tile for place in range(len(FREE))]
+    return [
+        queue.lend_task(thief(nodes[place % len(nodes)], reuses=False), now).task.tile for place in range(len(FREE))
+    ]
 
 
 def finish(queue, *tiles, worker="me", kept=True, seconds=TILE_S, frame="f", now=0.0):
     """Results of tiles are at the gateway, with all their strips if they are `kept`."""
     for tile in tiles:
         strips = CROSS.readers(tile) if kept else ()
-        queue.done(Task(frame, tile), worker, seconds, now, WHOLE.macs, strips)
+        queue.task_done(Task(frame, tile), worker, seconds, now, WHOLE.macs, strips)
 
 
 def learn_pace(queue, seconds=TILE_S, worker="me"):
     """The queue has seen a result, of another frame."""
-    queue.done(Task("earlier", 0), worker, seconds, 0.0, WHOLE.macs)
+    queue.task_done(Task("earlier", 0), worker, seconds, 0.0, WHOLE.macs)

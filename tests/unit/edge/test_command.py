@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.command import default_name
+from edge.command import default_edge_name
 from shared.payloads.fields import NAME_PATTERN
 
 
@@ -15,7 +15,7 @@ def name_on(host):
     """The default name on a machine of this name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "gethostname", lambda: host)
-        return default_name()
+        return default_edge_name()
 
 
 @pytest.mark.parametrize(

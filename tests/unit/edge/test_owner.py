@@ -16,7 +16,7 @@ from tests.unit.edge.works import frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
 FREE = {0, 2, 4, 6, 8}
-LARGEST = max(costs.macs for costs in WORK.agenda.whole.values())
+LARGEST = max(costs.macs for costs in WORK.tile_order.whole.values())
 TILE_S = 1.0
 """What the largest tile takes, here and elsewhere."""
 
@@ -25,7 +25,7 @@ class Bus:
     def __init__(self):
         self.said = []
 
-    def post(self, topic, message, name):
+    def publish_soon(self, topic, message, name):
         assert (topic, name) == (topics.TASKS, "me")
         self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
 
@@ -46,7 +46,7 @@ class Bench:
     def __init__(self, clock):
         self.clock, self.bus, self.woken = clock, Bus(), 0
         self.owner = Owner("me", self.bus, None, self.wake)
-        self.owner.adopt(WORK)
+        self.owner.adopt_plan(WORK)
 
     def wake(self):
         self.woken += 1
@@ -158,7 +158,7 @@ async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
     assert {bench.lend(node) for node in "abcde"} == FREE
     for tile in sorted(FREE):
         done = TileDone(
-            frame="f", tile=tile, worker="a", compute_ms=900, macs=LARGEST, strips=WORK.agenda.readers(tile)
+            frame="f", tile=tile, worker="a", compute_ms=900, macs=LARGEST, strips=WORK.tile_order.readers(tile)
         )  # fmt: skip
         bench.owner.on_tile_done(done)
     assert bench.says(0.0)[-1] == (4, 0, {})

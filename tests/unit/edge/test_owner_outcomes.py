@@ -26,12 +26,12 @@ class Bench:
         monkeypatch.setattr(owner_module, "time", self)
         monkeypatch.setattr(owner_module, "CHECK_S", 0)
         self.owner = Owner("me", self, None, lambda: None)
-        self.owner.adopt(WORK)
+        self.owner.adopt_plan(WORK)
 
     def monotonic(self):
         return self.now
 
-    def post(self, _, message, __):
+    def publish_soon(self, _, message, __):
         self.said.append(TaskAnnouncement.model_validate_json(message.model_dump_json()))
 
     async def begin(self, *frames):
@@ -82,7 +82,7 @@ async def test_it_is_asked_again_until_nobody_seems_to_be_there(bench):
 
 async def test_a_new_plan_drops_what_was_not_published(bench):
     await bench.begin("f", "g")
-    bench.owner.adopt(WORK)
+    bench.owner.adopt_plan(WORK)
     assert bench.said[-1].given_up == dict.fromkeys("fg", Outcome.REPLANNED)
     bench.answer("f", Outcome.PUBLISHED)
     bench.answer("g", Outcome.REPLANNED)

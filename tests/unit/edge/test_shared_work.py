@@ -92,7 +92,7 @@ class Bench:
         self.work = work
         self.worker, self.exchange = Worker(), Exchange()
         self.shared = SharedWork(self.worker, self.exchange)
-        self.shared.adopt(work)
+        self.shared.adopt_plan(work)
 
     async def accept(self, tile, *, frame="f", attempt=0, **change):
         workers = WORKERS if len(self.work.stages) > 1 else ()
@@ -262,7 +262,7 @@ async def test_a_new_plan_ends_the_tiles_of_the_one_before():
     bench.worker.busy()
     await bench.accept(0)
     await bench.settle()
-    bench.shared.adopt(LAYERED)
+    bench.shared.adopt_plan(LAYERED)
     bench.worker.idle.set()
     await bench.settle()
     assert (bench.results, bench.worker.computed) == ([], [])

@@ -28,7 +28,7 @@ class Bus:
     def __init__(self):
         self.requests = []
 
-    def post(self, topic, message, name):
+    def publish_soon(self, topic, message, name):
         assert (topic, name) == (topics.STEAL, "me")
         self.requests.append((message.missed, message.idle))
         StealRequest.model_validate_json(message.model_dump_json())
@@ -95,7 +95,7 @@ class Bench:
         self.bus, self.strips, self.victim, self.woken = Bus(), Strips(), Victim(), 0
         monkeypatch.setattr(thief_module, "Connection", self.victim)
         self.thief = Thief("me", self.bus, Traffic(), self.strips, self.wake)
-        self.thief.adopt(WORK)
+        self.thief.adopt_plan(WORK)
 
     def wake(self):
         self.woken += 1
@@ -265,7 +265,7 @@ async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(be
     bench.victim.tiles = [(4,)]
     bench.thief.ask()
     await bench.grant()
-    bench.thief.adopt(WORK)
+    bench.thief.adopt_plan(WORK)
     assert bench.thief.take() is None
     bench.thief.ask()
     assert len(bench.bus.requests) == 2
@@ -349,7 +349,7 @@ async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back
 
 async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_the_old_one(bench):
     await refused(bench, (4,))
-    bench.thief.adopt(WORK)
+    bench.thief.adopt_plan(WORK)
     bench.thief.ask()
     await bench.settle()
     assert bench.bus.requests == [(None, False), (None, True)]

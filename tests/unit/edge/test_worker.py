@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from edge import worker as worker_module
+from edge.computing.assignment import Assignment
 from edge.computing.strips import StripStore
-from edge.tasks.task_queue import Task
-from edge.worker import Assignment, Done, Worker
-from gateway.cluster.results import split_result
+from edge.tasks.task import Task
+from edge.worker import Done, Worker
+from gateway.cluster.collector import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.wire.connection import Traffic
@@ -44,16 +45,11 @@ class Strips:
 
 
 @dataclass
-class Queue:
+class Owner:
     next: Task | None = None
 
-    def upcoming(self):
+    def upcoming_task(self):
         return self.next
-
-
-@dataclass
-class Owner:
-    queue: Queue = field(default_factory=Queue)
 
 
 class Engine:
@@ -131,7 +127,7 @@ async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
 
 async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypatch):
     stepped_back = []
-    monkeypatch.setattr(worker_module, "step_back", lambda: stepped_back.append(threading.get_ident()))
+    monkeypatch.setattr(worker_module, "lower_thread_priority", lambda: stepped_back.append(threading.get_ident()))
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     for _ in range(2):
         await worker.compute(engine, None, [])
@@ -162,7 +158,7 @@ class Watch:
             await asyncio.sleep(0)
 
     async def wake(self, task):
-        self.owner.queue.next = task
+        self.owner.next = task
         self.worker.wake()
         await self.settle()
 

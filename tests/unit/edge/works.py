@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.computing.plan_work import Work
 from gateway.planning.methods import Method
-from gateway.planning.planner import Terms, write_plan
+from gateway.planning.planner import PlanTerms, write_plan
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.spec import Preprocessing
@@ -37,7 +37,7 @@ class FakeEngine:
 def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint8", reuses=True):
     """Work whose plan is these stages; its engines compute nothing."""
     programs = [ProgramRef(sha256=f"{number:064x}", bytes=1) for number in range(len(stages))]
-    terms = Terms(deadline_s=deadline_s, pixels=pixels)
+    terms = PlanTerms(deadline_s=deadline_s, pixels=pixels)
     plan = write_plan(method, network, Preprocessing(), stages, programs, 7, GATEWAY, terms)
     return Work(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
 

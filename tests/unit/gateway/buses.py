@@ -63,7 +63,7 @@ class StandInBus:
     def on(self, topic: Topic[Any], handler: Callable[[str, Any], Any], name: str = "+") -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
 
-    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any], *, apart: bool = False) -> None:  # noqa: ARG002
+    def on_plain(self, topic: PlainTopic, handler: Callable[[Received], Any], *, queued: bool = False) -> None:  # noqa: ARG002
         self._handlers[topic.path] = handler
 
     async def hear(self, topic: Topic[Any] | PlainTopic, *said: Any) -> None:
@@ -93,10 +93,10 @@ class StandInBus:
         said = payload.encode() if isinstance(payload, str) else payload
         await self._publish(PlainTopic(path, "", retain=retain, root=root), said, ())
 
-    async def clear(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
+    async def clear_retained(self, topic: Topic[Any] | PlainTopic, *names: str) -> None:
         await self._publish(topic, b"", names)
 
-    async def answer(self, request: Received, message: Message) -> None:
+    async def publish_response(self, request: Received, message: Message) -> None:
         if self.away:
             raise BrokerError("there is no broker")
         self.answers.append((request, message))
@@ -105,7 +105,7 @@ class StandInBus:
         await asyncio.sleep(0)  # as a broker's answer does, it lets others run
         if self.away:
             raise BrokerError("there is no broker")
-        where = topic.at(*names).removeprefix("deepthings/")
+        where = topic.full_path(*names).removeprefix("deepthings/")
         assert "+" not in where, f"a name is missing: {where}"
         self.said.append((where, payload))
         self.heard.put_nowait((where, payload))
@@ -114,7 +114,7 @@ class StandInBus:
         elif topic.retain:
             self.retained.pop(where, None)
         if topic.retain:
-            self._note_retained(topic.at(*names), retained=bool(payload))
+            self._note_retained(topic.full_path(*names), retained=bool(payload))
 
     def payloads(self, where: str) -> list[bytes]:
         """All that was said there."""

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gateway import home as module
+from gateway.bridge.health_publisher import HEALTH_PERIOD_S
 from gateway.configuration.root import Configuration
 from gateway.home import Home
 from gateway.membership.members import Membership
@@ -51,7 +52,7 @@ class House:
             self.members.on_state(NodeState(node=name, state=State.ONLINE, protocol=PROTOCOL, host="h", port=1))
         for name in gone:
             self.members.on_state(NodeState(node=name, state=State.OFFLINE, protocol=PROTOCOL))
-        await self.home.nodes_are(self.members.report({}))
+        await self.home.on_nodes(self.members.report({}))
 
     async def hear(self, camera="door", node="pi-1", **said):
         stats = CameraStats(camera=camera, node=node, counts=FrameCounts(), **{"state": State.ONLINE, **said})
@@ -87,7 +88,7 @@ async def running(service):
 async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_are(house):
     await house.edges("pi-1")
     await house.hear()
-    await house.home.born()
+    await house.home.on_connected()
     info = BridgeInfo.model_validate_json(house.bus.retained["bridge/info"])
     assert info == TOLD
     assert house.bus.retained["cameras/door/availability"] == b"offline", "no frame of it was processed yet"
@@ -98,10 +99,10 @@ async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_
 async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
     await house.edges("pi-1")
     await house.hear()
-    await house.home.born()
+    await house.home.on_connected()
     before = dict(house.bus.retained)
     house.bus.forget()
-    await house.home.born()
+    await house.home.on_connected()
     assert house.bus.retained == before
 
 
@@ -115,10 +116,10 @@ async def test_an_edge_that_is_drained_serves_no_camera_and_takes_no_tiles_until
     answer = await house.ask("drain_node", node=serving)
     assert (answer.ok, answer.data) == (True, {"node": serving, "drained": [serving]})
     assert (house.served(serving), house.served(other)) == (set(), {"door"})
-    assert (house.home.may_work(serving), house.home.may_work(other)) == (False, True)
+    assert (house.members.drained(serving), house.members.drained(other)) == (True, False)
     answer = await house.ask("resume_node", node=serving)
     assert (answer.ok, answer.data) == (True, {"node": serving, "drained": []})
-    assert house.home.may_work(serving)
+    assert not house.members.drained(serving)
 
 
 async def test_an_edge_that_is_drained_stays_so_when_it_comes_back(house):
@@ -126,15 +127,15 @@ async def test_an_edge_that_is_drained_stays_so_when_it_comes_back(house):
     await house.ask("drain_node", node="pi-1")
     await house.edges(gone=["pi-1"])
     await house.edges("pi-1")
-    assert not house.home.may_work("pi-1")
+    assert house.members.drained("pi-1")
     assert house.served("pi-1") == set()
 
 
 async def test_an_edge_that_is_not_there_cannot_be_drained(house):
     await house.edges("pi-1")
     answer = await house.ask("drain_node", node="pi-9")
-    assert (answer.ok, answer.error) == (False, "no edge 'pi-9' is there; there are pi-1")
-    assert house.home.may_work("pi-9")
+    assert (answer.ok, answer.error) == (False, "edge 'pi-9' not found; present: pi-1")
+    assert not house.members.drained("pi-9")
 
 
 async def test_a_camera_of_an_edge_that_died_while_the_gateway_was_away_is_not_there(house):
@@ -192,7 +193,7 @@ async def test_a_snapshot_may_be_asked_of_a_camera_that_was_started_by_hand(hous
 
 async def test_what_a_reload_has_changed_is_told_and_followed(house):
     await house.edges("pi-1")
-    await house.home.born()
+    await house.home.on_connected()
     house.file = house.configuration(
         {"yard": {"source": "test://"}, "attic": {"source": "test://"}}, mqtt={"topic_prefix": "other"}
     )
@@ -209,7 +210,7 @@ async def test_what_a_reload_has_changed_is_told_and_followed(house):
 
 async def test_nothing_that_is_retained_shows_a_camera_that_was_removed(house):
     await house.edges("pi-1")
-    await house.home.born()
+    await house.home.on_connected()
     for picture in ("snapshot", "person/snapshot"):
         await house.bus.publish_at(f"deepthings/detections/door/{picture}", "JPEG", retain=True)
     house.file = house.configuration(("yard",))
@@ -217,7 +218,7 @@ async def test_nothing_that_is_retained_shows_a_camera_that_was_removed(house):
         await house.ask("reload")
         while await house.bus.next("detections/door/person/snapshot"):
             pass
-    await house.home._clear_stale()
+    await house.home._cleaner.clear_stale()
     assert not [where for where in house.bus.retained if "/door/" in where]
     assert [where for where in house.bus.retained if "/yard/" in where]
 
@@ -226,16 +227,16 @@ async def test_what_left_the_file_while_the_gateway_was_away_is_cleared_when_it_
     zones = {"porch": {"coordinates": "0,0,1,0,1,1,0,1"}}
     door = {"source": "test://", "zones": zones}
     before = House(tmp_path, cameras={"door": door, "yard": door}, frigate_compat={"enabled": True})
-    await before.home.born()
+    await before.home.on_connected()
     for topic in ("deepthings/detections/{}/zones/porch/person", "deepthings/detections/{}/car", "frigate/{}/car",
                   "deepthings/detections/{}/person", "deepthings/cameras/{}/stats", "frigate/{}/person/snapshot",
                   "deepthings/detections/{}/person/snapshot", "frigate/porch/person"):  # fmt: skip
         for camera in ("door", "yard"):
             await before.bus.publish_at(topic.format(camera), "1", retain=True)
-    await before.home.farewell()
+    await before.home.publish_stopping()
     after = House(tmp_path, cameras={"door": {"source": "test://"}}, objects={"track": ["person"]})
     after.bus.retained = before.bus.retained
-    await after.home.born()
+    await after.home.on_connected()
     left = {where for where in after.bus.retained if "/state" not in where and not where.startswith("bridge")}
     assert left == {
         "cameras/door/availability", "cameras/door/stats", "detections/door/all", "detections/door/person",
@@ -246,13 +247,13 @@ async def test_what_left_the_file_while_the_gateway_was_away_is_cleared_when_it_
 
 async def test_a_camera_that_left_the_file_while_the_gateway_was_away_is_none_though_its_agent_still_runs(tmp_path):
     before = House(tmp_path)
-    await before.home.born()
+    await before.home.on_connected()
     await before.hear(assigned=True)
-    await before.home.farewell()
+    await before.home.publish_stopping()
     after = House(tmp_path, cameras=("yard",))
     after.bus.retained = before.bus.retained
     await after.hear(assigned=True)
-    await after.home.born()
+    await after.home.on_connected()
     await after.hear(assigned=True, ended=True)
     assert not after.home._cameras.by_hand
     assert not [where for where in after.bus.retained if "door" in where]
@@ -263,9 +264,9 @@ async def test_what_was_set_of_a_camera_that_left_the_file_meanwhile_does_not_co
     await before.hear("by-hand")
     for camera in ("door", "by-hand"):
         await before.bus.hear_plain(topics.CAMERA_SET, b"0.9", camera, "threshold")
-    await before.home.farewell()
+    await before.home.publish_stopping()
     between = House(tmp_path, cameras=("yard",))
-    await between.home.farewell()
+    await between.home.publish_stopping()
     after = House(tmp_path)
     assert after.home._cameras.effective_settings("door").threshold is None
     assert after.home._cameras.effective_settings("by-hand").threshold == 0.9
@@ -274,13 +275,13 @@ async def test_what_was_set_of_a_camera_that_left_the_file_meanwhile_does_not_co
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
     before = House(tmp_path)
     await before.hear("by-hand")
-    await before.home.farewell()
+    await before.home.publish_stopping()
     after = House(tmp_path)
     after.bus.retained = before.bus.retained
-    await after.home.born()
+    await after.home.on_connected()
     assert "cameras/by-hand/availability" in after.bus.retained
-    monkeypatch.setattr(module, "RETURN_S", 0.0)
-    await after.home._clear_stale()
+    monkeypatch.setattr("gateway.retained.cleaner.BY_HAND_RETURN_S", 0.0)
+    await after.home._cleaner.clear_stale()
     assert "cameras/by-hand/availability" not in after.bus.retained
 
 
@@ -288,13 +289,13 @@ async def test_when_the_gateway_stops_cameras_are_gone_before_counts_are_none(ho
     await house.hear()
     await house.home._cameras.mark_settled("door")
     house.bus.said.clear()
-    await house.home.farewell()
+    await house.home.publish_stopping()
     assert house.bus.said[0] == ("cameras/door/availability", b"offline")
 
 
 async def test_a_reload_while_the_broker_is_away_is_followed_when_it_is_back(house):
     await house.edges("pi-1")
-    await house.home.born()
+    await house.home.on_connected()
     house.file = house.configuration(("yard",))
     house.bus.away = True
     assert (await house.home.reload())["added"] == ["yard"]
@@ -302,7 +303,7 @@ async def test_a_reload_while_the_broker_is_away_is_followed_when_it_is_back(hou
     async with running(house.home._observer.run()):
         while not house.home._observer._changes.empty():  # noqa: ASYNC110  (a queue tells nobody that it is empty)
             await asyncio.sleep(0)
-    await house.home.born()
+    await house.home.on_connected()
     assert not [where for where in house.bus.retained if "/door/" in where]
     assert house.served("pi-1") == {"yard"}
 
@@ -316,9 +317,9 @@ async def test_a_topic_that_cannot_be_cleared_keeps_no_other(house, monkeypatch)
         await publish(topic, payload, retain=retain)
 
     await house.bus.publish_at("deepthings/detections/yard/car", "1", retain=True)
-    house.home._retained.note("deepthings/detections/attic/+", retained=True)
+    house.home._cleaner._retained.note("deepthings/detections/attic/+", retained=True)
     monkeypatch.setattr(house.bus, "publish_at", refusing)
-    await house.home._clear_stale()
+    await house.home._cleaner.clear_stale()
     assert "detections/yard/car" not in house.bus.retained
 
 
@@ -369,7 +370,7 @@ async def test_a_reload_is_an_event(house):
 
 async def test_what_happens_to_the_cluster_is_an_event_with_name_reason_and_time(house, monkeypatch):
     monkeypatch.setattr(module.time, "time", lambda: 1.7e9)
-    house.home.tell(BridgeEventType.NODE_LOST, "pi-1", "its power failed")
+    house.home.on_cluster_event(BridgeEventType.NODE_LOST, "pi-1", "its power failed")
     async with running(house.home._events.run()):
         assert json.loads(await house.bus.next("bridge/event")) == {
             "type": "node_lost", "name": "pi-1", "reason": "its power failed", "at": 1.7e9,
@@ -408,7 +409,7 @@ def clock(monkeypatch):
         clock.look()
         return report(*said)
 
-    monkeypatch.setattr(module, "LOOK_S", 0)
+    monkeypatch.setattr("gateway.bridge.health_publisher.HEALTH_CHECK_PERIOD_S", 0)
     monkeypatch.setattr(module.time, "monotonic", clock.monotonic)
     monkeypatch.setattr(module.Health, "report", watched)
     return clock
@@ -418,7 +419,7 @@ def clock(monkeypatch):
 async def watched(clock, tmp_path):  # noqa: ARG001  (it is the clock of the house)
     """A house whose health is told, by that clock."""
     house = House(tmp_path)
-    async with running(house.home._tell_health()):
+    async with running(house.home._health_publisher.run()):
         yield house
 
 
@@ -434,7 +435,7 @@ async def test_health_is_told_at_once_and_then_when_it_changes(watched):
     assert (await health(watched)).nodes_online == 1
     await watched.hear()
     assert (await health(watched)).problems == ()
-    watched.home.ended("door", Outcome.DEADLINE)
+    watched.home.on_frame_ended("door", Outcome.DEADLINE)
     last = await health(watched)
     assert last.problems == ("frames of camera door were lost of late",)
     assert last.dropped == 1
@@ -442,8 +443,8 @@ async def test_health_is_told_at_once_and_then_when_it_changes(watched):
 
 async def test_health_that_does_not_change_is_told_once_a_minute(watched, clock):
     await health(watched)
-    clock.now += module.HEALTH_S - 1
-    watched.home.ended("door", Outcome.PUBLISHED)
+    clock.now += HEALTH_PERIOD_S - 1
+    watched.home.on_frame_ended("door", Outcome.PUBLISHED)
     await clock.looks()
     assert len(watched.bus.payloads("bridge/health")) == 1
     clock.now += 1
@@ -461,7 +462,7 @@ async def test_a_camera_that_was_started_by_hand_is_none_of_those_that_must_be_t
 async def test_a_broker_that_has_forgotten_it_is_told_health_again(watched):
     await health(watched)
     watched.bus.forget()
-    await watched.home.born()
+    await watched.home.on_connected()
     await health(watched)
 
 

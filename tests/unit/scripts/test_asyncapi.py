@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scripts.asyncapi import JSON, TEXT, Row, document, schemas
 from scripts.public_topics import INFO, PARAMETERS, ROWS, Request
 from shared.mqtt import topics
-from shared.mqtt.topics import PREFIX, PlainTopic, Topic
+from shared.mqtt.topics import DEFAULT_PREFIX, PlainTopic, Topic
 from shared.payloads.base import Message
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ def test_every_public_topic_is_described():
 
 
 def test_all_references_lead_somewhere_and_all_names_of_levels_are_explained():
-    whole = document(ROWS, PARAMETERS, INFO, PREFIX)
+    whole = document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX)
     pointers = set(references(whole))
     assert len(pointers) > 50
     for pointer in pointers:
@@ -133,7 +133,7 @@ def test_a_tuple_of_one_kind_is_an_array_of_it(doors):
 
 
 def test_no_public_payload_needs_words_that_asyncapi_does_not_know():
-    assert "prefixItems" not in json.dumps(document(ROWS, PARAMETERS, INFO, PREFIX))
+    assert "prefixItems" not in json.dumps(document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX))
 
 
 def test_each_model_has_a_schema_that_is_complete_in_itself():

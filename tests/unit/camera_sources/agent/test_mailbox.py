@@ -13,37 +13,37 @@ def shot(number):
 
 def test_a_shot_is_taken_once():
     mailbox, one = Mailbox(), shot(1)
-    assert mailbox.put(one) is None
-    assert mailbox.take() is one
-    assert mailbox.take() is None
+    assert mailbox.put_shot(one) is None
+    assert mailbox.take_shot() is one
+    assert mailbox.take_shot() is None
 
 
 def test_the_newest_wins_and_the_one_it_replaced_is_returned():
     mailbox, older, newer = Mailbox(), shot(1), shot(2)
-    mailbox.put(older)
-    assert mailbox.put(newer) is older
-    assert mailbox.take() is newer
+    mailbox.put_shot(older)
+    assert mailbox.put_shot(newer) is older
+    assert mailbox.take_shot() is newer
 
 
 def test_a_mailbox_knows_whether_it_is_empty():
     mailbox = Mailbox()
     assert mailbox.empty
     assert mailbox.wait_until_empty(0)
-    mailbox.put(shot(1))
+    mailbox.put_shot(shot(1))
     assert not mailbox.empty
     assert not mailbox.wait_until_empty(0)
-    mailbox.take()
+    mailbox.take_shot()
     assert mailbox.empty
     assert mailbox.wait_until_empty(0)
 
 
 def test_who_waits_for_room_is_woken_when_the_shot_is_taken():
     mailbox = Mailbox()
-    mailbox.put(shot(1))
+    mailbox.put_shot(shot(1))
     woken = []
     waiting = threading.Thread(target=lambda: woken.append(mailbox.wait_until_empty(60)))
     waiting.start()
-    mailbox.take()
+    mailbox.take_shot()
     waiting.join()
     assert woken == [True]
 
@@ -53,14 +53,14 @@ def test_every_shot_is_taken_or_replaced_whatever_the_threads_do():
 
     def fill():
         for number in range(2000):
-            older = mailbox.put(shot(number))
+            older = mailbox.put_shot(shot(number))
             if older is not None:
                 replaced.append(older.number)
 
     filling = threading.Thread(target=fill)
     filling.start()
     while filling.is_alive() or not mailbox.empty:
-        found = mailbox.take()
+        found = mailbox.take_shot()
         if found is not None:
             taken.append(found.number)
     filling.join()

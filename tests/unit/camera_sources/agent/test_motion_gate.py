@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from camera_sources.agent.motion_gate import MotionGate
-from camera_sources.camera_settings import Motion
+from camera_sources.camera_settings import MotionSettings
 
 RNG = np.random.default_rng(1)
 FPS = 10
@@ -21,12 +21,12 @@ def scene(square=None, size=(180, 320), brightness=100, noise=6):
 
 def passing(pictures, begin=0.0, gate=None, **settings):
     """Numbers of those that pass, at ten a second."""
-    gate = gate or MotionGate(Motion(enabled=True, **{"keep_alive": 3600, "hold": 0, **settings}))
+    gate = gate or MotionGate(MotionSettings(enabled=True, **{"keep_alive": 3600, "hold": 0, **settings}))
     return [number for number, picture in enumerate(pictures) if gate.passes(picture, begin + number / FPS)]
 
 
 def test_a_gate_that_is_not_enabled_lets_all_pass():
-    gate = MotionGate(Motion(enabled=False))
+    gate = MotionGate(MotionSettings(enabled=False))
     assert all(gate.passes(scene(), number) for number in range(5))
 
 
@@ -101,10 +101,10 @@ def test_at_first_enough_pictures_pass_to_know_what_is_there():
 
 
 def test_whoever_does_not_know_the_scene_can_look_at_it():
-    gate = MotionGate(Motion(enabled=True, keep_alive=3600, hold=1))
+    gate = MotionGate(MotionSettings(enabled=True, keep_alive=3600, hold=1))
     passing([scene() for _ in range(50)], gate=gate)
     assert passing([scene() for _ in range(50)], begin=5, gate=gate) == []
-    gate.look()
+    gate.hold_open()
     assert passing([scene() for _ in range(50)], begin=10, gate=gate) == list(range(11))
 
 

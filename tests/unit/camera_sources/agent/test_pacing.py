@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camera_sources.agent.pacing import Pace
+from camera_sources.agent.pacing import FramePacing
 
 
 def wanted(fps, times):
-    pace = Pace(fps)
+    pace = FramePacing(fps)
     return [time for time in times if pace.wants(time)]
 
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from camera_sources.agent.selection import CHECK_FPS, Selection
+from camera_sources.agent.selection import MIN_DECODED_FPS, PictureSelection
 from camera_sources.camera_settings import CameraSettings
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
 
 
 def selection(*, detect=True, **settings):
-    return Selection(CameraSettings(source="test://64x64", **settings), detect=detect)
+    return PictureSelection(CameraSettings(source="test://64x64", **settings), detect=detect)
 
 
 def wanted(chosen, seconds=10.0):
@@ -30,17 +30,17 @@ def test_pictures_are_turned_and_cut():
 def test_the_rate_of_the_settings_holds_until_another_is_told():
     assert abs(wanted(selection(fps=5)) - 50) <= 2
     chosen = selection(fps=5)
-    chosen.instruct(detect=True, fps=20)
+    chosen.set_rate(detect=True, fps=20)
     assert abs(wanted(chosen) - 200) <= 2
-    chosen.instruct(detect=True, fps=None)
+    chosen.set_rate(detect=True, fps=None)
     assert abs(wanted(chosen) - 50) <= 2
 
 
 def test_without_detection_a_picture_now_and_then_is_decoded_and_none_is_sent():
     chosen = selection(detect=False, fps=25)
-    assert abs(wanted(chosen) - 10 * CHECK_FPS) <= 1
+    assert abs(wanted(chosen) - 10 * MIN_DECODED_FPS) <= 1
     assert chosen.choose(PICTURE, 0.0) is None
-    chosen.instruct(detect=True, fps=None)
+    chosen.set_rate(detect=True, fps=None)
     assert chosen.choose(PICTURE, 1.0) is not None
 
 
@@ -48,7 +48,7 @@ def test_the_first_picture_after_opening_is_wanted():
     chosen = selection(fps=1)
     assert chosen.wants(0.0)
     assert not chosen.wants(0.1)
-    chosen.begin()
+    chosen.on_opened()
     assert chosen.wants(0.2)
 
 

@@ -9,7 +9,7 @@ SCENE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
 
 def longest(pictures):
     stillness = Stillness()
-    return max(stillness.seconds(picture, float(now)) for now, picture in enumerate(pictures))
+    return max(stillness.equal_for_s(picture, float(now)) for now, picture in enumerate(pictures))
 
 
 def test_the_same_picture_again_and_again_is_noticed():
@@ -33,5 +33,5 @@ def test_a_few_pictures_of_a_camera_that_is_asked_seldom_are_none():
 def test_it_is_over_with_the_first_other_picture():
     stillness = Stillness()
     for now in range(20):
-        stillness.seconds(SCENE, float(now))
-    assert stillness.seconds(SCENE + 1, 20.0) == 0
+        stillness.equal_for_s(SCENE, float(now))
+    assert stillness.equal_for_s(SCENE + 1, 20.0) == 0

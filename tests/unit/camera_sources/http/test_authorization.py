@@ -39,21 +39,21 @@ def test_a_challenge_of_old_without_qop_is_answered_as_rfc_2069_says():
 
 def test_basic_is_answered():
     authorization = Authorization("Aladdin", "open sesame")
-    assert authorization.header("GET", "/") is None
-    assert authorization.take(['Basic realm="a"'])
-    assert authorization.header("GET", "/") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    assert authorization.header_for("GET", "/") is None
+    assert authorization.accept_challenge(['Basic realm="a"'])
+    assert authorization.header_for("GET", "/") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
 
 
 def test_of_several_challenges_the_strongest_is_answered():
     authorization = Authorization("me", "secret")
-    assert authorization.take(['Basic realm="a"', RFC_7616.format("MD5"), RFC_7616.format("SHA-256")])
-    assert "algorithm=SHA-256" in authorization.header("GET", "/")
+    assert authorization.accept_challenge(['Basic realm="a"', RFC_7616.format("MD5"), RFC_7616.format("SHA-256")])
+    assert "algorithm=SHA-256" in authorization.header_for("GET", "/")
 
 
 def test_every_answer_counts_on_and_has_a_nonce_of_its_own():
     authorization = Authorization("me", "secret")
-    authorization.take([RFC_7616.format("MD5")])
-    first, second = (authorization.header("GET", "/") for _ in range(2))
+    authorization.accept_challenge([RFC_7616.format("MD5")])
+    first, second = (authorization.header_for("GET", "/") for _ in range(2))
     assert "nc=00000001" in first
     assert "nc=00000002" in second
     assert re.search('cnonce="([^"]+)', first)[1] != re.search('cnonce="([^"]+)', second)[1]
@@ -63,14 +63,14 @@ def test_every_answer_counts_on_and_has_a_nonce_of_its_own():
     "challenge", ["", "Negotiate", "Digest", 'Digest nonce="a", algorithm=SHA-1', 'Digest nonce="a", qop="auth-int"']
 )
 def test_what_cannot_be_answered_is_not(challenge):
-    assert not Authorization("me", "secret").take([challenge])
+    assert not Authorization("me", "secret").accept_challenge([challenge])
 
 
 def test_who_has_no_password_answers_nothing():
-    assert not Authorization("", "").take(['Basic realm="a"'])
+    assert not Authorization("", "").accept_challenge(['Basic realm="a"'])
 
 
 def test_quotes_in_a_name_do_not_break_out_of_the_header():
     authorization = Authorization('m"e', "secret")
-    authorization.take([RFC_7616.format("MD5")])
-    assert r'username="m\"e"' in authorization.header("GET", "/")
+    authorization.accept_challenge([RFC_7616.format("MD5")])
+    assert r'username="m\"e"' in authorization.header_for("GET", "/")

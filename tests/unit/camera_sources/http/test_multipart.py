@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camera_sources.http.multipart import JUNK_CAP_BYTES, PICTURE_CAP_BYTES, Parts, boundary_of
+from camera_sources.http.multipart import MAX_JUNK_BYTES, MAX_PICTURE_BYTES, PictureStreamParser, boundary_of
 from shared.errors import SourceError
 
 
@@ -31,7 +31,7 @@ def part(picture, *, mark=b"--frame", length=None, newline=b"\r\n"):
 
 
 def fed(sent, cuts=(), boundary=b"--frame"):
-    parts, found, begin = Parts(boundary), [], 0
+    parts, found, begin = PictureStreamParser(boundary), [], 0
     for end in [*sorted(cuts), len(sent)]:
         found += parts.feed(sent[begin:end])
         begin = end
@@ -68,7 +68,7 @@ def test_pictures_come_out_whole_byte_by_byte(case):
 
 
 def test_a_picture_comes_as_soon_as_it_ends():
-    assert Parts(b"--frame").feed(part(JPEGS[0])[:-2]) == [JPEGS[0]]
+    assert PictureStreamParser(b"--frame").feed(part(JPEGS[0])[:-2]) == [JPEGS[0]]
 
 
 def test_a_picture_that_broke_off_is_counted_and_the_next_one_comes():
@@ -111,13 +111,13 @@ def test_a_boundary_is_found_however_it_is_written(said, boundary):
 @pytest.mark.parametrize("boundary", [b"", b"--frame"])
 @pytest.mark.parametrize("begin", [b"", b"--frame\r\n", b"--frame\r\nContent-Type: text/html\r\n\r\n"])
 def test_what_never_becomes_a_picture_is_refused(begin, boundary):
-    with pytest.raises(SourceError, match="what it sends is no picture"):
-        Parts(boundary).feed(begin + b"x" * (JUNK_CAP_BYTES + 1))
+    with pytest.raises(SourceError, match="the data is not a picture"):
+        PictureStreamParser(boundary).feed(begin + b"x" * (MAX_JUNK_BYTES + 1))
 
 
 @pytest.mark.parametrize("begin", [JPEGS[0][:-2], encoded(0, ".png")[:-12]], ids=["jpeg", "png"])
 def test_a_picture_that_never_ends_is_refused(begin):
-    parts = Parts(b"--frame")
+    parts = PictureStreamParser(b"--frame")
     parts.feed(b"--frame\r\n\r\n" + begin)
-    with pytest.raises(SourceError, match="never ends"):
-        parts.feed(bytes(PICTURE_CAP_BYTES))
+    with pytest.raises(SourceError, match="or no end"):
+        parts.feed(bytes(MAX_PICTURE_BYTES))

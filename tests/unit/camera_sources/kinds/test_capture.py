@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import threading
 
-from camera_sources.kinds.capture import OPTIONS_VARIABLE, _Environment, open_with_ffmpeg
+from camera_sources.kinds.capture import FFMPEG_OPTIONS_VARIABLE, _FfmpegOptions, open_with_ffmpeg
 from camera_sources.kinds.rtsp_camera import CAPTURE_OPTIONS
 from camera_sources.source import FOOTAGE
 
@@ -18,12 +18,12 @@ def pictures(capture):
 
 def test_the_options_of_one_opening_are_not_those_of_the_next():
     assert pictures(open_with_ffmpeg(str(FOOTAGE), CAPTURE_OPTIONS)) < 300  # else this test shows nothing
-    assert OPTIONS_VARIABLE not in os.environ
+    assert FFMPEG_OPTIONS_VARIABLE not in os.environ
     assert pictures(open_with_ffmpeg(str(FOOTAGE))) == 300
 
 
 def test_openings_with_the_same_options_go_on_at_once_and_others_wait():
-    environment, both, other = _Environment(), threading.Barrier(2, timeout=10), threading.Event()
+    environment, both, other = _FfmpegOptions(), threading.Barrier(2, timeout=10), threading.Event()
 
     def opening(options, during):
         with environment.holding(options):
@@ -36,6 +36,6 @@ def test_openings_with_the_same_options_go_on_at_once_and_others_wait():
         same.start()
         both.wait()
         assert not other.wait(0.2)
-        assert os.environ[OPTIONS_VARIABLE] == "a;1"
+        assert os.environ[FFMPEG_OPTIONS_VARIABLE] == "a;1"
     assert other.wait(10)
-    assert OPTIONS_VARIABLE not in os.environ
+    assert FFMPEG_OPTIONS_VARIABLE not in os.environ

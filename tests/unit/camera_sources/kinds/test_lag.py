@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.kinds.lag import Lag
+from camera_sources.kinds.lag import StreamLag
 
 
 def lateness(times, lag=None):
     """Of every picture, from (when it was read, its time in the stream)."""
-    lag = lag or Lag()
-    return [lag.seconds(now, position) for now, position in times]
+    lag = lag or StreamLag()
+    return [lag.lateness_s(now, position) for now, position in times]
 
 
 def test_a_stream_that_is_read_as_it_comes_is_not_late_however_irregular():

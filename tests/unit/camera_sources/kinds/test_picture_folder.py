@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from camera_sources.kinds.picture_folder import FILE_CAP_BYTES, PictureFolder, read_picture
+from camera_sources.kinds.picture_folder import MAX_PICTURE_FILE_BYTES, PictureFolder, read_picture
 from shared.errors import SourceError
 
 
@@ -85,13 +85,13 @@ def test_a_missing_picture_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_what_is_no_file_is_refused_at_once(tmp_path, make):
     make(tmp_path / "a.jpg")
-    with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it is no file"):
+    with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it is not a regular file"):
         read_picture(tmp_path / "a.jpg")
 
 
 def test_a_file_without_end_is_refused(tmp_path):
     with (tmp_path / "a.jpg").open("wb") as file:
-        file.truncate(FILE_CAP_BYTES + 1)
+        file.truncate(MAX_PICTURE_FILE_BYTES + 1)
     with pytest.raises(SourceError, match=r"a\.jpg cannot be read: it has more than 256 MiB"):
         read_picture(tmp_path / "a.jpg")
 
@@ -115,8 +115,8 @@ def test_a_picture_is_told_to_be_left_out_once_and_once_more_for_another_reason(
     for _ in range(2):
         assert len(list(source.pictures())) == 1
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [
-        "it is broken, or no picture; left out",
-        "it is no file; left out",
+        "it is broken, or not a picture; it is skipped",
+        "it is not a regular file; it is skipped",
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_picture_is_left_out_while_it_is_being_written(pictures, ending, caplo
     for share in (0.3, 0.6, 0.99):
         path.write_bytes(whole[: int(share * len(whole))])
         assert len(list(source.pictures())) == 1
-    assert "not written to its end yet; left out" in caplog.text
+    assert "not completely written yet; it is skipped" in caplog.text
     path.write_bytes(whole)
     assert len(list(source.pictures())) == 2
 

@@ -85,6 +85,6 @@ def test_the_bundled_clip_is_what_its_readme_says():
 
 
 def test_a_video_of_an_absurd_size_is_refused_by_its_size(monkeypatch):
-    monkeypatch.setattr(decoding, "LARGEST_PIXELS", 768 * 576 - 1)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 768 * 576 - 1)
     with pytest.raises(LargePictureError, match="768x576 pixels are too large"):
         VideoFile(FOOTAGE)

@@ -8,29 +8,29 @@ import cv2
 import numpy as np
 import pytest
 
-from camera_sources.pictures.image_decoding import LARGEST_PIXELS, LargePictureError, decode_picture, scale_for
+from camera_sources.pictures.image_decoding import MAX_PIXELS, LargePictureError, decode_picture, reduction_for
 from camera_sources.source import NoPictureError
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 
 
 @pytest.mark.parametrize(
     ("width", "height", "scale"),
-    [(1, 1, 1), (7680, 4320, 1), (LONGEST_SIDE, 1, 1), (LONGEST_SIDE + 1, 1, 2), (20000, 10, 2), (8000, 6000, 2),
-     (9248, 6944, 2), (10, 60000, 4), (8 * LONGEST_SIDE, 1, 8)],
+    [(1, 1, 1), (7680, 4320, 1), (MAX_PICTURE_SIDE, 1, 1), (MAX_PICTURE_SIDE + 1, 1, 2), (20000, 10, 2),
+     (8000, 6000, 2), (9248, 6944, 2), (10, 60000, 4), (8 * MAX_PICTURE_SIDE, 1, 8)],
 )  # fmt: skip
 def test_a_picture_is_made_smaller_until_it_is_a_frame(width, height, scale):
-    assert scale_for(width, height) == scale
+    assert reduction_for(width, height) == scale
     assert 3 * (width // scale) * (height // scale) <= PAYLOAD_CAP_BYTES[Kind.FRAME]
 
 
 @pytest.mark.parametrize(
     ("width", "height"),
-    [(20000, 20000), (65535, 65535), (2**31, 2**31), (8 * LONGEST_SIDE + 1, 1), (LARGEST_PIXELS, 2)],
+    [(20000, 20000), (65535, 65535), (2**31, 2**31), (8 * MAX_PICTURE_SIDE + 1, 1), (MAX_PIXELS, 2)],
 )
 def test_a_picture_of_an_absurd_size_is_refused_by_its_size(width, height):
     with pytest.raises(LargePictureError, match=f"{width}x{height} pixels are too large: at most 67 million pixels"):
-        scale_for(width, height)
+        reduction_for(width, height)
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png"])
@@ -43,7 +43,7 @@ def test_a_panorama_is_halved(ending):
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"no picture", b"GIF89a\x10\0\x10\0" + bytes(50)])
 def test_what_is_no_picture_is_refused(data):
-    with pytest.raises(NoPictureError, match="codec not decodable: what it sends is no picture"):
+    with pytest.raises(NoPictureError, match="codec not decodable: the data is not a picture"):
         decode_picture(data)
 
 

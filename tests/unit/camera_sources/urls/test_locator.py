@@ -45,7 +45,7 @@ def test_a_url_is_taken_apart_as_it_is_meant(url, parts):
 
 @pytest.mark.parametrize("url", ["rtsp://", "rtsp:///a", "rtsp://me:secret@", "rtsp://me:secret@/a", "rtsp://a b/"])
 def test_a_url_without_a_host_is_refused_without_its_password(url):
-    with pytest.raises(ConfigurationError, match=r"names no host; write rtsp://") as caught:
+    with pytest.raises(ConfigurationError, match=r"has no host; write rtsp://") as caught:
         Locator.parse(url)
     assert "secret" not in str(caught.value)
 

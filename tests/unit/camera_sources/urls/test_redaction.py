@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camera_sources.urls.redaction import Secrets, redacted
+from camera_sources.urls.redaction import UrlSecrets, redacted
 
 UNSEEN = "Zq7xy"
 
@@ -59,9 +59,9 @@ def test_no_password_shows_whatever_is_in_it(password, url):
 @given(passwords)
 def test_no_password_shows_in_what_somebody_else_says(password):
     url = f"rtsp://me:{password}@camera/1"
-    secrets = Secrets(url)
+    secrets = UrlSecrets(url)
     for said in (f"cannot open {url}", f"login me with {password} failed", f"bad '{password}'"):
-        assert UNSEEN not in secrets.hide(said)
+        assert UNSEEN not in secrets.redact(said)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_no_password_shows_in_what_somebody_else_says(password):
     ],
 )
 def test_secrets_are_hidden_however_they_are_written_and_nothing_else(url, said, shown):
-    assert Secrets(url).hide(said) == shown
+    assert UrlSecrets(url).redact(said) == shown

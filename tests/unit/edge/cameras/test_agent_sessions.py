@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.cameras.agent_sessions import differs
+from edge.cameras.agent_sessions import stats_differ
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts
 
@@ -14,12 +14,12 @@ def stats(**changes):
 
 
 def test_the_first_stats_are_new():
-    assert differs(None, stats())
+    assert stats_differ(None, stats())
 
 
 @pytest.mark.parametrize("fps", [10.0, 9.0, 11.5])
 def test_a_rate_that_is_not_quite_steady_is_nothing_new(fps):
-    assert not differs(stats(), stats(fps=fps))
+    assert not stats_differ(stats(), stats(fps=fps))
 
 
 @pytest.mark.parametrize(
@@ -36,5 +36,5 @@ def test_a_rate_that_is_not_quite_steady_is_nothing_new(fps):
     ],
 )
 def test_every_other_change_is(change):
-    assert differs(stats(), stats(**change))
-    assert differs(stats(**change), stats())
+    assert stats_differ(stats(), stats(**change))
+    assert stats_differ(stats(**change), stats())

@@ -24,10 +24,10 @@ class Supervisor:
         self.assigned = asyncio.Queue()
         self.restarted = []
 
-    def assign(self, cameras):
+    def assign_cameras(self, cameras):
         self.assigned.put_nowait(dict(cameras))
 
-    def restart(self, name):
+    def restart_camera(self, name):
         self.restarted.append(name)
 
 
@@ -198,7 +198,7 @@ async def test_a_camera_that_is_not_understood_is_said_without_its_password(edge
     gateway.has("yard", 3)
     assignments.on_assignment(assignment(door=3, yard=3))
     assert set(await assigned(supervisor)) == {"yard"}
-    assert "camera door is not understood" in caplog.text
+    assert "camera door has invalid settings" in caplog.text
     assert WORD not in caplog.text
 
 
@@ -214,7 +214,7 @@ async def test_a_conversation_that_breaks_is_tried_again(edge, gateway, caplog):
     gateway.break_once = True
     assignments.on_assignment(assignment(door=3))
     assert set(await assigned(supervisor)) == {"door"}
-    assert "cameras cannot be learnt of: it went away in the middle" in caplog.text
+    assert "cannot get the settings of cameras: it went away in the middle" in caplog.text
     assert len(gateway.opened) == 2
 
 

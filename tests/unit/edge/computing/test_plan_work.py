@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from edge.computing.plan_work import Work
-from edge.tasks.tile_order import Agenda
+from edge.tasks.tile_order import TileOrder
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.wire.headers import Tile
-from tests.unit.edge.agendas import CROSS
+from tests.unit.edge.tile_orders import CROSS
 from tests.unit.edge.works import GATEWAY, frame_info, reusing_work, work_of
 
 NETWORK, REUSING = reusing_work(Grid(3, 3))
@@ -57,18 +57,19 @@ def test_tiles_are_reused_where_plan_and_engine_can_do_it():
     assert not reusing_work(Grid(1, 1))[1].reuses
 
 
-def test_the_agenda_is_that_of_the_stages_tiles():
-    agenda = REUSING.agenda
-    assert agenda.givers == CROSS.givers
+def test_the_tile_order_is_that_of_the_stages_tiles():
+    tile_order = REUSING.tile_order
+    assert tile_order.givers == CROSS.givers
     stage = REUSING.plan.stages[0]
     reusing = [plan and plan.tile(index) for index, plan in enumerate(stage.reusing)]
-    assert agenda == Agenda.of(REUSING.stages[0], reusing, [4 * joint.channels for joint in stage.joints], 3)
+    assert tile_order == TileOrder.of(REUSING.stages[0], reusing, [4 * joint.channels for joint in stage.joints], 3)
 
 
 def test_float_pixels_weigh_four_times_as_much():
     (stage,) = stages_of(Method.WST, NETWORK, ["conv_2"], Grid(2, 2))
     bytes_of = {
-        pixels: work_of(NETWORK, [stage], pixels=pixels).agenda.whole[0].pixel_bytes for pixels in ("uint8", "float32")
+        pixels: work_of(NETWORK, [stage], pixels=pixels).tile_order.whole[0].pixel_bytes
+        for pixels in ("uint8", "float32")
     }
     assert bytes_of["float32"] == 4 * bytes_of["uint8"] == 12 * stage.tiles[0].inputs[0].area
 

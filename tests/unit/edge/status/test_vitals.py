@@ -39,14 +39,14 @@ def test_the_load_is_the_share_of_all_cores_that_worked(tmp_path, after, share):
     statistics.write_text(ticks(user=100, idle=100))
     cpu = vitals.CpuShare(statistics)
     statistics.write_text(after)
-    assert [cpu.since_last(), cpu.since_last()] == [share, share]  # the second one within a tick
+    assert [cpu.share_since_last(), cpu.share_since_last()] == [share, share]  # the second one within a tick
 
 
 @pytest.mark.parametrize("text", ["", "cpu", "cpu 1 2 x 4 5\n", "cpu 1 2 3\n"])
 def test_a_system_that_does_not_tell_has_no_load(tmp_path, text):
     (tmp_path / "stat").write_text(text)
-    assert vitals.CpuShare(tmp_path / "stat").since_last() is None
-    assert vitals.CpuShare(tmp_path / "away").since_last() is None
+    assert vitals.CpuShare(tmp_path / "stat").share_since_last() is None
+    assert vitals.CpuShare(tmp_path / "away").share_since_last() is None
 
 
 def test_the_temperature_is_that_of_the_warmest_zone(zones):
@@ -69,6 +69,6 @@ def test_a_device_without_a_thermometer_has_no_temperature(zones, tmp_path):
 
 
 def test_this_machine_can_be_asked():
-    load, temperature = vitals.CpuShare().since_last(), vitals.temperature()
+    load, temperature = vitals.CpuShare().share_since_last(), vitals.temperature()
     assert load is None or 0 <= load <= 1
     assert temperature is None or -100 < temperature < 200

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.tasks.prediction import DEVICES_CAP, RECENT_TILES, Conditions, Experience, makespan_s, reuse_pays
-from edge.tasks.tile_order import Agenda
+from edge.tasks.tile_order import TileOrder
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.loading import describe
 from tests.networks import yolov2_first_16
-from tests.unit.edge.agendas import CROSS, REUSING, WHOLE, plain
+from tests.unit.edge.tile_orders import CROSS, REUSING, WHOLE, plain
 
 PI_PACE_S = 2e-10
 """Of a multiply-accumulate operation on a core of a Raspberry Pi 4, about."""
@@ -23,11 +23,11 @@ MB = 1e6
 
 @pytest.fixture(scope="module")
 def yolov2():
-    """The agendas of the layers that the paper fuses, by grid."""
+    """The tile orders of the layers that the paper fuses, by grid."""
     network = describe(yolov2_first_16(608), "yolov2")
     stages = [with_reuse(network, partition(network, ["layer_15"], grid)) for grid in (Grid(3, 3), Grid(5, 5))]
     return {
-        str(stage.grid): Agenda.of(
+        str(stage.grid): TileOrder.of(
             stage.tiles, stage.reusing, [network.shapes[name][1] * 4 for name in stage.joints]
         )
         for stage in stages
@@ -80,9 +80,9 @@ def test_tiles_of_several_thieves_share_the_link_of_the_owner():
 
 
 def test_devices_beyond_the_cap_count_no_more():
-    agenda = plain(DEVICES_CAP + 10)
-    most = makespan_s(agenda, conditions(DEVICES_CAP, pace_s=0.01), reuse=False)
-    assert makespan_s(agenda, conditions(1e9, pace_s=0.01), reuse=False) == most
+    tile_order = plain(DEVICES_CAP + 10)
+    most = makespan_s(tile_order, conditions(DEVICES_CAP, pace_s=0.01), reuse=False)
+    assert makespan_s(tile_order, conditions(1e9, pace_s=0.01), reuse=False) == most
     assert most == pytest.approx(2 * WHOLE.macs * 0.01)
 
 
@@ -99,12 +99,12 @@ def test_a_part_of_a_device_is_rounded_and_one_is_always_there():
 @pytest.mark.parametrize("grid", ["3x3", "5x5"])
 @pytest.mark.parametrize("devices", range(1, 31))
 def test_where_the_network_costs_nothing_reuse_never_takes_longer(yolov2, grid, devices):
-    agenda = yolov2[grid]
-    with_strips = makespan_s(agenda, conditions(devices), reuse=True)
-    without = makespan_s(agenda, conditions(devices), reuse=False)
+    tile_order = yolov2[grid]
+    with_strips = makespan_s(tile_order, conditions(devices), reuse=True)
+    without = makespan_s(tile_order, conditions(devices), reuse=False)
     assert with_strips <= without
-    assert reuse_pays(agenda, conditions(devices))
-    if devices < len(agenda.givers):
+    assert reuse_pays(tile_order, conditions(devices))
+    if devices < len(tile_order.givers):
         assert with_strips < without
 
 

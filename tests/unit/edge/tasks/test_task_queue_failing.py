@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from tests.unit.edge.agendas import DEPENDENT
 from tests.unit.edge.queues import crossed, drain, finish, lend_free, queue_of, thief
+from tests.unit.edge.tile_orders import DEPENDENT
 
 
 def test_a_task_that_we_cannot_compute_waits_for_others_only():
     queue = queue_of(2)
-    task = queue.take(0).task
-    assert queue.failed(task, "me")
+    task = queue.take_task(0).task
+    assert queue.task_failed(task, "me")
     assert (queue.openings(0).waiting, queue.openings(0).unfit) == (2, {"me": 1})
     assert drain(queue) == [1]
-    assert queue.lend(thief(), 0).task == task
+    assert queue.lend_task(thief(), 0).task == task
 
 
 def test_a_task_that_a_thief_cannot_compute_is_run_at_once_by_somebody_else():
     queue = queue_of(2)
-    task = queue.lend(thief("a"), 0).task
-    assert queue.failed(task, "a")
-    assert queue.lend(thief("a"), 0).task != task
-    assert queue.lend(thief("a"), 0) is None
-    assert queue.take(0).task == task
+    task = queue.lend_task(thief("a"), 0).task
+    assert queue.task_failed(task, "a")
+    assert queue.lend_task(thief("a"), 0).task != task
+    assert queue.lend_task(thief("a"), 0) is None
+    assert queue.take_task(0).task == task
 
 
 def test_a_late_failure_of_who_has_lost_the_task_does_not_take_it_from_who_has_it():
     queue = queue_of(1, lease_s=1.0)
-    task = queue.lend(thief("a"), 0).task
+    task = queue.lend_task(thief("a"), 0).task
     queue.expire(2.0)
-    assert queue.take(2.0).task == task
-    assert queue.failed(task, "a")
-    assert queue.lend(thief("b"), 2.0) is None
+    assert queue.take_task(2.0).task == task
+    assert queue.task_failed(task, "a")
+    assert queue.lend_task(thief("b"), 2.0) is None
     queue.put_back(task)
-    assert queue.lend(thief("a"), 2.0) is None
-    assert queue.lend(thief("b"), 2.0).task == task
+    assert queue.lend_task(thief("a"), 2.0) is None
+    assert queue.lend_task(thief("b"), 2.0).task == task
 
 
 def test_a_task_that_is_finished_has_not_failed():
     queue = queue_of(1)
-    task = queue.take(0).task
+    task = queue.take_task(0).task
     finish(queue, 0)
-    assert not queue.failed(task, "me")
+    assert not queue.task_failed(task, "me")
     queue.add_frame("g")
     assert queue.openings(0).unfit == {}
-    assert queue.take(0).task.frame == "g"
+    assert queue.take_task(0).task.frame == "g"
 
 
 def test_a_frame_that_is_dropped_takes_its_failures_along():
     queue = queue_of(2)
-    queue.failed(queue.take(0).task, "me")
+    queue.task_failed(queue.take_task(0).task, "me")
     queue.drop_frame("f")
     assert not queue._unfit
 
@@ -56,8 +56,8 @@ def test_a_frame_that_is_dropped_takes_its_failures_along():
 def test_a_task_that_failed_from_strips_is_computed_whole():
     queue = crossed()
     finish(queue, *lend_free(queue, "a"), worker="a")
-    turn = queue.take(0, reuses=True)
+    turn = queue.take_task(0, reuses=True)
     assert turn.reusing
-    queue.failed(turn.task, "me")
-    lent = [queue.lend(thief("b"), 0) for _ in DEPENDENT]
+    queue.task_failed(turn.task, "me")
+    lent = [queue.lend_task(thief("b"), 0) for _ in DEPENDENT]
     assert {one.task.tile: one.reusing for one in lent} == {tile: tile != turn.task.tile for tile in DEPENDENT}

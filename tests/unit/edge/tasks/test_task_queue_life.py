@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edge.tasks.task_queue import ANYONE, Taker, Task, TaskQueue
-from tests.unit.edge.agendas import CROSS, WHOLE
+from edge.tasks.task import ANYONE, Taker, Task
+from edge.tasks.task_queue import TaskQueue
+from tests.unit.edge.tile_orders import CROSS, WHOLE
 
 TILES = len(CROSS.order)
 NODES = ("me", "a", "b")
@@ -105,12 +106,12 @@ class TaskLife(RuleBasedStateMachine):
 
     @rule(reuses=st.booleans())
     def worker_takes(self, reuses):
-        self.check(self.queue.take(self.now, reuses=reuses), Taker("me", reuses=reuses), "running")
+        self.check(self.queue.take_task(self.now, reuses=reuses), Taker("me", reuses=reuses), "running")
 
     @rule(node=st.sampled_from("ab"), idle=st.booleans(), reuses=st.booleans())
     def thief_takes(self, node, idle, reuses):
         taker = Taker(node, idle, reuses)
-        self.check(self.queue.lend(taker, self.now), taker, node)
+        self.check(self.queue.lend_task(taker, self.now), taker, node)
 
     @precondition(lambda self: self.tasks("running", "done"))
     @rule(data=st.data())
@@ -128,7 +129,7 @@ class TaskLife(RuleBasedStateMachine):
         self.arrive(task, worker, seconds, CROSS.readers(task.tile) if kept else ())
 
     def arrive(self, task, worker, seconds, strips):
-        self.queue.done(task, worker, seconds, self.now, WHOLE.macs, strips)
+        self.queue.task_done(task, worker, seconds, self.now, WHOLE.macs, strips)
         self.makers[task.frame, task.tile] = worker
         self.kept.update((task.frame, task.tile, reader) for reader in strips)
         self.move(task, "done")
@@ -136,7 +137,9 @@ class TaskLife(RuleBasedStateMachine):
     @precondition(lambda self: self.closed)
     @rule(data=st.data(), tile=st.integers(0, TILES - 1))
     def result_of_a_closed_frame_arrives(self, data, tile):
-        self.queue.done(Task(data.draw(st.sampled_from(self.closed)), tile), "a", 0.1, self.now, WHOLE.macs, [1, 3])
+        self.queue.task_done(
+            Task(data.draw(st.sampled_from(self.closed)), tile), "a", 0.1, self.now, WHOLE.macs, [1, 3]
+        )
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -168,7 +171,7 @@ class TaskLife(RuleBasedStateMachine):
         for task in self.queue.expire(self.now):
             assert self.open[task.frame][task.tile] in NODES
             self.move(task, "waiting")
-        assert all(lease.until > self.now for lease in self.queue._leases.values())
+        assert all(lease.until > self.now for lease in self.queue._leases._leases.values())
 
     @rule(node=st.sampled_from("ab"))
     def node_is_lost(self, node):
@@ -187,7 +190,7 @@ class TaskLife(RuleBasedStateMachine):
 
     @invariant()
     def every_task_is_in_its_place_and_nowhere_else(self):
-        waiting, leases = self.queue._waiting, self.queue._leases
+        waiting, leases = self.queue._waiting, self.queue._leases._leases
         assert sorted(map(repr, waiting)) == sorted(map(repr, self.tasks("waiting")))
         running = {task for task, lease in leases.items() if lease.until == math.inf}
         assert running == set(self.tasks("running"))
@@ -209,13 +212,13 @@ class TaskLife(RuleBasedStateMachine):
     @invariant()
     def an_idle_newcomer_gets_one_exactly_when_some_are_announced_for_it(self):
         openings = self.queue.openings(self.now)
-        turn = deepcopy(self.queue).lend(Taker("newcomer", reuses=True), self.now)
+        turn = deepcopy(self.queue).lend_task(Taker("newcomer", reuses=True), self.now)
         assert (turn is not None) == bool(openings.waiting or openings.overdue)
 
     @invariant()
     def what_is_upcoming_is_what_the_own_worker_takes_next(self):
         task = self.queue.upcoming()
-        turn = deepcopy(self.queue).take(self.now, reuses=True)
+        turn = deepcopy(self.queue).take_task(self.now, reuses=True)
         assert task == (turn.task if turn is not None and turn.reusing else None)
 
     def teardown(self):
@@ -226,7 +229,7 @@ class TaskLife(RuleBasedStateMachine):
             for task in self.tasks("running"):
                 self.arrive(task, "me", 0.1, ())
             taker = Taker("a", reuses=reuses)
-            turn = self.queue.lend(taker, self.now)
+            turn = self.queue.lend_task(taker, self.now)
             self.check(turn, taker, "a")
             if turn is not None:
                 self.arrive(turn.task, "a", 0.1, turn.wanted)

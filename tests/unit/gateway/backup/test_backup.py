@@ -11,10 +11,10 @@ import tarfile
 import pytest
 
 from gateway.backup.archive import unpack, write_archive
-from gateway.backup.contents import contents_of
-from gateway.backup.manifest import LARGEST_BYTES, Item, Manifest
-from gateway.backup.restoring import check, moves, place
-from gateway.state.state_lock import in_use
+from gateway.backup.contents import collect_contents
+from gateway.backup.manifest import MAX_BACKUP_BYTES, BackupItem, BackupManifest
+from gateway.backup.restoring import check_moves, plan_moves, write_files
+from gateway.state.state_lock import hold_folder
 from shared.errors import ConfigurationError, DeepThingsError
 
 CONFIGURATION = """
@@ -53,7 +53,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def backup(home, tmp_path):
     """The same as a file."""
-    write_archive(contents_of(home / "home.yaml", None, None), tmp_path / "home.tar.gz")
+    write_archive(collect_contents(home / "home.yaml", None, None), tmp_path / "home.tar.gz")
     return tmp_path / "home.tar.gz"
 
 
@@ -66,9 +66,9 @@ def restored(tmp_path, monkeypatch):
         (tmp_path / "unpacked").mkdir()
         try:
             manifest, unpacked = unpack(backup, tmp_path / "unpacked")
-            planned, kept = moves(manifest, unpacked, tmp_path / "other" / "deepthings.yaml", state)
-            check(planned, kept, force=force, elsewhere=elsewhere)
-            place(planned, None)
+            planned, kept = plan_moves(manifest, unpacked, tmp_path / "other" / "deepthings.yaml", state)
+            check_moves(planned, kept, force=force, elsewhere=elsewhere)
+            write_files(planned, None)
         finally:
             for path in (tmp_path / "unpacked").iterdir():
                 path.unlink()
@@ -101,7 +101,7 @@ def test_only_its_owner_can_read_it_and_nothing_is_left_beside_it(backup):
 
 def test_where_a_backup_cannot_be_written_is_said(home, tmp_path):
     with pytest.raises(DeepThingsError, match=rf"{tmp_path}/nowhere/b.tgz cannot be written: no such file or folder"):
-        write_archive(contents_of(home / "home.yaml", None, None), tmp_path / "nowhere" / "b.tgz")
+        write_archive(collect_contents(home / "home.yaml", None, None), tmp_path / "nowhere" / "b.tgz")
 
 
 def test_where_a_file_cannot_be_restored_is_said(backup, restored, tmp_path):
@@ -112,11 +112,11 @@ def test_where_a_file_cannot_be_restored_is_said(backup, restored, tmp_path):
 
 
 def test_variables_that_are_in_no_file_are_named(home):
-    assert contents_of(home / "home.yaml", None, None).variables == ("DEEPTHINGS_TEST_PASSWORD",)
+    assert collect_contents(home / "home.yaml", None, None).variables == ("DEEPTHINGS_TEST_PASSWORD",)
 
 
 def test_no_secret_is_in_what_it_says_of_itself(home):
-    told = contents_of(home / "home.yaml", None, None).manifest.model_dump_json()
+    told = collect_contents(home / "home.yaml", None, None).manifest.model_dump_json()
     assert "hunter2" not in told
     assert "viewer" not in told
 
@@ -157,7 +157,7 @@ def test_the_state_goes_where_the_configuration_says(home, tmp_path, restored):
     (home / "home.yaml").write_text("state: kept")
     (home / "kept").mkdir()
     (home / "kept" / "cameras.json").write_text("{}")
-    write_archive(contents_of(home / "home.yaml", None, None), tmp_path / "a.tgz")
+    write_archive(collect_contents(home / "home.yaml", None, None), tmp_path / "a.tgz")
     restored(tmp_path / "a.tgz", elsewhere=False)
     assert sorted(files(tmp_path / "other")) == ["deepthings.yaml", "kept/cameras.json", "secrets.yaml"]
 
@@ -166,7 +166,7 @@ def test_a_state_folder_that_only_the_backup_names_must_be_asked_for(home, tmp_p
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "cameras.json").write_text("{}")
     (home / "home.yaml").write_text(f"state: {tmp_path}/far")
-    write_archive(contents_of(home / "home.yaml", None, None), tmp_path / "a.tgz")
+    write_archive(collect_contents(home / "home.yaml", None, None), tmp_path / "a.tgz")
     with pytest.raises(ConfigurationError, match=r"places that only it names: .*far/cameras\.json"):
         restored(tmp_path / "a.tgz", elsewhere=False, force=True)
     restored(tmp_path / "a.tgz", elsewhere=False, state=tmp_path / "near")
@@ -174,18 +174,21 @@ def test_a_state_folder_that_only_the_backup_names_must_be_asked_for(home, tmp_p
 
 
 def test_a_gateway_that_runs_is_in_the_way(backup, restored, tmp_path):
-    with in_use(tmp_path / "other-states" / "deepthings"), pytest.raises(DeepThingsError, match="is running: stop it"):
+    with (
+        hold_folder(tmp_path / "other-states" / "deepthings"),
+        pytest.raises(DeepThingsError, match="is running: stop it"),
+    ):
         restored(backup, force=True)
 
 
 def test_a_configuration_that_is_not_right_is_no_backup(home):
     (home / "home.yaml").write_text("cameras: {front: {}}")
     with pytest.raises(ConfigurationError, match=r"cameras\.front\.source"):
-        contents_of(home / "home.yaml", None, None)
+        collect_contents(home / "home.yaml", None, None)
 
 
 def test_a_file_that_grows_meanwhile_or_shrinks_leaves_no_half_backup(home, tmp_path):
-    contents = contents_of(home / "home.yaml", None, None)
+    contents = collect_contents(home / "home.yaml", None, None)
     (home / "secrets.yaml").write_text("")
     with pytest.raises(DeepThingsError, match="has changed while it was read"):
         write_archive(contents, tmp_path / "home.tar.gz")
@@ -244,7 +247,7 @@ def test_an_archive_with_anything_else_in_it_is_refused(tmp_path, entries, manif
 
 def test_a_backup_of_a_later_release_is_refused_in_words(tmp_path):
     forged(tmp_path / "a.tgz", format=2, items="changed")
-    with pytest.raises(ConfigurationError, match="is of another release"):
+    with pytest.raises(ConfigurationError, match="was written by another release"):
         unpack(tmp_path / "a.tgz", tmp_path)
 
 
@@ -257,13 +260,13 @@ def test_a_file_that_is_no_backup_or_ends_early_is_refused(backup, tmp_path, par
 
 
 def test_files_that_are_too_large_together_are_refused_before_they_are_read():
-    items = [Item(place="state", path=str(n), mode=0o600, size=LARGEST_BYTES) for n in range(2)]
+    items = [BackupItem(place="state", path=str(n), mode=0o600, size=MAX_BACKUP_BYTES) for n in range(2)]
     with pytest.raises(ValueError, match="more than 512 MiB"):
-        Manifest(release="", made_at=0, host="", items=tuple(items))
+        BackupManifest(release="", made_at=0, host="", items=tuple(items))
 
 
 def test_a_small_file_that_unpacks_without_an_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("gateway.backup.archive.LARGEST_ARCHIVE_BYTES", 1 << 20)
+    monkeypatch.setattr("gateway.backup.archive.MAX_ARCHIVE_BYTES", 1 << 20)
     header = tarfile.TarInfo("manifest.json")
     header.type, header.size = tarfile.XHDTYPE, 1 << 30
     with gzip.open(tmp_path / "a.tgz", "wb") as stream:

@@ -32,8 +32,8 @@ class StandInHouse:
 
 
 class ClusterBus(StandInBus):
-    def post(self, topic, message, *names):
-        self.said.append((topic.at(*names), message.model_dump_json().encode()))
+    def publish_soon(self, topic, message, *names):
+        self.said.append((topic.full_path(*names), message.model_dump_json().encode()))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_what_edges_say_of_cameras_is_passed_on_and_kept_until_it_is_clear
     await cluster.hear_plain(topics.CAMERA_STATS, said, "front")
     planes.republish_stats()
     assert house.put_there == [("deepthings/cameras/front/stats", said, True)] * 2
-    await planes.clear(topics.CAMERA_STATS, "front")
+    await planes.clear_retained(topics.CAMERA_STATS, "front")
     assert len(house.put_there) == 2, "it is passed on when it is heard"
     await cluster.hear(topics.CAMERA_STATS, Received(("front",), b"", retained=False))
     planes.republish_stats()
@@ -127,7 +127,7 @@ async def test_what_edges_say_of_cameras_is_passed_on_and_kept_until_it_is_clear
 
 
 async def test_what_is_posted_goes_to_the_cluster(cluster, house):
-    Planes(cluster, house).post(topics.CAMERA_STATS, STATS, "front")
+    Planes(cluster, house).publish_soon(topics.CAMERA_STATS, STATS, "front")
     assert [topic for topic, _ in cluster.said] == ["deepthings/cameras/front/stats"]
     assert not house.put_there
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from gateway.cameras.mismatches import missing_edges, places_outside
-from gateway.configuration.cameras import Camera
-from gateway.configuration.objects import Objects
+from gateway.configuration.cameras import CameraSection
+from gateway.configuration.objects import ObjectsSection
 
 
 def camera(**said):
-    return Camera.model_validate({"source": "test://", **said})
+    return CameraSection.model_validate({"source": "test://", **said})
 
 
 def test_an_edge_that_nobody_knows_is_told_with_those_that_there_are():
@@ -32,13 +32,13 @@ def test_an_edge_that_nobody_knows_is_told_with_those_that_there_are():
 )
 def test_a_zone_that_no_picture_reaches_is_told(zone, outside):
     cameras = {"front": camera(zones={"yard": {"coordinates": zone}})}
-    said = list(places_outside(cameras, {"front": (640, 480)}, {"front": Objects()}))
+    said = list(places_outside(cameras, {"front": (640, 480)}, {"front": ObjectsSection()}))
     assert said == (["camera front: zone yard is outside its pictures of 640x480 pixels"] if outside else [])
 
 
 def test_masks_are_looked_at_too():
     away = [[700, 10], [800, 10], [800, 90]]
-    objects = Objects.model_validate({"mask": [away], "filters": {"person": {"mask": [away]}}})
+    objects = ObjectsSection.model_validate({"mask": [away], "filters": {"person": {"mask": [away]}}})
     cameras = {"front": camera(motion={"mask": [away]})}
     said = list(places_outside(cameras, {"front": (640, 480)}, {"front": objects}))
     assert [each.split(" is ")[0] for each in said] == [
@@ -48,4 +48,4 @@ def test_masks_are_looked_at_too():
 
 def test_of_a_camera_without_pictures_or_that_is_gone_nothing_is_known():
     cameras = {"front": camera(zones={"yard": {"coordinates": "700,10,800,10,800,90"}})}
-    assert list(places_outside(cameras, {"gone": (640, 480)}, {"front": Objects()})) == []
+    assert list(places_outside(cameras, {"gone": (640, 480)}, {"front": ObjectsSection()})) == []

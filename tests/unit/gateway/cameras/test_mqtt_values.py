@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS, MAX_SETTING_BYTES, encode_setting, with_setting
 from gateway.cameras.overrides import Overrides
-from gateway.configuration.names import LONGEST_LABEL, label_of
+from gateway.configuration.names import MAX_LABEL_LENGTH, check_label
 from shared.errors import ConfigurationError
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 SET = Overrides(enabled=False, detect=True, threshold=0.5, fps=5, labels=("person",))
 
@@ -24,7 +24,7 @@ VALUES = {
     "detect": st.booleans(),
     "threshold": st.integers(0, 1000).map(lambda parts: parts / 1000),
     "fps": st.integers(1, 2400).map(lambda parts: parts / 10),
-    "labels": st.lists(st.text("abcdefg0123456789 _-", min_size=1, max_size=LONGEST_LABEL).filter(_is_label),
+    "labels": st.lists(st.text("abcdefg0123456789 _-", min_size=1, max_size=MAX_LABEL_LENGTH).filter(_is_label),
                        max_size=20, unique_by=lambda text: text.replace(" ", "_")).map(tuple),
 }  # fmt: skip
 
@@ -68,9 +68,9 @@ def test_an_empty_payload_takes_one_setting_back_and_no_other(setting, payload):
 
 
 def test_no_label_is_configured_that_could_not_be_set():
-    assert label_of("x" * LONGEST_LABEL)
-    with pytest.raises(ValueError, match=f"65 letters, and may have at most {LONGEST_LABEL}"):
-        label_of("x" * (LONGEST_LABEL + 1))
+    assert check_label("x" * MAX_LABEL_LENGTH)
+    with pytest.raises(ValueError, match=f"65 letters, and may have at most {MAX_LABEL_LENGTH}"):
+        check_label("x" * (MAX_LABEL_LENGTH + 1))
 
 
 def test_setting_one_leaves_the_others():
@@ -121,7 +121,7 @@ def test_values_are_said_as_home_assistant_reads_them(value, payload):
         ("labels", b'["person", "Person"]', "one word in topics"),
         ("labels", b'["\\ud800"]', 'send for example ."person", "car"'),
         ("labels", b"[" * 60_000, 'send for example ."person", "car"'),
-        ("labels", b"x" * (LONGEST_LABEL + 1), f"at most {LONGEST_LABEL}"),
+        ("labels", b"x" * (MAX_LABEL_LENGTH + 1), f"at most {MAX_LABEL_LENGTH}"),
         ("labels", json.dumps([f"label {number}" for number in range(257)]).encode(), "at most 256"),
         ("labels", b"x" * (MAX_SETTING_BYTES + 1), f"a value of {MAX_SETTING_BYTES + 1} bytes is too long"),
         ("colour", b"red", "unknown camera setting 'colour'; valid settings: enabled, detect, threshold, fps, labels"),
@@ -134,7 +134,7 @@ def test_what_cannot_be_is_refused_with_what_would_be_right(setting, payload, ri
     assert len(str(refused.value)) < 300
 
 
-@pytest.mark.parametrize("word", sorted(RESERVED))
+@pytest.mark.parametrize("word", sorted(RESERVED_SLUGS))
 def test_a_label_with_a_meaning_in_topics_is_refused(word):
     """Its state would be retained where every frame is told, or every event."""
     with pytest.raises(ConfigurationError, match="has a meaning in topics"):

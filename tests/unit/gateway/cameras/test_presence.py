@@ -11,7 +11,7 @@ from gateway.cameras.presence import (
     CameraPresence,
     PresenceChange,
 )
-from shared.payloads.cluster import STOPPED, CameraStats, State
+from shared.payloads.cluster import AGENT_STOPPED, CameraStats, State
 from shared.payloads.frames import FrameCounts
 
 CAMERAS = ("door", "yard", "shed")
@@ -160,10 +160,10 @@ def test_a_camera_that_its_edge_reads_for_a_gateway_that_has_it_no_more_is_not_k
     assert presence.on_stats(stats("door", assigned=True), 10) == PresenceChange("door", online=True)
 
 
-@pytest.mark.parametrize(("reason", "finished"), [("ended", True), ("", True), (STOPPED, False)])
+@pytest.mark.parametrize(("reason", "finished"), [("ended", True), ("", True), (AGENT_STOPPED, False)])
 def test_a_source_that_has_ended_is_no_agent_that_was_stopped(there, reason, finished):
     change = there.on_stats(stats(ended=True, reason=reason), 11)
-    assert change == PresenceChange("door", False, "its source has ended" if finished else STOPPED)
+    assert change == PresenceChange("door", False, "its source has ended" if finished else AGENT_STOPPED)
     assert there.source_ended("door") is finished
     there.on_stats(stats(), 12)
     assert not there.source_ended("door")

@@ -8,7 +8,7 @@ import pytest
 from gateway.cameras import registry as book
 from gateway.cameras.presence import CAMERA_SILENCE_TIMEOUT_S
 from gateway.cameras.registry import CameraRegistry, EffectiveSettings
-from gateway.configuration.cameras import BY_HAND
+from gateway.configuration.cameras import UNCONFIGURED_CAMERA
 from gateway.configuration.root import Configuration
 from gateway.state.state_folder import StateFolder
 from shared.errors import ConfigurationError
@@ -315,7 +315,7 @@ async def test_a_camera_that_was_started_by_hand_is_one_like_others(house):
     await house.cameras.mark_settled("by-hand")
     assert house.bus.retained["cameras/by-hand/availability"] == b"online"
     assert house.cameras.online == ("by-hand",)
-    assert house.cameras.section_of("by-hand") is BY_HAND
+    assert house.cameras.section_of("by-hand") is UNCONFIGURED_CAMERA
     assert house.cameras.by_hand == ("by-hand",)
     assert house.cameras.effective_settings("by-hand") == EffectiveSettings(True, True, None, None, None)
     assert "by-hand" not in house.cameras.unavailable

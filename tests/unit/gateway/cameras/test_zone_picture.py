@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gateway.cameras.zone_picture import MASK_COLOUR, MAX_SHOT_HEIGHT, MIN_SHOT_WIDTH, ZONE_COLOURS, draw_shot
-from gateway.configuration.places import Place
+from gateway.configuration.drawn_areas import DrawnArea
 
-YARD = Place("yard", ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)), is_zone=True)
-SKY = Place("motion", ((0, 0), (1, 0), (1, 0.15), (0, 0.15)))
+YARD = DrawnArea("yard", ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)), is_zone=True)
+SKY = DrawnArea("motion", ((0, 0), (1, 0), (1, 0.15), (0, 0.15)))
 
 
 def plain(brightness, width=1000, height=800):
@@ -62,13 +62,13 @@ def test_a_zone_is_tinted_and_a_mask_is_red():
 
 
 def test_zones_differ():
-    other = Place("street", ((0.8, 0.8), (0.95, 0.8), (0.95, 0.95)), is_zone=True)
+    other = DrawnArea("street", ((0.8, 0.8), (0.95, 0.8), (0.95, 0.95)), is_zone=True)
     drawn = draw_shot(plain(100), [YARD, other])
     assert pixel(drawn, 0.8875, 0.8) == ZONE_COLOURS[1]
 
 
 def test_a_place_in_pixels_is_where_these_are_also_when_the_picture_is_drawn_larger():
-    pixels = Place("yard", ((80, 60), (240, 60), (240, 180), (80, 180)), is_zone=True)
+    pixels = DrawnArea("yard", ((80, 60), (240, 60), (240, 180), (80, 180)), is_zone=True)
     small = plain(100, 320, 240)
     assert (draw_shot(small, [pixels]) == draw_shot(small, [YARD])).all()
 
@@ -88,8 +88,8 @@ def test_a_picture_that_is_narrow_and_high_does_not_grow_without_bound():
 
 
 def test_the_name_of_a_zone_at_the_border_is_inside():
-    corner = Place("a_long_name_of_a_zone", ((0, 0.9), (0.02, 0.9), (0.02, 1)), is_zone=True)
-    outside = Place("far", ((3000, 3000), (3100, 3000), (3100, 3100)), is_zone=True)
+    corner = DrawnArea("a_long_name_of_a_zone", ((0, 0.9), (0.02, 0.9), (0.02, 1)), is_zone=True)
+    outside = DrawnArea("far", ((3000, 3000), (3100, 3000), (3100, 3100)), is_zone=True)
     drawn = draw_shot(plain(100), [corner, outside])
     assert (drawn[:, :4] == np.array(ZONE_COLOURS[0])).all(axis=2).any()
     assert (drawn[-30:, -30:] == np.array(ZONE_COLOURS[1])).all(axis=2).any()

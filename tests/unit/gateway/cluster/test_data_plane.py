@@ -60,12 +60,18 @@ class Plane:
 
     def __init__(self):
         self.results, self.tiles, self.settings = [], [], {}
+        self.strips, self.strips_requests = {}, []
         self.data = DataPlane(LISTEN, Traffic())
-        self.data.serve(
+        self.data.serve_cluster(
             on_result=lambda header, payload: self.results.append((header, payload.tolist())),
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
-            settings_of=lambda camera, revision: self.settings.get((camera, revision)),
-        )  # fmt: skip
+            strips_of=self.strips_of,
+        )
+        self.data.serve_settings(lambda camera, revision: self.settings.get((camera, revision)))
+
+    def strips_of(self, request):
+        self.strips_requests.append(request)
+        return self.strips
 
     async def tell(self, *said):
         """What a peer is answered that says this and goes away."""
@@ -115,34 +121,13 @@ async def test_a_program_of_another_plan_is_absent(plane):
     assert (answer.reason, payload) == ("the plan has no such program", b"")
 
 
-async def test_strips_are_sent_as_they_are_had_one_givers_after_the_others(plane):
-    plane.data.follow(3)
-    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8), 2: np.array([9], np.uint8)})
-    plane.data.keep_strips(RESULT.model_copy(update={"tile": 0}), {1: np.array([5], np.uint8)})
-    assert await plane.tell(strips_request(4, 0, 8), strips_request(4, reader=2), strips_request(4, reader=3)) == [
-        (Strips(sizes={4: 2, 0: 1}), b"\x07\x08\x05"), (Strips(sizes={4: 1}), b"\x09"), (Strips(), b""),
-    ]  # fmt: skip
+async def test_strips_are_sent_one_givers_after_the_others(plane):
+    plane.strips = {4: [np.array([7, 8], np.uint8)], 0: [np.array([5], np.uint8)]}
+    assert await plane.tell(strips_request(4, 0, 8)) == [(Strips(sizes={4: 2, 0: 1}), b"\x07\x08\x05")]
+    assert plane.strips_requests == [strips_request(4, 0, 8)]
 
 
-def test_it_is_known_for_whom_a_tiles_strips_are_kept(plane):
-    plane.data.keep_strips(RESULT, {1: np.zeros(2, np.uint8), 3: np.zeros(1, np.uint8)})
-    plane.data.keep_strips(RESULT.model_copy(update={"tile": 5}), {2: np.zeros(2, np.uint8)})
-    assert plane.data.kept_strips("door-1", 4) == (1, 3)
-    assert plane.data.kept_strips("door-1", 0) == plane.data.kept_strips("door-2", 4) == ()
-
-
-@pytest.mark.parametrize("request_", [strips_request(4, epoch=2), strips_request(4, frame="door-2")])
-async def test_strips_of_another_plan_or_frame_are_not_found(plane, request_):
-    plane.data.follow(3)
-    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8)})
-    assert await plane.tell(request_) == [(Strips(), b"")]
-
-
-async def test_the_strips_of_a_frame_that_is_finished_are_gone(plane):
-    plane.data.follow(3)
-    plane.data.keep_strips(RESULT, {1: np.array([7, 8], np.uint8)})
-    plane.data.drop("door-1")
-    plane.data.drop("door-1")
+async def test_strips_that_are_not_kept_are_answered_with_none(plane):
     assert await plane.tell(strips_request(4)) == [(Strips(), b"")]
 
 

@@ -18,7 +18,7 @@ class Bus:
         assert topic is topics.CAMERA_STATS
         self.hear = handler
 
-    def post(self, topic, message, name):
+    def publish_soon(self, topic, message, name):
         if topic is topics.OUTCOMES:
             self.outcomes.append((name, message.frame, message.outcome))
         else:

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from camera_sources.source import FOOTAGE
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 
 ROOT = Path(__file__).parents[4]
 
@@ -45,7 +45,7 @@ def test_the_example_that_is_printed_is_a_configuration(shot, tmp_path):
     _, _, example = shot("street").stdout.partition("\n\nRead the corners")
     file = tmp_path / "example.yaml"
     file.write_text(example[example.index("cameras:") :].replace("    zones:", "    source: test://\n    zones:"))
-    assert list(read(file).right().cameras["street"].zones) == ["yard"]
+    assert list(parse_configuration(file).require_valid().cameras["street"].zones) == ["yard"]
 
 
 def test_the_picture_is_what_frames_are(shot):
@@ -94,7 +94,7 @@ def test_bad_usage_and_configuration_end_with_two(shot, tmp_path, arguments, wor
         ),
         (["attic"], "on the device that has it: deepthings camera shot --source /videos/attic.mp4\n"),
         (["--source", "/no/where"], "Error: camera source /no/where does not exist"),
-        (["--source", "/dev/video97"], "camera source /dev/video97: not reachable: there is no /dev/video97"),
+        (["--source", "/dev/video97"], "camera source /dev/video97: not reachable: /dev/video97 does not exist"),
         (["street", "--output", "/proc/a.jpg"], "/proc/a.jpg cannot be written"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.configuration.schema import schema
+from gateway.configuration.schema import configuration_schema
 from shared.cli import main
 from tests.networks import detector_of
 
@@ -144,7 +144,7 @@ def test_labels_are_not_checked_against_a_model_that_is_not_known(check):
 
 def test_the_schema_needs_no_file(check):
     code, out, _ = check("--schema")
-    assert (code, json.loads(out)) == (0, json.loads(json.dumps(schema())))
+    assert (code, json.loads(out)) == (0, json.loads(json.dumps(configuration_schema())))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gateway.commands import detect, plan, verify
+from gateway.commands import detect, show_plan, verify
 from tests.networks import detector_of
 
 CELLS = 84
@@ -39,7 +39,7 @@ LAST_LINE = {
 }
 
 
-@pytest.mark.parametrize(("command", "words"), [(plan.command, ["--quick"]), (verify.command, [])])
+@pytest.mark.parametrize(("command", "words"), [(show_plan.command, ["--quick"]), (verify.command, [])])
 def test_plan_and_verify_say_at_the_end_how_outputs_are_read_or_why_not(case, command, words):
     path, readable = case
     assert run(command, path, *words).splitlines()[-1].startswith(LAST_LINE[readable])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def reading(tmp_path):
         if secrets is not None:
             (tmp_path / "secrets.yaml").write_text(secrets)
             (tmp_path / "secrets.yaml").chmod(0o600)
-        return read(file, environment)
+        return parse_configuration(file, environment)
 
     return reads
 

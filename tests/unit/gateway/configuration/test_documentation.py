@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from gateway.cluster.victims import POLICIES
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.configuration.reading.layout import sections
-from gateway.configuration.reading.reader import read
 from gateway.configuration.root import Configuration
-from gateway.configuration.schema import schema
+from gateway.configuration.schema import configuration_schema
 from scripts.configuration_tables import TABLE, table, with_tables
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGE = (DOCS / "configuration.md").read_text()
@@ -34,7 +34,9 @@ def test_every_section_has_its_table_once():
 
 
 def test_the_schema_is_that_of_the_models():
-    assert json.loads((DOCS / "deepthings.schema.json").read_text()) == json.loads(json.dumps(schema())), RENEW
+    assert json.loads((DOCS / "deepthings.schema.json").read_text()) == json.loads(
+        json.dumps(configuration_schema())
+    ), RENEW
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
@@ -46,14 +48,14 @@ def test_every_key_and_every_section_is_explained(section):
 def test_a_section_is_found_wherever_it_may_be():
     places = {section.__name__: where for section, where in SECTIONS.items()}
     assert places["Configuration"] == [""]
-    assert places["Webhook"] == ["hooks.webhooks[]"]
-    assert places["Filter"] == [
+    assert places["WebhookSection"] == ["hooks.webhooks[]"]
+    assert places["FilterSection"] == [
         "objects.filters.<name>", "cameras.<name>.objects.filters.<name>", "cameras.<name>.zones.<name>.filters.<name>",
     ]  # fmt: skip
 
 
 def test_a_table_says_kind_limits_default_and_meaning():
-    (mqtt,) = [section for section in SECTIONS if section.__name__ == "Mqtt"]
+    (mqtt,) = [section for section in SECTIONS if section.__name__ == "MqttSection"]
     assert "| `port` | whole number, from 1 to 65535 | `1883` | The broker's port; 8883" in table(mqtt)
     rows = "".join(map(table, SECTIONS))
     assert "| `lease` | duration, from 0.1 to 60 | `1` |" in rows
@@ -63,33 +65,36 @@ def test_a_table_says_kind_limits_default_and_meaning():
 
 def test_every_reserved_word_is_named():
     (words,) = re.findall(r"cannot be names: (.*?)\. Labels", PAGE, re.DOTALL)
-    assert set(re.findall(r"`(\w+)`", words)) == RESERVED
+    assert set(re.findall(r"`(\w+)`", words)) == RESERVED_SLUGS
 
 
 def test_every_policy_can_be_configured():
-    assert set(schema()["$defs"]["Cluster"]["properties"]["policy"]["enum"]) == set(POLICIES)
+    assert set(configuration_schema()["$defs"]["ClusterSection"]["properties"]["policy"]["enum"]) == set(POLICIES)
 
 
 def test_the_schema_refuses_what_the_models_refuse():
-    told = schema()
+    told = configuration_schema()
     for section in SECTIONS:
         part = told if section is Configuration else told["$defs"][section.__name__]
         assert part["additionalProperties"] is False
         assert set(part["properties"]) == set(section.model_fields)
-    zone = told["$defs"]["Zone"]["properties"]["loitering_time"]
+    zone = told["$defs"]["ZoneSection"]["properties"]["loitering_time"]
     assert zone["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 86400}
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
 def test_examples_in_the_page_are_right(tmp_path, block):
     (tmp_path / "deepthings.yaml").write_text(block)
-    assert read(tmp_path / "deepthings.yaml", {"CAMERA_PASSWORD": "x"}).mistakes == ()
+    assert parse_configuration(tmp_path / "deepthings.yaml", {"CAMERA_PASSWORD": "x"}).mistakes == ()
 
 
 def test_messages_in_the_page_are_what_is_said(tmp_path):
     text = "\n\n\ncameras:\n  front_door:\n    zons: {}\n    source: test://\n    stale_after: 5 minutes\n"
     (tmp_path / "deepthings.yaml").write_text(text)
-    said = [str(mistake).removeprefix(f"{tmp_path}/") for mistake in read(tmp_path / "deepthings.yaml").mistakes]
+    said = [
+        str(mistake).removeprefix(f"{tmp_path}/")
+        for mistake in parse_configuration(tmp_path / "deepthings.yaml").mistakes
+    ]
     assert said == re.findall(r"^deepthings\.yaml:.*$", PAGE, re.MULTILINE)
 
 
@@ -109,9 +114,9 @@ def home(tmp_path):
 
 
 def test_the_worked_example_is_right(home, nanodet):
-    reading = read(home, {}).with_labels(nanodet.spec.labels)
+    reading = parse_configuration(home, {}).check_labels(nanodet.spec.labels)
     assert (reading.mistakes, reading.warnings) == ((), ())
-    configuration = reading.right()
+    configuration = reading.require_valid()
     assert list(configuration.cameras) == ["front_door", "garden", "workshop"]
     assert configuration.cameras["garden"].stale_after == 120
     assert configuration.home_assistant.enabled

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from gateway.configuration.reading.reader import read, read_configuration
-from gateway.configuration.summary import lines, summary
+from gateway.configuration.reading.configuration_file import parse_configuration, read_configuration
+from gateway.configuration.summary import summarise, summary_lines
 from shared.errors import ConfigurationError
 
 HIDDEN = "hunter2"
@@ -20,19 +20,19 @@ def camera(source):
 
 def test_a_secret_is_what_stands_beside_its_name(reading):
     found = reading(camera("!secret front"), secrets=f"# mine\nfront: rtsp://u:{HIDDEN}$$x@h/\n")
-    assert found.right().cameras["front"].source.get_secret_value() == f"rtsp://u:{HIDDEN}$$x@h/"
+    assert found.require_valid().cameras["front"].source.get_secret_value() == f"rtsp://u:{HIDDEN}$$x@h/"
 
 
 def test_a_secret_is_text_as_it_is_written_there(reading):
     text = "hooks:\n  webhooks:\n  - url: http://h/\n    secret: !secret sign\n"
-    (hook,) = reading(text, secrets="sign: 007").right().hooks.webhooks
+    (hook,) = reading(text, secrets="sign: 007").require_valid().hooks.webhooks
     assert hook.secret.get_secret_value() == "007"
 
 
 def test_a_variable_may_be_a_part_of_a_text_or_a_number(reading):
     found = reading(
         "mqtt: {port: '${PORT}'}\n" + camera("rtsp://u:${PASSWORD}@h/"), PORT="1884", PASSWORD=HIDDEN
-    ).right()
+    ).require_valid()
     assert found.mqtt.port == 1884
     assert found.cameras["front"].source.get_secret_value() == f"rtsp://u:{HIDDEN}@h/"
 
@@ -70,7 +70,7 @@ def test_mistakes_in_the_secrets_have_their_own_file_and_line(told, secrets, exp
 def test_secrets_that_others_may_read_are_warned_of(reading, tmp_path, mode):
     reading(camera("!secret front"), secrets="front: test://")
     (tmp_path / "secrets.yaml").chmod(mode)
-    (warning,) = read(tmp_path / "deepthings.yaml", {}).warnings
+    (warning,) = parse_configuration(tmp_path / "deepthings.yaml", {}).warnings
     assert (warning.file, warning.right) == (f"{tmp_path}/secrets.yaml", f"run chmod 600 {tmp_path}/secrets.yaml")
 
 
@@ -100,7 +100,9 @@ LEAKS = [
 @pytest.mark.parametrize("value", ["!secret it", '"${IT}"', '"rtsp://u:hunter2@h/"'])
 def test_no_message_tells_a_secret_or_an_address_with_a_password(reading, text, value):
     """Every place where a value may be wrong, with a value that must not be told."""
-    found = reading(text.replace("VALUE", value), secrets=f"it: '{HIDDEN} @'", IT=f"{HIDDEN} @").with_labels(["person"])
+    found = reading(text.replace("VALUE", value), secrets=f"it: '{HIDDEN} @'", IT=f"{HIDDEN} @").check_labels(
+        ["person"]
+    )
     assert found.mistakes
     assert HIDDEN not in repr([found.mistakes, found.warnings])
 
@@ -115,7 +117,7 @@ cameras:
 hooks: {webhooks: [{url: http://h/, cameras: !secret one, zones: !secret one, labels: !secret one}]}
 home_assistant: {discovery_prefix: !secret other}
 """
-    found = reading(text, secrets=f"one: {HIDDEN}\nname: {HIDDEN.title()}\nother: {HIDDEN}x").with_labels(["person"])
+    found = reading(text, secrets=f"one: {HIDDEN}\nname: {HIDDEN.title()}\nother: {HIDDEN}x").check_labels(["person"])
     assert len(found.mistakes) >= 6
     assert HIDDEN not in repr([found.mistakes, found.warnings]).lower()
 
@@ -132,8 +134,8 @@ def test_nothing_in_the_summary_is_secret(reading):
         f"hooks: {{webhooks: [{{url: 'http://u:{HIDDEN}@h/{HIDDEN}', secret: {HIDDEN}}}], "
         f"commands: [{{command: [{HIDDEN}]}}]}}"
     )
-    configuration = reading(text).right()
-    assert HIDDEN not in json.dumps(summary(configuration)) + "".join(lines(configuration))
+    configuration = reading(text).require_valid()
+    assert HIDDEN not in json.dumps(summarise(configuration)) + "".join(summary_lines(configuration))
 
 
 def test_all_mistakes_are_one_error_and_warnings_are_logged(reading, tmp_path, caplog):

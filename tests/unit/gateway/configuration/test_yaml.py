@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.configuration.reading.document import MOST_VALUES, read_document
-from gateway.configuration.reading.reader import read
-from gateway.configuration.reading.secret_file import LARGEST_BYTES
+from gateway.configuration.reading.configuration_file import parse_configuration
+from gateway.configuration.reading.document import MAX_VALUES, read_document
+from gateway.configuration.reading.secret_file import MAX_CONFIGURATION_BYTES
 from gateway.configuration.reading.yaml_nodes import UnreadableError
 from gateway.configuration.root import Configuration
 from gateway.models.catalogue import DEFAULT_MODEL
@@ -42,12 +42,12 @@ def test_words_and_numbers_are_those_of_yaml_1_2(text, expected):
 
 @pytest.mark.parametrize("word", ["on", "yes", "true", "On", "YES"])
 def test_where_true_or_false_is_wanted_the_old_words_are_understood(reading, word):
-    assert reading(f"frigate_compat: {{enabled: {word}}}").right().frigate_compat.enabled
+    assert reading(f"frigate_compat: {{enabled: {word}}}").require_valid().frigate_compat.enabled
 
 
 def test_keys_are_text_whatever_they_look_like(reading):
     text = "cameras:\n  no: {source: test://}\n  007: {source: test://}\n  null: {source: test://}\n"
-    assert list(reading(text).right().cameras) == ["no", "007", "null"]
+    assert list(reading(text).require_valid().cameras) == ["no", "007", "null"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_anchors_in_anchors_do_not_fill_the_memory(told):
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (mistake,) = told("\n".join(levels))
     assert mistake.endswith("nested too deep, or too long; look at its anchors (&) and aliases (*)")
-    assert MOST_VALUES < 9**12
+    assert MAX_VALUES < 9**12
 
 
 def test_merged_sections_in_merged_sections_end():
@@ -111,7 +111,7 @@ cameras:
     <<: *usual
     fps: 6
 """
-    cameras = reading(text).right().cameras
+    cameras = reading(text).require_valid().cameras
     assert (cameras["back"].fps, cameras["back"].motion, cameras["front"].fps) == (6, cameras["front"].motion, 5)
 
 
@@ -128,7 +128,7 @@ def test_a_mistake_in_a_merged_section_is_where_it_is_written(told):
     "text", ["", "\n# nothing\n", "---\n", "mqtt:\ncameras:\nhooks:\nstate:\n", "\ufeffmqtt: {}\r\n"]
 )
 def test_what_is_not_written_is_as_usual(reading, text):
-    assert reading(text).right() == Configuration()
+    assert reading(text).require_valid() == Configuration()
 
 
 @given(
@@ -137,28 +137,28 @@ def test_what_is_not_written_is_as_usual(reading, text):
 def test_no_text_at_all_is_too_much_for_the_reader(text):
     with suppress(UnreadableError):
         document = read_document("a.yaml", text.encode(), {}, {})
-        assert document.line(()) >= 1
+        assert document.line_of(()) >= 1
 
 
 def test_a_file_that_is_not_there_or_too_large_is_told(reading, tmp_path):
-    missing = read(tmp_path / "none.yaml", {}).mistakes
+    missing = parse_configuration(tmp_path / "none.yaml", {}).mistakes
     assert [str(mistake) for mistake in missing] == [
         f"{tmp_path}/none.yaml:1: cannot be read: no such file or directory; name a YAML file"
     ]
-    (large,) = reading(b"#" * (LARGEST_BYTES + 1)).mistakes
+    (large,) = reading(b"#" * (MAX_CONFIGURATION_BYTES + 1)).mistakes
     assert "it is larger than 1 MiB" in str(large)
-    (folder,) = read(tmp_path, {}).mistakes
+    (folder,) = parse_configuration(tmp_path, {}).mistakes
     assert "is a directory" in str(folder)
 
 
 def test_paths_are_relative_to_the_file(reading, tmp_path):
-    found = reading("model: {path: mine.cfg, weights: w/mine.weights}\nstate: state").right()
+    found = reading("model: {path: mine.cfg, weights: w/mine.weights}\nstate: state").require_valid()
     assert (found.model.path, found.model.weights) == (f"{tmp_path}/mine.cfg", tmp_path / "w" / "mine.weights")
     assert found.state == tmp_path / "state"
 
 
 def test_what_is_absolute_at_home_or_built_in_stays(reading):
-    found = reading(f"model: {{path: {DEFAULT_MODEL}, weights: /w}}\nstate: ~/state").right()
+    found = reading(f"model: {{path: {DEFAULT_MODEL}, weights: /w}}\nstate: ~/state").require_valid()
     assert (found.model.path, found.model.weights) == (DEFAULT_MODEL, Path("/w"))
     assert found.state == Path("~/state").expanduser()
 
@@ -174,4 +174,4 @@ def test_the_state_is_kept_at_home_or_where_the_environment_says(monkeypatch):
 def test_the_environment_is_that_of_the_process(tmp_path, monkeypatch):
     monkeypatch.setenv("DEEPTHINGS_TEST_PORT", "1884")
     (tmp_path / "a.yaml").write_text("mqtt: {port: '${DEEPTHINGS_TEST_PORT}'}")
-    assert read(tmp_path / "a.yaml").right().mqtt.port == int(os.environ["DEEPTHINGS_TEST_PORT"])
+    assert parse_configuration(tmp_path / "a.yaml").require_valid().mqtt.port == int(os.environ["DEEPTHINGS_TEST_PORT"])

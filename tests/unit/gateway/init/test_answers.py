@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.init import answers
-from gateway.init.given import Given, given_broker, given_cameras
+from gateway.init.given import GivenAnswers, given_broker, given_cameras
 from shared.errors import ConfigurationError
 
 SECRET = "s3cr3t"  # noqa: S105
@@ -13,11 +13,11 @@ LABELS = ("person", "car", "traffic light")
 
 
 def test_labels_are_those_of_the_model():
-    assert answers.labels("person,  traffic light,", LABELS) == ("person", "traffic light")
+    assert answers.parse_labels("person,  traffic light,", LABELS) == ("person", "traffic light")
     with pytest.raises(ConfigurationError, match="did you mean 'person'"):
-        answers.labels("persn", LABELS)
+        answers.parse_labels("persn", LABELS)
     with pytest.raises(ConfigurationError, match="a word is there twice; keep one"):
-        answers.labels("car, car", LABELS)
+        answers.parse_labels("car, car", LABELS)
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ def test_labels_are_those_of_the_model():
     ],
 )
 def test_an_address_has_the_usual_port(text, encrypted, expected):
-    assert answers.broker_address(text, encrypted=encrypted) == expected
+    assert answers.parse_broker_address(text, encrypted=encrypted) == expected
 
 
 def test_a_path_of_this_device_means_the_same_everywhere(tmp_path, monkeypatch):
     (tmp_path / "clip.mp4").touch()
     monkeypatch.chdir(tmp_path)
-    assert answers.camera("a", "clip.mp4").source.get_secret_value() == f"{tmp_path}/clip.mp4"
-    assert answers.camera("a", "elsewhere.mp4").source.get_secret_value() == "elsewhere.mp4"
+    assert answers.build_camera("a", "clip.mp4").source.get_secret_value() == f"{tmp_path}/clip.mp4"
+    assert answers.build_camera("a", "elsewhere.mp4").source.get_secret_value() == "elsewhere.mp4"
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_a_path_of_this_device_means_the_same_everywhere(tmp_path, monkeypatch):
 )
 def test_what_is_wrong_with_an_address_is_told_without_it(source):
     with pytest.raises(ConfigurationError, match=r"camera a: |address of camera a: ") as told:
-        answers.camera("a", source)
+        answers.build_camera("a", source)
     assert SECRET not in str(told.value)
 
 
 def test_a_password_that_cannot_be_printed_is_not_shown():
     with pytest.raises(ConfigurationError, match="password of the broker: invalid") as told:
-        answers.broker("h", 1, username="me", password=f"{SECRET}\n")
+        answers.build_broker("h", 1, username="me", password=f"{SECRET}\n")
     assert SECRET not in str(told.value)
 
 
@@ -74,11 +74,11 @@ def test_a_password_file_that_is_no_text_is_refused(tmp_path):
 
 def test_what_options_do_not_say_has_a_default_or_is_missing():
     cameras = given_cameras([("a", "test://"), ("b", "/dev/video0")])
-    configuration = Given(answers.OWN_BROKER, cameras, (), None).configuration()
+    configuration = GivenAnswers(answers.OWN_BROKER, cameras, (), None).build_configuration()
     assert list(configuration.cameras) == ["a", "b"]
     assert configuration.objects.track == ("person",)
     assert configuration.cluster.listen == "127.0.0.1"
     with pytest.raises(ConfigurationError, match="--camera NAME=ADDRESS"):
-        Given(answers.OWN_BROKER, {}, (), None).configuration()
+        GivenAnswers(answers.OWN_BROKER, {}, (), None).build_configuration()
     with pytest.raises(ConfigurationError, match=r"write --broker HOST\[:PORT\] or --no-broker$"):
-        Given(None, cameras, (), None).configuration()
+        GivenAnswers(None, cameras, (), None).build_configuration()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.configuration.reading.reader import read
+from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.init import answers
-from gateway.init.documents import documents, quoted, with_secrets
+from gateway.init.documents import append_secrets, write_texts, yaml_quoted
 
 SECRET = "s3cr3t"  # noqa: S105
 
@@ -52,13 +52,13 @@ cameras:
 
 
 def answered(mqtt=answers.OWN_BROKER, cameras=CAMERAS, listen="127.0.0.1", track=("person",)):
-    return answers.configuration(
-        mqtt, {name: answers.camera(name, url) for name, url in cameras.items()}, listen, track
+    return answers.build_configuration(
+        mqtt, {name: answers.build_camera(name, url) for name, url in cameras.items()}, listen, track
     )
 
 
 def house(**told):
-    return answers.broker("homeassistant.local", told.pop("port", 1883), **told)
+    return answers.build_broker("homeassistant.local", told.pop("port", 1883), **told)
 
 
 def made(configuration, folder, there=""):
@@ -66,15 +66,15 @@ def made(configuration, folder, there=""):
     secrets = folder / "secrets.yaml"
     secrets.write_text(there)
     secrets.chmod(0o600)
-    texts = documents(configuration, "home.yaml", {})
-    secrets.write_text(with_secrets(there, texts.secrets))
+    texts = write_texts(configuration, "home.yaml", {})
+    secrets.write_text(append_secrets(there, texts.secrets))
     (folder / "home.yaml").write_text(texts.configuration)
-    return read(folder / "home.yaml", {})
+    return parse_configuration(folder / "home.yaml", {})
 
 
 def test_what_was_answered_is_written_in_short_and_without_secrets():
     mqtt = house(port=1884, username="me", password=SECRET)
-    texts = documents(
+    texts = write_texts(
         answered(mqtt, listen="0.0.0.0", track=("person", "traffic light")), "home.yaml", {},  # noqa: S104
         Path("/here/deepthings.schema.json"),
     )  # fmt: skip
@@ -84,7 +84,7 @@ def test_what_was_answered_is_written_in_short_and_without_secrets():
 
 
 def test_without_a_broker_and_a_clone_that_is_said():
-    texts = documents(answered(cameras={"a": "test://"}), "home.yaml", {})
+    texts = write_texts(answered(cameras={"a": "test://"}), "home.yaml", {})
     assert (
         "# Without a broker of the house, under mqtt:, the gateway's own is for everybody, at port"
         in texts.configuration
@@ -105,7 +105,7 @@ def test_without_a_broker_and_a_clone_that_is_said():
     ],
 )
 def test_only_what_is_not_usual_is_written_of_a_broker(told, line):
-    assert line in documents(answered(house(**told)), "home.yaml", {}).configuration
+    assert line in write_texts(answered(house(**told)), "home.yaml", {}).configuration
 
 
 TEXT = st.text(
@@ -131,21 +131,21 @@ def test_whatever_was_answered_is_what_is_read(tmp_path, username, password, pat
 @given(TEXT)
 def test_a_user_that_yaml_could_take_for_other_than_text_is_in_quotes(text):
     for word in ("true", "No", "1883", "1e3", "0o17", "null", "a: b", "a #b", "- a", " a", "!secret x", "*a"):
-        assert quoted(word) == f"'{word}'"
-    assert quoted(text) in {text, "'" + text.replace("'", "''") + "'"}
+        assert yaml_quoted(word) == f"'{word}'"
+    assert yaml_quoted(text) in {text, "'" + text.replace("'", "''") + "'"}
 
 
 def test_no_secret_that_is_there_is_changed():
     mqtt = house(username="me", password=SECRET)
     there = {"mqtt_password": "old", "mqtt_password_2": "older"}
-    texts = documents(answered(mqtt), "home.yaml", there)
+    texts = write_texts(answered(mqtt), "home.yaml", there)
     assert "password: !secret mqtt_password_3 " in texts.configuration
     assert texts.secrets["mqtt_password_3"] == SECRET
-    same = documents(answered(mqtt), "home.yaml", {"mqtt_password": SECRET, "door_url": CAMERAS["door"]})
+    same = write_texts(answered(mqtt), "home.yaml", {"mqtt_password": SECRET, "door_url": CAMERAS["door"]})
     assert "password: !secret mqtt_password " in same.configuration
     assert same.secrets == {}
 
 
 def test_secrets_are_added_at_the_end_of_what_is_there():
-    assert with_secrets("# mine\na: b", {"c": "d e", "f": "it's"}) == "# mine\na: b\nc: 'd e'\nf: 'it''s'\n"
-    assert with_secrets("", {"c": "d"}).splitlines()[1:] == ["c: d"]
+    assert append_secrets("# mine\na: b", {"c": "d e", "f": "it's"}) == "# mine\na: b\nc: 'd e'\nf: 'it''s'\n"
+    assert append_secrets("", {"c": "d"}).splitlines()[1:] == ["c: d"]

@@ -14,8 +14,8 @@ DEVICE = ThisDevice("192.168.1.10", "deepthings", "/home/pi/deepthings/.venv/bin
 
 
 def steps(listen, mqtt=answers.OWN_BROKER, file="/home/pi/home.yaml", sources=("test://",)):
-    cameras = {name: answers.camera(name, source) for name, source in zip("abc", sources, strict=False)}
-    configuration = answers.configuration(mqtt, cameras, listen, ("person",))
+    cameras = {name: answers.build_camera(name, source) for name, source in zip("abc", sources, strict=False)}
+    configuration = answers.build_configuration(mqtt, cameras, listen, ("person",))
     return list(next_steps(configuration, Path(file), DEVICE))
 
 
@@ -77,7 +77,7 @@ def test_every_command_is_one(listen, tmp_path):
     ("mqtt", "words"),
     [
         (answers.OWN_BROKER, "with broker 192.168.1.10, port 1883, without a user name."),
-        (answers.broker("box.lan", 1883), "when its MQTT integration uses the broker box.lan."),
+        (answers.build_broker("box.lan", 1883), "when its MQTT integration uses the broker box.lan."),
     ],
 )
 def test_home_assistant_is_told_which_broker(mqtt, words):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from gateway.models.catalogue import DEFAULT_MODEL, MODELS, built_in, choose_cut, open_model
+from gateway.models.catalogue import DEFAULT_MODEL, MODELS, built_in_models, choose_cut, open_model
 from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.grid import Grid
 from shared.model.spec import Preprocessing
@@ -46,17 +46,17 @@ def write_yolov8(folder, description=None):
 
 
 def test_the_default_model_is_built_in():
-    assert DEFAULT_MODEL in built_in()
+    assert DEFAULT_MODEL in built_in_models()
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", built_in_models())
 def test_every_built_in_model_can_be_opened(name):
     model = open_model(name)
     assert model.spec.name == model.network.name == name
     assert model.spec.labels
 
 
-@pytest.mark.parametrize("name", built_in())
+@pytest.mark.parametrize("name", built_in_models())
 def test_every_built_in_model_is_the_file_whose_origin_is_told(name):
     told = (MODELS / name / "PROVENANCE.md").read_text()
     content = (MODELS / name / open_model(name).spec.file).read_bytes()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from camera_sources.kinds.picture_folder import read_picture
 from gateway.models.catalogue import MODELS, open_model
 from gateway.models.decoding import Candidates
-from gateway.models.detection import OBJECTS_CAP, Detector, suppress
+from gateway.models.detection import MAX_OBJECTS_PER_FRAME, Detector, suppress
 from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -21,6 +21,11 @@ from shared.model.letterbox import Letterbox
 from tests.networks import Builder
 
 PHOTOS = Path(__file__).parents[3] / "photos"
+
+
+def detector_behind(partitioned):
+    """The detector of everything behind the cut."""
+    return Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
 
 
 def candidates(*rows):
@@ -64,8 +69,8 @@ def test_no_candidates_are_no_objects():
 
 
 def test_more_than_a_crowd_is_cut_off_at_the_best():
-    rows = [((10 * n, 0, 10 * n + 5, 5), 0.1 + n / 1000, 0) for n in range(OBJECTS_CAP + 50)]
-    assert suppress(candidates(*rows), 0.6) == list(range(OBJECTS_CAP + 49, 49, -1))
+    rows = [((10 * n, 0, 10 * n + 5, 5), 0.1 + n / 1000, 0) for n in range(MAX_OBJECTS_PER_FRAME + 50)]
+    assert suppress(candidates(*rows), 0.6) == list(range(MAX_OBJECTS_PER_FRAME + 49, 49, -1))
 
 
 def test_classes_do_not_suppress_each_other_left_of_and_above_the_input():
@@ -74,7 +79,7 @@ def test_classes_do_not_suppress_each_other_left_of_and_above_the_input():
 
 
 def test_only_the_best_candidates_are_compared(monkeypatch):
-    monkeypatch.setattr("gateway.models.detection.CANDIDATES_CAP", 2)
+    monkeypatch.setattr("gateway.models.detection.MAX_CANDIDATES", 2)
     rows = [(HERE, 0.5, 0), (ELSEWHERE, 0.9, 0), (NEARLY_HERE, 0.7, 1)]
     assert suppress(candidates(*rows), 0.6) == [1, 2]
 
@@ -104,7 +109,7 @@ def test_what_stays_does_not_overlap_and_what_goes_overlaps_something_better(row
 def detect(nanodet):
     """Detect in a photo: tiles, tail, decoding, suppression, as `deepthings detect` does it."""
     partitioned = PartitionedModel.of(nanodet, Grid(3, 3))
-    head, detector = TiledHead(partitioned, threads=1), Detector(partitioned, threads=1)
+    head, detector = TiledHead(partitioned, threads=1), detector_behind(partitioned)
 
     def run(picture):
         letterbox = Letterbox(*picture.shape[:2], *nanodet.network.input_size)
@@ -146,7 +151,7 @@ def test_a_photo_in_tiles_and_in_one_piece_shows_the_same(nanodet, detect):
     whole = PartitionedModel.of(nanodet, Grid(1, 1))
     letterbox = Letterbox(*picture.shape[:2], *nanodet.network.input_size)
     maps = TiledHead(whole, 1).run(letterbox.apply(picture, nanodet.spec.preprocessing))
-    assert Detector(whole, 1).detect(maps, letterbox).objects == detect(picture).objects
+    assert detector_behind(whole).detect(maps, letterbox).objects == detect(picture).objects
 
 
 def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_same(nanodet, detect, tmp_path):
@@ -166,7 +171,7 @@ def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_sam
     picture = read_picture(PHOTOS / "camera.jpg")
     letterbox = Letterbox.of(picture.shape, joined.model.network.input_size, joined.spec.preprocessing)
     maps = TiledHead(joined, 1).run(letterbox.apply(picture, joined.spec.preprocessing))
-    assert Detector(joined, 1).detect(maps, letterbox).objects == detect(picture).objects != ()
+    assert detector_behind(joined).detect(maps, letterbox).objects == detect(picture).objects != ()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +186,7 @@ def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_sam
 def test_a_model_that_is_described_wrongly_gets_no_detector(nanodet, change, message):
     wrong = replace(nanodet, spec=nanodet.spec.model_copy(update=change))
     with pytest.raises(ModelError, match=message):
-        Detector(PartitionedModel.of(wrong, Grid(1, 1)), 1)
+        detector_behind(PartitionedModel.of(wrong, Grid(1, 1)))
 
 
 def test_a_model_whose_outputs_nobody_can_decode_gets_no_detector(tmp_path):
@@ -190,13 +195,13 @@ def test_a_model_whose_outputs_nobody_can_decode_gets_no_detector(tmp_path):
     path.write_bytes(build.model(build.conv("image", 4, 3, name="conv")).SerializeToString())
     partitioned = PartitionedModel.of(open_model(str(path)), Grid(1, 1))
     with pytest.raises(ModelError, match=r"mine: no decoder reads its outputs, conv \[1, 4, 30, 30\]"):
-        Detector(partitioned, 1)
+        detector_behind(partitioned)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_outputs_that_are_no_numbers_are_a_failure_and_not_nothing(nanodet, value):
     partitioned = PartitionedModel.of(nanodet, Grid(1, 1))
-    detector = Detector(partitioned, 1)
+    detector = detector_behind(partitioned)
     maps = [np.zeros(shape, np.float32) for shape in partitioned.map_shapes]
     detector.detect(maps, Letterbox(300, 400, *nanodet.network.input_size))
     maps[0][0, 0, 0, 0] = value
@@ -210,4 +215,4 @@ def test_a_model_without_labels_names_classes_by_number(nanodet):
     picture = read_picture(PHOTOS / "chelsea.webp")
     letterbox = Letterbox(*picture.shape[:2], *nanodet.network.input_size)
     maps = TiledHead(partitioned, 1).run(letterbox.apply(picture, nanodet.spec.preprocessing))
-    assert [found.label for found in Detector(partitioned, 1).detect(maps, letterbox).objects] == ["class_15"]
+    assert [found.label for found in detector_behind(partitioned).detect(maps, letterbox).objects] == ["class_15"]

@@ -27,6 +27,11 @@ NO, YES = -6.0, 2.2
 NAMES = str({0: "cat", 1: "dog"})
 
 
+def detector_behind(partitioned):
+    """The detector of everything behind the cut."""
+    return Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
+
+
 def table(rows, width, filling, *, first):
     """Rows of this filling, the first with an object."""
     made = np.tile(np.array(filling, np.float32), (rows, 1))
@@ -184,7 +189,7 @@ def seen(model):
     partitioned = PartitionedModel.of(model, Grid(1, 1))
     pixels = np.zeros((SIZE, SIZE, 3), np.uint8)
     maps = WholeHead(partitioned, 1).run(pixels)
-    return Detector(partitioned, 1).detect(maps, Letterbox(SIZE, SIZE, SIZE, SIZE)).objects
+    return detector_behind(partitioned).detect(maps, Letterbox(SIZE, SIZE, SIZE, SIZE)).objects
 
 
 @pytest.mark.parametrize("name", READ)
@@ -257,7 +262,7 @@ def test_what_cannot_be_read_is_refused_in_one_line_and_can_be_cut_all_the_same(
     model = opened(tmp_path, tables, metadata=metadata)
     assert model.spec.decoder is None
     with pytest.raises(ModelError, match=reason) as refusal:
-        Detector(PartitionedModel.of(model, Grid(2, 2)), 1)
+        detector_behind(PartitionedModel.of(model, Grid(2, 2)))
     assert str(refusal.value) == model.unreadable
     assert len(model.unreadable) < 300
     assert "\n" not in model.unreadable

@@ -5,7 +5,7 @@ import pytest
 from onnx import helper
 
 from gateway.models.catalogue import open_model
-from gateway.models.probe import probe, probe_picture
+from gateway.models.probe import probe_picture, run_probe
 from shared.errors import ModelError
 from tests.networks import Builder, detector_of
 
@@ -20,7 +20,7 @@ def test_the_picture_is_always_the_same_and_shows_something_everywhere():
 
 
 def test_outputs_come_by_name(nanodet):
-    outputs = probe(nanodet.proto, nanodet.network, nanodet.spec.preprocessing)
+    outputs = run_probe(nanodet.proto, nanodet.network, nanodet.spec.preprocessing)
     assert {name: value.shape for name, value in outputs.items()} == dict(nanodet.outputs)
 
 
@@ -36,7 +36,7 @@ def test_a_network_that_fails_when_it_runs_is_refused_by_name(tmp_path):
     opened = open_model(str(tmp_path / "mine.onnx"))
     assert "model mine fails when it is run: " in opened.unreadable
     with pytest.raises(ModelError, match="fails when it is run"):
-        probe(opened.proto, opened.network, opened.spec.preprocessing)
+        run_probe(opened.proto, opened.network, opened.spec.preprocessing)
 
 
 def test_an_operator_that_nobody_runs_is_told_before_anything_is_detected(tmp_path):

@@ -79,7 +79,7 @@ async def test_a_frame_that_was_under_way_when_its_camera_was_lost_shows_nobody(
 
 async def test_a_change_is_followed_to_its_end_however_slow_the_broker_is(without_snapshots, monkeypatch):
     house = without_snapshots
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     await house.hear()
     await settled(house)
     await show(house, 1, 2, 3, 4)
@@ -119,7 +119,7 @@ def triggers(house):
 
 async def test_nothing_is_published_of_a_camera_until_its_first_frames_were_processed(without_snapshots):
     house = without_snapshots
-    await house.home.born()
+    await house.home.on_connected()
     await there(house)
     await show(house, 1)
     assert house.bus.retained["cameras/door/availability"] == b"offline"
@@ -137,12 +137,12 @@ async def test_after_a_restart_somebody_who_is_still_there_is_told_by_nothing(wi
     await there(house)
     await show(house, *range(1, 9))
     assert kinds(house) == ["new"]
-    await house.home.farewell()
+    await house.home.publish_stopping()
     assert count(house) == 0
     assert house.bus.retained["cameras/door/availability"] == b"offline"
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     again.bus.retained = dict(house.bus.retained)
-    await again.home.born()
+    await again.home.on_connected()
     await there(again)
     await show(again, 10)
     assert count(again) == 0, "what it sees is not known after one frame"
@@ -169,15 +169,15 @@ async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapsho
     long_ago = time.time() - 300
     os.utime(house.folder / "scenes.json", (long_ago, long_ago))
     again = House(house.folder, cameras={})
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
         async with asyncio.timeout(10):
             while not kinds(again):  # noqa: ASYNC110  (a queue of events tells nobody of its growth)
                 await asyncio.sleep(0)
-        await again.home._observer.born()
+        await again.home._observer.on_connected()
     assert kinds(again) == ["end"]
     assert triggers(again) == ["person_left"]
-    await again.home.farewell()
+    await again.home.publish_stopping()
     assert not [where for where, _ in again.bus.said if where in STATES], "it is no more"
 
 
@@ -220,7 +220,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
     await there(again)
     await show(again, *range(31, 34))
     assert not kinds(again)
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(again.home._observer.run()):
         while kept(again).away_s > 10:  # noqa: ASYNC110  (a file tells nobody that it was written)
             await asyncio.sleep(0)
@@ -244,9 +244,9 @@ async def test_what_a_killed_gateway_has_left_is_none_when_the_next_one_stops_be
     await show(house, *range(1, 9))
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     again.bus.retained = dict(house.bus.retained)
-    await again.home.born()
+    await again.home.on_connected()
     assert count(again) == 1
-    await again.home.farewell()
+    await again.home.publish_stopping()
     assert count(again) == 0
 
 
@@ -261,7 +261,7 @@ async def test_an_end_that_is_under_way_when_the_gateway_stops_is_told(without_s
             begun.set()
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(house.home._observer._teller, "tell", slow)
+    monkeypatch.setattr(house.home._observer._publisher, "publish_state", slow)
     async with running(house.home._observer.run()):
         await house.hear(state=State.OFFLINE, ended=True, reason="ended")
         await begun.wait()
@@ -280,7 +280,7 @@ async def gone_for_long(house, monkeypatch):
     await house.hear(state=State.OFFLINE, reason="no route")
     await settled(house)
     monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
-    monkeypatch.setattr(observer, "CHECK_S", 0.001)
+    monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
     async with running(house.home._observer.run()):
         while not kinds(house):  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -293,7 +293,7 @@ async def test_an_end_that_no_broker_took_is_told_by_the_next_run(without_snapsh
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     async with running(again.home._observer.run()):
-        await again.home._observer.born()
+        await again.home._observer.on_connected()
     assert again.home._observer.occupied("door")
 
 
@@ -307,7 +307,7 @@ async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapsho
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     async with running(again.home._observer.run()):
-        await again.home._observer.born()
+        await again.home._observer.on_connected()
     assert not again.home._observer.occupied("door")
 
 
@@ -316,7 +316,7 @@ async def test_events_that_cannot_be_kept_end_when_the_gateway_stops(without_sna
     await there(house)
     await show(house, *range(1, 9))
     monkeypatch.setattr("gateway.state.state_file.write_whole", full)
-    await house.home.farewell()
+    await house.home.publish_stopping()
     told = [event["type"] for event in house.bus.json("detections/door/event")]
     assert (told[0], told[-1]) == ("new", "end")
     assert count(house) == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from camera_sources.open_source import open_source
 from camera_sources.source import FOOTAGE
-from gateway.configuration.cameras import Snapshots
+from gateway.configuration.cameras import SnapshotsSection
 from gateway.observation import snapshots
 from gateway.observation.snapshots import (
     MAX_SNAPSHOT_BYTES,
@@ -20,11 +20,11 @@ from gateway.observation.snapshots import (
     render_object_snapshot,
     render_snapshot,
 )
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt.bus import MAX_MESSAGE_BYTES
 from shared.payloads.observations import FollowedObject
 
 PHOTOS = Path(__file__).parents[3] / "photos"
-PLAIN = Snapshots(bounding_box=False, quality=95)
+PLAIN = SnapshotsSection(bounding_box=False, quality=95)
 NOON = calendar.timegm((2026, 11, 24, 12, 0, 0, 0, 0, 0))
 
 
@@ -55,7 +55,7 @@ def noise():
 @pytest.mark.parametrize("height", [60, 240, 480])
 def test_a_photo_is_scaled_to_the_height_and_keeps_its_proportions(name, height):
     photo = cv2.imread(str(PHOTOS / name), cv2.IMREAD_COLOR)
-    snapshot = render_snapshot(photo, [], Snapshots(height=height), NOON)
+    snapshot = render_snapshot(photo, [], SnapshotsSection(height=height), NOON)
     expected = min(height, photo.shape[0])
     assert snapshot.height == expected
     assert abs(snapshot.width - photo.shape[1] * expected / photo.shape[0]) <= 0.5
@@ -64,14 +64,14 @@ def test_a_photo_is_scaled_to_the_height_and_keeps_its_proportions(name, height)
 
 
 def test_a_picture_is_never_enlarged(street):
-    snapshot = render_snapshot(street, [], Snapshots(height=2000), NOON)
+    snapshot = render_snapshot(street, [], SnapshotsSection(height=2000), NOON)
     assert (snapshot.width, snapshot.height) == (768, 576)
 
 
 def test_the_box_is_drawn_where_the_object_is_in_the_smaller_picture(street):
     person = found((400.0, 200.0, 500.0, 400.0))
-    with_box = read(render_snapshot(street, [person], Snapshots(height=288, quality=95), NOON)).astype(int)
-    without = read(render_snapshot(street, [], Snapshots(height=288, quality=95), NOON)).astype(int)
+    with_box = read(render_snapshot(street, [person], SnapshotsSection(height=288, quality=95), NOON)).astype(int)
+    without = read(render_snapshot(street, [], SnapshotsSection(height=288, quality=95), NOON)).astype(int)
     rows, columns = np.nonzero(np.abs(with_box - without).max(axis=2) > 60)
     assert abs(columns.min() - 200) <= 3
     assert abs(rows.max() - 200) <= 3
@@ -85,7 +85,7 @@ def test_without_boxes_nothing_is_drawn(street):
 
 def test_the_picture_itself_stays_as_it_is(street):
     before = street.copy()
-    render_snapshot(street, [found((400.0, 200.0, 500.0, 400.0))], Snapshots(height=576, timestamp=True), NOON)
+    render_snapshot(street, [found((400.0, 200.0, 500.0, 400.0))], SnapshotsSection(height=576, timestamp=True), NOON)
     np.testing.assert_array_equal(street, before)
 
 
@@ -102,7 +102,7 @@ def test_the_time_is_in_the_lower_left_corner_and_differs_a_second_later(street)
 @pytest.mark.parametrize("size", [(60, 80), (12, 16), (1, 1), (1, 900), (700, 1)])
 def test_small_and_narrow_pictures_are_taken_too(size):
     picture = np.full((*size, 3), 99, np.uint8)
-    everything = Snapshots(timestamp=True)
+    everything = SnapshotsSection(timestamp=True)
     there = found((0.0, 0.0, 1.0, 1.0))
     for snapshot in (
         render_snapshot(picture, [there], everything, NOON),
@@ -112,8 +112,8 @@ def test_small_and_narrow_pictures_are_taken_too(size):
 
 
 def test_what_hardly_shrinks_is_made_smaller_until_it_fits_the_broker(noise):
-    assert MAX_SNAPSHOT_BYTES < LARGEST_MESSAGE_BYTES
-    snapshot = render_snapshot(noise, [], Snapshots(height=1500, quality=100), NOON)
+    assert MAX_SNAPSHOT_BYTES < MAX_MESSAGE_BYTES
+    snapshot = render_snapshot(noise, [], SnapshotsSection(height=1500, quality=100), NOON)
     assert len(snapshot.jpeg) <= MAX_SNAPSHOT_BYTES
     assert (snapshot.width, snapshot.height) == (1000, 750)
     read(snapshot)
@@ -123,13 +123,13 @@ def test_quality_is_lowered_before_the_size(noise):
     picture = noise[:1000, :1400]
     best, lower = (len(cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, q))[1]) for q in (100, 60))
     assert best > MAX_SNAPSHOT_BYTES > lower
-    snapshot = render_snapshot(picture, [], Snapshots(height=1000, quality=100), NOON)
+    snapshot = render_snapshot(picture, [], SnapshotsSection(height=1000, quality=100), NOON)
     assert (snapshot.width, snapshot.height) == (1400, 1000)
     assert len(snapshot.jpeg) <= MAX_SNAPSHOT_BYTES
 
 
 def test_a_low_quality_that_is_wanted_is_kept(noise):
-    snapshot = render_snapshot(noise, [], Snapshots(height=480, quality=5), NOON)
+    snapshot = render_snapshot(noise, [], SnapshotsSection(height=480, quality=5), NOON)
     scaled = cv2.resize(noise, (snapshot.width, snapshot.height), interpolation=cv2.INTER_AREA)
     assert snapshot.jpeg == cv2.imencode(".jpg", scaled, (cv2.IMWRITE_JPEG_QUALITY, 5))[1].tobytes()
 
@@ -140,7 +140,7 @@ def test_whatever_the_cap_it_is_kept(cap, quality):
     picture = np.random.default_rng(2).integers(0, 256, (90, 120, 3), np.uint8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "MAX_SNAPSHOT_BYTES", 700 + cap)
-        snapshot = render_snapshot(picture, [], Snapshots(height=90, quality=quality), NOON)
+        snapshot = render_snapshot(picture, [], SnapshotsSection(height=90, quality=quality), NOON)
     assert len(snapshot.jpeg) <= 700 + cap
 
 
@@ -155,7 +155,7 @@ def test_a_close_up_shows_the_object_and_what_is_around(street):
 
 
 def test_a_close_up_is_scaled_and_drawn_as_any_other(street):
-    snapshot = render_object_snapshot(street, found((400.0, 200.0, 500.0, 400.0)), Snapshots(height=144), NOON)
+    snapshot = render_object_snapshot(street, found((400.0, 200.0, 500.0, 400.0)), SnapshotsSection(height=144), NOON)
     assert (snapshot.width, snapshot.height) == (192, 144)
 
 

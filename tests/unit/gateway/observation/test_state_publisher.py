@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.observation.scene.states import SceneState
-from gateway.observation.state_publisher import BOXES_S, SceneTeller
+from gateway.observation.state_publisher import BOXES_PERIOD_S, StatePublisher
 from shared.payloads.observations import FollowedObject, LabelState
 from tests.unit.gateway.buses import StandInBus
 
@@ -45,8 +45,8 @@ def bus():
 
 
 @pytest.fixture
-def teller(bus):
-    return SceneTeller(bus)
+def publisher(bus):
+    return StatePublisher(bus)
 
 
 def counts(bus):
@@ -54,8 +54,8 @@ def counts(bus):
     return {where: json.loads(payload)["count"] for where, payload in bus.retained.items()}
 
 
-async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothing_is(teller, bus):
-    await teller.tell("door", scene(found(zones=("porch",))), 0)
+async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothing_is(publisher, bus):
+    await publisher.publish_state("door", scene(found(zones=("porch",))), 0)
     assert counts(bus) == {
         "detections/door/all": 1,
         "detections/door/person": 1,
@@ -66,17 +66,17 @@ async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothi
     }
 
 
-async def test_what_has_not_changed_is_not_told_again(teller, bus):
-    await teller.tell("door", scene(found()), 0)
+async def test_what_has_not_changed_is_not_told_again(publisher, bus):
+    await publisher.publish_state("door", scene(found()), 0)
     bus.said.clear()
-    await teller.tell("door", scene(found(), frame="door-2"), 100)
+    await publisher.publish_state("door", scene(found(), frame="door-2"), 100)
     assert bus.said == []
 
 
-async def test_only_what_has_changed_is_told_at_once(teller, bus):
-    await teller.tell("door", scene(found()), 0)
+async def test_only_what_has_changed_is_told_at_once(publisher, bus):
+    await publisher.publish_state("door", scene(found()), 0)
     bus.said.clear()
-    await teller.tell("door", scene(found(), found(2)), 0.01)
+    await publisher.publish_state("door", scene(found(), found(2)), 0.01)
     assert {where for where, _ in bus.said} == {PERSON, ALL}
     assert counts(bus)[PERSON] == 2
 
@@ -84,69 +84,69 @@ async def test_only_what_has_changed_is_told_at_once(teller, bus):
 @pytest.mark.parametrize(
     "other", [found(2), found(zones=("porch",)), found(stationary=True)], ids=["another", "in a zone", "at rest"]
 )
-async def test_another_object_zone_or_rest_is_a_change(teller, bus, other):
-    await teller.tell("door", scene(found()), 0)
+async def test_another_object_zone_or_rest_is_a_change(publisher, bus, other):
+    await publisher.publish_state("door", scene(found()), 0)
     bus.said.clear()
-    await teller.tell("door", scene(other), 0.01)
+    await publisher.publish_state("door", scene(other), 0.01)
     assert PERSON in {where for where, _ in bus.said}
 
 
-async def test_boxes_alone_are_told_now_and_then_and_the_last_one_in_the_end(teller, bus):
-    await teller.tell("door", scene(found()), 10)
+async def test_boxes_alone_are_told_now_and_then_and_the_last_one_in_the_end(publisher, bus):
+    await publisher.publish_state("door", scene(found()), 10)
     for step in range(1, 10):
-        await teller.tell("door", scene(found(left=step)), 10 + step * BOXES_S / 10)
+        await publisher.publish_state("door", scene(found(left=step)), 10 + step * BOXES_PERIOD_S / 10)
     assert len(bus.payloads(PERSON)) == 1
-    await teller.tell("door", scene(found(left=9)), 10 + BOXES_S)
+    await publisher.publish_state("door", scene(found(left=9)), 10 + BOXES_PERIOD_S)
     assert [said["objects"][0]["box"][0] for said in bus.json(PERSON)] == [0, 9]
 
 
-async def test_cameras_do_not_mix(teller, bus):
-    await teller.tell("door", scene(found()), 0)
-    await teller.tell("yard", scene(), 0)
+async def test_cameras_do_not_mix(publisher, bus):
+    await publisher.publish_state("door", scene(found()), 0)
+    await publisher.publish_state("yard", scene(), 0)
     assert (counts(bus)["detections/door/person"], counts(bus)["detections/yard/person"]) == (1, 0)
 
 
-async def test_a_camera_that_comes_back_is_told_whole(teller, bus):
-    await teller.tell("door", scene(), 0)
-    teller.forget("door")
+async def test_a_camera_that_comes_back_is_told_whole(publisher, bus):
+    await publisher.publish_state("door", scene(), 0)
+    publisher.forget_camera("door")
     bus.forget()
-    await teller.tell("door", scene(), 1)
+    await publisher.publish_state("door", scene(), 1)
     assert len(bus.retained) == 6
 
 
-async def test_a_label_that_comes_back_is_told(teller, bus):
-    await teller.tell("door", scene(), 0)
-    await teller.tell("door", scene(labels=("dog",), zones=()), 1)
+async def test_a_label_that_comes_back_is_told(publisher, bus):
+    await publisher.publish_state("door", scene(), 0)
+    await publisher.publish_state("door", scene(labels=("dog",), zones=()), 1)
     bus.forget()
-    await teller.tell("door", scene(), 2)
+    await publisher.publish_state("door", scene(), 2)
     assert {PERSON, "detections/door/zones/porch/person"} <= set(bus.retained)
 
 
-async def test_a_broker_that_has_forgotten_everything_is_told_everything(teller, bus):
+async def test_a_broker_that_has_forgotten_everything_is_told_everything(publisher, bus):
     states = {"door": scene(found()), "yard": scene()}
     for camera, state in states.items():
-        await teller.tell(camera, state, 0)
+        await publisher.publish_state(camera, state, 0)
     before = dict(bus.retained)
     bus.forget()
-    await teller.again(states)
+    await publisher.republish_states(states)
     assert bus.retained == before
 
 
-async def test_after_that_changes_are_told_as_before(teller, bus):
-    await teller.again({"door": scene(found())})
+async def test_after_that_changes_are_told_as_before(publisher, bus):
+    await publisher.republish_states({"door": scene(found())})
     bus.said.clear()
-    await teller.tell("door", scene(found()), 100)
+    await publisher.publish_state("door", scene(found()), 100)
     assert bus.said == []
-    await teller.tell("door", scene(), 100)
+    await publisher.publish_state("door", scene(), 100)
     assert counts(bus)[PERSON] == 0
 
 
-async def test_what_the_broker_did_not_take_is_told_when_there_is_one(teller, bus):
-    await teller.tell("door", scene(), 0)
+async def test_what_the_broker_did_not_take_is_told_when_there_is_one(publisher, bus):
+    await publisher.publish_state("door", scene(), 0)
     bus.away = True
-    await teller.tell("door", scene(found()), 1)
+    await publisher.publish_state("door", scene(found()), 1)
     bus.away = False
-    await teller.tell("door", scene(found()), 2)
+    await publisher.publish_state("door", scene(found()), 2)
     assert counts(bus)[PERSON] == counts(bus)[ALL] == 1
 
 
@@ -170,14 +170,14 @@ zones = st.sampled_from([(), ("porch",), ("porch", "lawn")])
 async def test_who_comes_late_hears_the_last_scene(steps):
     """But for boxes, which are told when it is their time."""
     bus = StandInBus()
-    teller, now = SceneTeller(bus), 0.0
+    publisher, now = StatePublisher(bus), 0.0
     for seen, followed, drawn, away, passed_s in steps:
         now += passed_s
         bus.away = away
         state = scene(*seen, labels=followed, zones=drawn)
-        await teller.tell("door", state, now)
+        await publisher.publish_state("door", state, now)
     bus.away = False
-    await teller.tell("door", state, now + BOXES_S)
+    await publisher.publish_state("door", state, now + BOXES_PERIOD_S)
     expected = {"detections/door/all": state.all}
     expected |= {f"detections/door/{label}": value for label, value in state.labels.items()}
     expected |= {

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.plan_report.plan_picture import ACCENT, FRAME_SIDE, HEIGHT, MARGIN, TOP, WIDTH, draw_plan, sentences
+from gateway.plan_report.plan_picture import (
+    ACCENT,
+    FRAME_SIDE,
+    HEIGHT,
+    MARGIN,
+    TOP,
+    WIDTH,
+    draw_plan,
+    picture_sentences,
+)
 from gateway.planning.partitioned import PartitionedModel
 from shared.ftp.grid import Grid
 
@@ -66,4 +75,4 @@ def test_a_tile_without_a_halo_is_said_to_read_no_more_than_its_own(nanodet):
 
 def words_of(model, grid):
     partitioned = PartitionedModel.of(model, grid)
-    return sentences(partitioned, partitioned.stage.tiles[partitioned.stage.grid.count // 2])
+    return picture_sentences(partitioned, partitioned.stage.tiles[partitioned.stage.grid.count // 2])

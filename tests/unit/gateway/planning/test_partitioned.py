@@ -7,7 +7,7 @@ import pytest
 
 from gateway.models.catalogue import MODELS, Model
 from gateway.planning.methods import Method
-from gateway.planning.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare, verify
+from gateway.planning.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare_maps, verify_tiles
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.model.loading import describe
@@ -88,17 +88,17 @@ def test_comparing_finds_the_largest_difference_of_all_maps():
     whole = [np.zeros((1, 1, 2, 2), np.float32), np.full((1, 1, 1, 4), 2, np.float32)]
     tiled = [array.copy() for array in whole]
     tiled[1][0, 0, 0, 3] = -1
-    difference = compare(tiled, whole)
+    difference = compare_maps(tiled, whole)
     assert (difference.max_abs_diff, difference.map_std) == (3, 1)
 
 
 def test_comparing_maps_with_themselves_finds_nothing(whole_street):
-    assert compare(whole_street, whole_street).max_abs_diff == 0
+    assert compare_maps(whole_street, whole_street).max_abs_diff == 0
 
 
 def test_a_map_that_is_no_number_is_not_taken_for_equal():
     whole = [np.zeros((1, 1, 2, 2), np.float32)]
-    assert not compare([np.full((1, 1, 2, 2), np.nan, np.float32)], whole).max_abs_diff <= TOLERANCE
+    assert not compare_maps([np.full((1, 1, 2, 2), np.nan, np.float32)], whole).max_abs_diff <= TOLERANCE
 
 
 METHODS = [
@@ -126,7 +126,7 @@ def test_the_layers_that_the_paper_fuses_by_every_method_equal_the_whole(yolov2,
 def test_tiles_that_hand_on_strips_as_edges_compute_them_equal_the_whole(nanodet, street, grid):
     partitioned = PartitionedModel.of(nanodet, grid, method=Method.WST_S)
     assert partitioned.stage.joints
-    difference, engine = verify(partitioned, street, threads=1)
+    difference, engine = verify_tiles(partitioned, street, threads=1)
     assert difference.exact
     assert engine == "prepared"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.planning.methods import Method, stages_of
-from gateway.planning.planner import Terms, write_plan
+from gateway.planning.planner import PlanTerms, write_plan
 from shared.ftp.costs import working_bytes
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
@@ -29,7 +29,7 @@ def program(number):
 def plan_of(method, network, preprocessing, stages, terms=None):
     return write_plan(
         method, network, preprocessing, stages, [program(number) for number in range(len(stages))], 7,
-        Address("10.0.0.1", 4000), terms or Terms(lease_s=2.0, deadline_s=20.0),
+        Address("10.0.0.1", 4000), terms or PlanTerms(lease_s=2.0, deadline_s=20.0),
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def test_the_pads_of_a_tile_fit_the_cap_of_a_header(case):
 
 def test_pixels_cross_the_wire_in_the_type_that_the_terms_say(nanodet):
     stage = partition(nanodet.network, nanodet.spec.cut, Grid(2, 2))
-    plan = plan_of(Method.WST, nanodet.network, nanodet.spec.preprocessing, [stage], Terms(pixels="float32"))
+    plan = plan_of(Method.WST, nanodet.network, nanodet.spec.preprocessing, [stage], PlanTerms(pixels="float32"))
     assert plan.pixels == "float32"
 
 
@@ -121,7 +121,14 @@ def test_a_program_for_every_stage_is_needed(nanodet):
     assert len(stages) > 1
     with pytest.raises(ValueError, match="shorter"):
         write_plan(
-            Method.BODP, nanodet.network, nanodet.spec.preprocessing, stages, [program(0)], 7, Address("", 1), Terms()
+            Method.BODP,
+            nanodet.network,
+            nanodet.spec.preprocessing,
+            stages,
+            [program(0)],
+            7,
+            Address("", 1),
+            PlanTerms(),
         )
 
 

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from gateway.models.catalogue import Model, choose_cut, open_model
 from gateway.planning.partitioned import PartitionedModel, TiledHead, WholeHead
 from gateway.quantization.agreement import compare_detections, same_objects
-from gateway.quantization.int8 import CUT_GRID, PICTURES_CAP, Sample, quantize
+from gateway.quantization.int8 import CUT_GRID, MAX_PICTURES, PictureSample, quantize
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
@@ -232,22 +232,22 @@ def test_nothing_is_said_on_the_way(tmp_path, caplog, capfd):
 
 @pytest.mark.parametrize(("fps", "count", "taken"), [(1.0, 7, 7), (10.0, 61, 7), (0.2, 4, 4)])
 def test_a_sample_has_one_picture_for_every_second(fps, count, taken):
-    sample = Sample(Noise(count, fps), hold_out=False)
+    sample = PictureSample(Noise(count, fps), hold_out=False)
     assert [held_out for held_out, _ in sample] == [False] * taken
     assert not sample.more
 
 
 def test_of_five_pictures_the_second_is_held_out():
-    held_out = [held_out for held_out, _ in Sample(Noise(11), hold_out=True)]
+    held_out = [held_out for held_out, _ in PictureSample(Noise(11), hold_out=True)]
     assert [number for number, held in enumerate(held_out) if held] == [1, 6]
 
 
 def test_a_sample_ends_at_its_cap_and_reads_no_further():
-    source = Noise(PICTURES_CAP + 50)
-    sample = Sample(source, hold_out=True)
-    assert sum(1 for _ in sample) == PICTURES_CAP
+    source = Noise(MAX_PICTURES + 50)
+    sample = PictureSample(source, hold_out=True)
+    assert sum(1 for _ in sample) == MAX_PICTURES
     assert sample.more
-    assert source.read == PICTURES_CAP + 1
+    assert source.read == MAX_PICTURES + 1
 
 
 def test_as_many_pictures_as_there_are_may_be_too_few_to_compare(tmp_path, nanodet):

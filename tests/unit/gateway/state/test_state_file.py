@@ -8,7 +8,7 @@ import pytest
 
 from gateway.state import state_file
 from gateway.state.state_file import StateFile
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 Names = dict[str, str]
 
@@ -39,7 +39,7 @@ def test_a_file_that_is_damaged_is_said_and_is_no_obstacle(tmp_path, content, ca
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch, caplog):
     path = tmp_path / "names.json"
     file_at(path).write({"a": "b"})
-    monkeypatch.setattr(state_file, "LARGEST_FILE_BYTES", 5)
+    monkeypatch.setattr(state_file, "MAX_STATE_FILE_BYTES", 5)
     assert file_at(path).read() is None
     assert "larger than 5 bytes" in caplog.text
 
@@ -81,7 +81,7 @@ def test_a_file_without_a_version_is_of_the_first_one(tmp_path):
 def test_a_file_says_of_which_version_it_is_and_of_which_release(tmp_path):
     path = tmp_path / "names.json"
     file_at(path).write({"a": "b"})
-    assert json.loads(path.read_text()) == {"version": 1, "release": release(), "content": {"a": "b"}}
+    assert json.loads(path.read_text()) == {"version": 1, "release": installed_version(), "content": {"a": "b"}}
     assert StateFile(path, Names, "names are lost", version=2).read() == {"a": "b"}
 
 
@@ -93,9 +93,9 @@ def test_a_file_of_a_newer_release_is_refused_in_words_and_stays_as_it_is(tmp_pa
     file = file_at(path)
     assert file.read() is None
     (said,) = caplog.messages
-    assert said == file.newer
+    assert said == file.newer_release_problem
     assert said.startswith(f"{path} cannot be read: release '9.9")
-    assert f"newer than this one ({release()}); update deepthings, or move that file away" in said
+    assert f"newer than this one ({installed_version()}); update deepthings, or move that file away" in said
     assert said.endswith("names are lost")
     assert "\x1b" not in said
     assert not file.write({"c": "d"})
@@ -110,6 +110,6 @@ def test_a_file_of_a_newer_release_that_was_moved_away_is_replaced(tmp_path):
     file = file_at(path)
     file.read()
     path.rename(tmp_path / "names.json.newer")
-    assert file.newer == ""
+    assert file.newer_release_problem == ""
     assert file.write({"c": "d"})
     assert file_at(path).read() == {"c": "d"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from gateway.state import state_file
 from gateway.state.state_folder import StateFolder
-from shared.status.cures import cure
+from shared.status.cures import find_cure
 
 
 def full(*_, **__):
@@ -11,20 +11,22 @@ def full(*_, **__):
 
 def test_a_folder_that_can_be_used_has_no_problems(tmp_path):
     folder = StateFolder(tmp_path)
-    folder.file("names.json", dict[str, str], "names are lost").write({})
+    folder.register_file("names.json", dict[str, str], "names are lost").write({})
     assert folder.problems == ()
 
 
 def test_what_cannot_be_written_is_one_problem_until_it_can(tmp_path, monkeypatch):
     folder = StateFolder(tmp_path)
-    names, places = (folder.file(f"{kind}.json", dict[str, str], f"{kind} are lost") for kind in ("names", "places"))
+    names, places = (
+        folder.register_file(f"{kind}.json", dict[str, str], f"{kind} are lost") for kind in ("names", "places")
+    )
     with monkeypatch.context() as patched:
         patched.setattr(state_file, "write_whole", full)
         names.write({})
         places.write({})
         (said,) = folder.problems
     assert said == f"state folder {tmp_path} cannot be written (the disk is full): names are lost; places are lost"
-    assert "df -h" in cure(said)
+    assert "df -h" in find_cure(said)
     names.write({})
     assert folder.problems == (f"state folder {tmp_path} cannot be written (the disk is full): places are lost",)
     places.write({})
@@ -34,7 +36,7 @@ def test_what_cannot_be_written_is_one_problem_until_it_can(tmp_path, monkeypatc
 def test_a_file_of_a_newer_release_is_a_problem_that_says_what_helps(tmp_path):
     folder = StateFolder(tmp_path)
     (tmp_path / "names.json").write_text('{"version": 7, "release": "2.0", "content": {}}')
-    folder.file("names.json", dict[str, str], "names are lost").read()
+    folder.register_file("names.json", dict[str, str], "names are lost").read()
     (said,) = folder.problems
     assert "release 2.0 has written it" in said
-    assert cure(said) == ""
+    assert find_cure(said) == ""

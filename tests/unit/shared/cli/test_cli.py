@@ -9,7 +9,7 @@ import pytest
 
 from shared import cli
 from shared.cli import COMMANDS, main
-from shared.process.lifecycle import release
+from shared.process.lifecycle import installed_version
 
 
 def run(monkeypatch, *arguments):
@@ -43,7 +43,7 @@ def test_the_help_lists_every_command(monkeypatch, capsys):
 
 def test_the_version_is_that_of_the_installed_release(monkeypatch, capsys):
     assert run(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"deepthings, version {release()}\n"
+    assert capsys.readouterr().out == f"deepthings, version {installed_version()}\n"
 
 
 def test_success_ends_with_zero_and_prints_to_standard_output(monkeypatch, capsys):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cli.common_options import ADDRESS, BROKER, GATEWAY, GRID, NAME, parse_name
+from shared.cli.common_options import ADDRESS_TYPE, BROKER_TYPE, GATEWAY_TYPE, GRID_TYPE, NAME_TYPE, parse_name
 from shared.errors import ConfigurationError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
@@ -15,26 +15,28 @@ from shared.payloads.fields import NAME_PATTERN
 @pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
-        (GRID, "2x3", Grid(2, 3)),
-        (ADDRESS, "pi:7000", Address("pi", 7000)),
-        (BROKER, "pi", Address("pi", 1883)),
-        (GATEWAY, "pi", Address("pi", 7883)),
-        (BROKER, "pi:7000", Address("pi", 7000)),
-        (NAME, "pi-1", "pi-1"),
+        (GRID_TYPE, "2x3", Grid(2, 3)),
+        (ADDRESS_TYPE, "pi:7000", Address("pi", 7000)),
+        (BROKER_TYPE, "pi", Address("pi", 1883)),
+        (GATEWAY_TYPE, "pi", Address("pi", 7883)),
+        (BROKER_TYPE, "pi:7000", Address("pi", 7000)),
+        (NAME_TYPE, "pi-1", "pi-1"),
     ],
 )
 def test_text_becomes_a_value(kind, text, value):
     assert kind.convert(text, None, None) == value
 
 
-@pytest.mark.parametrize(("kind", "text"), [(GRID, "2"), (ADDRESS, "pi"), (BROKER, "pi:x"), (NAME, "Pi 1")])
+@pytest.mark.parametrize(
+    ("kind", "text"), [(GRID_TYPE, "2"), (ADDRESS_TYPE, "pi"), (BROKER_TYPE, "pi:x"), (NAME_TYPE, "Pi 1")]
+)
 def test_text_that_means_nothing_is_bad_usage(kind, text):
     with pytest.raises(click.BadParameter):
         kind.convert(text, None, None)
 
 
 def test_a_value_stays_a_value():
-    assert GRID.convert(Grid(2, 3), None, None) == Grid(2, 3)
+    assert GRID_TYPE.convert(Grid(2, 3), None, None) == Grid(2, 3)
 
 
 @given(st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True))

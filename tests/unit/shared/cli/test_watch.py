@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.cli.watch import line_of
+from shared.cli.watch import format_frame
 from shared.payloads.cluster import FrameDetections
 
 
@@ -20,13 +20,13 @@ def seen(label):
 
 
 def test_a_line_says_what_was_seen_most_often_first():
-    line = line_of(detections(objects=[seen("car"), seen("person"), seen("person")]))
+    line = format_frame(detections(objects=[seen("car"), seen("person"), seen("person")]))
     assert "door #7: 2 person, 1 car |" in line
 
 
 def test_a_line_says_that_nothing_was_seen():
-    assert "door #7: nothing |" in line_of(detections())
+    assert "door #7: nothing |" in format_frame(detections())
 
 
 def test_a_line_says_how_long_it_took_and_who_did_it():
-    assert line_of(detections()).endswith("| 123 ms | tiles: pi-1 5, pi-2 4 (3 stolen)")
+    assert format_frame(detections()).endswith("| 123 ms | tiles: pi-1 5, pi-2 4 (3 stolen)")

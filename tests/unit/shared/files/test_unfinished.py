@@ -10,12 +10,12 @@ import pytest
 
 from shared.files import unfinished as module
 from shared.files.unfinished import (
-    ABANDONED_S,
-    TEMPORARY,
-    discard,
+    ABANDONED_AFTER_S,
+    TEMPORARY_PREFIX,
     remove_abandoned,
+    remove_atomically,
     temporary_folder,
-    unfinished,
+    unfinished_path,
 )
 
 
@@ -46,7 +46,7 @@ def test_what_others_write_and_what_is_not_ours_stays(tmp_path, dead):
     before = sorted(tmp_path.iterdir())
     remove_abandoned(tmp_path)
     assert sorted(tmp_path.iterdir()) == before
-    old = time.time() - ABANDONED_S - 1
+    old = time.time() - ABANDONED_AFTER_S - 1
     os.utime(others, (old, old))
     remove_abandoned(tmp_path)
     assert not others.exists()
@@ -61,7 +61,7 @@ def test_a_file_or_a_folder_is_discarded(tmp_path):
     (tmp_path / "folder" / "file").touch()
     (tmp_path / "file").touch()
     for name in ("folder", "file", "missing"):
-        discard(tmp_path / name)
+        remove_atomically(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,7 +82,7 @@ def test_a_folder_of_a_killed_process_is_removed_by_the_next_one_that_of_a_livin
         [sys.executable, "-c", KILLED, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         theirs = Path(process.stdout.readline().strip())
-        long_ago = time.time() - 10 * ABANDONED_S
+        long_ago = time.time() - 10 * ABANDONED_AFTER_S
         os.utime(theirs, (long_ago, long_ago))  # a gateway runs for months
         with temporary_folder("test", tmp_path) as ours:
             assert sorted(tmp_path.iterdir()) == sorted([ours, theirs])
@@ -94,7 +94,7 @@ def test_a_folder_of_a_killed_process_is_removed_by_the_next_one_that_of_a_livin
 
 
 def test_what_this_process_writes_is_never_abandoned(tmp_path):
-    mine = unfinished(tmp_path / "mine")
+    mine = unfinished_path(tmp_path / "mine")
     mine.write_bytes(b"1")
     os.utime(mine, (0, 0))
     remove_abandoned(tmp_path)
@@ -103,13 +103,13 @@ def test_what_this_process_writes_is_never_abandoned(tmp_path):
 
 def test_among_files_of_others_only_names_of_ours_are_looked_at(tmp_path, dead):
     (tmp_path / f"theirs.{dead}-1.part").touch()
-    (tmp_path / f"{TEMPORARY}x.{dead}-1.part").symlink_to(tmp_path)
-    remove_abandoned(tmp_path, TEMPORARY)
+    (tmp_path / f"{TEMPORARY_PREFIX}x.{dead}-1.part").symlink_to(tmp_path)
+    remove_abandoned(tmp_path, TEMPORARY_PREFIX)
     assert [path.name for path in tmp_path.iterdir()] == [f"theirs.{dead}-1.part"]
 
 
 def test_one_start_removes_a_bounded_number(tmp_path, dead, monkeypatch):
-    monkeypatch.setattr(module, "REMOVED_AT_ONCE", 3)
+    monkeypatch.setattr(module, "MAX_REMOVED_AT_ONCE", 3)
     for number in range(5):
         (tmp_path / f"{number}.{dead}-1.part").touch()
     remove_abandoned(tmp_path)

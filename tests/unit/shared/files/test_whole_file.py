@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.files.whole_file import write_whole
+from shared.files.whole_file import open_whole, write_whole
 
 
 @given(st.binary(max_size=10_000), st.binary(max_size=10_000))
@@ -73,3 +73,29 @@ def test_it_is_for_its_owner_alone_unless_said_otherwise(tmp_path):
         write_whole(tmp_path / "kept", b"x", owner=(os.geteuid(), os.getegid()), **options)
         status = (tmp_path / "kept").stat()
         assert (status.st_mode & 0o777, status.st_uid) == (mode, os.geteuid())
+
+
+def test_its_mode_is_what_the_umask_leaves_where_none_is_given(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_whole(tmp_path / "kept", b"x", mode=None)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o640
+
+
+def test_it_is_not_waited_for_the_disk_when_it_need_not_be_durable(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: pytest.fail("waited"))
+    write_whole(tmp_path / "kept", b"x", durable=False)
+    assert (tmp_path / "kept").read_bytes() == b"x"
+
+
+def test_two_can_write_the_same_file_at_once_and_the_last_one_to_end_wins(tmp_path):
+    path = tmp_path / "kept"
+    with open_whole(path) as one:
+        with open_whole(path) as other:
+            other.write(b"other")
+        one.write(b"one")
+        assert path.read_bytes() == b"other"
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]

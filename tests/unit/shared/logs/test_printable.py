@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.logs.printable import LONGEST_SHOWN, printable
+from shared.logs.printable import MAX_PRINTABLE_LENGTH, printable
 
 
 def test_what_is_printable_is_shown_as_it_is():
@@ -12,4 +12,4 @@ def test_nothing_begins_a_line_or_commands_a_terminal():
 
 
 def test_what_is_long_is_shortened():
-    assert printable("x" * 65_000) == "x" * LONGEST_SHOWN + "..."
+    assert printable("x" * 65_000) == "x" * MAX_PRINTABLE_LENGTH + "..."

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from shared.logs.repetition import FIRST_LINES
-from shared.logs.setup import FORMAT, SparingHandler, in_words, subject_of
+from shared.logs.setup import _FORMAT, SparingHandler, format_period, subject_of
 from shared.network.addresses import Address
 
 
@@ -14,7 +14,7 @@ from shared.network.addresses import Address
 def handler():
     handler = SparingHandler()
     handler.setStream(io.StringIO())
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(logging.Formatter(_FORMAT))
     yield handler
     handler.close()
 
@@ -41,7 +41,7 @@ def test_what_repeats_is_written_at_first_and_counted_at_the_end(log, handler):
 
 
 def test_a_sum_is_written_when_its_time_comes_though_nothing_else_is_logged(log, handler, monkeypatch):
-    monkeypatch.setattr("shared.logs.repetition.QUIET_S", 0.05)
+    monkeypatch.setattr("shared.logs.repetition.QUIET_AFTER_S", 0.05)
     for number in range(10):
         log.warning("tile %s is late", number)
     while (timer := handler._timer) is not None:
@@ -109,4 +109,4 @@ def test_one_subject_in_a_mapping_is_not_looked_into():
     [(0.2, "1 s"), (30, "30 s"), (60, "minute"), (61.2, "minute"), (120, "2 minutes"), (7200, "2 hours")],
 )
 def test_durations_are_said_in_the_unit_that_fits(seconds, words):
-    assert in_words(seconds) == words
+    assert format_period(seconds) == words

@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import BrokerError
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES, Bus
+from shared.mqtt.bus import MAX_MESSAGE_BYTES, Bus
 from shared.mqtt.received import Received
 from shared.network.addresses import Address
 from shared.payloads.bridge import Response
@@ -26,7 +26,7 @@ class Client:
         self.taken = asyncio.Event()
         self.taken.set()
 
-    async def send(self, topic, payload, qos, *, retain, properties):
+    async def publish_checked(self, topic, payload, qos, *, retain, properties):
         if self.error is not None:
             raise self.error
         try:
@@ -46,7 +46,7 @@ def bus():
 async def test_messages_are_published_as_their_topic_says(bus):
     await bus.publish(topics.OUTCOMES, DONE, "pi-1")
     await bus.publish_plain(topics.SNAPSHOT, b"\xff\xd8", "door")
-    await bus.clear(topics.ZONE_OBJECTS, "door", "porch", "person")
+    await bus.clear_retained(topics.ZONE_OBJECTS, "door", "porch", "person")
     assert [said[:4] for said in bus._client.published] == [
         ("a/b/cluster/outcomes/pi-1", DONE.model_dump_json().encode(), 1, False),
         ("a/b/detections/door/snapshot", b"\xff\xd8", 1, True),
@@ -64,7 +64,7 @@ async def test_what_speaks_of_the_present_expires(bus):
     await bus.publish(topics.STEAL, task, "pi-1")
     await bus.publish(topics.OUTCOMES, DONE, "pi-1")
     first, second = (said[4] for said in bus._client.published)
-    assert first.MessageExpiryInterval == topics.STALE_TASK_S
+    assert first.MessageExpiryInterval == topics.TASK_EXPIRY_S
     assert not hasattr(second, "MessageExpiryInterval")
 
 
@@ -73,7 +73,7 @@ def publish(bus):
 
 
 def answer(bus):
-    return bus.answer(Received(("info",), b"", retained=False, response_topic="me/answers"), ANSWER)
+    return bus.publish_response(Received(("info",), b"", retained=False, response_topic="me/answers"), ANSWER)
 
 
 @pytest.mark.parametrize("say", [publish, answer])
@@ -108,7 +108,7 @@ async def test_who_waits_no_longer_than_it_wants_is_not_cancelled_for_good(bus):
 async def test_an_answer_goes_where_it_is_wanted_with_what_it_answers(bus):
     await answer(bus)
     wanted = Received(("info",), b"", retained=False, response_topic="me/answers", correlation=b"\x00\xff")
-    await bus.answer(wanted, ANSWER)
+    await bus.publish_response(wanted, ANSWER)
     first, second = bus._client.published
     assert first[:4] == second[:4] == ("me/answers", ANSWER.model_dump_json().encode(), 1, False)
     assert not hasattr(first[4], "CorrelationData")
@@ -117,7 +117,7 @@ async def test_an_answer_goes_where_it_is_wanted_with_what_it_answers(bus):
 
 @pytest.mark.parametrize("where", [None, ""])
 async def test_an_answer_that_nobody_wants_goes_nowhere(bus, where):
-    await bus.answer(Received(("info",), b"", retained=False, response_topic=where), ANSWER)
+    await bus.publish_response(Received(("info",), b"", retained=False, response_topic=where), ANSWER)
     assert bus._client.published == []
 
 
@@ -129,15 +129,15 @@ async def test_without_a_connection_nothing_is_published_and_answers_are_lost(bu
 
 
 async def test_what_is_too_large_for_a_broker_is_refused_here(bus, caplog):
-    await bus.publish_plain(topics.SNAPSHOT, b"x" * LARGEST_MESSAGE_BYTES, "door")
-    with pytest.raises(BrokerError, match=f"{LARGEST_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
-        await bus.publish_plain(topics.SNAPSHOT, b"x" * (LARGEST_MESSAGE_BYTES + 1), "door")
+    await bus.publish_plain(topics.SNAPSHOT, b"x" * MAX_MESSAGE_BYTES, "door")
+    with pytest.raises(BrokerError, match=f"{MAX_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
+        await bus.publish_plain(topics.SNAPSHOT, b"x" * (MAX_MESSAGE_BYTES + 1), "door")
     assert len(bus._client.published) == 1
-    assert f"snapshot not published: {LARGEST_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
+    assert f"snapshot not published: {MAX_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
 
 
 async def test_an_answer_that_no_broker_takes_is_refused_here(bus):
     wanted = Received(("info",), b"", retained=False, response_topic="a/" * 300)
     with pytest.raises(BrokerError, match="the response topic has 301 levels"):
-        await bus.answer(wanted, ANSWER)
+        await bus.publish_response(wanted, ANSWER)
     assert bus._client.published == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.mqtt.name_dispute import ANSWER_S, ECHO_S, Claiming, Verdict, answer_to
+from shared.mqtt.name_dispute import CLAIM_ANSWER_TIMEOUT_S, CLAIM_ECHO_TIMEOUT_S, ClaimAttempt, Verdict, answer_claim
 from shared.payloads.cluster import Identity, NameClaim, NodeState, State
 
 OWN = Identity(instance="own", device="pi")
@@ -16,7 +16,7 @@ def state(of=OTHER, how=State.ONLINE):
 
 @pytest.fixture
 def claiming():
-    return Claiming(QUESTION, 100.0)
+    return ClaimAttempt(QUESTION, 100.0)
 
 
 def test_a_name_that_nobody_had_is_ours_as_soon_as_our_question_comes_back(claiming):
@@ -36,9 +36,9 @@ def test_a_state_that_speaks_of_us_or_of_nobody_costs_no_time(claiming, retained
 def test_a_stale_state_of_an_earlier_run_costs_the_time_of_an_answer(claiming, retained):
     claiming.on_state(retained)
     claiming.on_claim(QUESTION, 100.5)
-    assert claiming.verdict(100.5 + ANSWER_S - 0.01) is Verdict.OPEN
-    assert claiming.remaining_s(101.5) == pytest.approx(ANSWER_S - 1)
-    assert claiming.verdict(100.5 + ANSWER_S) is Verdict.OURS
+    assert claiming.verdict(100.5 + CLAIM_ANSWER_TIMEOUT_S - 0.01) is Verdict.OPEN
+    assert claiming.remaining_s(101.5) == pytest.approx(CLAIM_ANSWER_TIMEOUT_S - 1)
+    assert claiming.verdict(100.5 + CLAIM_ANSWER_TIMEOUT_S) is Verdict.OURS
 
 
 def test_only_a_living_other_one_makes_us_give_way(claiming):
@@ -57,14 +57,14 @@ def test_a_question_of_an_earlier_attempt_of_ours_is_not_our_echo(claiming):
 
 
 def test_a_broker_that_does_not_bring_our_question_back_does_not_hold_us_up_for_ever(claiming):
-    assert claiming.verdict(100 + ECHO_S - 0.1) is Verdict.OPEN
-    assert claiming.verdict(100 + ECHO_S) is Verdict.OURS
+    assert claiming.verdict(100 + CLAIM_ECHO_TIMEOUT_S - 0.1) is Verdict.OPEN
+    assert claiming.verdict(100 + CLAIM_ECHO_TIMEOUT_S) is Verdict.OURS
 
 
 @pytest.mark.parametrize("first", ["own", "other"])
 def test_of_two_newcomers_at_one_moment_the_one_whose_question_the_broker_had_first_wins(first):
     """Both are subscribed before either asks, so both hear both questions in the same order."""
-    parties = {who.instance: Claiming(NameClaim(identity=who, attempt=1), 100.0) for who in (OWN, OTHER)}
+    parties = {who.instance: ClaimAttempt(NameClaim(identity=who, attempt=1), 100.0) for who in (OWN, OTHER)}
     order = sorted(parties, key=lambda name: name != first)
     heard = [parties[name].question for name in order]
     while heard:
@@ -75,6 +75,6 @@ def test_of_two_newcomers_at_one_moment_the_one_whose_question_the_broker_had_fi
 
 
 def test_who_has_a_name_answers_questions_of_others_and_nothing_else():
-    assert answer_to(NameClaim(identity=OTHER), OWN) == NameClaim(identity=OWN, answers="other")
-    assert answer_to(NameClaim(identity=OWN), OWN) is None
-    assert answer_to(NameClaim(identity=OTHER, answers="own"), OWN) is None
+    assert answer_claim(NameClaim(identity=OTHER), OWN) == NameClaim(identity=OWN, answers="other")
+    assert answer_claim(NameClaim(identity=OWN), OWN) is None
+    assert answer_claim(NameClaim(identity=OTHER, answers="own"), OWN) is None

@@ -29,13 +29,13 @@ class Party:
         if self.failures:
             self.failures -= 1
             raise BrokerError("not connected")
-        self.own.heard(state())
+        self.own.on_received(state())
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(shared.mqtt.own_state, "SETTLE_S", 0.01)
-    monkeypatch.setattr(shared.mqtt.own_state, "OBJECTION_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "STATE_SETTLE_S", 0.01)
+    monkeypatch.setattr(shared.mqtt.own_state, "CORRECTION_PERIOD_S", 0.01)
 
 
 STRANGER = Identity(instance="other")
@@ -46,28 +46,28 @@ STRANGE = [state(State.OFFLINE), state(identity=STRANGER), state(identity=Identi
 async def test_a_state_of_ours_that_others_made_is_published_again(heard, caplog):
     party = Party()
     running = asyncio.create_task(party.own.run())
-    party.own.heard(heard)
+    party.own.on_received(heard)
     await asyncio.wait_for(party.published.get(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert not party.own.wrong()
+    assert not party.own.differs()
     assert caplog.text.count("it is corrected") == 1
 
 
 def test_what_was_retained_of_an_earlier_run_is_no_reason_once_our_own_has_come():
     party = Party()
-    assert not party.own.wrong()
-    party.own.heard(state(State.OFFLINE))
-    assert party.own.wrong()
-    party.own.heard(state())
-    assert not party.own.wrong()
+    assert not party.own.differs()
+    party.own.on_received(state(State.OFFLINE))
+    assert party.own.differs()
+    party.own.on_received(state())
+    assert not party.own.differs()
 
 
 async def test_an_objection_that_is_not_published_is_left_to_the_next_birth():
     party = Party(failures=1)
     running = asyncio.create_task(party.own.run())
     for _ in range(2):
-        party.own.heard(state(State.OFFLINE))
+        party.own.on_received(state(State.OFFLINE))
         await asyncio.wait_for(party.published.get(), 5)
     assert not running.done()
     running.cancel()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.mqtt import topics
 from shared.mqtt.topics import PlainTopic, Topic
 from shared.payloads.base import Message
-from shared.settings.slugs import RESERVED
+from shared.settings.slugs import RESERVED_SLUGS
 
 TOPICS: dict[str, Topic[Any] | PlainTopic] = {
     name: value for name, value in vars(topics).items() if isinstance(value, Topic | PlainTopic)
@@ -46,7 +46,7 @@ def holes(topic):
     ],
 )
 def test_names_take_their_places_in_the_topic(topic, said, full):
-    assert topic.at(*said) == full
+    assert topic.full_path(*said) == full
     assert topic.names_in(full) == said
 
 
@@ -54,38 +54,38 @@ def test_names_take_their_places_in_the_topic(topic, said, full):
 def test_the_names_in_a_topic_are_those_that_made_it_below_any_prefix(which, said, prefix):
     topic = TOPICS[which]
     given_ = tuple(said[: len(holes(topic))])
-    full = topic.at(*given_, prefix=prefix)
+    full = topic.full_path(*given_, prefix=prefix)
     assert full.startswith(f"{prefix}/")
     assert topic.names_in(full, prefix) == given_
 
 
 def test_a_filter_is_for_every_name():
-    assert topics.DETECTIONS.at() == topics.DETECTIONS.at("+") == "deepthings/detections/+/frame"
-    assert topics.ZONE_OBJECTS.at() == "deepthings/detections/+/zones/+/+"
-    assert topics.GRANTS.at("+") == "deepthings/cluster/grants/+"
+    assert topics.DETECTIONS.full_path() == topics.DETECTIONS.full_path("+") == "deepthings/detections/+/frame"
+    assert topics.ZONE_OBJECTS.full_path() == "deepthings/detections/+/zones/+/+"
+    assert topics.GRANTS.full_path("+") == "deepthings/cluster/grants/+"
 
 
 def test_a_name_that_is_missing_is_any():
-    assert topics.ZONE_OBJECTS.at("door") == "deepthings/detections/door/zones/+/+"
-    assert topics.ZONE_OBJECTS.at("door", "+", "person") == "deepthings/detections/door/zones/+/person"
-    assert topics.CAMERA_SET.at("door", prefix="a/b") == "a/b/cameras/door/+/set"
+    assert topics.ZONE_OBJECTS.full_path("door") == "deepthings/detections/door/zones/+/+"
+    assert topics.ZONE_OBJECTS.full_path("door", "+", "person") == "deepthings/detections/door/zones/+/person"
+    assert topics.CAMERA_SET.full_path("door", prefix="a/b") == "a/b/cameras/door/+/set"
 
 
 def test_a_filter_of_a_topic_without_a_name_is_the_topic():
-    assert topics.PLAN.at("+") == topics.PLAN.at() == "deepthings/cluster/plan"
+    assert topics.PLAN.full_path("+") == topics.PLAN.full_path() == "deepthings/cluster/plan"
 
 
 @pytest.mark.parametrize(
     "topic", [Topic("{camera}/{label}", Message, root="other"), PlainTopic("{a}/{b}", "", root="other")]
 )
 def test_a_topic_of_another_program_has_its_own_root_whatever_the_prefix(topic):
-    assert topic.at("door", "person") == topic.at("door", "person", prefix="a/b") == "other/door/person"
+    assert topic.full_path("door", "person") == topic.full_path("door", "person", prefix="a/b") == "other/door/person"
     assert topic.names_in("other/door/person") == topic.names_in("other/door/person", "a/b") == ("door", "person")
 
 
 def test_a_root_may_have_several_levels():
     topic = PlainTopic("{kind}/config", "JSON", root="home/assistant")
-    assert topic.at("sensor") == "home/assistant/sensor/config"
+    assert topic.full_path("sensor") == "home/assistant/sensor/config"
     assert topic.names_in("home/assistant/sensor/config", "a/b/c") == ("sensor",)
 
 
@@ -96,7 +96,7 @@ def test_a_topic_of_other_levels_has_no_names():
 
 def test_no_two_topics_are_the_same():
     assert len(TOPICS) >= 28
-    assert len({topic.at() for topic in TOPICS.values()}) == len(TOPICS)
+    assert len({topic.full_path() for topic in TOPICS.values()}) == len(TOPICS)
 
 
 def test_no_name_that_is_allowed_makes_one_topic_look_like_another():
@@ -107,7 +107,7 @@ def test_no_name_that_is_allowed_makes_one_topic_look_like_another():
             continue
         pairs = [pair for first, second in zip(*levels, strict=True) for pair in ((first, second), (second, first))]
         differ = any(a != b and "{" not in a + b for a, b in pairs)
-        kept_apart = any(a.strip("{}") in FREE and b in RESERVED for a, b in pairs if "{" in a)
+        kept_apart = any(a.strip("{}") in FREE and b in RESERVED_SLUGS for a, b in pairs if "{" in a)
         assert differ or kept_apart, (one.path, other.path)
 
 
@@ -119,14 +119,14 @@ def test_every_word_beside_a_name_that_people_choose_is_reserved():
         if levels[0] in {"detections", "cameras"} and not last.startswith("{"):
             beside |= {level for level in levels[2:] if not level.startswith("{")}
     assert beside
-    assert beside <= RESERVED
-    assert "all" in RESERVED
+    assert beside <= RESERVED_SLUGS
+    assert "all" in RESERVED_SLUGS
 
 
 def test_all_topics_lie_below_the_prefix_and_are_public_or_of_the_cluster():
     ours = [topic for topic in TOPICS.values() if topic.root is None]
-    assert {topic.at().split("/")[0] for topic in ours} == {"deepthings"}
-    assert {topic.at().split("/")[1] for topic in ours} == {"detections", "cameras", "bridge", "cluster"}
+    assert {topic.full_path().split("/")[0] for topic in ours} == {"deepthings"}
+    assert {topic.full_path().split("/")[1] for topic in ours} == {"detections", "cameras", "bridge", "cluster"}
 
 
 def test_what_stays_true_is_retained_and_nothing_else():

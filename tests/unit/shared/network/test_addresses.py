@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ConfigurationError
-from shared.network.addresses import Address, advertised
+from shared.network.addresses import Address, advertised_address
 from shared.network.hosts import is_loopback, is_wildcard
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  (nothing listens here)
@@ -75,7 +75,7 @@ def test_an_empty_host_is_the_brokers():
 
 
 def test_who_listens_at_one_address_is_told_as_that():
-    assert advertised(Address("10.0.0.1", 4000), Address("10.0.0.99", 1883)) == Address("10.0.0.1", 4000)
+    assert advertised_address(Address("10.0.0.1", 4000), Address("10.0.0.99", 1883)) == Address("10.0.0.1", 4000)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.payloads.cluster import (
-    REASON_CAP,
+    MAX_REASON_LENGTH,
     CameraAssignment,
     CameraStats,
     FrameDetections,
@@ -188,7 +188,7 @@ def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
         (CameraStats, {"counts": {"captured": -1}}),
         (CameraStats, {"counts": {"dropped": {"unheard_of": 1}}}),
         (CameraStats, {"state": "tired"}),
-        (CameraStats, {"reason": "x" * (REASON_CAP + 1)}),
+        (CameraStats, {"reason": "x" * (MAX_REASON_LENGTH + 1)}),
         (CameraStats, {"fps": -1}),
         (CameraStats, {"width": -1}),
         (NodeStats, {"load": "heavy"}),

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.process.installation import clone, complete_extras, installed_extras, version_of_wheel
+from shared.process.installation import complete_extras, find_clone, installed_extras, version_of_wheel
 
 REQUIREMENTS = [
     "click>=8.1",
@@ -37,7 +37,7 @@ def test_this_installation_has_what_the_tests_need():
 
 
 def test_this_installation_is_a_clone():
-    assert (clone() / "pyproject.toml").exists()
+    assert (find_clone() / "pyproject.toml").exists()
 
 
 def test_the_version_is_read_from_the_wheel(tmp_path):

@@ -9,7 +9,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from shared.errors import BrokerError
-from shared.reasons.broker_reasons import REASONS, broker_reason, refused
+from shared.reasons.broker_reasons import BROKER_REASONS, broker_reason, is_refusal
 
 
 def caused(error, cause=None, context=None):
@@ -59,10 +59,10 @@ def test_no_reason_has_a_number_of_mqtt(number):
 
 def test_every_failure_that_mqtt_names_has_its_own_words():
     named = ReasonCode(PacketTypes.DISCONNECT, identifier=128).names
-    assert {number for number in named if number >= 128} <= REASONS.keys()
+    assert {number for number in named if number >= 128} <= BROKER_REASONS.keys()
 
 
 def test_only_who_is_not_let_in_is_refused():
-    assert refused(code(134, PacketTypes.CONNACK))
-    assert refused(code(135, PacketTypes.CONNACK))
-    assert not refused(caused(aiomqtt.MqttError("x"), code(128)))
+    assert is_refusal(code(134, PacketTypes.CONNACK))
+    assert is_refusal(code(135, PacketTypes.CONNACK))
+    assert not is_refusal(caused(aiomqtt.MqttError("x"), code(128)))

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from shared.errors import PeerLostError, SourceError
-from shared.reasons.system_reasons import REASONS, reason
+from shared.reasons.system_reasons import SYSTEM_REASONS, system_reason
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
 def test_no_reason_has_a_number_of_the_system(number):
-    words = reason(OSError(number, os.strerror(number), "/some/file"))
+    words = system_reason(OSError(number, os.strerror(number), "/some/file"))
     assert words
-    assert not re.search(r"\d|errno|error\b", words, re.IGNORECASE) or number not in REASONS
+    assert not re.search(r"\d|errno|error\b", words, re.IGNORECASE) or number not in SYSTEM_REASONS
     assert not re.search(rf"\b{number}\b|Errno", words)
 
 
@@ -44,4 +44,4 @@ def test_a_reason_is_in_words(error, words):
         with pytest.raises(UnicodeDecodeError) as raised:
             error.decode()
         error = raised.value
-    assert reason(error).startswith(words)
+    assert system_reason(error).startswith(words)

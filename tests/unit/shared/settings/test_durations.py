@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.settings.durations import UNITS_S, Seconds, seconds_of
+from shared.settings.durations import UNITS_S, Seconds, parse_seconds
 from shared.settings.section import Section
 
 
@@ -27,12 +27,12 @@ def test_durations_are_seconds_whatever_their_unit(written, seconds):
 )
 def test_what_is_no_duration_is_refused_with_an_example(written):
     with pytest.raises(ValueError, match="write seconds, for example 30, or 30s, 5m, 1h"):
-        seconds_of(written)
+        parse_seconds(written)
 
 
 @given(st.decimals(0, 10_000, places=3), st.sampled_from(sorted(UNITS_S)))
 def test_a_number_with_a_unit_is_so_many_of_them(number, unit):
-    assert seconds_of(f"{number:f}{unit}") == pytest.approx(float(number) * UNITS_S[unit])
+    assert parse_seconds(f"{number:f}{unit}") == pytest.approx(float(number) * UNITS_S[unit])
 
 
 @pytest.mark.parametrize("written", ["0s", "61s", "2m", 0, 61])

@@ -7,23 +7,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from shared.payloads.frames import LONGEST_SIDE
+from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.settings.polygons import (
-    MOST_CORNERS,
+    MAX_CORNERS,
     Polygon,
     Polygons,
-    area,
-    contains,
-    in_parts,
-    polygon_of,
-    scaled,
-    sides,
+    is_relative,
+    parse_polygon,
+    polygon_area,
+    polygon_contains,
+    polygon_sides,
+    scale_polygon,
 )
 
 TRIANGLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
-HOUSE = polygon_of("0,40,50,0,100,40,100,100,0,100")
+HOUSE = parse_polygon("0,40,50,0,100,40,100,100,0,100")
 """A pentagon in pixels."""
-ARROW = polygon_of("0,0,100,0,50,40,100,100,0,100")
+ARROW = parse_polygon("0,0,100,0,50,40,100,100,0,100")
 """With a corner that points inwards."""
 
 
@@ -47,7 +47,7 @@ points = st.tuples(st.floats(0, 1000), st.floats(0, 1000))
      ((0, 0), (1, 0), (1, 1)), ["0", "0", "1", "0", "1", "1"], "0,0,1,0,1,1,0,0"],
 )  # fmt: skip
 def test_all_ways_to_write_corners_mean_the_same(written):
-    assert polygon_of(written) == TRIANGLE
+    assert parse_polygon(written) == TRIANGLE
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_all_ways_to_write_corners_mean_the_same(written):
         ([0, 0, 1, 0, 1, {}], "not all of it is numbers; write"),
         ([[0, 0], [1, 0], [1]], "a corner has 1 numbers; write two, [x, y]"),
         ("0,0,1,0,1,-0.5", "-0.5 is negative; write parts of the picture from 0 to 1, or pixels"),
-        (f"0,0,1,0,1,{LONGEST_SIDE + 1}", "16385 is larger than any picture; write parts of the picture"),
+        (f"0,0,1,0,1,{MAX_PICTURE_SIDE + 1}", "16385 is larger than any picture; write parts of the picture"),
         ("0,0,0.5,0.5,1,1", "its corners are on one line, so it encloses nothing; move one of them"),
         ("0.1,0.1,0.2,0.2,0.3,0.3", "its corners are on one line"),
         ("0.5,0.5,0.5,0.5,0.5,0.5", "its corners are on one line"),
@@ -77,21 +77,21 @@ def test_all_ways_to_write_corners_mean_the_same(written):
         ("0,0,4,0,2,0,2,4", "the sides from corner 1 and from corner 2 cross or touch"),
         ("0,0,0,0,1,0,1,1", "the sides from corner 1 and from corner 2 cross or touch"),
         ("0,0,1.2,0,1,1", "a number is above 1, so all are pixels, and it is smaller than one; write parts"),
-        ([n / 500 for n in range(2 * MOST_CORNERS + 2)], "201 corners are too many; write at most 200"),
+        ([n / 500 for n in range(2 * MAX_CORNERS + 2)], "201 corners are too many; write at most 200"),
     ],
 )
 def test_what_is_no_polygon_is_refused_with_what_would_be_right(written, what):
     with pytest.raises(ValueError, match=r".") as refused:
-        polygon_of(written)
+        parse_polygon(written)
     assert str(refused.value).startswith(what)
 
 
 @given(stars())
 def test_a_polygon_without_crossings_is_taken_as_it_is(star):
     corners, centre = star
-    polygon = polygon_of(corners)
+    polygon = parse_polygon(corners)
     assert polygon == corners
-    assert contains(polygon, *centre)
+    assert polygon_contains(polygon, *centre)
 
 
 @given(stars(), st.data())
@@ -101,37 +101,39 @@ def test_two_corners_exchanged_make_a_crossing_or_another_polygon(star, data):
     first, second = data.draw(st.tuples(*[st.integers(0, len(corners) - 1)] * 2))
     corners[first], corners[second] = corners[second], corners[first]
     try:
-        polygon = polygon_of(corners)
+        polygon = parse_polygon(corners)
     except ValueError:
         assume(False)
     grid = range(5, 1000, 10)
-    counted = sum(contains(polygon, x, y) for x in grid for y in grid) * 100
-    length = sum(math.dist(*side) for side in sides(polygon))
-    assert abs(counted - area(polygon)) <= 15 * length + 100
+    counted = sum(polygon_contains(polygon, x, y) for x in grid for y in grid) * 100
+    length = sum(math.dist(*side) for side in polygon_sides(polygon))
+    assert abs(counted - polygon_area(polygon)) <= 15 * length + 100
 
 
 @given(stars(), points)
 def test_inside_is_what_every_ray_says(star, point):
     """Away from the sides, the winding number, which is computed in another way, agrees."""
     polygon, (x, y) = star[0], point
-    assume(all(_distance(side, point) > 1e-6 for side in sides(polygon)))
-    turned = sum(_angle(side, point) for side in sides(polygon))
-    assert contains(polygon, x, y) == (abs(turned) > math.pi)
+    assume(all(_distance(side, point) > 1e-6 for side in polygon_sides(polygon)))
+    turned = sum(_angle(side, point) for side in polygon_sides(polygon))
+    assert polygon_contains(polygon, x, y) == (abs(turned) > math.pi)
 
 
 @given(stars(), st.integers(0, 11), st.floats(0, 1))
 def test_sides_count_as_inside(star, number, along):
     polygon = star[0]
-    (x1, y1), (x2, y2) = sides(polygon)[number % len(polygon)]
-    assert contains(polygon, x1 + along * (x2 - x1), y1 + along * (y2 - y1))
+    (x1, y1), (x2, y2) = polygon_sides(polygon)[number % len(polygon)]
+    assert polygon_contains(polygon, x1 + along * (x2 - x1), y1 + along * (y2 - y1))
 
 
 @given(stars(), points)
 def test_neither_the_first_corner_nor_the_direction_matters(star, point):
     polygon = star[0]
-    assume(all(_distance(side, point) > 1e-6 for side in sides(polygon)))
+    assume(all(_distance(side, point) > 1e-6 for side in polygon_sides(polygon)))
     turned = (*polygon[1:], polygon[0])
-    assert contains(polygon, *point) == contains(turned, *point) == contains(polygon[::-1], *point)
+    assert (
+        polygon_contains(polygon, *point) == polygon_contains(turned, *point) == polygon_contains(polygon[::-1], *point)
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,22 +145,22 @@ def test_neither_the_first_corner_nor_the_direction_matters(star, point):
     ],
 )  # fmt: skip
 def test_points_of_known_polygons(polygon, point, inside):
-    assert contains(polygon, *point) is inside
+    assert polygon_contains(polygon, *point) is inside
 
 
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.integers(1, 4000), st.integers(1, 4000))
 def test_parts_become_pixels_and_pixels_stay(numbers, width, height):
     try:
-        polygon = polygon_of(numbers)
+        polygon = parse_polygon(numbers)
     except ValueError:
         assume(False)
-    assert in_parts(polygon)
-    assert scaled(polygon, width, height) == tuple((x * width, y * height) for x, y in polygon)
-    assert scaled(HOUSE, width, height) == HOUSE
+    assert is_relative(polygon)
+    assert scale_polygon(polygon, width, height) == tuple((x * width, y * height) for x, y in polygon)
+    assert scale_polygon(HOUSE, width, height) == HOUSE
 
 
 def test_the_whole_picture_is_a_polygon_in_parts():
-    assert scaled(polygon_of("0,0,1,0,1,1,0,1"), 640, 480) == ((0, 0), (640, 0), (640, 480), (0, 480))
+    assert scale_polygon(parse_polygon("0,0,1,0,1,1,0,1"), 640, 480) == ((0, 0), (640, 0), (640, 480), (0, 480))
 
 
 @given(stars())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_a_slug_is_a_part_of_a_topic_and_stays_as_it_is(text):
 
 
 def test_reserved_words_are_slugs():
-    assert {slug(word) for word in RESERVED} == RESERVED
+    assert {slug(word) for word in RESERVED_SLUGS} == RESERVED_SLUGS

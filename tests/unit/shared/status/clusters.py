@@ -6,7 +6,7 @@ from shared.mqtt import topics
 from shared.payloads.bridge import BridgeHealth, BridgeInfo, PlanInfo
 from shared.payloads.cluster import BridgeState, CameraStats, Identity, NodeReport, Nodes, State, TileCounts
 from shared.payloads.frames import FrameCounts
-from shared.status.facts import Facts
+from shared.status.cluster_facts import ClusterFacts
 
 NOW = 1795424400.0
 GATEWAY = BridgeState(
@@ -37,14 +37,14 @@ GARDEN = CameraStats(
 
 def facts_of(*, bridge=GATEWAY, info=INFO, health=HEALTH, cameras=(DOOR, GARDEN), **nodes):
     """All that is retained of a gateway, as if it had been heard; None is for what is not there."""
-    facts = Facts()
+    facts = ClusterFacts()
     told = {
         topics.BRIDGE_STATE: bridge, topics.BRIDGE_INFO: info, topics.BRIDGE_HEALTH: health,
         topics.BRIDGE_NODES: Nodes(nodes=nodes or {"attic": ATTIC, "hall": HALL, "shed": SHED}),
     }  # fmt: skip
     for topic, message in told.items():
         if message is not None:
-            facts.heard(topic.at(), message.model_dump_json().encode())
+            facts.on_message(topic.full_path(), message.model_dump_json().encode())
     for stats in cameras:
-        facts.heard(topics.CAMERA_STATS.at(stats.camera), stats.model_dump_json().encode())
+        facts.on_message(topics.CAMERA_STATS.full_path(stats.camera), stats.model_dump_json().encode())
     return facts

@@ -8,7 +8,7 @@ from gateway.cameras.presence import CameraPresence
 from gateway.configuration.root import Configuration
 from gateway.membership.reachability import Facts, problems
 from shared.payloads.cluster import Identity, NodeState, State, UnreachedPeer
-from shared.status.cures import cure
+from shared.status.cures import find_cure
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from shared.status.cures import cure
     ],
 )
 def test_a_problem_has_a_cure_that_names_what_it_is_about(problem, words):
-    assert words in cure(problem)
+    assert words in find_cure(problem)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_problem_has_a_cure_that_names_what_it_is_about(problem, words):
     ],
 )
 def test_what_says_it_already_or_is_unheard_of_has_none(problem):
-    assert cure(problem) == ""
+    assert find_cure(problem) == ""
 
 
 def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
@@ -67,11 +67,11 @@ def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     found = problems(facts)
     assert len(found) >= 3
     for problem in [*told, *found]:
-        assert cure(problem) or any(verb in problem for verb in (": start", "; look", ": set")), problem
+        assert find_cure(problem) or any(verb in problem for verb in (": start", "; look", ": set")), problem
 
 
 def test_a_zone_outside_its_pictures_is_drawn_again_with_a_shot():
     door = {"source": "test://", "zones": {"yard": {"coordinates": "200,200,300,200,300,300"}}}
     configuration = Configuration.model_validate({"cameras": {"door": door}})
     (told,) = places_outside(configuration.cameras, {"door": (100, 100)}, {"door": configuration.objects})
-    assert "deepthings camera shot door" in cure(told)
+    assert "deepthings camera shot door" in find_cure(told)

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from shared.payloads.cluster import NodeReport, State, TileCounts
-from shared.status.report import Status, report
-from shared.status.text import lines
+from shared.status.status_report import Status, build_status
+from shared.status.status_text import status_lines
 from tests.unit.shared.status.clusters import ATTIC, DOOR, GARDEN, GATEWAY, HALL, NOW, SHED, facts_of
 
 PAGE = (Path(__file__).parents[4] / "docs/status.md").read_text()
@@ -34,7 +34,7 @@ def test_the_report_of_the_page_is_how_reports_look():
     garden = type(GARDEN).model_validate(GARDEN.model_dump() | {"counts": counts})
     facts = facts_of(bridge=gateway, cameras=(DOOR, garden), attic=attic, hall=hall, shed=shed)
     assert hall.state is State.OFFLINE
-    assert block("text").splitlines() == list(lines(report(facts, gateway, "192.168.1.5:1883", NOW), 100))
+    assert block("text").splitlines() == list(status_lines(build_status(facts, gateway, "192.168.1.5:1883", NOW), 100))
 
 
 def test_the_object_of_the_page_has_every_field():

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.systemd.accounts import Account, account, account_for, first_barrier
+from shared.systemd.accounts import ServiceAccount, choose_account, find_account, first_barrier
 
-STRANGER = Account("stranger", uid=54321, gid=54321, groups=frozenset({54321}))
+STRANGER = ServiceAccount("stranger", uid=54321, gid=54321, groups=frozenset({54321}))
 
 
 @pytest.fixture
@@ -40,33 +40,33 @@ def test_its_owner_its_group_and_root_may_read_it(home):
     program.chmod(0o640)
     status = program.stat()
     assert first_barrier([program], STRANGER) == program
-    assert first_barrier([program], Account("owner", uid=status.st_uid)) is None
-    assert first_barrier([program], Account("member", uid=54321, groups=frozenset({status.st_gid}))) is None
-    assert first_barrier([program], Account("root", uid=0)) is None
+    assert first_barrier([program], ServiceAccount("owner", uid=status.st_uid)) is None
+    assert first_barrier([program], ServiceAccount("member", uid=54321, groups=frozenset({status.st_gid}))) is None
+    assert first_barrier([program], ServiceAccount("root", uid=0)) is None
 
 
 def test_a_user_who_is_still_to_be_made_reads_what_all_may_read(home):
-    assert first_barrier([home / "clone" / "program"], Account("new")) is None
+    assert first_barrier([home / "clone" / "program"], ServiceAccount("new")) is None
     home.chmod(0o750)
-    assert first_barrier([home / "clone" / "program"], Account("new")) == home
+    assert first_barrier([home / "clone" / "program"], ServiceAccount("new")) == home
 
 
 def test_a_user_who_is_not_there_is_refused():
-    assert account("no-such-user") is None
+    assert find_account("no-such-user") is None
     with pytest.raises(ConfigurationError, match="there is no such user"):
-        account_for(Path("/bin/true"), "no-such-user")
+        choose_account(Path("/bin/true"), "no-such-user")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a clone to another user")
 def test_a_clone_in_a_closed_home_runs_as_its_owner(home, monkeypatch):
     monkeypatch.setattr("shared.systemd.accounts.program_files", lambda executable: [executable])
-    nobody = account("nobody")
+    nobody = find_account("nobody")
     for path in (home, home / "clone", home / "clone" / "program"):
         os.chown(path, nobody.uid, nobody.gid)
     home.chmod(0o700)
-    assert account_for(home / "clone" / "program") == nobody
+    assert choose_account(home / "clone" / "program") == nobody
     home.chmod(0o755)
-    assert account_for(home / "clone" / "program").name == "deepthings"
+    assert choose_account(home / "clone" / "program").name == "deepthings"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs files of root")
@@ -74,5 +74,5 @@ def test_a_service_does_not_run_as_root_by_itself(home, monkeypatch):
     monkeypatch.setattr("shared.systemd.accounts.program_files", lambda executable: [executable])
     home.chmod(0o700)
     with pytest.raises(ConfigurationError, match=r"must not run as root.*install DeepThings in /opt/deepthings"):
-        account_for(home / "clone" / "program")
-    assert account_for(home / "clone" / "program", "root").uid == 0
+        choose_account(home / "clone" / "program")
+    assert choose_account(home / "clone" / "program", "root").uid == 0

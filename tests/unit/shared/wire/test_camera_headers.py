@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import REASON_CAP, CameraStats, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, CameraStats, State
 from shared.payloads.frames import FrameCounts
 from shared.wire.codec import Kind
 from shared.wire.headers import HEADERS, Control, Report
@@ -26,7 +26,12 @@ def test_stats_of_an_edge_that_says_nothing_of_its_camera_are_read():
 
 def test_a_report_survives_the_wire():
     report = Report(
-        counts=FrameCounts(**COUNTS), state=State.OFFLINE, reason="r" * REASON_CAP, fps=12.5, width=640, height=480
+        counts=FrameCounts(**COUNTS),
+        state=State.OFFLINE,
+        reason="r" * MAX_REASON_LENGTH,
+        fps=12.5,
+        width=640,
+        height=480,
     )
     assert Report.decode(report.encode()) == report
 
@@ -40,7 +45,7 @@ def test_a_control_survives_the_wire(control):
     ("header", "change", "place"),
     [
         (Report, {"state": "asleep"}, "state"),
-        (Report, {"reason": "r" * (REASON_CAP + 1)}, "reason"),
+        (Report, {"reason": "r" * (MAX_REASON_LENGTH + 1)}, "reason"),
         (Report, {"fps": -1}, "fps"),
         (Report, {"width": -1}, "width"),
         (Control, {"detect": "perhaps"}, "detect"),

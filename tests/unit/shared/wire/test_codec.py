@@ -84,7 +84,7 @@ def test_another_version_says_what_to_do(version):
 
 
 def test_a_version_that_is_understood_is_read_as_our_own(monkeypatch):
-    monkeypatch.setattr(codec, "UNDERSTOOD", frozenset({PROTOCOL, PROTOCOL + 1}))
+    monkeypatch.setattr(codec, "UNDERSTOOD_PROTOCOLS", frozenset({PROTOCOL, PROTOCOL + 1}))
     assert decode_prefix(raw(version=PROTOCOL + 1)) == decode_prefix(raw())
     with pytest.raises(VersionError):
         decode_prefix(raw(version=PROTOCOL + 2))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import REASON_CAP, State
+from shared.payloads.cluster import MAX_REASON_LENGTH, State
 from shared.payloads.fields import NAME_PATTERN
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
@@ -45,7 +45,7 @@ VALID = {
     Kind.OUTCOME: st.builds(headers.FrameOutcome, number=epochs, outcome=st.sampled_from(Outcome)),
     Kind.REPORT: st.builds(
         headers.Report, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
-        reason=st.text(max_size=REASON_CAP), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
+        reason=st.text(max_size=MAX_REASON_LENGTH), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
     ),
     Kind.CONTROL: st.builds(headers.Control, detect=booleans, fps=st.none() | st.floats(0.01, 240)),
     Kind.TAKE: st.builds(
@@ -314,7 +314,7 @@ def test_a_request_for_settings_of_what_cannot_be_is_refused_by_name(change, pla
         (headers.Control, {"fps": 0}, "fps"),
         (headers.Control, {"fps": 241}, "fps"),
         (headers.Report, {"state": "tired"}, "state"),
-        (headers.Report, {"reason": "x" * (REASON_CAP + 1)}, "reason"),
+        (headers.Report, {"reason": "x" * (MAX_REASON_LENGTH + 1)}, "reason"),
         (headers.Report, {"fps": -1}, "fps"),
         (headers.Report, {"width": -1}, "width"),
         (headers.Report, {"height": 0.5}, "height"),

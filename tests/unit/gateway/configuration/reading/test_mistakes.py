@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from camera_sources.urls.schemes import OURS
-from gateway.configuration.reading.foreign_keys import HINTS
-from gateway.configuration.reading.mistakes import Finding, Mistake, dotted
+from camera_sources.urls.schemes import BUILT_IN_SOURCES
+from gateway.configuration.reading.foreign_keys import FRIGATE_HINTS
+from gateway.configuration.reading.mistakes import LocatedMistake, Mistake, dotted_path
 
 CAMERA = """\
 cameras:
@@ -87,9 +87,9 @@ TYPES = [
     (CAMERA + "    stale_after: 1:30",
      "4: cameras.front.stale_after: no duration; write seconds, for example 30, or 30s, 5m, 1h"),
     (CAMERA + "    stale_after: 2d", "4: cameras.front.stale_after: 2d is too large; write at most 86400"),
-    (CAMERA + "    crop: [0, 0, 1]", "4: cameras.front.crop: these are not four numbers; write left, top, right, "
+    (CAMERA + "    crop: [0, 0, 1]", "4: cameras.front.crop: must be four numbers; write left, top, right, "
      "bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
-    (CAMERA + "    crop: [0.5, 0, 0.5, 1]", "4: cameras.front.crop: these enclose no part of the picture; write left, "
+    (CAMERA + "    crop: [0.5, 0, 0.5, 1]", "4: cameras.front.crop: must enclose a part of the picture; write left, "
      "top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
     ("model:\n  weights: 5", "2: model.weights: 5 is no path; write the path of a file"),
     ("hooks:\n  commands:\n  - command: echo",
@@ -269,7 +269,7 @@ hooks:
     labels: bird
 """
     )
-    mistakes = reading(text).with_labels(["person", "dog", "cat"]).mistakes
+    mistakes = reading(text).check_labels(["person", "dog", "cat"]).mistakes
     assert [(mistake.line, mistake.path, mistake.what, mistake.right) for mistake in mistakes] == [
         (2, "objects.track[1]", "the model has no label 'persn'", "did you mean 'person'?"),
         (8, "cameras.front.objects.filters.dgo", "the model has no label 'dgo'", "did you mean 'dog'?"),
@@ -280,11 +280,11 @@ hooks:
 
 
 def test_a_model_without_labels_is_not_asked(reading):
-    assert reading("objects: {track: unheard of}").with_labels([]).mistakes == ()
+    assert reading("objects: {track: unheard of}").check_labels([]).mistakes == ()
 
 
 def test_a_default_that_the_model_does_not_know_is_told_too(reading):
-    (mistake,) = reading("mqtt: {}").with_labels(["cat"]).mistakes
+    (mistake,) = reading("mqtt: {}").check_labels(["cat"]).mistakes
     assert (mistake.line, mistake.path) == (1, "objects.track[0]")
 
 
@@ -305,13 +305,13 @@ def test_what_is_seldom_meant_is_a_warning(reading, text, expected):
 
 
 def test_paths_are_written_as_people_do():
-    assert dotted(()) == ""
-    assert dotted(("hooks", "webhooks", 0, "url")) == "hooks.webhooks[0].url"
+    assert dotted_path(()) == ""
+    assert dotted_path(("hooks", "webhooks", 0, "url")) == "hooks.webhooks[0].url"
 
 
 def test_a_mistake_without_a_path_or_advice_is_a_line_all_the_same():
-    assert str(Mistake("a.yaml", 3, "", "bad")) == "a.yaml:3: bad"
-    assert Finding.parse(("a",), "bad; better; best") == Finding(("a",), "bad", "better; best")
+    assert str(LocatedMistake("a.yaml", 3, "", "bad")) == "a.yaml:3: bad"
+    assert Mistake.parse(("a",), "bad; better; best") == Mistake(("a",), "bad", "better; best")
 
 
 def test_a_kind_of_address_that_is_installed_elsewhere_is_no_mistake_but_told(reading):
@@ -329,15 +329,15 @@ def test_cameras_of_which_one_has_a_wrong_name_are_not_said_to_be_missing(readin
 
 
 def test_every_kind_of_address_that_a_camera_opens_is_right(told):
-    for scheme in OURS:
+    for scheme in BUILT_IN_SOURCES:
         assert told(f"cameras: {{front: {{source: '{scheme.upper()}://host/topic'}}}}") == []
 
 
-@pytest.mark.parametrize("path", HINTS)
+@pytest.mark.parametrize("path", FRIGATE_HINTS)
 def test_a_key_of_frigate_has_its_hint(told, path):
     names = [part if part != "*" else "front" for part in path]
     text = "{x: 1}"
     for part in reversed(names):
         text = f"{{{part}: {text}}}"
     text = text.replace("front: {", "front: {source: test://, ", 1)
-    assert [line for line in told(text) if HINTS[path] in line and "a key of Frigate" in line]
+    assert [line for line in told(text) if FRIGATE_HINTS[path] in line and "a key of Frigate" in line]

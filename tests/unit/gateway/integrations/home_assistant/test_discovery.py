@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gateway.integrations.home_assistant.discovery import MAX_ANNOUNCED_NODES, DiscoveryCache, discovery
 from gateway.integrations.home_assistant.encoding import MAX_COMPONENTS_PER_MESSAGE
 from shared.mqtt import topics
-from shared.mqtt.bus import LARGEST_MESSAGE_BYTES
+from shared.mqtt.bus import MAX_MESSAGE_BYTES
 from shared.payloads.cluster import Nodes
-from shared.settings.slugs import RESERVED, slug
+from shared.settings.slugs import RESERVED_SLUGS, slug
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of
 
 LEVELS_OF_HOME_ASSISTANT = r"[a-zA-Z0-9_-]+"
@@ -113,7 +113,7 @@ def test_a_camera_has_what_it_can_see_and_no_more():
 def test_topics_are_those_of_the_table():
     found = components(home_of())
     light = found["Big garage", "roof_ZONE_traffic_light_occupancy"]
-    assert light["state_topic"] == topics.ZONE_OBJECTS.at("garage", "roof", slug("traffic light"))
+    assert light["state_topic"] == topics.ZONE_OBJECTS.full_path("garage", "roof", slug("traffic light"))
     assert (
         found["Big garage", "traffic_light_snapshot"]["image_topic"]
         == "deepthings/detections/garage/traffic_light/snapshot"
@@ -216,7 +216,7 @@ def test_topics_are_such_as_home_assistant_reads(way):
         )
 
 
-names = st.from_regex(r"[ab][ab_-]{0,4}", fullmatch=True).filter(lambda name: name not in RESERVED)
+names = st.from_regex(r"[ab][ab_-]{0,4}", fullmatch=True).filter(lambda name: name not in RESERVED_SLUGS)
 
 
 @given(
@@ -248,7 +248,7 @@ def test_many_labels_and_zones_are_told_in_messages_that_the_broker_takes():
         "zones": {f"zone_with_a_long_name_{number}": {"coordinates": AREA} for number in range(20)},
     }  # fmt: skip
     messages = discovery(home_of(cameras={"front": camera}), nodes_of(), "1.0")
-    assert max(len(payload.encode()) for payload in messages.values()) < LARGEST_MESSAGE_BYTES
+    assert max(len(payload.encode()) for payload in messages.values()) < MAX_MESSAGE_BYTES
     parts = [json.loads(payload) for topic, payload in messages.items() if "camera" in topic]
     assert len(parts) == -(-sum(len(part["cmps"]) for part in parts) // MAX_COMPONENTS_PER_MESSAGE) > 1
     assert len({part["dev"]["identifiers"][0] for part in parts}) == 1

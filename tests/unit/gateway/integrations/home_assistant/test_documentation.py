@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from gateway.configuration.automation import HomeAssistant
+from gateway.configuration.automation import HomeAssistantSection
 from gateway.integrations.home_assistant.discovery import discovery
 from tests.unit.gateway.integrations.home_assistant.homes import AREA, home_of, nodes_of
 
@@ -40,7 +40,7 @@ def test_every_entity_of_the_page_is_there():
 def test_the_keys_of_the_page_have_their_defaults():
     (block,) = re.findall(r"home_assistant:\n((?:     +\w+: .*\n)+)", PAGE)
     said = dict(re.findall(r"(\w+): (\S+)", block))
-    defaults = HomeAssistant()
+    defaults = HomeAssistantSection()
     words = {True: "on", False: "off"}
     assert said == {name: words.get(each, each) for name, each in defaults.model_dump().items()}
 

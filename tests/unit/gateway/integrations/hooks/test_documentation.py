@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from gateway.configuration.automation import Hooks
+from gateway.configuration.automation import HooksSection
 from gateway.integrations.hooks.command import KEPT_VARIABLES, TERMINATION_GRACE_S
 from gateway.integrations.hooks.delivery import Delivery
 from gateway.integrations.hooks.queue import HOOK_LOG_PERIOD_S, MAX_CONCURRENT_DELIVERIES, MAX_WAITING_DELIVERIES
@@ -25,7 +25,7 @@ def block(language):
 
 def test_the_example_is_a_configuration():
     text = block("yaml").replace("!secret hook_secret", "s3cret").replace("${HOOK_TOKEN}", "t0ken")
-    hooks = Hooks.model_validate(yaml.safe_load(text)["hooks"])
+    hooks = HooksSection.model_validate(yaml.safe_load(text)["hooks"])
     assert (len(hooks.webhooks), len(hooks.commands)) == (1, 1)
     assert hooks.webhooks[0].timeout == 5
     assert hooks.commands[0].events == ("trigger",)

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.configuration.automation import CommandHook
+from gateway.configuration.automation import CommandHookSection
 from gateway.integrations.hooks.matching import hook_matches, kind_of
 from shared.payloads.observations import EventType
 from tests.hook_events import event, trigger
 
 
 def hook(**asked):
-    return CommandHook(command=("true",), **asked)
+    return CommandHookSection(command=("true",), **asked)
 
 
 def test_each_event_has_its_word():

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.configuration.automation import CommandHook
+from gateway.configuration.automation import CommandHookSection
 from gateway.integrations.hooks import queue as hook_queue
 from gateway.integrations.hooks.delivery import DeliveryOutcome
 from gateway.integrations.hooks.queue import (
@@ -55,7 +55,7 @@ async def post():
 
 @pytest.fixture
 async def dispatcher(post):
-    made = HookDispatcher("post 1", CommandHook(command=("true",)), post)
+    made = HookDispatcher("post 1", CommandHookSection(command=("true",)), post)
     yield made
     await made.stop()
 

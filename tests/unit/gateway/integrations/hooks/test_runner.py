@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from gateway.configuration.automation import CommandHook, Hooks
+from gateway.configuration.automation import CommandHookSection, HooksSection
 from gateway.integrations.hooks.runner import HookRunner
 from shared.errors import ConfigurationError
 from tests.hook_events import event
 
-ONE = Hooks(commands=(CommandHook(command=("one",)),))
-TWO = Hooks(commands=(CommandHook(command=("two",)),))
-INVALID = Hooks()
+ONE = HooksSection(commands=(CommandHookSection(command=("one",)),))
+TWO = HooksSection(commands=(CommandHookSection(command=("two",)),))
+INVALID = HooksSection()
 
 
 class FakeHooks:

@@ -30,7 +30,7 @@ def test_candidates_are_what_reaches_the_threshold():
     assert found.classes.tolist() == [1, 2]
     np.testing.assert_allclose(found.scores, [0.41, 0.8])
     assert found.boxes.shape == (2, 4)
-    assert found.broken == 0
+    assert found.invalid_count == 0
 
 
 def test_a_score_at_the_threshold_counts():
@@ -39,7 +39,7 @@ def test_a_score_at_the_threshold_counts():
 
 def test_nothing_above_the_threshold_is_no_candidate():
     found = decode(outputs_with([0.1, 0.2]), SIZE, spec_of())
-    assert (found.boxes.shape, len(found.scores), len(found.classes), found.broken) == ((0, 4), 0, 0, 0)
+    assert (found.boxes.shape, len(found.scores), len(found.classes), found.invalid_count) == ((0, 4), 0, 0, 0)
 
 
 @pytest.mark.parametrize("decoder", ["yolo", ""])
@@ -85,7 +85,7 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_what_is_no_box_or_no_score_is_dropped_and_counted(row):
     found = decode(v8_with(row), SIZE, spec_of("yolov8"))
-    assert found.broken == 1
+    assert found.invalid_count == 1
     assert found.boxes.tolist() == [[8, 8, 12, 12]]
     assert found.scores.tolist() == pytest.approx([0.8])
     assert found.classes.tolist() == [1]
@@ -93,12 +93,12 @@ def test_what_is_no_box_or_no_score_is_dropped_and_counted(row):
 
 def test_a_good_class_of_a_cell_stays_when_another_is_no_number():
     found = decode(v8_with((20, 20, 2, 2, NAN, 0.7)), SIZE, spec_of("yolov8"))
-    assert (found.broken, found.classes.tolist()) == (1, [1, 1])
+    assert (found.invalid_count, found.classes.tolist()) == (1, [1, 1])
 
 
 def test_a_score_that_rounding_put_above_1_is_1():
     found = decode(v8_with((20, 20, 2, 2, 1.0004, 0)), SIZE, spec_of("yolov8"))
-    assert (found.broken, found.scores.max()) == (0, 1)
+    assert (found.invalid_count, found.scores.max()) == (0, 1)
 
 
 FAMILIES = {
@@ -127,5 +127,5 @@ def test_outputs_full_of_nonsense_make_no_warning_and_nothing_that_is_not_finite
     assert np.isfinite(found.boxes).all()
     assert np.isfinite(found.scores).all()
     if np.isnan(value):
-        assert found.broken > 0
+        assert found.invalid_count > 0
         assert len(found.scores) == 0

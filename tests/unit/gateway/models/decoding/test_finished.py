@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.models.decoding.finished_lists import DETECTIONS
+from gateway.models.decoding.finished_lists import DETECTION_LISTS
 from gateway.models.decoding.finished_lists import decode as decode_lists
 from gateway.models.decoding.finished_tables import END2END, PADDLE
 from gateway.models.decoding.finished_tables import decode as decode_table
@@ -78,6 +78,6 @@ def test_a_list_of_whole_scores_and_classes_without_rows_is_nothing():
         "scores": np.zeros(0, np.float32),
         "labels": np.zeros(0, np.int64),
     }
-    assert DETECTIONS.doubt(outputs, SIZE, SPEC) == ""
+    assert DETECTION_LISTS.doubt(outputs, SIZE, SPEC) == ""
     found, scores = decode_lists(outputs, SIZE, SPEC)
     assert (found.shape, len(scores)) == ((0, 4), 0)

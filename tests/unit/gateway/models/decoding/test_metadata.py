@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.models.decoding.labels import COCO, label_of, usual_labels
-from gateway.models.decoding.metadata import LARGEST_TEXT_BYTES, Metadata, read_metadata
+from gateway.models.decoding.labels import COCO, class_label, usual_labels
+from gateway.models.decoding.metadata import MAX_TEXT_BYTES, Metadata, read_metadata
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from gateway.models.decoding.metadata import LARGEST_TEXT_BYTES, Metadata, read_
         ("{5000: 'far'}", ()),
         ("3", ()),
         ("(" * 5000, ()),
-        ("['x'" + ", 'xxxxxxxx'" * LARGEST_TEXT_BYTES + "]", ()),
+        ("['x'" + ", 'xxxxxxxx'" * MAX_TEXT_BYTES + "]", ()),
     ],
 )
 def test_names_are_read_as_python_or_json_writes_them_and_nothing_is_run(text, names):
@@ -76,4 +76,4 @@ def test_the_built_in_labels_are_cocos(nanodet):
 
 
 def test_a_class_behind_the_last_label_is_called_by_its_number():
-    assert (label_of(1, ("a", "b")), label_of(2, ("a", "b"))) == ("b", "class_2")
+    assert (class_label(1, ("a", "b")), class_label(2, ("a", "b"))) == ("b", "class_2")

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from gateway.models.decoding.recognition import FAMILIES, choose, families_of, family_of
+from gateway.models.decoding.recognition import FAMILIES, choose_family, families_of, family_of
 from shared.errors import ModelError
 from shared.model.spec import AnchorHead, ModelSpec, Preprocessing
 
@@ -217,7 +217,7 @@ def test_of_many_outputs_a_few_are_named():
 def test_outputs_of_several_families_whose_numbers_do_not_tell_are_refused_with_these():
     outputs = {"output": np.full((1, THREE, 50), 0.5, np.float32)}
     with pytest.raises(ModelError, match=r"output \[1, 3549, 50\] .* could be of nanodet or yolox; write"):
-        choose(families_of(one(1, THREE, 50), SIZE, spec_of()), outputs, SIZE, spec_of())
+        choose_family(families_of(one(1, THREE, 50), SIZE, spec_of()), outputs, SIZE, spec_of())
 
 
 def test_recognised_outputs_with_the_wrong_number_of_labels_are_refused_with_the_right_one():

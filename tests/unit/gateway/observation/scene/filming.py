@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.configuration.cameras import Detect
-from gateway.configuration.objects import Filter, Objects, Zone
+from gateway.configuration.cameras import DetectSection
+from gateway.configuration.objects import FilterSection, ObjectsSection, ZoneSection
 from gateway.observation.scene.kept import KeptScene
 from gateway.observation.scene.scene import Scene
 from gateway.observation.scene.scene_settings import SceneSettings
@@ -29,9 +29,11 @@ def person(x, y=400.0, *, height=100.0, width=40.0, score=0.8, label="person", i
 def settings(*, track=("person", "car"), filters=None, mask=(), zones=None, threshold=None, labels=None, **detect):
     """As a configuration file would say it; zones are settings by name."""
     return SceneSettings(
-        Objects(track=track, filters={label: Filter(**value) for label, value in (filters or {}).items()}, mask=mask),
-        {name: Zone(**value) for name, value in (zones or {}).items()},
-        Detect(**detect),
+        ObjectsSection(
+            track=track, filters={label: FilterSection(**value) for label, value in (filters or {}).items()}, mask=mask
+        ),
+        {name: ZoneSection(**value) for name, value in (zones or {}).items()},
+        DetectSection(**detect),
         threshold=threshold,
         labels=labels,
     )

@@ -1,0 +1,92 @@
+"""Ending what still runs in a namespace or a control group, and removing it; also for owners that died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.cluster.commands import EmulationError, run_tool
+from benchmarks.cluster.owned_names import is_leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+_END_TIMEOUT_S = 5.0  # a killed process that writes to disk may need seconds
+_POLL_PERIOD_S = 0.01
+
+
+def list_namespaces() -> list[str]:
+    """The network namespaces that have names."""
+    return [line.split()[0] for line in run_tool("ip", "netns", "list").splitlines() if line.strip()]
+
+
+def remove_namespace(name: str) -> None:
+    """With the links in it; processes in it are killed. Raises EmulationError."""
+    _kill_all(lambda: map(int, run_tool("ip", "netns", "pids", name).split()), f"the namespace {name}")
+    run_tool("ip", "netns", "delete", name)
+
+
+def remove_groups(folders: Sequence[Path]) -> None:
+    """Those that are there; processes in them are killed. Raises EmulationError."""
+    _kill_all(lambda: _members(folders), f"the control group {folders[0]}")
+    for folder in folders:
+        _retry(partial(_is_removed, folder), f"the control group {folder} could not be removed")
+
+
+def remove_leftover_namespaces() -> None:
+    """Those of dead owners. Raises EmulationError when there is no telling."""
+    for name in filter(is_leftover, list_namespaces()):
+        with suppress(EmulationError):  # another process may be removing it too
+            remove_namespace(name)
+
+
+def remove_leftover_groups(tops: Iterable[Path]) -> None:
+    """Those of dead owners, wherever they are in these hierarchies."""
+    left = [
+        Path(folder, name) for top in tops for folder, names, _ in os.walk(top) for name in filter(is_leftover, names)
+    ]
+    for folder in left:
+        with suppress(EmulationError):  # another process may be removing it too
+            remove_groups([folder])
+
+
+def _kill_all(pids: Callable[[], Iterable[int]], where: str) -> None:
+    """Kill until `pids()` is empty; this process itself is spared."""
+
+    def none_left() -> bool:
+        others = [pid for pid in pids() if pid not in {0, os.getpid()}]  # 0: of another container
+        for pid in others:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not others
+
+    _retry(none_left, f"the processes in {where} did not end")
+
+
+def _members(folders: Iterable[Path]) -> Iterator[int]:
+    for folder in folders:
+        with suppress(OSError):  # the folder or, while it is read, a process is gone
+            yield from map(int, (folder / "cgroup.procs").read_text(encoding="ascii").split())
+
+
+def _is_removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:  # the kernel is not done yet with what ran in it
+        return False
+    return True
+
+
+def _retry(attempt: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _END_TIMEOUT_S
+    while not attempt():
+        if time.monotonic() > end:
+            raise EmulationError(f"{what} within {_END_TIMEOUT_S:.0f} s; see what still uses it, then end that by hand")
+        time.sleep(_POLL_PERIOD_S)

@@ -1,0 +1,128 @@
+"""Nodes on one emulated network: a network namespace each, and a bridge in one of its own.
+
+The machine's own namespace gets no link, address or route, and nothing in the others leads out of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from benchmarks.cluster.cleanup import list_namespaces, remove_leftover_namespaces, remove_namespace
+from benchmarks.cluster.commands import EmulationError, run_tool
+from benchmarks.cluster.owned_names import check_node_names, new_prefix
+from benchmarks.cluster.shaping import Link, shape_medium, shape_sender, shape_switch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SUBNET = "10.77.1"
+MAX_NODES = 250
+_HUB = "+hub"  # no node can have this name
+_MEDIUM = "medium"
+PROBE_LINK = Link(rate_mbit=100, shared=True)  # the kind that needs most of the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceCounters:
+    """Bytes of Ethernet frames (each is 14 bytes longer than its IP packet) that a node's interface has counted."""
+
+    received_bytes: int
+    sent_bytes: int
+
+
+class EmulatedNetwork:
+    """A context in which `nodes` have addresses on a network of the given `link`; it leaves nothing behind.
+
+    Entering it also removes what dead processes left. Raises ConfigurationError for bad names, EmulationError when
+    the kernel refuses something.
+    """
+
+    def __init__(self, nodes: Sequence[str], link: Link) -> None:
+        check_node_names(nodes, MAX_NODES)
+        prefix = new_prefix()
+        self._hub = prefix + _HUB
+        self._link = link
+        self._namespaces = {node: prefix + node for node in nodes}
+        self._addresses = {node: f"{_SUBNET}.{number}" for number, node in enumerate(nodes, 1)}
+
+    def __enter__(self) -> Self:
+        remove_leftover_namespaces()
+        try:
+            self._build()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def address(self, node: str) -> str:
+        """The IPv4 address that the other nodes reach it at."""
+        return self._addresses[node]
+
+    def command(self, node: str) -> list[str]:
+        """What to put before a command so that it runs on `node`. It sees a /sys without control groups."""
+        return ["ip", "netns", "exec", self._namespaces[node]]
+
+    def counters(self, node: str) -> InterfaceCounters:
+        """What went over the interface of `node` since the network is there. Raises EmulationError."""
+        (link,) = json.loads(run_tool("ip", "-j", "-s", "-n", self._namespaces[node], "link", "show", "eth0"))
+        return InterfaceCounters(link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
+
+    def _build(self) -> None:
+        hub = ("ip", "-n", self._hub, "link")
+        run_tool("ip", "netns", "add", self._hub)
+        run_tool(*hub, "add", "bridge", "type", "bridge")
+        _start_link(self._hub, "bridge")
+        ports = {}
+        for number, (node, namespace) in enumerate(self._namespaces.items(), 1):
+            port = f"port{number}"
+            ports[port] = self._addresses[node]
+            run_tool("ip", "netns", "add", namespace)
+            run_tool(*hub, "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            run_tool(*hub, "set", port, "master", "bridge")
+            run_tool("ip", "-n", namespace, "address", "add", f"{ports[port]}/24", "dev", "eth0")
+            # Whole frames, as on a real wire: they are counted and take turns one by one.
+            run_tool("ip", "-n", namespace, "link", "set", "eth0", "gso_max_segs", "1")
+            _start_link(namespace, "eth0")
+            _start_link(self._hub, port)
+            run_tool("ip", "-n", namespace, "link", "set", "lo", "up")
+            run_tool("tc", "-n", namespace, "-batch", "-", lines=shape_sender("eth0", self._link))
+        if self._link.shared:
+            run_tool(*hub, "add", _MEDIUM, "type", "ifb")
+            _start_link(self._hub, _MEDIUM)
+        shaping = shape_medium(_MEDIUM, ports, self._link) if self._link.shared else shape_switch(ports, self._link)
+        run_tool("tc", "-n", self._hub, "-batch", "-", lines=shaping)
+
+    def _remove(self) -> None:
+        existing = set(list_namespaces())
+        with ExitStack() as removing:  # all of them, even when one fails
+            for name in (self._hub, *self._namespaces.values()):
+                if name in existing:
+                    removing.callback(remove_namespace, name)
+
+
+def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
+    """Empty where such a network can be emulated; otherwise the reason, on one line. Tries it with two nodes."""
+    if os.geteuid() != 0:
+        return "emulating a network needs root"
+    missing = [tool for tool in ("ip", "tc") if shutil.which(tool) is None]
+    if missing:
+        return f"emulating a network needs {' and '.join(missing)}; install iproute2"
+    try:
+        with EmulatedNetwork(["one", "two"], link):
+            return ""
+    except EmulationError as error:
+        return f"a network cannot be emulated here: {error}"
+
+
+def _start_link(namespace: str, device: str) -> None:
+    with suppress(EmulationError):  # a kernel without IPv6 needs no telling
+        run_tool("ip", "-n", namespace, "link", "set", device, "addrgenmode", "none")  # no IPv6 chatter is counted
+    run_tool("ip", "-n", namespace, "link", "set", device, "up")

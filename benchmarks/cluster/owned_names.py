@@ -1,0 +1,58 @@
+"""Names that say which process owns a namespace or a control group, so that those of dead owners can be removed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+OWNED_NAME = re.compile(r"(dt([0-9]+)\.[0-9]+\.).+")
+
+_numbers = itertools.count()
+_handed_out: set[str] = set()
+
+
+def new_prefix() -> str:
+    """A prefix for names, "dtPID.NUMBER.", that no living process uses."""
+    prefix = f"dt{os.getpid()}.{next(_numbers)}."
+    _handed_out.add(prefix)
+    return prefix
+
+
+def is_leftover(name: str) -> bool:
+    """Whether `name` is one of ours whose owner is dead, or was a process that had our own id before us."""
+    match = OWNED_NAME.fullmatch(name)
+    if match is None:
+        return False
+    pid = int(match[2])
+    return match[1] not in _handed_out if pid == os.getpid() else not is_alive(pid)
+
+
+def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent to notice does not."""
+    try:
+        status = (proc / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def check_node_names(nodes: Sequence[str], most: int) -> None:
+    """Raises ConfigurationError unless `nodes` are 1 to `most` different names of letters, digits, "-" and "_"."""
+    if not 1 <= len(nodes) <= most:
+        raise ConfigurationError(f"a cluster of {len(nodes)} nodes cannot be emulated; name 1 to {most}")
+    for node in nodes:
+        if NODE_NAME.fullmatch(node) is None:
+            raise ConfigurationError(
+                f"node {node!r} cannot be a name; use letters, digits, - and _, for example edge-1"
+            )
+    if len(set(nodes)) < len(nodes):
+        raise ConfigurationError(f"nodes {', '.join(nodes)}: a name is there twice; give each node its own")

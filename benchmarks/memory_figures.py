@@ -1,0 +1,78 @@
+"""The paper's figures of memory: by the sizes of maps and weights, layer by layer, and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from gateway.plan_report.peak_memory import measure_memory
+from gateway.planning.methods import Method, stages_of
+from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
+from shared.ftp.grid import Grid
+from shared.ftp.tiles import partition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.models.catalogue import Model
+    from shared.ftp.stage import Stage
+    from shared.model.network import Network
+
+DIVISIONS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Grid(4, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """What one device needs of a way to divide the fused layers: bytes by layer, and all in all.
+
+    `peak_reduction` is against the whole; `layer_reduction` the mean over the layers.
+    """
+
+    layers: tuple[int, ...]
+    peak_bytes: int
+    peak_reduction: float
+    layer_reduction: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFigures:
+    """By way: analytic figures in tiles of equal size, as in the paper, and peak resident bytes where measured."""
+
+    layers: tuple[str, ...]
+    analytic: dict[str, DeviceMemory]
+    measured: dict[str, int]
+
+
+def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFigures:
+    """Of a model's layers up to `cut`; measuring takes some seconds for each grid."""
+    network = model.network
+    whole = tile_memory(network, partition(network, [cut], Grid(1, 1)))[0]
+    analytic = {"whole": _of(whole, [whole])}
+    for way, grid in DIVISIONS.items():
+        stages = (
+            stages_of(Method.BODP, network, [cut], grid)
+            if way.startswith("BODP")
+            else (partition(network, [cut], grid),)
+        )
+        analytic[way] = _of(whole, _by_device(network, stages))
+    grids = [Grid(1, 1), Grid(3, 3), Grid(5, 5)]
+    peaks = measure_memory(model, [cut], grids) if measured else {}
+    return MemoryFigures(tuple(step.layer for step in whole), analytic, peaks)
+
+
+def _by_device(network: Network, stages: Sequence[Stage]) -> list[list[StepMemory]]:
+    """For every tile, the steps of all stages."""
+    by_stage = [tile_memory(network, stage) for stage in stages]
+    return [[step for steps in tiles for step in steps] for tiles in zip(*by_stage, strict=True)]
+
+
+def _of(whole: Sequence[StepMemory], devices: Sequence[Sequence[StepMemory]]) -> DeviceMemory:
+    largest = [max(step.bytes for step in steps) for steps in zip(*devices, strict=True)]
+    peak = max(peak_bytes(steps) for steps in devices)
+    return DeviceMemory(
+        tuple(largest),
+        peak,
+        1 - peak / peak_bytes(whole),
+        fmean(1 - tile / step.bytes for tile, step in zip(largest, whole, strict=True)),
+    )

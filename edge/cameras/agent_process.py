@@ -1,0 +1,46 @@
+"""Starts a camera's agent as a process of its own, so that a driver that hangs or crashes affects no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from camera_sources.camera_settings import TOKEN_VARIABLE
+from shared.process.children import parent_death_prefix
+
+if TYPE_CHECKING:
+    from camera_sources.camera_settings import AssignedCamera
+    from shared.network.addresses import Address
+
+RUN_DEEPTHINGS = "from shared.cli import main; main()"
+"""Does the same as the console script, wherever that is installed."""
+
+
+async def start_agent(name: str, camera: AssignedCamera, edge: Address, token: str) -> asyncio.subprocess.Process:
+    """Start `deepthings camera`; it gets its settings, with the password, by standard input, and shares our log.
+
+    It identifies itself with `token`, which it gets by its environment, hidden from other users. It ends when this
+    process ends, even during its start, and gets no signals from the terminal. Raises OSError.
+    """
+    arguments = ["camera", "--settings", "-", "--name", name, "--edge", str(edge), "--parent", str(os.getpid())]
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        arguments.append("-v")
+    process = await asyncio.create_subprocess_exec(
+        *parent_death_prefix(), sys.executable, "-P", "-c", RUN_DEEPTHINGS, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, TOKEN_VARIABLE: token},
+    )  # fmt: skip
+    assert process.stdin is not None
+    try:
+        process.stdin.write(f"{camera.encode()}\n".encode())
+        with contextlib.suppress(ConnectionError):  # it has ended already: the caller finds out when it waits for it
+            await process.stdin.drain()
+    except BaseException:
+        process.kill()
+        raise
+    process.stdin.close()
+    return process

@@ -1,0 +1,114 @@
+"""Reuse-aware scheduling, pure: which tasks can be computed from strips by now, by whom, and whether waiting pays.
+
+A tile that depends on strips of its givers is blocked until they are there (paper, section III-C). Strips are there
+for everyone once the gateway keeps them, and earlier for the node that computes the giver itself.
+Time is monotonic seconds, given by the caller.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from edge.tasks.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.tasks.leases import Leases
+    from edge.tasks.pace import NodePace
+    from edge.tasks.tile_order import TileOrder
+
+
+class Mode(Enum):
+    """The form in which a node can compute a task now."""
+
+    WHOLE = auto()
+    FROM_STRIPS = auto()
+    BLOCKED = auto()
+
+
+@dataclass(slots=True)
+class _FrameStrips:
+    """`makers`: who computed which tile; `kept`: (giver, reader) at the gateway; `whole`: readers that need none."""
+
+    makers: dict[int, str] = field(default_factory=dict)
+    kept: set[tuple[int, int]] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+
+
+class ReuseSchedule:
+    """The strips of all frames that are computed with reuse; tasks of other frames always run with their whole halo."""
+
+    def __init__(self, order: TileOrder, leases: Leases, pace: NodePace) -> None:
+        self._order = order
+        self._leases = leases
+        self._pace = pace
+        self._frames: dict[str, _FrameStrips] = {}
+
+    def add_frame(self, frame: str) -> None:
+        """Compute a frame with reuse."""
+        self._frames[frame] = _FrameStrips()
+
+    def drop_frame(self, frame: str) -> None:
+        """Forget a frame."""
+        self._frames.pop(frame, None)
+
+    def run_whole(self, task: Task) -> None:
+        """Compute a task with its whole halo, whatever strips come."""
+        if task.frame in self._frames:
+            self._frames[task.frame].whole.add(task.tile)
+
+    def on_result(self, task: Task, worker: str, readers: Iterable[int]) -> None:
+        """Note who computed a task, and that the gateway keeps its strips for these readers."""
+        strips = self._frames.get(task.frame)
+        if strips is not None:
+            strips.makers[task.tile] = worker
+            strips.kept.update((task.tile, reader) for reader in readers)
+
+    def mode(self, task: Task, node: str, *, reuses: bool) -> Mode:
+        """Return how a node could compute a task; `reuses`: its engine can compute from strips."""
+        strips, givers = self._frames.get(task.frame), self._order.givers.get(task.tile)
+        if strips is None or not givers or task.tile in strips.whole:
+            return Mode.WHOLE
+        reached = all(self._reaches(strips, Task(task.frame, giver), task.tile, node) for giver in givers)
+        return Mode.FROM_STRIPS if reached and reuses else Mode.BLOCKED
+
+    def readers(self, task: Task) -> tuple[int, ...]:
+        """Return the tiles for which the gateway should keep a task's strips."""
+        strips = self._frames.get(task.frame)
+        if strips is None:
+            return ()
+        return tuple(reader for reader in self._order.readers(task.tile) if reader not in strips.whole)
+
+    def makers_of_givers(self, task: Task) -> set[str]:
+        """Return the nodes that have computed the givers of a blocked task, or are computing them."""
+        givers, made = self._order.givers[task.tile], self._frames[task.frame].makers
+        held = {self._leases.holder(Task(task.frame, giver)) for giver in givers}
+        return {node for node in held if node is not None} | {made[giver] for giver in givers if giver in made}
+
+    def own_givers(self, task: Task, node: str) -> int:
+        """Return how many givers of a task that runs from strips the node computed itself, or is computing."""
+        makers, holders = self._frames[task.frame].makers, self._leases.holders(task.frame)
+        return sum(1 for giver in self._order.givers[task.tile] if node in {makers.get(giver), holders.get(giver)})
+
+    def worth_waiting(self, blocked: Iterable[Task], now: float, node: str = "") -> bool:
+        """Return whether one of these tasks ends sooner when it waits for its strips than with its whole halo."""
+        pace = self._pace.of_node(node)
+        return pace is None or any(self._ready_in_s(task, now) < self._saved_macs(task) * pace for task in blocked)
+
+    def _reaches(self, strips: _FrameStrips, giver: Task, reader: int, node: str) -> bool:
+        """Return whether the node has the giver's strips: they are kept, or it computed the giver, or will have."""
+        made_here = strips.makers.get(giver.tile) == node or self._leases.holder(giver) == node
+        return made_here or (giver.tile, reader) in strips.kept
+
+    def _saved_macs(self, task: Task) -> int:
+        return self._order.whole[task.tile].macs - self._order.reusing[task.tile].macs
+
+    def _ready_in_s(self, task: Task, now: float) -> float:
+        """Return when all strips for a blocked task should be there."""
+        makers = self._frames[task.frame].makers
+        missing = (Task(task.frame, giver) for giver in self._order.givers[task.tile] if giver not in makers)
+        return max((self._leases.due_in_s(giver, now) for giver in missing), default=math.inf)

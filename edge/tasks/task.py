@@ -1,0 +1,53 @@
+"""Tasks, and what is said of them: one task is one tile of one frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Tile `tile` of frame `frame`."""
+
+    frame: str
+    tile: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A task to run: from strips (`reusing`) or with its whole halo; the tiles in `wanted` need its own strips."""
+
+    task: Task
+    reusing: bool = False
+    wanted: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A node that takes a task: whether it is idle, and whether its engine can compute from strips."""
+
+    node: str
+    idle: bool = True
+    reuses: bool = False
+
+
+ANYONE = Taker("", reuses=True)
+"""A taker that has computed nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Numbers of tasks that may be taken.
+
+    `waiting`: by anyone. `overdue`: by idle nodes, with their whole halo. `near`: by node, those whose strips it has
+    computed itself. `unfit`: by node, those among the waiting ones that it failed to compute.
+    """
+
+    waiting: int = 0
+    overdue: int = 0
+    near: Mapping[str, int] = field(default_factory=dict)
+    unfit: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,36 @@
+"""What a cluster reports to the parts that are built on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shared.model.letterbox import Pixels
+    from shared.payloads.bridge import BridgeEventType
+    from shared.payloads.cluster import FrameDetections, Nodes
+    from shared.payloads.frames import Outcome
+
+    FetchPicture = Callable[[], Awaitable[Pixels]]
+    """Fetches a frame's picture, uint8 BGR (H, W, 3), from its owner. Raises DeepThingsError when it cannot."""
+
+
+class ClusterListener(Protocol):
+    """Receives detections, the ends of frames, and changes of the cluster."""
+
+    async def on_detections(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
+        """Process the detections of one published frame.
+
+        `fetch` works while the frame's owner keeps its picture. `received_at` is when the gateway first received
+        something of the frame, in monotonic seconds.
+        """
+
+    async def on_nodes(self, nodes: Nodes) -> None:
+        """Process the list of edges after a change."""
+
+    def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
+        """Count a frame that was published or dropped."""
+
+    def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
+        """Publish an event of the cluster, such as a node that joined."""

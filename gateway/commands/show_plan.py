@@ -1,0 +1,80 @@
+"""`deepthings plan`: where to cut a network, and what its tiles need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from camera_sources.kinds.picture_folder import read_picture
+from camera_sources.open_source import open_source
+from camera_sources.source import FOOTAGE
+from gateway.annotation.boxes import write_picture
+from gateway.commands.model_description import describe_decoding
+from gateway.commands.model_options import cut_option, grid_option, model_option, weights_option
+from gateway.models.catalogue import open_model
+from gateway.plan_report.plan_figures import PlanReport, report_on
+from gateway.plan_report.plan_picture import draw_plan
+from gateway.plan_report.tables import render_plan_tables
+from gateway.planning.partitioned import PartitionedModel
+from shared.cli.common_options import json_option
+from shared.errors import ConfigurationError
+from shared.model.letterbox import Letterbox
+
+if TYPE_CHECKING:
+    from shared.ftp.grid import Grid
+    from shared.model.letterbox import Pixels
+
+PIPE_WIDTH = 120
+"""Characters in a line of what goes to no terminal."""
+
+
+@click.command()
+@model_option
+@weights_option
+@grid_option
+@cut_option
+@click.option("--image", type=click.Path(path_type=Path), help="The picture of --png, instead of the footage's first.")
+@click.option("--png", type=click.Path(path_type=Path), help="Draw the tiles and the halo into this file.")
+@click.option("--quick", is_flag=True, help="Do not measure memory, which takes some seconds.")
+@json_option
+def command(
+    model: str, weights: Path | None, grid: Grid, cut: str | None, image: Path | None, png: Path | None, quick: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
+    if image and not png:
+        raise ConfigurationError(f"--image {image} is the picture that --png draws on; name that file too")
+    partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
+    report = report_on(partitioned, measured=not quick)
+    if png:
+        write_picture(png, draw_plan(partitioned, _frame(partitioned, image), plan_caption(report)))
+    if as_json:
+        print(report.model_dump_json())
+    else:
+        console = Console()
+        width = console.width if console.is_terminal else PIPE_WIDTH
+        Console(width=width, highlight=False).print(render_plan_tables(report, width))
+        print(f"\n{describe_decoding(partitioned.model)}")
+
+
+def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
+    """A picture as the network gets it, uint8 BGR (H, W, 3)."""
+    picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
+    preprocessing = partitioned.spec.preprocessing
+    pixels = Letterbox.of(picture.shape, partitioned.model.network.input_size, preprocessing).apply(
+        picture, preprocessing
+    )
+    return pixels if preprocessing.channels == "bgr" else pixels[:, :, ::-1].copy()
+
+
+def plan_caption(report: PlanReport) -> str:
+    """What the tiles cost, and what they spare."""
+    tiled = report.memory.analytic.grids[report.grid]
+    memory = f"{tiled.peak_reduction:.0%} less memory" if tiled.peak_reduction >= 0.005 else "as much memory"
+    return (
+        f"All tiles together are {report.chosen.work_factor:.2f} times the work of the whole; each needs "
+        f"{memory}. Any device may compute any tile, and nothing is exchanged in between."
+    )

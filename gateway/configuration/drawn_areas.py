@@ -1,0 +1,40 @@
+"""Zones and masks of a camera: all that is drawn in its pictures, by what it is called. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gateway.configuration.cameras import CameraSection
+    from gateway.configuration.objects import FilterSection, ObjectsSection
+    from shared.settings.polygons import Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnArea:
+    """One polygon; `name` is that of a zone, or what a mask is of: objects, motion, a filter."""
+
+    name: str
+    polygon: Polygon
+    is_zone: bool = False
+
+    def __str__(self) -> str:
+        return f"zone {self.name}" if self.is_zone else f"a mask of {self.name}"
+
+
+def drawn_areas_of(camera: CameraSection, objects: ObjectsSection) -> Iterator[DrawnArea]:
+    """Yield the zones of a camera, then the masks; `objects` is what counts for it."""
+    for name, zone in camera.zones.items():
+        yield DrawnArea(name, zone.coordinates, is_zone=True)
+    yield from (DrawnArea("objects", mask) for mask in objects.mask)
+    yield from _masks(objects.filters, "")
+    for name, zone in camera.zones.items():
+        yield from _masks(zone.filters, f" in zone {name}")
+    yield from (DrawnArea("motion", mask) for mask in camera.motion.mask)
+
+
+def _masks(filters: Mapping[str, FilterSection], where: str) -> Iterator[DrawnArea]:
+    yield from (DrawnArea(f"filter {label}{where}", mask) for label, of in filters.items() for mask in of.mask)

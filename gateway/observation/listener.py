@@ -1,0 +1,30 @@
+"""What scenes report to integrations that publish them in a form of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gateway.observation.scene.states import SceneUpdate
+
+
+class SceneListener(Protocol):
+    """Receives changes of scenes, one after the other. None of its methods raises BrokerError."""
+
+    async def on_connected(self) -> None:
+        """Publish all retained state again: called after each connection to a broker, which may have lost it."""
+
+    async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
+        """Publish a step of a scene; its counts only when they are `known`, after enough frames."""
+
+    async def on_settings_changed(self, camera: str) -> None:
+        """Publish a camera's settings, or its presence, after a change."""
+
+    async def on_camera_forgotten(self, camera: str) -> None:
+        """Publish that a camera does not exist any more."""
+
+    async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
+        """Publish a close-up of an object of this label."""
+
+    async def on_stopping(self) -> None:
+        """Publish that the gateway is offline: called before its scenes end."""

@@ -1,0 +1,1 @@
+"""Retained messages: what may be retained, also over restarts, and clearing what is stale."""

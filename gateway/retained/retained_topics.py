@@ -1,0 +1,150 @@
+"""The retained topics of this gateway, over restarts, and which of them are stale."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS
+from gateway.integrations.frigate.messages import level
+from gateway.observation.scene.states import ALL_LABELS
+from gateway.state.state_file import TopicName
+from shared.mqtt import topics
+from shared.payloads.base import Message
+from shared.settings.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from gateway.configuration.cameras import CameraSection
+    from gateway.state.state_file import StateFile
+    from gateway.state.state_folder import StateFolder
+
+RETAINED_FILE = "retained.json"
+
+_LOST = "what is removed from the configuration while the gateway is away stays at the broker"
+
+MAX_RETAINED_TOPICS = 50_000
+"""Enough for 256 cameras with a hundred labels and a few zones each; more are published, but not cleared later."""
+
+BY_HAND_RETURN_S = 60.0
+"""A camera that was started by hand, and was present in the last run, has this long to return."""
+
+RETAINED_WRITE_PERIOD_S = 1.0
+"""Topics come by the hundred at a start; they are written together, at most this often."""
+
+
+class _Content(Message):
+    topics: tuple[TopicName, ...] = ()
+    by_hand: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTopics:
+    """Topics that may be retained: by name, or by their beginning."""
+
+    names: frozenset[str]
+    beginnings: tuple[str, ...]
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self.names or topic.startswith(self.beginnings)
+
+
+class RetainedTopics:
+    """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
+
+    def __init__(self, folder: StateFolder) -> None:
+        self._file: StateFile[_Content] = folder.register_file(RETAINED_FILE, _Content, _LOST, durable=False)
+        content = self._file.read() or _Content()
+        self._topics = set(content.topics)
+        self.by_hand = frozenset(content.by_hand)
+        self._written = content
+        self._written_at = -RETAINED_WRITE_PERIOD_S
+
+    def note(self, topic: str, *, retained: bool) -> None:
+        """Remember that something is retained there now, or nothing any more."""
+        if not retained:
+            self._topics.discard(topic)
+        elif len(self._topics) < MAX_RETAINED_TOPICS:
+            self._topics.add(topic)
+
+    def stale(self, expected: ExpectedTopics) -> list[str]:
+        """Return the topics where something is retained that is not expected, sorted."""
+        return sorted(topic for topic in self._topics if topic not in expected)
+
+    def content(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
+        """Return what writes the file, in a thread; None where nothing has changed.
+
+        Also None where it was written just now, unless this is the `last` time.
+        """
+        now = time.monotonic()
+        if now - self._written_at < RETAINED_WRITE_PERIOD_S and not last:
+            return None
+        content = _Content(topics=tuple(sorted(self._topics)), by_hand=tuple(sorted(by_hand)))
+        if content == self._written and not self._file.missing():
+            return None
+        self._written_at = now
+        return lambda: self._write(content)
+
+    def _write(self, content: _Content) -> None:
+        if self._file.write(content):
+            self._written = content
+
+
+def expected_topics(
+    cameras: Mapping[str, CameraSection],
+    labels: Mapping[str, Sequence[str]],
+    by_hand: Iterable[str],
+    *,
+    prefix: str,
+    frigate: str | None,
+) -> ExpectedTopics:
+    """Return where something may be retained of these cameras, and of the gateway itself. Pure.
+
+    `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
+    `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
+    """
+    names = {
+        topic.full_path(prefix=prefix)
+        for topic in (topics.BRIDGE_STATE, topics.BRIDGE_INFO, topics.BRIDGE_NODES, topics.BRIDGE_HEALTH, topics.PLAN)
+    }
+    for name, camera in cameras.items():
+        names |= set(_of_camera(prefix, name, camera, labels[name]))
+        if frigate is not None:
+            names |= set(_of_camera_in_frigate(frigate, name, camera, labels[name]))
+    beginnings = [f"{prefix}/cluster/"]
+    for name in by_hand:
+        beginnings += [f"{prefix}/detections/{name}/", f"{prefix}/cameras/{name}/"]
+        beginnings += [f"{frigate}/{name}/"] if frigate is not None else []
+    if frigate is not None:
+        names.add(f"{frigate}/available")
+    return ExpectedTopics(frozenset(names), tuple(beginnings))
+
+
+def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
+    yield topics.CAMERA_AVAILABILITY.full_path(name, prefix=prefix)
+    yield topics.CAMERA_STATS.full_path(name, prefix=prefix)
+    for setting in CAMERA_SETTINGS:
+        yield topics.CAMERA_SETTING.full_path(name, setting, prefix=prefix)
+    for label in (ALL_LABELS, *map(slug, labels)):
+        yield topics.OBJECTS.full_path(name, label, prefix=prefix)
+    for zone, settings in camera.zones.items():
+        here = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in (ALL_LABELS, *map(slug, here)):
+            yield topics.ZONE_OBJECTS.full_path(name, zone, label, prefix=prefix)
+    if camera.snapshots.enabled:
+        yield topics.SNAPSHOT.full_path(name, prefix=prefix)
+        for label in labels:
+            yield topics.LABEL_SNAPSHOT.full_path(name, slug(label), prefix=prefix)
+
+
+def _of_camera_in_frigate(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
+    yield f"{prefix}/{name}/detect/state"
+    for place in (name, *camera.zones):
+        for label in (ALL_LABELS, *map(level, labels)):
+            yield f"{prefix}/{place}/{label}"
+            yield f"{prefix}/{place}/{label}/active"
+    if camera.snapshots.enabled:
+        for label in labels:
+            yield f"{prefix}/{name}/{level(label)}/snapshot"

@@ -1,0 +1,153 @@
+"""`deepthings service`: have systemd run a gateway, an edge or cameras on this device, from its start on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shared.cli.common_options import NAME_TYPE
+from shared.cli.role_arguments import checked_arguments
+from shared.errors import ConfigurationError, DeepThingsError
+from shared.files.environment_file import read_environment_file
+from shared.systemd import units
+from shared.systemd.accounts import (
+    SERVICE_USER,
+    ServiceAccount,
+    choose_account,
+    device_groups,
+    first_barrier,
+    make_account,
+)
+from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VISIBLE_SOURCE_WARNING = (
+    "a password in --source can be read by every user of this device, in the unit and among the processes; a camera"
+    " with a password belongs into the gateway's configuration"
+)
+
+CONFIGURATION_CHECK_TIMEOUT_S = 120.0
+"""For opening a model and reading a configuration on a small device."""
+
+
+@click.group()
+def command() -> None:
+    """Have this device run a gateway, an edge or a camera by itself: from its start on, and again after a failure."""
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.option("--print", "prints", is_flag=True, help="Print the unit, and change nothing.")
+@click.option("--user", metavar="USER", help="As whom it runs.  [default: deepthings, or the installation's owner]")
+@click.argument("role", type=click.Choice(SERVICE_ROLES))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def install(context: click.Context, *, prints: bool, user: str | None, role: str, options: Sequence[str]) -> None:
+    """Write the systemd unit of ROLE and start it. OPTIONS are those of 'deepthings ROLE'; see its --help.
+
+    Run again with other options, it replaces the unit. Each camera has a unit of its own, by its --name.
+    """
+    arguments, given = checked_arguments(_command_of(context, role), role, options)
+    executable = Path(sysconfig.get_path("scripts")) / "deepthings"
+    if not prints:
+        units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
+    if "@" in given.get("source", ""):
+        click.echo(f"Warning: {VISIBLE_SOURCE_WARNING}", err=True)
+    try:
+        account = choose_account(executable, user)
+        if account.is_ours and not prints:
+            account = make_account()
+        _require_readable(account, given)
+    except ConfigurationError as error:
+        if not prints:
+            raise
+        click.echo(f"Warning: {error}", err=True)
+        account = ServiceAccount(user or SERVICE_USER)
+    unit = Unit(
+        role=role,
+        executable=executable,
+        arguments=arguments,
+        user=account.name,
+        groups=device_groups(),
+        camera=given["name"] if role == "camera" else "",
+        folder=Path(given["config"]).parent if "config" in given else None,
+        own_folders=account.is_ours,
+        environment=account.environment(),
+    )
+    if prints:
+        print(unit.text(units.systemd_version()), end="")  # noqa: T201  (it was asked for)
+        return
+    if "config" in given:
+        _check_configuration(unit, account, given["config"])
+    path = units.install_unit(unit)
+    click.echo(f"{unit.name} runs as user {account.name}, and starts with this device ({path}).")
+    if not account.is_ours and user is None:
+        click.echo(f"It is not run as a user of its own, as only {account.name} can read {executable}.")
+    click.echo(f"Its log:  journalctl -u {unit.name} -f")
+
+
+@command.command()
+@click.argument("role", type=click.Choice(SERVICE_ROLES))
+@click.option("--name", type=NAME_TYPE, help="Of the camera.")
+def uninstall(role: str, name: str | None) -> None:
+    """Stop the service of ROLE, and remove its systemd unit. What it has kept stays."""
+    if (role == "camera") is (name is None):
+        cameras = [unit.camera for unit in units.installed_units() if unit.role == "camera"]
+        known = f"; there are {', '.join(cameras)}" if cameras else ""
+        raise click.UsageError(f"--name is for cameras, and must be written for one{known}")
+    executable = Path(sysconfig.get_path("scripts")) / "deepthings"
+    units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
+    unit = unit_name(role, name or "")
+    if not units.uninstall_unit(unit):
+        raise DeepThingsError(f"{unit}: no such service is installed on this machine")
+    click.echo(f"{unit} is removed. What it has kept in its state folder and cache stays.")
+
+
+def _command_of(context: click.Context, role: str) -> click.Command:
+    """Return the command that is to be run, as the console script knows it."""
+    root = context.find_root()
+    assert isinstance(root.command, click.Group)
+    found = root.command.get_command(root, role)
+    assert found is not None
+    return found
+
+
+def _require_readable(account: ServiceAccount, given: dict[str, str]) -> None:
+    """Raise ConfigurationError when the service could not read a file that its options name."""
+    files = [Path(value) for value in given.values() if value.startswith("/") and Path(value).is_file()]
+    closed = first_barrier(files, account)
+    if closed is not None:
+        cure = (
+            f"move what is in it to /etc/{SERVICE_USER}" if closed.is_dir() else f"run 'chown {account.name} {closed}'"
+        )
+        raise ConfigurationError(
+            f"{closed}: user {account.name}, as whom the service runs, cannot read it; {cure}, or name another user"
+            " with --user"
+        )
+
+
+def _check_configuration(unit: Unit, account: ServiceAccount, file: str) -> None:
+    """Have the configuration checked by the user who will read it, with the environment of the service.
+
+    Raises ConfigurationError with all mistakes.
+    """
+    environment = {
+        "PATH": os.defpath, "HOME": str(account.home), "LANG": "C.UTF-8", **unit.environment,
+        **read_environment_file(ENVIRONMENT_FILE),
+    }  # fmt: skip
+    done = subprocess.run(
+        [str(unit.executable), "check-config", file], capture_output=True, text=True, check=False, cwd="/",
+        env=environment, timeout=CONFIGURATION_CHECK_TIMEOUT_S, stdin=subprocess.DEVNULL, user=account.uid,
+        group=account.gid, extra_groups=sorted(account.groups),
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.strip() or f"{file} cannot be checked"
+        raise ConfigurationError(f"as user {account.name}, whom the service runs as:\n{said}")

@@ -1,0 +1,85 @@
+"""Hearing what a gateway has retained at its broker, once or for as long as it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import aiomqtt
+
+from shared.errors import BrokerError
+from shared.mqtt.identity import new_instance
+from shared.reasons.broker_reasons import broker_reason, is_refusal
+from shared.status.cluster_facts import STATUS_TOPICS, ClusterFacts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from shared.network.addresses import Address
+
+STATUS_ANSWER_TIMEOUT_S = 5.0
+"""A broker of the local network that has not answered by then is not there."""
+
+RETAINED_TIMEOUT_S = 3.0
+"""All that is retained comes within this time; what has not come by then is not there."""
+
+RETAINED_PAUSE_S = 0.3
+"""Nothing more of what is retained will come, when nothing has come for so long."""
+
+
+async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGenerator[ClusterFacts, None]:
+    """Yield what is known when all that is retained has come, then again every `again_s`. Raises BrokerError."""
+    facts = ClusterFacts(prefix)
+    try:
+        async with aiomqtt.Client(
+            broker.host, broker.port, identifier=f"deepthings-status-{new_instance()}",
+            protocol=aiomqtt.ProtocolVersion.V5, timeout=STATUS_ANSWER_TIMEOUT_S,
+        ) as client:  # fmt: skip
+            came = asyncio.Event()
+            reading = asyncio.create_task(_read(client, facts, came))
+            try:
+                for topic in STATUS_TOPICS:  # without an acknowledgement for each message, they come at once
+                    await client.subscribe(topic.full_path(prefix=prefix), qos=0)
+                await _settled(facts, came)
+                while True:
+                    yield facts
+                    await asyncio.wait([reading], timeout=again_s)
+                    if reading.done():
+                        reading.result()
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+    except (aiomqtt.MqttError, OSError, ValueError, OverflowError) as error:
+        raise BrokerError(_sentence(broker, error)) from error
+
+
+async def _read(client: aiomqtt.Client, facts: ClusterFacts, came: asyncio.Event) -> None:
+    async for message in client.messages:
+        if isinstance(message.payload, bytes):
+            facts.on_message(str(message.topic), message.payload)
+        if message.retain:
+            came.set()
+
+
+async def _settled(facts: ClusterFacts, came: asyncio.Event) -> None:
+    """Wait until what is retained has come."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RETAINED_TIMEOUT_S):
+            while came.is_set() or not facts.complete:
+                came.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETAINED_PAUSE_S):
+                        await came.wait()
+
+
+def _sentence(broker: Address, error: BaseException) -> str:
+    if is_refusal(error):
+        return (
+            f"broker {broker} refuses us: {broker_reason(error)}; is it the broker of the house? name the gateway's "
+            "own with --gateway HOST"
+        )
+    return (
+        f"broker {broker} not reached: {broker_reason(error)}; start the gateway there with 'deepthings gateway', and "
+        "--listen 0.0.0.0 for other devices, or name the right one with --gateway HOST"
+    )

@@ -1,0 +1,176 @@
+"""The report on a cluster: what `deepthings status --json` prints, made of what was heard. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from shared.payloads.base import Message
+from shared.payloads.cluster import NodeReport, State, TileCounts
+from shared.status.cures import find_cure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.payloads.bridge import BridgeHealth
+    from shared.payloads.cluster import BridgeState, CameraStats
+    from shared.status.cluster_facts import ClusterFacts
+
+GATEWAY_SILENT_AFTER_S = 180.0
+"""A gateway tells its health once a minute; after three of them without a word it may be gone."""
+
+
+class GatewayStatus(Message):
+    """The gateway; numbers are none where it has not told them yet."""
+
+    release: str
+    device: str = Field(description="its device, and that device's address")
+    broker: str = Field(description="where it was asked")
+    model: str = ""
+    method: str = ""
+    grid: str = ""
+    up_s: float | None = Field(default=None, description="since it started")
+    frames_per_s: float | None = Field(default=None, description="published, over the last minute")
+    published: int | None = None
+    dropped: int | None = None
+
+
+class EdgeStatus(Message):
+    """One edge."""
+
+    state: State
+    release: str
+    same_release: bool = Field(description="as the gateway")
+    address: str = ""
+    cores: int | None = Field(default=None, description="of its processor")
+    cores_busy: float | None = Field(default=None, description="of these, that worked of late, with whatever")
+    threads: int | None = Field(default=None, description="that compute tiles")
+    tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
+    tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
+    temperature: float | None = Field(default=None, description="of its processor, in degrees Celsius")
+    cameras: tuple[str, ...] = ()
+
+
+class CameraStatus(Message):
+    """One camera."""
+
+    edge: str = Field(default="", description="that has it; empty: none")
+    state: Literal["online", "offline", "unknown"] = "unknown"
+    reason: str = Field(default="", description="why it is offline, or what is wrong although it is online")
+    configured: bool = Field(description="whether the gateway's configuration has it; otherwise somebody started it")
+    frames_per_s: float | None = Field(default=None, description="published, over the last ten seconds")
+    source_fps: float | None = Field(default=None, description="pictures a second that it gives")
+    width: int | None = None
+    height: int | None = None
+    published: int = 0
+    dropped: int = 0
+
+
+class Problem(Message):
+    """Something that is wrong, with what to do."""
+
+    what: str
+    cure: str = Field(default="", description="empty: `what` says it already, or it is not known")
+
+
+class Status(Message):
+    """A cluster at one moment."""
+
+    at: float = Field(description="seconds since 1970")
+    gateway: GatewayStatus
+    edges: dict[str, EdgeStatus]
+    edges_left_out: int = Field(default=0, description="edges that the gateway could not list, as they are too many")
+    cameras: dict[str, CameraStatus]
+    problems: tuple[Problem, ...]
+
+
+def build_status(facts: ClusterFacts, gateway: BridgeState, broker: str, at: float) -> Status:
+    """Return the report on the cluster of a gateway that says that it is online; `at` is in seconds since 1970."""
+    nodes = facts.nodes.nodes if facts.nodes else {}
+    left_out = facts.nodes.left_out if facts.nodes else 0
+    configured = facts.info.cameras if facts.info else ()
+    edges = {name: _edge(node, gateway.version) for name, node in sorted(nodes.items())}
+    return Status(
+        at=at,
+        gateway=_gateway(facts, gateway, broker),
+        edges=edges,
+        edges_left_out=left_out,
+        cameras={
+            name: _camera(facts.cameras.get(name), configured=name in configured)
+            for name in sorted({*configured, *facts.cameras})
+        },
+        problems=tuple(Problem(what=what, cure=find_cure(what)) for what in _problems(facts, gateway, at)),
+    )
+
+
+def _gateway(facts: ClusterFacts, gateway: BridgeState, broker: str) -> GatewayStatus:
+    info, health = facts.info, facts.health
+    return GatewayStatus(
+        release=gateway.version,
+        device=str(gateway.identity),
+        broker=broker,
+        model=info.model if info else "",
+        method=info.plan.method if info else "",
+        grid=info.plan.grid if info else "",
+        up_s=health.up_s if health else None,
+        frames_per_s=health.frames_per_s if health else None,
+        published=health.published if health else None,
+        dropped=health.dropped if health else None,
+    )
+
+
+def _edge(node: NodeReport, release: str) -> EdgeStatus:
+    busy = round(node.load * node.cores, 1) if node.load is not None and node.cores else None
+    return EdgeStatus(
+        state=node.state,
+        release=node.version,
+        same_release=node.version == release,
+        address=node.address,
+        cores=node.cores or None,
+        cores_busy=busy,
+        threads=node.threads or None,
+        tiles=node.tiles,
+        tiles_per_s=node.tiles_per_s,
+        temperature=node.temperature,
+        cameras=node.cameras,
+    )
+
+
+def _camera(stats: CameraStats | None, *, configured: bool) -> CameraStatus:
+    if stats is None:
+        return CameraStatus(configured=configured)
+    offline = stats.ended or stats.state is State.OFFLINE
+    return CameraStatus(
+        edge=stats.node,
+        state="offline" if offline else "online" if stats.state is State.ONLINE else "unknown",
+        reason=stats.reason,
+        configured=configured,
+        frames_per_s=None if offline else stats.published_per_s,
+        source_fps=stats.fps or None,
+        width=stats.width or None,
+        height=stats.height or None,
+        published=stats.counts.published,
+        dropped=sum(stats.counts.dropped.values()),
+    )
+
+
+def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[str]:
+    """Yield what the gateway tells to be wrong, then what is seen by comparing all that is told."""
+    if facts.health is not None:
+        yield from facts.health.problems
+        yield from _silence(facts.health, at)
+    for name, node in sorted(facts.nodes.nodes.items()) if facts.nodes else ():
+        if node.state is State.OFFLINE:
+            yield f"edge {name} is offline"
+        elif node.state is State.REFUSED:
+            yield f"edge {name} is refused: {node.reason}"
+        elif node.version != gateway.version:
+            yield f"edge {name} has release {node.version or 'unknown'}, the gateway {gateway.version or 'unknown'}"
+    for where in sorted(facts.unreadable):
+        yield f"what the gateway says at {where} cannot be read"
+
+
+def _silence(health: BridgeHealth, at: float) -> Iterator[str]:
+    if at - health.at > GATEWAY_SILENT_AFTER_S:
+        yield f"the gateway was heard of {(at - health.at) / 60:.0f} minutes ago, by the clocks of both devices"
