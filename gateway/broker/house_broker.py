@@ -52,8 +52,8 @@ class HouseBroker:
         broker: Address,
         owner: NameOwner,
         state: Callable[[State], BridgeState],
-        birth: Callable[[], Awaitable[None]],
-        farewell: Callable[[], Awaitable[None]],
+        republish: Callable[[], Awaitable[None]],
+        publish_offline: Callable[[], Awaitable[None]],
         *,
         login: Login,
         health: BrokerHealth,
@@ -61,12 +61,12 @@ class HouseBroker:
     ) -> None:
         """Prepare the connection; `run` makes it.
 
-        `state` gives the gateway's own state message. `birth` is called after each (re)connect, and queues all other
-        retained messages. `farewell` is called before the end, and queues the last messages.
+        `state` gives the gateway's own state message. `republish` is called after each (re)connect, and queues all
+        other retained messages. `publish_offline` is called before the end, and queues the last messages.
         """
         self._state = state
-        self._birth = birth
-        self._farewell = farewell
+        self._republish = republish
+        self._publish_offline = publish_offline
         self._health = health
         self._own_state = OwnState(lambda: state(State.ONLINE), self._publish_state)
         self.bus = Bus(
@@ -74,13 +74,13 @@ class HouseBroker:
             owner.client_id,
             will=Outgoing(topics.BRIDGE_STATE, state(State.OFFLINE)),
             on_connected=self._on_connected,
-            on_stopping=self._on_end,
+            on_stopping=self._on_stopping,
             prefix=prefix,
             owner=owner,
             login=login,
             health=health,
         )
-        self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.on_received(heard))
+        self.bus.on(topics.BRIDGE_STATE, lambda _, message: self._own_state.on_received(message))
         self.frames_dropped = 0
         self._dropped: deque[float] = deque(maxlen=MAX_DROPPED_FRAMES)
         self._outbox = Outbox()
@@ -128,7 +128,7 @@ class HouseBroker:
 
     async def _on_connected(self) -> None:
         """Republish all retained state. `bridge/state` comes last: when it says online, the rest must be true."""
-        await self._birth()
+        await self._republish()
         await self._flush()
         await self._publish_state()
         self._dropped.clear()  # dropped while the broker was away: no sign that it is slow
@@ -136,10 +136,10 @@ class HouseBroker:
     async def _publish_state(self) -> None:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
-    async def _on_end(self) -> None:
+    async def _on_stopping(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_OFFLINE_TIMEOUT_S):
-                await self._farewell()
+                await self._publish_offline()
                 await self._flush()
 
     async def _flush(self) -> None:

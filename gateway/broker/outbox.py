@@ -8,7 +8,7 @@ from typing import NamedTuple
 MAX_UNRETAINED_MESSAGES = 1000
 """Waiting messages that are not retained; if there are more, the oldest are dropped."""
 
-MAX_RETAINED_TOPICS = 50_000
+MAX_RETAINED_MESSAGES = 50_000
 """Waiting retained topics: enough for 256 cameras with a hundred labels and a few zones each."""
 
 
@@ -31,7 +31,7 @@ class Outbox:
         """Queue a message; it replaces a waiting one of the same retained topic."""
         if message.retain:
             self._newest[message.topic] = message.payload
-            if len(self._newest) > MAX_RETAINED_TOPICS:
+            if len(self._newest) > MAX_RETAINED_MESSAGES:
                 self._newest.pop(next(iter(self._newest)))
             return
         self._others.append(message)

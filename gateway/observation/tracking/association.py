@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.observation.tracking.assignment import best_pairs
+from gateway.observation.tracking.hungarian import best_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

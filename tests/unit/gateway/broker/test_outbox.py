@@ -61,7 +61,7 @@ def test_the_oldest_messages_go_when_too_many_wait(monkeypatch):
 
 
 def test_the_topics_that_wait_longest_go_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr(outbox, "MAX_RETAINED_TOPICS", 2)
+    monkeypatch.setattr(outbox, "MAX_RETAINED_MESSAGES", 2)
     waiting = Outbox()
     for topic in "abca":
         waiting.put(kept(topic, b"1"))

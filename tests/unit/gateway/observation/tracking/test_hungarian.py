@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gateway.observation.tracking.assignment import best_pairs
+from gateway.observation.tracking.hungarian import best_pairs
 
 # Few values, and many of them 0: ties, holes, and several components.
 values = st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.2, 0.25, 0.5, 0.9, 1.0]) | st.floats(-1, 1)
