@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from shared.engine.measuring import Construction
     from shared.engine.sessions import TileEngine
     from shared.ftp.stage import Stage
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 ENGINE_GRIDS = ("1x1", "3x3", "5x5")
 _EXACT_GRIDS = ("1x2", "2x2", "3x3", "5x5")
@@ -144,7 +144,7 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
     picture = next(open_source(str(FOOTAGE)).pictures())
     for name in models:
         model = open_model(name)
-        letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)
+        letterbox = Letterbox.for_picture(picture.shape, model.network.input_size, model.spec.preprocessing)
         pixels = letterbox.apply(picture, model.spec.preprocessing)
         for grid in _EXACT_GRIDS:
             partitioned = PartitionedModel.of(model, Grid.parse(grid))

@@ -23,7 +23,7 @@ from shared.payloads.bridge import BridgeInfo, PlanInfo
 from shared.process.local_cluster import free_port
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 _CAMERAS, _SECONDS = 20, 20
 _RATES = (0.5, 1.0, 2.0)

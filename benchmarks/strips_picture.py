@@ -9,7 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.propagation import Propagation
-from shared.ftp.reuse import independent
+from shared.ftp.reuse import is_independent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,9 @@ def draw_strips(network: Network, cut: Sequence[str], grid: Grid) -> Figure:
     axes.add_patch(Rectangle((0, 0), width, height, color=SPARED, alpha=0.45, lw=0))
     propagation = Propagation(network, stage.layers)
     boxes = [
-        propagation.regions(dict(zip(cut, tile.outputs, strict=True))).boxes[name]
+        propagation.propagate(dict(zip(cut, tile.outputs, strict=True))).boxes[name]
         for tile in stage.tiles
-        if independent(grid, tile.index)
+        if is_independent(grid, tile.index)
     ]
     for box in boxes:
         _fill(axes, box, facecolor="white", lw=0)

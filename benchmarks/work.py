@@ -29,7 +29,7 @@ class BenchWork:
 
 def work_of(network: Network, cut: Sequence[str]) -> dict[str, BenchWork]:
     """By grid; grids that the maps are too small for are left out."""
-    whole = macs_of(network, network.head(cut))
+    whole = macs_of(network, network.head_layers(cut))
     found = {}
     for grid in _GRIDS:
         try:

@@ -26,7 +26,7 @@ from shared.logs.setup import configure_logging
 from shared.process.children import exit_with_parent
 from shared.process.lifecycle import run_service
 from shared.process.signals import exit_now
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
     from shared.network.addresses import Address
@@ -48,7 +48,7 @@ def _parse_fps_limit(text: str) -> FpsLimit:
 
 FPS_LIMIT = ParsedType(f"N|{EVERY_FRAME}", _parse_fps_limit)
 
-MAX_SETTINGS_BYTES = PAYLOAD_CAP_BYTES[Kind.SETTINGS]
+MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
 """Of the line with the settings: the largest SETTINGS payload that an edge receives."""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 PICTURE_TIMEOUT_S = 20.0
 """For the first picture; finding out why there is none takes up to 15 s."""

@@ -20,7 +20,7 @@ from shared.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 # OpenCV and FFmpeg would print many lines about every broken file; our errors report it in one.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

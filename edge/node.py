@@ -48,10 +48,18 @@ from shared.payloads.cluster import (
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
-from shared.wire.connection import Connection, Payload, Traffic
+from shared.wire.connection import Connection, Payload, WireTraffic
 from shared.wire.courier import Courier
-from shared.wire.headers import Absent, Border, Camera, Header, Picture, PictureRequest, Take
-from shared.wire.headers import Tile as TileHeader
+from shared.wire.headers import (
+    AbsentHeader,
+    BorderHeader,
+    CameraHeader,
+    Header,
+    PictureHeader,
+    PictureRequestHeader,
+    TakeHeader,
+    TileHeader,
+)
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ class EdgeNode:
     def __init__(self, config: EdgeConfig, owner: NameOwner, watch: GatewayWatch) -> None:
         self._config = config
         self._name_owner = owner
-        self._traffic = Traffic()
+        self._traffic = WireTraffic()
         self._bus = Bus(
             config.broker,
             owner.client_id,
@@ -340,22 +348,22 @@ class EdgeNode:
     # the data plane
 
     async def _serve(self, connection: Connection, first: Header, payload: Payload) -> None:
-        if isinstance(first, Camera):
+        if isinstance(first, CameraHeader):
             await self._cameras.serve(connection, first)
-        elif isinstance(first, Take):
+        elif isinstance(first, TakeHeader):
             await self._serve_thief(connection, first)
-        elif isinstance(first, TileHeader | Border):
+        elif isinstance(first, TileHeader | BorderHeader):
             await self._serve_workers(connection, first, payload)
-        elif isinstance(first, PictureRequest):
+        elif isinstance(first, PictureRequestHeader):
             await self._serve_pictures(connection, first)
         else:
             raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not for an edge")
 
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
-            assert isinstance(take, Take)
+            assert isinstance(take, TakeHeader)
             lent = self._owner.lend(take)
-            if isinstance(lent, Absent):
+            if isinstance(lent, AbsentHeader):
                 await connection.send(lent)
             else:
                 header, pixels = lent
@@ -364,28 +372,28 @@ class EdgeNode:
                 except DeepThingsError:
                     self._owner.put_back(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
                     raise
-            take, _ = await connection.expect(Take)
+            take, _ = await connection.expect(TakeHeader)
 
     async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
         """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
         while True:
-            if isinstance(header, Border):
+            if isinstance(header, BorderHeader):
                 self._exchange.arrived(header, payload)
             else:
                 assert isinstance(header, TileHeader)
                 await self._shared.accept(header, payload)
-            header, payload = await connection.expect(TileHeader, Border)
+            header, payload = await connection.expect(TileHeader, BorderHeader)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:
-            assert isinstance(request, PictureRequest)
+            assert isinstance(request, PictureRequestHeader)
             owned = self._owner.picture(request.frame)
             if owned is None:
-                await connection.send(Absent(reason="that frame is finished"))
+                await connection.send(AbsentHeader(reason="that frame is finished"))
             else:
-                await connection.send(Picture(info=owned.info), [owned.picture.data])
+                await connection.send(PictureHeader(info=owned.info), [owned.picture.data])
             with contextlib.suppress(PeerLostError):
-                request, _ = await connection.expect(PictureRequest)
+                request, _ = await connection.expect(PictureRequestHeader)
                 continue
             return
 

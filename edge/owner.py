@@ -15,22 +15,22 @@ from edge.tasks.prediction import Experience, reuse_pays
 from edge.tasks.task import Openings, Taker, Task
 from edge.tasks.task_queue import TaskQueue
 from edge.tasks.tile_order import TileOrder
-from shared.model.letterbox import Letterbox, Pixels
+from shared.model.letterbox import Letterbox
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone, TaskAnnouncement, TileDone
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.plan.plan import Distribution
-from shared.wire.headers import Absent, Tile
+from shared.wire.headers import AbsentHeader, TileHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.computing.plan_work import Work
     from edge.tasks.task import Turn
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.courier import Courier
-    from shared.wire.headers import Take
+    from shared.wire.headers import TakeHeader
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ class Owner:
             finished(Outcome.STOPPED if self._leaving else Outcome.NO_PLAN)
             return
         begun = time.monotonic()
-        letterbox = Letterbox.of((info.height, info.width), work.plan.input, work.plan.preprocessing)
+        letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )
@@ -250,11 +250,11 @@ class Owner:
         region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 
-    def lend(self, take: Take) -> tuple[Tile, Array] | Absent:
+    def lend(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
         """A task for a thief from the back of the queue: its header and pixels, contiguous; or why there is none."""
         work = self._work
         if work is None or take.epoch != work.epoch:
-            return Absent(reason="another plan is followed here")
+            return AbsentHeader(reason="another plan is followed here")
         if take.again is not None:
             turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
         else:
@@ -264,7 +264,7 @@ class Owner:
             later = take.again is None and not take.idle and self.queue.openings(time.monotonic()).waiting > 0
             if later:
                 self._announce()  # the gateway has counted one less
-            return Absent(reason="no task is waiting for you", later=later)
+            return AbsentHeader(reason="no task is waiting for you", later=later)
         info, view = found
         log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
         if take.reuses and self.queue.openings(time.monotonic()).near.get(take.thief):
@@ -273,9 +273,9 @@ class Owner:
         said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
         return header.model_copy(update=said), work.pixels_out(view)
 
-    def _header(self, work: Work, info: FrameInfo, tile: int, view: Pixels) -> Tile:
+    def _header(self, work: Work, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
         height, width = view.shape[:2]
-        return Tile(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
+        return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
     def picture(self, frame: str) -> OwnedFrame | None:
         """A frame that is not finished, or was published just now."""

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from edge.computing.border_exchange import Exchange
     from edge.computing.plan_work import Work
     from edge.worker import Worker
-    from shared.ftp.strip_cache import Array
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Array, Pixels
     from shared.wire.connection import Payload
-    from shared.wire.headers import Tile as TileHeader
+    from shared.wire.headers import TileHeader
 
 log = logging.getLogger(__name__)
 

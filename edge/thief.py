@@ -14,15 +14,15 @@ from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
 from shared.payloads.cluster import Grant, StealRequest
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Take, TaskRef, Tile
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.computing.plan_work import Work
     from edge.computing.strips import StripStore
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ ASK_AGAIN_S = 5.0
 class StolenTile:
     """A tile pulled from its owner: pixels uint8 (h, w, 3), worth running until `until` (monotonic)."""
 
-    header: Tile
+    header: TileHeader
     pixels: Pixels
     victim: Address
     until: float
@@ -49,7 +49,7 @@ class Thief:
     """Keeps up to PREFETCH stolen tiles ready for the worker."""
 
     def __init__(
-        self, node: str, bus: Bus, traffic: Traffic, strips: StripStore, wake_worker: Callable[[], None]
+        self, node: str, bus: Bus, traffic: WireTraffic, strips: StripStore, wake_worker: Callable[[], None]
     ) -> None:
         self._node = node
         self._bus = bus
@@ -145,9 +145,9 @@ class Thief:
         if work is None or grant.epoch != work.epoch:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
-        take = Take(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
+        take = TakeHeader(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
         stolen = await self._take(victim, work, take)
-        if isinstance(stolen, Absent):
+        if isinstance(stolen, AbsentHeader):
             self._kept = grant if stolen.later else None
             return stolen.later
         if stolen.header.reusing:
@@ -158,23 +158,23 @@ class Thief:
     async def whole(self, work: Work, stolen: StolenTile) -> StolenTile | None:
         """The same tile with its whole halo, as its strips are not to be had; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
-        again = Take(thief=self._node, epoch=work.epoch, again=task)
+        again = TakeHeader(thief=self._node, epoch=work.epoch, again=task)
         try:
             found = await self._take(stolen.victim, work, again)
         except DeepThingsError as error:
             log.debug("%s tile %s not had again: %s", task.frame, task.tile, error)
             return None
-        return None if isinstance(found, Absent) else found
+        return None if isinstance(found, AbsentHeader) else found
 
-    async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | Absent:
+    async def _take(self, victim: Address, work: Work, take: TakeHeader) -> StolenTile | AbsentHeader:
         async with self._asking:  # the worker asks for a tile once more while another one is pulled
             connection = await self._connection(victim)
             begun = time.monotonic()
-            header, payload = await connection.ask(take, Tile, Absent)
+            header, payload = await connection.request(take, TileHeader, AbsentHeader)
             took_s = time.monotonic() - begun
-        if isinstance(header, Absent):
+        if isinstance(header, AbsentHeader):
             return header
-        assert isinstance(header, Tile)
+        assert isinstance(header, TileHeader)
         rate = payload.size / max(1e-6, took_s)
         pixels = work.pixels_in(header, payload)
         if pixels is None or (header.reusing and take.again):

@@ -17,7 +17,7 @@ from shared.errors import ModelError
 from shared.finite import all_finite
 from shared.payloads.cluster import MAX_REASON_LENGTH
 from shared.process.children import lower_thread_priority
-from shared.wire.headers import Result
+from shared.wire.headers import ResultHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from edge.owner import Owner
     from edge.thief import StolenTile, Thief
     from shared.engine.sessions import TileEngine
-    from shared.ftp.merge import Map
     from shared.ftp.stage import Form
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array, FeatureMap
     from shared.payloads.frames import FrameInfo
     from shared.wire.courier import Courier
 
@@ -50,7 +49,7 @@ class Done:
     `strips` are those that the gateway is to keep, by reader.
     """
 
-    maps: Sequence[Map]
+    maps: Sequence[FeatureMap]
     compute_ms: float
     macs: int
     fetch_bytes_per_s: float = 0.0
@@ -109,13 +108,13 @@ class Worker:
 
     async def compute(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
-    ) -> tuple[list[Map], list[Array], float]:
+    ) -> tuple[list[FeatureMap], list[Array], float]:
         """Have an engine run a tile in its turn: the maps, the strips that it gives, and milliseconds.
 
         Raises ModelError, whatever the engine raises, also when a value of the result is no number.
         """
 
-        def run() -> tuple[list[Map], list[Array], float]:
+        def run() -> tuple[list[FeatureMap], list[Array], float]:
             begun = time.monotonic()
             maps, given = engine.run(form, parts, strips)
             if not all_finite((*maps, *given)):
@@ -208,7 +207,7 @@ class Worker:
             level = logging.DEBUG if self._failing else logging.WARNING
             log.log(level, "%s tile %s cannot be computed here: %s; others do it", info.frame, tile, reason)
             self._failing = True
-        header = Result(
+        header = ResultHeader(
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
             error=reason[:MAX_REASON_LENGTH],
         )  # fmt: skip
@@ -216,7 +215,7 @@ class Worker:
 
     async def deliver(self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done) -> None:
         """Have the result of a tile sent to the gateway, and count it."""
-        header = Result(
+        header = ResultHeader(
             info=info,
             epoch=work.epoch,
             owner=owner,

@@ -32,7 +32,7 @@ from shared.payloads.cluster import BridgeState, NameClaim, State
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
-from shared.wire.connection import Traffic
+from shared.wire.connection import WireTraffic
 
 if TYPE_CHECKING:
     from gateway.options import GatewayOptions
@@ -50,7 +50,7 @@ class Gateway:
         model = open_model(config.model, config.weights)
         self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
         cluster_broker = local_address(Address(config.host, config.cluster_port))
-        self._data = DataPlane(Address(config.host, config.data_port), Traffic())
+        self._data = DataPlane(Address(config.host, config.data_port), WireTraffic())
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
         prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
         health = BrokerHealth(f"broker {config.broker}")

@@ -37,7 +37,9 @@ def main() -> None:
     tracker, ways, boxes = Tracker(TrackerSettings()), defaultdict(list), {}
     for number, picture in enumerate(source.pictures()):
         height, width = picture.shape[:2]
-        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
+        letterbox = Letterbox.for_picture(
+            picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
+        )
         maps = head.run(letterbox.apply(picture, partitioned.spec.preprocessing))
         objects = detector.detect(maps, letterbox).objects
         seen = [found for found in objects if found.label in LABELS and found.score >= MIN_SCORE]

@@ -31,7 +31,7 @@ def main() -> None:
     frames = []
     for picture in source.pictures():
         height, width = picture.shape[:2]
-        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, preparation)
+        letterbox = Letterbox.for_picture(picture.shape, partitioned.model.network.input_size, preparation)
         objects = detector.detect(head.run(letterbox.apply(picture, preparation)), letterbox).objects
         frames.append(
             [[found.label, round(100 * found.score), *(round(side) for side in found.box)] for found in objects]

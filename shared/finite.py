@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array
 
 
 def all_finite(arrays: Iterable[Array]) -> bool:

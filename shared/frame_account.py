@@ -10,7 +10,7 @@ from collections import Counter
 from shared.payloads.frames import FrameCounts, Outcome
 
 
-class Account:
+class FrameAccount:
     """All frames of one agent from its start: what it reported, and what was decided here since.
 
     What was decided before this account began, or elsewhere, is known from reports alone.
@@ -21,22 +21,22 @@ class Account:
         self._decided: Counter[Outcome] = Counter()
         self._others: Counter[Outcome] = Counter()
 
-    def report(self, counts: FrameCounts) -> None:
+    def add_report(self, counts: FrameCounts) -> None:
         """Take what the agent says: what exceeds our own decisions, which it hears late, was decided by others."""
         self._captured = max(self._captured, counts.captured)
         for outcome, count in (*counts.dropped.items(), (Outcome.PUBLISHED, counts.published)):
             self._others[outcome] = max(self._others[outcome], count - self._decided[outcome])
 
-    def seen(self, number: int) -> None:
+    def note_captured(self, number: int) -> None:
         """Take a frame's number, counted from 0: as many have been captured at least."""
         self._captured = max(self._captured, number + 1)
 
-    def decide(self, number: int, outcome: Outcome) -> None:
+    def record_outcome(self, number: int, outcome: Outcome) -> None:
         """Enter what became of a frame; call once for each."""
-        self.seen(number)
+        self.note_captured(number)
         self._decided[outcome] += 1
 
-    def closed(self, rest: Outcome, under_way: int = 0) -> FrameCounts:
+    def close(self, rest: Outcome, under_way: int = 0) -> FrameCounts:
         """Return the account without the agent: what it never told is dropped for the reason `rest`.
 
         `under_way` frames have no outcome yet. What is published is certain; where an agent gave a frame up that was

@@ -20,7 +20,7 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.process.local_cluster import free_port
-from shared.wire.connection import Traffic
+from shared.wire.connection import WireTraffic
 from shared.wire.server import DataServer
 
 SERVERS = Path(__file__).parent / "servers"
@@ -127,7 +127,7 @@ class Desk:
         self._news = asyncio.Event()
         self.credit = 2
         self.sessions = CameraSessions("edge-1", self, self, self.credit)
-        self.server = DataServer(self._serve, Address(LOOPBACK, 0), Traffic())
+        self.server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())
         self.supervisor = CameraSupervisor(self.server.address, self.sessions)
         self.sessions.open()
 

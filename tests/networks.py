@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.model.loading import describe
-from shared.model.plain import plain_form
+from shared.model.loading import describe_network
+from shared.model.plain import to_plain_form
 
 if TYPE_CHECKING:
     from shared.model.network import Network
@@ -23,7 +23,7 @@ YOLOV2_FIRST_16: tuple[tuple[int, int] | None, ...] = (
 
 def yolov2_first_16(size: int, seed: int = 1) -> onnx.ModelProto:
     """YOLOv2's layers 0-15 at `size` x `size` with He-scaled weights; the last tensor is `layer_15`."""
-    build = Builder(size, size, seed=seed)
+    build = ModelBuilder(size, size, seed=seed)
     tensor = "image"
     for number, layer in enumerate(YOLOV2_FIRST_16):
         name = f"layer_{number:02d}"
@@ -36,7 +36,7 @@ def yolov2_first_16(size: int, seed: int = 1) -> onnx.ModelProto:
     return build.model(tensor)
 
 
-class Builder:
+class ModelBuilder:
     """Puts a network together layer by layer. Every layer makes one tensor of its own name, which is returned."""
 
     def __init__(self, height: int, width: int, channels: int = 3, seed: int = 1) -> None:
@@ -94,21 +94,21 @@ class Builder:
 
     def original(self, *outputs: str) -> onnx.ModelProto:
         """The model with these outputs as an exporter would write it."""
-        return written(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
+        return exported_model(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
 
     def network(self, *outputs: str) -> Network:
         """The model with these outputs, as pure data."""
-        return describe(self.model(*outputs), "test")
+        return describe_network(self.model(*outputs), "test")
 
 
 def model_of(nodes, weights, inputs, outputs) -> onnx.ModelProto:
     """A checked model in plain form, of float32 tensors with known shapes; those of outputs may be left out (None)."""
-    plain = plain_form(written(nodes, weights, inputs, outputs))
+    plain = to_plain_form(exported_model(nodes, weights, inputs, outputs))
     onnx.checker.check_model(plain, full_check=True)
     return plain
 
 
-def written(nodes, weights, inputs, outputs) -> onnx.ModelProto:
+def exported_model(nodes, weights, inputs, outputs) -> onnx.ModelProto:
     """A model of float32 tensors with known shapes, as an exporter would write it."""
     graph = helper.make_graph(
         nodes,

@@ -17,8 +17,16 @@ from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
 from shared.process.lifecycle import cancel_in_order, run_together
 from shared.process.signals import exit_now
 from shared.systemd import notification
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import UNDER_WAY_CAP, Camera, Control, Frame, FrameOutcome, Ready, Report
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import (
+    MAX_UNDER_WAY,
+    CameraHeader,
+    ControlHeader,
+    FrameHeader,
+    OutcomeHeader,
+    ReadyHeader,
+    ReportHeader,
+)
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -77,7 +85,7 @@ class CameraAgent:
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
         self._report_due = asyncio.Event()
-        self._control: Control | None = None
+        self._control: ControlHeader | None = None
         self._condition = reader.health.condition(time.monotonic())
         self._leaving = False
 
@@ -140,8 +148,8 @@ class CameraAgent:
         if self._connection is not None:
             try:
                 async with asyncio.timeout(_HUNG_REPORT_TIMEOUT_S):
-                    await self._connection.send(Report(counts=self.counts, state=State.OFFLINE, reason=reason))
-                    self._connection.finish()
+                    await self._connection.send(ReportHeader(counts=self.counts, state=State.OFFLINE, reason=reason))
+                    self._connection.end_sending()
             except (DeepThingsError, TimeoutError) as error:
                 log.warning("camera %s: cannot report this to the edge: %s", self._config.camera, error)
         exit_now(HUNG_EXIT_CODE)
@@ -160,9 +168,9 @@ class CameraAgent:
 
     async def _serve_connection(self) -> None:
         """Send and receive on one connection until either direction fails."""
-        connection = await Connection.open(self._config.edge, Traffic())
+        connection = await Connection.open(self._config.edge, WireTraffic())
         try:
-            hello = Camera(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
+            hello = CameraHeader(camera=self._config.camera, token=self._config.token, under_way=self._under_way)
             await connection.send(hello)
             self._connection, self._credit = connection, 0
             log.info("camera %s feeds edge %s", self._config.camera, self._config.edge)
@@ -192,7 +200,7 @@ class CameraAgent:
                     height=shot.picture.shape[0],
                     width=shot.picture.shape[1],
                 )
-                await connection.send(Frame(info=info), [shot.picture.data])
+                await connection.send(FrameHeader(info=info), [shot.picture.data])
 
     def _take_fresh_shot(self) -> Shot | None:
         """Take the waiting picture; drop one of a live camera that has waited too long."""
@@ -209,7 +217,7 @@ class CameraAgent:
             if not self._leaving:  # else the last report is already sent
                 now = self._reader.health.condition(time.monotonic())
                 await connection.send(
-                    Report(
+                    ReportHeader(
                         counts=self.counts, state=now.state, reason=now.reason, fps=now.fps, width=now.width,
                         height=now.height,
                     )
@@ -220,20 +228,20 @@ class CameraAgent:
 
     async def _receive_messages(self, connection: Connection) -> None:
         while True:
-            header, _ = await connection.expect(Ready, FrameOutcome, Control)
-            if isinstance(header, Ready):
+            header, _ = await connection.expect(ReadyHeader, OutcomeHeader, ControlHeader)
+            if isinstance(header, ReadyHeader):
                 self._credit += 1
                 self._backoff.reset()
                 self._outage.note_success()
-            elif isinstance(header, FrameOutcome) and header.number in self._under_way:
+            elif isinstance(header, OutcomeHeader) and header.number in self._under_way:
                 del self._under_way[header.number]
                 self.counts.count(header.outcome)
                 self._settled.set()
-            elif isinstance(header, Control):
+            elif isinstance(header, ControlHeader):
                 self._apply_control(header)
             self._changed.set()
 
-    def _apply_control(self, order: Control) -> None:
+    def _apply_control(self, order: ControlHeader) -> None:
         control = order.model_copy(update={"look": False})
         if order.look:
             self._reader.selection.show_still_scene()
@@ -249,7 +257,7 @@ class CameraAgent:
         """Keep the frames under way: after a reconnect the edge reports their outcomes."""
         self._connection = None
         notification.current_manager.notify_status(f"not connected to edge {self._config.edge}; trying again")
-        for number in sorted(self._under_way)[:-UNDER_WAY_CAP]:  # only if edges never report outcomes
+        for number in sorted(self._under_way)[:-MAX_UNDER_WAY]:  # only if edges never report outcomes
             del self._under_way[number]
             self.counts.count(Outcome.NO_EDGE)
         self._changed.set()
@@ -283,8 +291,8 @@ class CameraAgent:
         self._leaving = True
         try:
             why = str(self._reader.error or (AGENT_STOPPED if stopped else "ended"))[:MAX_REASON_LENGTH]
-            await connection.send(Report(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
-            connection.finish()
+            await connection.send(ReportHeader(counts=self.counts, ended=True, state=State.OFFLINE, reason=why))
+            connection.end_sending()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 while self._connection is connection:  # the edge closes it after it has read the report
                     self._settled.clear()
@@ -293,7 +301,7 @@ class CameraAgent:
             log.warning("camera %s: the last report was not delivered: %s", self._config.camera, error)
 
 
-def _describe_control(control: Control) -> str:
+def _describe_control(control: ControlHeader) -> str:
     if not control.detect:
         return "detection is off"
     return f"detection is on{f', at most {control.fps:g} frames a second' if control.fps else ''}"

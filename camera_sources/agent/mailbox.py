@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from camera_sources.camera_settings import MotionSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.settings.polygons import Polygon
 
 MAX_SIDE_PIXELS = 160

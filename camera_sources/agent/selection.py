@@ -10,7 +10,7 @@ from camera_sources.pictures.view import turn_and_crop
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 MIN_DECODED_FPS = 1.0
 """Pictures decoded a second while detection is off, to check that the camera still works."""

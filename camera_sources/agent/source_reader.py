@@ -18,14 +18,14 @@ from shared.errors import DeepThingsError, SourceError
 from shared.logs.rate_limit import RateLimit
 from shared.network.backoff import Backoff
 from shared.payloads.frames import MAX_PICTURE_SIDE
-from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from camera_sources.agent.selection import PictureSelection
     from camera_sources.source import Grab, Source
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 log = logging.getLogger(__name__)
 
@@ -277,8 +277,8 @@ def _is_own_error(error: BaseException) -> bool:
 
 def _check_picture_size(picture: Pixels) -> None:
     height, width = picture.shape[:2]
-    if max(height, width) > MAX_PICTURE_SIDE or picture.nbytes > PAYLOAD_CAP_BYTES[Kind.FRAME]:
+    if max(height, width) > MAX_PICTURE_SIDE or picture.nbytes > MAX_PAYLOAD_BYTES[MessageKind.FRAME]:
         raise SourceError(
             f"a picture of {width}x{height} pixels is too large: at most {MAX_PICTURE_SIDE} pixels a side, and "
-            f"{PAYLOAD_CAP_BYTES[Kind.FRAME] // MIB} MiB in all; make the pictures smaller"
+            f"{MAX_PAYLOAD_BYTES[MessageKind.FRAME] // 2**20} MiB in all; make the pictures smaller"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 SAMPLE_STEP = 8
 """Only every eighth pixel of each side is compared: a sensor's noise changes some of them in every picture."""

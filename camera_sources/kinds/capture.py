@@ -15,7 +15,7 @@ from shared.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 FFMPEG_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USER_FFMPEG_OPTIONS = os.environ.get(FFMPEG_OPTIONS_VARIABLE, "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 DEFAULT_PATTERN_FPS = 10.0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 log = logging.getLogger(__name__)
 

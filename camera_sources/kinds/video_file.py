@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 PLAUSIBLE_FPS = (0.1, 240.0)
 FALLBACK_FPS = 10.0

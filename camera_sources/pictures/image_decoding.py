@@ -11,10 +11,10 @@ from camera_sources.pictures.picture_size import picture_size_of
 from camera_sources.source import NoPictureError
 from shared.errors import SourceError
 from shared.payloads.frames import MAX_PICTURE_SIDE
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 MAX_PIXELS = 2**26
 """67 million: more than a phone's camera of 64 megapixels has; a PNG of it takes 200 MB when decoded."""
@@ -55,7 +55,7 @@ def reduction_for(width: int, height: int) -> int:
     if width * height <= MAX_PIXELS:
         for scale in REDUCTIONS:
             smaller = -(-width // scale), -(-height // scale)
-            if max(smaller) <= MAX_PICTURE_SIDE and 3 * smaller[0] * smaller[1] <= PAYLOAD_CAP_BYTES[Kind.FRAME]:
+            if max(smaller) <= MAX_PICTURE_SIDE and 3 * smaller[0] * smaller[1] <= MAX_PAYLOAD_BYTES[MessageKind.FRAME]:
                 return scale
     raise LargePictureError(
         f"its pictures of {width}x{height} pixels are too large: at most {MAX_PIXELS // 10**6} million pixels, and "

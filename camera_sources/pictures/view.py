@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from camera_sources.camera_settings import PicturePart
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 

@@ -14,13 +14,21 @@ from shared.errors import DeepThingsError, ProtocolError
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, Outcome
-from shared.wire.headers import Camera, Control, Frame, FrameOutcome, Header, Ready, Report
+from shared.wire.headers import (
+    CameraHeader,
+    ControlHeader,
+    FrameHeader,
+    Header,
+    OutcomeHeader,
+    ReadyHeader,
+    ReportHeader,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.owner import Owner
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.connection import Connection, Payload
 
@@ -57,7 +65,7 @@ class CameraSession:
         self._open = True
         while self._granted < self._credit:
             self._granted += 1
-            self._send_soon(Ready())
+            self._send_soon(ReadyHeader())
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, and invite the next frame."""
@@ -68,9 +76,9 @@ class CameraSession:
 
     def send_outcome(self, number: int, outcome: Outcome) -> None:
         """Report a frame's outcome, also of one that ended before the agent reconnected."""
-        self._send_soon(FrameOutcome(number=number, outcome=outcome))
+        self._send_soon(OutcomeHeader(number=number, outcome=outcome))
 
-    def send_control(self, control: Control) -> None:
+    def send_control(self, control: ControlHeader) -> None:
         """Send whether frames are wanted, and at which rate."""
         self._send_soon(control)
 
@@ -102,7 +110,7 @@ class CameraSessions:
         self._sessions: dict[str, CameraSession] = {}
         self._feeds: dict[str, AgentFeed] = {}
         self._own_tokens: dict[str, str] = {}
-        self._controls: dict[str, Control] = {}
+        self._controls: dict[str, ControlHeader] = {}
         self._published: dict[str, tuple[float, CameraStats]] = {}
         self._closed: dict[str, CameraStats] = {}
         self._open = False
@@ -115,10 +123,10 @@ class CameraSessions:
         """Invite frames, now that there is a plan; still scenes too, as a new gateway has not seen them."""
         self._open = True
         for camera, session in self._sessions.items():
-            session.send_control(self._controls.get(camera, Control()).model_copy(update={"look": True}))
+            session.send_control(self._controls.get(camera, ControlHeader()).model_copy(update={"look": True}))
             session.send_ready()
 
-    def set_control(self, camera: str, control: Control | None) -> None:
+    def set_control(self, camera: str, control: ControlHeader | None) -> None:
         """Send an agent its control now and at each connection; None: leave it as it was started."""
         if control is None:
             self._controls.pop(camera, None)
@@ -147,7 +155,7 @@ class CameraSessions:
             await session.flush()
             session.close()
 
-    async def serve(self, connection: Connection, hello: Camera) -> None:
+    async def serve(self, connection: Connection, hello: CameraHeader) -> None:
         """Receive from one agent until it disconnects. Raises ProtocolError if it may not feed this camera."""
         foreign = [frame for frame in hello.under_way.values() if not frame.startswith(f"{hello.camera}-")]
         if foreign:
@@ -171,11 +179,11 @@ class CameraSessions:
             session.send_ready()
         try:
             while True:
-                header, payload = await connection.expect(Frame, Report)
-                if isinstance(header, Frame):
+                header, payload = await connection.expect(FrameHeader, ReportHeader)
+                if isinstance(header, FrameHeader):
                     await self._on_frame(session, feed, header, payload)
                 else:
-                    assert isinstance(header, Report)
+                    assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)
         finally:
             if self._sessions.get(hello.camera) is session:
@@ -219,7 +227,7 @@ class CameraSessions:
 
         return finished
 
-    async def _on_frame(self, session: CameraSession, feed: AgentFeed, header: Frame, payload: Payload) -> None:
+    async def _on_frame(self, session: CameraSession, feed: AgentFeed, header: FrameHeader, payload: Payload) -> None:
         info = header.info
         if info.camera != session.camera or payload.size != info.height * info.width * 3:
             raise ProtocolError(f"a frame of {info.camera} with {payload.size} bytes does not match its header")
@@ -233,9 +241,9 @@ class CameraSessions:
             finished(Outcome.FAILED)
             raise
 
-    def _on_report(self, session: CameraSession, feed: AgentFeed, report: Report) -> None:
+    def _on_report(self, session: CameraSession, feed: AgentFeed, report: ReportHeader) -> None:
         camera = session.camera
-        feed.account.report(report.counts)
+        feed.account.add_report(report.counts)
         stats = CameraStats(
             camera=camera, node=self._node, counts=report.counts, ended=report.ended, state=report.state,
             reason=report.reason, fps=report.fps, width=report.width, height=report.height,

@@ -11,8 +11,8 @@ from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ConfigurationError, DeepThingsError
 from shared.network.addresses import Address
 from shared.network.backoff import Backoff
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Settings, SettingsRequest
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Assignments:
     """Gives the newest assignment to the supervisor. While the gateway is away, the cameras go on."""
 
-    def __init__(self, broker: Address, traffic: Traffic, supervisor: CameraSupervisor) -> None:
+    def __init__(self, broker: Address, traffic: WireTraffic, supervisor: CameraSupervisor) -> None:
         self._broker = broker
         self._traffic = traffic
         self._supervisor = supervisor
@@ -76,8 +76,10 @@ class Assignments:
         self._restarts = {name: ref.restart for name, ref in assignment.cameras.items()}
 
     async def _fetch_settings(self, connection: Connection, name: str, ref: CameraRef) -> None:
-        answer, payload = await connection.ask(SettingsRequest(camera=name, revision=ref.revision), Settings, Absent)
-        if isinstance(answer, Absent):
+        answer, payload = await connection.request(
+            SettingsRequestHeader(camera=name, revision=ref.revision), SettingsHeader, AbsentHeader
+        )
+        if isinstance(answer, AbsentHeader):
             log.info("camera %s: %s", name, answer.reason)  # another assignment will follow
             return
         try:

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from edge.status.recent_rate import RecentRate
-from shared.frame_account import Account
-from shared.wire.headers import UNDER_WAY_CAP
+from shared.frame_account import FrameAccount
+from shared.wire.headers import MAX_UNDER_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ class AgentFeed:
         self.agent = agent
         self.assigned = False
         """True if this edge has started the agent, for an assigned camera."""
-        self.account = Account()
+        self.account = FrameAccount()
         self.rate = RecentRate()
         """Of published frames."""
         self.listener: FeedListener | None = None
@@ -42,7 +42,7 @@ class AgentFeed:
 
     def begin_frame(self, number: int) -> None:
         """Count a frame that this edge has, or has inquired about at the gateway, so that it will end."""
-        self.account.seen(number)
+        self.account.note_captured(number)
         self._under_way.add(number)
 
     def end_frame(self, number: int, outcome: Outcome) -> None:
@@ -50,9 +50,9 @@ class AgentFeed:
         if number not in self._under_way:
             return
         self._under_way.discard(number)
-        self.account.decide(number, outcome)
+        self.account.record_outcome(number, outcome)
         self._ended[number] = outcome
-        while len(self._ended) > UNDER_WAY_CAP:
+        while len(self._ended) > MAX_UNDER_WAY:
             self._ended.popitem(last=False)
         if self.listener is not None:
             self.listener.on_frame_end(number, outcome)
@@ -68,4 +68,4 @@ class AgentFeed:
 
     def closed_counts(self, rest: Outcome) -> FrameCounts:
         """Return the counts after the agent has gone; frames without an outcome count as dropped for `rest`."""
-        return self.account.closed(rest, self.under_way)
+        return self.account.close(rest, self.under_way)

@@ -14,7 +14,7 @@ from shared.errors import ConfigurationError
 from shared.network.backoff import Backoff
 from shared.process.children import stop_process
 from shared.reasons.system_reasons import system_reason
-from shared.wire.headers import Control
+from shared.wire.headers import ControlHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ AGENT_STOP_TIMEOUT_S = 8.0
 class AgentSessions(Protocol):
     """The part of the agents' connections that the supervisor needs."""
 
-    def set_control(self, camera: str, control: Control | None) -> None: ...
+    def set_control(self, camera: str, control: ControlHeader | None) -> None: ...
 
     def expect_agent(self, camera: str, token: str | None) -> None: ...
 
@@ -181,5 +181,5 @@ class AgentRunner:
             await asyncio.gather(ending, again, return_exceptions=True)
 
 
-def _control(camera: AssignedCamera) -> Control:
-    return Control(detect=camera.detect, fps=camera.fps)
+def _control(camera: AssignedCamera) -> ControlHeader:
+    return ControlHeader(detect=camera.detect, fps=camera.fps)

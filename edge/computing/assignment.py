@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.stage import Tile
-    from shared.ftp.strip_cache import Array
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Array, Pixels
     from shared.payloads.frames import FrameInfo
 
 

@@ -12,18 +12,17 @@ import numpy as np
 from shared.errors import DeepThingsError, PeerTimeoutError
 from shared.finite import all_finite
 from shared.network.addresses import Address
-from shared.wire.headers import Border
+from shared.wire.headers import BorderHeader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.computing.plan_work import Work
-    from shared.ftp.merge import Map
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array, FeatureMap
     from shared.wire.courier import Courier
-    from shared.wire.headers import Tile as TileHeader
+    from shared.wire.headers import TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +50,11 @@ class Exchange:
         self._courier = courier
         self._frames: OrderedDict[str, dict[Place, asyncio.Future[Array]]] = OrderedDict()
 
-    def arrived(self, header: Border, payload: Array) -> None:
+    def arrived(self, header: BorderHeader, payload: Array) -> None:
         """A neighbour's part came over the wire."""
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
 
-    async def give(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> None:
+    async def give(self, work: Work, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> None:
         """Send what others need of a tile's maps, which a stage has just made."""
         own = work.stages[stage][header.tile]
         for reader in work.stages[stage + 1]:
@@ -63,7 +62,7 @@ class Exchange:
             if reader.index == own.index or not any(overlaps):
                 continue
             parts = [
-                np.ascontiguousarray(array[:, :, *part.seen_from(box.top, box.left).slices])
+                np.ascontiguousarray(array[:, :, *part.relative_to(box.top, box.left).slices])
                 for array, box, part in zip(maps, own.outputs, overlaps, strict=True)
                 if part is not None
             ]
@@ -72,21 +71,21 @@ class Exchange:
             if worker.node == self._node:
                 self._put(header.info.frame, place, np.concatenate([part.ravel() for part in parts]).view(np.uint8))
                 continue
-            message = Border(
+            message = BorderHeader(
                 frame=header.info.frame, epoch=work.epoch, giver=own.index, reader=reader.index, stage=stage,
                 attempt=header.attempt,
             )  # fmt: skip
             address = Address(worker.host, worker.port).seen_from(self._broker)
             await self._courier.send(address, (message, [part.data for part in parts]))
 
-    async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
+    async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> list[FeatureMap]:
         """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
 
         Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, SpoiltBorderError when
         values of it are no numbers.
         """
         reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
-        parts: list[Map] = [
+        parts: list[FeatureMap] = [
             np.empty((1, array.shape[1], region.height, region.width), np.float32)
             for array, region in zip(maps, reader.inputs, strict=True)
         ]
@@ -94,7 +93,7 @@ class Exchange:
             overlaps = _overlaps(giver, reader)
             if giver.index == reader.index:
                 values = [
-                    array[:, :, *part.seen_from(box.top, box.left).slices] if part else None
+                    array[:, :, *part.relative_to(box.top, box.left).slices] if part else None
                     for array, box, part in zip(maps, giver.outputs, overlaps, strict=True)
                 ]
             elif any(overlaps):
@@ -107,7 +106,7 @@ class Exchange:
                 continue
             for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
                 if part is not None and value is not None:
-                    whole[:, :, *part.seen_from(region.top, region.left).slices] = value
+                    whole[:, :, *part.relative_to(region.top, region.left).slices] = value
         return parts
 
     def drop(self, frame: str, attempt: int) -> None:
@@ -150,13 +149,13 @@ def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
     return [made.overlap(needed) for made, needed in zip(giver.outputs, reader.inputs, strict=True)]
 
 
-def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[Map | None]:
+def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[FeatureMap | None]:
     """The parts of maps in bytes as they came. Raises ValueError when they are not as planned."""
     planned = sum(count * part.area for part, count in zip(overlaps, channels, strict=True) if part)
     if payload.size != 4 * planned:
         raise ValueError(f"a neighbour handed on {payload.size} bytes where {4 * planned} were due")
     values = payload.view(np.float32)
-    parts: list[Map | None] = []
+    parts: list[FeatureMap | None] = []
     start = 0
     for part, count in zip(overlaps, channels, strict=True):
         size = count * part.area if part else 0

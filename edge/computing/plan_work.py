@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.engine.sessions import TileEngine
-    from shared.ftp.merge import Map
     from shared.ftp.stage import Form, Tile
-    from shared.ftp.strip_cache import Array
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.network.addresses import Address
     from shared.plan.plan import Plan, StagePlan
-    from shared.wire.headers import Tile as TileHeader
+    from shared.wire.headers import TileHeader
 
 
 class NoEngine:
@@ -36,7 +34,7 @@ class NoEngine:
         form: Form,  # noqa: ARG002  (the protocol's)
         parts: Sequence[Array],  # noqa: ARG002
         strips: Sequence[Array] = (),  # noqa: ARG002
-    ) -> tuple[list[Map], list[Array]]:
+    ) -> tuple[list[FeatureMap], list[Array]]:
         raise ModelError("this machine computes wrongly; its memory or processor may be faulty")
 
 
@@ -72,17 +70,17 @@ class Work:
     def kinds(stage: StagePlan) -> TileKinds:
         """The kinds of tile that a stage's engine must run."""
         tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
-        return TileKinds.of((plan.tile(0).form for plan in tiles), stage.working_bytes)
+        return TileKinds.from_forms((plan.to_tile(0).form for plan in tiles), stage.working_bytes)
 
     @cached_property
     def stages(self) -> tuple[tuple[Tile, ...], ...]:
         """The tiles of every stage."""
-        return tuple(tuple(plan.tile(index) for index, plan in enumerate(stage.tiles)) for stage in self.plan.stages)
+        return tuple(tuple(plan.to_tile(index) for index, plan in enumerate(stage.tiles)) for stage in self.plan.stages)
 
     @cached_property
     def _reusing(self) -> tuple[Tile | None, ...]:
         return tuple(
-            None if plan is None else plan.tile(index) for index, plan in enumerate(self.plan.stages[0].reusing)
+            None if plan is None else plan.to_tile(index) for index, plan in enumerate(self.plan.stages[0].reusing)
         )
 
     @cached_property

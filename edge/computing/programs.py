@@ -11,8 +11,8 @@ from shared.errors import ModelError, ProtocolError
 from shared.files.unfinished import remove_tree
 from shared.files.whole_file import write_whole
 from shared.reasons.system_reasons import system_reason
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Program, ProgramRequest
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, ProgramHeader, ProgramRequestHeader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ for each layer."""
 class ProgramCache:
     """A folder of programs named by their SHA-256."""
 
-    def __init__(self, folder: Path, traffic: Traffic) -> None:
+    def __init__(self, folder: Path, traffic: WireTraffic) -> None:
         self._folder = folder
         self._traffic = traffic
 
@@ -68,10 +68,12 @@ class ProgramCache:
     async def _fetch(self, program: ProgramRef, gateway: Address) -> memoryview:
         connection = await Connection.open(gateway, self._traffic)
         try:
-            header, payload = await connection.ask(ProgramRequest(sha256=program.sha256), Program, Absent)
+            header, payload = await connection.request(
+                ProgramRequestHeader(sha256=program.sha256), ProgramHeader, AbsentHeader
+            )
         finally:
             connection.close()
-        if isinstance(header, Absent) or hashlib.sha256(payload.data).hexdigest() != program.sha256:
+        if isinstance(header, AbsentHeader) or hashlib.sha256(payload.data).hexdigest() != program.sha256:
             raise ProtocolError(f"the gateway at {gateway} does not have program {program.sha256[:12]}")
         return payload.data
 

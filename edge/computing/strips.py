@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError
 from shared.finite import all_finite
 from shared.ftp.strip_cache import StripCache, split_strips
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Strips, StripsRequest
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import StripsHeader, StripsRequestHeader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.computing.plan_work import Work
     from shared.ftp.stage import Tile
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array
     from shared.network.addresses import Address
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ Pair = tuple[int, int]
 class StripStore:
     """Where a worker leaves the strips of its tiles, and finds those that it needs."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: WireTraffic) -> None:
         self._traffic = traffic
         self._here: StripCache[Pair] = StripCache(STRIPS_CAP_BYTES)
         self._connection: tuple[Address, Connection] | None = None
@@ -72,10 +72,10 @@ class StripStore:
             return found
 
     async def _fetch(self, work: Work, frame: str, index: int, givers: Sequence[int]) -> dict[int, list[Array]]:
-        request = StripsRequest(frame=frame, epoch=work.epoch, reader=index, givers=tuple(givers))
+        request = StripsRequestHeader(frame=frame, epoch=work.epoch, reader=index, givers=tuple(givers))
         try:
             connection = await self._gateway(work.gateway)
-            header, payload = await connection.ask(request, Strips)
+            header, payload = await connection.request(request, StripsHeader)
         except DeepThingsError as error:
             log.info("strips not received: %s", error)
             return {}

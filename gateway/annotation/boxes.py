@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.annotation.label_places import Plate
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.cluster import DetectedObject
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX

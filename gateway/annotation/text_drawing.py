@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 Colour = tuple[int, int, int]
 PicturePoint = tuple[int, int]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.annotation.text_drawing import Colour
     from gateway.configuration.drawn_areas import DrawnArea
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
     Points = NDArray[np.int32]
 

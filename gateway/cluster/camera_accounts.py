@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from shared.frame_account import Account
+from shared.frame_account import FrameAccount
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameInfo, Outcome
 
@@ -21,7 +21,7 @@ class _Camera:
     """One camera's agent, by its session, which is what the names of its frames begin with."""
 
     session: str = ""
-    account: Account = field(default_factory=Account)
+    account: FrameAccount = field(default_factory=FrameAccount)
     stats: CameraStats | None = None
     lost: bool = False
 
@@ -40,7 +40,7 @@ class Accounts:
         if camera.stats is not None and stats.counts.captured < camera.stats.counts.captured:
             self._cameras[stats.camera] = camera = _Camera()  # another agent, which begins at 0
         camera.stats, camera.lost = stats, False
-        camera.account.report(stats.counts)
+        camera.account.add_report(stats.counts)
 
     def decided(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
         """Enter what became of a frame; returns the account to publish of a camera whose edge is gone, else None."""
@@ -48,7 +48,7 @@ class Accounts:
         if camera.session and session != camera.session:
             self._cameras[info.camera] = camera = _Camera(stats=camera.stats)
         camera.session = session
-        camera.account.decide(info.number, outcome)
+        camera.account.record_outcome(info.number, outcome)
         return _closed(camera, camera.stats) if camera.lost and camera.stats is not None else None
 
     def node_lost(self, node: str) -> list[CameraStats]:
@@ -71,7 +71,7 @@ class Accounts:
 
 def _closed(camera: _Camera, last: CameraStats) -> CameraStats:
     return CameraStats(
-        camera=last.camera, node=last.node, counts=camera.account.closed(Outcome.OWNER_LOST), ended=last.ended,
+        camera=last.camera, node=last.node, counts=camera.account.close(Outcome.OWNER_LOST), ended=last.ended,
         state=State.OFFLINE, reason=_reason(last), assigned=last.assigned,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from gateway.cluster.sharing_service import Sharer
 from gateway.cluster.trust.barring import Barring
 from gateway.cluster.victims import POLICIES
 from gateway.planning.planner import write_plan
-from shared.engine.memory import give_back
+from shared.engine.arena import release_freed_memory
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.network.addresses import advertised_address
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from gateway.models.catalogue import Model
     from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result, StripsRequest, Tile
+    from shared.wire.headers import ResultHeader, StripsRequestHeader, TileHeader
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Cluster:
         )
         if not self._replanning.needed:
             model.forget_weights()
-            give_back()
+            release_freed_memory()
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
         data.serve_cluster(on_result=self._on_result, on_tile=self._on_shared_tile, strips_of=self._strips_of)
         bus.on(topics.NODE_STATE, self._on_node_state)
@@ -285,7 +285,7 @@ class Cluster:
             self._collector.close(info.frame)
             self._endings.decide(info, owner, Outcome.OVERLOAD)
 
-    def _on_result(self, result: Result, payload: Payload) -> None:
+    def _on_result(self, result: ResultHeader, payload: Payload) -> None:
         known = self._members.online(result.worker) and self._members.online(result.owner)
         if result.epoch != self._plan.epoch or known is None:
             return
@@ -308,7 +308,7 @@ class Cluster:
         if receipt is Receipt.COMPLETED:
             self._finisher.finish(self._collector.get(result.info.frame))
 
-    def _tile_failed(self, result: Result, reason: str) -> None:
+    def _tile_failed(self, result: ResultHeader, reason: str) -> None:
         """A tile is not computed: others do it at once, and its worker not again."""
         now, worker = time.monotonic(), result.worker
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
@@ -331,7 +331,7 @@ class Cluster:
             self._bus.publish_soon(topics.RESULTS, failed, result.owner)
         self._drop_hopeless()
 
-    def _tile_done(self, result: Result) -> TileDone:
+    def _tile_done(self, result: ResultHeader) -> TileDone:
         frame = result.info.frame
         return TileDone(
             frame=frame,
@@ -377,13 +377,13 @@ class Cluster:
         self._collector.close(assembly.info.frame)
         self._sharer.drop(assembly.info.frame)
 
-    def _strips_of(self, request: StripsRequest) -> dict[int, list[Array]]:
+    def _strips_of(self, request: StripsRequestHeader) -> dict[int, list[Array]]:
         """Return the kept strips that a node asks for; none for a request of another plan."""
         if request.epoch != self._plan.epoch:
             return {}
         return self._collector.kept_strips(request.frame, request.givers, request.reader)
 
-    def _on_shared_tile(self, header: Tile, payload: Payload) -> None:
+    def _on_shared_tile(self, header: TileHeader, payload: Payload) -> None:
         """Share out a tile."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):

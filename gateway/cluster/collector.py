@@ -14,7 +14,7 @@ import numpy as np
 
 from shared.errors import ProtocolError
 from shared.finite import all_finite
-from shared.ftp.merge import Map, MergedMaps, result_shapes
+from shared.ftp.merge import MergedMaps, result_shapes
 from shared.ftp.strip_cache import StripCache, split_strips
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from shared.ftp.stage import Stage
-    from shared.ftp.strip_cache import Array
-    from shared.model.network import Shape
+    from shared.model.arrays import Array, FeatureMap, Shape
     from shared.wire.connection import Payload
-    from shared.wire.headers import Result
+    from shared.wire.headers import ResultHeader
 
 REMEMBERED_FRAMES = 1024
 """Finished frames that late results are recognised by; a lease ends within far fewer frames."""
@@ -97,7 +96,7 @@ class Collector:
         """Whether the frame was published or given up a short while ago."""
         return frame in self._finished
 
-    def add_result(self, result: Result, payload: Payload, now: float) -> Receipt:
+    def add_result(self, result: ResultHeader, payload: Payload, now: float) -> Receipt:
         """Merge a result as it came from the wire, and keep its strips.
 
         Raises ProtocolError when it does not fit the plan.
@@ -120,7 +119,9 @@ class Collector:
         kept = {giver: self._strips.get(frame, (giver, reader)) for giver in givers}
         return {giver: arrays for giver, arrays in kept.items() if arrays is not None}
 
-    def place(self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float) -> Receipt:
+    def place(
+        self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[FeatureMap], now: float
+    ) -> Receipt:
         """Merge one result. Raises ValueError when its shapes do not fit the plan."""
         late = info.frame in self._finished
         assembly = self.open(info, owner, now)
@@ -150,7 +151,7 @@ class Collector:
 
     def close(self, frame: str) -> None:
         """The frame is published or given up: its maps are free for another."""
-        self._strips.drop(frame)
+        self._strips.drop_frame(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None:
             self._free.append(assembly.merged)
@@ -194,8 +195,8 @@ class Collector:
 
 
 def split_result(
-    result: Result, payload: Payload, expected: Sequence[Shape] | None
-) -> tuple[list[Map], dict[int, Payload]]:
+    result: ResultHeader, payload: Payload, expected: Sequence[Shape] | None
+) -> tuple[list[FeatureMap], dict[int, Payload]]:
     """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
 
     `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
@@ -214,7 +215,7 @@ def split_result(
     values = payload[:maps_end].view(np.float32)
     starts = np.cumsum([0, *sizes])
     maps = [
-        cast("Map", values[start : start + size].reshape(shape))
+        cast("FeatureMap", values[start : start + size].reshape(shape))
         for start, size, shape in zip(starts, sizes, expected, strict=False)
     ]
     return maps, split_strips(payload[maps_end:], result.strips)

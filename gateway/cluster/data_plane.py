@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from camera_sources.camera_settings import AssignedCamera
 from shared.errors import ProtocolError
 from shared.plan.plan import ProgramRef
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import (
-    Absent,
+    AbsentHeader,
     Header,
-    Program,
-    ProgramRequest,
-    Result,
-    Settings,
-    SettingsRequest,
-    Strips,
-    StripsRequest,
-    Tile,
+    ProgramHeader,
+    ProgramRequestHeader,
+    ResultHeader,
+    SettingsHeader,
+    SettingsRequestHeader,
+    StripsHeader,
+    StripsRequestHeader,
+    TileHeader,
 )  # fmt: skip
 from shared.wire.server import DataServer
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from camera_sources.camera_settings import CameraSettings
-    from shared.ftp.strip_cache import Array
+    from shared.model.arrays import Array
     from shared.network.addresses import Address
-    from shared.wire.connection import Connection, Payload, Traffic
+    from shared.wire.connection import Connection, Payload, WireTraffic
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +38,22 @@ log = logging.getLogger(__name__)
 class DataPlane:
     """Serves programs, strips and cameras' settings, and passes on what arrives."""
 
-    def __init__(self, listen: Address, traffic: Traffic) -> None:
+    def __init__(self, listen: Address, traffic: WireTraffic) -> None:
         """Listen at once. Raises ListenError."""
         self.traffic = traffic
         self._server = DataServer(self._serve, listen, traffic)
-        self._on_result: Callable[[Result, Payload], None] = lambda *_: None
-        self._on_tile: Callable[[Tile, Payload], None] = lambda *_: None
+        self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
+        self._on_tile: Callable[[TileHeader, Payload], None] = lambda *_: None
         self._settings_of: Callable[[str, int], CameraSettings | None] = lambda *_: None
         self._programs: dict[str, bytes] = {}
-        self._strips_of: Callable[[StripsRequest], Mapping[int, Sequence[Array]]] = lambda _: {}
+        self._strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]] = lambda _: {}
 
     def serve_cluster(
         self,
         *,
-        on_result: Callable[[Result, Payload], None],
-        on_tile: Callable[[Tile, Payload], None],
-        strips_of: Callable[[StripsRequest], Mapping[int, Sequence[Array]]],
+        on_result: Callable[[ResultHeader, Payload], None],
+        on_tile: Callable[[TileHeader, Payload], None],
+        strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
     ) -> None:
         """Call these with each result, and with each tile that is to be shared out; send the strips that are kept."""
         self._on_result, self._on_tile, self._strips_of = on_result, on_tile, strips_of
@@ -77,40 +77,40 @@ class DataPlane:
 
     async def _serve(self, connection: Connection, header: Header, payload: Payload) -> None:
         while True:
-            if isinstance(header, Result):
+            if isinstance(header, ResultHeader):
                 self._on_result(header, payload)
-            elif isinstance(header, Tile):
+            elif isinstance(header, TileHeader):
                 self._on_tile(header, payload)
-            elif isinstance(header, StripsRequest):
+            elif isinstance(header, StripsRequestHeader):
                 await self._send_strips(connection, header)
-            elif isinstance(header, ProgramRequest):
+            elif isinstance(header, ProgramRequestHeader):
                 await self._send_program(connection, header)
-            elif isinstance(header, SettingsRequest):
+            elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
             else:
                 raise ProtocolError(f"{header.kind.name} is not for a gateway")
             header, payload = await connection.receive()
 
-    async def _send_program(self, connection: Connection, request: ProgramRequest) -> None:
+    async def _send_program(self, connection: Connection, request: ProgramRequestHeader) -> None:
         program = self._programs.get(request.sha256)
         if program is not None:
-            await connection.send(Program(sha256=request.sha256), [memoryview(program)])
+            await connection.send(ProgramHeader(sha256=request.sha256), [memoryview(program)])
         else:
-            await connection.send(Absent(reason="the plan has no such program"))
+            await connection.send(AbsentHeader(reason="the plan has no such program"))
 
-    async def _send_strips(self, connection: Connection, request: StripsRequest) -> None:
+    async def _send_strips(self, connection: Connection, request: StripsRequestHeader) -> None:
         found = self._strips_of(request)
-        header = Strips(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
+        header = StripsHeader(sizes={giver: sum(array.nbytes for array in arrays) for giver, arrays in found.items()})
         await connection.send(header, [array.data for arrays in found.values() for array in arrays])
 
-    async def _send_settings(self, connection: Connection, request: SettingsRequest) -> None:
+    async def _send_settings(self, connection: Connection, request: SettingsRequestHeader) -> None:
         settings = self._settings_of(request.camera, request.revision)
         if settings is None:
-            await connection.send(Absent(reason="that camera is not configured, or otherwise by now"))
+            await connection.send(AbsentHeader(reason="that camera is not configured, or otherwise by now"))
             return
         payload = AssignedCamera(settings=settings).encode().encode()
-        if len(payload) > PAYLOAD_CAP_BYTES[Kind.SETTINGS]:
+        if len(payload) > MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]:
             log.warning("camera %s cannot be served: its settings are too long; draw fewer corners", request.camera)
-            await connection.send(Absent(reason="its settings are too long"))
+            await connection.send(AbsentHeader(reason="its settings are too long"))
         else:
-            await connection.send(Settings(), [memoryview(payload)])
+            await connection.send(SettingsHeader(), [memoryview(payload)])

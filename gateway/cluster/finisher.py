@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from gateway.cluster.trust.verification import Proof
     from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.network.addresses import Address
-    from shared.wire.connection import Traffic
+    from shared.wire.connection import WireTraffic
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Finisher:
         config: GatewayOptions,
         partitioned: PartitionedModel,
         bus: Planes,
-        traffic: Traffic,
+        traffic: WireTraffic,
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         decided: Callable[[str], bool],
@@ -98,7 +98,7 @@ class Finisher:
     async def _finish(self, assembly: Assembly, decide: Callable[[Assembly, Outcome], bool]) -> None:
         info = assembly.info
         partitioned = self._partitioned
-        letterbox = Letterbox.of(
+        letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
         findings = await asyncio.get_running_loop().run_in_executor(

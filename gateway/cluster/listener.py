@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.bridge import BridgeEventType
     from shared.payloads.cluster import FrameDetections, Nodes
     from shared.payloads.frames import Outcome

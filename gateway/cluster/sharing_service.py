@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.shares import Share, Sharing
 from shared.wire.courier import Courier
-from shared.wire.headers import Tile, WorkerRef
+from shared.wire.headers import TileHeader, WorkerRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
     from shared.plan.plan import Plan
-    from shared.wire.connection import Payload, Traffic
+    from shared.wire.connection import Payload, WireTraffic
 
 log = logging.getLogger(__name__)
 
 UNSENT_TILES_CAP = 1024
 """Tiles on their way to one node: all of thirty-two frames in thirty-two tiles."""
 
-Collected = tuple[Tile, "Payload"]
+Collected = tuple[TileHeader, "Payload"]
 """A tile as its owner sent it."""
 
 
@@ -31,7 +31,11 @@ class Sharer:
     """Sends every tile of the current plan's frames to a node, and once more when that node is lost."""
 
     def __init__(
-        self, members: Membership, traffic: Traffic, capacity: int, may_compute: Callable[[str], bool] = lambda _: True
+        self,
+        members: Membership,
+        traffic: WireTraffic,
+        capacity: int,
+        may_compute: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """`may_compute` says which nodes may be given tiles."""
         self._may_compute = may_compute
@@ -53,7 +57,7 @@ class Sharer:
         """Live until cancelled."""
         await self._courier.run()
 
-    def on_tile(self, header: Tile, payload: Payload) -> None:
+    def on_tile(self, header: TileHeader, payload: Payload) -> None:
         """An owner brings a tile."""
         now = time.monotonic()
         self._send(self._sharing.arrived(header.info.frame, header.tile, (header, payload), self._ready(), now))
@@ -75,7 +79,7 @@ class Sharer:
     def on_node_lost(self, node: str) -> None:
         address = self._members.last_address(node)
         if address is not None:
-            self._courier.forget(address)
+            self._courier.drop_address(address)
         left = tuple(name for name in self._ready() if name != node)
         self._send(self._sharing.node_lost(node, left, time.monotonic()))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import CameraSection
     from gateway.configuration.drawn_areas import DrawnArea
     from gateway.configuration.root import Configuration
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 SHOT_ENDINGS = (".jpg", ".jpeg", ".png")
 

@@ -53,7 +53,9 @@ def command(
         remove_abandoned(out.parent if out.suffix else out)
     for path in images:
         picture = read_picture(path)
-        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
+        letterbox = Letterbox.for_picture(
+            picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
+        )
         maps = head.run(letterbox.apply(picture, partitioned.spec.preprocessing))
         objects = detector.detect(maps, letterbox).objects
         if as_json:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gateway.configuration.root import Configuration
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 NO_TERMINAL = "this is no terminal, so nothing is asked, as with --no-input"
 

@@ -25,7 +25,7 @@ from shared.model.letterbox import Letterbox
 
 if TYPE_CHECKING:
     from shared.ftp.grid import Grid
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 PIPE_WIDTH = 120
 """Characters in a line of what goes to no terminal."""
@@ -64,7 +64,7 @@ def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
     """A picture as the network gets it, uint8 BGR (H, W, 3)."""
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     preprocessing = partitioned.spec.preprocessing
-    pixels = Letterbox.of(picture.shape, partitioned.model.network.input_size, preprocessing).apply(
+    pixels = Letterbox.for_picture(picture.shape, partitioned.model.network.input_size, preprocessing).apply(
         picture, preprocessing
     )
     return pixels if preprocessing.channels == "bgr" else pixels[:, :, ::-1].copy()

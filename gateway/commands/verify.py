@@ -46,7 +46,9 @@ def command(
     """Run a picture through the tiles and through the unpartitioned network, and compare the maps."""
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut, method)
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
-    letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
+    letterbox = Letterbox.for_picture(
+        picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
+    )
     pixels = letterbox.apply(picture, partitioned.spec.preprocessing)
     difference, engine = verify_tiles(partitioned, pixels, threads)
     stage = partitioned.stage

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from camera_sources.camera_settings import CameraSettings
     from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 BROKER_TIMEOUT_S = 5.0
 """A broker that has not let us in by then is not usable."""

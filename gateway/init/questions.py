@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.configuration.mqtt import MqttSection
     from gateway.configuration.root import Configuration
     from gateway.init.given import GivenAnswers
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 USUAL_HOST = "homeassistant.local"
 """Where Home Assistant is found, and its Mosquitto app with it."""

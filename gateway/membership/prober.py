@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.membership.reachability import Facts, problems
 from shared.errors import DeepThingsError
 from shared.logs.rate_limit import RateLimit
-from shared.wire.connection import Connection, Traffic
+from shared.wire.connection import Connection, WireTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,12 +104,12 @@ class Prober:
         return [attempt for attempt in self._attempts.values() if not attempt.reached and attempt.next_at <= now]
 
     async def _try(self, attempt: _Attempt) -> None:
-        traffic = Traffic()
+        traffic = WireTraffic()
         try:
             (await Connection.open(attempt.address, traffic)).close()
             attempt.reached, attempt.reason = True, ""
         except DeepThingsError as error:
-            failures = traffic.unreached.at(time.monotonic())
+            failures = traffic.unreached.recent(time.monotonic())
             attempt.reason = failures[0].reason if failures else str(error)
             attempt.next_at = time.monotonic() + attempt.wait_s
             attempt.wait_s = min(LONGEST_AGAIN_S, attempt.wait_s * 2)

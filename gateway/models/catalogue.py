@@ -14,7 +14,7 @@ from gateway.models.untileable import refuse_without_convolution
 from shared.errors import ConfigurationError, ModelError
 from shared.ftp.cuts import best_cut
 from shared.model.darknet import load_darknet
-from shared.model.loading import describe, load_onnx, plain_model
+from shared.model.loading import describe_network, load_onnx, plain_model
 from shared.model.spec import CompleteSpec, ModelSpec, read_spec
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def open_model(name: str, weights: Path | None = None) -> Model:
     original = load_onnx(path.parent / spec.file)
     said = read_metadata({entry.key: entry.value for entry in original.metadata_props})
     proto = plain_model(original, spec.name, spec.input or said.size)
-    network = describe(proto, spec.name)
+    network = describe_network(proto, spec.name)
     refuse_without_convolution(network, {node.domain for node in proto.graph.node})
     return _recognised(spec, original, proto, network)
 
@@ -91,7 +91,7 @@ def _open_darknet(cfg: Path, weights: Path) -> Model:
     darknet = load_darknet(cfg, weights)
     spec = _description(cfg)
     said = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
-    network = describe(darknet.model, spec.name)
+    network = describe_network(darknet.model, spec.name)
     return _recognised(spec.model_copy(update=said), darknet.model, darknet.model, network)
 
 
@@ -111,5 +111,5 @@ def choose_cut(model: Model, asked: str | None, grid: Grid) -> tuple[str, ...]:
         cut = tuple(part.strip() for part in asked.split(",") if part.strip())
         if not cut:
             raise ConfigurationError(f"cut {asked!r} names no layer; write for example concat_28, or several as a,b")
-        return tuple(model.network.tensor(name) for name in cut)
+        return tuple(model.network.find_tensor(name) for name in cut)
     return model.spec.cut or best_cut(model.network, grid)

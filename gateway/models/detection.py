@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.models.catalogue import Model
-    from shared.engine.sessions import Network as NetworkSession
-    from shared.ftp.merge import Map
+    from shared.engine.sessions import NetworkSession
+    from shared.model.arrays import FeatureMap
     from shared.model.letterbox import Letterbox
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Detector:
         family = family_of(model.outputs or output_shapes(model.network), self._input_size, self._spec)
         self._overlapping = family.overlapping
 
-    def detect(self, maps: list[Map], letterbox: Letterbox) -> DetectionResult:
+    def detect(self, maps: list[FeatureMap], letterbox: Letterbox) -> DetectionResult:
         """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
 
         Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.

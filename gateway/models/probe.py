@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.engine.sessions import Network as NetworkSession
-from shared.engine.sessions import normalise
+from shared.engine.sessions import NetworkSession, normalise
 from shared.errors import ModelError
 
 if TYPE_CHECKING:
     import onnx
 
     from gateway.models.decoding.family import InputSize, Outputs
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.model.network import Network
     from shared.model.spec import Preprocessing
 

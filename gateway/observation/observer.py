@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gateway.observation.listener import SceneListener
     from gateway.observation.scene.states import SceneUpdate
     from gateway.state.state_folder import StateFolder
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.cluster import FrameDetections
     from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 

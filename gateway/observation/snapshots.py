@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.configuration.cameras import SnapshotsSection
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.observations import FollowedObject
 
 MAX_SNAPSHOT_BYTES = 900_000

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.planning.partitioned import PartitionedModel
-from shared.engine.measuring import Trial, measure
+from shared.engine.measuring import MemoryTrial, run_memory_trial
 from shared.engine.opening import open_engine
 from shared.errors import ConfigurationError
 from shared.files.unfinished import temporary_folder
@@ -32,8 +32,8 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
     if construction == "prepared":
         asyncio.run(open_engine(program, partitioned.kinds[0], folder))
     tiles = tuple(tile.form for tile in partitioned.stages[0].tiles)
-    trial = Trial(construction, str(program), tiles, partitioned.kinds[0].working_bytes, str(folder))
-    return measure(trial).peak_bytes
+    trial = MemoryTrial(construction, str(program), tiles, partitioned.kinds[0].working_bytes, str(folder))
+    return run_memory_trial(trial).peak_bytes
 
 
 def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
@@ -42,7 +42,7 @@ def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, partitioned.stage.cut).SerializeToString())
     covering = Form((model.network.input_size,), ())
-    return measure(Trial("default", str(whole), (covering,), 1, str(folder))).peak_bytes
+    return run_memory_trial(MemoryTrial("default", str(whole), (covering,), 1, str(folder))).peak_bytes
 
 
 def measure_memory(model: Model, cut: Sequence[str], grids: Sequence[Grid]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.plan_report.peak_memory import measure_memory
 from shared.errors import ConfigurationError
 from shared.ftp.costs import StepMemory, peak_bytes, tile_memory
-from shared.ftp.cuts import DEVICES, cut_cost, cut_costs, deepest_cut
+from shared.ftp.cuts import DEFAULT_DEVICES, cost_of_cut, cut_costs, deepest_cut
 from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.ftp.tiles import partition
@@ -138,7 +138,7 @@ def report_on(partitioned: PartitionedModel, *, measured: bool = False) -> PlanR
         model=partitioned.spec.name,
         input=network.input_size,
         grid=str(stage.grid),
-        devices=DEVICES,
+        devices=DEFAULT_DEVICES,
         total_macs=total,
         cuts=_cuts(network, stage, total),
         memory=Memory(analytic=_analytic(network, stage), measured=_measured(partitioned) if measured else None),
@@ -152,7 +152,7 @@ def _cuts(network: Network, stage: Stage, total: int) -> tuple[CutFigures, ...]:
     for maps in (stage.cut, deepest):
         if not any(set(cost.maps) == set(maps) for cost in costs):
             with contextlib.suppress(ConfigurationError):  # its maps are smaller than the grid
-                costs.append(cut_cost(network, maps, stage.grid))
+                costs.append(cost_of_cut(network, maps, stage.grid))
     costs.sort(key=lambda cost: (cost.layers, cost.head_macs))
     fastest = min(costs, key=lambda cost: (cost.frame_macs(), cost.crossing_bytes))
     return tuple(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from gateway.planning.partitioned import PartitionedModel
     from shared.ftp.stage import Tile
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 TINTS: tuple[Colour, ...] = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86), (66, 228, 240),
@@ -190,7 +190,7 @@ def _hatch(frame: Pixels, scale: Scale, own: Region, read: Region) -> None:
 def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> None:
     """A stack of maps, from the picture to the cut, each with the part of it that the tile computes."""
     network, stage = partitioned.model.network, partitioned.stage
-    boxes = Propagation(network, stage.layers).regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes
+    boxes = Propagation(network, stage.layers).propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes
     names = _representative(partitioned)
     left, top, bottom = MARGIN + FRAME_SIDE + 90, TOP, HEIGHT - 90
     heading = f"What tile {tile.index + 1} computes of every map: its own part, and its halo"

@@ -13,14 +13,13 @@ from gateway.models.catalogue import Model, choose_cut
 from gateway.planning.methods import Method, stages_of
 from shared.engine.building import build_program
 from shared.engine.opening import TileKinds, open_engine
-from shared.engine.sessions import Network as NetworkSession
-from shared.engine.sessions import PaddingEngine, TileEngine, normalise
+from shared.engine.sessions import NetworkSession, PaddingEngine, TileEngine, normalise
 from shared.errors import CutError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.costs import working_bytes
 from shared.ftp.cuts import deepest_cut
-from shared.ftp.merge import Map, MergedMaps
-from shared.ftp.operators import refuse_untileable
+from shared.ftp.merge import MergedMaps
+from shared.ftp.operators import check_tileable
 from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.picture_input import picture_form
 from shared.model.precision import in_single_precision
@@ -28,11 +27,10 @@ from shared.model.precision import in_single_precision
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.engine.sessions import Array
     from shared.ftp.grid import Grid
     from shared.ftp.region import Region
     from shared.ftp.stage import Stage, Tile
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.model.spec import CompleteSpec
 
 
@@ -65,9 +63,9 @@ class PartitionedModel:
     ) -> PartitionedModel:
         """Raises CutError, with the deepest cut that can be, and ConfigurationError: see `stages_of`."""
         chosen = choose_cut(model, cut, grid)
-        for layer in model.network.head(chosen):
+        for layer in model.network.head_layers(chosen):
             try:
-                refuse_untileable(layer, model.network.shapes)
+                check_tileable(layer, model.network.shapes)
             except CutError as error:
                 deepest = ",".join(deepest_cut(model.network))
                 raise CutError(f"{error}; the deepest cut that can be is {deepest}") from error
@@ -108,7 +106,7 @@ class PartitionedModel:
     def kinds(self) -> tuple[TileKinds, ...]:
         """The kinds of tile that an engine for each stage must run."""
         network = self.model.network
-        return tuple(TileKinds.of(stage.forms, working_bytes(network, stage)) for stage in self.stages)
+        return tuple(TileKinds.from_forms(stage.forms, working_bytes(network, stage)) for stage in self.stages)
 
     def tail(self, threads: int) -> NetworkSession | None:
         """The remaining layers; None when the cut is behind the last one."""
@@ -126,7 +124,7 @@ class TiledHead:
         self._shapes = partitioned.model.network.shapes
         self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
 
-    def run(self, pixels: Pixels) -> list[Map]:
+    def run(self, pixels: Pixels) -> list[FeatureMap]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
         maps: list[Array] = [pixels]
         for stage, engine in zip(self._stages, self._engines, strict=True):
@@ -139,7 +137,7 @@ class TiledHead:
                 strips.update({(s.tile, s.joint, s.side): one for s, one in zip(tile.given, given, strict=False)})
                 merged.place(tile.index, results)
             maps = list(merged.maps)
-        return cast("list[Map]", maps)
+        return cast("list[FeatureMap]", maps)
 
 
 def _in_order(stage: Stage, *, reuses: bool) -> list[Tile]:
@@ -173,9 +171,9 @@ class WholeHead:
         self._form = form
         self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
 
-    def run(self, pixels: Pixels) -> list[Map]:
+    def run(self, pixels: Pixels) -> list[FeatureMap]:
         """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
-        feeds = self._form.feeds(normalise(pixels, self._preprocessing))
+        feeds = self._form.make_feeds(normalise(pixels, self._preprocessing))
         outputs = self._session.run({name: feeds[name] for name in self._session.inputs})
         return [outputs[tensor][:1] for tensor in self._cut]
 
@@ -194,7 +192,7 @@ class Difference:
         return self.max_abs_diff <= max(_TOLERANCE * self.map_std, _ROUNDING * self.map_max, _SMALLEST)
 
 
-def compare_maps(tiled: list[Map], whole: list[Map]) -> Difference:
+def compare_maps(tiled: list[FeatureMap], whole: list[FeatureMap]) -> Difference:
     """The largest absolute difference over all maps, and the whole maps' standard deviation and largest value."""
     values = np.concatenate([array.ravel() for array in whole])
     return Difference(

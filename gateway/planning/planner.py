@@ -75,12 +75,12 @@ def _stage_plan(network: Network, stage: Stage, program: ProgramRef) -> StagePla
         channels=tuple(network.shapes[tensor][1] for tensor in stage.cut),
         program=program,
         working_bytes=working_bytes(network, stage),
-        tiles=tuple(TilePlan.of(tile) for tile in stage.tiles),
+        tiles=tuple(TilePlan.from_tile(tile) for tile in stage.tiles),
         joints=tuple(
             JointPlan.model_validate(
                 {"channels": network.shapes[tensor][1], "dtype": network.types.get(tensor, "float32")}
             )
             for tensor in stage.joints
         ),
-        reusing=tuple(tile and TilePlan.of(tile) for tile in stage.reusing),
+        reusing=tuple(tile and TilePlan.from_tile(tile) for tile in stage.reusing),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gateway.models.catalogue import Model
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5
@@ -50,7 +50,7 @@ def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
     head, detector = WholeHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
 
     def detect(picture: Pixels) -> tuple[DetectedObject, ...]:
-        letterbox = Letterbox.of(picture.shape, model.network.input_size, model.spec.preprocessing)
+        letterbox = Letterbox.for_picture(picture.shape, model.network.input_size, model.spec.preprocessing)
         return detector.detect(head.run(letterbox.apply(picture, model.spec.preprocessing)), letterbox).objects
 
     return detect

@@ -26,7 +26,7 @@ from shared.files.unfinished import temporary_folder
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.letterbox import Letterbox
-from shared.model.loading import describe, plain_model
+from shared.model.loading import describe_network, plain_model
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from camera_sources.source import Source
-    from shared.ftp.merge import Map
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import FeatureMap, Pixels
 
 MAX_PICTURES = 100
 """Pictures that are looked at: from ten on the ranges hardly change, and each takes a run of the float model."""
@@ -105,14 +104,14 @@ class Calibration:
         self._pictures = (picture for held_out, picture in sample if not held_out)
         self.count = 0
 
-    def get_next(self) -> dict[str, Map] | None:
+    def get_next(self) -> dict[str, FeatureMap] | None:
         """The network's input for the next picture, float32 (1, 3, H, W); None behind the last."""
         picture = next(self._pictures, None)
         if picture is None:
             return None
         self.count += 1
         preprocessing = self._model.spec.preprocessing
-        letterbox = Letterbox.of(picture.shape, self._model.network.input_size, preprocessing)
+        letterbox = Letterbox.for_picture(picture.shape, self._model.network.input_size, preprocessing)
         return {self._model.network.input: normalise(letterbox.apply(picture, preprocessing), preprocessing)}
 
 
@@ -164,7 +163,7 @@ def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelPro
     open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": _UNTILEABLE})
     simple = plain_model(onnx.load(path), model.spec.name)
     try:
-        partition(describe(simple, model.spec.name), cut, Grid(1, 1))
+        partition(describe_network(simple, model.spec.name), cut, Grid(1, 1))
     except CutError:  # the cut is between what would be one layer
         simple = proto
     names: set[str] = set()

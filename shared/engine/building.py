@@ -14,23 +14,25 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.engine.program_manifest import PIXELS
+from shared.engine.program_manifest import PIXELS_INPUT
 from shared.errors import ModelError
-from shared.ftp.operators import SLIDING, border_value, cell_constants, slices
+from shared.ftp.operators import border_value, cell_constants, slice_starts_and_steps
 from shared.model.loading import constants_of
-from shared.model.plain import OPSET, known_shapes, opset
+from shared.model.network import SLIDING
+from shared.model.plain import PLAIN_OPSET, known_shapes, opset_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.stage import Stage
-    from shared.model.network import Layer, Shape
+    from shared.model.arrays import Shape
+    from shared.model.network import Layer
     from shared.model.spec import Preprocessing
 
-PADS = "pads"
+PADS_INPUT = "pads"
 """Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""
 
-JOINTS = "joints"
+JOINTS_METADATA = "joints"
 """Metadata of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
 
 
@@ -58,11 +60,13 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
         program.used_constants(),
     )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", max(OPSET, opset(head)))], producer_name="deepthings"
+        graph,
+        opset_imports=[helper.make_opsetid("", max(PLAIN_OPSET, opset_version(head)))],
+        producer_name="deepthings",
     )
     model.ir_version = 10
     joints = [(name, program.shapes[name][1], program.type_of(name)) for name in stage.joints]
-    helper.set_model_props(model, {JOINTS: json.dumps(joints)})
+    helper.set_model_props(model, {JOINTS_METADATA: json.dumps(joints)})
     return bytes(model.SerializeToString(deterministic=True))
 
 
@@ -87,8 +91,8 @@ class _Program:
             helper.make_tensor_value_info(name, self.type_of(name), [1, self.shapes[name][1], None, None])
             for name in self._stage.inputs
         ]
-        sources = [helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, "height", "width", 3])]
-        pads = [helper.make_tensor_value_info(PADS, TensorProto.INT64, [len(self._stage.edges), 8])]
+        sources = [helper.make_tensor_value_info(PIXELS_INPUT, TensorProto.UINT8, [1, "height", "width", 3])]
+        pads = [helper.make_tensor_value_info(PADS_INPUT, TensorProto.INT64, [len(self._stage.edges), 8])]
         return [*(sources if pixels else maps), *(pads if self._stage.edges else ())]
 
     def prepare(self, preprocessing: Preprocessing) -> None:
@@ -97,7 +101,7 @@ class _Program:
             self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(3, 1))
         self._constant("prepare.rows", np.array([3, -1], np.int64))
         self.nodes += [
-            helper.make_node("Transpose", [PIXELS], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
+            helper.make_node("Transpose", [PIXELS_INPUT], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
             helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
             # Flat, or onnxruntime moves the Transpose behind them: channels last, they took a third of an int8 tile.
             helper.make_node("Shape", ["prepare.planes"], ["prepare.shape"], "prepare.shape"),
@@ -193,7 +197,7 @@ class _Program:
         self._constant(row, np.array(number, np.int64))
         border_name = zero or self._border(border, kind)
         self.nodes += [
-            helper.make_node("Gather", [PADS, row], [amounts], amounts, axis=0),
+            helper.make_node("Gather", [PADS_INPUT, row], [amounts], amounts, axis=0),
             helper.make_node("Pad", [source, amounts, border_name], [made], f"edge_{number:03d}.pad"),
         ]
 
@@ -247,7 +251,7 @@ class _Program:
 
     def _slice(self, node: onnx.NodeProto, layer: Layer) -> None:
         """Rows and columns begin where the tile begins; channels as they were."""
-        placed = slices(layer, self.shapes[layer.inputs[0]])
+        placed = slice_starts_and_steps(layer, self.shapes[layer.inputs[0]])
         starts = [0 if axis in {2, 3} else start for axis, (start, _) in placed.items()]
         given = layer.attributes["ends"]
         assert isinstance(given, tuple)

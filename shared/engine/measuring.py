@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 Construction = Literal["default", "plain", "prepared"]
 """How it is run: the model by onnxruntime as it comes, or a stage's program by either of our engines."""
 
-TRIAL_TIMEOUT_S = 900.0
+MEMORY_TRIAL_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class MemoryTrial:
     """What to run: `model` is an ordinary float model for "default", else a stage's program that begins with pixels.
 
     `tiles` are the forms of all tiles; one that covers the frame for "default".
@@ -51,27 +51,27 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MemoryReading:
     """`peak_bytes` of resident memory above what importing takes; `seconds` for all tiles, for each round."""
 
     peak_bytes: int
     seconds: tuple[float, ...]
 
 
-def measure(trial: Trial) -> Reading:
+def run_memory_trial(trial: MemoryTrial) -> MemoryReading:
     """Run a trial in a process of its own. Raises ModelError when it fails."""
     command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.measuring"]
     try:
         done = subprocess.run(
-            command, input=json.dumps(_to_json(trial)), capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S,
+            command, input=json.dumps(_to_json(trial)), capture_output=True, text=True, timeout=MEMORY_TRIAL_TIMEOUT_S,
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"measuring took longer than {TRIAL_TIMEOUT_S:.0f} s") from error
+        raise ModelError(f"measuring took longer than {MEMORY_TRIAL_TIMEOUT_S:.0f} s") from error
     if done.returncode:
         raise ModelError(f"measuring failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     said = json.loads(done.stdout)
-    return Reading(said["peak_bytes"], tuple(said["seconds"]))
+    return MemoryReading(said["peak_bytes"], tuple(said["seconds"]))
 
 
 def peak_rss() -> int:
@@ -80,11 +80,11 @@ def peak_rss() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def _to_json(trial: Trial) -> dict[str, Any]:
+def _to_json(trial: MemoryTrial) -> dict[str, Any]:
     return {**asdict(trial), "tiles": [form_to_json(form) for form in trial.tiles]}
 
 
-def _runner(trial: Trial) -> Callable[[Form], object]:
+def _runner(trial: MemoryTrial) -> Callable[[Form], object]:
     """What runs one tile of noise."""
     if trial.construction == "default":
         options = onnxruntime.SessionOptions()
@@ -95,7 +95,7 @@ def _runner(trial: Trial) -> Callable[[Form], object]:
     if trial.construction == "plain":
         engine: TileEngine = PaddingEngine(Path(trial.model))
     else:
-        kinds = TileKinds.of(trial.tiles, trial.working_bytes)
+        kinds = TileKinds.from_forms(trial.tiles, trial.working_bytes)
         engine = asyncio.run(open_engine(Path(trial.model), kinds, Path(trial.cache)))
         if engine.name != "prepared":
             raise ModelError("the program could not be prepared")
@@ -110,7 +110,7 @@ def _noise(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.ui
 
 def main() -> None:
     said = json.load(sys.stdin)
-    trial = Trial(tiles=tuple(form_from_json(row) for row in said.pop("tiles")), **said)
+    trial = MemoryTrial(tiles=tuple(form_from_json(row) for row in said.pop("tiles")), **said)
     baseline = peak_rss()
     run = _runner(trial)
     seconds = []

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import onnxruntime
 
-from shared.engine.memory import share_arena
-from shared.engine.program_manifest import FORMAT, MANIFEST, NOT_EXACT, Manifest, form_to_json
+from shared.engine.arena import share_arena
+from shared.engine.program_manifest import EXIT_NOT_EXACT, MANIFEST_FILE, PROGRAM_FORMAT, ProgramManifest, form_to_json
 from shared.engine.sessions import PaddingEngine, PreparedEngine, TileEngine, read_manifest
 from shared.errors import DamageError, WrongResultError
 from shared.files.unfinished import remove_atomically, remove_tree, unfinished_path
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from shared.ftp.stage import Form, Kind
+    from shared.ftp.stage import Form, FormKind
 
 log = logging.getLogger(__name__)
 
 PREPARING_TIMEOUT_S = 900.0
 """For one program with its kinds of tile; a Raspberry Pi needs seconds for each."""
 
-ATTEMPTS = 2
+MAX_OPENING_ATTEMPTS = 2
 """Opening what was kept, and what is then prepared anew; a machine that cannot keep that either does without."""
 
-SLOWER = "tiles are computed the slower way"
+_SLOWER = "tiles are computed the slower way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class TileKinds:
     working_bytes: int
 
     @classmethod
-    def of(cls, forms: Iterable[Form], working_bytes: int) -> TileKinds:
+    def from_forms(cls, forms: Iterable[Form], working_bytes: int) -> TileKinds:
         """Of the forms of all tiles."""
         return cls(tuple({form.kind: form for form in forms}.values()), working_bytes)
 
@@ -60,7 +60,7 @@ class TileKinds:
         return json.dumps([form_to_json(form) for form in self.forms])
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[FormKind, ...]:
         """Every kind, once, in a fixed order: tiles of other sizes, or in another order, may be of the same."""
         return tuple(sorted(form.kind for form in self.forms))
 
@@ -79,8 +79,8 @@ async def open_engine(
     if afresh:
         remove_atomically(folder)
     wrong: WrongResultError | None = None
-    for _ in range(ATTEMPTS):
-        if not (folder / MANIFEST).exists():
+    for _ in range(MAX_OPENING_ATTEMPTS):
+        if not (folder / MANIFEST_FILE).exists():
             remove_atomically(folder)
             if not await _prepare(program, kinds, folder):
                 break
@@ -109,17 +109,19 @@ def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngi
     """
     manifest = read_manifest(folder)
     if manifest.refused:
-        log.info("%s: %s", SLOWER, manifest.refused)
+        log.info("%s: %s", _SLOWER, manifest.refused)
         return None
     with contextlib.suppress(OSError):
         os.utime(folder)
-    return PreparedEngine.checked(folder, manifest, threads, max(form.cells for form in kinds.forms))
+    return PreparedEngine.open_checked(folder, manifest, threads, max(form.cells for form in kinds.forms))
 
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:
     """All that what is prepared depends on."""
     digest = hashlib.sha256(program.read_bytes())
-    digest.update(json.dumps([FORMAT, kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode())
+    digest.update(
+        json.dumps([PROGRAM_FORMAT, kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode()
+    )
     return digest.hexdigest()[:32]
 
 
@@ -142,17 +144,17 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
     try:
         code, said = await _run_preparing(program, kinds, part)
         if code:
-            log.warning("%s, as the program could not be prepared: %s", SLOWER, said)
+            log.warning("%s, as the program could not be prepared: %s", _SLOWER, said)
             remove_tree(part)
-        if code == NOT_EXACT:
+        if code == EXIT_NOT_EXACT:
             part.mkdir(parents=True)
-            (part / MANIFEST).write_bytes(Manifest(refused=said).encode())
-        if code in {0, NOT_EXACT}:
+            (part / MANIFEST_FILE).write_bytes(ProgramManifest(refused=said).encode())
+        if code in {0, EXIT_NOT_EXACT}:
             with contextlib.suppress(OSError):  # another process was faster
                 part.rename(folder)
             return True
     except OSError as error:
-        log.warning("%s: %s cannot be written: %s", SLOWER, folder.parent, system_reason(error))
+        log.warning("%s: %s cannot be written: %s", _SLOWER, folder.parent, system_reason(error))
     finally:
         remove_tree(part)
     return False

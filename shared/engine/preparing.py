@@ -23,20 +23,20 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from shared.engine.program_manifest import (
-    ALIGNMENT,
-    EMPTY,
-    MANIFEST,
-    NOT_EXACT,
-    WEIGHTS,
-    Kind,
-    Manifest,
-    Weight,
-    checksum,
+    ALIGNMENT_BYTES,
+    EMPTY_FILE,
+    EXIT_NOT_EXACT,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    PreparedKind,
+    ProgramManifest,
+    StoredWeight,
+    file_checksum,
     form_from_json,
 )  # fmt: skip
 from shared.engine.sessions import PreparedEngine, SpecialEngine, open_session
 from shared.engine.specialising import specialise
-from shared.engine.trial import sample
+from shared.engine.trial import sample_outputs
 from shared.errors import DeepThingsError, ModelError
 from shared.reasons.system_reasons import system_reason
 
@@ -46,36 +46,36 @@ if TYPE_CHECKING:
 
     from shared.ftp.stage import Form
 
-SMALLEST_SHARED_BYTES = 256
+MIN_SHARED_BYTES = 256
 """Smaller constants stay in the models: shapes, scales, amounts."""
 
-TOLERANCE = 1e-5
+_MAX_DEVIATION = 1e-5
 """Largest difference from an ordinary session, in standard deviations of the maps."""
 
 
-def prepare(program: Path, forms: Sequence[Form], folder: Path) -> Manifest:
+def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> ProgramManifest:
     """Write the models and weights for tiles of these forms into `folder`.
 
     Raises ModelError when onnxruntime's optimisation is not the same for all kinds, or its results are not exact.
     """
     loaded = onnx.load(program)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / EMPTY).touch()
+    (folder / EMPTY_FILE).touch()
     described = []
-    with (folder / WEIGHTS).open("wb") as file:
+    with (folder / WEIGHTS_FILE).open("wb") as file:
         weights = _WeightFile(file)
         for number, form in enumerate(forms):
             model = _optimise(specialise(loaded, form), folder)
             path = f"kind_{number:03d}.onnx"
-            described.append(Kind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
+            described.append(PreparedKind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
         raise ModelError(f"the weights of its kinds of tile differ: {weights.size} bytes for {own} of the program")
     kinds = _checked(loaded, folder, described)
-    files = {name: checksum(folder / name) for name in (WEIGHTS, EMPTY, *(kind.file for kind in kinds))}
-    manifest = Manifest(kinds, files)
-    (folder / MANIFEST).write_bytes(manifest.encode())
+    files = {name: file_checksum(folder / name) for name in (WEIGHTS_FILE, EMPTY_FILE, *(kind.file for kind in kinds))}
+    manifest = ProgramManifest(kinds, files)
+    (folder / MANIFEST_FILE).write_bytes(manifest.encode())
     return manifest
 
 
@@ -93,7 +93,7 @@ def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     return [
         tensor
         for tensor in model.graph.initializer
-        if tensor.data_type in floats and numpy_helper.to_array(tensor).nbytes >= SMALLEST_SHARED_BYTES
+        if tensor.data_type in floats and numpy_helper.to_array(tensor).nbytes >= MIN_SHARED_BYTES
     ]
 
 
@@ -103,31 +103,31 @@ class _WeightFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._places: dict[bytes, int] = {}
-        self.size = file.write(bytes(ALIGNMENT))  # an empty file cannot be mapped
+        self.size = file.write(bytes(ALIGNMENT_BYTES))  # an empty file cannot be mapped
 
-    def take(self, tensor: onnx.TensorProto) -> Weight:
+    def take(self, tensor: onnx.TensorProto) -> StoredWeight:
         """Move a tensor's values out of its model, into the file."""
         array = np.asarray(numpy_helper.to_array(tensor), order="C")
         digest = hashlib.sha256(array.tobytes()).digest()
         if digest not in self._places:
-            self._file.write(bytes(-self.size % ALIGNMENT))
-            self.size += -self.size % ALIGNMENT
+            self._file.write(bytes(-self.size % ALIGNMENT_BYTES))
+            self.size += -self.size % ALIGNMENT_BYTES
             self._places[digest] = self.size
             self._file.write(array.tobytes())
             self.size += array.nbytes
-        weight = Weight(tensor.name, array.dtype.name, tuple(array.shape), self._places[digest])
+        weight = StoredWeight(tensor.name, array.dtype.name, tuple(array.shape), self._places[digest])
         for field in ("raw_data", "float_data", "int32_data", "int64_data"):
             tensor.ClearField(field)
         tensor.data_location = TensorProto.EXTERNAL
         del tensor.external_data[:]
-        for key, value in (("location", EMPTY), ("offset", weight.offset), ("length", array.nbytes)):
+        for key, value in (("location", EMPTY_FILE), ("offset", weight.offset), ("length", array.nbytes)):
             tensor.external_data.add(key=key, value=str(value))
         return weight
 
 
-def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
     """Return the kinds with what each makes of its trial tile, which is what an ordinary session makes of it."""
-    prepared = PreparedEngine(folder, Manifest(tuple(kinds)))
+    prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
     answered = []
     for number, kind in enumerate(kinds):
         ordinary = SpecialEngine(specialise(program, kind.form).SerializeToString())
@@ -135,9 +135,9 @@ def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[Kind]) -> t
         made, expected = (engine.run(kind.form, *given) for engine in (prepared, ordinary))
         for one, other in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
             difference = float(np.abs(one - other).max(initial=0.0)) if one.shape == other.shape else np.inf
-            if not difference <= TOLERANCE * max(1e-3, float(other.std())):
+            if not difference <= _MAX_DEVIATION * max(1e-3, float(other.std())):
                 raise ModelError(f"tiles of kind {number} differ by {difference:.3g} from those of an ordinary session")
-        answered.append(replace(kind, answers=sample([*made[0], *made[1]])))
+        answered.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
     return tuple(answered)
 
 
@@ -147,10 +147,10 @@ def main(arguments: Sequence[str]) -> int:
     forms = [form_from_json(row) for row in json.load(sys.stdin)]
     begun = time.monotonic()
     try:
-        prepare(program, forms, folder)
+        prepare_program(program, forms, folder)
     except DeepThingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  (for the process that started this one)
-        return NOT_EXACT
+        return EXIT_NOT_EXACT
     except OSError as error:
         print(f"{folder.parent} cannot be written: {system_reason(error)}", file=sys.stderr)  # noqa: T201
         return 1

@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-MANIFEST = "manifest.json"
-WEIGHTS = "weights.bin"
+MANIFEST_FILE = "manifest.json"
+WEIGHTS_FILE = "weights.bin"
 
-PIXELS = "pixels"
+PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
-EMPTY = "empty.bin"
+EMPTY_FILE = "empty.bin"
 """The file that the models name for their weights: onnxruntime wants it to exist, and is then given them otherwise."""
 
-FORMAT = 2
+PROGRAM_FORMAT = 2
 """Counts the ways in which folders have been written; one of another is not looked at."""
 
-NOT_EXACT = 3
+EXIT_NOT_EXACT = 3
 """Exit code of preparing for a program that cannot be prepared; other failures may pass, and are tried again."""
 
-ALIGNMENT = 64
+ALIGNMENT_BYTES = 64
 """Bytes; what vector instructions like best."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
+class StoredWeight:
     """One constant: its name in a model, numpy's name of its type, its shape, its place in the file of weights."""
 
     name: str
@@ -43,7 +43,7 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PreparedKind:
     """The model for the tiles of one form.
 
     `answers` is a sample of what it made of its trial tile when it was prepared, see shared.engine.trial.
@@ -51,15 +51,15 @@ class Kind:
 
     file: str
     form: Form
-    weights: tuple[Weight, ...]
+    weights: tuple[StoredWeight, ...]
     answers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ProgramManifest:
     """All kinds of tile of a stage, and the SHA-256 of each file; or why the program was `refused`."""
 
-    kinds: tuple[Kind, ...] = ()
+    kinds: tuple[PreparedKind, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
 
@@ -78,7 +78,7 @@ class Manifest:
         return json.dumps({"sha256": hashlib.sha256(said.encode()).hexdigest(), "manifest": said}).encode()
 
     @classmethod
-    def decode(cls, data: bytes) -> Manifest:
+    def decode(cls, data: bytes) -> ProgramManifest:
         """Return what encode wrote. Raises ValueError when a bit of it is another."""
         try:
             outer = json.loads(data)
@@ -87,10 +87,10 @@ class Manifest:
                 raise ValueError("its checksum differs")
             rows = json.loads(said)
             kinds = tuple(
-                Kind(
+                PreparedKind(
                     file,
                     form_from_json(form),
-                    tuple(Weight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
+                    tuple(StoredWeight(name, dtype, tuple(shape), offset) for name, dtype, shape, offset in weights),
                     tuple(answers),
                 )
                 for file, form, weights, answers in rows["kinds"]
@@ -100,7 +100,7 @@ class Manifest:
             raise ValueError("it is no manifest") from error
 
 
-def checksum(path: Path) -> str:
+def file_checksum(path: Path) -> str:
     """Return the SHA-256 of a file. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnxruntime
 
-from shared.engine.program_manifest import MANIFEST, WEIGHTS, Kind, Manifest, checksum
-from shared.engine.trial import same, sample, trial_input
+from shared.engine.program_manifest import MANIFEST_FILE, WEIGHTS_FILE, PreparedKind, ProgramManifest, file_checksum
+from shared.engine.trial import same_outputs, sample_outputs, trial_input
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.reasons.system_reasons import system_reason
 
@@ -17,12 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from shared.ftp.merge import Map
     from shared.ftp.stage import Form
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.model.spec import Preprocessing
-
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 def open_session(
@@ -57,14 +54,14 @@ def open_session(
         raise ModelError(f"onnxruntime does not take the model: {str(error).splitlines()[0]}") from error
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> ProgramManifest:
     """Return the manifest of a prepared program. Raises DamageError when it is not there, or not as it was written."""
     try:
-        return Manifest.decode((folder / MANIFEST).read_bytes())
+        return ProgramManifest.decode((folder / MANIFEST_FILE).read_bytes())
     except OSError as error:
-        raise DamageError(f"{folder / MANIFEST} cannot be read: {system_reason(error)}") from error
+        raise DamageError(f"{folder / MANIFEST_FILE} cannot be read: {system_reason(error)}") from error
     except ValueError as error:
-        raise DamageError(f"{folder / MANIFEST} is damaged: {error}") from error
+        raise DamageError(f"{folder / MANIFEST_FILE} is damaged: {error}") from error
 
 
 class TileEngine(Protocol):
@@ -76,7 +73,9 @@ class TileEngine(Protocol):
     name: str
     reuses: bool
 
-    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+    def run(
+        self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+    ) -> tuple[list[FeatureMap], list[Array]]:
         """Compute one tile from its part of each input: pixels, uint8 (h, w, 3), or maps, float32 (1, C, h, w).
 
         `strips` are those that the form takes, in its order, (1, C, h, w) each, of their maps' types.
@@ -94,7 +93,9 @@ class PaddingEngine:
         self._session = open_session(program, threads, entries={"session.use_env_allocators": "1"})
         self._inputs = [value.name for value in self._session.get_inputs()]
 
-    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+    def run(
+        self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+    ) -> tuple[list[FeatureMap], list[Array]]:
         assert not strips, "the plain engine takes no strips"
         feeds = [_batch(part) for part in parts]
         if len(self._inputs) > len(parts):
@@ -117,28 +118,30 @@ class SpecialEngine:
         """Return the parts and the strips of the trial tile."""
         return trial_input(self._session, form)
 
-    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+    def run(
+        self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+    ) -> tuple[list[FeatureMap], list[Array]]:
         return _run_special(self._session, form, parts, strips)
 
 
 class PreparedEngine:
     """The fast construction: a small session for each kind of tile, as shared.engine.preparing wrote them.
 
-    All map the same file of weights, and share one arena when shared.engine.memory has made it.
+    All map the same file of weights, and share one arena when shared.engine.arena has made it.
     """
 
     name = "prepared"
     reuses = True
 
-    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
+    def __init__(self, folder: Path, manifest: ProgramManifest, threads: int = 1) -> None:
         """Raises ModelError when onnxruntime does not take what is there, OSError when it is not there."""
-        self._weights = np.memmap(folder / WEIGHTS, np.uint8, "r")
+        self._weights = np.memmap(folder / WEIGHTS_FILE, np.uint8, "r")
         self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
         self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
 
     @classmethod
-    def checked(
-        cls, folder: Path, manifest: Manifest, threads: int = 1, largest_cells: float = math.inf
+    def open_checked(
+        cls, folder: Path, manifest: ProgramManifest, threads: int = 1, largest_cells: float = math.inf
     ) -> PreparedEngine:
         """Return the engine after its files and what it computes were found to be as when it was prepared.
 
@@ -148,7 +151,7 @@ class PreparedEngine:
         """
         for name, expected in manifest.files.items():
             try:
-                if checksum(folder / name) != expected:
+                if file_checksum(folder / name) != expected:
                     raise DamageError(f"{folder / name} is damaged: it was written otherwise")
             except OSError as error:
                 raise DamageError(f"{folder / name} cannot be read: {system_reason(error)}") from error
@@ -157,16 +160,16 @@ class PreparedEngine:
         except (ModelError, OSError, ValueError, TypeError) as error:
             raise DamageError(f"{folder} cannot be used: {error}") from error
         for kind in manifest.kinds:
-            if kind.form.cells <= largest_cells and not same(engine.trial(kind.form), kind.answers):
+            if kind.form.cells <= largest_cells and not same_outputs(engine.run_trial(kind.form), kind.answers):
                 raise WrongResultError(f"{folder / kind.file} computes something else than when it was prepared")
         return engine
 
-    def trial(self, form: Form) -> tuple[float, ...]:
+    def run_trial(self, form: Form) -> tuple[float, ...]:
         """Return a sample of what is made of the trial tile of a form."""
         maps, given = self.run(form, *trial_input(self._sessions[form.kind], form))
-        return sample([*maps, *given])
+        return sample_outputs([*maps, *given])
 
-    def _open(self, folder: Path, kind: Kind, threads: int) -> Any:  # noqa: ANN401
+    def _open(self, folder: Path, kind: PreparedKind, threads: int) -> Any:  # noqa: ANN401
         shared = {}
         for weight in kind.weights:
             place = weight.offset, weight.shape
@@ -180,7 +183,9 @@ class PreparedEngine:
         entries = {"session.use_env_allocators": "1"}
         return open_session(folder / kind.file, threads, {"graph_optimization_level": level}, entries, shared)
 
-    def run(self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()) -> tuple[list[Map], list[Array]]:
+    def run(
+        self, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
+    ) -> tuple[list[FeatureMap], list[Array]]:
         return _run_special(self._sessions[form.kind], form, parts, strips)
 
 
@@ -189,7 +194,7 @@ def _run_special(
     form: Form,
     parts: Sequence[Array],
     strips: Sequence[Array],
-) -> tuple[list[Map], list[Array]]:
+) -> tuple[list[FeatureMap], list[Array]]:
     """Run a program for one form: inputs are the parts, then the strips; outputs the maps, then the strips."""
     names = [value.name for value in session.get_inputs()]
     results = session.run(None, dict(zip(names, (_batch(part) for part in (*parts, *strips)), strict=True)))
@@ -202,7 +207,7 @@ def _batch(part: Array) -> Array:
     return np.ascontiguousarray(part if part.ndim == 4 else part[np.newaxis])
 
 
-class Network:
+class NetworkSession:
     """Runs an ordinary model: maps in, arrays out, of the model's types. The tail, and the unpartitioned head."""
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
@@ -210,12 +215,12 @@ class Network:
         self.inputs: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
-    def run(self, maps: Mapping[str, Map]) -> dict[str, Map]:
+    def run(self, maps: Mapping[str, FeatureMap]) -> dict[str, FeatureMap]:
         """Compute the outputs, by name, from the inputs, by name."""
         return dict(zip(self.outputs, self._session.run(None, dict(maps)), strict=True))
 
 
-def normalise(pixels: Pixels, preprocessing: Preprocessing) -> Map:
+def normalise(pixels: Pixels, preprocessing: Preprocessing) -> FeatureMap:
     """uint8 (H, W, 3) to the network's float32 input (1, 3, H, W), as a stage's program does it."""
     mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     scaled = (pixels.astype(np.float32) - mean) / std

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from shared.engine.building import JOINTS, PADS
+from shared.engine.building import JOINTS_METADATA, PADS_INPUT
 from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.ftp.stage import Form, Pads
 
-SIDES = {ABOVE: "above", BELOW: "below", LEFT: "left", RIGHT: "right"}
+_SIDE_NAMES = {ABOVE: "above", BELOW: "below", LEFT: "left", RIGHT: "right"}
 
 
 def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
@@ -40,7 +40,7 @@ def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
-    for value in [value for value in graph.input if value.name == PADS]:
+    for value in [value for value in graph.input if value.name == PADS_INPUT]:
         graph.input.remove(value)
     used = {name for node in graph.node for name in node.input}
     constants = [tensor for tensor in (*graph.initializer, *edit.constants) if tensor.name in used]
@@ -56,7 +56,7 @@ class _Joints:
     def __init__(self, program: onnx.ModelProto) -> None:
         said = {entry.key: entry.value for entry in program.metadata_props}
         self._graph = program.graph
-        self._joints: list[tuple[str, int, int]] = json.loads(said.get(JOINTS, "[]"))
+        self._joints: list[tuple[str, int, int]] = json.loads(said.get(JOINTS_METADATA, "[]"))
 
     def apply(self, form: Form) -> None:
         taken: dict[int, dict[int, tuple[int, ...]]] = {}
@@ -80,7 +80,7 @@ class _Joints:
         name, channels, kind = self._joints[joint]
         strips = {}
         for side, size in sorted(sides.items()):
-            strips[side] = f"{name}.{SIDES[side]}"
+            strips[side] = f"{name}.{_SIDE_NAMES[side]}"
             self._graph.input.append(helper.make_tensor_value_info(strips[side], kind, [1, channels, *size]))
         wide = [part for part in (strips.get(LEFT), f"{name}.own", strips.get(RIGHT)) if part]
         tall = [part for part in (strips.get(ABOVE), f"{name}.wide", strips.get(BELOW)) if part]
@@ -108,7 +108,7 @@ class _Specialisation:
         self._rows = {
             node.output[0]: pads[int(numpy_helper.to_array(row))]
             for node in graph.node
-            if node.op_type == "Gather" and node.input[0] == PADS
+            if node.op_type == "Gather" and node.input[0] == PADS_INPUT
             for row in graph.initializer
             if row.name == node.input[1]
         }

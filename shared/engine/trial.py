@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared.engine.program_manifest import PIXELS
+from shared.engine.program_manifest import PIXELS_INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.engine.sessions import Array
     from shared.ftp.stage import Form
+    from shared.model.arrays import Array
 
-SAMPLED = 256
+_SAMPLES_PER_OUTPUT = 256
 """Values kept of each output, evenly spread: a wrong weight of a convolution changes a whole channel."""
 
-TOLERANCE = 1e-5
+_TOLERANCE = 1e-5
 """Largest difference between two runs, in largest values of the output: threads may sum in another order."""
 
-PERIOD = 251
+_NOISE_PERIOD = 251
 """A prime: cells that lie beside each other differ, in every row."""
 
 _TYPES = {"float": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8, "int32": np.int32}
@@ -34,25 +34,25 @@ def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  #
     return arrays[: len(form.sizes)], arrays[len(form.sizes) :]
 
 
-def sample(outputs: Sequence[Array]) -> tuple[float, ...]:
+def sample_outputs(outputs: Sequence[Array]) -> tuple[float, ...]:
     """Return some values of each output, and the largest of all: what is not finite is seen wherever it is."""
     return tuple(
         float(value)
         for output in outputs
         if output.size
         for value in (
-            *output.ravel()[np.linspace(0, output.size - 1, min(SAMPLED, output.size)).astype(np.int64)],
+            *output.ravel()[np.linspace(0, output.size - 1, min(_SAMPLES_PER_OUTPUT, output.size)).astype(np.int64)],
             max(abs(float(output.min())), abs(float(output.max()))),
         )
     )
 
 
-def same(made: Sequence[float], expected: Sequence[float]) -> bool:
+def same_outputs(made: Sequence[float], expected: Sequence[float]) -> bool:
     """Return whether two samples are of the same outputs."""
     if len(made) != len(expected):
         return False
     one, other = np.asarray(made), np.asarray(expected)
-    return bool(np.all(np.abs(one - other) <= TOLERANCE * max(1e-3, np.abs(other).max(initial=0.0))))
+    return bool(np.all(np.abs(one - other) <= _TOLERANCE * max(1e-3, np.abs(other).max(initial=0.0))))
 
 
 def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401
@@ -60,12 +60,12 @@ def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401
 
     Cheap in memory, as a generator of random numbers is not: the period has no factor in common with any width.
     """
-    pixels = value.name == PIXELS
+    pixels = value.name == PIXELS_INPUT
     kind = np.uint8 if pixels else _TYPES[value.type.removeprefix("tensor(").removesuffix(")")]
     shape = (*size, 3) if pixels else (1, value.shape[1], *size)
-    cells: Array = np.arange(PERIOD, dtype=np.int64) ** 3 % PERIOD
+    cells: Array = np.arange(_NOISE_PERIOD, dtype=np.int64) ** 3 % _NOISE_PERIOD
     if not np.issubdtype(kind, np.integer):
-        cells = cells / PERIOD * 4 - 2
+        cells = cells / _NOISE_PERIOD * 4 - 2
     elif not pixels:
         cells = cells % 100
     return np.resize(cells.astype(kind), shape)

@@ -15,10 +15,10 @@ Range = tuple[int, int]
 class Axis(Protocol):
     """Rows or columns of one layer."""
 
-    def needs(self, first: int, end: int) -> Range:
+    def input_range(self, first: int, end: int) -> Range:
         """The input cells from which the output cells [first, end) can be computed."""
 
-    def makes(self, first: int, end: int) -> Range:
+    def output_range(self, first: int, end: int) -> Range:
         """The output cells that come of the input cells [first, end), when nothing is padded."""
 
 
@@ -35,10 +35,10 @@ class Window:
     def _reach(self) -> int:
         return (self.kernel - 1) * self.dilation + 1
 
-    def needs(self, first: int, end: int) -> Range:
+    def input_range(self, first: int, end: int) -> Range:
         return first * self.stride - self.before, (end - 1) * self.stride + self._reach - self.before
 
-    def makes(self, first: int, end: int) -> Range:
+    def output_range(self, first: int, end: int) -> Range:
         return -(-(first + self.before) // self.stride), (end + self.before - self._reach) // self.stride + 1
 
 
@@ -52,14 +52,14 @@ class Transposed:
     dilation: int
     before: int
 
-    def needs(self, first: int, end: int) -> Range:
+    def input_range(self, first: int, end: int) -> Range:
         reach = (self.kernel - 1) * self.dilation
         begin, last = first + self.before, end - 1 + self.before
         touching = max(0, -(-(begin - reach) // self.stride)), min(self.length - 1, last // self.stride)
         covering = begin // self.stride, -(-(last - reach) // self.stride)
         return min(touching[0], covering[0]), max(touching[1], covering[1]) + 1
 
-    def makes(self, first: int, end: int) -> Range:
+    def output_range(self, first: int, end: int) -> Range:
         reach = (self.kernel - 1) * self.dilation
         return first * self.stride - self.before, (end - 1) * self.stride + reach + 1 - self.before
 
@@ -77,12 +77,12 @@ class Enlarged:
     half_pixel: bool = False
     rounding: str = "floor"
 
-    def needs(self, first: int, end: int) -> Range:
+    def input_range(self, first: int, end: int) -> Range:
         low, high = self._sources(first)[0], self._sources(end - 1)[1]
         last = (end - 1) // self.factor
         return min(max(low, 0), first // self.factor), max(min(high, self.length - 1), last) + 1
 
-    def makes(self, first: int, end: int) -> Range:
+    def output_range(self, first: int, end: int) -> Range:
         return first * self.factor, end * self.factor
 
     def _sources(self, output: int) -> Range:

@@ -84,7 +84,7 @@ def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, R
 def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
     """For every tile of a stage, what each of its layers costs."""
     propagation = Propagation(network, stage.layers, stage.inputs)
-    boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
+    boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
     return [layer_costs(network, stage.layers, regions) for regions in boxes]
 
 
@@ -102,7 +102,7 @@ def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
     """For every tile of a stage, what each of its steps holds. Source: paper, section III-A, its figure of memory."""
     propagation = Propagation(network, stage.layers, stage.inputs)
     steps = steps_in_place(network, stage.layers)
-    boxes = (propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
+    boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
     return [_memory_of(network, stage, steps, regions) for regions in boxes]
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.costs import map_bytes
 from shared.ftp.macs import macs_of, macs_per_cell
-from shared.ftp.operators import SLIDING, refuse_untileable
+from shared.ftp.operators import check_tileable
 from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.tiles import divide, halo_of, receptive_field
+from shared.ftp.tiles import divide_maps, halo_of, receptive_field
+from shared.model.network import SLIDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from shared.ftp.grid import Grid
     from shared.model.network import Layer, Network
 
-CROSSING_CAP = 4
+MAX_CROSSING_MAPS = 4
 """Maps that may cross a cut that is proposed; a pyramid has three or four, more is the middle of a block."""
 
-DEVICES = 3
+DEFAULT_DEVICES = 3
 """Edges that a default cut is chosen for, together with a gateway no faster than one of them."""
 
 
@@ -52,7 +53,7 @@ class CutCost:
     largest_tile_macs: int
     receptive_field: tuple[int, int]
 
-    def frame_macs(self, devices: int = DEVICES) -> float:
+    def frame_macs(self, devices: int = DEFAULT_DEVICES) -> float:
         """The longest chain of work when so many equal devices share the tiles and one more runs the tail."""
         return max(self.tiled_macs / devices, self.largest_tile_macs) + self.tail_macs
 
@@ -63,7 +64,7 @@ def tileable_layers(network: Network) -> tuple[Layer, ...]:
     layers = []
     for layer in network.layers:
         try:
-            refuse_untileable(layer, network.shapes)
+            check_tileable(layer, network.shapes)
         except CutError:
             continue
         if known.issuperset(layer.inputs):
@@ -92,7 +93,7 @@ def possible_cuts(network: Network) -> list[Cut]:
         alive.update({tensor: uses[tensor] for tensor in layer.outputs if uses.get(tensor)})
         maps = tuple(alive)
         floats = all(network.types.get(tensor, "float32") == "float32" for tensor in maps)
-        if floats and network.input not in alive and 0 < len(maps) <= CROSSING_CAP:
+        if floats and network.input not in alive and 0 < len(maps) <= MAX_CROSSING_MAPS:
             cuts.append(Cut(maps, tileable[:count]))
     if not cuts:
         raise CutError(f"{network.name} cannot be tiled: {_first_refusal(network)}")
@@ -102,7 +103,7 @@ def possible_cuts(network: Network) -> list[Cut]:
 def _first_refusal(network: Network) -> str:
     for layer in network.layers:
         try:
-            refuse_untileable(layer, network.shapes)
+            check_tileable(layer, network.shapes)
         except CutError as error:
             return str(error)
     return "its input is used to the end" if network.layers else f"{network.name} has no layers"
@@ -138,8 +139,11 @@ def distinct_cuts(network: Network) -> list[Cut]:
 
 
 def layer_cuts(network: Network, last: Sequence[str]) -> list[tuple[str, ...]]:
-    """A cut behind every layer that slides a kernel, up to the cut `last`. Raises CutError as Network.head does."""
-    head = {layer.name for layer in network.head(last)}
+    """Return a cut behind every layer that slides a kernel, up to the cut `last`.
+
+    Raises CutError as Network.head_layers does.
+    """
+    head = {layer.name for layer in network.head_layers(last)}
     before = [cut.maps for cut in distinct_cuts(network) if {layer.name for layer in cut.layers} < head]
     return [*before, tuple(last)]
 
@@ -158,9 +162,12 @@ def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
     return costs
 
 
-def cut_cost(network: Network, maps: Sequence[str], grid: Grid) -> CutCost:
-    """What any cut costs. Raises CutError as Network.head does, ConfigurationError for maps smaller than the grid."""
-    cut = Cut(tuple(maps), network.head(maps))
+def cost_of_cut(network: Network, maps: Sequence[str], grid: Grid) -> CutCost:
+    """Return the cost of any cut.
+
+    Raises CutError as Network.head_layers does, ConfigurationError for maps smaller than the grid.
+    """
+    cut = Cut(tuple(maps), network.head_layers(maps))
     return _cut_cost(network, cut, grid, macs_of(network, network.layers), Propagation(network, cut.layers))
 
 
@@ -172,10 +179,10 @@ def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
 def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagation: Propagation) -> CutCost:
     """Rows and columns do not depend on each other, so a grid's first row and first column tell all of it."""
     halo = halo_of(network, cut.layers, cut.maps)
-    outputs = divide([network.shapes[name][2:] for name in cut.maps], grid, halo)
+    outputs = divide_maps([network.shapes[name][2:] for name in cut.maps], grid, halo)
     count = len(cut.layers)
     row_boxes, column_boxes = (
-        [propagation.regions(dict(zip(cut.maps, outputs[index], strict=True)), count).boxes for index in indexes]
+        [propagation.propagate(dict(zip(cut.maps, outputs[index], strict=True)), count).boxes for index in indexes]
         for indexes in (range(0, grid.count, grid.columns), range(grid.columns))
     )
     per_cell = np.array([macs_per_cell(layer, network.shapes) for layer in cut.layers])

@@ -40,7 +40,7 @@ class Grid:
     def count(self) -> int:
         return self.rows * self.columns
 
-    def cells(
+    def divide(
         self, height: int, width: int, halo: tuple[float, float] = (0.0, 0.0), shares: Sequence[float] = ()
     ) -> tuple[Region, ...]:
         """Divide a map of `height` x `width` cells as evenly as whole cells allow.

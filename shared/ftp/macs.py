@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, cast
 
-from shared.ftp.operators import SLIDING
+from shared.model.network import SLIDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.ftp.region import Region
-    from shared.model.network import Layer, Network, Shape
+    from shared.model.arrays import Shape
+    from shared.model.network import Layer, Network
 
 
 def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:

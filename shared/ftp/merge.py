@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.stage import Tile
-
-Map = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    from shared.model.arrays import FeatureMap
 
 
 def result_shapes(maps: Sequence[tuple[int, ...]], tile: Tile) -> list[tuple[int, ...]]:
@@ -23,7 +22,7 @@ class MergedMaps:
     """The maps at a cut, float32 (1, C, H, W), allocated once and filled tile by tile."""
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], tiles: Sequence[Tile]) -> None:
-        self.maps: list[Map] = [np.zeros(shape, np.float32) for shape in shapes]
+        self.maps: list[FeatureMap] = [np.zeros(shape, np.float32) for shape in shapes]
         self._shapes = shapes
         self.tiles = tiles
         self._missing = {tile.index for tile in tiles}
@@ -37,7 +36,7 @@ class MergedMaps:
     def complete(self) -> bool:
         return not self._missing
 
-    def place(self, index: int, arrays: Sequence[Map]) -> bool:
+    def place(self, index: int, arrays: Sequence[FeatureMap]) -> bool:
         """Copy the result of tile `index` into its place; False when it was there already.
 
         Raises ValueError when an array has not the shape of its region.

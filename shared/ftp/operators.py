@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, cast
 from shared.errors import CutError
 from shared.ftp.axes import Axis, Enlarged, Transposed, Window
 from shared.ftp.region import Region
+from shared.model.network import SLIDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from shared.model.network import Attribute, Layer, Shape
+    from shared.model.arrays import Shape
+    from shared.model.network import Attribute, Layer
 
 POINTWISE = frozenset(
     [
@@ -27,9 +29,6 @@ POINTWISE = frozenset(
 ACROSS_CHANNELS = frozenset(["Gather", "LogSoftmax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"])
 """Layers that are pointwise when they work along the channels (axis 1)."""
 
-SLIDING = frozenset(["AveragePool", "Conv", "ConvTranspose", "MaxPool"])
-"""Layers that slide a kernel over the map."""
-
 MOVING = frozenset(["DepthToSpace", "Pad", "Resize", "Slice", "SpaceToDepth"])
 """Layers that move cells, or make new ones between them."""
 
@@ -40,11 +39,11 @@ OF_CHANNELS = frozenset(["BatchNormalization", "DequantizeLinear", "LRN", "Quant
 """Layers whose constants go by channel, not by cell."""
 
 
-def demand(layer: Layer, output: Region, shapes: Mapping[str, Shape]) -> Region:
+def required_region(layer: Layer, output: Region, shapes: Mapping[str, Shape]) -> Region:
     """The region of each input that `layer` needs for `output`; it may reach over the map's border."""
-    rows, columns = axes_of(layer, shapes)
-    top, bottom = rows.needs(output.top, output.bottom)
-    left, right = columns.needs(output.left, output.right)
+    rows, columns = axes_of_layer(layer, shapes)
+    top, bottom = rows.input_range(output.top, output.bottom)
+    left, right = columns.input_range(output.left, output.right)
     return Region(top, left, bottom, right)
 
 
@@ -55,7 +54,7 @@ def border_value(layer: Layer) -> float:
     return cast("float", layer.attributes.get("constant_value", 0.0)) if layer.op == "Pad" else 0.0
 
 
-def axes_of(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Axis, Axis]:
+def axes_of_layer(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Axis, Axis]:
     """The rows and the columns of a layer that can be tiled."""
     return _axis(layer, shapes, 0), _axis(layer, shapes, 1)
 
@@ -94,7 +93,7 @@ def _block(layer: Layer) -> int:
 
 
 def _slice(layer: Layer, shape: Shape, axis: int) -> Axis:
-    start, step = slices(layer, shape).get(2 + axis, (0, 1))
+    start, step = slice_starts_and_steps(layer, shape).get(2 + axis, (0, 1))
     return Window(stride=step, before=-start)
 
 
@@ -119,7 +118,7 @@ _AXES: dict[str, Callable[[Layer, Shape, int], Axis]] = {
 }
 
 
-def slices(layer: Layer, shape: Shape) -> dict[int, tuple[int, int]]:
+def slice_starts_and_steps(layer: Layer, shape: Shape) -> dict[int, tuple[int, int]]:
     """Start and step of a Slice of a map of this shape by axis, counted from the front."""
     attributes = cast("Mapping[str, tuple[int, ...]]", layer.attributes)
     starts = attributes["starts"]
@@ -132,7 +131,7 @@ def slices(layer: Layer, shape: Shape) -> dict[int, tuple[int, int]]:
     return placed
 
 
-def refuse_untileable(layer: Layer, shapes: Mapping[str, Shape]) -> None:
+def check_tileable(layer: Layer, shapes: Mapping[str, Shape]) -> None:
     """Raise CutError, naming the layer, when it needs more of its inputs than a region of each."""
     objection = next(_objections(layer, shapes), None)
     if objection:
@@ -175,7 +174,9 @@ def _objections_to_moving(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator
     if layer.op == "Slice":
         if "starts" not in layer.attributes or "ends" not in layer.attributes:
             yield "takes a slice whose place is computed from the picture"
-        elif any(step < 1 and axis > 1 for axis, (_, step) in slices(layer, shapes[layer.inputs[0]]).items()):
+        elif any(
+            step < 1 and axis > 1 for axis, (_, step) in slice_starts_and_steps(layer, shapes[layer.inputs[0]]).items()
+        ):
             yield "takes a slice backwards"
     if layer.op == "Pad":
         pads = cast("tuple[int, ...]", layer.attributes.get("pads", ()))

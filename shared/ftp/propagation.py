@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from shared.ftp.operators import SPREADING, axes_of, cell_constants
+from shared.ftp.operators import SPREADING, axes_of_layer, cell_constants
 from shared.ftp.region import Region
 from shared.ftp.stage import NO_PADS, Edge, Pads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shared.model.network import Layer, Network, Shape
+    from shared.model.arrays import Shape
+    from shared.model.network import Layer, Network
 
 
 @dataclass(frozen=True, slots=True)
-class Regions:
+class TileRegions:
     """What one tile takes part in: of every map the `box` that is read, and what each edge `wants` of it.
 
     `made` has the maps of which a layer can only make more than it should, `own` those of which the tile computes less
@@ -43,15 +44,15 @@ class Propagation:
         self._inputs = tuple(inputs) or (network.input,)
         self._layers = layers
         self._sizes = {tensor: shape[2:] for tensor, shape in network.shapes.items() if len(shape) == 4}
-        self._axes = {layer.name: axes_of(layer, network.shapes) for layer in layers}
+        self._axes = {layer.name: axes_of_layer(layer, network.shapes) for layer in layers}
         self._reads = {layer.name: tuple({*layer.inputs, *cell_constants(layer)}) for layer in layers}
 
-    def regions(
+    def propagate(
         self,
         outputs: Mapping[str, Region],
         count: int | None = None,
         spare: Callable[[Layer, Region], Region] | None = None,
-    ) -> Regions:
+    ) -> TileRegions:
         """One reverse topological pass through the first `count` layers, from the regions of the maps at a cut.
 
         `spare` tells which part of the region that is read of a layer's map must be computed; all of it without.
@@ -69,17 +70,20 @@ class Propagation:
             if spare is not None and (part := spare(layer, box)) != box:
                 box = own[layer.outputs[0]] = part
             rows, columns = self._axes[layer.name]
-            (top, bottom), (left, right) = rows.needs(box.top, box.bottom), columns.needs(box.left, box.right)
+            (top, bottom), (left, right) = (
+                rows.input_range(box.top, box.bottom),
+                columns.input_range(box.left, box.right),
+            )
             needed = Region(top, left, bottom, right)
             for tensor in self._reads[layer.name]:
                 wanted[tensor][Edge(tensor, layer.name)] = needed
             if layer.op in SPREADING:
-                (top, bottom), (left, right) = rows.makes(top, bottom), columns.makes(left, right)
+                (top, bottom), (left, right) = rows.output_range(top, bottom), columns.output_range(left, right)
                 made[layer.outputs[0]] = Region(top, left, bottom, right)
         for tensor in self._inputs:
             self._settle([tensor], wanted, boxes)
         wants = {edge: region for edges in wanted.values() for edge, region in edges.items()}
-        return Regions(boxes, wants, made, own)
+        return TileRegions(boxes, wants, made, own)
 
     def _settle(
         self, tensors: Sequence[str], wanted: Mapping[str, Mapping[Edge, Region]], boxes: dict[str, Region]
@@ -95,7 +99,7 @@ class Propagation:
         return box
 
 
-def pads_of(layers: Sequence[Layer], regions: Regions) -> dict[Edge, Pads]:
+def pads_of(layers: Sequence[Layer], regions: TileRegions) -> dict[Edge, Pads]:
     """What each edge adds to the box of its map, or crops from it, in a fixed order."""
     constants = {name: shape for layer in layers for name, shape in cell_constants(layer).items()}
     pads: dict[Edge, Pads] = {}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NewType
+
+RegionSides = NewType("RegionSides", tuple[int, int, int, int])
+"""(top, left, bottom, right) of a region, as messages carry it; boxes in pictures are another type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,11 @@ class Region:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
-    def corners(self) -> tuple[int, int, int, int]:
+    def sides(self) -> RegionSides:
         """(top, left, bottom, right), as messages carry it."""
-        return self.top, self.left, self.bottom, self.right
+        return RegionSides((self.top, self.left, self.bottom, self.right))
 
-    def seen_from(self, top: int, left: int) -> Region:
+    def relative_to(self, top: int, left: int) -> Region:
         """The same cells, counted from a cell of the map."""
         return Region(self.top - top, self.left - left, self.bottom - top, self.right - left)
 

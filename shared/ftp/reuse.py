@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shared.ftp.grid import Grid
-    from shared.ftp.propagation import Regions
+    from shared.ftp.propagation import TileRegions
     from shared.ftp.stage import Pads, Stage
     from shared.model.network import Layer, Network
 
 ABOVE, BELOW, LEFT, RIGHT = range(4)
 
 
-def independent(grid: Grid, index: int) -> bool:
+def is_independent(grid: Grid, index: int) -> bool:
     """Whether the tile depends on nobody; its neighbours on all four sides then do."""
     row, column = divmod(index, grid.columns)
     return (row + column) % 2 == 0
 
 
-def neighbours(grid: Grid, index: int) -> dict[int, int]:
+def neighbour_tiles(grid: Grid, index: int) -> dict[int, int]:
     """The tiles above, below, left and right, by side; none beyond the border."""
     row, column = divmod(index, grid.columns)
     sides = {
@@ -52,8 +52,10 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
     One whose tiles share nothing stays as it is.
     """
     propagation = Propagation(network, stage.layers, stage.inputs)
-    whole = [propagation.regions(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
-    readers = [_Reader(network, stage, tile, whole) for tile in stage.tiles if not independent(stage.grid, tile.index)]
+    whole = [propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
+    readers = [
+        _Reader(network, stage, tile, whole) for tile in stage.tiles if not is_independent(stage.grid, tile.index)
+    ]
     taken = {name for reader in readers for name, _ in reader.parts}
     joints = tuple(layer.outputs[0] for layer in stage.layers if layer.outputs[0] in taken)
     pads = [pads_of(stage.layers, regions) for regions in whole]
@@ -99,14 +101,14 @@ def longest_chain(stage: Stage, devices: int) -> int:
 class _Reader:
     """A tile that depends on its neighbours: its `regions`, and the `parts` of maps that it reads from which side."""
 
-    def __init__(self, network: Network, stage: Stage, tile: Tile, whole: Sequence[Regions]) -> None:
+    def __init__(self, network: Network, stage: Stage, tile: Tile, whole: Sequence[TileRegions]) -> None:
         self._tile = tile
         self._inputs = stage.inputs
         self._whole = whole
-        self._beside = neighbours(stage.grid, tile.index)
+        self._beside = neighbour_tiles(stage.grid, tile.index)
         self.parts: dict[tuple[str, int], Region] = {}
         outputs = dict(zip(stage.cut, tile.outputs, strict=True))
-        self.regions = Propagation(network, stage.layers, stage.inputs).regions(outputs, spare=self._spare)
+        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._spare)
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
     def _spare(self, layer: Layer, box: Region) -> Region:
@@ -118,7 +120,7 @@ class _Reader:
         if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # its map is handed on before, in a byte a cell
             return box
         (name,) = layer.outputs
-        top, left, bottom, right = box.corners
+        top, left, bottom, right = box.sides
         if (above := self._map(name, ABOVE)) and above.top <= top < above.bottom:
             top = min(above.bottom, bottom - 1)
         if (below := self._map(name, BELOW)) and below.top < bottom <= below.bottom:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 Pads = tuple[int, int, int, int]
 """(top, left, bottom, right) in cells: border to add where positive, cells to crop where negative."""
 
-Kind = tuple[tuple[Pads, ...], tuple[tuple[int, int, int, int], ...], tuple[tuple[int, int, int, int, int, int], ...]]
+FormKind = tuple[
+    tuple[Pads, ...], tuple[tuple[int, int, int, int], ...], tuple[tuple[int, int, int, int, int, int], ...]
+]
 """Pads, strips taken and strips given, as in Form."""
 
 NO_PADS: Pads = (0, 0, 0, 0)
@@ -65,7 +67,7 @@ class Form:
         return sum(height * width for height, width in self.sizes)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FormKind:
         """All but the size of the tile."""
         return self.pads, self.taken, self.given
 
@@ -89,7 +91,7 @@ class Tile:
     @property
     def form(self) -> Form:
         taken = tuple((strip.joint, strip.side, strip.region.height, strip.region.width) for strip in self.taken)
-        given = tuple((strip.joint, strip.side, *strip.region.seen_from(*strip.origin).corners) for strip in self.given)
+        given = tuple((strip.joint, strip.side, *strip.region.relative_to(*strip.origin).sides) for strip in self.given)
         return Form(tuple((region.height, region.width) for region in self.inputs), self.pads, taken, given)
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-K = TypeVar("K", bound="Hashable")
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+    from shared.model.arrays import Array
 
-CACHE_CAP_BYTES = 64 * 2**20
+K = TypeVar("K", bound="Hashable")
+
+MAX_CACHE_BYTES = 64 * 2**20
 """Of a node: some twenty frames of YOLOv2 at 608 in nine tiles, 1.7 MB each; more frames than are under way at once."""
 
 
 class StripCache(Generic[K]):
     """Arrays by frame and key. A key says whose they are and for whom."""
 
-    def __init__(self, cap_bytes: int = CACHE_CAP_BYTES) -> None:
-        self._cap_bytes = cap_bytes
+    def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._frames: OrderedDict[str, dict[K, list[Array]]] = OrderedDict()
         self.bytes = 0
 
@@ -29,13 +28,13 @@ class StripCache(Generic[K]):
         """Keep strips; whole older frames make room for them, and where that is not enough, they are not kept."""
         size = _size(strips)
         growth = size - _size(self._frames.get(frame, {}).get(key, []))
-        if size > self._cap_bytes:
+        if size > self._max_bytes:
             return
-        while self.bytes + growth > self._cap_bytes:
+        while self.bytes + growth > self._max_bytes:
             oldest = next(iter(self._frames))
             if oldest == frame:
                 return
-            self.drop(oldest)
+            self.drop_frame(oldest)
         self._frames.setdefault(frame, {})[key] = strips
         self.bytes += growth
 
@@ -47,7 +46,7 @@ class StripCache(Generic[K]):
         """All keys of a frame, in the order in which they came."""
         return tuple(self._frames.get(frame, ()))
 
-    def drop(self, frame: str) -> None:
+    def drop_frame(self, frame: str) -> None:
         """The frame is finished."""
         self.bytes -= sum(_size(strips) for strips in self._frames.pop(frame, {}).values())
 

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from shared.ftp.macs import macs_of_regions
-from shared.ftp.operators import demand, refuse_untileable
+from shared.ftp.operators import check_tileable, required_region
 from shared.ftp.propagation import Propagation, edges_of, pads_of
 from shared.ftp.region import Region
 from shared.ftp.stage import Stage, Tile
@@ -37,14 +37,14 @@ def partition(
     Raises CutError for a layer that cannot be tiled, ConfigurationError for a grid with empty tiles.
     Source: paper, section III-A, algorithm 1, extended to graphs with branches.
     """
-    layers = network.between(after, cut)
+    layers = network.layers_between(after, cut)
     for layer in layers:
-        refuse_untileable(layer, network.shapes)
+        check_tileable(layer, network.shapes)
     sizes = [network.shapes[tensor][2:] for tensor in cut]
-    outputs = divide(sizes, grid, halo_of(network, layers, cut, after) if balanced else NO_HALO, shares)
+    outputs = divide_maps(sizes, grid, halo_of(network, layers, cut, after) if balanced else NO_HALO, shares)
     inputs = tuple(after) or (network.input,)
     propagation = Propagation(network, layers, inputs)
-    propagated = [propagation.regions(dict(zip(cut, regions, strict=True))) for regions in outputs]
+    propagated = [propagation.propagate(dict(zip(cut, regions, strict=True))) for regions in outputs]
     pads = [pads_of(layers, regions) for regions in propagated]
     edges = edges_of(pads)
     return Stage(
@@ -66,7 +66,7 @@ def partition(
     )
 
 
-def divide(
+def divide_maps(
     sizes: Sequence[Sequence[int]],
     grid: Grid,
     halo: tuple[float, float] = NO_HALO,
@@ -74,7 +74,7 @@ def divide(
 ) -> list[tuple[Region, ...]]:
     """What each tile of `grid` has of maps of these sizes (height, width). Raises ConfigurationError."""
     coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
-    return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.cells(*coarsest, halo, shares)]
+    return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.divide(*coarsest, halo, shares)]
 
 
 def halo_of(
@@ -106,7 +106,7 @@ def _seen(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> dic
     for layer in reversed(layers):
         seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
         if seen:
-            needed = demand(layer, reduce(Region.hull, seen), network.shapes)
+            needed = required_region(layer, reduce(Region.hull, seen), network.shapes)
             for tensor in layer.inputs:
                 regions[tensor] = regions.get(tensor, needed).hull(needed)
     return regions

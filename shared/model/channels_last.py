@@ -13,12 +13,12 @@ from shared.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.model.picture_input import Array
+    from shared.model.arrays import Array
 
-TO_FIRST = [0, 3, 1, 2]
+TO_CHANNELS_FIRST = [0, 3, 1, 2]
 """The Transpose with which such a graph itself goes over to channels first."""
 
-ALONG = frozenset(["Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"])
+LAYOUT_INDEPENDENT = frozenset(["Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"])
 """What may stand before that Transpose: layers of cells and numbers, or of numbers by channel."""
 
 
@@ -31,7 +31,7 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
     value = next(value for value in graph.input if value.name == name)
     dimensions = value.type.tensor_type.shape.dim
     lengths = [dimension.dim_value for dimension in dimensions]
-    for dimension, place in zip(dimensions, TO_FIRST, strict=True):
+    for dimension, place in zip(dimensions, TO_CHANNELS_FIRST, strict=True):
         dimension.dim_value = lengths[place]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     turned, nodes = {name: name}, []  # tensors whose channels come last, and the same with channels first
@@ -39,7 +39,7 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
         sources = [source for source in node.input if source in turned]
         if not sources:
             nodes.append(node)
-        elif node.op_type == "Transpose" and _permutation(node) == TO_FIRST:
+        elif node.op_type == "Transpose" and _permutation(node) == TO_CHANNELS_FIRST:
             nodes.append(helper.make_node("Identity", [turned[node.input[0]]], list(node.output), node.name))
         else:
             nodes.append(_turn(node, turned, constants, graph))
@@ -60,7 +60,7 @@ def _turn(
     """The same layer for channels first, with an output of another name."""
     name = node.name or node.output[0]
     flips = node.op_type == "Slice" and _only_channels(node, constants)
-    if not (node.op_type in ALONG | {"Gather"} or flips) or len(node.output) != 1:
+    if not (node.op_type in LAYOUT_INDEPENDENT | {"Gather"} or flips) or len(node.output) != 1:
         raise ModelError(
             f"the channels of its input come last (NHWC), and layer {name} ({node.op_type}) works on them; {_WAY_OUT}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import helper
 
-from shared.model.ordering import read_by
+from shared.model.ordering import tensors_read_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,15 +20,15 @@ def head_model(
 ) -> onnx.ModelProto:
     """The part of `model` that makes the maps `cut`, of those `after` which it begins (the picture, when empty).
 
-    Raises CutError as Network.head does.
+    Raises CutError as Network.head_layers does.
     """
-    network.between(after, cut)
+    network.layers_between(after, cut)
     return _between(model, list(after) or [network.input], cut)
 
 
 def tail_model(model: onnx.ModelProto, network: Network, cut: Sequence[str]) -> onnx.ModelProto:
-    """The part of `model` that turns the maps `cut` into its outputs. Raises CutError as Network.head does."""
-    network.head(cut)
+    """The part of `model` that turns the maps `cut` into its outputs. Raises CutError as Network.head_layers does."""
+    network.head_layers(cut)
     return _between(model, cut, network.outputs)
 
 
@@ -50,7 +50,7 @@ def _between(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[st
     for node in reversed(graph.node):
         if not wanted.isdisjoint(set(node.output) - set(inputs)):
             nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
-            wanted.update(read_by(node))
+            wanted.update(tensors_read_by(node))
     made = {name for node in nodes for name in node.output}
     part = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     part.graph.name = graph.name or "part"

@@ -15,24 +15,24 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 if TYPE_CHECKING:
-    from shared.model.picture_input import Array
+    from shared.model.arrays import Array
     from shared.model.spec import Preprocessing
 
-PREPARING = frozenset(
+PREPARING_LAYERS = frozenset(
     ["Add", "BatchNormalization", "Cast", "Concat", "Div", "Gather", "Identity", "Mul", "Slice", "Split", "Sub"]
 )
 """Layers that prepare a picture: arithmetic with numbers by channel, and another order of the channels."""
 
-LARGEST_CHAIN = 16
+MAX_CHAIN_LAYERS = 16
 """Layers that are looked at; exporters write two to six."""
 
-SMALL_FACTOR = 1 / 16
+MAX_FACTOR_OF_BYTES = 1 / 16
 """Pixels of 0 to 255 are multiplied by less (1/255, 1/58), those of 0 to 1 by more (1/0.229, 2)."""
 
-LARGE_OFFSET = 10.0
+MIN_OFFSET_OF_BYTES = 10.0
 """What is taken off pixels of 0 to 255 (127, 104, 117, 123) is more, off those of 0 to 1 less."""
 
-EMPTY = "first layers"
+_GRAPH_NAME = "first layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
     flips = moved and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
     strongest = np.abs(factors).max()
     plain = np.allclose(factors.max(axis=1), 1) and np.allclose(offset, 0)
-    if takes_uint8 or (not plain and (strongest <= SMALL_FACTOR or np.abs(offset).max() > LARGE_OFFSET)):
+    if takes_uint8 or (not plain and (strongest <= MAX_FACTOR_OF_BYTES or np.abs(offset).max() > MIN_OFFSET_OF_BYTES)):
         return FirstLayers(255.0, flips)
     return FirstLayers(None if plain else 1.0, flips)
 
@@ -81,7 +81,7 @@ def _chain(model: onnx.ModelProto, picture: str) -> tuple[list[onnx.NodeProto], 
         if reached.isdisjoint(node.input):
             continue
         known = reached | constants | {""}
-        if node.op_type not in PREPARING or len(nodes) == LARGEST_CHAIN or not known.issuperset(node.input):
+        if node.op_type not in PREPARING_LAYERS or len(nodes) == MAX_CHAIN_LAYERS or not known.issuperset(node.input):
             last = next(name for name in node.input if name in reached)
             break
         nodes.append(node)
@@ -95,7 +95,7 @@ def _affine(model: onnx.ModelProto, nodes: list[onnx.NodeProto], picture: str, l
     From 0 to 1: a cast to uint8 leaves whole numbers as they are.
     """
     graph = helper.make_graph(
-        nodes, EMPTY, [helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])],
+        nodes, _GRAPH_NAME, [helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])],
         [helper.make_empty_tensor_value_info(last)], [t for t in model.graph.initializer
         if any(t.name in node.input for node in nodes)],
     )  # fmt: skip

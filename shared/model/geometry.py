@@ -9,16 +9,16 @@ import onnx
 from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
+from shared.model.network import SLIDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.model.network import Shape
+    from shared.model.arrays import Shape
 
 POOLS = frozenset(["AveragePool", "MaxPool"])
-SLIDING = POOLS | {"Conv", "ConvTranspose"}
 
-COUNTED = "counted_pads"
+_COUNTED_PADS = "counted_pads"
 """A note on an AveragePool until its averages are spelled out: how much of its padding counts as cells."""
 
 
@@ -59,7 +59,7 @@ def _pad_for_last_window(model: onnx.ModelProto, node: onnx.NodeProto, said: Map
         counted = [cells - pad for cells, pad in zip(counted, pads, strict=True)]
     _set(node, pads=[0] * 2 * rank if apart else pads)
     if node.op_type == "AveragePool":
-        _set(node, **{COUNTED: counted})
+        _set(node, **{_COUNTED_PADS: counted})
     if apart:
         _pad_before(model, node, pads)
 
@@ -75,7 +75,7 @@ def _pad_before(model: onnx.ModelProto, pool: onnx.NodeProto, pads: list[int]) -
     model.graph.node[place + 1].input[0] = name
 
 
-def spell_out(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
+def make_geometry_explicit(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
     """Paddings, kernels and factors in numbers. Raises ModelError for a rule that runtimes read differently."""
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
@@ -119,12 +119,12 @@ def _spell_out_sliding(
     elif auto == "VALID":
         pads = (0,) * 2 * rank
     _set(node, kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads)
-    _unset(node, "auto_pad", "output_shape", COUNTED)
+    _unset(node, "auto_pad", "output_shape", _COUNTED_PADS)
     if node.op_type != "AveragePool":
         return []
     if set(dilations) == {1}:
         _unset(node, "dilations")  # onnxruntime's integer form of the pool does not take them
-    counted = tuple(said.get(COUNTED, pads if said.get("count_include_pad", 0) else (0,) * 2 * rank))
+    counted = tuple(said.get(_COUNTED_PADS, pads if said.get("count_include_pad", 0) else (0,) * 2 * rank))
     _set(node, count_include_pad=1)
     return [] if counted == pads else _averages(model, node, size, made, counted)
 

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray, Pixels
     from shared.model.spec import Preprocessing
-
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Letterbox:
     align: Literal["centre", "top-left"] = "centre"
 
     @classmethod
-    def of(cls, picture: tuple[int, ...], input_size: tuple[int, int], preprocessing: Preprocessing) -> Self:
+    def for_picture(cls, picture: tuple[int, ...], input_size: tuple[int, int], preprocessing: Preprocessing) -> Self:
         """For a picture of this shape, (H, W) or (H, W, 3), in an input of this height and width."""
         return cls(picture[0], picture[1], *input_size, preprocessing.align)
 
@@ -59,9 +58,7 @@ class Letterbox:
         inner[:] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         return boxed if preprocessing.channels == "bgr" else np.ascontiguousarray(boxed[:, :, ::-1])
 
-    def to_image(
-        self, boxes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def to_image(self, boxes: FloatArray) -> FloatArray:
         """Boxes (N, 4) as left, top, right, bottom in input pixels, to picture pixels, clipped to the picture."""
         top, left = self.offset
         height, width = self.size

@@ -10,19 +10,21 @@ from google.protobuf.message import DecodeError
 from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
-from shared.model.network import Attribute, Layer, Network, Shape
-from shared.model.ordering import read_by, sort_nodes, subgraphs
-from shared.model.plain import OPSET, known_shapes, opset, plain_form, shape_of
+from shared.model.network import Attribute, Layer, Network
+from shared.model.ordering import sort_nodes, subgraphs, tensors_read_by
+from shared.model.plain import PLAIN_OPSET, fixed_shape, known_shapes, opset_version, to_plain_form
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-LARGEST_MODEL_BYTES = 2**31 - 1
+    from shared.model.arrays import Shape
+
+MAX_MODEL_BYTES = 2**31 - 1
 """Protocol buffers hold no more; a larger file cannot be an ONNX model."""
 
-GEOMETRY = {
+GEOMETRY_INPUTS = {
     "Pad": ("", "pads", "constant_value", "axes"),
     "ReduceMax": ("", "axes"),
     "ReduceMean": ("", "axes"),
@@ -42,7 +44,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
     """
     try:
         size = path.stat().st_size
-        model = onnx.load(path) if size <= LARGEST_MODEL_BYTES else None
+        model = onnx.load(path) if size <= MAX_MODEL_BYTES else None
     except OSError as error:
         raise ModelError(f"model {path} cannot be read: {system_reason(error)}") from error
     except DecodeError as error:
@@ -71,13 +73,13 @@ def load_onnx(path: Path) -> onnx.ModelProto:
 def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None = None) -> onnx.ModelProto:
     """The model in plain form, see shared.model.plain. Raises ModelError when it is not valid."""
     try:
-        return plain_form(model, size)
+        return to_plain_form(model, size)
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from error
     except onnx.version_converter.ConvertError as error:
         raise ModelError(
-            f"{name}: its opset {opset(model)} cannot be brought up to {OPSET}: {_first_line(error)}; export it with "
-            "opset 13 or later"
+            f"{name}: opset {opset_version(model)} cannot be converted to {PLAIN_OPSET}: {_first_line(error)}; "
+            "export it with opset 13 or later"
         ) from error
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{name} is not a valid ONNX model: {_first_line(error)}") from error
@@ -87,7 +89,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["no reason is known"])[0]
 
 
-def describe(model: onnx.ModelProto, name: str) -> Network:
+def describe_network(model: onnx.ModelProto, name: str) -> Network:
     """The layers of a model in plain form, as pure data. Raises ModelError when it has no single image input."""
     graph = model.graph
     constants = constants_of(model)
@@ -97,7 +99,7 @@ def describe(model: onnx.ModelProto, name: str) -> Network:
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.tensor_type.elem_type
     }
-    read = {tensor for node in graph.node for tensor in read_by(node)}
+    read = {tensor for node in graph.node for tensor in tensors_read_by(node)}
     inputs = [value.name for value in graph.input if value.name not in constants and value.name in read]
     loose = [value.name for value in graph.input if value.name in inputs and _is_loose_picture(value)]
     if loose:
@@ -138,7 +140,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
 def _is_loose_picture(value: onnx.ValueInfoProto) -> bool:
     """Whether an input has the four axes of a picture, or none are known, and some are left open."""
     tensor = value.type.tensor_type
-    return shape_of(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
+    return fixed_shape(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
 
 
 def _is_picture(shape: Shape) -> bool:
@@ -158,7 +160,7 @@ def _layer(
     node: onnx.NodeProto, name: str, constants: Mapping[str, onnx.TensorProto | None], shapes: Mapping[str, Shape]
 ) -> Layer:
     attributes = {attribute.name: _attribute(attribute) for attribute in node.attribute}
-    roles = GEOMETRY.get(node.op_type, ())
+    roles = GEOMETRY_INPUTS.get(node.op_type, ())
     weights: dict[str, Shape] = {}
     for position, tensor in enumerate(node.input):
         if tensor not in constants:
@@ -174,7 +176,7 @@ def _layer(
     return Layer(
         name=name,
         op=node.op_type,
-        inputs=tuple(tensor for tensor in read_by(node) if tensor not in constants),
+        inputs=tuple(tensor for tensor in tensors_read_by(node) if tensor not in constants),
         outputs=tuple(tensor for tensor in node.output if tensor),
         attributes=attributes,
         constants=weights,

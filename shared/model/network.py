@@ -12,7 +12,11 @@ from shared.errors import CutError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Shape = tuple[int, ...]
+    from shared.model.arrays import Shape
+
+SLIDING = frozenset(["AveragePool", "Conv", "ConvTranspose", "MaxPool"])
+"""Operators that slide a kernel over the map."""
+
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 
@@ -56,7 +60,7 @@ class Network:
         shape = self.shapes[self.input]
         return shape[2], shape[3]
 
-    def tensor(self, name: str) -> str:
+    def find_tensor(self, name: str) -> str:
         """The tensor that is called `name`, or that the layer of that name makes. Raises CutError."""
         if name in self.producers:
             return name
@@ -66,14 +70,14 @@ class Network:
         near = get_close_matches(name, self.producers, 4, 0.6) or list(self.producers)[:4]
         raise CutError(f"{self.name} has no layer {name!r} to cut behind; its layers are named like {', '.join(near)}")
 
-    def head(self, cut: Iterable[str]) -> tuple[Layer, ...]:
+    def head_layers(self, cut: Iterable[str]) -> tuple[Layer, ...]:
         """The layers needed to compute the tensors of `cut`, in topological order.
 
         Raises CutError for an unknown tensor, one that no layer makes, or a cut across which other tensors leak.
         """
         cut = tuple(cut)
         for tensor in cut:
-            self.tensor(tensor)
+            self.find_tensor(tensor)
             if self.types.get(tensor, "float32") != "float32":
                 raise CutError(
                     f"{self.name}: {tensor} is {self.types[tensor]}, and maps at a cut are float32; "
@@ -88,11 +92,11 @@ class Network:
         self._refuse_leaks(cut, head)
         return tuple(head)
 
-    def between(self, after: Iterable[str], cut: Iterable[str]) -> tuple[Layer, ...]:
+    def layers_between(self, after: Iterable[str], cut: Iterable[str]) -> tuple[Layer, ...]:
         """The layers behind the cut `after` (all, when empty) that `cut` needs. Raises CutError as head does."""
         after, cut = tuple(after), tuple(cut)
-        before = {layer.name for layer in self.head(after)} if after else set()
-        head = self.head(cut)
+        before = {layer.name for layer in self.head_layers(after)} if after else set()
+        head = self.head_layers(cut)
         if not before <= {layer.name for layer in head}:
             raise CutError(f"{self.name}: the cut {','.join(cut)} does not lie behind {','.join(after)}")
         return tuple(layer for layer in head if layer.name not in before)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def read_by(node: onnx.NodeProto) -> list[str]:
+def tensors_read_by(node: onnx.NodeProto) -> list[str]:
     """Return the tensors that a node reads: its inputs, then those of the graph around it that its subgraphs name."""
     names = [name for name in node.input if name]
     for graph in subgraphs(node):
@@ -27,7 +27,7 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 def _read_from_outside(graph: onnx.GraphProto) -> list[str]:
     own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     own.update(name for node in graph.node for name in node.output)
-    read = [name for node in graph.node for name in read_by(node)]
+    read = [name for node in graph.node for name in tensors_read_by(node)]
     read += [value.name for value in graph.output]
     return [name for name in dict.fromkeys(read) if name not in own]
 
@@ -41,7 +41,7 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
         for inner in subgraphs(node):
             sort_nodes(inner)
     made = {name for node in graph.node for name in node.output if name}
-    waits = {index: {name for name in read_by(node) if name in made} for index, node in enumerate(graph.node)}
+    waits = {index: {name for name in tensors_read_by(node) if name in made} for index, node in enumerate(graph.node)}
     if _in_order(graph.node, waits.values()):
         return
     readers: dict[str, list[int]] = {}

@@ -7,18 +7,18 @@ picture's size besides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.model.ordering import read_by
+from shared.model.ordering import tensors_read_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+    from shared.model.arrays import Array
 
 HEIGHT_AND_WIDTH = frozenset(["im_shape", "image_shape", "img_shape", "image_size", "img_size"])
 """Inputs for the size of the picture, as PaddleDetection and keras-yolo call them."""
@@ -26,7 +26,7 @@ HEIGHT_AND_WIDTH = frozenset(["im_shape", "image_shape", "img_shape", "image_siz
 WIDTH_AND_HEIGHT = frozenset(["orig_size", "orig_target_sizes"])
 """The same, as RT-DETR and D-FINE call it, the other way round."""
 
-ONES = frozenset(["pixel_mask", "scale_factor"])
+ALL_ONES = frozenset(["pixel_mask", "scale_factor"])
 """By what the picture was scaled, and which of its pixels are some: the network's own picture is what is meant here."""
 
 
@@ -43,7 +43,7 @@ class PictureForm:
     batch: int = 1
     others: Mapping[str, Array] = field(default_factory=dict)
 
-    def feeds(self, image: Array) -> dict[str, Array]:
+    def make_feeds(self, image: Array) -> dict[str, Array]:
         """Return what a run of the file is given for one picture, float32 (1, 3, H, W)."""
         fed = np.ascontiguousarray(image.transpose(0, 2, 3, 1)) if self.channels_last else image
         fed = fed.astype(np.uint8) if self.uint8 else fed
@@ -55,7 +55,7 @@ def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) ->
 
     `size` (height, width) is that of the picture, where the file leaves it open.
     """
-    read = {name for node in model.graph.node for name in read_by(node)}
+    read = {name for node in model.graph.node for name in tensors_read_by(node)}
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants and value.name in read]
     pictures = [value for value in inputs if _is_picture(_lengths(value))]
@@ -78,7 +78,7 @@ def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) ->
     )
 
 
-def take_one_picture(model: onnx.ModelProto, form: PictureForm, size: tuple[int, int] | None) -> None:
+def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tuple[int, int] | None) -> None:
     """Make the input a batch of one, float32, and of `size` (height, width) where the file leaves it open.
 
     The order of its axes stays. Inputs besides it become constants, or go when nobody reads them.
@@ -92,14 +92,14 @@ def take_one_picture(model: onnx.ModelProto, form: PictureForm, size: tuple[int,
     if form.uint8:
         value.type.tensor_type.elem_type = TensorProto.FLOAT
         _cast_behind_input(graph, form.input)
-    read = {name for node in graph.node for name in read_by(node)}
+    read = {name for node in graph.node for name in tensors_read_by(node)}
     kept = [value for value in graph.input if value.name in read and value.name not in form.others]
     del graph.input[:]
     graph.input.extend(kept)
     graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in form.others.items())
 
 
-def keep_one_of_batch(model: onnx.ModelProto, batch: int) -> None:
+def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
     """Let every Reshape that begins with the batch begin with one; constants are folded before."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -135,7 +135,7 @@ def _filled(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
         array = np.array([size])
     elif name in WIDTH_AND_HEIGHT:
         array = np.array([size[::-1]])
-    elif name in ONES:
+    elif name in ALL_ONES:
         lengths = _lengths(value)
         missing = (1, *size) if len(lengths) == 3 else (1, 2)
         array = np.ones([length or other for length, other in zip(lengths, missing, strict=True)])

@@ -17,30 +17,30 @@ from onnx.reference import ReferenceEvaluator
 
 from shared.errors import ModelError
 from shared.model.channels_last import put_channels_first
-from shared.model.geometry import round_down_first_pool, spell_out
-from shared.model.ordering import read_by, subgraphs
-from shared.model.picture_input import keep_one_of_batch, picture_form, take_one_picture
+from shared.model.geometry import make_geometry_explicit, round_down_first_pool
+from shared.model.ordering import subgraphs, tensors_read_by
+from shared.model.picture_input import picture_form, reduce_reshapes_to_one, set_single_picture_input
 from shared.model.precision import in_single_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.model.network import Shape
+    from shared.model.arrays import Shape
 
-OPSET = 21
+PLAIN_OPSET = 21
 """What the plain form is written in; onnxruntime 1.20 and everything later runs it."""
 
-FOLDING_PASSES = 8
+MAX_FOLDING_PASSES = 8
 """Shapes that hang on shapes; exporters nest them two or three deep."""
 
 NEVER_FOLDED = frozenset(["Bernoulli", "DequantizeLinear", "RandomNormalLike", "RandomUniformLike"])
 """DequantizeLinear of a weight is what makes a quantised convolution one; the others make something else each time."""
 
-LARGEST_FOLDED_CELLS = 2**24
+MAX_FOLDED_CELLS = 2**24
 """A constant that would grow beyond this stays computed."""
 
 
-def plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> onnx.ModelProto:
+def to_plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> onnx.ModelProto:
     """A new model that computes the same, in plain form, with all shapes that can be known.
 
     `size` (height, width) is that of the image input, where the file leaves it open.
@@ -49,9 +49,9 @@ def plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> o
     plain = in_single_precision(model)
     form = picture_form(plain, size)
     if form is not None:
-        take_one_picture(plain, form, size)
-    if opset(plain) < OPSET:
-        plain = onnx.version_converter.convert_version(plain, OPSET)
+        set_single_picture_input(plain, form, size)
+    if opset_version(plain) < PLAIN_OPSET:
+        plain = onnx.version_converter.convert_version(plain, PLAIN_OPSET)
     _drop_shapes(plain)
     plain = fold_constants(plain)
     _drop_empty_inputs(plain)
@@ -59,13 +59,13 @@ def plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> o
         put_channels_first(plain, form.input)
     if form is None or form.batch == 1:
         return _with_shapes(plain)
-    keep_one_of_batch(plain, form.batch)
+    reduce_reshapes_to_one(plain, form.batch)
     refusal = f"it takes {form.batch} pictures at once, and cannot be cut down to one; export it with a batch of 1"
     try:
         plain = _with_shapes(plain)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(refusal) from error
-    if any(shape[:1] == (form.batch,) for output in plain.graph.output if (shape := shape_of(output))):
+    if any(shape[:1] == (form.batch,) for output in plain.graph.output if (shape := fixed_shape(output))):
         raise ModelError(refusal)
     return plain
 
@@ -76,20 +76,20 @@ def _with_shapes(plain: onnx.ModelProto) -> onnx.ModelProto:
     while round_down_first_pool(plain, known_shapes(plain)):
         _drop_shapes(plain)
         plain = _infer(plain)
-    for _ in range(FOLDING_PASSES):
+    for _ in range(MAX_FOLDING_PASSES):
         if not _fold_shapes(plain):
             break
         plain = _infer(fold_constants(plain))
-    spell_out(plain, known_shapes(plain))
+    make_geometry_explicit(plain, known_shapes(plain))
     return _infer(plain, strict=True)
 
 
-def opset(model: onnx.ModelProto) -> int:
+def opset_version(model: onnx.ModelProto) -> int:
     """The version of ONNX's own operators that the model is written in."""
-    return int(next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), OPSET))
+    return int(next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), PLAIN_OPSET))
 
 
-def shape_of(value: onnx.ValueInfoProto) -> Shape | None:
+def fixed_shape(value: onnx.ValueInfoProto) -> Shape | None:
     """The shape of a tensor, None when it is not fixed."""
     if not value.type.tensor_type.HasField("shape"):
         return None
@@ -102,7 +102,7 @@ def known_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
     """The shape of every tensor and constant of the model that has a fixed one."""
     graph = model.graph
     values = (*graph.input, *graph.value_info, *graph.output)
-    shapes = {value.name: shape for value in values if (shape := shape_of(value)) is not None}
+    shapes = {value.name: shape for value in values if (shape := fixed_shape(value)) is not None}
     return shapes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
 
 
@@ -124,7 +124,7 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
             remaining.append(node)
         else:
             constants.update(zip(node.output, values, strict=True))
-    used = {name for node in remaining for name in read_by(node)} | {output.name for output in graph.output}
+    used = {name for node in remaining for name in tensors_read_by(node)} | {output.name for output in graph.output}
     del graph.node[:], graph.initializer[:]
     graph.node.extend(remaining)
     graph.initializer.extend(
@@ -149,7 +149,7 @@ def _value(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> list[np
         return None
     if node.op_type in {"ConstantOfShape", "Expand", "Tile"}:
         shape = constants[node.input[0] if node.op_type == "ConstantOfShape" else node.input[1]]
-        if math.prod(shape.tolist()) > LARGEST_FOLDED_CELLS:
+        if math.prod(shape.tolist()) > MAX_FOLDED_CELLS:
             return None
     inputs = {name: constants[name] for name in node.input if name}
     try:

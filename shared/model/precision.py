@@ -11,7 +11,7 @@ from onnx import TensorProto, numpy_helper
 
 from shared.model.ordering import subgraphs
 
-HALF = frozenset([TensorProto.FLOAT16, TensorProto.BFLOAT16])
+HALF_PRECISION = frozenset([TensorProto.FLOAT16, TensorProto.BFLOAT16])
 
 ELEMENT_TYPES = {"Cast": "to", "EyeLike": "dtype", "DequantizeLinear": "output_dtype", "SequenceEmpty": "dtype"}
 """Operators that name the element type of what they make, by the attribute that does."""
@@ -29,19 +29,19 @@ def _widen(graph: onnx.GraphProto) -> None:
     for tensor in graph.initializer:
         _widen_tensor(tensor)
     for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.elem_type in HALF:
+        if value.type.tensor_type.elem_type in HALF_PRECISION:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 _widen_tensor(attribute.t)
-            if ELEMENT_TYPES.get(node.op_type) == attribute.name and attribute.i in HALF:
+            if ELEMENT_TYPES.get(node.op_type) == attribute.name and attribute.i in HALF_PRECISION:
                 attribute.i = TensorProto.FLOAT
         for inner in subgraphs(node):
             _widen(inner)
 
 
 def _widen_tensor(tensor: onnx.TensorProto) -> None:
-    if tensor.data_type in HALF:
+    if tensor.data_type in HALF_PRECISION:
         values = numpy_helper.to_array(tensor).astype(np.float32)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

@@ -7,41 +7,38 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.ftp.region import Region
-from shared.ftp.stage import Strip, Tile
+from shared.ftp.region import Region, RegionSides
+from shared.ftp.stage import Pads, Strip, Tile
 from shared.model.spec import Preprocessing
 from shared.payloads.base import Message
 from shared.payloads.fields import Host
 from shared.payloads.frames import MAX_PICTURE_SIDE
 from shared.plan.validity import check_plan, check_stage, check_tile
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 from shared.wire.headers import SHA256_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STAGES_CAP = 256
+MAX_STAGES = 256
 """A stage for each layer of the deepest detectors in use."""
 
-TILES_CAP = 4096
+MAX_PLAN_TILES = 4096
 """Tiles of a frame: a grid of 64x64, finer than any that pays."""
 
-WORKING_CAP_BYTES = 2**30
+MAX_WORKING_BYTES = 2**30
 """Of the largest layer of a tile: ten times what YOLOv2's has with a whole frame of 608x608 pixels."""
 
-TIME_CAP_S = 24 * 3600.0
+MAX_PLAN_TIME_S = 24 * 3600.0
 """No lease or deadline is longer: a frame of yesterday tells nobody anything."""
 
-EPOCH_CAP = 2**53
+MAX_EPOCH = 2**53
 """Milliseconds since 1970 fit, and what JSON in other languages can hold."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_PICTURE_SIDE)]
 """Pixels."""
 
 Channels = Annotated[int, Field(gt=0, le=2**20)]
-
-Box = tuple[int, int, int, int]
-"""(top, left, bottom, right) of a region."""
 
 
 class Distribution(StrEnum):
@@ -55,7 +52,7 @@ class ProgramRef(Message):
     """A program by content."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
-    bytes: int = Field(ge=0, le=PAYLOAD_CAP_BYTES[Kind.PROGRAM])
+    bytes: int = Field(ge=0, le=MAX_PAYLOAD_BYTES[MessageKind.PROGRAM])
 
 
 class JointPlan(Message):
@@ -72,9 +69,9 @@ StripPlan = tuple[int, int, int, int, int, int, int, int, int]
 class TilePlan(Message):
     """One tile, see shared.ftp.stage.Tile."""
 
-    inputs: tuple[Box, ...]
-    outputs: tuple[Box, ...]
-    pads: tuple[Box, ...]
+    inputs: tuple[RegionSides, ...]
+    outputs: tuple[RegionSides, ...]
+    pads: tuple[Pads, ...]
     macs: int = Field(ge=0)
     taken: tuple[StripPlan, ...] = ()
     given: tuple[StripPlan, ...] = ()
@@ -85,17 +82,17 @@ class TilePlan(Message):
         return self
 
     @classmethod
-    def of(cls, tile: Tile) -> TilePlan:
+    def from_tile(cls, tile: Tile) -> TilePlan:
         return cls(
-            inputs=tuple(region.corners for region in tile.inputs),
-            outputs=tuple(region.corners for region in tile.outputs),
+            inputs=tuple(region.sides for region in tile.inputs),
+            outputs=tuple(region.sides for region in tile.outputs),
             pads=tile.pads,
             macs=tile.macs,
             taken=tuple(_strip_plan(strip) for strip in tile.taken),
             given=tuple(_strip_plan(strip) for strip in tile.given),
         )
 
-    def tile(self, index: int) -> Tile:
+    def to_tile(self, index: int) -> Tile:
         """The tile that this is the plan of."""
         return Tile(
             index,
@@ -120,9 +117,9 @@ class StagePlan(Message):
     channels: tuple[Channels, ...]
     program: ProgramRef
     working_bytes: int = Field(
-        gt=0, le=WORKING_CAP_BYTES, description="input and output of the largest layer of the largest tile"
+        gt=0, le=MAX_WORKING_BYTES, description="input and output of the largest layer of the largest tile"
     )
-    tiles: tuple[TilePlan, ...] = Field(min_length=1, max_length=TILES_CAP)
+    tiles: tuple[TilePlan, ...] = Field(min_length=1, max_length=MAX_PLAN_TILES)
     joints: tuple[JointPlan, ...] = ()
     reusing: tuple[TilePlan | None, ...] = ()
 
@@ -139,19 +136,19 @@ class Plan(Message):
     its worker, and what it needs of others at the border of two stages is exchanged between the workers.
     """
 
-    epoch: int = Field(gt=0, le=EPOCH_CAP)
+    epoch: int = Field(gt=0, le=MAX_EPOCH)
     method: str
     model: str
     input: tuple[Side, Side] = Field(description="height, width of the network's input")
     preprocessing: Preprocessing
     cut: tuple[str, ...]
-    stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=STAGES_CAP)
+    stages: tuple[StagePlan, ...] = Field(min_length=1, max_length=MAX_STAGES)
     distribution: Distribution
     pixels: Literal["uint8", "float32"] = Field(default="uint8", description="element type of tiles on the wire")
     gateway_host: Host = Field(description="data plane of the gateway; empty: the host of the broker")
     gateway_port: int = Field(gt=0, le=65535)
-    lease_s: float = Field(gt=0, le=TIME_CAP_S)
-    deadline_s: float = Field(gt=0, le=TIME_CAP_S)
+    lease_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
+    deadline_s: float = Field(gt=0, le=MAX_PLAN_TIME_S)
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -165,7 +162,7 @@ class Plan(Message):
 
 
 def _strip_plan(strip: Strip) -> StripPlan:
-    return (strip.joint, strip.side, strip.tile, *strip.region.corners, *strip.origin)
+    return (strip.joint, strip.side, strip.tile, *strip.region.sides, *strip.origin)
 
 
 def _strip(plan: Sequence[int]) -> Strip:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.wire.codec import MIB, PAYLOAD_CAP_BYTES, Kind
-from shared.wire.headers import SIDES
+from shared.ftp.region import Region
+from shared.wire.codec import _MIB, MAX_PAYLOAD_BYTES, MessageKind
+from shared.wire.headers import MAX_NEIGHBOURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shared.plan.plan import Box, Plan, StagePlan, StripPlan, TilePlan
+    from shared.plan.plan import Plan, StagePlan, StripPlan, TilePlan
 
-LONGEST_MAP_SIDE = 2**16
+MAX_MAP_SIDE = 2**16
 """Cells; maps are no larger than the pictures that they are made of, but for a few detectors that enlarge them."""
 
 
@@ -26,8 +27,8 @@ def check_tile(tile: TilePlan) -> None:
     for name, boxes in (("inputs", tile.inputs), ("outputs", tile.outputs)):
         for box in boxes:
             _check_box(box, name)
-    if any(abs(number) > LONGEST_MAP_SIDE for pads in tile.pads for number in pads):
-        raise ValueError(f"pads must be within {LONGEST_MAP_SIDE} cells")
+    if any(abs(number) > MAX_MAP_SIDE for pads in tile.pads for number in pads):
+        raise ValueError(f"pads must be within {MAX_MAP_SIDE} cells")
     for strip in (*tile.taken, *tile.given):
         _check_box(strip[3:7], "strips")
 
@@ -59,14 +60,14 @@ def check_plan(plan: Plan) -> None:
     for index, tile in enumerate((*first.tiles, *(tile for tile in first.reusing if tile is not None))):
         if len(tile.inputs) != 1 or tile.inputs[0][2] > height or tile.inputs[0][3] > width:
             raise ValueError(f"tile {index}: it must read one part of the {width}x{height} pixels of the input")
-        _check_bytes(_area(tile.inputs[0]) * pixel_bytes, Kind.TILE, f"tile {index}")
+        _check_bytes(Region(*tile.inputs[0]).area * pixel_bytes, MessageKind.TILE, f"tile {index}")
     for number, (before, after) in enumerate(zip(plan.stages, plan.stages[1:], strict=False), start=1):
         _check_border(number, before, after)
 
 
 def _check_box(box: Sequence[int], what: str) -> None:
     top, left, bottom, right = box
-    if not (0 <= top < bottom <= LONGEST_MAP_SIDE and 0 <= left < right <= LONGEST_MAP_SIDE):
+    if not (0 <= top < bottom <= MAX_MAP_SIDE and 0 <= left < right <= MAX_MAP_SIDE):
         raise ValueError(f"{what}: {tuple(box)} is no (top, left, bottom, right) of a map")
 
 
@@ -79,11 +80,13 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
         raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, and channels of {len(stage.channels)}")
     if len(tile.pads) != len(first.pads):
         raise ValueError(f"tile {index}: {len(tile.pads)} pads; all must have as many")
-    cells = sum(channels * _area(box) for channels, box in zip(stage.channels, tile.outputs, strict=True))
-    _check_bytes(4 * cells, Kind.RESULT, f"tile {index}: its result")
+    cells = sum(channels * Region(*box).area for channels, box in zip(stage.channels, tile.outputs, strict=True))
+    _check_bytes(4 * cells, MessageKind.RESULT, f"tile {index}: its result")
     joints = len(stage.joints)
     for joint, side, other, top, left, _, _, origin_top, origin_left in (*tile.taken, *tile.given):
-        if not (0 <= joint < joints and 0 <= side < SIDES and 0 <= other < len(stage.tiles) and other != index):
+        if not (
+            0 <= joint < joints and 0 <= side < MAX_NEIGHBOURS and 0 <= other < len(stage.tiles) and other != index
+        ):
             raise ValueError(
                 f"tile {index}: a strip of joint {joint}, side {side} and tile {other}, which are not there"
             )
@@ -105,8 +108,8 @@ def _check_reuse(stage: StagePlan, index: int, tile: TilePlan) -> None:
         if _seen_by(strip, index) not in stage.tiles[giver].given:
             raise ValueError(f"tile {index}: it takes a strip that tile {giver} does not give")
         plan = stage.joints[joint]
-        sizes[giver] = sizes.get(giver, 0) + plan.channels * _area(strip[3:7]) * np.dtype(plan.dtype).itemsize
-    _check_bytes(sum(sizes.values()), Kind.STRIPS, f"tile {index}: its strips")
+        sizes[giver] = sizes.get(giver, 0) + plan.channels * Region(*strip[3:7]).area * np.dtype(plan.dtype).itemsize
+    _check_bytes(sum(sizes.values()), MessageKind.STRIPS, f"tile {index}: its strips")
 
 
 def _seen_by(strip: StripPlan, reader: int) -> StripPlan:
@@ -128,15 +131,14 @@ def _check_border(number: int, before: StagePlan, after: StagePlan) -> None:
         for (top, left, bottom, right), whole, channels in zip(tile.inputs, made, before.channels, strict=True):
             if top < whole[0] or left < whole[1] or bottom > whole[2] or right > whole[3]:
                 raise ValueError(f"stage {number}, tile {index}: it reads more than the stage before makes")
-            _check_bytes(4 * channels * (bottom - top) * (right - left), Kind.RESULT, f"stage {number}, tile {index}")
+            _check_bytes(
+                4 * channels * Region(top, left, bottom, right).area,
+                MessageKind.RESULT,
+                f"stage {number}, tile {index}",
+            )
 
 
-def _check_bytes(size: int, kind: Kind, what: str) -> None:
-    cap = PAYLOAD_CAP_BYTES[kind]
+def _check_bytes(size: int, kind: MessageKind, what: str) -> None:
+    cap = MAX_PAYLOAD_BYTES[kind]
     if size > cap:
-        raise ValueError(f"{what} has {size / MIB:.0f} MiB; at most {cap // MIB} are allowed")
-
-
-def _area(box: Box | Sequence[int]) -> int:
-    top, left, bottom, right = box
-    return (bottom - top) * (right - left)
+        raise ValueError(f"{what} has {size / _MIB:.0f} MiB; at most {cap // _MIB} are allowed")

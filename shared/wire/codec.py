@@ -20,13 +20,13 @@ MAGIC = b"DpTh"
 _PREFIX = struct.Struct("!4sBBHIQ")
 PREFIX_BYTES = _PREFIX.size
 
-HEADER_CAP_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """A header holds names and numbers; a tile's pads, the longest part, are below 32 KiB."""
 
-MIB = 1024 * 1024
+_MIB = 1024 * 1024
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message is. The names of the headers are in shared.wire.headers."""
 
     CAMERA = 1
@@ -51,35 +51,35 @@ class Kind(IntEnum):
     REFUSED = 31
 
 
-PAYLOAD_CAP_BYTES = {
-    Kind.FRAME: 128 * MIB,  # an 8K picture in BGR is 95 MiB
-    Kind.PICTURE: 128 * MIB,
-    Kind.TILE: 64 * MIB,  # a network's whole input, 4096 x 4096 pixels, is 48 MiB
-    Kind.RESULT: 256 * MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
-    Kind.STRIPS: 64 * MIB,  # a few rows of each map
-    Kind.BORDER: 64 * MIB,  # half of a map at the most
-    Kind.SETTINGS: MIB,  # the longest part are polygons, and each has some hundred corners at the most
-    Kind.PROGRAM: 1024 * MIB,  # weights of the largest detectors in use are below 400 MiB
+MAX_PAYLOAD_BYTES = {
+    MessageKind.FRAME: 128 * _MIB,  # an 8K picture in BGR is 95 MiB
+    MessageKind.PICTURE: 128 * _MIB,
+    MessageKind.TILE: 64 * _MIB,  # a network's whole input, 4096 x 4096 pixels, is 48 MiB
+    MessageKind.RESULT: 256 * _MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
+    MessageKind.STRIPS: 64 * _MIB,  # a few rows of each map
+    MessageKind.BORDER: 64 * _MIB,  # half of a map at the most
+    MessageKind.SETTINGS: _MIB,  # the longest part are polygons, and each has some hundred corners at the most
+    MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
 """Kinds that are not named here carry no payload."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class MessagePrefix:
     """What follows: a header and a payload of these lengths."""
 
-    kind: Kind
+    kind: MessageKind
     header_bytes: int
     payload_bytes: int
 
 
-def encode_prefix(kind: Kind, header_bytes: int, payload_bytes: int) -> bytes:
+def encode_prefix(kind: MessageKind, header_bytes: int, payload_bytes: int) -> bytes:
     """Raises ProtocolError when a length is over its cap: the receiver would refuse it."""
     _check_lengths(kind, header_bytes, payload_bytes)
     return _PREFIX.pack(MAGIC, PROTOCOL, kind, 0, header_bytes, payload_bytes)
 
 
-def decode_prefix(data: bytes | bytearray | memoryview) -> Prefix:
+def decode_prefix(data: bytes | bytearray | memoryview) -> MessagePrefix:
     """Raises VersionError for a version that is not understood, ProtocolError for anything else that is not ours."""
     magic, version, number, _, header_bytes, payload_bytes = _PREFIX.unpack(data)
     if magic != MAGIC:
@@ -90,16 +90,16 @@ def decode_prefix(data: bytes | bytearray | memoryview) -> Prefix:
             "install the same release of deepthings on both"
         )
     try:
-        kind = Kind(number)
+        kind = MessageKind(number)
     except ValueError:
         raise ProtocolError(f"unknown kind of message {number}") from None
     _check_lengths(kind, header_bytes, payload_bytes)
-    return Prefix(kind, header_bytes, payload_bytes)
+    return MessagePrefix(kind, header_bytes, payload_bytes)
 
 
-def _check_lengths(kind: Kind, header_bytes: int, payload_bytes: int) -> None:
-    if header_bytes > HEADER_CAP_BYTES:
-        raise ProtocolError(f"header of {header_bytes} bytes; at most {HEADER_CAP_BYTES} are allowed")
-    cap = PAYLOAD_CAP_BYTES.get(kind, 0)
+def _check_lengths(kind: MessageKind, header_bytes: int, payload_bytes: int) -> None:
+    if header_bytes > MAX_HEADER_BYTES:
+        raise ProtocolError(f"header of {header_bytes} bytes; at most {MAX_HEADER_BYTES} are allowed")
+    cap = MAX_PAYLOAD_BYTES.get(kind, 0)
     if payload_bytes > cap:
         raise ProtocolError(f"{kind.name} with a payload of {payload_bytes} bytes; at most {cap} are allowed")

@@ -13,9 +13,9 @@ import numpy as np
 
 from shared.errors import PeerLostError, PeerTimeoutError, ProtocolError
 from shared.reasons.network_reasons import network_reason
-from shared.wire.codec import PREFIX_BYTES, Prefix, decode_prefix, encode_prefix
-from shared.wire.headers import HEADERS, Header, Refused
-from shared.wire.unreached import Unreached
+from shared.wire.codec import PREFIX_BYTES, MessagePrefix, decode_prefix, encode_prefix
+from shared.wire.headers import HEADERS, Header, RefusedHeader
+from shared.wire.unreached import UnreachedAddresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ SLOWEST_LINK_BYTES_PER_S = 2**20
 ANSWER_TIMEOUT_S = 5.0
 """A question is answered from memory; a peer that has not begun to by then is frozen, or has lost its power."""
 
-SILENT_PEER_S = 20
+SILENT_PEER_TIMEOUT_S = 20
 """A host that acknowledges nothing for so long is gone: without it, a cut cable is noticed after hours."""
 
 CONNECT_TIMEOUT_S = 5.0
@@ -47,18 +47,18 @@ Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
 
 
-class Traffic(Counter[str]):
+class WireTraffic(Counter[str]):
     """Bytes received on the data plane, by kind of message, and the addresses that could not be reached."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.unreached = Unreached()
+        self.unreached = UnreachedAddresses()
 
 
 class Connection:
     """Sends and receives whole messages; a failure in the middle of one closes it for good."""
 
-    def __init__(self, sock: socket.socket, peer: str, traffic: Traffic) -> None:
+    def __init__(self, sock: socket.socket, peer: str, traffic: WireTraffic) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _notice_silence(sock)
@@ -71,7 +71,7 @@ class Connection:
         self._woken_at = 1
 
     @classmethod
-    async def open(cls, address: Address, traffic: Traffic) -> Self:
+    async def open(cls, address: Address, traffic: WireTraffic) -> Self:
         """Raises PeerLostError or PeerTimeoutError, naming the address."""
         sock = socket.socket(address.family, socket.SOCK_STREAM)
         sock.setblocking(False)
@@ -81,14 +81,14 @@ class Connection:
             connection = cls(sock, str(address), traffic)
         except (OSError, OverflowError, ValueError) as error:  # a host or port that cannot be is one that is not there
             sock.close()
-            traffic.unreached.failed(*address, network_reason(error), time.monotonic())
+            traffic.unreached.record_failure(*address, network_reason(error), time.monotonic())
             if isinstance(error, TimeoutError):
                 raise PeerTimeoutError(f"{address} does not answer") from error
             raise PeerLostError(f"{address} cannot be reached: {network_reason(error)}") from error
         except BaseException:
             sock.close()
             raise
-        traffic.unreached.reached(*address)
+        traffic.unreached.record_success(*address)
         return connection
 
     @property
@@ -104,12 +104,12 @@ class Connection:
         if self._users == 0:  # closing the descriptor under a waiting coroutine would leave it waiting for ever
             self._socket.close()
 
-    def finish(self) -> None:
+    def end_sending(self) -> None:
         """Say that nothing will follow: to close at once would lose what a peer that is sending has not read."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
-    async def until_closed(self, timeout_s: float) -> None:
+    async def discard_until_closed(self, timeout_s: float) -> None:
         """Throw away what the peer still sends until it closes, or time is over. Raises PeerLostError."""
         waste = bytearray(WAKE_BYTES)
         with self._whole_or_closed("did not close"), contextlib.suppress(TimeoutError):
@@ -149,7 +149,7 @@ class Connection:
             message = decode_prefix(prefix)
             async with asyncio.timeout(_time_for(message.payload_bytes)):
                 header, payload = await self._receive_rest(message)
-        if isinstance(header, Refused):
+        if isinstance(header, RefusedHeader):
             self.close()
             raise ProtocolError(f"{self.peer} refuses: {header.reason}")
         return header, payload
@@ -181,12 +181,12 @@ class Connection:
 
     def _refuse(self, reason: str) -> None:
         """Say why, as far as the socket takes it without waiting, and close."""
-        encoded = Refused(reason=reason).encode()
+        encoded = RefusedHeader(reason=reason).encode()
         with contextlib.suppress(OSError):
-            self._socket.send(encode_prefix(Refused.kind, len(encoded), 0) + encoded)
+            self._socket.send(encode_prefix(RefusedHeader.kind, len(encoded), 0) + encoded)
         self.close()
 
-    async def ask(self, question: Header, *kinds: type[H]) -> tuple[H, Payload]:
+    async def request(self, question: Header, *kinds: type[H]) -> tuple[H, Payload]:
         """Send a question and wait for its answer, which must begin soon and be of one of `kinds`.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
@@ -206,7 +206,7 @@ class Connection:
             raise ProtocolError(f"{self.peer} sent {header.kind.name} where {expected} was due")
         return header, payload
 
-    async def _receive_rest(self, prefix: Prefix) -> tuple[Header, Payload]:
+    async def _receive_rest(self, prefix: MessagePrefix) -> tuple[Header, Payload]:
         encoded = bytearray(prefix.header_bytes)
         await self._receive_into(memoryview(encoded))
         header = HEADERS[prefix.kind].decode(encoded)
@@ -260,6 +260,6 @@ def _notice_silence(sock: socket.socket) -> None:
     """Have the kernel end a connection whose host has gone without a word, whether it was idle or not."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_S // 2)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_PEER_S // 4)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_S * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_TIMEOUT_S // 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_PEER_TIMEOUT_S // 4)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_PEER_TIMEOUT_S * 1000)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError
 from shared.logs.outage import Outage
 from shared.logs.setup import SUBJECT
-from shared.wire.connection import Connection, Traffic
+from shared.wire.connection import Connection, WireTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 120.0
+IDLE_TIMEOUT_S = 120.0
 """A way that nothing has gone for so long is closed: a gateway that was started again has another address."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
@@ -32,7 +32,7 @@ class Courier:
     What cannot be delivered is dropped and `lost` is told the address: leases, or its sender, make up for it.
     """
 
-    def __init__(self, traffic: Traffic, cap: int, lost: Callable[[Address], None] = lambda _: None) -> None:
+    def __init__(self, traffic: WireTraffic, cap: int, lost: Callable[[Address], None] = lambda _: None) -> None:
         self._traffic = traffic
         self._cap = cap
         self._lost = lost
@@ -50,7 +50,7 @@ class Courier:
             return False
         return True
 
-    def forget(self, address: Address) -> None:
+    def drop_address(self, address: Address) -> None:
         """Whoever was there is gone: drop what waits for it."""
         route = self._routes.pop(address, None)
         if route is not None:
@@ -82,7 +82,7 @@ class _Route:
         self,
         address: Address,
         cap: int,
-        traffic: Traffic,
+        traffic: WireTraffic,
         lost: Callable[[Address], None],
         closed: Callable[[Address], None],
     ) -> None:
@@ -96,7 +96,7 @@ class _Route:
     async def _next(self) -> Parcel | None:
         """What is to be delivered next; None when there was nothing for long, and is nothing now."""
         try:
-            async with asyncio.timeout(IDLE_S):
+            async with asyncio.timeout(IDLE_TIMEOUT_S):
                 return await self.queue.get()
         except TimeoutError:
             return None if self.queue.empty() else self.queue.get_nowait()

@@ -10,17 +10,17 @@ from shared.errors import ProtocolError
 from shared.payloads.cluster import MAX_REASON_LENGTH, State
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
 from shared.payloads.frames import FRAME_PATTERN, MAX_PICTURE_SIDE, FrameCounts, FrameInfo, Outcome
-from shared.wire.codec import Kind
+from shared.wire.codec import MessageKind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
-SIDES = 4
+MAX_NEIGHBOURS = 4
 """Of a tile: it takes strips from so many others at the most, or gives them."""
 
-WORKERS_CAP = 256
+MAX_WORKERS = 256
 """A device for each row of most maps; with the longest names and addresses they fill half a header."""
 
-UNDER_WAY_CAP = 64
+MAX_UNDER_WAY = 64
 """Frames of one camera; an edge invites 16 at the most, and those of earlier connections count among them."""
 
 
@@ -35,7 +35,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    kind: ClassVar[Kind]
+    kind: ClassVar[MessageKind]
 
     def encode(self) -> bytes:
         return self.model_dump_json().encode()
@@ -70,48 +70,48 @@ class WorkerRef(BaseModel):
     port: Port
 
 
-class Camera(Header):
+class CameraHeader(Header):
     """Camera agent to edge, first of all: this is who will send frames. Answered by Ready or Refused.
 
     `token` is the agent's own, the same for all its connections; no other agent knows it. `under_way` are frames of
     earlier connections whose outcome it has not heard, by number: it is told for each of them.
     """
 
-    kind = Kind.CAMERA
+    kind = MessageKind.CAMERA
     camera: Name
     token: str = Field(default="", max_length=64, repr=False)
-    under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=UNDER_WAY_CAP)
+    under_way: dict[FrameNumber, FrameName] = Field(default_factory=dict, max_length=MAX_UNDER_WAY)
 
 
-class Frame(Header):
+class FrameHeader(Header):
     """Camera agent to edge: a picture, uint8 BGR (height, width, 3)."""
 
-    kind = Kind.FRAME
+    kind = MessageKind.FRAME
     info: FrameInfo
 
 
-class Ready(Header):
+class ReadyHeader(Header):
     """Edge to camera agent: send the newest frame you have."""
 
-    kind = Kind.READY
+    kind = MessageKind.READY
 
 
-class FrameOutcome(Header):
+class OutcomeHeader(Header):
     """Edge to camera agent: what became of a frame."""
 
-    kind = Kind.OUTCOME
+    kind = MessageKind.OUTCOME
     number: Count
     outcome: Outcome
 
 
-class Report(Header):
+class ReportHeader(Header):
     """Camera agent to edge: its account, now and then; `ended` when no frame will follow.
 
     `state`, and the `reason` why it is offline, are the camera's; `fps`, `width` and `height` (pixels) are what it
     gives, 0 when that is not known.
     """
 
-    kind = Kind.REPORT
+    kind = MessageKind.REPORT
     counts: FrameCounts
     ended: bool = False
     state: State | None = None
@@ -121,26 +121,26 @@ class Report(Header):
     height: Count = 0
 
 
-class Control(Header):
+class ControlHeader(Header):
     """Edge to camera agent: whether frames are wanted, and how many a second at the most; None: as it was told.
 
     `look`: some are wanted now although nothing moves, as the gateway does not know the scene.
     """
 
-    kind = Kind.CONTROL
+    kind = MessageKind.CONTROL
     detect: bool = True
     look: bool = False
     fps: float | None = Field(default=None, gt=0, le=240)
 
 
-class Take(Header):
+class TakeHeader(Header):
     """Thief to victim: give me a tile from the back of your queue. Answered by Tile or Absent.
 
     `idle` False: another tile runs meanwhile. `reuses`: the thief can compute tiles from strips. `again`: the strips
     for this tile, which it holds already, are not to be had: give it once more, with its whole halo.
     """
 
-    kind = Kind.TAKE
+    kind = MessageKind.TAKE
     thief: Name
     epoch: Count
     idle: bool = True
@@ -148,7 +148,7 @@ class Take(Header):
     again: TaskRef | None = None
 
 
-class Tile(Header):
+class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
     Pixels are of the plan's type. `reusing`: without the halo that strips make up for. `wanted` are the tiles for whom
@@ -156,7 +156,7 @@ class Tile(Header):
     done so for this frame, and `workers` are, by tile, those that compute the frame.
     """
 
-    kind = Kind.TILE
+    kind = MessageKind.TILE
     info: FrameInfo
     epoch: Count
     owner: Name
@@ -165,38 +165,38 @@ class Tile(Header):
     width: int = Field(ge=1, le=MAX_PICTURE_SIDE)
     lease_s: float = Field(default=0.0, ge=0, le=1e9)
     reusing: bool = False
-    wanted: tuple[TileIndex, ...] = Field(default=(), max_length=SIDES)
+    wanted: tuple[TileIndex, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
     attempt: Count = 0
-    workers: tuple[WorkerRef, ...] = Field(default=(), max_length=WORKERS_CAP)
+    workers: tuple[WorkerRef, ...] = Field(default=(), max_length=MAX_WORKERS)
 
 
-class StripsRequest(Header):
+class StripsRequestHeader(Header):
     """Worker to gateway: the strips of these tiles for another. Answered by Strips."""
 
-    kind = Kind.STRIPS_REQUEST
+    kind = MessageKind.STRIPS_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
     epoch: Count
     reader: TileIndex
-    givers: tuple[TileIndex, ...] = Field(max_length=SIDES)
+    givers: tuple[TileIndex, ...] = Field(max_length=MAX_NEIGHBOURS)
 
 
-class Strips(Header):
+class StripsHeader(Header):
     """Gateway to worker: what it has of the strips that were asked for, one giver's after the other's.
 
     `sizes` are the bytes of each giver's.
     """
 
-    kind = Kind.STRIPS
-    sizes: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=SIDES)
+    kind = MessageKind.STRIPS
+    sizes: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=MAX_NEIGHBOURS)
 
 
-class Border(Header):
+class BorderHeader(Header):
     """Worker to worker: what one tile of a stage has made of the maps behind it, and one of the next stage reads.
 
     `attempt` as in Tile; `stage` is the one that was finished.
     """
 
-    kind = Kind.BORDER
+    kind = MessageKind.BORDER
     frame: str = Field(pattern=FRAME_PATTERN)
     epoch: Count
     giver: TileIndex
@@ -205,7 +205,7 @@ class Border(Header):
     attempt: Count = 0
 
 
-class Result(Header):
+class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
     Behind them are the strips that the gateway keeps for whoever computes other tiles: `strips` are their bytes by
@@ -213,84 +213,86 @@ class Result(Header):
     own one. With an `error` nothing follows: the worker could not compute the tile.
     """
 
-    kind = Kind.RESULT
+    kind = MessageKind.RESULT
     info: FrameInfo
     epoch: Count
     owner: Name
     worker: Name
     tile: TileIndex
     shapes: tuple[tuple[Count, Count, Count, Count], ...] = Field(max_length=64)
-    strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=SIDES)
+    strips: dict[TileIndex, ByteCount] = Field(default_factory=dict, max_length=MAX_NEIGHBOURS)
     compute_ms: Milliseconds
     macs: Count = 0
     fetch_bytes_per_s: Rate = 0.0
     error: str = Field(default="", max_length=MAX_REASON_LENGTH)
 
 
-class ProgramRequest(Header):
+class ProgramRequestHeader(Header):
     """Edge to gateway: send me the program with this hash. Answered by Program or Absent."""
 
-    kind = Kind.PROGRAM_REQUEST
+    kind = MessageKind.PROGRAM_REQUEST
     sha256: str = Field(pattern=SHA256_PATTERN)
 
 
-class Program(Header):
+class ProgramHeader(Header):
     """Gateway to edge: the program of a stage."""
 
-    kind = Kind.PROGRAM
+    kind = MessageKind.PROGRAM
     sha256: str = Field(pattern=SHA256_PATTERN)
 
 
-class PictureRequest(Header):
+class PictureRequestHeader(Header):
     """Gateway to owner: send me the picture of this frame. Answered by Picture or Absent."""
 
-    kind = Kind.PICTURE_REQUEST
+    kind = MessageKind.PICTURE_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
 
 
-class Picture(Header):
+class PictureHeader(Header):
     """Owner to gateway: a frame's picture, uint8 BGR (height, width, 3)."""
 
-    kind = Kind.PICTURE
+    kind = MessageKind.PICTURE
     info: FrameInfo
 
 
-class SettingsRequest(Header):
+class SettingsRequestHeader(Header):
     """Edge to gateway: what the agent of a camera that is assigned to me must know. Answered by Settings or Absent."""
 
-    kind = Kind.SETTINGS_REQUEST
+    kind = MessageKind.SETTINGS_REQUEST
     camera: Name
     revision: Count
 
 
-class Settings(Header):
+class SettingsHeader(Header):
     """Gateway to edge: the payload is a camera as camera_sources.camera_settings.AssignedCamera encodes it.
 
     A password may be in it.
     """
 
-    kind = Kind.SETTINGS
+    kind = MessageKind.SETTINGS
 
 
-class Absent(Header):
+class AbsentHeader(Header):
     """What was asked for is not here; `later`: a task is, for who asks once more when it has nothing else to do."""
 
-    kind = Kind.ABSENT
+    kind = MessageKind.ABSENT
     reason: str = ""
     later: bool = False
 
 
-class Refused(Header):
+class RefusedHeader(Header):
     """Why the connection is being closed."""
 
-    kind = Kind.REFUSED
+    kind = MessageKind.REFUSED
     reason: str
 
 
-HEADERS: dict[Kind, type[Header]] = {
+HEADERS: dict[MessageKind, type[Header]] = {
     header.kind: header
     for header in (
-        Camera, Frame, Ready, FrameOutcome, Report, Control, Take, Tile, Result, StripsRequest, Strips, Border,
-        ProgramRequest, Program, PictureRequest, Picture, SettingsRequest, Settings, Absent, Refused,
+        CameraHeader, FrameHeader, ReadyHeader, OutcomeHeader, ReportHeader, ControlHeader,
+        TakeHeader, TileHeader, ResultHeader, StripsRequestHeader, StripsHeader, BorderHeader,
+        ProgramRequestHeader, ProgramHeader, PictureRequestHeader, PictureHeader,
+        SettingsRequestHeader, SettingsHeader, AbsentHeader, RefusedHeader,
     )
 }  # fmt: skip

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from shared.errors import DeepThingsError, ListenError, PeerLostError, ProtocolError
 from shared.network.addresses import Address
 from shared.reasons.network_reasons import listen_reason
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Header, Refused
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import Header, RefusedHeader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONNECTION_CAP = 256
+MAX_CONNECTIONS = 256
 """Connections at once; a cluster of 60 nodes and as many cameras needs fewer."""
 
 FIRST_MESSAGE_TIMEOUT_S = 30.0
 """A connection that has said nothing by then is closed, so that silent strangers do not fill the cap."""
 
-REFUSAL_S = 2.0
+REFUSAL_TIMEOUT_S = 2.0
 """To close while a peer is still sending would take the reason away from it before it has read that."""
 
 
@@ -41,7 +41,7 @@ class DataServer:
         self,
         serve: Callable[[Connection, Header, Payload], Awaitable[None]],
         listen: Address,
-        traffic: Traffic,
+        traffic: WireTraffic,
     ) -> None:
         """Listen at once; port 0 takes a free one. Raises ListenError."""
         self._serve = serve
@@ -70,8 +70,8 @@ class DataServer:
         try:
             while True:
                 sock, name = await loop.sock_accept(self._socket)
-                if len(self._sessions) >= CONNECTION_CAP:
-                    log.warning("%s:%s is one connection too many (%s are open); closed", *name[:2], CONNECTION_CAP)
+                if len(self._sessions) >= MAX_CONNECTIONS:
+                    log.warning("%s:%s is one connection too many (%s are open); closed", *name[:2], MAX_CONNECTIONS)
                     sock.close()
                     continue
                 connection = Connection(sock, f"{name[0]}:{name[1]}", self._traffic)
@@ -92,7 +92,7 @@ class DataServer:
             await self._serve(connection, header, payload)
         except ProtocolError as error:
             log.warning("connection from %s rejected: %s", connection.peer, error)
-            await refuse(connection, str(error))
+            await refuse_connection(connection, str(error))
         except PeerLostError as error:
             log.debug("%s", error)
         except TimeoutError:
@@ -105,10 +105,10 @@ class DataServer:
             connection.close()
 
 
-async def refuse(connection: Connection, reason: str) -> None:
+async def refuse_connection(connection: Connection, reason: str) -> None:
     """Tell the peer why, then close, as soon as it has heard that or REFUSAL_S have passed."""
     with contextlib.suppress(DeepThingsError):
-        await connection.send(Refused(reason=reason))
-        connection.finish()
-        await connection.until_closed(REFUSAL_S)
+        await connection.send(RefusedHeader(reason=reason))
+        connection.end_sending()
+        await connection.discard_until_closed(REFUSAL_TIMEOUT_S)
     connection.close()

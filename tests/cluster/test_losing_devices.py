@@ -11,8 +11,8 @@ from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, NodeState, State, StealRequest
 from shared.payloads.frames import Outcome
 from shared.payloads.versions import PROTOCOL
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Take, Tile
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, TakeHeader, TileHeader
 from tests.harness import address_of, cut_off, running_cluster
 
 
@@ -38,11 +38,11 @@ class Robber:
             request = StealRequest(node="robber", epoch=self.cluster.witness.plan.epoch)
             await self.bus.publish(topics.STEAL, request, "robber")
             grant = await self.granted.get()
-            victim = await Connection.open(Address(grant.host, grant.port), Traffic())
-            await victim.send(Take(thief="robber", epoch=grant.epoch))
-            header, _ = await victim.expect(Tile, Absent)
+            victim = await Connection.open(Address(grant.host, grant.port), WireTraffic())
+            await victim.send(TakeHeader(thief="robber", epoch=grant.epoch))
+            header, _ = await victim.expect(TileHeader, AbsentHeader)
             victim.close()
-            if isinstance(header, Tile):
+            if isinstance(header, TileHeader):
                 self.held.append((header.info.frame, header.tile))
 
     async def vanish(self):

@@ -44,7 +44,9 @@ def expected():
     @cache
     def objects(number):
         picture = pictures[number % len(pictures)]
-        letterbox = Letterbox.of(picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing)
+        letterbox = Letterbox.for_picture(
+            picture.shape, partitioned.model.network.input_size, partitioned.spec.preprocessing
+        )
         return detector.detect(head.run(letterbox.apply(picture, partitioned.spec.preprocessing)), letterbox).objects
 
     return objects

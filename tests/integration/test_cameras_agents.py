@@ -17,8 +17,8 @@ from camera_sources.agent.agent import HUNG_EXIT_CODE
 from shared.errors import ConfigurationError, PeerLostError, ProtocolError
 from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Camera, FrameOutcome, Ready
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import CameraHeader, OutcomeHeader, ReadyHeader
 from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
 
@@ -216,22 +216,22 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
 async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection():
     """Of which the edge does not know yet that it is dead."""
     async with desk() as edge:
-        one, other = (Camera(camera="front", token=token) for token in ("one", "other"))
-        older = await Connection.open(edge.server.address, Traffic())
-        await older.ask(one.model_copy(update={"under_way": {7: "front-1-000007"}}), FrameOutcome)
-        newer = await Connection.open(edge.server.address, Traffic())
-        await newer.ask(one, Ready)
+        one, other = (CameraHeader(camera="front", token=token) for token in ("one", "other"))
+        older = await Connection.open(edge.server.address, WireTraffic())
+        await older.request(one.model_copy(update={"under_way": {7: "front-1-000007"}}), OutcomeHeader)
+        newer = await Connection.open(edge.server.address, WireTraffic())
+        await newer.request(one, ReadyHeader)
         for _ in range(edge.credit):
-            await older.expect(Ready)
+            await older.expect(ReadyHeader)
         with pytest.raises(PeerLostError):
             await older.receive()
-        stranger = await Connection.open(edge.server.address, Traffic())
+        stranger = await Connection.open(edge.server.address, WireTraffic())
         with pytest.raises(ProtocolError, match="already fed"):
-            await stranger.ask(other, Ready)
+            await stranger.request(other, ReadyHeader)
         newer.close()
         await edge.until("its end", lambda: edge.sessions.cameras == ())
-        welcome = await Connection.open(edge.server.address, Traffic())
-        await welcome.ask(other, Ready)
+        welcome = await Connection.open(edge.server.address, WireTraffic())
+        await welcome.request(other, ReadyHeader)
         welcome.close()
 
 
@@ -254,9 +254,9 @@ async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(m
 
 async def test_nobody_asks_for_frames_of_another_camera():
     async with desk() as edge:
-        connection = await Connection.open(edge.server.address, Traffic())
+        connection = await Connection.open(edge.server.address, WireTraffic())
         with pytest.raises(ProtocolError, match="frame yard-1-000001 is not of camera front"):
-            await connection.ask(Camera(camera="front", under_way={1: "yard-1-000001"}), Ready)
+            await connection.request(CameraHeader(camera="front", under_way={1: "yard-1-000001"}), ReadyHeader)
 
 
 @contextlib.asynccontextmanager

@@ -15,9 +15,9 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
 from shared.wire import connection as connection_module
-from shared.wire.codec import MAGIC, Kind, encode_prefix
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Frame, Ready, Take
+from shared.wire.codec import MAGIC, MessageKind, encode_prefix
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, FrameHeader, ReadyHeader, TakeHeader
 from shared.wire.server import DataServer
 
 INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=480, width=640)
@@ -26,7 +26,7 @@ INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, hei
 @contextlib.asynccontextmanager
 async def serving(serve):
     """A server that runs `serve`, and its traffic."""
-    traffic = Traffic()
+    traffic = WireTraffic()
     server = DataServer(serve, Address(LOOPBACK, 0), traffic)
     running = asyncio.create_task(server.run())
     try:
@@ -44,11 +44,11 @@ async def echo(connection, header, payload):
 
 async def healthy(address):
     """Whether the server still answers."""
-    peer = await Connection.open(address, Traffic())
-    await peer.send(Ready())
+    peer = await Connection.open(address, WireTraffic())
+    await peer.send(ReadyHeader())
     header, _ = await peer.receive()
     peer.close()
-    return isinstance(header, Ready)
+    return isinstance(header, ReadyHeader)
 
 
 async def raw(address, *data):
@@ -68,23 +68,23 @@ async def raw(address, *data):
 async def test_a_picture_crosses_whole_and_is_counted():
     picture = np.random.default_rng(1).integers(0, 256, 480 * 640 * 3, np.uint8)
     async with serving(echo) as (address, traffic):
-        peer = await Connection.open(address, Traffic())
-        await peer.send(Frame(info=INFO), [picture.data])
-        header, payload = await peer.expect(Frame)
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(FrameHeader(info=INFO), [picture.data])
+        header, payload = await peer.expect(FrameHeader)
         peer.close()
-    assert header == Frame(info=INFO)
+    assert header == FrameHeader(info=INFO)
     assert np.array_equal(payload, picture)
     assert traffic["frame"] > picture.size
 
 
 async def test_messages_in_both_directions_at_once_do_not_mix():
     async with serving(echo) as (address, _):
-        peer = await Connection.open(address, Traffic())
+        peer = await Connection.open(address, WireTraffic())
         pictures = [np.full(480 * 640 * 3, value, np.uint8) for value in range(10)]
         async with asyncio.TaskGroup() as sending:
             for picture in pictures:
-                sending.create_task(peer.send(Frame(info=INFO), [picture.data]))
-            received = [(await peer.expect(Frame))[1] for _ in pictures]
+                sending.create_task(peer.send(FrameHeader(info=INFO), [picture.data]))
+            received = [(await peer.expect(FrameHeader))[1] for _ in pictures]
         peer.close()
     assert sorted(int(payload[0]) for payload in received) == list(range(10))
     assert all((payload == payload[0]).all() for payload in received)
@@ -96,11 +96,11 @@ async def test_messages_in_both_directions_at_once_do_not_mix():
         b"GET / HTTP/1.1\r\nHost: camera\r\n\r\n",
         b"\x00" * 64,
         b"\xff" * 4096,
-        MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.FRAME, 0, 2**31, 10),
-        MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.FRAME, 0, 10, 2**63),
+        MAGIC + struct.pack("!BBHIQ", PROTOCOL, MessageKind.FRAME, 0, 2**31, 10),
+        MAGIC + struct.pack("!BBHIQ", PROTOCOL, MessageKind.FRAME, 0, 10, 2**63),
         MAGIC + struct.pack("!BBHIQ", PROTOCOL, 99, 0, 10, 10),
-        encode_prefix(Kind.TAKE, 5, 0) + b"{{{{{",
-        encode_prefix(Kind.TAKE, 2, 0) + b"{}",
+        encode_prefix(MessageKind.TAKE, 5, 0) + b"{{{{{",
+        encode_prefix(MessageKind.TAKE, 2, 0) + b"{}",
     ],
 )
 async def test_garbage_is_rejected_and_the_server_stays_healthy(garbage, caplog):
@@ -114,18 +114,18 @@ async def test_garbage_is_rejected_and_the_server_stays_healthy(garbage, caplog)
 
 async def test_a_peer_of_another_version_is_told_which_versions_met(caplog):
     async with serving(echo) as (address, _):
-        await raw(address, MAGIC + struct.pack("!BBHIQ", 99, Kind.TAKE, 0, 0, 0))
+        await raw(address, MAGIC + struct.pack("!BBHIQ", 99, MessageKind.TAKE, 0, 0, 0))
     assert f"it speaks version 99 of the protocol, this side version {PROTOCOL}" in caplog.text
 
     async def other_version(reader, writer):
         await reader.read(20)
-        writer.write(MAGIC + struct.pack("!BBHIQ", 99, Kind.READY, 0, 0, 0))
+        writer.write(MAGIC + struct.pack("!BBHIQ", 99, MessageKind.READY, 0, 0, 0))
         await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(other_version, LOOPBACK, 0)
-    peer = await Connection.open(Address(*server.sockets[0].getsockname()), Traffic())
-    await peer.send(Ready())
+    peer = await Connection.open(Address(*server.sockets[0].getsockname()), WireTraffic())
+    await peer.send(ReadyHeader())
     with pytest.raises(VersionError, match="install the same release"):
         await peer.receive()
     server.close()
@@ -137,12 +137,14 @@ async def test_a_peer_that_stops_in_the_middle_of_a_message_is_given_up(monkeypa
     monkeypatch.setattr(connection_module, "SLOWEST_LINK_BYTES_PER_S", 2**40)
 
     async def half(connection, _header, _payload):
-        await asyncio.get_running_loop().sock_sendall(connection._socket, encode_prefix(Kind.ABSENT, 100, 0) + b"{")
+        await asyncio.get_running_loop().sock_sendall(
+            connection._socket, encode_prefix(MessageKind.ABSENT, 100, 0) + b"{"
+        )
         await connection.receive()
 
     async with serving(half) as (address, _):
-        peer = await Connection.open(address, Traffic())
-        await peer.send(Ready())
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(ReadyHeader())
         with pytest.raises(PeerTimeoutError, match="middle of a message"):
             await peer.receive()
     assert peer.closed
@@ -156,9 +158,9 @@ async def test_a_peer_that_does_not_answer_a_question_is_given_up(monkeypatch):
         await forever.wait()
 
     async with serving(frozen) as (address, _):
-        peer = await Connection.open(address, Traffic())
+        peer = await Connection.open(address, WireTraffic())
         with pytest.raises(PeerTimeoutError, match="does not answer"):
-            await asyncio.wait_for(peer.ask(Take(thief="edge-1", epoch=1), Absent), 10)
+            await asyncio.wait_for(peer.request(TakeHeader(thief="edge-1", epoch=1), AbsentHeader), 10)
         forever.set()
     assert peer.closed
 
@@ -172,11 +174,11 @@ async def test_a_peer_that_never_reads_is_given_up(monkeypatch):
         await forever.wait()
 
     async with serving(deaf) as (address, _):
-        peer = await Connection.open(address, Traffic())
-        await peer.send(Ready())
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(ReadyHeader())
         picture = np.zeros(64 * 1024 * 1024, np.uint8)
         with pytest.raises(PeerTimeoutError, match="stopped reading"):
-            await peer.send(Frame(info=INFO), [picture.data])
+            await peer.send(FrameHeader(info=INFO), [picture.data])
         forever.set()
     assert peer.closed
 
@@ -190,39 +192,39 @@ async def test_a_connection_that_says_nothing_does_not_stay_for_ever(monkeypatch
 
 
 async def test_one_connection_too_many_is_closed_and_the_others_go_on(monkeypatch):
-    monkeypatch.setattr("shared.wire.server.CONNECTION_CAP", 2)
+    monkeypatch.setattr("shared.wire.server.MAX_CONNECTIONS", 2)
     async with serving(echo) as (address, _):
-        first, second = [await Connection.open(address, Traffic()) for _ in range(2)]
+        first, second = [await Connection.open(address, WireTraffic()) for _ in range(2)]
         for peer in (first, second):
-            await peer.send(Ready())
+            await peer.send(ReadyHeader())
             await peer.receive()
-        third = await Connection.open(address, Traffic())
+        third = await Connection.open(address, WireTraffic())
         with pytest.raises(PeerLostError):
             await third.receive()
-        await first.send(Ready())
-        assert isinstance((await first.receive())[0], Ready)
+        await first.send(ReadyHeader())
+        assert isinstance((await first.receive())[0], ReadyHeader)
         for peer in (first, second, third):
             peer.close()
 
 
 async def test_closing_wakes_whoever_waits_to_receive():
     async with serving(echo) as (address, _):
-        peer = await Connection.open(address, Traffic())
+        peer = await Connection.open(address, WireTraffic())
         waiting = asyncio.create_task(peer.receive())
         await asyncio.sleep(0)
         peer.close()
         with pytest.raises(PeerLostError):
             await asyncio.wait_for(waiting, 5)
         with pytest.raises(PeerLostError, match="is closed"):
-            await peer.send(Ready())
+            await peer.send(ReadyHeader())
 
 
 async def test_a_message_of_the_wrong_kind_ends_the_conversation():
     async with serving(echo) as (address, _):
-        peer = await Connection.open(address, Traffic())
-        await peer.send(Take(thief="edge-1", epoch=1))
+        peer = await Connection.open(address, WireTraffic())
+        await peer.send(TakeHeader(thief="edge-1", epoch=1))
         with pytest.raises(ProtocolError, match="sent TAKE where ABSENT was due"):
-            await peer.expect(Absent)
+            await peer.expect(AbsentHeader)
     assert peer.closed
 
 
@@ -231,9 +233,9 @@ async def test_nobody_there_and_a_used_port_say_so():
         held.bind((LOOPBACK, 0))
         address = Address(*held.getsockname())
         with pytest.raises(PeerLostError, match=f"{address} cannot be reached"):
-            await Connection.open(address, Traffic())
+            await Connection.open(address, WireTraffic())
         with pytest.raises(ListenError, match="choose another address or port"):
-            DataServer(echo, address, Traffic())
+            DataServer(echo, address, WireTraffic())
 
 
 @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ async def test_nobody_there_and_a_used_port_say_so():
 )
 async def test_an_address_that_cannot_be_is_a_peer_that_is_not_there(address):
     with pytest.raises(PeerLostError, match=r"cannot be reached: (invalid host name or port|host name not found|conn)"):
-        await Connection.open(address, Traffic())
+        await Connection.open(address, WireTraffic())
 
 
 @pytest.mark.parametrize("address", [Address(LOOPBACK, 70_000), Address("x" * 64 + ".example", 0)])
@@ -257,4 +259,4 @@ def test_listening_where_nobody_can_is_an_error_that_says_what_to_do(address):
     with pytest.raises(
         ListenError, match=r"cannot listen on .*(invalid host name or port|not found.*); choose another address"
     ):
-        DataServer(echo, address, Traffic())
+        DataServer(echo, address, WireTraffic())

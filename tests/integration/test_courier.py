@@ -12,9 +12,9 @@ from shared.errors import PeerLostError
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.frames import FrameInfo
 from shared.wire import connection as connection_module
-from shared.wire.connection import Traffic
+from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
-from shared.wire.headers import Frame, Take
+from shared.wire.headers import FrameHeader, TakeHeader
 from shared.wire.server import DataServer
 
 CAP = 8
@@ -30,7 +30,7 @@ class Peer:
         self.reading = asyncio.Event()
         self.reading.set()
         self._arrived = asyncio.Event()
-        self._server = DataServer(self._serve, Address(LOOPBACK, 0), Traffic())
+        self._server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())
         self.address = self._server.address
 
     async def _serve(self, connection, header, payload):
@@ -38,7 +38,7 @@ class Peer:
         self._arrived.set()
         while True:
             await self.reading.wait()
-            if isinstance(header, Take):
+            if isinstance(header, TakeHeader):
                 self.epochs.append(header.epoch)
             else:
                 self.payloads.append(payload)
@@ -67,7 +67,7 @@ async def peers(count):
 
 @contextlib.asynccontextmanager
 async def courier_of(lost=lambda _: None, cap=CAP):
-    courier = Courier(Traffic(), cap, lost)
+    courier = Courier(WireTraffic(), cap, lost)
     running = asyncio.create_task(courier.run())
     try:
         yield courier
@@ -99,12 +99,12 @@ def frozen():
 
 
 def number(epoch):
-    return Take(thief="edge-1", epoch=epoch), []
+    return TakeHeader(thief="edge-1", epoch=epoch), []
 
 
 def picture(size):
     info = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, height=1, width=1)
-    return Frame(info=info), [np.zeros(size, np.uint8).data]
+    return FrameHeader(info=info), [np.zeros(size, np.uint8).data]
 
 
 async def test_messages_to_one_address_arrive_in_their_order_over_one_connection():
@@ -166,7 +166,7 @@ async def test_a_peer_that_closes_its_connection_gets_the_rest_over_another():
             await arrived.put(header.epoch)
             connection.close()
 
-        server = DataServer(once, Address(LOOPBACK, 0), Traffic())
+        server = DataServer(once, Address(LOOPBACK, 0), WireTraffic())
         running = asyncio.create_task(server.run())
         epoch, seen = 0, set()
         async with asyncio.timeout(10):
@@ -220,8 +220,8 @@ async def test_what_waits_for_one_that_is_gone_is_dropped_and_the_next_begins_an
     async with peers(1) as (peer,), courier_of() as courier:
         for epoch in range(CAP):
             courier.post(peer.address, number(epoch))
-        courier.forget(peer.address)
-        courier.forget(peer.address)
+        courier.drop_address(peer.address)
+        courier.drop_address(peer.address)
         await courier.send(peer.address, number(99))
         await peer.until(lambda: peer.epochs)
     assert peer.epochs == [99]
@@ -235,7 +235,7 @@ async def test_at_the_end_all_connections_are_closed():
             await connection.receive()
         closed.set()
 
-    server = DataServer(until_the_end, Address(LOOPBACK, 0), Traffic())
+    server = DataServer(until_the_end, Address(LOOPBACK, 0), WireTraffic())
     running = asyncio.create_task(server.run())
     async with courier_of() as courier:
         await courier.send(server.address, number(1))

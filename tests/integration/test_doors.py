@@ -21,19 +21,19 @@ from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.cluster import BridgeState, NodeState, State, StealRequest, TaskAnnouncement
 from shared.payloads.frames import FrameInfo
 from shared.payloads.versions import PROTOCOL
-from shared.wire.codec import MAGIC, Kind
-from shared.wire.connection import Connection, Traffic
+from shared.wire.codec import MAGIC, MessageKind
+from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import (
-    Border,
-    Camera,
-    Frame,
-    PictureRequest,
-    ProgramRequest,
-    Ready,
-    Result,
-    Strips,
-    StripsRequest,
-    Take,
+    BorderHeader,
+    CameraHeader,
+    FrameHeader,
+    PictureRequestHeader,
+    ProgramRequestHeader,
+    ReadyHeader,
+    ResultHeader,
+    StripsHeader,
+    StripsRequestHeader,
+    TakeHeader,
 )  # fmt: skip
 from tests.harness import address_of, connected, running_cluster
 
@@ -44,9 +44,9 @@ INFO = FrameInfo(frame="front-1", camera="front", number=1, captured_at=1.0, hei
 GARBAGE = [
     b"GET / HTTP/1.1\r\n\r\n",
     os.urandom(4096),
-    MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.RESULT, 0, 2**32 - 1, 2**64 - 1),
-    MAGIC + struct.pack("!BBHIQ", 99, Kind.RESULT, 0, 0, 0),
-    MAGIC + struct.pack("!BBHIQ", PROTOCOL, Kind.RESULT, 0, 500, 500),
+    MAGIC + struct.pack("!BBHIQ", PROTOCOL, MessageKind.RESULT, 0, 2**32 - 1, 2**64 - 1),
+    MAGIC + struct.pack("!BBHIQ", 99, MessageKind.RESULT, 0, 0, 0),
+    MAGIC + struct.pack("!BBHIQ", PROTOCOL, MessageKind.RESULT, 0, 500, 500),
 ]
 
 
@@ -104,31 +104,31 @@ async def test_well_formed_lies_are_rejected_or_ignored(cluster):
     epoch = cluster.witness.plan.epoch
     gateway, edge = data_address(cluster), address_of(cluster, "edge-1")
     lies = [
-        (gateway, Take(thief="edge-1", epoch=epoch), b""),
-        (gateway, Camera(camera="front"), b""),
-        (edge, ProgramRequest(sha256="0" * 64), b""),
+        (gateway, TakeHeader(thief="edge-1", epoch=epoch), b""),
+        (gateway, CameraHeader(camera="front"), b""),
+        (edge, ProgramRequestHeader(sha256="0" * 64), b""),
         (edge, result(epoch, tile=0), bytes(16)),
         (gateway, result(epoch, tile=10**9), bytes(16)),
         (gateway, result(epoch, tile=0, shapes=((1, 1, 1, 1),)), bytes(4)),
         (gateway, result(epoch, tile=0), bytes(16)),
-        (gateway, Strips(), b""),
-        (gateway, Border(frame="front-1", epoch=epoch, giver=0, reader=1), bytes(16)),
-        (edge, StripsRequest(frame="front-1", epoch=epoch, reader=1, givers=(0,)), b""),
+        (gateway, StripsHeader(), b""),
+        (gateway, BorderHeader(frame="front-1", epoch=epoch, giver=0, reader=1), bytes(16)),
+        (edge, StripsRequestHeader(frame="front-1", epoch=epoch, reader=1, givers=(0,)), b""),
     ]
     for address, header, payload in lies:
-        peer = await Connection.open(address, Traffic())
+        peer = await Connection.open(address, WireTraffic())
         await peer.send(header, [memoryview(payload)] if payload else [])
         with pytest.raises(ProtocolError, match="refuses"):
             await asyncio.wait_for(peer.receive(), 10)
     for address, header, kind in [
-        (gateway, ProgramRequest(sha256="0" * 64), Kind.ABSENT),
-        (gateway, StripsRequest(frame="front-1", epoch=epoch, reader=1, givers=(0, 2)), Kind.STRIPS),
-        (gateway, StripsRequest(frame="front-1", epoch=epoch - 1, reader=1, givers=(0, 2)), Kind.STRIPS),
-        (edge, PictureRequest(frame="front-1"), Kind.ABSENT),
-        (edge, Take(thief="stranger", epoch=epoch), Kind.ABSENT),
-        (edge, Take(thief="stranger", epoch=epoch - 1), Kind.ABSENT),
+        (gateway, ProgramRequestHeader(sha256="0" * 64), MessageKind.ABSENT),
+        (gateway, StripsRequestHeader(frame="front-1", epoch=epoch, reader=1, givers=(0, 2)), MessageKind.STRIPS),
+        (gateway, StripsRequestHeader(frame="front-1", epoch=epoch - 1, reader=1, givers=(0, 2)), MessageKind.STRIPS),
+        (edge, PictureRequestHeader(frame="front-1"), MessageKind.ABSENT),
+        (edge, TakeHeader(thief="stranger", epoch=epoch), MessageKind.ABSENT),
+        (edge, TakeHeader(thief="stranger", epoch=epoch - 1), MessageKind.ABSENT),
     ]:
-        peer = await Connection.open(address, Traffic())
+        peer = await Connection.open(address, WireTraffic())
         await peer.send(header)
         assert (await asyncio.wait_for(peer.receive(), 10))[0].kind is kind
         peer.close()
@@ -136,15 +136,17 @@ async def test_well_formed_lies_are_rejected_or_ignored(cluster):
 
 
 def result(epoch, tile, shapes=((1, 2, 2, 1),)):
-    return Result(info=INFO, epoch=epoch, owner="edge-1", worker="edge-1", tile=tile, shapes=shapes, compute_ms=1.0)
+    return ResultHeader(
+        info=INFO, epoch=epoch, owner="edge-1", worker="edge-1", tile=tile, shapes=shapes, compute_ms=1.0
+    )
 
 
 async def test_a_camera_whose_pictures_do_not_fit_their_size_is_rejected(cluster):
-    peer = await Connection.open(address_of(cluster, "edge-1"), Traffic())
-    await peer.send(Camera(camera="front"))
-    await peer.expect(Ready)
-    await peer.expect(Ready)
-    await peer.send(Frame(info=INFO), [np.zeros(7, np.uint8).data])
+    peer = await Connection.open(address_of(cluster, "edge-1"), WireTraffic())
+    await peer.send(CameraHeader(camera="front"))
+    await peer.expect(ReadyHeader)
+    await peer.expect(ReadyHeader)
+    await peer.send(FrameHeader(info=INFO), [np.zeros(7, np.uint8).data])
     with pytest.raises(ProtocolError, match="does not fit what it says of itself"):
         await asyncio.wait_for(peer.receive(), 10)
 

@@ -39,8 +39,8 @@ from gateway.retained.retained_topics import RetainedTopics
 from gateway.state.state_folder import StateFolder
 from gateway.state.state_lock import hold_folder
 from shared.engine.opening import TileKinds, open_engine
-from shared.engine.program_manifest import FORMAT as PREPARED_FORMAT
-from shared.engine.program_manifest import MANIFEST
+from shared.engine.program_manifest import MANIFEST_FILE
+from shared.engine.program_manifest import PROGRAM_FORMAT as PREPARED_FORMAT
 from shared.ftp.grid import Grid
 from shared.model.spec import ModelSpec
 from shared.network.addresses import Address
@@ -50,8 +50,8 @@ from shared.systemd.accounts import SERVICE_USER, ServiceAccount
 from shared.systemd.notification import MANAGER_VARIABLES
 from shared.systemd.unit import ENVIRONMENT_FILE, SERVICE_ROLES, Unit, unit_name
 from shared.systemd.units import UNITS_FOLDER
-from shared.wire.connection import Traffic
-from tests.networks import Builder
+from shared.wire.connection import WireTraffic
+from tests.networks import ModelBuilder
 from tests.public.shapes import plain, schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
 from tests.unit.shared.engine.running import build_stage
@@ -102,7 +102,7 @@ def state(folder: Path) -> dict[str, Any]:
 
 def programs() -> dict[str, Any]:
     """Describe the program of a stage, as a gateway sends it to edges of the release before and after, too."""
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     cut = build.conv(build.conv("image", 8, 3, pads=[1] * 4), 8, 3, pads=[1] * 4)
     _, program = build_stage(build.model(cut), [cut], Grid(2, 2), reuse=True)
     model = onnx.load_from_string(program)
@@ -115,16 +115,16 @@ def programs() -> dict[str, Any]:
 
 def cache(folder: Path) -> dict[str, Any]:
     """Describe the folder of programs of an edge, with one that was prepared for this machine."""
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     cut = build.conv("image", 8, 3, pads=[1] * 4)
     stage, program = build_stage(build.model(cut), [cut], Grid(1, 2))
     sha256 = hashlib.sha256(program).hexdigest()
     (folder / f"{sha256}.onnx").write_bytes(program)
     reference = ProgramRef(sha256=sha256, bytes=len(program))
-    found = asyncio.run(ProgramCache(folder, Traffic()).get(reference, NOWHERE))  # one that is there is not fetched
+    found = asyncio.run(ProgramCache(folder, WireTraffic()).get(reference, NOWHERE))  # one that is there is not fetched
     asyncio.run(open_engine(found, TileKinds(stage.forms, 10**6), folder))
     (prepared,) = (path for path in folder.iterdir() if path.is_dir())
-    outer = json.loads((prepared / MANIFEST).read_bytes())
+    outer = json.loads((prepared / MANIFEST_FILE).read_bytes())
     return {
         "format": PREPARED_FORMAT,
         "files": sorted(_without_hashes(str(path.relative_to(folder))) for path in folder.rglob("*")),

@@ -25,8 +25,8 @@ from shared.payloads.frames import FrameCounts, Outcome
 from shared.payloads.observations import EndReason, EventType
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 from shared.plan.plan import Distribution
-from shared.wire.codec import HEADER_CAP_BYTES, MAGIC, PAYLOAD_CAP_BYTES, PREFIX_BYTES, Kind, encode_prefix
-from shared.wire.headers import HEADERS, Absent, Strips
+from shared.wire.codec import MAGIC, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, PREFIX_BYTES, MessageKind, encode_prefix
+from shared.wire.headers import HEADERS, AbsentHeader, StripsHeader
 from tests.public.shapes import plain, schema_of, shape_of
 from tests.unit.gateway.buses import StandInBus
 
@@ -116,16 +116,16 @@ def wire() -> dict[str, Any]:
         "version": PROTOCOL,
         "understood": sorted(UNDERSTOOD_PROTOCOLS),
         "prefix_bytes": PREFIX_BYTES,
-        "prefix of a tile, with 3 bytes of header and 5 of payload": encode_prefix(Kind.TILE, 3, 5).hex(),
-        "header_cap_bytes": HEADER_CAP_BYTES,
-        "encoded": [Absent(reason="why").encode().decode(), Strips(sizes={1: 2}).encode().decode()],
+        "prefix of a tile, with 3 bytes of header and 5 of payload": encode_prefix(MessageKind.TILE, 3, 5).hex(),
+        "header_cap_bytes": MAX_HEADER_BYTES,
+        "encoded": [AbsentHeader(reason="why").encode().decode(), StripsHeader(sizes={1: 2}).encode().decode()],
         "kinds": {
             f"{kind.value:02d}": {
                 "counted as": kind.name.lower(),  # a key of `bytes` in what is told of nodes
-                "payload_cap_bytes": PAYLOAD_CAP_BYTES.get(kind, 0),
+                "payload_cap_bytes": MAX_PAYLOAD_BYTES.get(kind, 0),
                 "header": schema_of(HEADERS[kind]),
             }
-            for kind in Kind
+            for kind in MessageKind
         },
         "payload of settings": schema_of(AssignedCamera),
     }

@@ -9,16 +9,16 @@ import numpy as np
 from hypothesis import strategies as st
 
 from shared.ftp.grid import Grid
-from shared.model.plain import known_shapes, plain_form
-from tests.networks import Builder
+from shared.model.plain import known_shapes, to_plain_form
+from tests.networks import ModelBuilder
 
 if TYPE_CHECKING:
     import onnx
 
-LAYERS_CAP = 8
+MAX_LAYERS = 8
 """Enough for a branch that is joined again, few enough to be read when an example fails."""
 
-CELLS_CAP = 4000
+MAX_CELLS = 4000
 """No map grows beyond it, however often it is enlarged."""
 
 UNARY: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ UNARY: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Case:
+class TilingCase:
     """A network whose outputs are the cut, and a grid: the model as written, and in plain form."""
 
     original: onnx.ModelProto
@@ -50,7 +50,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Map:
+class DrawnMap:
     """A tensor in the making: its name, channels, rows and columns."""
 
     name: str
@@ -63,13 +63,13 @@ DENSE = ("dense_conv", "leaky", "concat", "add")
 
 
 @st.composite
-def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> Case:
+def tiling_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> TilingCase:
     """Chains and branches of `kinds` (all, when empty) that end in one map or several."""
     size = (draw(st.integers(5, 28)), draw(st.integers(5, 28)))
-    build = Builder(*size, seed=draw(st.integers(0, 1000)))
-    maps = [Map("image", 3, size)]
+    build = ModelBuilder(*size, seed=draw(st.integers(0, 1000)))
+    maps = [DrawnMap("image", 3, size)]
     used: set[str] = set()
-    for _ in range(draw(st.integers(1, LAYERS_CAP))):
+    for _ in range(draw(st.integers(1, MAX_LAYERS))):
         source = draw(st.sampled_from(maps[-3:]))
         kind = draw(st.sampled_from(kinds or tuple(KINDS)))
         if kind in {"concat", "combine", "add"}:
@@ -84,7 +84,7 @@ def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> Case:
         used.add(source.name)
         maps.append(made)
     if len(maps) == 1:
-        maps.append(Map(build.layer("Relu", "image"), 3, size))
+        maps.append(DrawnMap(build.layer("Relu", "image"), 3, size))
     inner = [made.name for made in maps[1:] if made.name in used]
     shown = draw(st.lists(st.sampled_from(inner), unique=True, max_size=1)) if inner else []
     cut = tuple(made.name for made in maps[1:] if made.name not in used or made.name in shown)
@@ -93,27 +93,27 @@ def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> Case:
     cap = 28 if finest and rows * columns <= 100 else 6
     grid = Grid(draw(st.integers(1, min(cap, rows))), draw(st.integers(1, min(cap, columns))))
     original = build.original(*cut)
-    model = plain_form(original)
+    model = to_plain_form(original)
     shapes = known_shapes(model)
     for made in maps[1:]:
         assert shapes[made.name] == (1, made.channels, *made.size), f"{made} is {shapes[made.name]}"
-    return Case(original, model, cut, grid)
+    return TilingCase(original, model, cut, grid)
 
 
-def _joined(draw: st.DrawFn, build: Builder, source: Map, other: Map, kind: str) -> Map:
+def _joined(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap, other: DrawnMap, kind: str) -> DrawnMap:
     if kind == "concat":
         name = build.layer("Concat", source.name, other.name, axis=1)
-        return Map(name, source.channels + other.channels, source.size)
+        return DrawnMap(name, source.channels + other.channels, source.size)
     op = "Add" if kind == "add" else draw(st.sampled_from(["Add", "Sub", "Max", "Min", "Mul"]))
-    return Map(build.layer(op, source.name, other.name), source.channels, source.size)
+    return DrawnMap(build.layer(op, source.name, other.name), source.channels, source.size)
 
 
-def _unary(draw: st.DrawFn, build: Builder, source: Map) -> Map:
+def _unary(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
     op = draw(st.sampled_from(sorted(UNARY)))
-    return Map(build.layer(op, source.name, **UNARY[op]), source.channels, source.size)
+    return DrawnMap(build.layer(op, source.name, **UNARY[op]), source.channels, source.size)
 
 
-def _with_constant(draw: st.DrawFn, build: Builder, source: Map) -> Map:
+def _with_constant(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
     """A binary layer with a number, or one for each channel, row, column or cell."""
     rows, columns = source.size
     channels = source.channels
@@ -125,28 +125,28 @@ def _with_constant(draw: st.DrawFn, build: Builder, source: Map) -> Map:
     values = np.random.default_rng(draw(st.integers(0, 99))).standard_normal(shape)
     op = draw(st.sampled_from(["Add", "Mul", "Sub", "Max"]))
     name = build.layer(op, source.name, constants={f"number.{build.count}": values})
-    return Map(name, channels, source.size)
+    return DrawnMap(name, channels, source.size)
 
 
-def _normalised(draw: st.DrawFn, build: Builder, source: Map) -> Map:
+def _normalised(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
     values = np.random.default_rng(draw(st.integers(0, 99))).uniform(0.5, 1.5, (4, source.channels))
     tag = build.count
     constants = {f"{role}.{tag}": row for role, row in zip(("scale", "bias", "mean", "variance"), values, strict=True)}
-    return Map(build.layer("BatchNormalization", source.name, constants=constants), source.channels, source.size)
+    return DrawnMap(build.layer("BatchNormalization", source.name, constants=constants), source.channels, source.size)
 
 
-def _across_channels(draw: st.DrawFn, build: Builder, source: Map) -> Map:
+def _across_channels(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
     if draw(st.booleans()):
-        return Map(build.layer("Softmax", source.name, axis=1), source.channels, source.size)
+        return DrawnMap(build.layer("Softmax", source.name, axis=1), source.channels, source.size)
     axes = {f"axes.{build.count}": np.array([1], np.int64)}
     op = draw(st.sampled_from(["ReduceMean", "ReduceMax"]))
-    return Map(build.layer(op, source.name, constants=axes, channels=1, keepdims=1), 1, source.size)
+    return DrawnMap(build.layer(op, source.name, constants=axes, channels=1, keepdims=1), 1, source.size)
 
 
-def _enlarged(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+def _enlarged(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
     factors = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     size = source.size[0] * factors[0], source.size[1] * factors[1]
-    if size[0] * size[1] * source.channels > CELLS_CAP:
+    if size[0] * size[1] * source.channels > MAX_CELLS:
         return None
     mode = draw(st.sampled_from(["nearest", "linear"]))
     attributes: dict[str, Any] = {"mode": mode}
@@ -161,10 +161,10 @@ def _enlarged(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
     else:
         sizes = build.constant(f"sizes.{tag}", np.array([1, source.channels, *size], np.int64))
         name = build.layer("Resize", source.name, nothing, "", sizes, channels=source.channels, **attributes)
-    return Map(name, source.channels, size)
+    return DrawnMap(name, source.channels, size)
 
 
-def _transposed(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+def _transposed(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
     axes = []
     for length in source.size:
         kernel, stride, dilation = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
@@ -179,7 +179,7 @@ def _transposed(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
         for length, (kernel, stride, dilation, before, after, spare) in zip(source.size, axes, strict=True)
     )
     filters = draw(st.integers(1, 3))
-    if size[0] * size[1] * filters > CELLS_CAP:
+    if size[0] * size[1] * filters > MAX_CELLS:
         return None
     (kernel_h, stride_h, dilation_h, top, bottom, spare_h), (kernel_w, stride_w, dilation_w, left, right, spare_w) = (
         axes
@@ -189,10 +189,10 @@ def _transposed(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
         strides=[stride_h, stride_w], dilations=[dilation_h, dilation_w], pads=[top, left, bottom, right],
         output_padding=[spare_h, spare_w],
     )  # fmt: skip
-    return Map(name, filters, (size[0], size[1]))
+    return DrawnMap(name, filters, (size[0], size[1]))
 
 
-def _sliced(draw: st.DrawFn, build: Builder, source: Map) -> Map:
+def _sliced(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
     axis = draw(st.integers(1, 3))
     length = (source.channels, *source.size)[axis - 1]
     start, step = draw(st.integers(0, length - 1)), draw(st.integers(1, 3))
@@ -204,25 +204,25 @@ def _sliced(draw: st.DrawFn, build: Builder, source: Map) -> Map:
     sizes = [source.channels, *source.size]
     sizes[axis - 1] = -(-(end - start) // step)
     name = build.layer("Slice", source.name, constants=constants, channels=sizes[0])
-    return Map(name, sizes[0], (sizes[1], sizes[2]))
+    return DrawnMap(name, sizes[0], (sizes[1], sizes[2]))
 
 
-def _rearranged(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+def _rearranged(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
     block = draw(st.integers(2, 3))
     rows, columns = source.size
     if rows % block == 0 and columns % block == 0:
         channels = source.channels * block * block
         name = build.layer("SpaceToDepth", source.name, channels=channels, blocksize=block)
-        return Map(name, channels, (rows // block, columns // block))
+        return DrawnMap(name, channels, (rows // block, columns // block))
     if source.channels % (block * block):
         return None
     channels = source.channels // (block * block)
     mode = draw(st.sampled_from(["DCR", "CRD"]))
     name = build.layer("DepthToSpace", source.name, channels=channels, blocksize=block, mode=mode)
-    return Map(name, channels, (rows * block, columns * block))
+    return DrawnMap(name, channels, (rows * block, columns * block))
 
 
-def _framed(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+def _framed(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
     """Pad, or crop, rows and columns."""
     top, left, bottom, right = (draw(st.integers(-1, 2)) for _ in range(4))
     size = source.size[0] + top + bottom, source.size[1] + left + right
@@ -233,10 +233,10 @@ def _framed(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
         f"pads.{tag}": np.array([0, 0, top, left, 0, 0, bottom, right], np.int64),
         f"value.{tag}": np.array(draw(st.sampled_from([0.0, 0.5, -3.0])), np.float32),
     }
-    return Map(build.layer("Pad", source.name, constants=constants), source.channels, size)
+    return DrawnMap(build.layer("Pad", source.name, constants=constants), source.channels, size)
 
 
-def _sliding(draw: st.DrawFn, build: Builder, source: Map, op: str) -> Map:
+def _sliding(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap, op: str) -> DrawnMap:
     """A convolution or a pool: half of them keep the map's size, the others have any stride and padding that fits."""
     pool = op != "Conv"
     keep, ceil = draw(st.booleans()), pool and draw(st.booleans())
@@ -253,14 +253,14 @@ def _sliding(draw: st.DrawFn, build: Builder, source: Map, op: str) -> Map:
         if op == "AveragePool":
             attributes["count_include_pad"] = draw(st.integers(0, 1))
         name = build.layer(op, source.name, kernel_shape=[kernel_h, kernel_w], ceil_mode=int(ceil), **attributes)
-        return Map(name, source.channels, (rows, columns))
+        return DrawnMap(name, source.channels, (rows, columns))
     groups = draw(st.sampled_from([count for count in (1, 2, 3) if source.channels % count == 0]))
     filters = groups * draw(st.integers(1, 3))
     name = build.conv(source.name, filters, (kernel_h, kernel_w), group=groups, bias=draw(st.booleans()), **attributes)
-    return Map(name, filters, (rows, columns))
+    return DrawnMap(name, filters, (rows, columns))
 
 
-def _dense(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
+def _dense(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
     """A convolution without holes, whose last window ends with the map or its padding."""
     axes = []
     for length in source.size:
@@ -276,7 +276,7 @@ def _dense(draw: st.DrawFn, build: Builder, source: Map) -> Map | None:
         for length, (kernel, stride, top, bottom) in zip(source.size, axes, strict=True)
     )
     name = build.conv(source.name, 2, tuple(kernels), strides=strides, pads=[*starts, *ends])
-    return Map(name, 2, (rows, columns))
+    return DrawnMap(name, 2, (rows, columns))
 
 
 def _axis(draw: st.DrawFn, length: int, *, keep: bool, pool: bool) -> tuple[int, int, int, int, int]:
@@ -326,7 +326,7 @@ KINDS: dict[str, Any] = {
     "rearranged": _rearranged,
     "framed": _framed,
     "dense_conv": _dense,
-    "leaky": lambda _draw, build, source: Map(
+    "leaky": lambda _draw, build, source: DrawnMap(
         build.layer("LeakyRelu", source.name, alpha=0.1), source.channels, source.size
     ),
     "concat": None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from camera_sources.camera_settings import CameraSettings
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
 
 
 class Clock(LiveSource):

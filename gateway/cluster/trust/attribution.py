@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.ftp.merge import Map
     from shared.ftp.stage import Stage, Tile
+    from shared.model.arrays import FeatureMap
 
 WRONG = 0.05
 """Difference, in standard deviations of the maps, from which on a tile is wrong: tiles are exact to 1e-4 of one, and
@@ -37,7 +37,9 @@ def limit(map_std: float, map_max: float, *, quantised: bool) -> float:
     return max((WRONG_QUANTISED if quantised else WRONG) * map_std, FLAT * map_max)
 
 
-def differing(tiled: Sequence[Map], whole: Sequence[Map], tiles: Sequence[Tile], limit: float) -> dict[int, float]:
+def differing(
+    tiled: Sequence[FeatureMap], whole: Sequence[FeatureMap], tiles: Sequence[Tile], limit: float
+) -> dict[int, float]:
     """Return, by tile, the largest difference of those that differ by more than `limit`; infinite for no numbers."""
     found = {}
     for tile in tiles:

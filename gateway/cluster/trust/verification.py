@@ -13,15 +13,15 @@ from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
 from shared.model.letterbox import Letterbox
-from shared.wire.connection import Connection, Traffic
-from shared.wire.headers import Absent, Picture, PictureRequest
+from shared.wire.connection import Connection, WireTraffic
+from shared.wire.headers import AbsentHeader, PictureHeader, PictureRequestHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from shared.ftp.merge import MergedMaps
-    from shared.model.letterbox import Pixels
+    from shared.model.arrays import Pixels
     from shared.network.addresses import Address
     from shared.payloads.cluster import DetectedObject
 
@@ -58,7 +58,7 @@ class Verifier:
     def verify(self, picture: Pixels, merged: MergedMaps) -> Proof:
         """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
         assert self._whole is not None
-        letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
+        letterbox = Letterbox.for_picture(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
         difference = compare_maps(merged.maps, whole)
         if difference.exact:
@@ -87,16 +87,16 @@ class PictureFolder:
         write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
 
 
-async def fetch_picture(owner: Address, frame: str, traffic: Traffic) -> Pixels:
+async def fetch_picture(owner: Address, frame: str, traffic: WireTraffic) -> Pixels:
     """A frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
     connection = await Connection.open(owner, traffic)
     try:
-        header, payload = await connection.ask(PictureRequest(frame=frame), Picture, Absent)
+        header, payload = await connection.request(PictureRequestHeader(frame=frame), PictureHeader, AbsentHeader)
     finally:
         connection.close()
-    if isinstance(header, Absent):
+    if isinstance(header, AbsentHeader):
         raise PeerLostError(f"{owner} has no picture of {frame}: {header.reason}")
-    assert isinstance(header, Picture)
+    assert isinstance(header, PictureHeader)
     info = header.info
     if payload.size != info.height * info.width * 3:
         raise ProtocolError(f"{owner} sent a picture of {payload.size} bytes for {info.width}x{info.height} pixels")

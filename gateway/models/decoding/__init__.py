@@ -11,7 +11,8 @@ from gateway.models.decoding.family import shapes_of
 from gateway.models.decoding.recognition import family_of
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import FloatArray, Outputs
+    from gateway.models.decoding.family import Outputs
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 MAX_COORDINATE_PX = 1e6

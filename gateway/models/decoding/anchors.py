@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
-from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
+from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import AnchorHead, ModelSpec
 
 _BEFORE_CLASSES = 5

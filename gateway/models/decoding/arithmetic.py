@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import FloatArray
+    from shared.model.arrays import FloatArray
 
 
 def sigmoid(values: FloatArray) -> FloatArray:

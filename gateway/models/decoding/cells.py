@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import FloatArray, InputSize
+    from gateway.models.decoding.family import InputSize
+    from shared.model.arrays import FloatArray
 
 STRIDES = (8, 16, 32)
 STRIDES_TO_64 = (8, 16, 32, 64)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
-from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes, boxes_and_scores, only_table
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, boxes_and_scores, only_table
 from gateway.models.decoding.pairs import SUM_ROUNDING, read_pair
 from gateway.models.decoding.plausibility import (
     NEARLY_ALL,
@@ -23,8 +23,10 @@ from gateway.models.decoding.plausibility import (
     score_doubt,
 )
 from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
+from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 COCO_IDS = 91

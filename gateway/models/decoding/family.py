@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from shared.model.arrays import Array
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec, Preprocessing
 
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-Outputs = Mapping[str, np.ndarray[tuple[int, ...], np.dtype[Any]]]
+Outputs = Mapping[str, Array]
 Shapes = Mapping[str, tuple[int, ...]]
 InputSize = tuple[int, int]
 

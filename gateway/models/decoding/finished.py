@@ -13,7 +13,8 @@ from gateway.models.decoding.arithmetic import indices_reaching
 from gateway.models.decoding.plausibility import box_doubt, first_doubt, score_doubt, whole_number_doubt
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import FloatArray, InputSize
+    from gateway.models.decoding.family import InputSize
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 MAX_CLASSES = 2000

@@ -20,24 +20,17 @@ from gateway.models.decoding.cells import (
     make_cells,
     strides_by_cell_count,
 )
-from gateway.models.decoding.family import (
-    Family,
-    FloatArray,
-    InputSize,
-    Outputs,
-    Shapes,
-    choose_class_count,
-    only_table,
-    shapes_of,
-)
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, choose_class_count, only_table, shapes_of
 from gateway.models.decoding.plausibility import score_doubt
 from gateway.models.decoding.preprocessings import IMAGENET
+from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gateway.models.decoding.cells import Cells
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 _SIDES = 4

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from gateway.models.decoding.family import FloatArray, InputSize
+    from gateway.models.decoding.family import InputSize
+    from shared.model.arrays import FloatArray
 
 NEARLY_ALL = 0.99
 """Of an untrained or badly fed network a few boxes may be anything."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching
 from gateway.models.decoding.cells import strides_by_cell_count
-from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes, masked_table, shapes_of
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, masked_table, shapes_of
 from gateway.models.decoding.plausibility import (
     MAX_RELATIVE_COORDINATE,
     box_doubt,
@@ -21,8 +21,10 @@ from gateway.models.decoding.plausibility import (
     tail_doubt,
 )
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
+from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 ANCHORS = 3

@@ -11,13 +11,15 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching
 from gateway.models.decoding.cells import FINE_STRIDES, cell_count, make_cells, strides_by_cell_count
-from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes, only_table
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, only_table
 from gateway.models.decoding.plausibility import box_doubt, first_doubt, row_doubt, score_doubt
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
 from gateway.models.decoding.ultralytics import decode_v5, doubt_v5
+from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 _BEFORE_CLASSES = 5

@@ -8,12 +8,14 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching
 from gateway.models.decoding.cells import STRIDES, cell_count, make_cells
-from gateway.models.decoding.family import Family, FloatArray, InputSize, Outputs, Shapes
+from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
 from gateway.models.decoding.plausibility import first_doubt, score_doubt
 from gateway.models.decoding.yolox import MAX_TYPICAL_STRIDES
+from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
+    from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 _WIDTHS = {"cls": 1, "obj": 1, "bbox": 4}

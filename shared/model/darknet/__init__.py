@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import ModelError
-from shared.model.darknet.building import Build
-from shared.model.darknet.config import read_config
-from shared.model.darknet.graph import Map
-from shared.model.darknet.heads import HEADS, anchor_head
-from shared.model.darknet.keys import refuse_unsupported
+from shared.model.darknet.config import read_darknet_config
+from shared.model.darknet.graph import DarknetMap
+from shared.model.darknet.heads import HEAD_KINDS, anchor_head
+from shared.model.darknet.keys import check_supported
 from shared.model.darknet.layers import add_layer
-from shared.model.darknet.weights import Weights
+from shared.model.darknet.network_builder import NetworkBuilder
+from shared.model.darknet.weights import DarknetWeights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import onnx
 
-    from shared.model.darknet.config import Section
+    from shared.model.darknet.config import DarknetSection
     from shared.model.spec import AnchorHead
 
-IMAGE = "image"
+IMAGE_INPUT = "image"
 """The model's input, float32 (1, channels, height, width)."""
 
-LARGEST_SIDE = 2**14
+MAX_INPUT_SIDE = 2**14
 """Pixels of an input; no network for pictures has more, and its maps would not fit into memory."""
 
 
@@ -47,33 +47,33 @@ def load_darknet(cfg: Path, weights: Path) -> DarknetModel:
 
     Raises ModelError, with file and line or layer: unreadable, not Darknet's, not supported, or not belonging together.
     """
-    net, sections = read_config(cfg)
+    net, sections = read_darknet_config(cfg)
     for section in (net, *sections):
-        refuse_unsupported(section)
-    if not any(section.kind in HEADS for section in sections):
+        check_supported(section)
+    if not any(section.kind in HEAD_KINDS for section in sections):
         raise ModelError(f"{cfg} detects nothing: it has no [region] and no [yolo] layer")
-    build, found = Build(_image(net), Weights(weights)), []
+    build, found = NetworkBuilder(_image(net), DarknetWeights(weights)), []
     for section in sections:
-        if section.kind in HEADS:
-            found.append(anchor_head(section, build.previous(section), build.image))
+        if section.kind in HEAD_KINDS:
+            found.append(anchor_head(section, build.previous_map(section), build.image))
             build.end_layer(None)
         else:
             add_layer(build, section)
-    build.weights.finish()
+    build.weights.check_all_read()
     heads = tuple(head for head, _ in found)
     return DarknetModel(
-        model=build.graph.finish([head.output for head in heads]),
+        model=build.graph.to_model([head.output for head in heads]),
         heads=heads,
         classes=_classes(cfg, {classes for _, classes in found}),
     )
 
 
-def _image(net: Section) -> Map:
-    height, width = net.whole("height"), net.whole("width")
+def _image(net: DarknetSection) -> DarknetMap:
+    height, width = net.get_int("height"), net.get_int("width")
     for key, side in (("height", height), ("width", width)):
-        if side > LARGEST_SIDE:
-            raise net.error(f"must be {LARGEST_SIDE} or less", key)
-    return Map(IMAGE, net.whole("channels"), height, width)
+        if side > MAX_INPUT_SIDE:
+            raise net.error(f"must be {MAX_INPUT_SIDE} or less", key)
+    return DarknetMap(IMAGE_INPUT, net.get_int("channels"), height, width)
 
 
 def _classes(cfg: Path, counts: set[int]) -> int:

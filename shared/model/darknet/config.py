@@ -13,20 +13,20 @@ from shared.reasons.system_reasons import system_reason
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST_CFG_BYTES = 1_000_000
+MAX_CFG_BYTES = 1_000_000
 """Those of the largest networks have 50 kB; a larger file is something else, such as the weights."""
 
-LARGEST_NUMBER = 2**31 - 1
+MAX_INTEGER = 2**31 - 1
 """Darknet keeps whole numbers in an int."""
 
-ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+SECTION_ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class DarknetOption:
     """One key=value line."""
 
     value: str
@@ -34,7 +34,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class DarknetSection:
     """One [section]; `number` is Darknet's number of the layer, None for [net].
 
     Every question about a key raises ModelError, with file and line, when its value is not what is asked for.
@@ -44,7 +44,7 @@ class Section:
     kind: str
     number: int | None
     line: int
-    options: dict[str, Option] = field(default_factory=dict)
+    options: dict[str, DarknetOption] = field(default_factory=dict)
 
     def error(self, objection: str, key: str = "") -> ModelError:
         """What to raise about this section or, if it has `key`, about that line."""
@@ -53,12 +53,12 @@ class Section:
         about = f"{key}={option.value} {objection}" if option else objection
         return ModelError(f"{self.file} line {option.line if option else self.line}: {layer}[{self.kind}] {about}")
 
-    def word(self, key: str, default: str) -> str:
+    def get_text(self, key: str, default: str) -> str:
         """The value of `key` as it is written."""
         option = self.options.get(key)
         return default if option is None else option.value
 
-    def whole(self, key: str, default: int | None = None, least: int = 1) -> int:
+    def get_int(self, key: str, default: int | None = None, least: int = 1) -> int:
         """A whole number of at least `least`. Without a default the key must be there."""
         if default is not None and key not in self.options:
             return default
@@ -67,16 +67,16 @@ class Section:
             raise self.error(f"must be {least} or more", key)
         return int(number)
 
-    def decimal(self, key: str, default: float) -> float:
+    def get_float(self, key: str, default: float) -> float:
         """A finite number."""
         return self._number(key, self.options[key].value, _DECIMAL, "is no number") if key in self.options else default
 
-    def wholes(self, key: str) -> tuple[int, ...]:
+    def get_ints(self, key: str) -> tuple[int, ...]:
         """Whole numbers with commas between; the key must be there."""
         parts = self._value(key).split(",")
         return tuple(int(self._number(key, part, _WHOLE, "is not a list of whole numbers")) for part in parts)
 
-    def decimals(self, key: str) -> tuple[float, ...]:
+    def get_floats(self, key: str) -> tuple[float, ...]:
         """Finite numbers with commas between; the key must be there."""
         parts = self._value(key).split(",")
         return tuple(self._number(key, part, _DECIMAL, "is not a list of numbers") for part in parts)
@@ -90,21 +90,21 @@ class Section:
         number = float(text) if pattern.fullmatch(text) else math.nan
         if math.isnan(number):
             raise self.error(objection, key)
-        if abs(number) > LARGEST_NUMBER:
+        if abs(number) > MAX_INTEGER:
             raise self.error("is larger than Darknet can count", key)
         return number
 
 
-def read_config(path: Path) -> tuple[Section, tuple[Section, ...]]:
+def read_darknet_config(path: Path) -> tuple[DarknetSection, tuple[DarknetSection, ...]]:
     """[net] and the layers of a .cfg. Raises ModelError, with the line, for what is not one."""
-    sections: list[Section] = []
+    sections: list[DarknetSection] = []
     for number, raw in enumerate(_text(path).split("\n"), start=1):
         line = "".join(raw.partition("#")[0].split())  # blanks mean nothing to Darknet, wherever they are
         if not line or line.startswith(";"):
             continue
         if line.startswith("[") and line.endswith("]"):
-            kind = ALIASES.get(line[1:-1], line[1:-1])
-            sections.append(Section(path, kind, len(sections) - 1 if sections else None, number))
+            kind = SECTION_ALIASES.get(line[1:-1], line[1:-1])
+            sections.append(DarknetSection(path, kind, len(sections) - 1 if sections else None, number))
             if sections[0].kind != "net":
                 break
         elif sections and "=" in line:
@@ -122,16 +122,16 @@ def read_config(path: Path) -> tuple[Section, tuple[Section, ...]]:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_CFG_BYTES + 1)
+            content = file.read(MAX_CFG_BYTES + 1)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {system_reason(error)}") from error
-    if len(content) > LARGEST_CFG_BYTES or b"\0" in content:
+    if len(content) > MAX_CFG_BYTES or b"\0" in content:
         raise ModelError(f"{path} is not a Darknet .cfg, which is a text of a few kB; were cfg and weights swapped?")
     return content.decode("utf-8-sig", errors="replace")  # comments may be in any encoding
 
 
-def _add(section: Section, line: str, number: int) -> None:
+def _add(section: DarknetSection, line: str, number: int) -> None:
     key, _, value = line.partition("=")
     if key in section.options:
         raise section.error(f"is said again in line {number}; remove one of the two", key)
-    section.options[key] = Option(value, number)
+    section.options[key] = DarknetOption(value, number)

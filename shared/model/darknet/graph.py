@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import TensorProto, helper
 
+from shared.model.plain import PLAIN_OPSET
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
 
-Attribute = int | float | str | list[int]
-
-OPSET = 21
-"""What the programs of the stages are made of too."""
+NodeAttribute = int | float | str | list[int]
 
 IR_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class DarknetMap:
     """A feature map, float32 (1, channels, height, width); `stride` is the pixels of the image between two cells."""
 
     tensor: str
@@ -37,18 +36,18 @@ class Map:
         return 1, self.channels, self.height, self.width
 
 
-class Graph:
+class OnnxGraph:
     """The model so far. Its parts are written straight into one message: weights are large, copies of them too."""
 
-    def __init__(self, image: Map) -> None:
+    def __init__(self, image: DarknetMap) -> None:
         self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="deepthings")
-        self._model.opset_import.append(helper.make_opsetid("", OPSET))
+        self._model.opset_import.append(helper.make_opsetid("", PLAIN_OPSET))
         self._graph = self._model.graph
         self._graph.name = "darknet"
         self._graph.input.append(_value(image.tensor, image.shape))
         self._shapes: dict[str, Sequence[int]] = {}
 
-    def constant(self, name: str, array: np.ndarray[Any, Any]) -> str:
+    def add_constant(self, name: str, array: np.ndarray[Any, Any]) -> str:
         """Add an initialiser, of float32 or int64; returns its name."""
         self._graph.initializer.add(
             name=name,
@@ -58,13 +57,13 @@ class Graph:
         )
         return name
 
-    def node(
+    def add_node(
         self,
         op: str,
         inputs: Sequence[str],
         output: str,
         shape: Sequence[int],
-        attributes: Mapping[str, Attribute],
+        attributes: Mapping[str, NodeAttribute],
     ) -> None:
         """Add an operation that makes the tensor `output`, of which it has the name."""
         node = helper.make_node(op, inputs, [output], output)
@@ -72,7 +71,7 @@ class Graph:
         self._graph.node.append(node)
         self._shapes[output] = shape
 
-    def finish(self, outputs: Sequence[str]) -> onnx.ModelProto:
+    def to_model(self, outputs: Sequence[str]) -> onnx.ModelProto:
         """The model, whose outputs are these tensors."""
         self._graph.output.extend(_value(name, self._shapes[name]) for name in outputs)
         self._graph.value_info.extend(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.model.darknet.config import Section
+    from shared.model.darknet.config import DarknetSection
 
-UNDERSTOOD = {
+SUPPORTED_KEYS = {
     "convolutional": {
         "activation", "batch_normalize", "dilation", "filters", "groups", "pad", "padding", "size", "stride",
     },
@@ -22,7 +22,7 @@ UNDERSTOOD = {
 }  # fmt: skip
 """The layers that can be imported, and the keys that are read from each."""
 
-TRAINING = {
+TRAINING_KEYS = {
     "": {
         "burnin_update", "clip", "dont_update", "dontsave", "learning_rate", "onlyforward", "smooth", "stopbackward",
         "train_only_bn", "truth",
@@ -42,7 +42,7 @@ TRAINING = {
 }  # fmt: skip
 """Keys without a meaning for the maps that a layer makes; "" stands for every layer."""
 
-NEUTRAL = {
+NEUTRAL_VALUES = {
     "": {"dontload": "0", "dontloadscales": "0", "numload": "0"},
     "net": {"time_steps": "1"},
     "convolutional": dict.fromkeys(
@@ -62,19 +62,19 @@ NEUTRAL = {
 """Keys that would change what is computed or how weights are read, and the value with which they do not."""
 
 
-def refuse_unsupported(section: Section) -> None:
+def check_supported(section: DarknetSection) -> None:
     """Raise ModelError for a kind of layer, or a key of it, that is not imported faithfully."""
     kind = section.kind
     is_layer = section.number is not None
-    if is_layer and kind not in UNDERSTOOD:
-        raise section.error(f"is not supported; these layers are: {', '.join(UNDERSTOOD)}")
-    neutral = NEUTRAL[""] | NEUTRAL.get(kind, {})
+    if is_layer and kind not in SUPPORTED_KEYS:
+        raise section.error(f"is not supported; these layers are: {', '.join(SUPPORTED_KEYS)}")
+    neutral = NEUTRAL_VALUES[""] | NEUTRAL_VALUES.get(kind, {})
     for key, option in section.options.items():
         if key in neutral:
             if option.value != neutral[key]:
                 raise section.error(f"is not supported, only {key}={neutral[key]} is", key)
-        elif is_layer and key not in UNDERSTOOD[kind] | TRAINING[""] | TRAINING.get(kind, set()):
-            understood = ", ".join(sorted(UNDERSTOOD[kind])) or "none"
+        elif is_layer and key not in SUPPORTED_KEYS[kind] | TRAINING_KEYS[""] | TRAINING_KEYS.get(kind, set()):
+            understood = ", ".join(sorted(SUPPORTED_KEYS[kind])) or "none"
             raise section.error(
                 f"is not supported; remove it if it concerns training only (understood: {understood})", key
             )

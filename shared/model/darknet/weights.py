@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.errors import ModelError
-from shared.model.loading import LARGEST_MODEL_BYTES
+from shared.model.loading import MAX_MODEL_BYTES
 from shared.reasons.system_reasons import system_reason
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from shared.model.darknet.config import Section
-
-Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    from shared.model.arrays import FloatArray
+    from shared.model.darknet.config import DarknetSection
 
 _FLOAT = np.dtype("<f4")
 
-VERSION_CAP = 1000
+MAX_VERSION = 1000
 """From here on Darknet marks weights that are stored transposed; none of the networks that we know has that."""
 
 EPSILON = 1e-6
 """Darknet adds it to the standard deviation, not to the variance."""
 
 
-class Weights:
+class DarknetWeights:
     """Reads the layers' numbers in order, straight from the mapped file."""
 
     def __init__(self, path: Path) -> None:
@@ -38,14 +37,16 @@ class Weights:
             size = path.stat().st_size
             with path.open("rb") as file:
                 header = file.read(20)
-            if size > LARGEST_MODEL_BYTES:
+            if size > MAX_MODEL_BYTES:
                 raise ModelError(f"weights {path} are larger than an ONNX file can be (2 GiB)")
             self._position = _header_bytes(path, header)
             self._bytes = np.memmap(path, np.uint8, "r")
         except OSError as error:
             raise ModelError(f"weights {path} cannot be read: {system_reason(error)}") from error
 
-    def convolution(self, section: Section, shape: tuple[int, ...], *, normalised: bool) -> tuple[Floats, Floats]:
+    def read_convolution(
+        self, section: DarknetSection, shape: tuple[int, ...], *, normalised: bool
+    ) -> tuple[FloatArray, FloatArray]:
         """Kernels of `shape` (filters, channels / groups, size, size), and biases (filters,), float32.
 
         Batch normalisation is folded into them. Raises ModelError when the file ends before, or holds no numbers.
@@ -65,7 +66,7 @@ class Weights:
             raise self._garbage(section)
         return kernels, biases
 
-    def finish(self) -> None:
+    def check_all_read(self) -> None:
         """Raises ModelError when bytes are left."""
         left = len(self._bytes) - self._position
         if left:
@@ -74,7 +75,7 @@ class Weights:
                 f"{left} fewer; use the cfg that belongs to them"
             )
 
-    def _require(self, section: Section, count: int) -> None:
+    def _require(self, section: DarknetSection, count: int) -> None:
         needed, left = count * _FLOAT.itemsize, len(self._bytes) - self._position
         if needed > left:
             raise ModelError(
@@ -82,12 +83,12 @@ class Weights:
                 f"{left} are there; they are incomplete, or belong to another cfg than {section.file}"
             )
 
-    def _take(self, count: int) -> Floats:
+    def _take(self, count: int) -> FloatArray:
         start = self._position
         self._position += count * _FLOAT.itemsize
         return self._bytes[start : self._position].view(_FLOAT)
 
-    def _garbage(self, section: Section) -> ModelError:
+    def _garbage(self, section: DarknetSection) -> ModelError:
         return ModelError(
             f"weights {self._path} hold no sensible numbers for layer {section.number} [{section.kind}]; they are "
             f"damaged, or belong to another cfg than {section.file}"
@@ -98,12 +99,12 @@ def _header_bytes(path: Path, header: bytes) -> int:
     """How long the header is: the count of pictures seen grew from 4 to 8 bytes with version 0.2."""
     versions = struct.unpack("<2i", header[:8]) if len(header) >= 8 else (-1, -1)
     length = 20 if versions[0] * 10 + versions[1] >= 2 else 16
-    if any(not 0 <= version < VERSION_CAP for version in versions) or len(header) < length:
+    if any(not 0 <= version < MAX_VERSION for version in versions) or len(header) < length:
         raise ModelError(f"{path} is not a Darknet .weights file: it does not begin with a version and a count")
     return length
 
 
-def _fold(per_filter: Floats, kernels: Floats) -> tuple[Floats, Floats]:
+def _fold(per_filter: FloatArray, kernels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Kernels and biases that do what scale * (x - mean) / deviation + bias does, rounded once, to float32."""
     biases, scales, means, variances = per_filter.astype(np.float64)
     factors = scales / (np.sqrt(variances) + EPSILON)

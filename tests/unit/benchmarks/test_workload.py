@@ -43,8 +43,8 @@ def shapes_and_bytes(cfg):
 def test_the_fused_variant_can_be_opened_and_cut_behind_the_papers_16_layers(fused_cfg):
     network = open_model(str(fused_cfg)).network
     assert network.input_size == (608, 608)
-    assert tuple(network.shapes[network.tensor(PAPER_CUT)]) == (1, 256, 38, 38)
-    head = network.head([network.tensor(PAPER_CUT)])
+    assert tuple(network.shapes[network.find_tensor(PAPER_CUT)]) == (1, 256, 38, 38)
+    head = network.head_layers([network.find_tensor(PAPER_CUT)])
     assert sum(layer.op in {"Conv", "MaxPool"} for layer in head) == FUSED_LAYERS
 
 

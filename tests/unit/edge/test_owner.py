@@ -11,7 +11,7 @@ from edge.owner import Owner
 from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.payloads.cluster import TaskAnnouncement, TileDone
-from shared.wire.headers import Absent, Take, TaskRef
+from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef
 from tests.unit.edge.works import frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -57,8 +57,8 @@ class Bench:
         assert [(said.waiting, said.overdue) for said in self.bus.said] == [(5, 0)]
 
     def lend(self, thief="a", *, idle=True, **more):
-        lent = self.owner.lend(Take(thief=thief, epoch=WORK.epoch, idle=idle, **more))
-        return lent if isinstance(lent, Absent) else lent[0].tile
+        lent = self.owner.lend(TakeHeader(thief=thief, epoch=WORK.epoch, idle=idle, **more))
+        return lent if isinstance(lent, AbsentHeader) else lent[0].tile
 
     def says(self, now):
         """What was announced since it was last asked, at this time."""
@@ -93,14 +93,14 @@ async def watching(bench):
 
 
 async def test_a_thief_of_another_plan_is_told_so(bench):
-    lent = bench.owner.lend(Take(thief="a", epoch=WORK.epoch - 1, idle=False))
-    assert lent == Absent(reason="another plan is followed here")
+    lent = bench.owner.lend(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
+    assert lent == AbsentHeader(reason="another plan is followed here")
 
 
 async def test_who_takes_ahead_where_others_are_free_sooner_is_told_to_come_later(bench):
     assert bench.lend() in FREE
     assert {bench.lend(idle=False) for _ in range(3)} < FREE
-    assert bench.lend(idle=False) == Absent(reason="no task is waiting for you", later=True)
+    assert bench.lend(idle=False) == AbsentHeader(reason="no task is waiting for you", later=True)
     assert bench.lend() in FREE
 
 
@@ -117,12 +117,12 @@ async def test_a_task_that_was_refused_is_announced_as_the_gateway_has_counted_o
 async def test_where_nothing_waits_for_anyone_nobody_is_told_to_come_later(bench):
     assert {bench.lend(node) for node in "abcde"} == FREE
     bench.says(0.95)
-    assert bench.lend("f", idle=False) == bench.lend("f") == Absent(reason="no task is waiting for you")
+    assert bench.lend("f", idle=False) == bench.lend("f") == AbsentHeader(reason="no task is waiting for you")
     assert bench.says(0.95) == []
 
 
 async def test_a_tile_that_is_finished_is_not_to_be_had_again_later(bench):
-    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == Absent(reason="no task is waiting for you")
+    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == AbsentHeader(reason="no task is waiting for you")
 
 
 async def test_a_thief_that_will_have_all_strips_is_announced_as_near(bench):

@@ -13,12 +13,12 @@ from edge.worker import BARRED
 from gateway.planning.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 from tests.unit.edge.works import shared_tile, work_of
 
 
 def network_of(layers):
-    build = Builder(24, 20)
+    build = ModelBuilder(24, 20)
     tensor = "image"
     for number in range(layers):
         tensor = build.conv(tensor, 4, 3, name=f"conv_{number}", pads=[1] * 4)

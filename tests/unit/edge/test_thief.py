@@ -13,8 +13,8 @@ from shared.ftp.grid import Grid
 from shared.mqtt import topics
 from shared.network.addresses import Address
 from shared.payloads.cluster import Grant, StealRequest
-from shared.wire.connection import Traffic
-from shared.wire.headers import Absent, Take, TaskRef, Tile
+from shared.wire.connection import WireTraffic
+from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 from tests.unit.edge.works import BROKER, frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -65,8 +65,8 @@ class Victim:
         self.closed = False
         return self
 
-    async def ask(self, take, *kinds):
-        assert kinds == (Tile, Absent)
+    async def request(self, take, *kinds):
+        assert kinds == (TileHeader, AbsentHeader)
         assert not self._busy, "a second question before the first was answered"
         self._busy = True
         self.asked.append(take)
@@ -74,13 +74,13 @@ class Victim:
         self._busy = False
         if take.again is not None:
             return self.answer(take.again.tile)
-        found = self.tiles.pop(0) if self.tiles else Absent()
-        return (found, np.empty(0, np.uint8)) if isinstance(found, Absent) else self.answer(*found)
+        found = self.tiles.pop(0) if self.tiles else AbsentHeader()
+        return (found, np.empty(0, np.uint8)) if isinstance(found, AbsentHeader) else self.answer(*found)
 
     @staticmethod
     def answer(tile, reusing=False, /, **change):
         region = WORK.tile(tile, reusing=reusing).inputs[0]
-        header = Tile(
+        header = TileHeader(
             info=frame_info(), epoch=WORK.epoch, owner="victim", tile=tile, height=region.height, width=region.width,
             lease_s=100.0, reusing=reusing,
         )  # fmt: skip
@@ -94,7 +94,7 @@ class Bench:
     def __init__(self, monkeypatch):
         self.bus, self.strips, self.victim, self.woken = Bus(), Strips(), Victim(), 0
         monkeypatch.setattr(thief_module, "Connection", self.victim)
-        self.thief = Thief("me", self.bus, Traffic(), self.strips, self.wake)
+        self.thief = Thief("me", self.bus, WireTraffic(), self.strips, self.wake)
         self.thief.adopt_plan(WORK)
 
     def wake(self):
@@ -146,7 +146,7 @@ async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.ask(idle=False)
     await bench.grant()
-    assert bench.victim.asked == [Take(thief="me", epoch=WORK.epoch, idle=False, reuses=True)]
+    assert bench.victim.asked == [TakeHeader(thief="me", epoch=WORK.epoch, idle=False, reuses=True)]
     assert bench.woken == 1
     stolen = bench.thief.take()
     assert (stolen.header.tile, stolen.victim) == (4, VICTIM)
@@ -271,7 +271,7 @@ async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(be
     assert len(bench.bus.requests) == 2
 
 
-LATER = Absent(reason="no task is waiting for you", later=True)
+LATER = AbsentHeader(reason="no task is waiting for you", later=True)
 
 
 async def refused(bench, *tiles):

@@ -15,8 +15,8 @@ from edge.worker import Done, Worker
 from gateway.cluster.collector import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
-from shared.wire.connection import Traffic
-from shared.wire.headers import Result
+from shared.wire.connection import WireTraffic
+from shared.wire.headers import ResultHeader
 from tests.unit.edge.works import GATEWAY, as_received, frame_info, reusing_work
 
 _, WORK = reusing_work(Grid(3, 3))
@@ -32,7 +32,7 @@ class Courier:
     async def send(self, address, parcel):
         assert address == GATEWAY
         header, payload = parcel
-        self.sent.append((Result.decode(header.encode()), as_received([part.cast("B") for part in payload])))
+        self.sent.append((ResultHeader.decode(header.encode()), as_received([part.cast("B") for part in payload])))
 
 
 class Strips:
@@ -108,7 +108,7 @@ async def test_strips_that_are_views_are_sent_as_what_is_seen():
 
 
 async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
-    courier, strips, engine = Courier(), StripStore(Traffic()), Engine()
+    courier, strips, engine = Courier(), StripStore(WireTraffic()), Engine()
     tile = WORK.tile(4)
     joints = WORK.plan.stages[0].joints
     engine.given = [
@@ -217,7 +217,7 @@ class Broken:
 
 async def test_a_tile_that_fails_is_told_to_the_gateway_and_its_kind_in_the_log_once(caplog):
     courier, engine = Courier(), Broken()
-    worker, tile = Worker("me", courier, StripStore(Traffic())), WORK.tile(4)
+    worker, tile = Worker("me", courier, StripStore(WireTraffic())), WORK.tile(4)
     work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
     assigned = Assignment(frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
     for _ in range(3):

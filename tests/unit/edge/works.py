@@ -15,8 +15,8 @@ from shared.model.spec import Preprocessing
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
 from shared.plan.plan import ProgramRef
-from shared.wire.headers import Tile, WorkerRef
-from tests.networks import Builder
+from shared.wire.headers import TileHeader, WorkerRef
+from tests.networks import ModelBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint
 
 def reusing_work(grid, *, reuses=True):
     """Three layers that look around, one of them small, with reuse; and the network."""
-    build = Builder(36, 48)
+    build = ModelBuilder(36, 48)
     tensor = "image"
     for number, filters in enumerate((4, 6, 5)):
         tensor = build.conv(tensor, filters, 3, name=f"conv_{number}", pads=[1] * 4)
@@ -64,7 +64,7 @@ def shared_tile(work, tile, workers: Sequence[str] = (), *, frame="f", attempt=0
         "info": frame_info(frame), "epoch": work.epoch, "owner": "owner", "tile": tile, "height": region.height,
         "width": region.width, "attempt": attempt, "workers": tuple(worker_ref(name) for name in workers),
     }  # fmt: skip
-    return Tile(**{**said, **change})
+    return TileHeader(**{**said, **change})
 
 
 def worker_ref(name):

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.frame_account import Account
+from shared.frame_account import FrameAccount
 from shared.payloads.frames import FrameCounts, Outcome
 
 AGENTS = (Outcome.SUPERSEDED, Outcome.NO_EDGE, Outcome.NO_PLAN)
@@ -25,14 +25,14 @@ def sums(counts):
 def test_the_sum_holds_and_what_is_published_is_true_whenever_the_agent_dies(story, begins):
     """Frames end in this order, for one of their reasons or never; the agent hears of ours late, and reports now and
     then. The account begins with a report, somewhere in the story, as after a restart of whoever keeps it."""
-    account, counts, unheard, told = Account(), FrameCounts(), [], Counter()
+    account, counts, unheard, told = FrameAccount(), FrameCounts(), [], Counter()
     decided = Counter()
     for number, (fate, reports, hears) in enumerate(story):
         if number == begins:
             for outcome in unheard:
                 counts.count(outcome)
             unheard.clear()
-            account.report(counts.model_copy(deep=True))
+            account.add_report(counts.model_copy(deep=True))
         counts.captured = number + 1
         if fate in AGENTS:
             counts.count(fate)
@@ -40,13 +40,13 @@ def test_the_sum_holds_and_what_is_published_is_true_whenever_the_agent_dies(sto
             unheard.append(fate)
             decided[fate] += 1
             if begins <= number:
-                account.decide(number, fate)
+                account.record_outcome(number, fate)
         for _ in range(min(hears, len(unheard))):
             counts.count(unheard.pop(0))
         if reports and begins <= number:
-            account.report(counts.model_copy(deep=True))
+            account.add_report(counts.model_copy(deep=True))
             told = Counter(counts.dropped)
-        closed = account.closed(Outcome.AGENT_LOST)
+        closed = account.close(Outcome.AGENT_LOST)
         assert closed.under_way == 0
         assert sums(closed)
         if begins <= number:
@@ -55,21 +55,21 @@ def test_the_sum_holds_and_what_is_published_is_true_whenever_the_agent_dies(sto
 
 
 def test_frames_under_way_stay_so_until_they_end():
-    account = Account()
-    account.report(FrameCounts(captured=4, published=1, dropped={Outcome.SUPERSEDED: 1}))
-    account.seen(5)
-    assert account.closed(Outcome.AGENT_LOST, under_way=2) == FrameCounts(
+    account = FrameAccount()
+    account.add_report(FrameCounts(captured=4, published=1, dropped={Outcome.SUPERSEDED: 1}))
+    account.note_captured(5)
+    assert account.close(Outcome.AGENT_LOST, under_way=2) == FrameCounts(
         captured=6, published=1, dropped={Outcome.SUPERSEDED: 1, Outcome.AGENT_LOST: 2}
     )
-    account.decide(5, Outcome.PUBLISHED)
-    assert account.closed(Outcome.AGENT_LOST, under_way=1).published == 2
+    account.record_outcome(5, Outcome.PUBLISHED)
+    assert account.close(Outcome.AGENT_LOST, under_way=1).published == 2
 
 
 def test_what_an_agent_gave_up_when_it_stopped_and_is_published_after_that_counts_as_published():
-    account = Account()
-    account.decide(0, Outcome.PUBLISHED)
-    account.report(FrameCounts(captured=3, published=1, dropped={Outcome.STOPPED: 2}))
-    assert account.closed(Outcome.STOPPED, under_way=2).dropped == {}
-    account.decide(1, Outcome.PUBLISHED)
-    account.decide(2, Outcome.DEADLINE)
-    assert account.closed(Outcome.STOPPED) == FrameCounts(captured=3, published=2, dropped={Outcome.DEADLINE: 1})
+    account = FrameAccount()
+    account.record_outcome(0, Outcome.PUBLISHED)
+    account.add_report(FrameCounts(captured=3, published=1, dropped={Outcome.STOPPED: 2}))
+    assert account.close(Outcome.STOPPED, under_way=2).dropped == {}
+    account.record_outcome(1, Outcome.PUBLISHED)
+    account.record_outcome(2, Outcome.DEADLINE)
+    assert account.close(Outcome.STOPPED) == FrameCounts(captured=3, published=2, dropped={Outcome.DEADLINE: 1})

@@ -11,7 +11,7 @@ import pytest
 from camera_sources.pictures.image_decoding import MAX_PIXELS, LargePictureError, decode_picture, reduction_for
 from camera_sources.source import NoPictureError
 from shared.payloads.frames import MAX_PICTURE_SIDE
-from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
+from shared.wire.codec import MAX_PAYLOAD_BYTES, MessageKind
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from shared.wire.codec import PAYLOAD_CAP_BYTES, Kind
 )  # fmt: skip
 def test_a_picture_is_made_smaller_until_it_is_a_frame(width, height, scale):
     assert reduction_for(width, height) == scale
-    assert 3 * (width // scale) * (height // scale) <= PAYLOAD_CAP_BYTES[Kind.FRAME]
+    assert 3 * (width // scale) * (height // scale) <= MAX_PAYLOAD_BYTES[MessageKind.FRAME]
 
 
 @pytest.mark.parametrize(

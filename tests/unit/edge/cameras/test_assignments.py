@@ -10,8 +10,8 @@ from edge.cameras.assignments import Assignments
 from shared.errors import PeerLostError
 from shared.network.addresses import Address
 from shared.payloads.cluster import CameraAssignment, CameraRef
-from shared.wire.connection import Traffic
-from shared.wire.headers import Absent, Settings, SettingsRequest
+from shared.wire.connection import WireTraffic
+from shared.wire.headers import AbsentHeader, SettingsHeader, SettingsRequestHeader
 
 BROKER = Address("10.0.0.1", 1883)
 WORD = "correct-horse"
@@ -50,15 +50,15 @@ class Gateway:
             raise PeerLostError(f"{address} cannot be reached")
         return self
 
-    async def ask(self, request, *kinds):
-        assert isinstance(request, SettingsRequest)
-        assert kinds == (Settings, Absent)
+    async def request(self, request, *kinds):
+        assert isinstance(request, SettingsRequestHeader)
+        assert kinds == (SettingsHeader, AbsentHeader)
         self.asked.append((request.camera, request.revision))
         if self.break_once:
             self.break_once = False
             raise PeerLostError("it went away in the middle")
         text = self.settings.get((request.camera, request.revision))
-        return (Settings(), text.encode()) if text else (Absent(reason="otherwise by now"), b"")
+        return (SettingsHeader(), text.encode()) if text else (AbsentHeader(reason="otherwise by now"), b"")
 
     def close(self):
         self.closed += 1
@@ -85,7 +85,7 @@ def gateway(monkeypatch):
 async def edge(gateway):
     """Assignments that are followed, and the supervisor that is told."""
     supervisor = Supervisor()
-    assignments = Assignments(BROKER, Traffic(), supervisor)
+    assignments = Assignments(BROKER, WireTraffic(), supervisor)
     running = asyncio.create_task(assignments.run())
     yield assignments, supervisor
     running.cancel()

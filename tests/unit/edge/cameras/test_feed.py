@@ -3,7 +3,7 @@ from __future__ import annotations
 from edge.cameras.admission import AgentIdentity
 from edge.cameras.feed import AgentFeed
 from shared.payloads.frames import FrameCounts, Outcome
-from shared.wire.headers import UNDER_WAY_CAP
+from shared.wire.headers import MAX_UNDER_WAY
 
 
 class Listener:
@@ -36,7 +36,7 @@ def test_an_agent_hears_the_end_of_its_frames_now_or_when_it_comes_again():
 
 def test_the_account_of_a_lost_agent_is_closed_as_its_frames_end():
     feed = feed_with(0, 1, 3)
-    feed.account.report(FrameCounts(captured=2))
+    feed.account.add_report(FrameCounts(captured=2))
     feed.end_frame(0, Outcome.PUBLISHED)
     lost = feed.closed_counts(Outcome.AGENT_LOST)
     assert (lost.captured, lost.published, lost.under_way) == (4, 1, 2)
@@ -49,10 +49,10 @@ def test_the_account_of_a_lost_agent_is_closed_as_its_frames_end():
 
 def test_it_remembers_as_many_as_an_agent_can_ask_for():
     feed = feed_with()
-    for number in range(10 * UNDER_WAY_CAP):
+    for number in range(10 * MAX_UNDER_WAY):
         feed.begin_frame(number)
         feed.end_frame(number, Outcome.PUBLISHED)
-    newest = range(9 * UNDER_WAY_CAP, 10 * UNDER_WAY_CAP)
+    newest = range(9 * MAX_UNDER_WAY, 10 * MAX_UNDER_WAY)
     assert feed.missed_outcomes(newest) == (dict.fromkeys(newest, Outcome.PUBLISHED), [])
     assert feed.missed_outcomes([0]) == ({}, [0])
 

@@ -14,8 +14,8 @@ from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.network.addresses import Address
-from shared.wire.headers import Border
-from tests.networks import Builder
+from shared.wire.headers import BorderHeader
+from tests.networks import ModelBuilder
 from tests.unit.edge.works import BROKER, as_received, port_of, shared_tile, work_of
 
 
@@ -31,7 +31,7 @@ class Cables:
 
     async def send(self, address, parcel):
         header, payload = parcel
-        self.sent.append((address, Border.decode(header.encode()), as_received(payload)))
+        self.sent.append((address, BorderHeader.decode(header.encode()), as_received(payload)))
 
     def deliver(self, shuffle=lambda _: None):
         shuffle(self.sent)
@@ -42,7 +42,7 @@ class Cables:
 
 def chain():
     """Three layers that each look at their neighbours, the second one at every second cell: 24 x 20, then 12 x 10."""
-    build = Builder(24, 20)
+    build = ModelBuilder(24, 20)
     first = build.conv("image", 4, 3, name="first", pads=[1] * 4)
     second = build.conv(first, 3, 3, name="second", pads=[1] * 4, strides=[2, 2])
     return build.network(build.conv(second, 2, 5, name="third", pads=[2] * 4))
@@ -50,7 +50,7 @@ def chain():
 
 def branched():
     """Two maps of different sizes at the border of two stages."""
-    build = Builder(24, 20)
+    build = ModelBuilder(24, 20)
     fine = build.conv("image", 4, 3, name="fine", pads=[1] * 4)
     coarse = build.conv(fine, 3, 3, name="coarse", pads=[1] * 4, strides=[2, 2])
     pooled = build.layer("MaxPool", fine, name="pooled", kernel_shape=[4, 4], strides=[2, 2], pads=[1] * 4)
@@ -187,7 +187,7 @@ async def test_a_part_says_what_it_is_a_part_of():
     made = part(whole, work.stages[1][0].outputs)
     await cables["a"].give(work, shared_tile(work, 0, workers, attempt=3), 1, made)
     ((_, header, _),) = cables.sent
-    assert header == Border(frame="f", epoch=7, giver=0, reader=1, stage=1, attempt=3)
+    assert header == BorderHeader(frame="f", epoch=7, giver=0, reader=1, stage=1, attempt=3)
 
 
 async def test_a_worker_that_listens_on_another_host_is_reached_there():

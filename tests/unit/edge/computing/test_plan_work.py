@@ -7,7 +7,7 @@ from edge.computing.plan_work import Work
 from edge.tasks.tile_order import TileOrder
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
-from shared.wire.headers import Tile
+from shared.wire.headers import TileHeader
 from tests.unit.edge.tile_orders import CROSS
 from tests.unit.edge.works import GATEWAY, frame_info, reusing_work, work_of
 
@@ -22,7 +22,7 @@ def header(work, tile, *, reusing=False, **change):
         "info": frame_info(), "epoch": work.epoch, "owner": "owner", "tile": tile, "height": region.height,
         "width": region.width, "reusing": reusing,
     }  # fmt: skip
-    return Tile(**{**said, **change})
+    return TileHeader(**{**said, **change})
 
 
 def pixels_for(tile_header, seed=1):
@@ -61,7 +61,7 @@ def test_the_tile_order_is_that_of_the_stages_tiles():
     tile_order = REUSING.tile_order
     assert tile_order.givers == CROSS.givers
     stage = REUSING.plan.stages[0]
-    reusing = [plan and plan.tile(index) for index, plan in enumerate(stage.reusing)]
+    reusing = [plan and plan.to_tile(index) for index, plan in enumerate(stage.reusing)]
     assert tile_order == TileOrder.of(REUSING.stages[0], reusing, [4 * joint.channels for joint in stage.joints], 3)
 
 

@@ -10,7 +10,7 @@ from edge.computing.programs import KEPT_PROGRAMS, ProgramCache
 from shared.errors import ModelError
 from shared.network.addresses import Address
 from shared.plan.plan import ProgramRef
-from shared.wire.connection import Traffic
+from shared.wire.connection import WireTraffic
 
 GATEWAY = Address("127.0.0.1", 4000)
 
@@ -19,7 +19,7 @@ class Cache(ProgramCache):
     """A cache whose gateway has every program of a dictionary, and counts what is fetched."""
 
     def __init__(self, folder, programs=()):
-        super().__init__(folder, Traffic())
+        super().__init__(folder, WireTraffic())
         self.programs = {reference_to(data).sha256: data for data in programs}
         self.fetched = []
 

@@ -10,8 +10,8 @@ from edge.computing.strips import STRIPS_CAP_BYTES, StripStore
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
-from shared.wire.connection import Traffic
-from shared.wire.headers import Strips, StripsRequest
+from shared.wire.connection import WireTraffic
+from shared.wire.headers import StripsHeader, StripsRequestHeader
 from tests.unit.edge.works import GATEWAY, as_received, reusing_work
 
 NETWORK, WORK = reusing_work(Grid(3, 3))
@@ -37,9 +37,9 @@ class Gateway:
         self.closed = False
         return self
 
-    async def ask(self, question, *kinds):
-        assert kinds == (Strips,)
-        request = StripsRequest.decode(question.encode())
+    async def request(self, question, *kinds):
+        assert kinds == (StripsHeader,)
+        request = StripsRequestHeader.decode(question.encode())
         self.asked.append((request.frame, request.givers, request.reader))
         assert request.epoch == WORK.epoch
         if self.broken:
@@ -47,8 +47,8 @@ class Gateway:
             raise PeerLostError("gateway went away")
         places = {giver: (request.frame, giver, request.reader) for giver in request.givers}
         found = {giver: self.kept[place] for giver, place in places.items() if place in self.kept}
-        header = Strips(sizes={giver: payload.size for giver, payload in found.items()})
-        return Strips.decode(header.encode()), as_received([payload.data for payload in found.values()])
+        header = StripsHeader(sizes={giver: payload.size for giver, payload in found.items()})
+        return StripsHeader.decode(header.encode()), as_received([payload.data for payload in found.values()])
 
     def close(self):
         self.closed = True
@@ -67,7 +67,7 @@ def gateway(monkeypatch):
 
 @pytest.fixture
 def store():
-    return StripStore(Traffic())
+    return StripStore(WireTraffic())
 
 
 def whole_maps(seed=1):
@@ -89,7 +89,7 @@ def taken_by(tile, maps):
 def compute(store, gateway, maps, *tiles, frame="f", here=True):
     """Tiles are computed, on this node or another, and their strips brought to the gateway."""
     for tile in tiles:
-        worker = store if here else StripStore(Traffic())
+        worker = store if here else StripStore(WireTraffic())
         gateway.keep(frame, tile, worker.keep(frame, WORK.tile(tile), given_by(tile, maps)))
 
 
@@ -150,9 +150,9 @@ async def test_sizes_that_do_not_fit_what_came_with_them_do_no_harm(gateway, sto
     payload = np.concatenate([gateway.kept["f", giver, 1] for giver in (0, 2, 4)])
 
     async def answer(*_):
-        return Strips(sizes=said), payload
+        return StripsHeader(sizes=said), payload
 
-    monkeypatch.setattr(gateway, "ask", answer)
+    monkeypatch.setattr(gateway, "request", answer)
     found = await store.gather(WORK, "f", 1)
     if sum(said.values()) == payload.size:
         assert_alike(found, taken_by(1, maps))
@@ -167,22 +167,22 @@ async def test_strips_that_were_not_asked_for_are_not_kept(gateway, store, monke
     kept = [gateway.kept["f", giver, 1] for giver in (0, 4)]
 
     async def answer(*_):
-        return Strips(sizes={0: kept[0].size, 4: kept[1].size}), np.concatenate([np.zeros_like(kept[0]), kept[1]])
+        return StripsHeader(sizes={0: kept[0].size, 4: kept[1].size}), np.concatenate([np.zeros_like(kept[0]), kept[1]])
 
-    monkeypatch.setattr(gateway, "ask", answer)
+    monkeypatch.setattr(gateway, "request", answer)
     assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
 
 
 async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway, store, monkeypatch):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
-    answering, ask = asyncio.Event(), gateway.ask
+    answering, request = asyncio.Event(), gateway.request
 
     async def answer(*question):
         await answering.wait()
-        return await ask(*question)
+        return await request(*question)
 
-    monkeypatch.setattr(gateway, "ask", answer)
+    monkeypatch.setattr(gateway, "request", answer)
     ahead = asyncio.create_task(store.prefetch(WORK, "f", 1))
     needed = asyncio.create_task(store.gather(WORK, "f", 1))
     await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from edge.tasks.tile_order import TileOrder
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from tests.networks import yolov2_first_16
 from tests.unit.edge.tile_orders import CROSS, REUSING, WHOLE, plain
 
@@ -24,7 +24,7 @@ MB = 1e6
 @pytest.fixture(scope="module")
 def yolov2():
     """The tile orders of the layers that the paper fuses, by grid."""
-    network = describe(yolov2_first_16(608), "yolov2")
+    network = describe_network(yolov2_first_16(608), "yolov2")
     stages = [with_reuse(network, partition(network, ["layer_15"], grid)) for grid in (Grid(3, 3), Grid(5, 5))]
     return {
         str(stage.grid): TileOrder.of(

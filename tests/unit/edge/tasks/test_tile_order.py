@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from edge.tasks.tile_order import Costs, TileOrder
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region
-from shared.ftp.reuse import independent, with_reuse
+from shared.ftp.reuse import is_independent, with_reuse
 from shared.ftp.stage import Strip, Tile
 from shared.ftp.tiles import partition
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 from tests.unit.edge.tile_orders import CROSS
 
 BOX = Region(0, 0, 4, 5)
@@ -29,7 +29,7 @@ def tile_order_of(givers, count):
 
 
 def stage(grid):
-    build = Builder(30, 30)
+    build = ModelBuilder(30, 30)
     last = build.conv(build.conv("image", 4, 3, pads=[1] * 4), 4, 3, pads=[1] * 4)
     network = build.network(last)
     return with_reuse(network, partition(network, [last], grid))
@@ -116,6 +116,6 @@ def test_every_tile_has_one_turn_and_it_is_behind_its_givers(grid):
             last_givers.append(max(places[giver] for giver in tile_order.givers[index]))
             assert last_givers[-1] < places[index]
         else:
-            assert independent(grid, index)
+            assert is_independent(grid, index)
             assert not last_givers
     assert last_givers == sorted(last_givers)

@@ -10,14 +10,14 @@ from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.payloads.cluster import TileCounts
 from shared.payloads.frames import FrameInfo, Outcome
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 
 SHAPE = (1, 2, 8, 8)
 DEADLINE_S = 10.0
 
 
 def two_by_two():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 2, 3, pads=[1] * 4)
     return partition(build.network(conv), [conv], Grid(2, 2))
 

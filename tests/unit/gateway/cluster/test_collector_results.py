@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from gateway.cluster.collector import Receipt, split_result
 from shared.errors import ProtocolError
 from shared.payloads.frames import FrameInfo
-from shared.wire.headers import Result
+from shared.wire.headers import ResultHeader
 from tests.unit.gateway.cluster.test_collector import collector_of
 
 SHAPES = ((1, 2, 3, 4), (1, 1, 5, 2))
@@ -15,7 +15,7 @@ INFO = FrameInfo(frame="f", camera="door", number=0, captured_at=0.0, height=8, 
 
 
 def result_of(shapes=SHAPES, strips=None):
-    return Result(
+    return ResultHeader(
         info=INFO, epoch=1, owner="a", worker="b", tile=3, shapes=shapes, strips=strips or {}, compute_ms=1.0
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_a_payload_is_split_into_the_maps_that_were_sent():
 def test_behind_the_maps_are_the_strips_by_reader():
     maps = [np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in SHAPES]
     for_two, for_five = np.arange(7, dtype=np.uint8), np.arange(3, dtype=np.float32)
-    header = Result.decode(result_of(strips={5: for_five.nbytes, 2: for_two.nbytes}).encode())
+    header = ResultHeader.decode(result_of(strips={5: for_five.nbytes, 2: for_two.nbytes}).encode())
     made, strips = split_result(header, payload_of(*maps, for_five, for_two), SHAPES)
     for array, expected in zip(made, maps, strict=True):
         np.testing.assert_array_equal(array, expected)
@@ -95,7 +95,7 @@ def wire_result(tile=3, *, frame="f", value=1.0, strips=None):
     """A result of a tile of a two-by-two stage, and its payload."""
     strips = strips or {}
     info = INFO.model_copy(update={"frame": frame})
-    header = Result(
+    header = ResultHeader(
         info=info, epoch=1, owner="a", worker="b", tile=tile, shapes=(STAGE_SHAPES,), compute_ms=1.0,
         strips={reader: array.nbytes for reader, array in strips.items()},
     )  # fmt: skip

@@ -11,25 +11,25 @@ from gateway.cluster.data_plane import DataPlane
 from shared.errors import PeerLostError, ProtocolError
 from shared.network.addresses import Address
 from shared.payloads.frames import FrameInfo
-from shared.wire.codec import HEADER_CAP_BYTES
-from shared.wire.connection import Traffic
+from shared.wire.codec import MAX_HEADER_BYTES
+from shared.wire.connection import WireTraffic
 from shared.wire.headers import (
-    Absent,
-    Program,
-    ProgramRequest,
-    Ready,
-    Result,
-    Settings,
-    SettingsRequest,
-    Strips,
-    StripsRequest,
-    Tile,
+    AbsentHeader,
+    ProgramHeader,
+    ProgramRequestHeader,
+    ReadyHeader,
+    ResultHeader,
+    SettingsHeader,
+    SettingsRequestHeader,
+    StripsHeader,
+    StripsRequestHeader,
+    TileHeader,
 )  # fmt: skip
 
 LISTEN = Address("127.0.0.1", 4000)
 INFO = FrameInfo(frame="door-1", camera="door", number=1, captured_at=1, height=10, width=10)
-TILE = Tile(info=INFO, epoch=3, owner="pi-1", tile=0, height=1, width=1)
-RESULT = Result(info=INFO, epoch=3, owner="pi-1", worker="pi-2", tile=4, shapes=(), compute_ms=1)
+TILE = TileHeader(info=INFO, epoch=3, owner="pi-1", tile=0, height=1, width=1)
+RESULT = ResultHeader(info=INFO, epoch=3, owner="pi-1", worker="pi-2", tile=4, shapes=(), compute_ms=1)
 
 
 class Server:
@@ -61,7 +61,7 @@ class Plane:
     def __init__(self):
         self.results, self.tiles, self.settings = [], [], {}
         self.strips, self.strips_requests = {}, []
-        self.data = DataPlane(LISTEN, Traffic())
+        self.data = DataPlane(LISTEN, WireTraffic())
         self.data.serve_cluster(
             on_result=lambda header, payload: self.results.append((header, payload.tolist())),
             on_tile=lambda header, payload: self.tiles.append((header, payload.tolist())),
@@ -89,7 +89,7 @@ def plane(monkeypatch):
 
 
 def strips_request(*givers, epoch=3, reader=1, frame="door-1"):
-    return StripsRequest(frame=frame, epoch=epoch, reader=reader, givers=givers)
+    return StripsRequestHeader(frame=frame, epoch=epoch, reader=reader, givers=givers)
 
 
 async def test_results_and_tiles_are_told_one_after_the_other(plane):
@@ -107,35 +107,36 @@ async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
     assert [(ref.sha256, ref.bytes) for ref in references] == [
         (hashlib.sha256(b"first program").hexdigest(), 13), (hashlib.sha256(b"second").hexdigest(), 6),
     ]  # fmt: skip
-    told = await plane.tell(*(ProgramRequest(sha256=ref.sha256) for ref in references))
+    told = await plane.tell(*(ProgramRequestHeader(sha256=ref.sha256) for ref in references))
     assert told == [
-        (Program(sha256=references[0].sha256), b"first program"), (Program(sha256=references[1].sha256), b"second"),
+        (ProgramHeader(sha256=references[0].sha256), b"first program"),
+        (ProgramHeader(sha256=references[1].sha256), b"second"),
     ]  # fmt: skip
 
 
 async def test_a_program_of_another_plan_is_absent(plane):
     (before,) = plane.data.offer([b"before"])
     plane.data.offer([b"after"])
-    ((answer, payload),) = await plane.tell(ProgramRequest(sha256=before.sha256))
-    assert isinstance(answer, Absent)
+    ((answer, payload),) = await plane.tell(ProgramRequestHeader(sha256=before.sha256))
+    assert isinstance(answer, AbsentHeader)
     assert (answer.reason, payload) == ("the plan has no such program", b"")
 
 
 async def test_strips_are_sent_one_givers_after_the_others(plane):
     plane.strips = {4: [np.array([7, 8], np.uint8)], 0: [np.array([5], np.uint8)]}
-    assert await plane.tell(strips_request(4, 0, 8)) == [(Strips(sizes={4: 2, 0: 1}), b"\x07\x08\x05")]
+    assert await plane.tell(strips_request(4, 0, 8)) == [(StripsHeader(sizes={4: 2, 0: 1}), b"\x07\x08\x05")]
     assert plane.strips_requests == [strips_request(4, 0, 8)]
 
 
 async def test_strips_that_are_not_kept_are_answered_with_none(plane):
-    assert await plane.tell(strips_request(4)) == [(Strips(), b"")]
+    assert await plane.tell(strips_request(4)) == [(StripsHeader(), b"")]
 
 
 async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
     settings = CameraSettings.model_validate({"source": "rtsp://viewer:word@10.0.0.9/door", "fps": 5})
     plane.settings["door", 7] = settings
-    ((answer, payload),) = await plane.tell(SettingsRequest(camera="door", revision=7))
-    assert isinstance(answer, Settings)
+    ((answer, payload),) = await plane.tell(SettingsRequestHeader(camera="door", revision=7))
+    assert isinstance(answer, SettingsHeader)
     assert AssignedCamera.decode(payload) == AssignedCamera(settings=settings)
     assert b"viewer:word@" in payload
 
@@ -143,8 +144,8 @@ async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
 @pytest.mark.parametrize(("camera", "revision"), [("door", 6), ("yard", 7)])
 async def test_a_camera_that_is_not_as_the_edge_believes_is_absent(plane, camera, revision):
     plane.settings["door", 7] = CameraSettings.model_validate({"source": "test://"})
-    ((answer, _),) = await plane.tell(SettingsRequest(camera=camera, revision=revision))
-    assert answer == Absent(reason="that camera is not configured, or otherwise by now")
+    ((answer, _),) = await plane.tell(SettingsRequestHeader(camera=camera, revision=revision))
+    assert answer == AbsentHeader(reason="that camera is not configured, or otherwise by now")
 
 
 def with_masks(count):
@@ -156,22 +157,24 @@ def with_masks(count):
 
 async def test_settings_longer_than_any_header_are_sent(plane):
     plane.settings["door", 7] = with_masks(40)
-    ((_, payload),) = await plane.tell(SettingsRequest(camera="door", revision=7))
-    assert len(payload) > HEADER_CAP_BYTES
+    ((_, payload),) = await plane.tell(SettingsRequestHeader(camera="door", revision=7))
+    assert len(payload) > MAX_HEADER_BYTES
     assert AssignedCamera.decode(payload).settings == plane.settings["door", 7]
 
 
 async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_edge_are_told(plane, caplog):
     plane.settings["door", 7] = with_masks(500)
     plane.settings["yard", 7] = CameraSettings.model_validate({"source": "test://"})
-    told = await plane.tell(SettingsRequest(camera="door", revision=7), SettingsRequest(camera="yard", revision=7))
-    assert told[0] == (Absent(reason="its settings are too long"), b"")
-    assert isinstance(told[1][0], Settings)
+    told = await plane.tell(
+        SettingsRequestHeader(camera="door", revision=7), SettingsRequestHeader(camera="yard", revision=7)
+    )
+    assert told[0] == (AbsentHeader(reason="its settings are too long"), b"")
+    assert isinstance(told[1][0], SettingsHeader)
     assert "camera door cannot be served: its settings are too long" in caplog.text
     assert "word" not in caplog.text
 
 
-@pytest.mark.parametrize("header", [Ready(), Absent(), Settings()])
+@pytest.mark.parametrize("header", [ReadyHeader(), AbsentHeader(), SettingsHeader()])
 async def test_what_is_not_for_a_gateway_is_refused_by_name(plane, header):
     peer = Peer()
     with pytest.raises(ProtocolError, match=f"{header.kind.name} is not for a gateway"):

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.darknet_files import yolov3_tiny
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 
 
 def exported(build, output):
@@ -20,7 +20,7 @@ def exported(build, output):
 
 
 def convolution():
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     return exported(build, build.conv("image", 8, 3, name="conv"))
 
 
@@ -45,7 +45,7 @@ def dynamic_size(folder):
 
 
 def eight_pictures_at_once(folder):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     build.conv("image", 8, 3, name="conv")
     by_picture = build.constant("by_picture", np.ones((8, 1, 1, 1), np.float32))
     model = exported(build, build.layer("Mul", "conv", by_picture))
@@ -56,20 +56,20 @@ def eight_pictures_at_once(folder):
 
 
 def nothing_local(folder):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     squeezed = build.layer("GlobalAveragePool", "image", name="squeeze")
     onnx.save(exported(build, build.conv(squeezed, 8, 1)), folder / "bad.onnx")
 
 
 def unknown_operator(folder):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     model = exported(build, build.layer("Relu", build.conv("image", 8, 3)))
     model.graph.node[1].op_type = "Frobnicate"
     onnx.save(model, folder / "bad.onnx")
 
 
 def no_convolution(folder):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     onnx.save(exported(build, build.layer("Relu", "image")), folder / "bad.onnx")
 
 
@@ -114,7 +114,7 @@ def test_a_bad_model_is_refused_in_one_line(make, reason, deepthings, tmp_path):
 
 
 def test_a_cut_that_cannot_be_names_the_layer_and_the_deepest_cut_that_can(deepthings, tmp_path):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     conv = build.conv("image", 8, 3, name="conv")
     build.conv(build.layer("GlobalAveragePool", conv, name="squeeze"), 4, 1, name="last")
     onnx.save(exported(build, "last"), tmp_path / "bad.onnx")

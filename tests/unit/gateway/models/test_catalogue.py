@@ -12,12 +12,12 @@ from gateway.models.catalogue import DEFAULT_MODEL, MODELS, built_in_models, cho
 from shared.errors import ConfigurationError, CutError, ModelError
 from shared.ftp.grid import Grid
 from shared.model.spec import Preprocessing
-from tests.networks import Builder, model_of, written
+from tests.networks import ModelBuilder, exported_model, model_of
 
 
 def write(folder, description=None):
     """A small model of one convolution and a pooling over the whole map, with or without a description."""
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     conv = build.conv("image", 4, 3, name="conv")
     pooled = build.layer("GlobalAveragePool", conv, name="pooled")
     path = folder / "mine.onnx"
@@ -148,7 +148,7 @@ def test_a_model_without_a_cut_is_cut_as_deep_as_possible(tmp_path):
 
 
 def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     path = tmp_path / "mine.onnx"
     pooled = build.layer("GlobalAveragePool", "image", name="pooled")
     path.write_bytes(build.model(build.conv(pooled, 4, 1)).SerializeToString())
@@ -157,7 +157,7 @@ def test_a_model_that_cannot_be_cut_is_refused(tmp_path):
 
 
 def test_a_model_without_a_convolution_is_refused(tmp_path):
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     path = tmp_path / "mine.onnx"
     path.write_bytes(build.model(build.layer("GlobalAveragePool", "image")).SerializeToString())
     with pytest.raises(ModelError, match="mine has no convolution"):
@@ -191,7 +191,7 @@ def test_a_model_of_convolutions_that_are_not_tiled_is_refused_with_the_reason(t
         numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
         numpy_helper.from_array(np.ones((4, 3, 1, 1), np.float32), "floats_kernel"),
     ]
-    model = written(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
+    model = exported_model(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
     for domain in ("com.microsoft", "com.microsoft.nchwc"):
         model.opset_import.append(helper.make_opsetid(domain, 1))
     (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
@@ -207,7 +207,7 @@ def test_a_network_that_is_quantised_dynamically_from_some_layer_on_is_cut_befor
         numpy_helper.from_array(np.ones((4, 3, 1, 1), np.uint8), "kernel"),
     ]
     nodes = [conv, *dynamically_quantised("first")]
-    model = written(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
+    model = exported_model(nodes, constants, {"image": (1, 3, 8, 8)}, {"made": ("a", "b", "c", "d")})
     (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
     assert choose_cut(open_model(str(tmp_path / "mine.onnx")), None, Grid(2, 2)) == ("first",)
 

@@ -18,7 +18,7 @@ from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 
 PHOTOS = Path(__file__).parents[3] / "photos"
 
@@ -169,7 +169,7 @@ def test_the_built_in_model_with_one_output_as_upstream_exports_it_shows_the_sam
     path.with_suffix(".json").write_text(json.dumps(said))
     joined = PartitionedModel.of(open_model(str(path)), Grid(3, 3))
     picture = read_picture(PHOTOS / "camera.jpg")
-    letterbox = Letterbox.of(picture.shape, joined.model.network.input_size, joined.spec.preprocessing)
+    letterbox = Letterbox.for_picture(picture.shape, joined.model.network.input_size, joined.spec.preprocessing)
     maps = TiledHead(joined, 1).run(letterbox.apply(picture, joined.spec.preprocessing))
     assert detector_behind(joined).detect(maps, letterbox).objects == detect(picture).objects != ()
 
@@ -190,7 +190,7 @@ def test_a_model_that_is_described_wrongly_gets_no_detector(nanodet, change, mes
 
 
 def test_a_model_whose_outputs_nobody_can_decode_gets_no_detector(tmp_path):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     path = tmp_path / "mine.onnx"
     path.write_bytes(build.model(build.conv("image", 4, 3, name="conv")).SerializeToString())
     partitioned = PartitionedModel.of(open_model(str(path)), Grid(1, 1))

@@ -7,7 +7,7 @@ from onnx import helper
 from gateway.models.catalogue import open_model
 from gateway.models.probe import probe_picture, run_probe
 from shared.errors import ModelError
-from tests.networks import Builder, detector_of
+from tests.networks import ModelBuilder, detector_of
 
 
 def test_the_picture_is_always_the_same_and_shows_something_everywhere():
@@ -40,7 +40,7 @@ def test_a_network_that_fails_when_it_runs_is_refused_by_name(tmp_path):
 
 
 def test_an_operator_that_nobody_runs_is_told_before_anything_is_detected(tmp_path):
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     model = build.original(build.conv("image", 4, 3, name="conv"))
     model.graph.node.append(helper.make_node("Frobnicate", ["conv"], ["made"], "made", domain="somebody"))
     model.opset_import.append(helper.make_opsetid("somebody", 1))

@@ -11,9 +11,9 @@ from gateway.planning.partitioned import PartitionedModel
 from shared.ftp.costs import peak_bytes, tile_memory
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import CompleteSpec, Preprocessing
-from tests.networks import Builder, yolov2_first_16
+from tests.networks import ModelBuilder, yolov2_first_16
 
 MIB = 2**20
 
@@ -23,7 +23,7 @@ def paper():
     """The layers that the paper fuses, at its size."""
     proto = yolov2_first_16(608)
     spec = CompleteSpec(name="yolov2-16", file="", decoder=None, preprocessing=Preprocessing())
-    return Model(spec, proto, proto, describe(proto, spec.name))
+    return Model(spec, proto, proto, describe_network(proto, spec.name))
 
 
 def memory(model, grid):
@@ -83,9 +83,9 @@ def test_of_many_cuts_a_table_shows_the_ones_that_matter(nanodet):
 
 def test_a_grid_too_large_for_the_cut_is_left_out_of_the_memory():
     """The map at the cut has 4x4 cells."""
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     proto = build.model(build.conv("image", 4, 3, strides=[4, 4], pads=[1] * 4, name="conv"))
     spec = CompleteSpec(name="small", file="", decoder=None, preprocessing=Preprocessing())
-    small = Model(spec, proto, proto, describe(proto, spec.name))
+    small = Model(spec, proto, proto, describe_network(proto, spec.name))
     report = report_on(PartitionedModel.of(small, Grid(2, 2), "conv"))
     assert set(report.memory.analytic.grids) == {"2x2", "3x3"}

@@ -10,22 +10,22 @@ from shared.ftp.grid import Grid
 from shared.ftp.region import Region
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.plan.plan import Distribution
-from tests.networks import Builder, yolov2_first_16
+from tests.networks import ModelBuilder, yolov2_first_16
 
 CUT = ["layer_15"]
 
 
 @pytest.fixture(scope="module")
 def yolov2():
-    return describe(yolov2_first_16(320), "yolov2")
+    return describe_network(yolov2_first_16(320), "yolov2")
 
 
 @pytest.fixture(scope="module")
 def chain():
     """Three layers that each look at their neighbours, 24 x 30 cells."""
-    build = Builder(24, 30)
+    build = ModelBuilder(24, 30)
     tensor = "image"
     for number in range(3):
         tensor = build.conv(tensor, 4, 3, name=f"conv_{number}", pads=[1] * 4)
@@ -64,7 +64,7 @@ def test_fused_tiles_are_one_stage_balanced_with_their_halos(yolov2, method):
 
 def test_with_reuse_the_faster_of_two_divisions_hands_on_strips():
     """Balanced in nine tiles, where two to six devices are faster on the whole; even in twenty-five."""
-    network = describe(yolov2_first_16(608), "yolov2")
+    network = describe_network(yolov2_first_16(608), "yolov2")
     for grid, balanced in ((Grid(3, 3), True), (Grid(5, 5), False)):
         (stage,) = stages_of(Method.WST_S, network, CUT, grid)
         assert stage == with_reuse(network, partition(network, CUT, grid, balanced=balanced))
@@ -92,8 +92,8 @@ def test_layer_by_layer_every_stage_begins_where_the_one_before_ended(yolov2):
 def test_layer_by_layer_a_tile_needs_but_the_rows_next_to_its_own(chain):
     stages = stages_of(Method.BODP, chain, ["conv_2"], Grid(3, 1))
     for stage in stages:
-        assert [tile.outputs[0].corners for tile in stage.tiles] == [(0, 0, 8, 30), (8, 0, 16, 30), (16, 0, 24, 30)]
-        assert [tile.inputs[0].corners for tile in stage.tiles] == [(0, 0, 9, 30), (7, 0, 17, 30), (15, 0, 24, 30)]
+        assert [tile.outputs[0].sides for tile in stage.tiles] == [(0, 0, 8, 30), (8, 0, 16, 30), (16, 0, 24, 30)]
+        assert [tile.inputs[0].sides for tile in stage.tiles] == [(0, 0, 9, 30), (7, 0, 17, 30), (15, 0, 24, 30)]
 
 
 def test_shares_say_how_many_rows_of_every_map_a_device_has(chain):

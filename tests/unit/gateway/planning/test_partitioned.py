@@ -10,7 +10,7 @@ from gateway.planning.methods import Method
 from gateway.planning.partitioned import Difference, PartitionedModel, TiledHead, WholeHead, compare_maps, verify_tiles
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import ModelSpec, Preprocessing
 from tests.networks import yolov2_first_16
 
@@ -69,7 +69,7 @@ def yolov2(request):
     proto = yolov2_first_16(size)
     spec = ModelSpec(name="yolov2", file="", preprocessing=Preprocessing())
     pixels = np.random.default_rng(size).integers(0, 256, (size, size, 3), np.uint8)
-    model = Model(spec, proto, proto, describe(proto, spec.name))
+    model = Model(spec, proto, proto, describe_network(proto, spec.name))
     return model, pixels, run_whole(proto, ["layer_15"], pixels, spec.preprocessing)
 
 
@@ -150,7 +150,7 @@ def test_the_tail_turns_the_maps_at_the_cut_into_the_models_outputs(nanodet, str
 
 def test_a_cut_behind_the_last_layer_leaves_no_tail():
     proto = yolov2_first_16(64)
-    model = Model(ModelSpec(name="small", file=""), proto, proto, describe(proto, "small"))
+    model = Model(ModelSpec(name="small", file=""), proto, proto, describe_network(proto, "small"))
     assert PartitionedModel.of(model, Grid(2, 2), "layer_15").tail(threads=1) is None
 
 

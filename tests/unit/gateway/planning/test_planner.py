@@ -7,10 +7,10 @@ from gateway.planning.planner import PlanTerms, write_plan
 from shared.ftp.costs import working_bytes
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.network.addresses import Address
 from shared.plan.plan import JointPlan, Plan, ProgramRef, TilePlan
-from shared.wire.codec import HEADER_CAP_BYTES
+from shared.wire.codec import MAX_HEADER_BYTES
 from tests.networks import yolov2_first_16
 
 GRIDS = {Method.BODP: [Grid(1, 1), Grid(4, 1), Grid(1, 3)]}
@@ -44,7 +44,7 @@ def case(request, nanodet):
 @pytest.fixture(scope="module")
 def yolov2():
     """The layers that the paper fuses, at the size that it fuses them."""
-    return describe(yolov2_first_16(608), "yolov2")
+    return describe_network(yolov2_first_16(608), "yolov2")
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def planned(yolov2, nanodet):
 def test_the_tiles_of_the_plan_are_the_stages(case):
     _, stages, plan = case
     for stage, message in zip(stages, plan.stages, strict=True):
-        assert tuple(tile.tile(index) for index, tile in enumerate(message.tiles)) == stage.tiles
-        reusing = tuple(tile and tile.tile(index) for index, tile in enumerate(message.reusing))
+        assert tuple(tile.to_tile(index) for index, tile in enumerate(message.tiles)) == stage.tiles
+        reusing = tuple(tile and tile.to_tile(index) for index, tile in enumerate(message.reusing))
         assert reusing == stage.reusing
 
 
@@ -70,7 +70,7 @@ def test_a_tile_survives_its_plan(case):
     _, stages, _ = case
     tiles = [tile for stage in stages for tile in (*stage.tiles, *filter(None, stage.reusing))]
     for tile in tiles:
-        again = TilePlan.model_validate_json(TilePlan.of(tile).model_dump_json()).tile(tile.index)
+        again = TilePlan.model_validate_json(TilePlan.from_tile(tile).model_dump_json()).to_tile(tile.index)
         assert again == tile
         assert again.form == tile.form
 
@@ -107,7 +107,7 @@ def test_only_with_reuse_a_plan_has_joints(case):
 
 def test_the_pads_of_a_tile_fit_the_cap_of_a_header(case):
     *_, plan = case
-    assert max(len(tile.model_dump_json()) for tile in plan.stages[0].tiles) < HEADER_CAP_BYTES / 2
+    assert max(len(tile.model_dump_json()) for tile in plan.stages[0].tiles) < MAX_HEADER_BYTES / 2
 
 
 def test_pixels_cross_the_wire_in_the_type_that_the_terms_say(nanodet):

@@ -14,10 +14,10 @@ from gateway.quantization.int8 import CUT_GRID, MAX_PICTURES, PictureSample, qua
 from shared.errors import ConfigurationError, CutError, ModelError, SourceError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import CompleteSpec, Preprocessing
 from shared.payloads.cluster import DetectedObject
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 
 SIZE = 96
 PREPROCESSING = Preprocessing(mean=(103.5, 116.3, 123.7), std=(57.4, 57.1, 58.4))
@@ -41,7 +41,7 @@ class Noise:
 def model_of(build, *outputs, cut=(), preprocessing=PREPROCESSING):
     proto = build.model(*outputs)
     spec = CompleteSpec(name="small", file="small.onnx", preprocessing=preprocessing, cut=cut)
-    return Model(spec, proto, proto, describe(proto, "small"))
+    return Model(spec, proto, proto, describe_network(proto, "small"))
 
 
 def backbone(build, activation):
@@ -64,7 +64,7 @@ def backbone(build, activation):
 
 def detector(activation="LeakyRelu", **said):
     """A network with two heads behind `joined`."""
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     joined = backbone(build, activation)
     hidden = build.layer("Relu", build.conv(joined, 24, 3, pads=[1] * 4))
     boxes = build.conv(hidden, 8, 1, name="boxes")
@@ -149,7 +149,7 @@ def test_the_tail_begins_in_integers(quantised):
 
 
 def test_a_cut_through_several_maps_of_which_one_is_needed_before_another_stays_one(tmp_path):
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     first = build.layer("Relu", build.conv("image", 16, 3, strides=[2, 2], pads=[1] * 4), name="first")
     second = build.layer("Relu", build.conv(first, 16, 3, strides=[2, 2], pads=[1] * 4), name="second")
     factors = build.constant("factors", np.array([1, 1, 2, 2], np.float32))
@@ -168,7 +168,7 @@ def test_a_model_that_names_no_cut_gets_the_best_one(tmp_path):
 
 
 def with_batch_norm():
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     random = np.random.default_rng(1)
     constants = {f"norm.{name}": random.uniform(0.5, 2, 16) for name in ("scale", "bias", "mean", "variance")}
     conv = build.conv("image", 16, 3, name="before", strides=[2, 2], pads=[1] * 4, bias=False)
@@ -190,7 +190,7 @@ def test_a_cut_before_a_batch_normalisation_stays_possible(tmp_path):
 
 def test_slices_that_onnxruntime_would_fuse_into_what_cannot_be_tiled_stay_slices(tmp_path):
     """YOLOX's first layer: every second pixel, four times."""
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     build.constant("ends", np.array([2**31 - 1] * 2))
     build.constant("axes", np.array([2, 3]))
     build.constant("steps", np.array([2, 2]))
@@ -205,7 +205,7 @@ def test_slices_that_onnxruntime_would_fuse_into_what_cannot_be_tiled_stay_slice
 
 
 def test_constants_that_differ_from_cell_to_cell_stay_float(tmp_path):
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     conv = build.conv("image", 8, 3, strides=[2, 2], pads=[1] * 4)
     places = np.linspace(-1, 1, SIZE * SIZE // 4).reshape(1, 1, SIZE // 2, SIZE // 2)
     placed = build.layer("Add", conv, constants={"places": places}, name="placed")
@@ -215,7 +215,7 @@ def test_constants_that_differ_from_cell_to_cell_stay_float(tmp_path):
 
 
 def test_a_network_that_begins_in_float_arithmetic_is_quantised_behind_it(tmp_path):
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     scaled = build.layer("Div", "image", constants={"spread": np.array([1.5, 2.0, 2.5]).reshape(1, 3, 1, 1)})
     deep = build.layer("Relu", build.conv(scaled, 8, 3, pads=[1] * 4), name="deep")
     last = build.conv(build.layer("Relu", build.conv(deep, 8, 3, pads=[1] * 4)), 4, 1)
@@ -294,7 +294,7 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(tmp_path, model, out,
 
 
 def test_a_model_of_one_convolution_is_refused(tmp_path):
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
     last = build.layer("Relu", build.conv("image", 8, 3))
     with pytest.raises(ModelError, match="behind none of its layers"):
         quantize(model_of(build, last), Noise(), tmp_path / "tiny.onnx")

@@ -13,7 +13,7 @@ from shared.ftp.merge import MergedMaps
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.cutting import head_model
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import Preprocessing
 
 PREPARATION = Preprocessing(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0))
@@ -21,7 +21,7 @@ PREPARATION = Preprocessing(mean=(100.0, 110.0, 120.0), std=(50.0, 55.0, 60.0))
 
 
 def build_stage(model, cut, grid, *, reuse=False):
-    network = describe(model, "test")
+    network = describe_network(model, "test")
     stage = partition(network, cut, grid)
     if reuse:
         stage = with_reuse(network, stage)
@@ -41,7 +41,7 @@ def prepare(pixels):
 
 def merge_tiles(model, stage, pixels, run):
     """The maps at the cut from the tiles that `run` makes of (tile's pixels, tile)."""
-    merged = MergedMaps([describe(model, "test").shapes[tensor] for tensor in stage.cut], stage.tiles)
+    merged = MergedMaps([describe_network(model, "test").shapes[tensor] for tensor in stage.cut], stage.tiles)
     for tile in stage.tiles:
         merged.place(tile.index, run(pixels[tile.inputs[0].slices], tile))
     assert merged.complete
@@ -50,7 +50,7 @@ def merge_tiles(model, stage, pixels, run):
 
 def open_prepared(folder):
     """The engine of what was prepared there, checked as an edge does it."""
-    return PreparedEngine.checked(folder, read_manifest(folder))
+    return PreparedEngine.open_checked(folder, read_manifest(folder))
 
 
 def merge_reusing(model, stage, read, engine_of):
@@ -58,7 +58,7 @@ def merge_reusing(model, stage, read, engine_of):
 
     `read` are the stage's inputs, pixels (H, W, 3) or maps (1, C, H, W); `engine_of` has the engine for a form.
     """
-    merged = MergedMaps([describe(model, "test").shapes[tensor] for tensor in stage.cut], stage.tiles)
+    merged = MergedMaps([describe_network(model, "test").shapes[tensor] for tensor in stage.cut], stage.tiles)
     computed = [reusing or tile for tile, reusing in zip(stage.tiles, stage.reusing or stage.tiles, strict=True)]
     held = {}
     for tile in sorted(computed, key=lambda tile: len(tile.taken) > 0):

@@ -6,13 +6,13 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 
-from shared.engine.building import PADS
-from shared.engine.program_manifest import PIXELS
+from shared.engine.building import PADS_INPUT
+from shared.engine.program_manifest import PIXELS_INPUT
 from shared.engine.sessions import PaddingEngine
 from shared.ftp.grid import Grid
-from shared.model.loading import describe
-from tests.networks import Builder
-from tests.unit.random_networks import DENSE, cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import DENSE, tiling_cases
 from tests.unit.shared.engine.running import (
     assert_same,
     build_stage,
@@ -32,19 +32,19 @@ def run_tiles(model, cut, grid, pixels):
 
 
 @settings(max_examples=300)
-@given(cases())
+@given(tiling_cases())
 def test_tiles_of_any_network_make_what_the_whole_network_makes(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     pixels = random_pixels(*network.input_size)
     tiled = run_tiles(case.model, case.cut, case.grid, pixels)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
 @settings(max_examples=100)
-@given(cases(kinds=DENSE))
+@given(tiling_cases(kinds=DENSE))
 def test_a_region_is_the_smallest_that_suffices(case):
     """One row or column less: what it holds changes the tile."""
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     stage, _ = build_stage(case.model, case.cut, case.grid)
     pixels = random_pixels(*network.input_size)
     session = onnxruntime.InferenceSession(case.original.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -62,7 +62,7 @@ def test_a_region_is_the_smallest_that_suffices(case):
 
 
 def test_tiles_that_lie_in_the_padding_are_exact():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv(build.conv("image", 2, 3), 2, 1, pads=[2, 2, 2, 2])
     model, pixels = build.model(conv), random_pixels(8, 8)
     (made,) = run_tiles(model, [conv], Grid(10, 1), pixels)
@@ -72,7 +72,7 @@ def test_tiles_that_lie_in_the_padding_are_exact():
 @pytest.fixture
 def branched():
     """A small network with a branch, two kernels and a stride."""
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     trunk = build.layer("LeakyRelu", build.conv("image", 8, 3, strides=[2, 2], pads=[1] * 4), alpha=0.1)
     left, right = build.conv(trunk, 4, 1), build.conv(trunk, 4, 5, pads=[2] * 4)
     joined = build.layer("Concat", left, right, name="joined", axis=1)
@@ -104,26 +104,26 @@ def test_a_program_is_the_same_bytes_every_time(branched):
 
 
 def test_a_program_takes_pixels_and_pads_and_gives_the_maps_in_order():
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     fine = build.conv("image", 4, 3, pads=[1] * 4, name="fine")
     coarse = build.layer("MaxPool", fine, name="coarse", kernel_shape=[2, 2], strides=[2, 2])
     stage, program = build_stage(build.model(fine, coarse), ["coarse", "fine"], Grid(2, 2))
     graph = onnx.load_from_string(program).graph
-    assert [value.name for value in graph.input] == [PIXELS, PADS]
+    assert [value.name for value in graph.input] == [PIXELS_INPUT, PADS_INPUT]
     made, given_strips = PaddingEngine(program).run(stage.tiles[0].form, [random_pixels(9, 9)])
     assert given_strips == []
     assert [array.shape for array in made] == [(1, 4, 4, 4), (1, 4, 8, 8)]
 
 
 def test_a_stage_without_pads_makes_a_program_without_that_input():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     pool = build.layer("MaxPool", "image", kernel_shape=[2, 2], strides=[2, 2])
     _, program = build_stage(build.model(pool), [pool], Grid(2, 2))
-    assert [value.name for value in onnx.load_from_string(program).graph.input] == [PIXELS]
+    assert [value.name for value in onnx.load_from_string(program).graph.input] == [PIXELS_INPUT]
 
 
 def test_a_tensor_at_the_cut_that_is_cropped_is_exact():
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     near = build.conv("image", 4, 3, pads=[1] * 4)
     far = build.conv(near, 4, 5, pads=[2] * 4)
     model, pixels = build.model(near, far), random_pixels(24, 24)
@@ -135,7 +135,7 @@ def test_a_tensor_at_the_cut_that_is_cropped_is_exact():
 
 @pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
 def test_automatic_padding_is_exact(auto_pad):
-    build = Builder(17, 18)
+    build = ModelBuilder(17, 18)
     conv = build.conv("image", 4, 4, strides=[2, 2], auto_pad=auto_pad)
     pool = build.layer("MaxPool", conv, kernel_shape=[2, 3], auto_pad=auto_pad)
     model, pixels = build.model(pool), random_pixels(17, 18)
@@ -144,7 +144,7 @@ def test_automatic_padding_is_exact(auto_pad):
 
 
 def test_a_pool_does_not_take_its_border_for_zero():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     negative = build.layer("Sub", "image", constants={"much": np.float32(1000.0)})
     pool = build.layer("MaxPool", negative, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     (made,) = run_tiles(build.model(pool), [pool], Grid(3, 3), random_pixels(12, 12))
@@ -172,7 +172,7 @@ def test_layers_without_names_can_be_tiled(branched):
 @pytest.mark.parametrize("reuse", [False, True])
 def test_a_quantised_map_of_which_every_reader_has_floats_of_its_own_is_exact(near, reuse):
     """A DequantizeLinear for each reader, one of which needs less of the map than the other."""
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     build.constant("scale", np.float32(0.05))
     build.constant("zero", np.uint8(128))
     map_ = build.layer("QuantizeLinear", build.conv("image", 4, 3, pads=[1] * 4), "scale", "zero", channels=4)
@@ -192,7 +192,7 @@ def test_a_quantised_map_of_which_every_reader_has_floats_of_its_own_is_exact(ne
 
 @pytest.mark.parametrize("value", [0.0, 0.5, -3.0])
 def test_a_quantised_map_is_padded_with_a_value_that_it_may_not_have_itself(value):
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     scale, zero = build.constant("scale", np.float32(0.05)), build.constant("zero", np.uint8(10))
     map_ = build.layer("QuantizeLinear", build.conv("image", 4, 1), scale, zero, channels=4)
     floats = build.layer("DequantizeLinear", map_, scale, zero, channels=4)
@@ -204,7 +204,7 @@ def test_a_quantised_map_is_padded_with_a_value_that_it_may_not_have_itself(valu
 
 def test_channels_in_another_order_are_tiled_with_their_map():
     """How a network turns BGR into RGB: by a Gather, or a Slice that goes backwards."""
-    build = Builder(24, 18)
+    build = ModelBuilder(24, 18)
     order = build.constant("order", np.array([2, 0, 1]))
     picked = build.layer("Gather", "image", order, axis=1)
     build.conv(picked, 4, 3, name="conv", pads=[1] * 4)

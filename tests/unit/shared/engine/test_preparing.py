@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from shared.engine import opening, preparing
 from shared.engine.opening import TileKinds, open_engine
-from shared.engine.preparing import prepare
-from shared.engine.program_manifest import EMPTY, MANIFEST, NOT_EXACT, WEIGHTS
+from shared.engine.preparing import prepare_program
+from shared.engine.program_manifest import EMPTY_FILE, EXIT_NOT_EXACT, MANIFEST_FILE, WEIGHTS_FILE
 from shared.engine.sessions import PaddingEngine, PreparedEngine, read_manifest
 from shared.errors import DamageError, ModelError, WrongResultError
 from shared.ftp.grid import Grid
-from shared.model.loading import describe
-from tests.networks import Builder
-from tests.unit.random_networks import cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import tiling_cases
 from tests.unit.shared.engine.running import (
     assert_same,
     build_stage,
@@ -40,13 +40,13 @@ def run_prepared(model, stage, engine, pixels):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(case=cases(), number=st.uuids())
+@given(case=tiling_cases(), number=st.uuids())
 def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, number, tmp_path):
     stage, program = build_stage(case.model, case.cut, Grid(min(3, case.grid.rows), min(3, case.grid.columns)))
     path = tmp_path / f"{number}.onnx"
     path.write_bytes(program)
-    prepare(path, kinds_of(stage).forms, tmp_path / str(number))
-    pixels = random_pixels(*describe(case.model, "random").input_size)
+    prepare_program(path, kinds_of(stage).forms, tmp_path / str(number))
+    pixels = random_pixels(*describe_network(case.model, "random").input_size)
     tiled = run_prepared(case.model, stage, open_prepared(tmp_path / str(number)), pixels)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
@@ -54,7 +54,7 @@ def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, n
 @pytest.fixture(scope="module")
 def network():
     """A few convolutions as wide as the fast kernels like them."""
-    build = Builder(48, 48)
+    build = ModelBuilder(48, 48)
     tensor = "image"
     for filters in (16, 32, 32):
         tensor = build.layer("LeakyRelu", build.conv(tensor, filters, 3, pads=[1] * 4), alpha=0.1)
@@ -71,9 +71,9 @@ def program(network, tmp_path):
 
 def test_weights_are_written_once_whatever_the_number_of_kinds(network, program, tmp_path):
     stage = network[2]
-    prepare(program, kinds_of(stage).forms[:1], tmp_path / "one")
-    prepare(program, kinds_of(stage).forms, tmp_path / "nine")
-    one, nine = ((tmp_path / name / WEIGHTS).stat().st_size for name in ("one", "nine"))
+    prepare_program(program, kinds_of(stage).forms[:1], tmp_path / "one")
+    prepare_program(program, kinds_of(stage).forms, tmp_path / "nine")
+    one, nine = ((tmp_path / name / WEIGHTS_FILE).stat().st_size for name in ("one", "nine"))
     assert len(read_manifest(tmp_path / "nine").kinds) == 9
     assert one == nine >= 4 * (16 * 3 * 9 + 32 * 16 * 9 + 32 * 32 * 9)
     assert all(path.stat().st_size < 20_000 for path in (tmp_path / "nine").glob("*.onnx"))
@@ -101,14 +101,14 @@ async def test_what_was_prepared_for_other_sizes_of_the_same_kinds_is_used_again
     await open_engine(program, TileKinds(forms, 10**6), tmp_path)
     monkeypatch.setattr(opening, "_prepare", lambda *_: pytest.fail("prepared twice"))
     larger = [replace(form, sizes=tuple((height + 1, width + 2) for height, width in form.sizes)) for form in forms]
-    assert (await open_engine(program, TileKinds.of(larger[::-1], 10**6), tmp_path)).name == "prepared"
+    assert (await open_engine(program, TileKinds.from_forms(larger[::-1], 10**6), tmp_path)).name == "prepared"
 
 
 def test_of_every_kind_of_tile_there_is_one_form(network):
     forms = kinds_of(network[2]).forms
     larger = [replace(form, sizes=((99, 99),)) for form in forms]
-    assert TileKinds.of((*forms, *larger), 1).kinds == TileKinds(forms, 1).kinds
-    assert len(TileKinds.of((*forms, *larger), 1).forms) == len(forms) == 9
+    assert TileKinds.from_forms((*forms, *larger), 1).kinds == TileKinds(forms, 1).kinds
+    assert len(TileKinds.from_forms((*forms, *larger), 1).forms) == len(forms) == 9
 
 
 async def test_another_program_is_prepared_by_itself(network, program, tmp_path):
@@ -141,7 +141,7 @@ def cache(kept, tmp_path):
 
 
 @pytest.mark.parametrize("how", MANGLED)
-@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST, "kind_000.onnx", "kind_004.onnx"])
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, MANIFEST_FILE, "kind_000.onnx", "kind_004.onnx"])
 def test_a_file_that_is_not_as_it_was_written_is_found_and_named(cache, name, how):
     (folder,) = cache.glob("prepared-*")
     (folder / name).write_bytes(MANGLED[how]((folder / name).read_bytes()))
@@ -149,7 +149,7 @@ def test_a_file_that_is_not_as_it_was_written_is_found_and_named(cache, name, ho
         open_prepared(folder)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST, EMPTY, "kind_003.onnx"])
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, MANIFEST_FILE, EMPTY_FILE, "kind_003.onnx"])
 def test_a_file_that_is_missing_is_found_and_named(cache, name):
     (folder,) = cache.glob("prepared-*")
     (folder / name).unlink()
@@ -163,12 +163,12 @@ def test_a_machine_that_computes_something_else_than_before_is_found(cache):
     kinds = list(written.kinds)
     kinds[5] = replace(kinds[5], answers=(*kinds[5].answers[:-1], kinds[5].answers[-1] * 1.01))
     with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes something else than when it was prepared"):
-        PreparedEngine.checked(folder, replace(written, kinds=tuple(kinds)))
+        PreparedEngine.open_checked(folder, replace(written, kinds=tuple(kinds)))
 
 
 async def test_tiles_larger_than_those_of_the_plan_are_not_tried(network, cache, monkeypatch):
-    tried, trial = [], PreparedEngine.trial
-    monkeypatch.setattr(PreparedEngine, "trial", lambda self, form: tried.append(form) or trial(self, form))
+    tried, trial = [], PreparedEngine.run_trial
+    monkeypatch.setattr(PreparedEngine, "run_trial", lambda self, form: tried.append(form) or trial(self, form))
     forms = kinds_of(network[2]).forms
     smaller = [replace(form, sizes=tuple((height - 1, width - 1) for height, width in form.sizes)) for form in forms]
     await open_engine(cache / "program.onnx", TileKinds(tuple(smaller), 10**6), cache)
@@ -178,7 +178,7 @@ async def test_tiles_larger_than_those_of_the_plan_are_not_tried(network, cache,
     assert len(tried) == len(forms)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, MANIFEST])
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, MANIFEST_FILE])
 async def test_what_is_damaged_is_prepared_again_at_once(network, cache, name, caplog):
     model, cut, stage, _ = network
     (folder,) = cache.glob("prepared-*")
@@ -208,7 +208,7 @@ async def test_a_machine_that_never_computes_the_same_does_not_compute(network, 
 
 async def test_a_folder_without_a_manifest_is_prepared_again(network, cache):
     (folder,) = cache.glob("prepared-*")
-    (folder / MANIFEST).unlink()
+    (folder / MANIFEST_FILE).unlink()
     assert (await open_engine(cache / "program.onnx", kinds_of(network[2]), cache)).name == "prepared"
 
 
@@ -245,7 +245,7 @@ def refusing(monkeypatch):
 async def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tried_again(
     network, program, tmp_path, refusing, caplog
 ):
-    refusing.append((NOT_EXACT, "tiles of kind 3 differ by 0.1"))
+    refusing.append((EXIT_NOT_EXACT, "tiles of kind 3 differ by 0.1"))
     engine = await open_engine(program, kinds_of(network[2]), tmp_path)
     assert isinstance(engine, PaddingEngine)
     assert "computed the slower way, as the program could not be prepared: tiles of kind 3 differ" in caplog.text
@@ -255,11 +255,11 @@ async def test_a_program_that_cannot_be_prepared_is_run_the_plain_way_and_not_tr
 
 
 async def test_a_refusal_that_is_damaged_is_not_believed(network, program, tmp_path, refusing):
-    refusing.append((NOT_EXACT, "tiles of kind 3 differ by 0.1"))
+    refusing.append((EXIT_NOT_EXACT, "tiles of kind 3 differ by 0.1"))
     await open_engine(program, kinds_of(network[2]), tmp_path)
     (folder,) = tmp_path.glob("prepared-*")
-    (folder / MANIFEST).write_bytes((folder / MANIFEST).read_bytes().replace(b"kind 3", b"kind 7"))
-    refusing.append((NOT_EXACT, "tried again"))
+    (folder / MANIFEST_FILE).write_bytes((folder / MANIFEST_FILE).read_bytes().replace(b"kind 3", b"kind 7"))
+    refusing.append((EXIT_NOT_EXACT, "tried again"))
     await open_engine(program, kinds_of(network[2]), tmp_path)
     assert not refusing
 
@@ -301,7 +301,7 @@ def test_kinds_whose_results_are_not_those_of_an_ordinary_session_are_refused(ne
     honest = preparing._optimise
     monkeypatch.setattr(preparing, "_optimise", wrong)
     with pytest.raises(ModelError, match=r"tiles of kind \d+ differ by"):
-        prepare(program, kinds_of(network[2]).forms, tmp_path / "wrong")
+        prepare_program(program, kinds_of(network[2]).forms, tmp_path / "wrong")
 
 
 def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp_path, monkeypatch):
@@ -314,4 +314,4 @@ def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp
 
     monkeypatch.setattr(preparing._WeightFile, "take", salted)
     with pytest.raises(ModelError, match="weights of its kinds of tile differ"):
-        prepare(program, kinds_of(network[2]).forms, tmp_path / "salted")
+        prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")

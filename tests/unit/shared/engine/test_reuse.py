@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from gateway.models.catalogue import Model
 from gateway.quantization.int8 import quantize
-from shared.engine.preparing import prepare
+from shared.engine.preparing import prepare_program
 from shared.engine.sessions import PaddingEngine, PreparedEngine, SpecialEngine
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import CompleteSpec
-from tests.networks import Builder
-from tests.unit.random_networks import DENSE, cases
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import DENSE, tiling_cases
 from tests.unit.shared.engine.running import (
     PREPARATION,
     assert_same,
@@ -36,48 +36,48 @@ FORMS_CAP = 20
 def assert_reuse_is_exact(case):
     stage, program = build_stage(case.model, case.cut, case.grid, reuse=True)
     if len(stage.forms) <= FORMS_CAP:
-        pixels = random_pixels(*describe(case.model, "random").input_size)
+        pixels = random_pixels(*describe_network(case.model, "random").input_size)
         tiled = merge_reusing(case.model, stage, [pixels], special_engines(program))
         assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
 @settings(max_examples=150)
-@given(cases())
+@given(tiling_cases())
 def test_tiles_of_any_network_that_hand_on_strips_make_what_the_whole_network_makes(case):
     assert_reuse_is_exact(case)
 
 
 @settings(max_examples=100)
-@given(cases(kinds=DENSE))
+@given(tiling_cases(kinds=DENSE))
 def test_tiles_of_convolutions_that_hand_on_strips_make_what_the_whole_network_makes(case):
     assert_reuse_is_exact(case)
 
 
 @settings(max_examples=100)
-@given(cases())
+@given(tiling_cases())
 def test_an_engine_that_hands_on_nothing_computes_the_same_stage(case):
     stage, program = build_stage(case.model, case.cut, case.grid, reuse=True)
-    pixels, engine = random_pixels(*describe(case.model, "random").input_size), PaddingEngine(program)
+    pixels, engine = random_pixels(*describe_network(case.model, "random").input_size), PaddingEngine(program)
     tiled = merge_tiles(case.model, stage, pixels, lambda part, tile: engine.run(tile.form, [part])[0])
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(case=cases(), number=st.uuids())
+@given(case=tiling_cases(), number=st.uuids())
 def test_prepared_tiles_of_any_network_hand_on_strips(case, number, tmp_path):
     grid = Grid(min(3, case.grid.rows), min(3, case.grid.columns))
     stage, program = build_stage(case.model, case.cut, grid, reuse=True)
     (tmp_path / f"{number}.onnx").write_bytes(program)
-    prepare(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
+    prepare_program(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
     engine = open_prepared(tmp_path / str(number))
-    pixels = random_pixels(*describe(case.model, "random").input_size)
+    pixels = random_pixels(*describe_network(case.model, "random").input_size)
     tiled = merge_reusing(case.model, stage, [pixels], lambda _: engine)
     assert_same(tiled, run_whole(case.original, case.cut, pixels))
 
 
 def branched():
     """A trunk, two kernels side by side and a sum, as wide as the fast kernels like them."""
-    build = Builder(48, 48)
+    build = ModelBuilder(48, 48)
     trunk = build.layer("LeakyRelu", build.conv("image", 16, 3, strides=[2, 2], pads=[1] * 4), alpha=0.1)
     near, far = build.conv(trunk, 16, 1), build.conv(trunk, 16, 5, pads=[2] * 4)
     both = build.layer("Relu", build.layer("Add", near, far))
@@ -90,7 +90,7 @@ def test_prepared_tiles_with_strips_equal_the_whole_whatever_the_grid(grid, tmp_
     stage, program = build_stage(model, ["last"], grid, reuse=True)
     assert len(stage.joints) > 1
     (tmp_path / "program.onnx").write_bytes(program)
-    prepare(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
+    prepare_program(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
     engine, pixels = open_prepared(tmp_path / "prepared"), random_pixels(48, 48)
     assert_same(merge_reusing(model, stage, [pixels], lambda _: engine), run_whole(model, ["last"], pixels))
 
@@ -133,7 +133,7 @@ class Noise:
 @pytest.fixture(scope="module", params=["LeakyRelu", "Relu", "HardSwish"])
 def quantised(request, tmp_path_factory):
     """A network in int8 (QDQ) with a branch that is joined by a sum, and its tail."""
-    build = Builder(SIZE, SIZE)
+    build = ModelBuilder(SIZE, SIZE)
 
     def conv(source, filters, kernel, stride=1):
         made = build.conv(source, filters, kernel, strides=[stride] * 2, pads=[kernel // 2] * 4)
@@ -145,7 +145,7 @@ def quantised(request, tmp_path_factory):
     proto = build.model(build.conv(build.layer("Relu", build.conv(deep, 8, 3, pads=[1] * 4)), 4, 1))
     spec = CompleteSpec(name="small", file="small.onnx", preprocessing=PREPARATION, cut=("deep",))
     folder = tmp_path_factory.mktemp("int8")
-    return quantize(Model(spec, proto, proto, describe(proto, "small")), Noise(), folder / "small.onnx").model
+    return quantize(Model(spec, proto, proto, describe_network(proto, "small")), Noise(), folder / "small.onnx").model
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_int8_tiles_that_hand_on_strips_equal_the_int8_whole_exactly(quantised, 
     pixels, whole = quantised_whole
     assert stage.joints
     (tmp_path / "program.onnx").write_bytes(program)
-    prepare(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
+    prepare_program(tmp_path / "program.onnx", stage.forms, tmp_path / "prepared")
     engine = open_prepared(tmp_path / "prepared")
     for engine_of in (special_engines(program), lambda _: engine):
         for made, expected in zip(merge_reusing(quantised.proto, stage, [pixels], engine_of), whole, strict=True):

@@ -10,21 +10,21 @@ import pytest
 
 from shared.engine.building import build_program
 from shared.engine.program_manifest import form_to_json
-from shared.engine.sessions import Network, PaddingEngine, normalise, open_session
+from shared.engine.sessions import NetworkSession, PaddingEngine, normalise, open_session
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.model.cutting import head_model
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from shared.model.spec import Preprocessing
-from tests.networks import Builder, yolov2_first_16
+from tests.networks import ModelBuilder, yolov2_first_16
 
 WEIGHTS_BYTES = 13_686_272
 """Of YOLOv2's first 16 layers, float32."""
 
 
 def program_of(model, tensor, grid):
-    network = describe(model, "test")
+    network = describe_network(model, "test")
     stage = partition(network, [tensor], grid)
     return stage, build_program(head_model(model, network, [tensor]), stage, Preprocessing())
 
@@ -44,18 +44,18 @@ def test_a_file_that_is_no_program_is_refused(tmp_path):
 
 def test_a_file_that_is_missing_is_refused_by_name(tmp_path):
     with pytest.raises(ModelError, match=r"missing\.onnx"):
-        Network(tmp_path / "missing.onnx")
+        NetworkSession(tmp_path / "missing.onnx")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_session_computes_in_as_many_threads_as_it_was_given(threads):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     session = open_session(build.model(build.conv("image", 4, 3)).SerializeToString(), threads)
     assert session.get_session_options().intra_op_num_threads == threads
 
 
 def test_threads_do_not_change_the_result():
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     stage, program = program_of(build.model(build.conv("image", 16, 3, name="conv", pads=[1] * 4)), "conv", Grid(1, 1))
     pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
     one, two = (PaddingEngine(program, threads).run(stage.tiles[0].form, [pixels])[0][0] for threads in (1, 2))
@@ -63,7 +63,7 @@ def test_threads_do_not_change_the_result():
 
 
 def test_pixels_need_not_be_contiguous():
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     stage, program = program_of(build.model(build.conv("image", 4, 3, name="conv")), "conv", Grid(2, 2))
     pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
     engine, tile = PaddingEngine(program), stage.tiles[3]
@@ -73,7 +73,7 @@ def test_pixels_need_not_be_contiguous():
 
 
 def test_a_program_runs_from_its_file_as_from_its_bytes(tmp_path):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     stage, program = program_of(build.model(build.conv("image", 4, 3, name="conv", pads=[1] * 4)), "conv", Grid(2, 2))
     path = tmp_path / "program.onnx"
     path.write_bytes(program)
@@ -84,9 +84,9 @@ def test_a_program_runs_from_its_file_as_from_its_bytes(tmp_path):
 
 
 def test_a_network_gives_its_outputs_by_name():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3, name="conv")
-    network = Network(build.model(build.layer("Relu", conv, name="relu"), conv).SerializeToString())
+    network = NetworkSession(build.model(build.layer("Relu", conv, name="relu"), conv).SerializeToString())
     made = network.run({"image": np.ones((1, 3, 8, 8), np.float32)})
     assert set(made) == set(network.outputs) == {"relu", "conv"}
     np.testing.assert_array_equal(made["relu"], np.maximum(made["conv"], 0))

@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 from hypothesis import given, settings
 
-from shared.engine.building import PADS
+from shared.engine.building import PADS_INPUT
 from shared.engine.sessions import SpecialEngine
 from shared.engine.specialising import specialise
 from shared.ftp.grid import Grid
-from shared.model.loading import describe
-from tests.networks import Builder
-from tests.unit.random_networks import cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import tiling_cases
 from tests.unit.shared.engine.running import assert_same, build_stage, merge_tiles, random_pixels, run_whole
 
 
@@ -24,17 +24,17 @@ def run_special(model, stage, program, pixels):
 
 
 @settings(max_examples=150, deadline=None)
-@given(cases())
+@given(tiling_cases())
 def test_programs_for_each_kind_of_tile_make_what_the_whole_network_makes(case):
     stage, program = build_stage(case.model, case.cut, case.grid)
     kinds = {tile.pads for tile in stage.tiles}
-    pixels = random_pixels(*describe(case.model, "random").input_size)
+    pixels = random_pixels(*describe_network(case.model, "random").input_size)
     if len(kinds) <= 12:
         assert_same(run_special(case.model, stage, program, pixels), run_whole(case.original, case.cut, pixels))
 
 
 def small(*, transposed=False):
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     conv = build.conv("image", 4, 3, pads=[1] * 4)
     pool = build.layer("MaxPool", conv, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     last = build.conv(pool, 4, 3, pads=[1] * 4)
@@ -66,12 +66,12 @@ def test_a_tile_inside_has_no_pads_and_no_input_for_them():
     model, cut = small()
     graph = specialised(model, cut, tile=4)
     assert [value.name for value in graph.input] == ["pixels"]
-    assert PADS not in {name for node in graph.node for name in node.input}
+    assert PADS_INPUT not in {name for node in graph.node for name in node.input}
     assert not [part for node in graph.node for part in node.attribute if part.name == "pads" and any(part.ints)]
 
 
 def test_a_crop_becomes_a_slice():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     shared = build.layer("LeakyRelu", "image", name="shared")
     joined = build.layer("Concat", build.conv(shared, 4, 1), build.conv(shared, 4, 5, pads=[2] * 4), axis=1)
     model = build.model(joined)
@@ -87,7 +87,7 @@ def test_the_program_itself_stays_as_it_is():
 
 
 def test_every_output_keeps_its_name_when_nothing_is_cropped():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     enlarged = build.layer(
         "Resize", build.conv("image", 2, 1), "", build.constant("scales", np.array([1, 1, 2, 2], np.float32)),
         mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor", name="enlarged",

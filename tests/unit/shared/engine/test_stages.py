@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.engine.building import PADS, build_program
-from shared.engine.preparing import prepare
-from shared.engine.program_manifest import PIXELS
+from shared.engine.building import PADS_INPUT, build_program
+from shared.engine.preparing import prepare_program
+from shared.engine.program_manifest import PIXELS_INPUT
 from shared.engine.sessions import PaddingEngine
 from shared.errors import CutError
 from shared.ftp.cuts import possible_cuts
@@ -18,9 +18,9 @@ from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
 from shared.model.cutting import head_model
-from shared.model.loading import describe
-from tests.networks import Builder
-from tests.unit.random_networks import DENSE, Case, cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import DENSE, TilingCase, tiling_cases
 from tests.unit.shared.engine.running import (
     PREPARATION,
     assert_same,
@@ -47,10 +47,10 @@ class Part:
 
 
 @st.composite
-def staged_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> tuple[Case, list[Part]]:
+def staged_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> tuple[TilingCase, list[Part]]:
     """A network, and stages one behind the other up to its outputs."""
-    case = draw(cases(kinds))
-    network = describe(case.model, "random")
+    case = draw(tiling_cases(kinds))
+    network = describe_network(case.model, "random")
     places = draw(st.lists(st.integers(0, 9), min_size=1, max_size=STAGES_CAP - 1))
     inner = cuts_before(network, case.cut)
     chosen = [inner[place] for place in sorted({place % len(inner) for place in places})] if inner else []
@@ -76,7 +76,7 @@ def cuts_before(network, last):
 
 def stages_of(model, parts, *, reuse=False):
     """Stage and program of each part, in order."""
-    network, after = describe(model, "test"), ()
+    network, after = describe_network(model, "test"), ()
     stages = []
     for part in parts:
         stage = partition(network, part.cut, part.grid, after=after, shares=part.shares)
@@ -102,7 +102,7 @@ def plain_engine(program):
 
 
 def assert_stages_are_exact(case, parts, engines_of, *, reuse=False):
-    pixels = random_pixels(*describe(case.model, "random").input_size)
+    pixels = random_pixels(*describe_network(case.model, "random").input_size)
     made = run_stages(case.model, stages_of(case.model, parts, reuse=reuse), pixels, engines_of)
     assert_same(made, run_whole(case.original, case.cut, pixels))
 
@@ -130,7 +130,7 @@ def test_stages_whose_tiles_hand_on_strips_make_what_the_whole_network_makes(dra
 @pytest.fixture(scope="module")
 def branched():
     """A map that is used far behind, two behind a stride, and an end that joins them enlarged."""
-    build = Builder(48, 40)
+    build = ModelBuilder(48, 40)
     early = build.layer("LeakyRelu", build.conv("image", 8, 3, pads=[1] * 4), name="early", alpha=0.1)
     deep = build.conv(early, 8, 3, strides=[2, 2], pads=[1] * 4, name="deep")
     deeper = build.conv(build.layer("Relu", deep), 8, 5, pads=[2] * 4, name="deeper")
@@ -155,7 +155,7 @@ def test_a_map_that_a_stage_only_passes_on_is_read_and_made_by_every_tile(branch
     assert [layer.name for layer in stage.layers] == ["deep"]
     assert (stage.inputs, stage.cut) == (("early",), ("deep", "early"))
     graph = onnx.load_from_string(program).graph
-    assert [value.name for value in graph.input] == ["early", PADS]
+    assert [value.name for value in graph.input] == ["early", PADS_INPUT]
     for tile in stage.tiles:
         assert tile.inputs[0].hull(tile.outputs[1]) == tile.inputs[0]
     maps = [np.random.default_rng(1).standard_normal((1, 8, 48, 40)).astype(np.float32)]
@@ -167,7 +167,7 @@ def test_a_map_that_a_stage_passes_on_untouched_has_another_name_in_its_program(
     stage, program = stages_of(branched, PARTS[:3])[2]
     assert (stage.inputs, stage.cut) == (("deep", "early"), ("early", "deeper"))
     graph = onnx.load_from_string(program).graph
-    assert [value.name for value in graph.input] == ["deep", "early", PADS]
+    assert [value.name for value in graph.input] == ["deep", "early", PADS_INPUT]
     assert [value.name for value in graph.output] == ["early.result", "deeper"]
     assert [tile.inputs[1] for tile in stage.tiles] == [tile.outputs[0] for tile in stage.tiles]
 
@@ -177,7 +177,7 @@ def test_only_the_first_stage_reads_pixels(branched):
         {value.name for value in onnx.load_from_string(program).graph.input}
         for _, program in stages_of(branched, PARTS)
     ]
-    assert [PIXELS in names for names in inputs] == [True, False, False, False]
+    assert [PIXELS_INPUT in names for names in inputs] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("reuse", [False, True], ids=["plain", "reuse"])
@@ -185,7 +185,7 @@ def test_stages_that_are_prepared_make_what_the_whole_network_makes(branched, re
     def engines_of(program):
         number, stage = next((at, stage) for at, (stage, made) in enumerate(stages) if made == program)
         (tmp_path / f"{number}.onnx").write_bytes(program)
-        prepare(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
+        prepare_program(tmp_path / f"{number}.onnx", stage.forms, tmp_path / str(number))
         engine = open_prepared(tmp_path / str(number))
         return lambda _: engine
 

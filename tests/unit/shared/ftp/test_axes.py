@@ -31,8 +31,8 @@ def assert_needs_what_matters(axis, influences, *, exactly):
     for first in range(len(influences)):
         for end in range(first + 1, len(influences) + 1):
             cells = np.concatenate(influences[first:end])
-            needed = axis.needs(first, end)
-            made = axis.makes(*needed)
+            needed = axis.input_range(first, end)
+            made = axis.output_range(*needed)
             assert made[0] <= first
             assert made[1] >= end
             if len(cells):
@@ -62,7 +62,10 @@ def test_a_linear_enlargement_needs_the_cells_on_both_sides(factor, coordinates)
     influences = influence("Resize", scales, mode="linear", coordinate_transformation_mode=coordinates)
     axis = Enlarged(LENGTH, factor, coordinates != "asymmetric", "linear")
     assert_needs_what_matters(axis, influences, exactly=False)
-    assert all(axis.needs(cell, cell + 1)[1] - axis.needs(cell, cell + 1)[0] <= 2 for cell in range(factor * LENGTH))
+    assert all(
+        axis.input_range(cell, cell + 1)[1] - axis.input_range(cell, cell + 1)[0] <= 2
+        for cell in range(factor * LENGTH)
+    )
 
 
 TRANSPOSED = [
@@ -89,4 +92,4 @@ def test_a_transposed_convolution_needs_the_cells_whose_windows_touch(kernel, st
 )  # fmt: skip
 def test_a_window_makes_exactly_what_it_was_asked_for(kernel, stride, dilation, before, first, count):
     window = Window(kernel, stride, dilation, before)
-    assert window.makes(*window.needs(first, first + count)) == (first, first + count)
+    assert window.output_range(*window.input_range(first, first + count)) == (first, first + count)

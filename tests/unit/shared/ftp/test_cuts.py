@@ -9,26 +9,26 @@ from shared.ftp.costs import tile_costs
 from shared.ftp.cuts import best_cut, cut_costs, deepest_cut, possible_cuts
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
-from tests.networks import Builder
-from tests.unit.random_networks import cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder
+from tests.unit.random_networks import tiling_cases
 
 
 def test_a_network_that_can_be_tiled_throughout_is_cut_behind_its_last_layer():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     last = build.layer("LeakyRelu", build.conv("image", 4, 3))
     assert deepest_cut(build.network(last)) == (last,)
 
 
 def test_a_network_is_cut_before_the_first_layer_that_cannot_be_tiled():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3)
     squeeze = build.layer("GlobalAveragePool", conv)
     assert deepest_cut(build.network(build.conv(squeeze, 4, 1))) == (conv,)
 
 
 def test_a_cut_lies_where_branches_are_together():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     trunk = build.conv("image", 4, 3)
     left, right = build.layer("Relu", trunk), build.layer("Sigmoid", trunk)
     squeeze = build.layer("GlobalAveragePool", left)
@@ -36,28 +36,28 @@ def test_a_cut_lies_where_branches_are_together():
 
 
 def test_a_cut_lies_behind_branches_that_have_joined():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     trunk = build.conv("image", 4, 3)
     joined = build.layer("Concat", build.layer("Relu", trunk), build.layer("Sigmoid", trunk), axis=1)
     assert deepest_cut(build.network(build.layer("GlobalMaxPool", joined))) == (joined,)
 
 
 def test_a_map_that_is_an_output_stays_needed():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     early = build.conv("image", 4, 3)
     late = build.layer("Relu", early)
     assert deepest_cut(build.network(early, late)) == (early,)
 
 
 def test_the_input_must_not_be_needed_behind_the_cut():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     branch = build.layer("Relu", "image")
     joined = build.layer("Concat", branch, "image", axis=1)
     assert deepest_cut(build.network(joined)) == (joined,)
 
 
 def test_a_network_that_cannot_be_tiled_is_refused_with_its_first_layer():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     squeeze = build.layer("GlobalAveragePool", "image", name="squeeze")
     with pytest.raises(CutError, match=r"cannot be tiled: layer squeeze"):
         deepest_cut(build.network(squeeze))
@@ -68,7 +68,7 @@ def test_the_built_in_model_is_cut_as_deep_as_one_map_allows(nanodet):
 
 
 def test_a_layer_that_nothing_uses_does_not_hinder_a_cut():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     build.conv("image", 4, 3, name="unused")
     last = build.conv("image", 4, 3)
     assert deepest_cut(build.network(last)) == (last,)
@@ -84,7 +84,7 @@ def chain(build, *layers):
 
 
 def test_every_place_where_a_few_maps_cross_is_a_possible_cut():
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     first = build.conv("image", 4, 1)
     left, right = build.layer("Relu", first), build.layer("Sigmoid", first)
     joined = build.layer("Concat", left, right, axis=1)
@@ -93,7 +93,7 @@ def test_every_place_where_a_few_maps_cross_is_a_possible_cut():
 
 
 def test_a_layer_that_cannot_be_tiled_does_not_hinder_the_branch_beside_it():
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     trunk = build.conv("image", 4, 3)
     squeezed = build.layer("GlobalAveragePool", trunk)
     deep = build.layer("Relu", build.conv(trunk, 4, 3))
@@ -102,7 +102,7 @@ def test_a_layer_that_cannot_be_tiled_does_not_hinder_the_branch_beside_it():
 
 
 def test_a_map_that_is_not_float32_is_no_place_to_cut():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3, name="conv")
     constants = {"scale": np.float32(0.1), "zero": np.array(3, np.uint8)}
     small = build.layer("QuantizeLinear", conv, constants=constants, name="small")
@@ -111,11 +111,11 @@ def test_a_map_that_is_not_float32_is_no_place_to_cut():
     network = build.network(large)
     assert [cut.maps for cut in possible_cuts(network)] == [("conv",), ("large",)]
     with pytest.raises(CutError, match="small is uint8, and maps at a cut are float32"):
-        network.head(["small"])
+        network.head_layers(["small"])
 
 
 def test_costs_of_a_chain_are_those_of_counting_by_hand():
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     first, second = chain(build, (1, 4), (2, 8))
     costs = {cost.maps: cost for cost in cut_costs(build.network(second), Grid(2, 2))}
     one, two = costs[first,], costs[second,]
@@ -131,9 +131,9 @@ def test_costs_of_a_chain_are_those_of_counting_by_hand():
 
 
 @settings(max_examples=40, deadline=None)
-@given(cases())
+@given(tiling_cases())
 def test_costs_from_a_row_and_a_column_are_those_of_all_tiles(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     grid = Grid(min(3, case.grid.rows), min(3, case.grid.columns))
     try:
         costs = cut_costs(network, grid)[-2:]
@@ -148,13 +148,13 @@ def test_costs_from_a_row_and_a_column_are_those_of_all_tiles(case):
 
 def test_the_best_cut_is_before_the_layers_whose_halos_cost_more_than_they_spare():
     """Large maps first, then ten convolutions on a map of 8x8, where tiles overlap almost wholly."""
-    build = Builder(64, 64)
+    build = ModelBuilder(64, 64)
     names = chain(build, (1, 8), (1, 8), (8, 8), *[(1, 8)] * 10)
     assert best_cut(build.network(names[-1]), Grid(3, 3)) == (names[2],)
 
 
 def test_a_network_without_a_map_as_large_as_the_grid_has_no_best_cut():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     network = build.network(build.conv("image", 4, 3, strides=[4, 4]))
     with pytest.raises(CutError, match="no map of 5x5 cells or more"):
         best_cut(network, Grid(5, 5))

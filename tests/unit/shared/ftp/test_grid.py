@@ -40,7 +40,7 @@ def test_a_grid_without_tiles_is_refused(text):
 
 
 def test_tiles_are_numbered_row_by_row():
-    assert Grid(2, 2).cells(4, 6) == (
+    assert Grid(2, 2).divide(4, 6) == (
         Region(0, 0, 2, 3), Region(0, 3, 2, 6), Region(2, 0, 4, 3), Region(2, 3, 4, 6),
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def test_the_cells_of_a_grid_cover_the_map_exactly_once(case):
     grid, height, width = case
     covered = Counter(
         (row, column)
-        for cell in grid.cells(height, width)
+        for cell in grid.divide(height, width)
         for row in range(cell.top, cell.bottom)
         for column in range(cell.left, cell.right)
     )
@@ -60,14 +60,14 @@ def test_the_cells_of_a_grid_cover_the_map_exactly_once(case):
 @given(grids_and_sizes())
 def test_a_grid_has_a_cell_for_each_tile_and_none_is_empty(case):
     grid, height, width = case
-    cells = grid.cells(height, width)
+    cells = grid.divide(height, width)
     assert len(cells) == grid.count == grid.rows * grid.columns
     assert min(cell.area for cell in cells) > 0
 
 
 @given(grids_and_sizes())
 def test_cells_differ_by_one_row_and_one_column_at_most(case):
-    cells = case[0].cells(*case[1:])
+    cells = case[0].divide(*case[1:])
     assert max(cell.height for cell in cells) - min(cell.height for cell in cells) <= 1
     assert max(cell.width for cell in cells) - min(cell.width for cell in cells) <= 1
 
@@ -75,7 +75,7 @@ def test_cells_differ_by_one_row_and_one_column_at_most(case):
 @pytest.mark.parametrize("grid", [Grid(5, 1), Grid(1, 7)])
 def test_a_grid_with_empty_tiles_is_refused_with_the_largest_that_fits(grid):
     with pytest.raises(ConfigurationError, match="at most 4x6"):
-        grid.cells(4, 6)
+        grid.divide(4, 6)
 
 
 def heights(cells):
@@ -84,14 +84,14 @@ def heights(cells):
 
 def test_with_a_halo_the_cells_at_the_border_are_larger():
     """38 cells in three parts with 3.7 cells of halo: 15 + 3.7, 10 + 7.4 or 11 + 7.4, 15 + 3.7."""
-    cells = Grid(3, 3).cells(38, 38, (3.7, 3.7))
+    cells = Grid(3, 3).divide(38, 38, (3.7, 3.7))
     assert heights(cells) == [14, 10, 14]
     assert [cell.width for cell in cells[:3]] == [14, 10, 14]
 
 
 @pytest.mark.parametrize("grid", [Grid(1, 1), Grid(2, 2), Grid(1, 2)], ids=str)
 def test_two_parts_have_one_halo_each_and_are_equal(grid):
-    assert grid.cells(20, 20, (5.0, 5.0)) == grid.cells(20, 20)
+    assert grid.divide(20, 20, (5.0, 5.0)) == grid.divide(20, 20)
 
 
 @given(
@@ -100,7 +100,7 @@ def test_two_parts_have_one_halo_each_and_are_equal(grid):
 def test_whatever_the_halo_every_cell_belongs_to_one_part_and_none_is_empty(length, parts, halo):
     if parts > length:
         return
-    cells = Grid(parts, 1).cells(length, 1, (halo, 0.0))
+    cells = Grid(parts, 1).divide(length, 1, (halo, 0.0))
     assert [cell.top for cell in cells] == [0, *(cell.bottom for cell in cells[:-1])]
     assert cells[-1].bottom == length
     assert min(heights(cells)) >= 1
@@ -112,7 +112,7 @@ def test_a_halo_never_makes_the_largest_part_larger(length, parts, halo):
         return max(cell.height + halo * ((cell.top > 0) + (cell.bottom < length)) for cell in cells)
 
     grid = Grid(parts, 1)
-    assert largest(grid.cells(length, 1, (halo, 0.0))) <= largest(grid.cells(length, 1)) + 1
+    assert largest(grid.divide(length, 1, (halo, 0.0))) <= largest(grid.divide(length, 1)) + 1
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_a_halo_never_makes_the_largest_part_larger(length, parts, halo):
 )
 def test_tiles_are_as_large_as_their_shares_and_have_a_cell_at_least(length, shares, sizes):
     down, across = Grid(len(shares), 1), Grid(1, len(shares))
-    assert heights(down.cells(length, 5, shares=shares)) == sizes
-    assert [cell.width for cell in across.cells(5, length, shares=shares)] == sizes
-    assert {cell.width for cell in down.cells(length, 5, shares=shares)} == {5}
-    assert {cell.height for cell in across.cells(5, length, shares=shares)} == {5}
+    assert heights(down.divide(length, 5, shares=shares)) == sizes
+    assert [cell.width for cell in across.divide(5, length, shares=shares)] == sizes
+    assert {cell.width for cell in down.divide(length, 5, shares=shares)} == {5}
+    assert {cell.height for cell in across.divide(5, length, shares=shares)} == {5}
 
 
 @st.composite
@@ -146,7 +146,7 @@ def lengths_and_shares(draw):
 @given(lengths_and_shares())
 def test_whatever_the_shares_every_cell_belongs_to_one_tile_and_none_is_empty(case):
     length, shares = case
-    cells = Grid(len(shares), 1).cells(length, 3, shares=shares)
+    cells = Grid(len(shares), 1).divide(length, 3, shares=shares)
     assert [cell.top for cell in cells] == [0, *(cell.bottom for cell in cells[:-1])]
     assert sum(heights(cells)) == length
     assert min(heights(cells)) >= 1
@@ -157,16 +157,16 @@ def test_tiles_differ_from_their_shares_by_a_cell_at_most_where_none_is_less_tha
     length, shares = case
     ideal = [length * share / sum(shares) for share in shares]
     if min(ideal) >= 1:
-        made = heights(Grid(len(shares), 1).cells(length, 3, shares=shares))
+        made = heights(Grid(len(shares), 1).divide(length, 3, shares=shares))
         assert max(abs(one - other) for one, other in zip(made, ideal, strict=True)) <= 1 + 1e-9
 
 
 @given(st.integers(1, 9), st.integers(9, 60))
 def test_equal_shares_divide_as_evenly_as_none(parts, length):
-    made = heights(Grid(parts, 1).cells(length, 3, shares=[2.0] * parts))
+    made = heights(Grid(parts, 1).divide(length, 3, shares=[2.0] * parts))
     assert max(made) - min(made) <= 1
 
 
 def test_shares_do_not_make_a_grid_fit_that_is_larger_than_the_map():
     with pytest.raises(ConfigurationError, match="at most 2x6"):
-        Grid(3, 1).cells(2, 6, shares=(1, 1, 1))
+        Grid(3, 1).divide(2, 6, shares=(1, 1, 1))

@@ -14,7 +14,7 @@ SHAPES = [(1, 2, 4, 6), (1, 1, 8, 12)]
 
 
 def tiles_of(grid):
-    outputs = zip(*(grid.cells(*shape[2:]) for shape in SHAPES), strict=True)
+    outputs = zip(*(grid.divide(*shape[2:]) for shape in SHAPES), strict=True)
     return [Tile(index, (Region(0, 0, 1, 1),), regions, (), 0) for index, regions in enumerate(outputs)]
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from shared.errors import CutError
-from shared.ftp.operators import POINTWISE, demand, refuse_untileable
+from shared.ftp.operators import POINTWISE, check_tileable, required_region
 from shared.ftp.region import Region
 from shared.model.network import Layer
-from tests.networks import Builder, model_of
+from tests.networks import ModelBuilder, model_of
 
 HEIGHT, WIDTH = 8, 9
 SHAPES = {"image": (1, 1, HEIGHT, WIDTH)}
@@ -65,7 +65,7 @@ def layers_and_regions(draw, longest_dilation=2):
 @given(layers_and_regions())
 def test_demand_holds_every_cell_that_changes_the_output(case):
     layer, region, cells = case
-    needed = demand(layer, region, SHAPES)
+    needed = required_region(layer, region, SHAPES)
     assert (cells >= (needed.top, needed.left)).all()
     assert (cells < (needed.bottom, needed.right)).all()
 
@@ -75,16 +75,16 @@ def test_demand_holds_every_cell_that_changes_the_output(case):
 def test_demand_without_holes_is_no_larger_than_what_changes_the_output(case):
     layer, region, cells = case
     hull = Region(*cells.min(axis=0).tolist(), *(cells.max(axis=0) + 1).tolist())
-    assert demand(layer, region, SHAPES).clip(HEIGHT, WIDTH) == hull
+    assert required_region(layer, region, SHAPES).clip(HEIGHT, WIDTH) == hull
 
 
 @pytest.mark.parametrize(("stride", "dilation"), list(product((1, 2, 3), (1, 2))))
 def test_demand_reaches_over_the_border_by_the_padding_of_each_side(stride, dilation):
-    build = Builder(20, 20)
+    build = ModelBuilder(20, 20)
     conv = build.conv("image", 2, 3, strides=[stride] * 2, dilations=[dilation] * 2, pads=[0, 1, 2, 2])
     network = build.network(conv)
     whole = Region.whole(*network.shapes[conv][2:])
-    needed = demand(network.layers[0], whole, network.shapes)
+    needed = required_region(network.layers[0], whole, network.shapes)
     assert (needed.top, needed.left) == (0, -1)
     reach = (whole.height - 1) * stride + 2 * dilation + 1
     assert (needed.height, needed.width) == (reach, (whole.width - 1) * stride + 2 * dilation + 1)
@@ -92,9 +92,9 @@ def test_demand_reaches_over_the_border_by_the_padding_of_each_side(stride, dila
 
 @pytest.mark.parametrize("op", ["LeakyRelu", "Sigmoid", "Identity"])
 def test_a_pointwise_layer_needs_the_same_cells(op):
-    build = Builder(6, 6)
+    build = ModelBuilder(6, 6)
     network = build.network(build.layer(op, "image"))
-    assert demand(network.layers[0], Region(1, 2, 3, 5), network.shapes) == Region(1, 2, 3, 5)
+    assert required_region(network.layers[0], Region(1, 2, 3, 5), network.shapes) == Region(1, 2, 3, 5)
 
 
 UNTILEABLE = [
@@ -108,41 +108,41 @@ UNTILEABLE = [
 
 @pytest.mark.parametrize(("op", "sources", "attributes", "reason"), UNTILEABLE, ids=[row[0] for row in UNTILEABLE])
 def test_a_layer_that_needs_more_than_a_region_is_refused_by_name(op, sources, attributes, reason):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     network = build.network(build.layer(op, *["image"] * sources, name="culprit", **attributes))
     with pytest.raises(CutError, match=rf"layer culprit \({op}\) .*{reason}.*; cut the network before it"):
-        refuse_untileable(network.layers[0], network.shapes)
+        check_tileable(network.layers[0], network.shapes)
 
 
 def test_a_layer_that_does_not_work_on_maps_is_refused():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     flat = build.layer("Flatten", "image")
     network = build.network(build.layer("Relu", flat, name="culprit"))
     with pytest.raises(CutError, match=r"culprit \(Relu\) does not work on feature maps"):
-        refuse_untileable(network.layers[1], network.shapes)
+        check_tileable(network.layers[1], network.shapes)
 
 
 def test_a_convolution_whose_weights_are_computed_from_the_picture_is_refused():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     network = build.network(build.layer("Conv", "image", "image", name="culprit"))
     with pytest.raises(CutError, match=r"culprit \(Conv\) has weights or a geometry that are computed"):
-        refuse_untileable(network.layers[0], network.shapes)
+        check_tileable(network.layers[0], network.shapes)
 
 
 @pytest.mark.parametrize("constant", [np.float32(2.0), np.ones(1), np.ones((3, 1, 1)), np.ones((1, 3, 1, 1))])
 def test_a_constant_by_channel_does_not_hinder_tiling(constant):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     network = build.network(build.layer("Mul", "image", constants={"factor": constant}))
-    refuse_untileable(network.layers[0], network.shapes)
+    check_tileable(network.layers[0], network.shapes)
 
 
 @pytest.mark.parametrize("op", ["Mul", "Add"])
 def test_a_layer_that_spreads_one_cell_over_the_map_is_refused(op):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     squeezed = build.conv("image", 3, 8)
     network = build.network(build.layer(op, "image", squeezed, name="excite"))
     with pytest.raises(CutError, match="excite"):
-        refuse_untileable(network.layers[1], network.shapes)
+        check_tileable(network.layers[1], network.shapes)
 
 
 @pytest.mark.parametrize("op", sorted(POINTWISE))
@@ -150,5 +150,5 @@ def test_every_pointwise_layer_needs_the_cells_that_it_makes(op):
     shapes = dict.fromkeys(("image", "made"), (1, 3, 8, 8))
     attributes = {"axis": 1} if op in {"Concat", "Split"} else {}
     layer = Layer("layer", op, ("image",), ("made",), attributes, {})
-    refuse_untileable(layer, shapes)
-    assert demand(layer, Region(1, 2, 3, 5), shapes) == Region(1, 2, 3, 5)
+    check_tileable(layer, shapes)
+    assert required_region(layer, Region(1, 2, 3, 5), shapes) == Region(1, 2, 3, 5)

@@ -69,17 +69,17 @@ def test_clipping_always_leaves_a_cell_of_the_map(region, height, width):
     assert cells(clipped) <= cells(Region.whole(height, width))
 
 
-def test_corners_are_top_left_bottom_and_right():
+def test_sides_are_top_left_bottom_and_right():
     region = Region(1, 2, 3, 5)
-    assert region.corners == (1, 2, 3, 5)
-    assert Region(*region.corners) == region
+    assert region.sides == (1, 2, 3, 5)
+    assert Region(*region.sides) == region
 
 
 @given(regions(), coordinates, coordinates)
 def test_a_region_seen_from_a_cell_has_the_same_cells_counted_from_there(region, top, left):
-    seen = region.seen_from(top, left)
+    seen = region.relative_to(top, left)
     assert cells(seen) == {(row - top, column - left) for row, column in cells(region)}
-    assert seen.seen_from(-top, -left) == region
+    assert seen.relative_to(-top, -left) == region
 
 
 @given(regions(), regions())

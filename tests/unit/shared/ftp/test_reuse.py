@@ -8,11 +8,11 @@ from shared.ftp.grid import Grid
 from shared.ftp.macs import macs_of
 from shared.ftp.propagation import Propagation
 from shared.ftp.region import Region
-from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, independent, longest_chain, neighbours, with_reuse
+from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT, is_independent, longest_chain, neighbour_tiles, with_reuse
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
-from tests.networks import Builder, yolov2_first_16
-from tests.unit.random_networks import DENSE, cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder, yolov2_first_16
+from tests.unit.random_networks import DENSE, tiling_cases
 
 GRIDS = [Grid(1, 2), Grid(2, 2), Grid(3, 3), Grid(4, 5), Grid(5, 5)]
 
@@ -20,7 +20,7 @@ GRIDS = [Grid(1, 2), Grid(2, 2), Grid(3, 3), Grid(4, 5), Grid(5, 5)]
 @pytest.fixture(scope="module")
 def yolov2():
     """The layers that the paper fuses, at the size that it fuses them."""
-    return describe(yolov2_first_16(608), "yolov2")
+    return describe_network(yolov2_first_16(608), "yolov2")
 
 
 def both(network, cut, grid):
@@ -54,15 +54,15 @@ def handed_on(stage):
 def assert_consistent(network, plain, stage):
     """Whatever the network: what is taken is given, by a neighbour that depends on nobody and computes all of it."""
     computed = [
-        Propagation(network, plain.layers, plain.inputs).regions(dict(zip(plain.cut, tile.outputs, strict=True)))
+        Propagation(network, plain.layers, plain.inputs).propagate(dict(zip(plain.cut, tile.outputs, strict=True)))
         for tile in plain.tiles
     ]
     taken, given_on = handed_on(stage)
     assert taken == given_on
     for giver, joint, side, reader, region in taken:
-        assert independent(stage.grid, giver)
-        assert not independent(stage.grid, reader)
-        assert neighbours(stage.grid, reader)[side] == giver
+        assert is_independent(stage.grid, giver)
+        assert not is_independent(stage.grid, reader)
+        assert neighbour_tiles(stage.grid, reader)[side] == giver
         assert region.area > 0
         assert inside(region, computed[giver].boxes[stage.joints[joint]])
     for tile in stage.tiles:
@@ -116,16 +116,19 @@ def test_tiles_at_the_corners_and_in_the_centre_depend_on_nobody(yolov2):
 
 
 def test_neighbours_are_those_that_share_a_side():
-    assert neighbours(Grid(3, 3), 4) == {ABOVE: 1, BELOW: 7, LEFT: 3, RIGHT: 5}
-    assert neighbours(Grid(3, 3), 0) == {BELOW: 3, RIGHT: 1}
-    assert neighbours(Grid(3, 3), 8) == {ABOVE: 5, LEFT: 7}
-    assert neighbours(Grid(1, 2), 1) == {LEFT: 0}
+    assert neighbour_tiles(Grid(3, 3), 4) == {ABOVE: 1, BELOW: 7, LEFT: 3, RIGHT: 5}
+    assert neighbour_tiles(Grid(3, 3), 0) == {BELOW: 3, RIGHT: 1}
+    assert neighbour_tiles(Grid(3, 3), 8) == {ABOVE: 5, LEFT: 7}
+    assert neighbour_tiles(Grid(1, 2), 1) == {LEFT: 0}
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_neighbours_of_dependent_tiles_depend_on_nobody(grid):
     for index in range(grid.count):
-        assert all(independent(grid, other) != independent(grid, index) for other in neighbours(grid, index).values())
+        assert all(
+            is_independent(grid, other) != is_independent(grid, index)
+            for other in neighbour_tiles(grid, index).values()
+        )
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
@@ -137,7 +140,7 @@ def test_what_one_tile_gives_of_the_layers_of_the_paper_is_what_another_takes(yo
 
 
 def test_a_dependent_tile_computes_its_own_rows_and_takes_the_others_from_above_and_below():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     shared = build.conv("image", 4, 1, name="shared")
     last = build.conv(shared, 4, 3, pads=[1] * 4)
     _, stage = both(build.network(last), [last], Grid(3, 1))
@@ -154,7 +157,7 @@ def test_a_dependent_tile_computes_its_own_rows_and_takes_the_others_from_above_
 
 
 def test_a_tile_between_four_neighbours_takes_the_corners_from_above_and_below():
-    build = Builder(18, 24)
+    build = ModelBuilder(18, 24)
     last = build.conv(build.conv("image", 4, 1, name="shared"), 4, 3, pads=[1] * 4)
     _, stage = both(build.network(last), [last], Grid(3, 4))
     tile = stage.reusing[6]
@@ -169,7 +172,7 @@ def test_a_tile_between_four_neighbours_takes_the_corners_from_above_and_below()
 
 
 def test_layers_that_look_at_one_cell_hand_on_nothing():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     last = build.layer("LeakyRelu", build.conv(build.conv("image", 4, 1), 4, 1))
     plain, stage = both(build.network(last), [last], Grid(3, 3))
     assert stage == plain
@@ -182,14 +185,14 @@ def test_a_grid_of_one_tile_hands_on_nothing(yolov2):
 
 
 def test_the_frame_itself_is_not_handed_on():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     last = build.conv("image", 4, 3, pads=[1] * 4)
     plain, stage = both(build.network(last), [last], Grid(3, 3))
     assert stage == plain
 
 
 def test_a_tile_whose_map_its_neighbours_cover_entirely_still_computes_a_cell():
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     shared = build.conv("image", 4, 1, name="shared")
     last = build.conv(shared, 4, 9, pads=[4] * 4)
     network = build.network(last)
@@ -201,18 +204,18 @@ def test_a_tile_whose_map_its_neighbours_cover_entirely_still_computes_a_cell():
 
 
 @settings(max_examples=100)
-@given(cases())
+@given(tiling_cases())
 def test_whatever_the_network_strips_that_are_taken_are_given_and_no_tile_computes_more(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     plain, stage = both(network, case.cut, case.grid)
     assert_consistent(network, plain, stage)
     assert_reusing_tiles_read_and_compute_no_more(plain, stage)
 
 
 @settings(max_examples=100)
-@given(cases(kinds=DENSE))
+@given(tiling_cases(kinds=DENSE))
 def test_whatever_the_convolutions_strips_that_are_taken_are_given_and_no_tile_computes_more(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     plain, stage = both(network, case.cut, case.grid)
     assert_consistent(network, plain, stage)
     assert_reusing_tiles_read_and_compute_no_more(plain, stage)

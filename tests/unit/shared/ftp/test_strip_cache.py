@@ -98,15 +98,15 @@ def test_what_is_replaced_makes_room_first():
 
 def test_a_dropped_frame_is_forgotten_with_its_bytes():
     cache = cache_of(100, ("f", 0, 10), ("f", 1, 10), ("g", 0, 10))
-    cache.drop("f")
+    cache.drop_frame("f")
     assert (cache.keys("f"), cache.keys("g"), cache.bytes) == ((), (0,), 10)
 
 
 def test_dropping_what_is_not_there_changes_nothing():
     cache = cache_of(100, ("f", 0, 10))
-    cache.drop("g")
-    cache.drop("f")
-    cache.drop("f")
+    cache.drop_frame("g")
+    cache.drop_frame("f")
+    cache.drop_frame("f")
     assert cache.bytes == 0
 
 
@@ -120,7 +120,7 @@ def test_it_never_holds_more_than_its_cap_and_knows_what_it_holds(cap, steps):
     last = {}
     for step in steps:
         if isinstance(step, str):
-            cache.drop(step)
+            cache.drop_frame(step)
             last = {place: kept for place, kept in last.items() if place[0] != step}
         else:
             frame, key, size = step

@@ -10,9 +10,9 @@ from shared.ftp.grid import Grid
 from shared.ftp.region import Region
 from shared.ftp.stage import Edge, Form
 from shared.ftp.tiles import partition
-from shared.model.loading import describe
-from tests.networks import Builder, model_of
-from tests.unit.random_networks import cases
+from shared.model.loading import describe_network
+from tests.networks import ModelBuilder, model_of
+from tests.unit.random_networks import tiling_cases
 
 
 def same(kernel):
@@ -25,7 +25,7 @@ def pads_of(stage, tile):
 
 
 def test_a_tile_reads_its_cells_and_a_halo_and_is_padded_at_the_borders_of_the_map_only():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3, **same(3))
     stage = partition(build.network(conv), [conv], Grid(2, 2))
     assert [tile.inputs for tile in stage.tiles] == [
@@ -37,21 +37,21 @@ def test_a_tile_reads_its_cells_and_a_halo_and_is_padded_at_the_borders_of_the_m
 
 
 def test_a_tile_in_the_middle_is_not_padded():
-    build = Builder(9, 9)
+    build = ModelBuilder(9, 9)
     conv = build.conv("image", 4, 3, **same(3))
     middle = partition(build.network(conv), [conv], Grid(3, 3)).tiles[4]
     assert (middle.inputs, middle.pads) == ((Region(2, 2, 7, 7),), ((0, 0, 0, 0),))
 
 
 def test_asymmetric_padding_stays_on_its_side():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 4, pads=[0, 1, 3, 2])
     whole = partition(build.network(conv), [conv], Grid(1, 1)).tiles[0]
     assert (whole.inputs, whole.pads) == ((Region(0, 0, 8, 8),), ((0, 1, 3, 2),))
 
 
 def test_halos_add_up_over_layers_and_double_behind_a_stride():
-    build = Builder(32, 32)
+    build = ModelBuilder(32, 32)
     first = build.conv("image", 4, 3, **same(3))
     pool = build.layer("MaxPool", first, kernel_shape=[2, 2], strides=[2, 2])
     last = build.conv(pool, 4, 3, **same(3))
@@ -61,7 +61,7 @@ def test_halos_add_up_over_layers_and_double_behind_a_stride():
 
 
 def test_the_16_layers_of_the_paper_need_59_pixels_on_every_side():
-    build = Builder(608, 608)
+    build = ModelBuilder(608, 608)
     tensor = "image"
     for kernel in (3, 0, 3, 0, 3, 1, 3, 0, 3, 1, 3, 0, 3, 1, 3, 1):
         if kernel:
@@ -76,7 +76,7 @@ def test_the_16_layers_of_the_paper_need_59_pixels_on_every_side():
 
 
 def test_a_map_that_two_kernels_use_is_computed_for_the_larger_and_cropped_for_the_smaller():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     shared = build.layer("LeakyRelu", "image", name="shared")
     small = build.conv(shared, 4, 1, name="small")
     large = build.conv(shared, 4, 5, name="large", **same(5))
@@ -88,7 +88,7 @@ def test_a_map_that_two_kernels_use_is_computed_for_the_larger_and_cropped_for_t
 
 
 def test_a_map_at_the_cut_that_a_fused_layer_uses_too_is_cropped_to_its_region():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     near = build.layer("LeakyRelu", "image", name="near")
     far = build.conv(near, 4, 5, name="far", **same(5))
     stage = partition(build.network(near, far), [near, far], Grid(3, 1))
@@ -97,7 +97,7 @@ def test_a_map_at_the_cut_that_a_fused_layer_uses_too_is_cropped_to_its_region()
 
 
 def test_a_layer_that_uses_a_map_twice_has_one_edge():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     twice = build.layer("Add", "image", "image", name="twice")
     far = build.conv("image", 3, 3, name="far", **same(3))
     stage = partition(build.network(twice, far), [twice, far], Grid(2, 1))
@@ -105,21 +105,21 @@ def test_a_layer_that_uses_a_map_twice_has_one_edge():
 
 
 def test_edges_that_no_tile_pads_or_crops_are_left_out():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv(build.layer("LeakyRelu", "image"), 4, 1)
     pool = build.layer("MaxPool", conv, kernel_shape=[2, 2], strides=[2, 2])
     assert partition(build.network(pool), [pool], Grid(2, 2)).edges == ()
 
 
 def test_rows_behind_the_last_window_are_not_read():
-    build = Builder(9, 9)
+    build = ModelBuilder(9, 9)
     pool = build.layer("MaxPool", "image", kernel_shape=[2, 2], strides=[2, 2])
     stage = partition(build.network(pool), [pool], Grid(2, 2))
     assert stage.tiles[3].inputs == (Region(4, 4, 8, 8),)
 
 
 def test_finer_maps_at_the_cut_are_divided_where_the_coarsest_is():
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     fine = build.conv("image", 4, 3, name="fine", **same(3))
     coarse = build.conv(fine, 4, 3, name="coarse", strides=[2, 2], **same(3))
     stage = partition(build.network(fine, coarse), [fine, coarse], Grid(3, 1))
@@ -129,7 +129,7 @@ def test_finer_maps_at_the_cut_are_divided_where_the_coarsest_is():
 
 
 def test_maps_at_the_cut_are_divided_by_the_fewest_rows_and_columns_of_all():
-    build = Builder(12, 12)
+    build = ModelBuilder(12, 12)
     flat = build.conv("image", 2, 3, name="flat", strides=[4, 1], **same(3))
     small = build.conv("image", 2, 3, name="small", strides=[2, 3], **same(3))
     network = build.network(flat, small)
@@ -141,16 +141,16 @@ def test_maps_at_the_cut_are_divided_by_the_fewest_rows_and_columns_of_all():
 
 @pytest.mark.parametrize("padding", [1, 3])
 def test_a_tile_that_lies_in_the_padding_still_reads_a_cell_of_the_map(padding):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 2, 1, pads=[padding] * 4)
     stage = partition(build.network(conv), [conv], Grid(8 + 2 * padding, 1))
     assert min(tile.inputs[0].height for tile in stage.tiles) > 0
 
 
 @settings(max_examples=60)
-@given(cases())
+@given(tiling_cases())
 def test_every_cell_of_every_map_at_the_cut_belongs_to_exactly_one_tile(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     stage = partition(network, case.cut, case.grid)
     for position, tensor in enumerate(case.cut):
         count = np.zeros(network.shapes[tensor][2:], int)
@@ -160,9 +160,9 @@ def test_every_cell_of_every_map_at_the_cut_belongs_to_exactly_one_tile(case):
 
 
 @settings(max_examples=60)
-@given(cases())
+@given(tiling_cases())
 def test_every_tile_reads_a_part_of_the_input(case):
-    network = describe(case.model, "random")
+    network = describe_network(case.model, "random")
     for tile in partition(network, case.cut, case.grid).tiles:
         (region,) = tile.inputs
         assert region.area > 0
@@ -170,7 +170,7 @@ def test_every_tile_reads_a_part_of_the_input(case):
 
 
 def test_a_stage_knows_its_layers_input_cut_and_grid():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3, name="conv", **same(3))
     relu = build.layer("LeakyRelu", conv, name="relu")
     build.conv(relu, 4, 3, name="behind")
@@ -182,7 +182,7 @@ def test_a_stage_knows_its_layers_input_cut_and_grid():
 
 
 def test_a_layer_before_the_cut_that_cannot_be_tiled_is_refused_by_name():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     pooled = build.layer("GlobalAveragePool", "image", name="squeeze")
     conv = build.conv(pooled, 4, 1)
     with pytest.raises(CutError, match=r"layer squeeze \(GlobalAveragePool\)"):
@@ -190,14 +190,14 @@ def test_a_layer_before_the_cut_that_cannot_be_tiled_is_refused_by_name():
 
 
 def test_a_layer_behind_the_cut_may_be_of_any_kind():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     conv = build.conv("image", 4, 3)
     build.layer("GlobalAveragePool", conv, name="squeeze")
     assert len(partition(build.network("squeeze"), [conv], Grid(2, 2)).tiles) == 4
 
 
 def test_a_cut_across_which_other_maps_leak_is_refused_with_their_names():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     left = build.layer("LeakyRelu", "image", name="left")
     right = build.layer("Sigmoid", left, name="right")
     joined = build.layer("Concat", left, right, axis=1)
@@ -206,7 +206,7 @@ def test_a_cut_across_which_other_maps_leak_is_refused_with_their_names():
 
 
 def test_a_cut_that_leaves_the_input_to_the_layers_behind_is_refused():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     left = build.layer("LeakyRelu", "image", name="left")
     joined = build.layer("Concat", left, "image", axis=1)
     with pytest.raises(CutError, match="also need image"):
@@ -215,7 +215,7 @@ def test_a_cut_that_leaves_the_input_to_the_layers_behind_is_refused():
 
 @pytest.mark.parametrize("tensor", ["nowhere", "image"])
 def test_a_cut_behind_no_layer_is_refused_with_names_that_exist(tensor):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     network = build.network(build.layer("LeakyRelu", "image", name="only"))
     with pytest.raises(CutError, match=f"no layer '{tensor}'.*only"):
         partition(network, [tensor], Grid(1, 1))
@@ -223,20 +223,20 @@ def test_a_cut_behind_no_layer_is_refused_with_names_that_exist(tensor):
 
 def test_a_layer_with_two_outputs_is_refused_by_name():
     pool = helper.make_node("MaxPool", ["image"], ["pooled", "places"], "pool", kernel_shape=[2, 2])
-    network = describe(model_of([pool], [], {"image": (1, 3, 8, 8)}, {"pooled": None}), "test")
+    network = describe_network(model_of([pool], [], {"image": (1, 3, 8, 8)}, {"pooled": None}), "test")
     with pytest.raises(CutError, match="layer pool"):
         partition(network, ["pooled"], Grid(1, 1))
 
 
 def test_a_grid_larger_than_the_map_at_the_cut_is_refused():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     pool = build.layer("MaxPool", "image", kernel_shape=[2, 2], strides=[2, 2])
     with pytest.raises(ConfigurationError, match="4x4 cells"):
         partition(build.network(pool), [pool], Grid(5, 1))
 
 
 def test_what_a_tile_computes_is_its_part_of_every_map_times_the_kernel():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     first = build.conv("image", 4, 3, **same(3))
     last = build.conv(first, 2, 3, **same(3))
     whole, *halves = (
@@ -247,7 +247,7 @@ def test_what_a_tile_computes_is_its_part_of_every_map_times_the_kernel():
 
 
 def test_tiles_of_one_kind_have_the_same_pads_and_maybe_other_sizes():
-    build = Builder(22, 22)
+    build = ModelBuilder(22, 22)
     conv = build.conv("image", 4, 3, **same(3))
     stage = partition(build.network(conv), [conv], Grid(5, 5))
     inner, wider, border = (stage.tiles[index].form for index in (6, 7, 5))
@@ -261,7 +261,7 @@ def test_tiles_of_one_kind_have_the_same_pads_and_maybe_other_sizes():
 @pytest.fixture
 def two_stages():
     """A network whose map `early` is needed in the middle and, beside `deep`, at the end."""
-    build = Builder(16, 16)
+    build = ModelBuilder(16, 16)
     early = build.conv("image", 4, 3, name="early", **same(3))
     deep = build.conv(early, 4, 3, name="deep", strides=[2, 2], **same(3))
     deeper = build.conv(deep, 4, 3, name="deeper", **same(3))
@@ -295,12 +295,12 @@ def test_a_later_stage_is_divided_by_shares(two_stages):
 
 
 def test_a_later_stage_is_balanced_with_the_halos_that_it_has_itself():
-    build = Builder(48, 48)
+    build = ModelBuilder(48, 48)
     early = build.conv("image", 4, 9, name="early", strides=[2, 2], pads=[4] * 4)
     last = build.conv(early, 4, 9, name="last", pads=[4] * 4)
     network = build.network(last)
     stage = partition(network, [last], Grid(3, 1), after=[early], balanced=True)
-    alone = Builder(24, 24)
+    alone = ModelBuilder(24, 24)
     same_alone = alone.conv("image", 4, 9, pads=[4] * 4)
     expected = partition(alone.network(same_alone), [same_alone], Grid(3, 1), balanced=True)
     assert [tile.outputs for tile in stage.tiles] == [tile.outputs for tile in expected.tiles]

@@ -6,12 +6,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from gateway.models.catalogue import MODELS
-from shared.engine.sessions import Network, normalise
+from shared.engine.sessions import NetworkSession, normalise
 from shared.errors import CutError
 from shared.model.cutting import head_model, tail_model
-from shared.model.loading import describe
-from shared.model.plain import plain_form
-from tests.networks import Builder
+from shared.model.loading import describe_network
+from shared.model.plain import to_plain_form
+from tests.networks import ModelBuilder
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ from tests.networks import Builder
 )
 def test_head_and_tail_together_are_the_whole_model(nanodet, street, cut):
     image = {"image": normalise(street, nanodet.spec.preprocessing)}
-    head = Network(head_model(nanodet.proto, nanodet.network, cut).SerializeToString())
-    tail = Network(tail_model(nanodet.proto, nanodet.network, cut).SerializeToString())
-    whole = Network(MODELS / "nanodet-g" / "nanodet-g.onnx").run(image)
+    head = NetworkSession(head_model(nanodet.proto, nanodet.network, cut).SerializeToString())
+    tail = NetworkSession(tail_model(nanodet.proto, nanodet.network, cut).SerializeToString())
+    whole = NetworkSession(MODELS / "nanodet-g" / "nanodet-g.onnx").run(image)
     made = tail.run(head.run(image))
     assert set(made) == set(whole) == set(nanodet.network.outputs)
     for name, expected in whole.items():
@@ -48,12 +48,12 @@ def test_a_head_makes_the_maps_in_the_order_of_the_cut(nanodet):
 
 @pytest.mark.parametrize("part", [head_model, tail_model])
 def test_a_cut_across_a_branch_is_refused(part):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     left = build.layer("Relu", "image", name="left")
     right = build.layer("Sigmoid", left, name="right")
     model = build.model(build.layer("Add", left, right))
     with pytest.raises(CutError, match="also need left"):
-        part(model, describe(model, "test"), (right,))
+        part(model, describe_network(model, "test"), (right,))
 
 
 def test_a_head_is_a_valid_model(nanodet):
@@ -63,13 +63,13 @@ def test_a_head_is_a_valid_model(nanodet):
 def test_the_part_between_two_cuts_begins_with_the_maps_of_the_first(nanodet, street):
     image = {"image": normalise(street, nanodet.spec.preprocessing)}
     first, second = ("concat_28",), ("concat_28", "concat_44", "concat_65")
-    begin = Network(head_model(nanodet.proto, nanodet.network, first).SerializeToString())
+    begin = NetworkSession(head_model(nanodet.proto, nanodet.network, first).SerializeToString())
     between = head_model(nanodet.proto, nanodet.network, second, after=first)
     assert [value.name for value in between.graph.input] == list(first)
-    layers = [layer.outputs for layer in nanodet.network.between(first, second)]
+    layers = [layer.outputs for layer in nanodet.network.layers_between(first, second)]
     assert [tuple(node.output) for node in between.graph.node] == layers
-    whole = Network(head_model(nanodet.proto, nanodet.network, second).SerializeToString()).run(image)
-    made = Network(between.SerializeToString()).run(begin.run(image))
+    whole = NetworkSession(head_model(nanodet.proto, nanodet.network, second).SerializeToString()).run(image)
+    made = NetworkSession(between.SerializeToString()).run(begin.run(image))
     assert list(made) == list(second)
     for name, expected in whole.items():
         np.testing.assert_allclose(made[name], expected, rtol=1e-4, atol=1e-5)
@@ -82,7 +82,7 @@ def test_a_part_cannot_begin_with_maps_beside_which_others_leak(nanodet):
 
 def test_maps_that_only_a_branch_of_the_tail_reads_are_read_by_it():
     """An If behind the cut, whose branches name a map that is made of one from before it, and nobody else does."""
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     build.layer("Relu", build.conv("image", 3, 1, name="early"), name="late")
     model = build.original("late")
     shape = (1, 3, 8, 8)
@@ -100,8 +100,8 @@ def test_maps_that_only_a_branch_of_the_tail_reads_are_read_by_it():
         helper.make_node("If", ["condition"], ["made"], "if", **branches),
     ])  # fmt: skip
     model.graph.output[0].CopyFrom(info("made", TensorProto.FLOAT, shape))
-    plain = plain_form(model)
-    network = describe(plain, "branching")
+    plain = to_plain_form(model)
+    network = describe_network(plain, "branching")
     with pytest.raises(CutError, match="layers behind the cut late also need early"):
         tail_model(plain, network, ["late"])
     tail = tail_model(plain, network, ["late", "early"])

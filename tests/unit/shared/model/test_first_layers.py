@@ -5,9 +5,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from shared.model.first_layers import FirstLayers, first_layers
-from shared.model.plain import plain_form
+from shared.model.plain import to_plain_form
 from shared.model.spec import Preprocessing
-from tests.networks import written
+from tests.networks import exported_model
 
 CONSTANTS = {
     "mean": np.array([123.7, 116.3, 103.5]).reshape(1, 3, 1, 1), "std": np.array([58.4, 57.1, 57.4]).reshape(3, 1, 1),
@@ -28,7 +28,7 @@ def after(*layers):
     weights = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in CONSTANTS.items()]
     weights += [numpy_helper.from_array(np.array(value), name) for name, value in NUMBERS.items()]
     weights.append(numpy_helper.from_array(np.ones((2, 3, 1, 1), np.float32), "kernel"))
-    return first_layers(plain_form(written(nodes, weights, {"image": (1, 3, 8, 8)}, {"made": None})), "image")
+    return first_layers(to_plain_form(exported_model(nodes, weights, {"image": (1, 3, 8, 8)}, {"made": None})), "image")
 
 
 SLICE_BACK = ("Slice", "last", "first", "axis", "back")
@@ -66,7 +66,7 @@ def test_a_flip_by_split_and_concat_is_seen():
         numpy_helper.from_array(np.array([1, 1, 1]), "parts"),
         numpy_helper.from_array(np.ones((2, 3, 1, 1), np.float32), "kernel"),
     ]
-    model = plain_form(written(nodes, weights, {"image": (1, 3, 8, 8)}, {"made": None}))
+    model = to_plain_form(exported_model(nodes, weights, {"image": (1, 3, 8, 8)}, {"made": None}))
     assert first_layers(model, "image") == FirstLayers(None, flips=True)
 
 

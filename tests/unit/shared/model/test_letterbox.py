@@ -44,7 +44,7 @@ def test_at_the_top_left_all_bars_are_right_and_below(box):
 @pytest.mark.parametrize("shape", [(30, 40), (30, 40, 3)])
 @pytest.mark.parametrize("align", ALIGNMENTS)
 def test_a_letterbox_is_made_for_a_picture_an_input_and_its_preparation(shape, align):
-    assert Letterbox.of(shape, (64, 96), Preprocessing(align=align)) == Letterbox(30, 40, 64, 96, align)
+    assert Letterbox.for_picture(shape, (64, 96), Preprocessing(align=align)) == Letterbox(30, 40, 64, 96, align)
 
 
 @given(letterboxes())
@@ -80,7 +80,7 @@ def test_no_boxes_stay_no_boxes():
 @pytest.mark.parametrize("size", [(10, 31), (31, 10), (17, 17), (1, 50), (576, 768)])
 def test_bars_are_filled_and_the_picture_is_between_them(size, channels, align):
     preprocessing = Preprocessing(channels=channels, fill=114, align=align)
-    box = Letterbox.of(size, (64, 96), preprocessing)
+    box = Letterbox.for_picture(size, (64, 96), preprocessing)
     picture = np.full((*size, 3), (10, 20, 30), np.uint8)
     made = box.apply(picture, preprocessing)
     (top, left), (height, width) = box.offset, box.size

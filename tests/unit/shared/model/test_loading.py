@@ -9,14 +9,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shared.errors import ModelError
-from shared.model.loading import LARGEST_MODEL_BYTES, describe, load_onnx, plain_model
+from shared.model.loading import MAX_MODEL_BYTES, describe_network, load_onnx, plain_model
 from shared.model.plain import fold_constants
-from tests.networks import Builder, model_of
+from tests.networks import ModelBuilder, model_of
 
 
 @pytest.fixture
 def small():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     return build.model(build.layer("LeakyRelu", build.conv("image", 4, 3, name="conv"), name="relu", alpha=0.1))
 
 
@@ -33,15 +33,20 @@ def run(model, image):
 
 def test_a_model_is_loaded_with_the_shape_of_every_tensor(small, tmp_path):
     del small.graph.value_info[:]
-    network = describe(plain_model(load_onnx(save(small, tmp_path)), "small"), "small")
+    network = describe_network(plain_model(load_onnx(save(small, tmp_path)), "small"), "small")
     assert network.shapes == {"image": (1, 3, 8, 8), "conv": (1, 4, 6, 6), "relu": (1, 4, 6, 6)}
 
 
 def test_a_file_that_leaves_out_the_shapes_of_its_outputs_is_loaded(tmp_path):
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     model = build.original(build.layer("Relu", "image", name="relu"))
     model.graph.output[0].type.tensor_type.ClearField("shape")
-    assert describe(plain_model(load_onnx(save(model, tmp_path)), "small"), "small").shapes["relu"] == (1, 3, 8, 8)
+    assert describe_network(plain_model(load_onnx(save(model, tmp_path)), "small"), "small").shapes["relu"] == (
+        1,
+        3,
+        8,
+        8,
+    )
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):
@@ -72,7 +77,7 @@ def test_a_file_that_broke_off_is_refused(small, part, tmp_path):
 def test_a_file_too_large_for_onnx_is_refused_unread(tmp_path):
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
-        file.truncate(LARGEST_MODEL_BYTES + 1)
+        file.truncate(MAX_MODEL_BYTES + 1)
     with pytest.raises(ModelError, match=r"^[^:]*2 GiB"):
         load_onnx(path)
 
@@ -104,7 +109,7 @@ def test_a_file_with_weights_of_another_length_is_refused(small, tmp_path):
 
 def loose(*dimensions):
     """A model that leaves dimensions of its input open."""
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     model = build.original(build.layer("Relu", "image"))
     for dimension in dimensions:
         model.graph.input[0].type.tensor_type.shape.dim[dimension].dim_param = "any"
@@ -114,40 +119,40 @@ def loose(*dimensions):
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_a_size_that_is_not_fixed_is_refused_by_name(dimension):
     with pytest.raises(ModelError, match="size of image is not fixed; export the model with a fixed input size"):
-        describe(plain_model(loose(dimension), "loose"), "loose")
+        describe_network(plain_model(loose(dimension), "loose"), "loose")
 
 
 def test_a_size_that_is_not_fixed_can_be_given():
-    network = describe(plain_model(loose(0, 2, 3), "loose", (16, 24)), "loose")
+    network = describe_network(plain_model(loose(0, 2, 3), "loose", (16, 24)), "loose")
     assert network.shapes == {"image": (1, 3, 16, 24), "relu_0": (1, 3, 16, 24)}
 
 
 def test_a_batch_that_is_not_fixed_is_one_picture():
-    assert describe(plain_model(loose(0), "loose"), "loose").shapes["relu_0"] == (1, 3, 8, 8)
+    assert describe_network(plain_model(loose(0), "loose"), "loose").shapes["relu_0"] == (1, 3, 8, 8)
 
 
 def test_a_size_that_is_fixed_stays():
-    assert describe(plain_model(loose(), "loose", (16, 24)), "loose").input_size == (8, 8)
+    assert describe_network(plain_model(loose(), "loose", (16, 24)), "loose").input_size == (8, 8)
 
 
 def test_a_model_of_two_inputs_is_refused_with_what_it_has():
     node = helper.make_node("Add", ["left", "right"], ["sum"], "sum")
     model = model_of([node], [], {"left": (1, 3, 8, 8), "right": (1, 3, 8, 8)}, {"sum": None})
     with pytest.raises(ModelError, match=r"one image input.*left float32 \(1, 3, 8, 8\), right"):
-        describe(model, "pair")
+        describe_network(model, "pair")
 
 
 def test_a_model_whose_input_is_no_image_is_refused():
     model = model_of([helper.make_node("Relu", ["words"], ["out"], "relu")], [], {"words": (1, 77)}, {"out": None})
     with pytest.raises(ModelError, match=r"words float32 \(1, 77\)"):
-        describe(model, "text")
+        describe_network(model, "text")
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 8, 8), (1, 4, 8, 8)])
 def test_a_model_whose_input_is_no_picture_of_three_channels_is_refused(shape):
     model = model_of([helper.make_node("Relu", ["image"], ["out"], "relu")], [], {"image": shape}, {"out": None})
     with pytest.raises(ModelError):
-        describe(model, "unusual")
+        describe_network(model, "unusual")
 
 
 def test_a_convolution_with_computed_weights_is_described():
@@ -155,14 +160,14 @@ def test_a_convolution_with_computed_weights_is_described():
         helper.make_node("Relu", ["image"], ["weights"], "relu"),
         helper.make_node("Conv", ["image", "weights"], ["made"], "conv"),
     ]
-    conv = describe(model_of(nodes, [], {"image": (1, 3, 8, 8)}, {"made": None}), "dynamic").layers[1]
+    conv = describe_network(model_of(nodes, [], {"image": (1, 3, 8, 8)}, {"made": None}), "dynamic").layers[1]
     assert (conv.inputs, conv.attributes["kernel_shape"]) == (("image", "weights"), (8, 8))
 
 
 def test_weights_listed_as_inputs_too_are_no_inputs(small):
     for tensor in small.graph.initializer:
         small.graph.input.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.dims))
-    assert describe(small, "old").input == "image"
+    assert describe_network(small, "old").input == "image"
 
 
 def half_precision():
@@ -224,7 +229,7 @@ def test_the_built_in_model_has_no_half_precision_after_loading(nanodet):
 
 
 def test_layers_are_described_with_inputs_constants_and_attributes(small):
-    network = describe(small, "small")
+    network = describe_network(small, "small")
     conv, relu = network.layers
     assert (conv.name, conv.op, conv.inputs, conv.outputs) == ("conv", "Conv", ("image",), ("conv",))
     assert conv.constants == {"conv.weight": (4, 3, 3, 3), "conv.bias": (4,)}
@@ -236,18 +241,18 @@ def test_layers_are_described_with_inputs_constants_and_attributes(small):
 def test_layers_without_names_get_one_each(small):
     for node in small.graph.node:
         node.name = ""
-    names = [layer.name for layer in describe(small, "small").layers]
+    names = [layer.name for layer in describe_network(small, "small").layers]
     assert all(names)
     assert len(set(names)) == 2
 
 
 def test_a_kernel_that_only_the_weights_tell_is_spelled_out():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     model = build.original(build.conv("image", 4, (3, 5)))
     kept = [part for part in model.graph.node[0].attribute if part.name != "kernel_shape"]
     del model.graph.node[0].attribute[:]
     model.graph.node[0].attribute.extend(kept)
-    attributes = describe(plain_model(model, "terse"), "terse").layers[0].attributes
+    attributes = describe_network(plain_model(model, "terse"), "terse").layers[0].attributes
     assert {name: attributes[name] for name in ("kernel_shape", "strides", "dilations", "pads")} == {
         "kernel_shape": (3, 5), "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0),
     }  # fmt: skip
@@ -265,14 +270,14 @@ def test_a_kernel_that_only_the_weights_tell_is_spelled_out():
 )
 def test_automatic_padding_is_resolved_as_onnxruntime_does_it(op, auto_pad, kernel, stride):
     def model(**padding):
-        build = Builder(7, 10)
+        build = ModelBuilder(7, 10)
         if op in {"Conv", "ConvTranspose"}:
             return build.original(build.conv("image", 2, kernel, op=op, strides=[stride] * 2, **padding))
         layer = build.layer(op, "image", kernel_shape=[kernel] * 2, strides=[stride] * 2, **padding)
         return build.original(layer)
 
     automatic = model(auto_pad=auto_pad)
-    pads = describe(plain_model(automatic, "auto"), "auto").layers[0].attributes["pads"]
+    pads = describe_network(plain_model(automatic, "auto"), "auto").layers[0].attributes["pads"]
     image = np.random.default_rng(3).standard_normal((1, 3, 7, 10)).astype(np.float32)
     np.testing.assert_allclose(run(model(pads=list(pads)), image), run(automatic, image), rtol=0, atol=1e-6)
 
@@ -313,7 +318,7 @@ def test_a_constant_behind_an_operator_of_somebody_is_left_as_it_is():
 
 
 def test_automatic_padding_of_a_dilated_kernel_is_refused_by_name():
-    build = Builder(8, 8)
+    build = ModelBuilder(8, 8)
     build.conv("image", 2, 3, name="wide", auto_pad="SAME_UPPER", dilations=[2, 2])
     with pytest.raises(ModelError, match=r"layer wide .*export it with explicit pads"):
         build.network("wide")

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from shared.errors import ModelError
-from shared.model.loading import describe, plain_model
+from shared.model.loading import describe_network, plain_model
 from shared.model.picture_input import picture_form
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (1, 3, 8, 12)).astype(np.float32)
@@ -92,9 +92,9 @@ def test_the_plain_form_takes_one_picture_and_computes_the_same_as_the_file(name
     model = FORMS[name]
     form = picture_form(model, (8, 12))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (expected,) = session.run(None, form.feeds(PIXELS))
+    (expected,) = session.run(None, form.make_feeds(PIXELS))
     plain = plain_model(model, name)
-    network = describe(plain, name)
+    network = describe_network(plain, name)
     assert (network.input, network.shapes["image"]) == ("image", (1, 3, 8, 12))
     session = onnxruntime.InferenceSession(plain.SerializeToString(), providers=["CPUExecutionProvider"])
     (made,) = session.run(None, {"image": PIXELS})
@@ -112,7 +112,7 @@ def test_half_precision_becomes_single_and_computes_the_same_but_for_its_roundin
     image = PIXELS / 255
     (expected,) = session.run(None, {"image": image if keeps_inputs else image.astype(np.float16)})
     plain = plain_model(model, "half")
-    assert describe(plain, "half").types["made"] == "float32"
+    assert describe_network(plain, "half").types["made"] == "float32"
     session = onnxruntime.InferenceSession(plain.SerializeToString(), providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"image": image})[0], expected, atol=np.abs(expected).max() / 256)
 
@@ -145,7 +145,7 @@ def test_half_precision_becomes_single_and_computes_the_same_but_for_its_roundin
 )  # fmt: skip
 def test_what_cannot_be_taken_is_refused_with_the_reason_in_one_short_line(model, message):
     with pytest.raises(ModelError, match=message) as refusal:
-        describe(plain_model(model, "mine"), "mine")
+        describe_network(plain_model(model, "mine"), "mine")
     assert len(str(refusal.value)) < 200
     assert "\n" not in str(refusal.value)
 
@@ -156,8 +156,8 @@ def test_a_picture_of_open_size_is_what_is_refused_not_the_inputs_besides_it():
         helper.make_node("ReduceSum", ["im_shape"], ["sum"]), helper.make_node("Add", ["made", "sum"], ["t"]),
     ])  # fmt: skip
     with pytest.raises(ModelError, match="the size of image is not fixed"):
-        describe(plain_model(model, "mine"), "mine")
-    assert describe(plain_model(model, "mine", (8, 12)), "mine").input_size == (8, 12)
+        describe_network(plain_model(model, "mine"), "mine")
+    assert describe_network(plain_model(model, "mine", (8, 12)), "mine").input_size == (8, 12)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from shared.model.plain import OPSET, known_shapes, opset, plain_form
-from tests.networks import Builder, written
+from shared.model.plain import PLAIN_OPSET, known_shapes, opset_version, to_plain_form
+from tests.networks import ModelBuilder, exported_model
 
 
 def run(model, image):
@@ -40,28 +40,28 @@ def test_pools_that_round_up_become_pools_that_round_down_and_compute_the_same(o
             "kernel_shape": [1, kernel], "strides": [1, stride], "pads": [0, before, 0, after],
             "dilations": [1, dilation], "ceil_mode": 1, **({"count_include_pad": include} if op[0] == "A" else {}),
         }  # fmt: skip
-        build = Builder(2, length)
+        build = ModelBuilder(2, length)
         original = build.original(build.layer(op, "image", **attributes))
         image = noise(1, 3, 2, length)
         expected = run(original, image)
         if not np.isfinite(expected).all():
             continue  # a window that has no cell of the map
-        plain = plain_form(original)
+        plain = to_plain_form(original)
         assert not any(part.name == "ceil_mode" and part.i for node in plain.graph.node for part in node.attribute)
         assert known_shapes(plain)[plain.graph.output[0].name] == expected.shape, pool
         np.testing.assert_allclose(run(plain, image), expected, rtol=0, atol=1e-5, err_msg=str(pool))
 
 
 def test_layers_behind_a_pool_that_rounds_up_have_the_shapes_that_they_have():
-    build = Builder(6, 6)
+    build = ModelBuilder(6, 6)
     pool = build.layer("MaxPool", "image", kernel_shape=[1, 1], strides=[2, 2], ceil_mode=1)
     last = build.layer("Relu", pool)
-    assert known_shapes(plain_form(build.original(last)))[last] == (1, 3, 3, 3)
+    assert known_shapes(to_plain_form(build.original(last)))[last] == (1, 3, 3, 3)
 
 
 def test_shape_arithmetic_is_folded():
     """How exporters enlarge a map to the size of another."""
-    build = Builder(8, 12)
+    build = ModelBuilder(8, 12)
     small = build.layer("MaxPool", "image", kernel_shape=[2, 2], strides=[2, 2])
     nodes = [
         helper.make_node("Shape", ["image"], ["shape"], "shape"),
@@ -79,7 +79,7 @@ def test_shape_arithmetic_is_folded():
         numpy_helper.from_array(np.array(value, np.int64), name) for name, value in numbers.items()
     )
     original.graph.output[0].CopyFrom(helper.make_tensor_value_info("made", TensorProto.FLOAT, None))
-    plain = plain_form(original)
+    plain = to_plain_form(original)
     assert [node.op_type for node in plain.graph.node] == ["MaxPool", "Resize"]
     assert known_shapes(plain)["made"] == (1, 3, 8, 12)
     resize = plain.graph.node[1]
@@ -94,7 +94,7 @@ def test_a_constant_without_dimensions_keeps_none():
         helper.make_node("Add", ["half", "half"], ["one"], "one"),
         helper.make_node("Mul", ["image", "one"], ["made"], "made"),
     ]
-    plain = plain_form(written(nodes, [half], {"image": (1, 3, 2, 2)}, {"made": None}))
+    plain = to_plain_form(exported_model(nodes, [half], {"image": (1, 3, 2, 2)}, {"made": None}))
     (one,) = plain.graph.initializer
     assert list(one.dims) == []
 
@@ -106,7 +106,7 @@ def test_weights_of_a_quantised_layer_stay_quantised():
         helper.make_node("DequantizeLinear", ["weights", "scale"], ["floats"], "floats"),
         helper.make_node("Conv", ["image", "floats"], ["made"], "conv"),
     ]
-    plain = plain_form(written(nodes, [weights, scale], {"image": (1, 3, 2, 2)}, {"made": None}))
+    plain = to_plain_form(exported_model(nodes, [weights, scale], {"image": (1, 3, 2, 2)}, {"made": None}))
     assert [node.op_type for node in plain.graph.node] == ["DequantizeLinear", "Conv"]
 
 
@@ -122,7 +122,7 @@ def test_models_of_older_opsets_are_brought_up_to_one_and_compute_the_same(versi
     made = helper.make_tensor_value_info("made", TensorProto.FLOAT, [1, 4, 4, 4])
     graph = helper.make_graph(nodes, "old", [image], [made], [weights])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
-    plain = plain_form(model)
-    assert opset(plain) == OPSET
+    plain = to_plain_form(model)
+    assert opset_version(plain) == PLAIN_OPSET
     onnx.checker.check_model(plain, full_check=True)
     np.testing.assert_allclose(run(plain, noise(1, 3, 8, 8)), run(model, noise(1, 3, 8, 8)), rtol=0, atol=1e-5)

@@ -20,7 +20,7 @@ from shared.payloads.cluster import (
     TaskAnnouncement,
     TileDone,
 )  # fmt: skip
-from shared.plan.plan import STAGES_CAP, Distribution, Plan, TilePlan
+from shared.plan.plan import MAX_STAGES, Distribution, Plan, TilePlan
 
 TILE = {"inputs": [[0, 0, 416, 416]], "outputs": [[0, 0, 52, 52]], "pads": [[1, 1, 1, 1]], "macs": 7}
 
@@ -175,7 +175,7 @@ def test_json_of_another_form_is_refused(kind, payload, text):  # noqa: ARG001
         (TileDone, {"strips": ["all"]}),
         (FrameDone, {"outcome": "eaten"}),
         (Plan, {"stages": []}),
-        (Plan, {"stages": PLAN["stages"] * (STAGES_CAP + 1)}),
+        (Plan, {"stages": PLAN["stages"] * (MAX_STAGES + 1)}),
         (Plan, {"stages": [{**PLAN["stages"][0], "tiles": []}]}),
         (Plan, {"stages": [{**PLAN["stages"][0], "working_bytes": 0}]}),
         (Plan, {"stages": [{**PLAN["stages"][0], "joints": [{"channels": 0}]}]}),
@@ -226,7 +226,7 @@ def test_an_unknown_field_inside_a_plan_is_ignored():
 
 
 def test_a_plan_of_many_stages_survives_json():
-    stages = [STAGE, *[BEHIND] * (STAGES_CAP - 1)]
+    stages = [STAGE, *[BEHIND] * (MAX_STAGES - 1)]
     plan = Plan.model_validate({**PLAN, "stages": stages, "distribution": "sharing"})
     assert plan.distribution is Distribution.SHARING
     assert Plan.model_validate_json(plan.model_dump_json()) == plan

@@ -8,14 +8,14 @@ from pydantic import ValidationError
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.plan.plan import Plan
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 from tests.unit.edge.works import reusing_work, work_of
 
 REUSING = reusing_work(Grid(3, 3))[1].plan.model_dump(mode="json")
 
 
 def layer_by_layer():
-    build = Builder(36, 48)
+    build = ModelBuilder(36, 48)
     tensor = build.conv(build.conv("image", 4, 3, name="one", pads=[1] * 4), 6, 3, name="two", pads=[1] * 4)
     network = build.network(tensor)
     stages = stages_of(Method.BODP, network, [tensor], Grid(3, 1), (1.0, 1.0, 1.0))

@@ -7,15 +7,15 @@ import pytest
 from shared.errors import ProtocolError
 from shared.payloads.cluster import MAX_REASON_LENGTH, CameraStats, State
 from shared.payloads.frames import FrameCounts
-from shared.wire.codec import Kind
-from shared.wire.headers import HEADERS, Control, Report
+from shared.wire.codec import MessageKind
+from shared.wire.headers import HEADERS, ControlHeader, ReportHeader
 
 COUNTS = {"captured": 3, "published": 1, "dropped": {"superseded": 1}}
 
 
 def test_a_report_of_an_agent_that_says_nothing_of_its_camera_is_read():
-    report = Report.decode(json.dumps({"counts": COUNTS}).encode())
-    assert report == Report(counts=FrameCounts(**COUNTS))
+    report = ReportHeader.decode(json.dumps({"counts": COUNTS}).encode())
+    assert report == ReportHeader(counts=FrameCounts(**COUNTS))
     assert (report.state, report.reason, report.fps, report.width, report.height) == (None, "", 0, 0, 0)
 
 
@@ -25,7 +25,7 @@ def test_stats_of_an_edge_that_says_nothing_of_its_camera_are_read():
 
 
 def test_a_report_survives_the_wire():
-    report = Report(
+    report = ReportHeader(
         counts=FrameCounts(**COUNTS),
         state=State.OFFLINE,
         reason="r" * MAX_REASON_LENGTH,
@@ -33,24 +33,27 @@ def test_a_report_survives_the_wire():
         width=640,
         height=480,
     )
-    assert Report.decode(report.encode()) == report
+    assert ReportHeader.decode(report.encode()) == report
 
 
-@pytest.mark.parametrize("control", [Control(), Control(detect=False), Control(fps=0.5), Control(detect=True, fps=240)])
+@pytest.mark.parametrize(
+    "control",
+    [ControlHeader(), ControlHeader(detect=False), ControlHeader(fps=0.5), ControlHeader(detect=True, fps=240)],
+)
 def test_a_control_survives_the_wire(control):
-    assert HEADERS[Kind.CONTROL].decode(control.encode()) == control
+    assert HEADERS[MessageKind.CONTROL].decode(control.encode()) == control
 
 
 @pytest.mark.parametrize(
     ("header", "change", "place"),
     [
-        (Report, {"state": "asleep"}, "state"),
-        (Report, {"reason": "r" * (MAX_REASON_LENGTH + 1)}, "reason"),
-        (Report, {"fps": -1}, "fps"),
-        (Report, {"width": -1}, "width"),
-        (Control, {"detect": "perhaps"}, "detect"),
-        (Control, {"fps": 0}, "fps"),
-        (Control, {"fps": 241}, "fps"),
+        (ReportHeader, {"state": "asleep"}, "state"),
+        (ReportHeader, {"reason": "r" * (MAX_REASON_LENGTH + 1)}, "reason"),
+        (ReportHeader, {"fps": -1}, "fps"),
+        (ReportHeader, {"width": -1}, "width"),
+        (ControlHeader, {"detect": "perhaps"}, "detect"),
+        (ControlHeader, {"fps": 0}, "fps"),
+        (ControlHeader, {"fps": 241}, "fps"),
     ],
 )
 def test_a_field_that_cannot_be_is_refused_by_name(header, change, place):

@@ -10,26 +10,28 @@ from shared.errors import ProtocolError, VersionError
 from shared.payloads.versions import PROTOCOL
 from shared.wire import codec
 from shared.wire.codec import (
-    HEADER_CAP_BYTES,
     MAGIC,
-    PAYLOAD_CAP_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_PAYLOAD_BYTES,
     PREFIX_BYTES,
-    Kind,
-    Prefix,
+    MessageKind,
+    MessagePrefix,
     decode_prefix,
     encode_prefix,
 )  # fmt: skip
 
 
-def raw(magic=MAGIC, version=PROTOCOL, kind=Kind.READY, header_bytes=0, payload_bytes=0):
+def raw(magic=MAGIC, version=PROTOCOL, kind=MessageKind.READY, header_bytes=0, payload_bytes=0):
     """A prefix by hand, as a stranger may send it."""
     return struct.pack("!4sBBHIQ", magic, version, kind, 0, header_bytes, payload_bytes)
 
 
 @st.composite
 def prefixes(draw):
-    kind = draw(st.sampled_from(Kind))
-    return Prefix(kind, draw(st.integers(0, HEADER_CAP_BYTES)), draw(st.integers(0, PAYLOAD_CAP_BYTES.get(kind, 0))))
+    kind = draw(st.sampled_from(MessageKind))
+    return MessagePrefix(
+        kind, draw(st.integers(0, MAX_HEADER_BYTES)), draw(st.integers(0, MAX_PAYLOAD_BYTES.get(kind, 0)))
+    )
 
 
 @given(prefixes())
@@ -40,17 +42,19 @@ def test_a_prefix_survives_the_wire(prefix):
 
 
 def test_a_prefix_has_20_bytes_at_known_places():
-    data = encode_prefix(Kind.TILE, 0x0102, 0x030405)
+    data = encode_prefix(MessageKind.TILE, 0x0102, 0x030405)
     assert data == b"DpTh" + bytes([PROTOCOL, 11, 0, 0]) + bytes([0, 0, 1, 2]) + bytes([0, 0, 0, 0, 0, 3, 4, 5])
 
 
 def test_a_prefix_written_by_hand_is_read():
-    assert decode_prefix(raw(kind=Kind.FRAME, header_bytes=5, payload_bytes=6)) == Prefix(Kind.FRAME, 5, 6)
+    assert decode_prefix(raw(kind=MessageKind.FRAME, header_bytes=5, payload_bytes=6)) == MessagePrefix(
+        MessageKind.FRAME, 5, 6
+    )
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", MessageKind)
 def test_a_payload_over_its_cap_is_neither_sent_nor_taken(kind):
-    cap = PAYLOAD_CAP_BYTES.get(kind, 0)
+    cap = MAX_PAYLOAD_BYTES.get(kind, 0)
     assert decode_prefix(encode_prefix(kind, 0, cap)).payload_bytes == cap
     with pytest.raises(ProtocolError, match=f"{kind.name} with a payload of {cap + 1} bytes; at most {cap}"):
         encode_prefix(kind, 0, cap + 1)
@@ -58,17 +62,17 @@ def test_a_payload_over_its_cap_is_neither_sent_nor_taken(kind):
         decode_prefix(raw(kind=kind, payload_bytes=cap + 1))
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", MessageKind)
 def test_a_header_over_its_cap_is_neither_sent_nor_taken(kind):
-    with pytest.raises(ProtocolError, match=f"header of {HEADER_CAP_BYTES + 1} bytes"):
-        encode_prefix(kind, HEADER_CAP_BYTES + 1, 0)
-    with pytest.raises(ProtocolError, match=f"header of {HEADER_CAP_BYTES + 1} bytes"):
-        decode_prefix(raw(kind=kind, header_bytes=HEADER_CAP_BYTES + 1))
+    with pytest.raises(ProtocolError, match=f"header of {MAX_HEADER_BYTES + 1} bytes"):
+        encode_prefix(kind, MAX_HEADER_BYTES + 1, 0)
+    with pytest.raises(ProtocolError, match=f"header of {MAX_HEADER_BYTES + 1} bytes"):
+        decode_prefix(raw(kind=kind, header_bytes=MAX_HEADER_BYTES + 1))
 
 
 def test_the_largest_numbers_that_fit_are_refused():
     with pytest.raises(ProtocolError):
-        decode_prefix(raw(kind=Kind.PROGRAM, header_bytes=2**32 - 1, payload_bytes=2**64 - 1))
+        decode_prefix(raw(kind=MessageKind.PROGRAM, header_bytes=2**32 - 1, payload_bytes=2**64 - 1))
 
 
 @pytest.mark.parametrize("magic", [b"HTTP", b"DpTH", b"\0\0\0\0", b"GET "])
@@ -95,7 +99,7 @@ def test_another_version_is_named_even_when_the_rest_is_not_understood():
         decode_prefix(raw(version=9, kind=200, header_bytes=2**32 - 1))
 
 
-@pytest.mark.parametrize("kind", sorted(set(range(256)) - set(Kind))[::20])
+@pytest.mark.parametrize("kind", sorted(set(range(256)) - set(MessageKind))[::20])
 def test_an_unknown_kind_is_refused(kind):
     with pytest.raises(ProtocolError, match=f"unknown kind of message {kind}"):
         decode_prefix(raw(kind=kind))
@@ -107,8 +111,8 @@ def test_garbage_is_refused_or_within_the_caps(data):
         prefix = decode_prefix(data)
     except ProtocolError:
         return
-    assert prefix.header_bytes <= HEADER_CAP_BYTES
-    assert prefix.payload_bytes <= PAYLOAD_CAP_BYTES.get(prefix.kind, 0)
+    assert prefix.header_bytes <= MAX_HEADER_BYTES
+    assert prefix.payload_bytes <= MAX_PAYLOAD_BYTES.get(prefix.kind, 0)
 
 
 @given(st.integers(0, 255), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1))
@@ -117,6 +121,6 @@ def test_numbers_of_any_size_are_refused_or_within_the_caps(kind, header_bytes, 
         prefix = decode_prefix(raw(kind=kind, header_bytes=header_bytes, payload_bytes=payload_bytes))
     except ProtocolError:
         return
-    assert prefix == Prefix(Kind(kind), header_bytes, payload_bytes)
-    assert header_bytes <= HEADER_CAP_BYTES
-    assert payload_bytes <= PAYLOAD_CAP_BYTES.get(prefix.kind, 0)
+    assert prefix == MessagePrefix(MessageKind(kind), header_bytes, payload_bytes)
+    assert header_bytes <= MAX_HEADER_BYTES
+    assert payload_bytes <= MAX_PAYLOAD_BYTES.get(prefix.kind, 0)

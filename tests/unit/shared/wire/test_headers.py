@@ -12,8 +12,8 @@ from shared.payloads.cluster import MAX_REASON_LENGTH, State
 from shared.payloads.fields import NAME_PATTERN
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
-from shared.wire.codec import HEADER_CAP_BYTES, Kind
-from shared.wire.headers import HEADERS, SIDES, WORKERS_CAP, Result, Take
+from shared.wire.codec import MAX_HEADER_BYTES, MessageKind
+from shared.wire.headers import HEADERS, MAX_NEIGHBOURS, MAX_WORKERS, ResultHeader, TakeHeader
 
 names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
 frames = st.from_regex(FRAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
@@ -31,47 +31,50 @@ infos = st.builds(
 counts = st.builds(
     FrameCounts, captured=epochs, published=epochs, dropped=st.dictionaries(st.sampled_from(Outcome), epochs)
 )
-numbers = st.lists(tiles, max_size=SIDES).map(tuple)
-sizes = st.dictionaries(tiles, epochs, max_size=SIDES)
+numbers = st.lists(tiles, max_size=MAX_NEIGHBOURS).map(tuple)
+sizes = st.dictionaries(tiles, epochs, max_size=MAX_NEIGHBOURS)
 booleans = st.booleans()
 refs = st.builds(headers.TaskRef, frame=frames, tile=tiles)
 workers = st.builds(headers.WorkerRef, node=names, host=st.sampled_from(["", "10.0.0.1", "fe80::1"]), port=ports)
 shapes = st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=64).map(tuple)
 
 VALID = {
-    Kind.CAMERA: st.builds(headers.Camera, camera=names),
-    Kind.FRAME: st.builds(headers.Frame, info=infos),
-    Kind.READY: st.builds(headers.Ready),
-    Kind.OUTCOME: st.builds(headers.FrameOutcome, number=epochs, outcome=st.sampled_from(Outcome)),
-    Kind.REPORT: st.builds(
-        headers.Report, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
+    MessageKind.CAMERA: st.builds(headers.CameraHeader, camera=names),
+    MessageKind.FRAME: st.builds(headers.FrameHeader, info=infos),
+    MessageKind.READY: st.builds(headers.ReadyHeader),
+    MessageKind.OUTCOME: st.builds(headers.OutcomeHeader, number=epochs, outcome=st.sampled_from(Outcome)),
+    MessageKind.REPORT: st.builds(
+        headers.ReportHeader, counts=counts, ended=booleans, state=st.none() | st.sampled_from(State),
         reason=st.text(max_size=MAX_REASON_LENGTH), fps=seconds, width=st.just(0) | pixels, height=st.just(0) | pixels,
     ),
-    Kind.CONTROL: st.builds(headers.Control, detect=booleans, fps=st.none() | st.floats(0.01, 240)),
-    Kind.TAKE: st.builds(
-        headers.Take, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
+    MessageKind.CONTROL: st.builds(headers.ControlHeader, detect=booleans, fps=st.none() | st.floats(0.01, 240)),
+    MessageKind.TAKE: st.builds(
+        headers.TakeHeader, thief=names, epoch=epochs, idle=booleans, reuses=booleans, again=st.none() | refs
     ),
-    Kind.TILE: st.builds(
-        headers.Tile, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels, lease_s=seconds,
-        reusing=booleans, wanted=numbers, attempt=epochs, workers=st.lists(workers, max_size=16).map(tuple),
+    MessageKind.TILE: st.builds(
+        headers.TileHeader, info=infos, epoch=epochs, owner=names, tile=tiles, height=pixels, width=pixels,
+        lease_s=seconds, reusing=booleans, wanted=numbers, attempt=epochs,
+        workers=st.lists(workers, max_size=16).map(tuple),
     ),
-    Kind.STRIPS_REQUEST: st.builds(headers.StripsRequest, frame=frames, epoch=epochs, reader=tiles, givers=numbers),
-    Kind.STRIPS: st.builds(headers.Strips, sizes=sizes),
-    Kind.BORDER: st.builds(
-        headers.Border, frame=frames, epoch=epochs, giver=tiles, reader=tiles, stage=tiles, attempt=epochs
+    MessageKind.STRIPS_REQUEST: st.builds(
+        headers.StripsRequestHeader, frame=frames, epoch=epochs, reader=tiles, givers=numbers
     ),
-    Kind.RESULT: st.builds(
-        headers.Result, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
+    MessageKind.STRIPS: st.builds(headers.StripsHeader, sizes=sizes),
+    MessageKind.BORDER: st.builds(
+        headers.BorderHeader, frame=frames, epoch=epochs, giver=tiles, reader=tiles, stage=tiles, attempt=epochs
+    ),
+    MessageKind.RESULT: st.builds(
+        headers.ResultHeader, info=infos, epoch=epochs, owner=names, worker=names, tile=tiles, shapes=shapes,
         strips=sizes, compute_ms=seconds, macs=epochs, fetch_bytes_per_s=seconds,
     ),
-    Kind.PROGRAM_REQUEST: st.builds(headers.ProgramRequest, sha256=hashes),
-    Kind.PROGRAM: st.builds(headers.Program, sha256=hashes),
-    Kind.PICTURE_REQUEST: st.builds(headers.PictureRequest, frame=frames),
-    Kind.PICTURE: st.builds(headers.Picture, info=infos),
-    Kind.SETTINGS_REQUEST: st.builds(headers.SettingsRequest, camera=names, revision=epochs),
-    Kind.SETTINGS: st.builds(headers.Settings),
-    Kind.ABSENT: st.builds(headers.Absent, reason=st.text(max_size=50), later=booleans),
-    Kind.REFUSED: st.builds(headers.Refused, reason=st.text(max_size=50)),
+    MessageKind.PROGRAM_REQUEST: st.builds(headers.ProgramRequestHeader, sha256=hashes),
+    MessageKind.PROGRAM: st.builds(headers.ProgramHeader, sha256=hashes),
+    MessageKind.PICTURE_REQUEST: st.builds(headers.PictureRequestHeader, frame=frames),
+    MessageKind.PICTURE: st.builds(headers.PictureHeader, info=infos),
+    MessageKind.SETTINGS_REQUEST: st.builds(headers.SettingsRequestHeader, camera=names, revision=epochs),
+    MessageKind.SETTINGS: st.builds(headers.SettingsHeader),
+    MessageKind.ABSENT: st.builds(headers.AbsentHeader, reason=st.text(max_size=50), later=booleans),
+    MessageKind.REFUSED: st.builds(headers.RefusedHeader, reason=st.text(max_size=50)),
 }  # fmt: skip
 
 TILE: dict[str, Any] = {
@@ -86,27 +89,33 @@ RESULT: dict[str, Any] = {**TILE, "worker": "pi-2", "shapes": [], "compute_ms": 
 
 
 def test_every_kind_of_message_has_a_header():
-    assert set(HEADERS) == set(Kind) == set(VALID)
+    assert set(HEADERS) == set(MessageKind) == set(VALID)
 
 
-@given(st.sampled_from(Kind).flatmap(VALID.__getitem__))
+@given(st.sampled_from(MessageKind).flatmap(VALID.__getitem__))
 def test_a_header_survives_the_wire_within_its_cap(header):
     data = header.encode()
     assert HEADERS[header.kind].decode(data) == header
-    assert len(data) <= HEADER_CAP_BYTES
+    assert len(data) <= MAX_HEADER_BYTES
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", MessageKind)
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"\x00" * 8, b'{"a": NaN}', b"7"])
 def test_bytes_that_are_no_header_are_refused_with_the_kind(kind, data):
-    if kind in {Kind.READY, Kind.ABSENT, Kind.STRIPS, Kind.CONTROL, Kind.SETTINGS} and data.startswith(b'{"a"'):
+    if kind in {
+        MessageKind.READY,
+        MessageKind.ABSENT,
+        MessageKind.STRIPS,
+        MessageKind.CONTROL,
+        MessageKind.SETTINGS,
+    } and data.startswith(b'{"a"'):
         assert HEADERS[kind].decode(data) == HEADERS[kind]()  # they need no field
         return
     with pytest.raises(ProtocolError, match=kind.name):
         HEADERS[kind].decode(data)
 
 
-@given(st.sampled_from(Kind), st.binary(max_size=200))
+@given(st.sampled_from(MessageKind), st.binary(max_size=200))
 def test_garbage_never_raises_anything_else(kind, data):
     try:
         HEADERS[kind].decode(data)
@@ -117,23 +126,23 @@ def test_garbage_never_raises_anything_else(kind, data):
 @pytest.mark.parametrize("data", [b"[" * 60_000, b'{"epoch":' * 7000, b'{"epoch": ' + b"9" * 60_000])
 def test_headers_made_to_exhaust_the_parser_are_refused(data):
     with pytest.raises(ProtocolError, match="TAKE"):
-        Take.decode(data)
+        TakeHeader.decode(data)
 
 
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [
-        (headers.Take, {"thief": "pi-1", "epoch": 3}),
-        (headers.Take, {"thief": "pi-1", "epoch": 3, "again": {"frame": "f", "tile": 1}}),
-        (headers.Tile, TILE),
-        (headers.StripsRequest, STRIPS_REQUEST),
-        (headers.Strips, {"sizes": {"4": 100}}),
-        (headers.Border, BORDER),
-        (Result, RESULT),
-        (headers.SettingsRequest, {"camera": "door", "revision": 3}),
-        (headers.Report, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
-        (headers.Control, {"detect": False, "fps": 2.5}),
-        (headers.Absent, {"reason": "no task is waiting for you", "later": True}),
+        (headers.TakeHeader, {"thief": "pi-1", "epoch": 3}),
+        (headers.TakeHeader, {"thief": "pi-1", "epoch": 3, "again": {"frame": "f", "tile": 1}}),
+        (headers.TileHeader, TILE),
+        (headers.StripsRequestHeader, STRIPS_REQUEST),
+        (headers.StripsHeader, {"sizes": {"4": 100}}),
+        (headers.BorderHeader, BORDER),
+        (ResultHeader, RESULT),
+        (headers.SettingsRequestHeader, {"camera": "door", "revision": 3}),
+        (headers.ReportHeader, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
+        (headers.ControlHeader, {"detect": False, "fps": 2.5}),
+        (headers.AbsentHeader, {"reason": "no task is waiting for you", "later": True}),
     ],
 )
 def test_an_unknown_field_is_ignored(kind, payload):
@@ -143,22 +152,22 @@ def test_an_unknown_field_is_ignored(kind, payload):
 
 def test_an_unknown_field_of_a_worker_or_of_a_task_is_ignored():
     worker = {"node": "pi-2", "host": "10.0.0.2", "port": 4000}
-    header = headers.Tile.decode(json.dumps({**TILE, "workers": [{**worker, "invented_later": 1}]}).encode())
+    header = headers.TileHeader.decode(json.dumps({**TILE, "workers": [{**worker, "invented_later": 1}]}).encode())
     assert header.workers == (headers.WorkerRef(**worker),)
     task = {"frame": "f", "tile": 1, "invented_later": 1}
-    take = Take.decode(json.dumps({"thief": "pi-1", "epoch": 3, "again": task}).encode())
+    take = TakeHeader.decode(json.dumps({"thief": "pi-1", "epoch": 3, "again": task}).encode())
     assert take.again == headers.TaskRef(frame="f", tile=1)
 
 
 def test_who_does_not_say_takes_a_tile_when_it_is_idle_and_computes_it_whole():
-    assert Take(thief="pi-1", epoch=3) == Take(thief="pi-1", epoch=3, idle=True, reuses=False, again=None)
-    tile = headers.Tile.decode(json.dumps(TILE).encode())
+    assert TakeHeader(thief="pi-1", epoch=3) == TakeHeader(thief="pi-1", epoch=3, idle=True, reuses=False, again=None)
+    tile = headers.TileHeader.decode(json.dumps(TILE).encode())
     assert (tile.reusing, tile.wanted, tile.attempt, tile.workers) == (False, (), 0, ())
 
 
 def test_what_is_absent_without_a_word_more_is_not_to_be_had_later_and_a_result_brings_no_strips():
-    assert not headers.Absent.decode(b"{}").later
-    assert Result.decode(json.dumps(RESULT).encode()).strips == {}
+    assert not headers.AbsentHeader.decode(b"{}").later
+    assert ResultHeader.decode(json.dumps(RESULT).encode()).strips == {}
 
 
 @pytest.mark.parametrize(
@@ -181,12 +190,12 @@ def test_what_is_absent_without_a_word_more_is_not_to_be_had_later_and_a_result_
         ({"workers": [{"node": "pi 2", "host": "", "port": 1}]}, "workers.0.node"),
         ({"workers": [{"node": "pi-2", "host": "", "port": 65536}]}, "workers.0.port"),
         ({"workers": [{"node": "pi-2", "port": 1}]}, "workers.0.host"),
-        ({"workers": [{"node": "pi-2", "host": "", "port": 1}] * (WORKERS_CAP + 1)}, "workers"),
+        ({"workers": [{"node": "pi-2", "host": "", "port": 1}] * (MAX_WORKERS + 1)}, "workers"),
     ],
 )
 def test_a_field_that_cannot_be_is_refused_by_name(change, place):
     with pytest.raises(ProtocolError, match=rf"TILE: {place}: "):
-        headers.Tile.decode(json.dumps({**TILE, **change}).encode())
+        headers.TileHeader.decode(json.dumps({**TILE, **change}).encode())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +214,7 @@ def test_a_field_that_cannot_be_is_refused_by_name(change, place):
 )
 def test_a_request_for_strips_of_what_cannot_be_is_refused_by_name(change, place):
     with pytest.raises(ProtocolError, match=rf"STRIPS_REQUEST: {place}: "):
-        headers.StripsRequest.decode(json.dumps({**STRIPS_REQUEST, **change}).encode())
+        headers.StripsRequestHeader.decode(json.dumps({**STRIPS_REQUEST, **change}).encode())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +229,9 @@ def test_a_request_for_strips_of_what_cannot_be_is_refused_by_name(change, place
     ],
 )
 @pytest.mark.parametrize(
-    ("kind", "field", "rest"), [(headers.Strips, "sizes", {}), (Result, "strips", RESULT)], ids=["strips", "result"]
+    ("kind", "field", "rest"),
+    [(headers.StripsHeader, "sizes", {}), (ResultHeader, "strips", RESULT)],
+    ids=["strips", "result"],
 )
 def test_sizes_of_strips_that_cannot_be_are_refused_by_name(kind, field, rest, sizes, place):
     with pytest.raises(ProtocolError, match=rf"{kind.kind.name}: {field}\.?{place}"):
@@ -242,7 +253,7 @@ def test_sizes_of_strips_that_cannot_be_are_refused_by_name(kind, field, rest, s
 )
 def test_a_border_of_what_cannot_be_is_refused_by_name(change, place):
     with pytest.raises(ProtocolError, match=rf"BORDER: {place}: "):
-        headers.Border.decode(json.dumps({**BORDER, **change}).encode())
+        headers.BorderHeader.decode(json.dumps({**BORDER, **change}).encode())
 
 
 @pytest.mark.parametrize(
@@ -257,7 +268,7 @@ def test_a_border_of_what_cannot_be_is_refused_by_name(change, place):
 )
 def test_a_take_of_what_cannot_be_is_refused_by_name(change, place):
     with pytest.raises(ProtocolError, match=rf"TAKE: {place}: "):
-        Take.decode(json.dumps({"thief": "pi-1", "epoch": 3, **change}).encode())
+        TakeHeader.decode(json.dumps({"thief": "pi-1", "epoch": 3, **change}).encode())
 
 
 @pytest.mark.parametrize(
@@ -266,28 +277,28 @@ def test_a_take_of_what_cannot_be_is_refused_by_name(change, place):
 def test_a_result_that_took_less_than_nothing_is_refused_by_name(change, place):
     header = {**RESULT, **change}
     with pytest.raises(ProtocolError, match=rf"RESULT: {place}: "):
-        Result.decode(json.dumps(header).encode())
+        ResultHeader.decode(json.dumps(header).encode())
 
 
 def test_the_most_workers_that_a_tile_may_name_fit_the_cap_of_a_header():
     """With names as long as they may be, and addresses as IPv6 writes them."""
     worker = headers.WorkerRef(node="x" * 63, host="fe80:" + "1234:" * 6 + "1234", port=65535)
-    cap = WORKERS_CAP
-    tile = headers.Tile.decode(json.dumps({**TILE, "workers": [worker.model_dump()] * cap}).encode())
+    cap = MAX_WORKERS
+    tile = headers.TileHeader.decode(json.dumps({**TILE, "workers": [worker.model_dump()] * cap}).encode())
     assert len(tile.workers) == cap
-    assert len(tile.encode()) <= HEADER_CAP_BYTES
+    assert len(tile.encode()) <= MAX_HEADER_BYTES
 
 
 def test_a_lease_that_is_no_number_is_refused():
     with pytest.raises(ProtocolError, match="lease_s"):
-        headers.Tile.decode(json.dumps({**TILE, "lease_s": float("inf")}).encode())
+        headers.TileHeader.decode(json.dumps({**TILE, "lease_s": float("inf")}).encode())
 
 
 @pytest.mark.parametrize("shape", [[[1, 2, 3]], [[1, 2, 3, 4, 5]], [[1, 2, 3, "x"]], [[1, 1, 1, 1]] * 65])
 def test_a_result_of_other_shapes_is_refused(shape):
     header = {**RESULT, "shapes": shape}
     with pytest.raises(ProtocolError, match="RESULT: shapes"):
-        Result.decode(json.dumps(header).encode())
+        ResultHeader.decode(json.dumps(header).encode())
 
 
 @pytest.mark.parametrize(
@@ -304,20 +315,20 @@ def test_a_result_of_other_shapes_is_refused(shape):
 def test_a_request_for_settings_of_what_cannot_be_is_refused_by_name(change, place):
     header = {"camera": "door", "revision": 3, **change}
     with pytest.raises(ProtocolError, match=rf"SETTINGS_REQUEST: {place}: "):
-        headers.SettingsRequest.decode(json.dumps(header).encode())
+        headers.SettingsRequestHeader.decode(json.dumps(header).encode())
 
 
 @pytest.mark.parametrize(
     ("kind", "change", "place"),
     [
-        (headers.Control, {"detect": "perhaps"}, "detect"),
-        (headers.Control, {"fps": 0}, "fps"),
-        (headers.Control, {"fps": 241}, "fps"),
-        (headers.Report, {"state": "tired"}, "state"),
-        (headers.Report, {"reason": "x" * (MAX_REASON_LENGTH + 1)}, "reason"),
-        (headers.Report, {"fps": -1}, "fps"),
-        (headers.Report, {"width": -1}, "width"),
-        (headers.Report, {"height": 0.5}, "height"),
+        (headers.ControlHeader, {"detect": "perhaps"}, "detect"),
+        (headers.ControlHeader, {"fps": 0}, "fps"),
+        (headers.ControlHeader, {"fps": 241}, "fps"),
+        (headers.ReportHeader, {"state": "tired"}, "state"),
+        (headers.ReportHeader, {"reason": "x" * (MAX_REASON_LENGTH + 1)}, "reason"),
+        (headers.ReportHeader, {"fps": -1}, "fps"),
+        (headers.ReportHeader, {"width": -1}, "width"),
+        (headers.ReportHeader, {"height": 0.5}, "height"),
     ],
 )
 def test_of_a_camera_what_cannot_be_is_refused_by_name(kind, change, place):
@@ -326,6 +337,6 @@ def test_of_a_camera_what_cannot_be_is_refused_by_name(kind, change, place):
 
 
 def test_a_camera_of_an_earlier_release_does_not_say_how_it_is():
-    report = headers.Report.decode(b'{"counts": {}}')
+    report = headers.ReportHeader.decode(b'{"counts": {}}')
     assert (report.state, report.reason, report.fps, report.width, report.height) == (None, "", 0, 0, 0)
-    assert headers.Control.decode(b"{}") == headers.Control(detect=True, fps=None)
+    assert headers.ControlHeader.decode(b"{}") == headers.ControlHeader(detect=True, fps=None)

@@ -8,11 +8,11 @@ from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
 from shared.ftp.tiles import partition
-from tests.networks import Builder
+from tests.networks import ModelBuilder
 
 
 def network():
-    build = Builder(24, 24)
+    build = ModelBuilder(24, 24)
     tensor = build.conv(build.conv("image", 4, 3, name="one", pads=[1] * 4), 2, 3, name="two", pads=[1] * 4)
     return build.network(tensor)
 

@@ -5,8 +5,8 @@ import pytest
 from onnx import helper
 
 from shared.errors import ModelError
-from shared.model.darknet import LARGEST_SIDE, load_darknet
-from shared.model.darknet.config import LARGEST_CFG_BYTES
+from shared.model.darknet import MAX_INPUT_SIDE, load_darknet
+from shared.model.darknet.config import MAX_CFG_BYTES
 from tests.darknet_files import conv, head_conv, net, pool, write, yolo
 from tests.unit.shared.model.darknet.running import (
     BEFORE,
@@ -40,8 +40,8 @@ def test_blanks_comments_and_line_ends_mean_nothing(small, tmp_path):
         ("[net]\nheight=8\nwidth=\nchannels=3\n[yolo]", r"line 3: \[net\] width= is not a whole number"),
         ("[net]\nheight=0\nwidth=8\nchannels=3\n[yolo]", r"line 2: \[net\] height=0 must be 1 or more"),
         ("[net]\nheight=9999999999\nwidth=8\nchannels=3\n[yolo]", r".*9 is larger than Darknet can count"),
-        (f"[net]\nheight=8\nwidth={LARGEST_SIDE + 1}\n[yolo]", rf"line 3: .* must be {LARGEST_SIDE} or less"),
-        (f"[net]\nheight={LARGEST_SIDE + 1}\nwidth=8\n[yolo]", rf"line 2: .* must be {LARGEST_SIDE} or less"),
+        (f"[net]\nheight=8\nwidth={MAX_INPUT_SIDE + 1}\n[yolo]", rf"line 3: .* must be {MAX_INPUT_SIDE} or less"),
+        (f"[net]\nheight={MAX_INPUT_SIDE + 1}\nwidth=8\n[yolo]", rf"line 2: .* must be {MAX_INPUT_SIDE} or less"),
         ("[net]\ntime_steps=3\n[yolo]", r"line 2: \[net\] time_steps=3 is not supported"),
         ("[net]\n\n[lstm]\n[yolo]", r"line 3: layer 0 \[lstm\] is not supported; these layers are: convol.*, yolo$"),
         ("[net]\n[yolo]\n[reorg3d]", r"line 3: layer 1 \[reorg3d\] is not supported"),
@@ -56,7 +56,7 @@ def test_a_cfg_that_cannot_be_read_is_refused_with_its_line(text, message, small
 
 
 @pytest.mark.parametrize(
-    "content", [b"[net]\0\n", b"#" * (LARGEST_CFG_BYTES + 1), b"\x89PNG\r\n\x1a\n\0\0"], ids=["nul", "long", "picture"]
+    "content", [b"[net]\0\n", b"#" * (MAX_CFG_BYTES + 1), b"\x89PNG\r\n\x1a\n\0\0"], ids=["nul", "long", "picture"]
 )
 def test_a_file_that_is_no_cfg_is_refused(content, small):
     small.cfg.write_bytes(content)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import onnx
 
 from shared.model.darknet import load_darknet
-from shared.model.loading import describe
+from shared.model.loading import describe_network
 from tests import darknet_files
 from tests.darknet_files import head_conv, net, yolo
 from tests.unit.shared.model.darknet.running import (
@@ -29,7 +29,7 @@ def test_the_model_is_valid_and_says_the_shape_of_every_tensor(network, tmp_path
     assert {name: value.shape for name, value in made.items()} == said
     assert said.keys() == {name for node in model.graph.node for name in node.output}
     assert len({node.name for node in model.graph.node}) == len(model.graph.node)
-    assert describe(model, network).shapes.items() >= said.items()
+    assert describe_network(model, network).shapes.items() >= said.items()
 
 
 def test_maps_are_named_by_darknets_numbers_and_detection_layers_make_none(tmp_path):

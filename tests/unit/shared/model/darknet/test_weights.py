@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import ModelError
 from shared.model.darknet import load_darknet
-from shared.model.loading import LARGEST_MODEL_BYTES
+from shared.model.loading import MAX_MODEL_BYTES
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_weights_of_another_kind_are_refused(content, small):
 
 def test_weights_too_large_for_onnx_are_refused_unread(small):
     with small.weights.open("r+b") as file:
-        file.truncate(LARGEST_MODEL_BYTES + 1)
+        file.truncate(MAX_MODEL_BYTES + 1)
     with pytest.raises(ModelError, match=r"larger than an ONNX file can be \(2 GiB\)"):
         load_darknet(small.cfg, small.weights)
 

@@ -11,7 +11,7 @@ import onnxruntime
 
 log = logging.getLogger(__name__)
 
-FIRST_PIECE = 2.5
+_INITIAL_CHUNK_FACTOR = 2.5
 """The arena's first piece, in sizes of the largest pair of maps: with less, it grows in pieces that fit badly."""
 
 _once = threading.Lock()
@@ -28,7 +28,7 @@ def share_arena(working_bytes: int) -> None:
         {
             "max_mem": 0,
             "arena_extend_strategy": 0,  # by powers of two; pieces as requested are never used again
-            "initial_chunk_size_bytes": int(FIRST_PIECE * working_bytes),
+            "initial_chunk_size_bytes": int(_INITIAL_CHUNK_FACTOR * working_bytes),
             "max_dead_bytes_per_chunk": 1,  # what a map leaves over is given to the next
         }
     )
@@ -36,10 +36,10 @@ def share_arena(working_bytes: int) -> None:
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     onnxruntime.create_and_register_allocator(cpu, arena)
-    log.debug("one arena for all tiles, %.1f MB to begin with", FIRST_PIECE * working_bytes / 1e6)
+    log.debug("one arena for all tiles, %.1f MB to begin with", _INITIAL_CHUNK_FACTOR * working_bytes / 1e6)
 
 
-def give_back() -> None:
+def release_freed_memory() -> None:
     """Hand what was freed back to the system, as models are when their sessions stand (glibc; elsewhere nothing)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
