@@ -1,4 +1,4 @@
-"""Events on their way to the broker: in order, and none is lost while it is away for a while."""
+"""Publishes events in order, and keeps them while the broker is not connected."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_QUEUED_EVENTS = 1000
-"""Hours of a home's events; when the broker is away for longer the oldest go."""
+"""Waiting events: those of some hours in a home. If there are more, the oldest are dropped."""
 
 RETRY_EVENT_S = 0.5
-"""How long to wait before an event is tried again that the broker did not take."""
+"""Time before an event that the broker did not accept is retried."""
 
 
 QueuedEvent = tuple["Topic[Any]", "Message", tuple[str, ...]]
 
 
 class EventQueue:
-    """Publishes messages one after the other, whenever there is a broker."""
+    """Publishes messages one after the other, while the broker is connected."""
 
     def __init__(self, bus: Planes) -> None:
         self._bus = bus
@@ -35,14 +35,14 @@ class EventQueue:
 
     @property
     def idle(self) -> bool:
-        """Return whether the broker has taken all."""
+        """Return whether the broker has accepted all events."""
         return self._next is None and self._waiting.empty()
 
     def put(self, topic: Topic[Any], message: Message, *names: str) -> None:
-        """Have it published when its turn comes."""
+        """Queue a message for a topic with these names."""
         if self._waiting.full():
             self._waiting.get_nowait()
-            log.warning("the broker is away, an event that waited for it is lost")
+            log.warning("the broker is not connected and too many events wait: the oldest is dropped")
         self._waiting.put_nowait((topic, message, names))
 
     async def run(self) -> None:
@@ -54,14 +54,17 @@ class EventQueue:
                 await asyncio.sleep(RETRY_EVENT_S)
 
     async def flush(self) -> None:
-        """Publish what waits, as the gateway stops, while the broker takes it."""
+        """Publish all waiting events before the gateway stops; end at the first that the broker does not accept."""
         while self._next or not self._waiting.empty():
             self._next = self._next or self._waiting.get_nowait()
             if not await self._publish_next():
                 return
 
     async def _publish_next(self) -> bool:
-        """Return whether the broker took it; what is cancelled meanwhile may have been taken, and is not sent again."""
+        """Return whether the broker accepted the next event.
+
+        If it is cancelled meanwhile, the event is not kept: the broker may have it, and nothing is published twice.
+        """
         assert self._next is not None
         (topic, message, names), self._next = self._next, None
         try:

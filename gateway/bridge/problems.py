@@ -1,4 +1,4 @@
-"""What is wrong with the cluster, in sentences: each part that knows of problems is a source of them. Pure."""
+"""Collects the problems of the gateway and its cluster, as sentences, from their sources. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     ProblemSource = Callable[[float], Iterable[str]]
 
 MAX_PROBLEMS_PER_SOURCE = 50
-"""Sentences of one source; who has more than this to mend begins with these."""
+"""Sentences of one source that are shown; the rest is counted."""
 
 
 class Problems:
-    """The sources by name; they are asked in the order in which they were added."""
+    """Asks the sources of problems, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._sources: dict[str, ProblemSource] = {}
 
     def add_source(self, name: str, source: ProblemSource) -> None:
-        """Have `source(now)`, in monotonic seconds, asked for what is wrong."""
+        """Add a source: `source(now)`, in monotonic seconds, returns its problems. It replaces one of the same name."""
         self._sources[name] = source
 
     def current(self, now: float) -> tuple[str, ...]:
-        """Return what is wrong at `now`."""
-        said: list[str] = []
+        """Return all problems at `now`."""
+        problems: list[str] = []
         for source in self._sources.values():
             found = list(source(now))
-            said += found[:MAX_PROBLEMS_PER_SOURCE]
+            problems += found[:MAX_PROBLEMS_PER_SOURCE]
             if len(found) > MAX_PROBLEMS_PER_SOURCE:
-                said.append(f"and {len(found) - MAX_PROBLEMS_PER_SOURCE} more of this kind")
-        return tuple(said)
+                problems.append(f"and {len(found) - MAX_PROBLEMS_PER_SOURCE} more of this kind")
+        return tuple(problems)

@@ -1,1 +1,1 @@
-"""The brokers of a gateway: its own Mosquitto, the broker of the house, and what is published at which."""
+"""The brokers of a gateway: its own Mosquitto, the house's broker, and the topics of each."""

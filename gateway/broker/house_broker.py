@@ -1,4 +1,4 @@
-"""The broker of the house: what is published there waits for it, and nobody waits for that."""
+"""Publishes to the house's broker, in the background: a slow or missing broker never delays the gateway."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_FRAMES_IN_FLIGHT = 30
-"""Frames that the broker has not taken yet: two seconds of three cameras; later ones are dropped."""
+"""Frames that the broker has not accepted yet: two seconds of three cameras; later ones are dropped."""
 
 DROPPED_FRAMES_PERIOD_S, MAX_DROPPED_FRAMES = 60.0, 10_000
-"""Frames that were dropped of late, and not while the broker was away, are a problem; so many are counted."""
+"""Frames dropped in this time, while the broker was connected, are a problem; at most so many are counted."""
 
 _OFFLINE_TIMEOUT_S = 4.0
-"""A gateway that stops does not wait longer for a broker that is slow."""
+"""A gateway that stops waits no longer for a slow broker."""
 
 _RETRY_S = 0.5
-"""How long to wait before a message is tried again that the broker did not take."""
+"""Time before a message that the broker did not accept is retried."""
 
 
 class HouseBroker:
-    """One connection, kept for ever: a broker that is away, or refuses, is waited for, and `problems` says why.
+    """A connection that is kept for ever: it retries while the broker is missing or refuses; `problems` says why.
 
-    Of each retained topic the newest message is kept until the broker has it; other messages queue, bounded; a frame is
-    published now or never, and counted in `frames_dropped`.
+    The newest message of each retained topic is kept until the broker has it. Other messages wait in a bounded queue.
+    A frame is published at once or dropped; `frames_dropped` counts these.
     """
 
     def __init__(
@@ -52,18 +52,21 @@ class HouseBroker:
         broker: Address,
         owner: NameOwner,
         state: Callable[[State], BridgeState],
-        birth: Callable[[], Awaitable[None]],
-        farewell: Callable[[], Awaitable[None]],
+        republish: Callable[[], Awaitable[None]],
+        publish_offline: Callable[[], Awaitable[None]],
         *,
         login: Login,
         health: BrokerHealth,
         prefix: str,
     ) -> None:
-        """`state` is what is said of the gateway itself. `birth` puts the rest of what is retained, after each
-        connection; `farewell` what is to be said at the end."""
+        """Prepare the connection; `run` makes it.
+
+        `state` gives the gateway's own state message. `republish` is called after each (re)connect, and queues all
+        other retained messages. `publish_offline` is called before the end, and queues the last messages.
+        """
         self._state = state
-        self._birth = birth
-        self._farewell = farewell
+        self._republish = republish
+        self._publish_offline = publish_offline
         self._health = health
         self._own_state = OwnState(lambda: state(State.ONLINE), self._publish_state)
         self.bus = Bus(
@@ -71,13 +74,13 @@ class HouseBroker:
             owner.client_id,
             will=Outgoing(topics.BRIDGE_STATE, state(State.OFFLINE)),
             on_connected=self._on_connected,
-            on_stopping=self._on_end,
+            on_stopping=self._on_stopping,
             prefix=prefix,
             owner=owner,
             login=login,
             health=health,
         )
-        self.bus.on(topics.BRIDGE_STATE, lambda _, heard: self._own_state.on_received(heard))
+        self.bus.on(topics.BRIDGE_STATE, lambda _, message: self._own_state.on_received(message))
         self.frames_dropped = 0
         self._dropped: deque[float] = deque(maxlen=MAX_DROPPED_FRAMES)
         self._outbox = Outbox()
@@ -86,26 +89,26 @@ class HouseBroker:
 
     async def run(self) -> None:
         """Publish until cancelled. Raises NameTakenError when another gateway uses the same topics there."""
-        await run_together(self._work_off(), self._own_state.run(), self.bus.run())
+        await run_together(self._publish_waiting(), self._own_state.run(), self.bus.run())
 
     def problems(self, now: float) -> list[str]:
-        """Return what is wrong with the broker at `now`, in monotonic seconds."""
+        """Return the problems of the broker at `now`, in monotonic seconds."""
         while self._dropped and now - self._dropped[0] > DROPPED_FRAMES_PERIOD_S:
             self._dropped.popleft()
         if self._health.problems or not self._dropped:
             return self._health.problems
         return [
-            f"broker {self.bus.broker} has not taken {len(self._dropped)} frames of the last minute: is it, or the "
-            "network to it, too slow?"
+            f"broker {self.bus.broker} has not accepted {len(self._dropped)} frames in the last minute: is it, or "
+            "the network to it, too slow?"
         ]
 
     def queue_message(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Have a message published as soon as the broker takes it."""
+        """Publish a message in the background, as soon as the broker accepts it."""
         self._outbox.put(OutboxMessage(topic, payload, retain))
         self._filled.set()
 
     def publish_frame(self, topic: str, payload: bytes) -> None:
-        """Publish at once, without an acknowledgement, or drop it."""
+        """Publish a frame at once, without an acknowledgement, or drop it."""
         if not self.bus.connected.is_set() or len(self._frames) >= MAX_FRAMES_IN_FLIGHT:
             self._drop_frame()
             return
@@ -124,28 +127,28 @@ class HouseBroker:
         self._dropped.append(time.monotonic())
 
     async def _on_connected(self) -> None:
-        """Publish all that is retained; that the gateway is there comes last, when the rest is true."""
-        await self._birth()
+        """Republish all retained state. `bridge/state` comes last: when it says online, the rest must be true."""
+        await self._republish()
         await self._flush()
         await self._publish_state()
-        self._dropped.clear()  # it was away; from now on it is slow
+        self._dropped.clear()  # dropped while the broker was away: no sign that it is slow
 
     async def _publish_state(self) -> None:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
-    async def _on_end(self) -> None:
+    async def _on_stopping(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_OFFLINE_TIMEOUT_S):
-                await self._farewell()
+                await self._publish_offline()
                 await self._flush()
 
     async def _flush(self) -> None:
-        """Publish what waits. Raises BrokerError."""
+        """Publish all waiting messages. Raises BrokerError."""
         while (message := self._outbox.take()) is not None:
             await self._publish(message)
 
-    async def _work_off(self) -> None:
-        """Publish what waits, whenever there is a connection, until cancelled."""
+    async def _publish_waiting(self) -> None:
+        """Publish waiting messages while connected, until cancelled."""
         while True:
             await self._filled.wait()
             await self.bus.connected.wait()

@@ -1,4 +1,4 @@
-"""The gateway's own Mosquitto: found, configured, started, watched, stopped."""
+"""Finds, configures, starts, supervises and stops the gateway's own Mosquitto."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ log = logging.getLogger(__name__)
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 _MAX_RESTART_DELAY_S = 10.0
-"""Before a broker is started again that ends again and again."""
+"""Longest time before a broker that ends again and again is restarted."""
 
 MOSQUITTO = "mosquitto"
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-"""Where Debian and others put Mosquitto, which is not on everybody's PATH."""
+"""Folders of Mosquitto on Debian and other systems; they are not on every user's PATH."""
 
 
 def find_mosquitto() -> str:
-    """The path of the executable. Raises BrokerError saying how to get it."""
+    """Return the path of the executable. Raises BrokerError, which says how to install it."""
     path = shutil.which(MOSQUITTO, path=f"{os.environ.get('PATH', '')}:{SYSTEM_FOLDERS}")
     if path is None:
         raise BrokerError(
@@ -51,7 +51,7 @@ def find_mosquitto() -> str:
 
 @dataclass(frozen=True, slots=True)
 class BrokerListener:
-    """Where the broker is to listen, and what to do when that port is in use, in words."""
+    """An address on which the broker listens, and a sentence that says what to do if its port is in use."""
 
     address: Address
     cure: str
@@ -72,9 +72,9 @@ def public_listener(address: Address) -> BrokerListener:
 
 @contextlib.asynccontextmanager
 async def own_broker(*listeners: BrokerListener) -> AsyncIterator[OwnBroker]:
-    """Run a Mosquitto for as long as the context lasts; `OwnBroker.run` starts it again when it ends.
+    """Run a Mosquitto as long as the context lasts; `OwnBroker.run` restarts it if it ends.
 
-    Raises ListenError when a port is in use, BrokerError when Mosquitto is missing or does not start.
+    Raises ListenError if a port is in use, BrokerError if Mosquitto is missing or does not start.
     """
     mosquitto = find_mosquitto()
     with temporary_folder("broker") as folder:
@@ -87,16 +87,16 @@ async def own_broker(*listeners: BrokerListener) -> AsyncIterator[OwnBroker]:
 
 
 class OwnBroker:
-    """The process, started again when it ends."""
+    """The Mosquitto process."""
 
     def __init__(self, mosquitto: str, configuration: Path, listeners: Sequence[BrokerListener]) -> None:
         self._command = (mosquitto, "-c", str(configuration))
         self._listeners = listeners
-        self._words: asyncio.Task[str] | None = None
+        self._last_line: asyncio.Task[str] | None = None
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it listens. Raises ListenError and BrokerError."""
+        """Start the process, and wait until it listens. Raises ListenError and BrokerError."""
         for listener in self._listeners:
             _refuse_used(listener)
         self.process = await asyncio.create_subprocess_exec(
@@ -104,13 +104,13 @@ class OwnBroker:
             stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert self.process.stderr is not None
-        self._words = asyncio.create_task(_relay(self.process.stderr))
+        self._last_line = asyncio.create_task(_relay(self.process.stderr))
         for listener in self._listeners:
-            await _wait_until_up(self.process, local_address(listener.address), self._words)
+            await _wait_until_up(self.process, local_address(listener.address), self._last_line)
         log.info("Mosquitto listens on %s", " and ".join(str(listener.address) for listener in self._listeners))
 
     async def run(self) -> None:
-        """Start it again whenever it ends, until cancelled: clients come back by themselves."""
+        """Restart the process whenever it ends, until cancelled. The clients reconnect by themselves."""
         backoff = Backoff(longest_s=_MAX_RESTART_DELAY_S)
         while True:
             assert self.process is not None
@@ -118,23 +118,23 @@ class OwnBroker:
             code = await self.process.wait()
             if time.monotonic() - began > _MAX_RESTART_DELAY_S:
                 backoff.reset()
-            log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); it is started again", code)
+            log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); restarting it", code)
             await asyncio.sleep(backoff.next_s())
             try:
                 await self.start()
             except DeepThingsError as error:
-                log.error("the gateway's Mosquitto cannot be started again: %s", error)  # noqa: TRY400  (it says all)
+                log.error("the gateway's Mosquitto cannot be restarted: %s", error)  # noqa: TRY400  (the message is enough)
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop the process."""
         if self.process is not None:
             await stop_process(self.process, _STOP_TIMEOUT_S)
-        if self._words is not None:
-            await self._words
+        if self._last_line is not None:
+            await self._last_line
 
 
 def _write_configuration(folder: Path, listeners: Sequence[BrokerListener]) -> Path:
-    """Fill in the template, where the user of Mosquitto can read it."""
+    """Write the configuration from its template. Mosquitto changes its user, and must still be able to read it."""
     template = files(MOSQUITTO).joinpath("mosquitto.conf").read_text()
     lines = (f"listener {listener.address.port} {listener.address.host}" for listener in listeners)
     configuration = folder / "mosquitto.conf"
@@ -144,7 +144,7 @@ def _write_configuration(folder: Path, listeners: Sequence[BrokerListener]) -> P
 
 
 def _user_of_mosquitto() -> str | None:
-    """The user that Mosquitto changes to when root starts it."""
+    """Return the user that Mosquitto changes to if root starts it."""
     if os.geteuid() != 0:
         return None
     try:
@@ -154,7 +154,7 @@ def _user_of_mosquitto() -> str | None:
 
 
 def _refuse_used(listener: BrokerListener) -> None:
-    """Raise ListenError for a port that somebody uses."""
+    """Raise ListenError if the port is in use: Mosquitto would only say that it failed."""
     address = listener.address
     with socket.socket(address.family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -165,7 +165,7 @@ def _refuse_used(listener: BrokerListener) -> None:
             raise ListenError(f"cannot listen on {address}: {reason}; {listener.cure}") from error
 
 
-async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, words: asyncio.Task[str]) -> None:
+async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, last_line: asyncio.Task[str]) -> None:
     try:
         async with asyncio.timeout(_START_TIMEOUT_S):
             while process.returncode is None:
@@ -178,12 +178,12 @@ async def _wait_until_up(process: asyncio.subprocess.Process, address: Address, 
                 return
     except TimeoutError:
         raise BrokerError(f"Mosquitto did not listen on {address} within {_START_TIMEOUT_S:.0f} s") from None
-    raise BrokerError(f"Mosquitto ended at once (exit code {process.returncode}): {await words}")
+    raise BrokerError(f"Mosquitto ended at once (exit code {process.returncode}): {await last_line}")
 
 
 async def _relay(stream: asyncio.StreamReader) -> str:
-    """Log what Mosquitto says; returns its last line."""
-    last = "it said nothing"
+    """Log the output of Mosquitto; return its last line."""
+    last = "no output"
     while line := await stream.readline():
         last = line.decode(errors="replace").strip()
         log.warning("mosquitto: %s", last)

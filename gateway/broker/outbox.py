@@ -1,4 +1,4 @@
-"""What waits for a broker: the newest message of each retained topic, and others in order, bounded. Pure."""
+"""Messages that wait for a broker: the newest of each retained topic, the others in order, bounded. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import deque
 from typing import NamedTuple
 
 MAX_UNRETAINED_MESSAGES = 1000
-"""Messages that are not retained; when more wait the oldest go."""
+"""Waiting messages that are not retained; if there are more, the oldest are dropped."""
 
-MAX_RETAINED_TOPICS = 50_000
-"""Retained topics: of 256 cameras with a hundred labels and a few zones each."""
+MAX_RETAINED_MESSAGES = 50_000
+"""Waiting retained topics: enough for 256 cameras with a hundred labels and a few zones each."""
 
 
 class OutboxMessage(NamedTuple):
-    """A message for a topic that is written out."""
+    """A message for a complete topic name."""
 
     topic: str
     payload: bytes
@@ -21,31 +21,25 @@ class OutboxMessage(NamedTuple):
 
 
 class Outbox:
-    """Messages on their way; a retained topic has its turn since its first message, so that none waits for ever."""
+    """Queues messages. A newer message of a retained topic keeps the place of the older one: none waits for ever."""
 
     def __init__(self) -> None:
         self._newest: dict[str, bytes] = {}
         self._others: deque[OutboxMessage] = deque()
-        self.lost = 0
-
-    def __len__(self) -> int:
-        return len(self._newest) + len(self._others)
 
     def put(self, message: OutboxMessage) -> None:
-        """Have a message wait; of a retained topic it takes the place of an older one."""
+        """Queue a message; it replaces a waiting one of the same retained topic."""
         if message.retain:
             self._newest[message.topic] = message.payload
-            if len(self._newest) > MAX_RETAINED_TOPICS:
+            if len(self._newest) > MAX_RETAINED_MESSAGES:
                 self._newest.pop(next(iter(self._newest)))
-                self.lost += 1
             return
         self._others.append(message)
         if len(self._others) > MAX_UNRETAINED_MESSAGES:
             self._others.popleft()
-            self.lost += 1
 
     def take(self) -> OutboxMessage | None:
-        """Return the next message, which waits no more; None when there is none."""
+        """Remove and return the next message; None if there is none."""
         if self._others:
             return self._others.popleft()
         if self._newest:
@@ -54,7 +48,7 @@ class Outbox:
         return None
 
     def put_back(self, message: OutboxMessage) -> None:
-        """Have a message wait again that was not taken, unless there is a newer one."""
+        """Queue a message again, first, because the broker did not accept it; drop it if a newer one waits."""
         if not message.retain:
             self._others.appendleft(message)
         elif message.topic not in self._newest:

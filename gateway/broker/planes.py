@@ -1,6 +1,6 @@
-"""Where the gateway publishes and hears: the cluster's broker, and the house's, where that is another one.
+"""The gateway's two planes of MQTT: the cluster's broker, and the house's broker, if that is another one.
 
-Each topic says in shared/mqtt/topics.py at which of them it is. With one broker for both, everything goes there.
+shared/mqtt/topics.py says to which plane each topic belongs. If there is one broker for both, it gets everything.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from shared.payloads.base import Message
 
 _MAX_CAMERAS_WITH_STATS = 1000
-"""Cameras whose stats are kept for the house's broker; a gateway follows a quarter as many."""
+"""Cameras whose stats are kept for the house's broker; a gateway serves at most a quarter as many."""
 
 
 class Planes:
-    """A bus for all topics. What is published at the house's broker never waits, unless it is delivered."""
+    """One bus for all topics. Publishing to the house's broker returns at once; only the `deliver` methods wait."""
 
     def __init__(self, cluster: Bus, house: HouseBroker | None = None) -> None:
         self._cluster = cluster
@@ -37,36 +37,36 @@ class Planes:
 
     @property
     def prefix(self) -> str:
-        """Return what all topics begin with."""
+        """Return the prefix of all topics."""
         return self._cluster.prefix
 
     @property
     def cluster_connected(self) -> asyncio.Event:
-        """Return the event that is set while there is a connection with the cluster's broker."""
+        """Return the event that is set while the cluster's broker is connected."""
         return self._cluster.connected
 
     @property
     def public_connected(self) -> asyncio.Event:
-        """Return the event that is set while there is a connection with the broker of the public topics."""
+        """Return the event that is set while the broker of the public topics is connected."""
         return self._public.connected
 
     @property
     def sent_bytes(self) -> int:
-        """Return how much was published for the cluster."""
+        """Return the bytes published to the cluster's broker."""
         return self._cluster.sent_bytes
 
     @property
     def received_bytes(self) -> int:
-        """Return how much was heard of the cluster."""
+        """Return the bytes received from the cluster's broker."""
         return self._cluster.received_bytes
 
     @property
     def frames_dropped(self) -> int:
-        """Return how many frames' detections the house's broker did not take in time."""
+        """Return the number of frames whose detections the house's broker did not accept in time."""
         return 0 if self._house is None else self._house.frames_dropped
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
-        """Call `handler(name, message)` for each message; what both brokers have is heard at the cluster's."""
+        """Call `handler(name, message)` for each message; a topic of both brokers is subscribed at the cluster's."""
         self._bus_of(topic).on(topic, handler, name)
 
     def on_plain(
@@ -76,11 +76,11 @@ class Planes:
         self._bus_of(topic).on_plain(topic, handler, queued=queued)
 
     def on_retained(self, note: Callable[..., None]) -> None:
-        """Call `note(topic, retained=...)` for each public topic at which something is, or no more, retained by us."""
+        """Call `note(topic, retained=...)` for each public topic whose retained message we have set or cleared."""
         self._public.on_retained(note)
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish. Raises BrokerError when the cluster's broker does not take what is for it."""
+        """Publish a message. Raises BrokerError if the cluster's broker does not accept its part."""
         await self._publish(topic, message.model_dump_json().encode(), names)
 
     async def publish_plain(self, topic: PlainTopic, payload: bytes, *names: str) -> None:
@@ -88,7 +88,7 @@ class Planes:
         await self._publish(topic, payload, names)
 
     async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
-        """Publish at a public topic that is written out. Raises BrokerError, as `publish` does."""
+        """Publish to a public topic given by its complete name. Raises BrokerError, as `publish` does."""
         if self._house is None:
             await self._cluster.publish_at(topic, payload, retain=retain)
         else:
@@ -99,23 +99,23 @@ class Planes:
         await self._publish(topic, b"", names)
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish for the cluster in the background, for whom a lost message is no loss."""
+        """Publish to the cluster in the background; the message may be lost."""
         self._cluster.publish_soon(topic, message, *names)
 
     async def deliver(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish at a public topic and wait until the broker has it. Raises BrokerError."""
+        """Publish to a public topic, and wait until the broker has the message. Raises BrokerError."""
         await self._public.publish(topic, message, *names)
 
     async def deliver_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
-        """Publish at a public topic that is written out, and wait until the broker has it. Raises BrokerError."""
+        """Publish to a public topic given by its complete name, and wait as `deliver` does. Raises BrokerError."""
         await self._public.publish_at(topic, payload, retain=retain)
 
     async def publish_response(self, request: Received, message: Message) -> None:
-        """Publish where the sender of a request wants the answer. Raises BrokerError."""
+        """Publish to the response topic of a request (MQTT 5). Raises BrokerError."""
         await self._public.publish_response(request, message)
 
     def republish_stats(self) -> None:
-        """Have the house's broker told of all cameras' stats again: it may have lost them."""
+        """Publish all cameras' stats to the house's broker again, which may have lost them."""
         for names, payload in self._stats.items():
             self._put(topics.CAMERA_STATS, payload, names)
 
@@ -123,7 +123,9 @@ class Planes:
         return self._public if topic.plane is Plane.PUBLIC else self._cluster
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        if topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS:  # these are passed on when heard
+        if (
+            topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS
+        ):  # stats are passed on when received: edges publish them, too
             self._put(topic, payload, names)
         if topic.plane is not Plane.PUBLIC or self._house is None:
             await self._cluster.publish_plain(topic, payload, *names)
@@ -131,14 +133,14 @@ class Planes:
     def _put(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
         if self._house is None:
             return
-        where = topic.full_path(*names, prefix=self.prefix)
+        name = topic.full_path(*names, prefix=self.prefix)
         if topic.qos:
-            self._house.queue_message(where, payload, retain=topic.retain)
+            self._house.queue_message(name, payload, retain=topic.retain)
         else:
-            self._house.publish_frame(where, payload)
+            self._house.publish_frame(name, payload)
 
     def _pass_on(self, received: Received) -> None:
-        """Keep what an edge says of a camera, and have it published at the house's broker."""
+        """Keep the stats of a camera, and publish them to the house's broker."""
         if not received.payload:
             self._stats.pop(received.names, None)
         elif received.names in self._stats or len(self._stats) < _MAX_CAMERAS_WITH_STATS:

@@ -1,4 +1,4 @@
-"""What a configuration says of cameras that does not fit the edges and pictures that there are. Pure."""
+"""Finds cameras, zones and masks of the configuration that do not fit the actual edges and pictures. Pure."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from shared.settings.polygons import Polygon
 
 _MAX_NAMED_EDGES = 8
-"""Edges that a sentence names."""
+"""Edges that one sentence names."""
 
 
 def missing_edges(cameras: Mapping[str, CameraSection], edges: Collection[str]) -> Iterator[str]:
-    """Return a sentence for each camera that names an edge of which nobody has heard; `edges` are those known."""
-    there = ", ".join(sorted(edges)[:_MAX_NAMED_EDGES]) or "none"
+    """Return a sentence for each camera whose configured edge is not one of the known `edges`."""
+    known = ", ".join(sorted(edges)[:_MAX_NAMED_EDGES]) or "none"
     for name, camera in cameras.items():
         if camera.edge is not None and camera.edge not in edges:
-            yield f"camera {name}: there is no edge {camera.edge}; there are {there}"
+            yield f"camera {name}: edge {camera.edge} not found; known edges: {known}"
 
 
 def places_outside(
     cameras: Mapping[str, CameraSection], sizes: Mapping[str, tuple[int, int]], objects: Mapping[str, ObjectsSection]
 ) -> Iterator[str]:
-    """Return a sentence for each zone and mask that lies wholly outside the pictures of its camera.
+    """Return a sentence for each zone and mask that is completely outside the pictures of its camera.
 
-    `sizes` are those of pictures as they are looked at, of the cameras that have given one; `objects` are what counts
-    for each camera.
+    `sizes` are the width and height in pixels of the processed pictures, of cameras that have sent one. `objects` are
+    the settings that apply to each camera.
     """
     for name, size in sizes.items():
         if name not in cameras:
@@ -43,6 +43,6 @@ def places_outside(
 
 
 def _outside(polygon: Polygon, size: tuple[int, int]) -> bool:
-    """Return whether no part of a polygon is inside; one in parts of the picture is always inside."""
+    """Return whether no part of a polygon is inside; a polygon in fractions of the picture always is."""
     columns, rows = [x for x, _ in polygon], [y for _, y in polygon]
     return not is_relative(polygon) and (min(columns) >= size[0] or min(rows) >= size[1])

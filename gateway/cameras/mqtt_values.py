@@ -1,4 +1,4 @@
-"""Settings of cameras as they are said by MQTT, pure: payloads to values and back."""
+"""Converts settings of cameras between MQTT payloads and values. Pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 CAMERA_SETTINGS = ("enabled", "detect", "threshold", "fps", "labels")
 
 _NO_VALUE = "null"
-"""What is published of a setting without a value, as all values are JSON but those of switches."""
+"""The payload of a setting without a value: all values are JSON, except those of switches."""
 
 _RESET_VALUES = frozenset({"", _NO_VALUE, "None"})
-"""What takes a setting back; None is Home Assistant's word for a number without a value."""
+"""Payloads that reset a setting; Home Assistant sends None for a number without a value."""
 
 MAX_SETTING_BYTES = 64 * 1024
-"""A list of labels is shorter."""
+"""A list of labels is always shorter."""
 
 
 def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Overrides:
-    """Overrides with one setting as `payload` says it; an empty one, or null, takes it back.
+    """Return the overrides with one setting replaced by `payload`; an empty payload, or null, resets it.
 
-    Raises ConfigurationError saying what would be right.
+    Raises ConfigurationError, which says what is valid.
     """
     if setting not in CAMERA_SETTINGS:
-        raise ConfigurationError(f"a camera has no setting {setting!r}; there are {', '.join(CAMERA_SETTINGS)}")
+        raise ConfigurationError(f"unknown camera setting {setting!r}; valid settings: {', '.join(CAMERA_SETTINGS)}")
     if len(payload) > MAX_SETTING_BYTES:
-        raise ConfigurationError(f"{setting}: {len(payload)} bytes are no value")
+        raise ConfigurationError(f"{setting}: a value of {len(payload)} bytes is too long")
     text = payload.decode(errors="replace").strip()
     value = None if text in _RESET_VALUES else _READ[setting](text)
     try:
@@ -45,7 +45,7 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
 
 
 def encode_setting(value: Any) -> bytes:  # noqa: ANN401
-    """A setting's value as its state topic has it."""
+    """Return a setting's value as the payload of its state topic."""
     if isinstance(value, bool):
         return b"ON" if value else b"OFF"
     if isinstance(value, int | float):
@@ -56,7 +56,7 @@ def encode_setting(value: Any) -> bytes:  # noqa: ANN401
 def _switch(text: str) -> bool:
     known = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
     if text.lower() not in known:
-        raise ConfigurationError(f"{text[:60]!r} is no state of a switch: say ON or OFF")
+        raise ConfigurationError(f"{text[:60]!r} is not a switch state; send ON or OFF")
     return known[text.lower()]
 
 
@@ -64,14 +64,14 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(f"{text[:60]!r} is no number") from None
+        raise ConfigurationError(f"{text[:60]!r} is not a number") from None
 
 
 def _labels(text: str) -> Any:  # noqa: ANN401  (the model checks it)
     try:
         return from_json(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
     except ValueError:
-        raise ConfigurationError(f'{text[:60]!r} is no list of labels: say ["person", "car"]') from None
+        raise ConfigurationError(f'{text[:60]!r} is not a list of labels; send for example ["person", "car"]') from None
 
 
 _READ: dict[str, Callable[[str], Any]] = {

@@ -1,4 +1,4 @@
-"""What was set of cameras by MQTT, kept over restarts of the gateway."""
+"""Settings of cameras that were made by MQTT; they are kept over restarts of the gateway."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from gateway.state.state_folder import StateFolder
 
 OVERRIDES_FILE = "cameras.json"
-OVERRIDES_LOST = "what was set of cameras by MQTT does not outlive the gateway"
+OVERRIDES_LOST = "camera settings made by MQTT are lost when the gateway stops"
 
 OverrideLabels = Annotated[tuple[Label, ...], AfterValidator(require_distinct)]
 
 
 class Overrides(Message):
-    """What was set of one camera; None is what the configuration says."""
+    """The settings of one camera that were made by MQTT; None: the configuration's value applies."""
 
     enabled: bool | None = None
     detect: bool | None = None
@@ -35,7 +35,7 @@ OverridesByCamera = dict[str, Overrides]
 
 
 class OverridesFile:
-    """Overrides by camera, written whole at every change."""
+    """Overrides by camera. Every change rewrites the file."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[OverridesByCamera] = folder.register_file(
@@ -44,16 +44,16 @@ class OverridesFile:
         self._cameras = self._file.read() or {}
 
     def overrides_of(self, camera: str) -> Overrides:
-        """Return what was set of a camera."""
+        """Return the overrides of a camera."""
         return self._cameras.get(camera, Overrides())
 
     def keep_only(self, cameras: Collection[str]) -> None:
-        """Forget what was set of other cameras than these."""
+        """Delete the overrides of all cameras but these."""
         for camera in self._cameras.keys() - set(cameras):
             self.set_overrides(camera, Overrides())
 
     def set_overrides(self, camera: str, overrides: Overrides) -> None:
-        """Keep it; where it cannot be written, in memory only."""
+        """Store the overrides of a camera; in memory only if the file cannot be written."""
         if overrides == Overrides():
             self._cameras.pop(camera, None)
         else:

@@ -1,4 +1,4 @@
-"""Deciding which edge serves which camera. Pure: time is monotonic seconds, given by the caller."""
+"""Decides which edge serves which camera. Pure: the caller gives the time, in monotonic seconds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 EDGES_RETURN_S = 15.0
-"""After its start a gateway waits so long for the edges that it knew: else the first would serve all cameras."""
+"""Time after the start that known edges have to return: else the first edge would get all cameras."""
 
 CAMERA_MOVE_PERIOD_S = 60.0
-"""Moving a camera costs some seconds of its pictures, so it is done one by one."""
+"""Moving a camera costs some seconds of pictures, so at most one is moved in this time."""
 
 
 class Placement:
-    """The edge of each camera. `known` edges and the cameras `placed` at them are those of the gateway's last run."""
+    """Remembers the edge of each camera. `known` edges and the `placed` cameras are from the gateway's last run."""
 
     def __init__(self, known: Collection[str], placed: Mapping[str, str], now: float) -> None:
         self._placed = dict(placed)
@@ -25,10 +25,10 @@ class Placement:
         self._move_at = self._wait_until + CAMERA_MOVE_PERIOD_S
 
     def place(self, wishes: Mapping[str, str | None], nodes: Collection[str], now: float) -> dict[str, str]:
-        """Return the edge of each camera, of those that are there; a camera that has none is left out.
+        """Return the edge of each camera, one of `nodes`; a camera without an edge is left out.
 
-        `wishes` are the edges that cameras name, None for any. A camera stays where it is while that edge is there;
-        others go to whoever has the fewest, once the edges that were known have had time to come.
+        `wishes` are the edges that cameras name, None for any. A camera stays at its edge while that is present. The
+        others go to the edge with the fewest cameras, after the known edges have had time to return.
         """
         self._awaited -= set(nodes)
         if now >= self._wait_until:
@@ -49,12 +49,12 @@ class Placement:
 
     @property
     def awaited(self) -> frozenset[str]:
-        """Return the edges of the gateway's last run that may still come."""
+        """Return the edges of the gateway's last run that may still return."""
         return frozenset(self._awaited)
 
     @property
     def placed(self) -> dict[str, str]:
-        """Return where cameras are, and where those were that wait for their edge after a start."""
+        """Return the edge of each camera; after a start, also the edge that a waiting camera had."""
         return dict(self._placed)
 
     def rebalance(

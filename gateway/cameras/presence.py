@@ -1,6 +1,6 @@
-"""Whether a camera is there, pure: what its agent says, and what is not heard of it any more.
+"""Tracks which cameras are online, from the reports of their agents and from missing reports. Pure.
 
-Time is monotonic seconds, given by the caller.
+The caller gives the time, in monotonic seconds.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import CameraStats
 
 CAMERA_SILENCE_TIMEOUT_S = 75.0
-"""An edge says how a camera is every 30 s, changed or not; after two of them without a word nobody knows."""
+"""An edge reports a camera every 30 s, changed or not; after two missing reports the camera counts as offline."""
 
 REMOVED_CAMERA_TIMEOUT_S = 30.0
-"""The agent of a camera that was removed ends within this time; what it says until then is not listened to."""
+"""The agent of a removed camera ends within this time; its reports until then are ignored."""
 
 MAX_KNOWN_CAMERAS = 1000
-"""Names that are remembered; a client that invents them without end is not listened to further."""
+"""Camera names that are remembered; further ones are ignored, as a faulty client may invent names without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceChange:
-    """A camera was lost, or is back."""
+    """A camera went offline, or came online."""
 
     camera: str
     online: bool
@@ -37,39 +37,39 @@ class PresenceChange:
 @dataclass(slots=True)
 class _Camera:
     online: bool = False
-    reason: str = "nothing was heard of it yet"
+    reason: str = "no edge has reported it yet"
     problem: str = ""
-    """What is wrong with it although it is online."""
+    """The problem of a camera that is online; empty if there is none."""
     node: str = ""
     heard_at: float = 0.0
     finished: bool = False
     seen: bool = False
-    """It was online at some time."""
+    """It was online at some time since the gateway's start."""
     online_at: float = 0.0
 
 
 @dataclass(slots=True)
 class CameraPresence:
-    """All cameras that were heard of, or are configured."""
+    """Knows all cameras that are configured or were reported."""
 
     _cameras: dict[str, _Camera] = field(default_factory=dict)
     _removed: dict[str, float] = field(default_factory=dict)
 
     def expect_cameras(self, cameras: Iterable[str]) -> None:
-        """These cameras are configured."""
+        """Add cameras that are configured."""
         for name in cameras:
             self._cameras.setdefault(name, _Camera())
             self._removed.pop(name, None)
 
     def forget_camera(self, camera: str, now: float) -> None:
-        """Forget a camera that is no longer configured; what its agent says while it ends is not listened to."""
+        """Forget a camera that is no longer configured; ignore the reports of its agent while that ends."""
         self._cameras.pop(camera, None)
         self._removed[camera] = now
 
     def is_leaving(self, stats: CameraStats, now: float) -> bool:
-        """Return whether these are of a camera that is configured no more, whose agent still ends.
+        """Return whether these stats are from an agent of a removed camera, which is about to end.
 
-        It was removed a short while ago, or while the gateway was away: then its edge says that it reads it for us.
+        The camera was removed a moment ago, or while the gateway was away: then its edge reports it as assigned.
         """
         unknown = stats.camera not in self._cameras
         return unknown and (
@@ -77,7 +77,7 @@ class CameraPresence:
         )
 
     def on_stats(self, stats: CameraStats, now: float) -> PresenceChange | None:
-        """An agent has said how its camera is."""
+        """Handle the report of an agent. Return the change, if there is one."""
         unknown = stats.camera not in self._cameras
         if self.is_leaving(stats, now) or (unknown and len(self._cameras) >= MAX_KNOWN_CAMERAS):
             return None
@@ -92,30 +92,31 @@ class CameraPresence:
         return self._set(stats.camera, online, "its source has ended" if known.finished else stats.reason)
 
     def on_node_lost(self, node: str) -> list[PresenceChange]:
-        """Its edge is gone."""
+        """Set the cameras of a lost edge offline. Return the changes."""
         lost = [name for name, camera in self._cameras.items() if camera.node == node and camera.online]
         changes = [self._set(name, online=False, reason=f"its edge {node} is gone") for name in lost]
         return [change for change in changes if change is not None]
 
     def expire_silent(self, now: float) -> list[PresenceChange]:
-        """Cameras of which nothing was heard for too long."""
+        """Set cameras without recent reports offline. Return the changes."""
         silent = [
             name
             for name, camera in self._cameras.items()
             if camera.online and now - camera.heard_at > CAMERA_SILENCE_TIMEOUT_S
         ]
-        changes = [self._set(name, online=False, reason="nothing is heard of it any more") for name in silent]
+        changes = [self._set(name, online=False, reason="no edge reports it any more") for name in silent]
         return [change for change in changes if change is not None]
 
     def is_online(self, camera: str) -> bool:
+        """Return whether a camera is online."""
         return camera in self._cameras and self._cameras[camera].online
 
     def source_ended(self, camera: str) -> bool:
-        """Return whether its source has come to its end: no picture will follow."""
+        """Return whether its source has ended: no picture will follow."""
         return camera in self._cameras and self._cameras[camera].finished
 
     def online_for_s(self, camera: str, now: float) -> float:
-        """Return for how many seconds it has been online; 0 if it is not."""
+        """Return the seconds since it came online; 0 if it is offline."""
         return now - self._cameras[camera].online_at if self.is_online(camera) else 0.0
 
     def was_online(self, camera: str) -> bool:
@@ -123,19 +124,20 @@ class CameraPresence:
         return camera in self._cameras and self._cameras[camera].seen
 
     def offline_reason(self, camera: str) -> str:
-        """Why it is not there; empty when it is."""
+        """Return the reason why it is offline; empty if it is online or unknown."""
         known = self._cameras.get(camera)
         return "" if known is None or known.online else known.reason
 
     @property
     def problems(self) -> dict[str, str]:
-        """Return what is wrong with cameras that are online, by name."""
+        """Return the problems of cameras that are online, by name."""
         return {
             name: camera.problem for name, camera in sorted(self._cameras.items()) if camera.online and camera.problem
         }
 
     @property
     def cameras(self) -> tuple[str, ...]:
+        """Return the names of all known cameras."""
         return tuple(sorted(self._cameras))
 
     def _set(self, name: str, online: bool, reason: str) -> PresenceChange | None:

@@ -1,4 +1,4 @@
-"""All cameras of a gateway: what is configured, what was set, who serves them, whether they are there."""
+"""Manages all cameras of a gateway: their settings, the edges that serve them, and their availability."""
 
 from __future__ import annotations
 
@@ -40,18 +40,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CAMERA_CHECK_PERIOD_S = 1.0
-"""How often it is looked at whether cameras were heard of; half a minute may pass between two words."""
-
+"""Time between two checks for missing reports, of which each camera has one in 30 s."""
 
 _UNPROCESSED_TIMEOUT_S = 30.0
-"""The first frames of a camera are processed within a few seconds of its being there."""
+"""The first frames of a camera are processed within a few seconds after it came online; later is a problem."""
 
-PLACEMENT_FILE = "placement.json"
-PLACEMENT_LOST = "after a restart of the gateway cameras may move to other edges"
+_PLACEMENT_FILE = "placement.json"
+_PLACEMENT_LOST = "after a restart of the gateway cameras may move to other edges"
 
 
 class PlacementRecord(Message):
-    """The edges that were there, and the one that each camera was served by."""
+    """The edges of this run, and the edge of each camera."""
 
     edges: tuple[str, ...] = ()
     cameras: dict[str, str] = Field(default_factory=dict)
@@ -59,7 +58,7 @@ class PlacementRecord(Message):
 
 @dataclass(frozen=True, slots=True)
 class EffectiveSettings:
-    """What holds for a camera: what was set, else what is configured. None: as the model or the filters have it."""
+    """The settings that apply to a camera: set by MQTT, else configured. None: the model's or the filters' value."""
 
     enabled: bool
     detect: bool
@@ -69,10 +68,10 @@ class EffectiveSettings:
 
 
 class CameraRegistry:
-    """Tells edges which cameras to serve, and everyone how cameras are.
+    """Assigns cameras to edges, and publishes the settings and the availability of cameras.
 
-    `on_changed` is called with the name of a camera whose detection settings have changed, or that is gone; `occupied`
-    says whether an event of one is open.
+    `on_changed(camera)` is called if its detection settings or its availability have changed, or it was removed.
+    `publish_event` publishes an event of the bridge. `occupied(camera)` returns whether an event of it is open.
     """
 
     def __init__(
@@ -82,14 +81,14 @@ class CameraRegistry:
         bus: Planes,
         listening: Address,
         on_changed: Callable[[str], None],
-        tell: Callable[[BridgeEvent], None],
+        publish_event: Callable[[BridgeEvent], None],
         occupied: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._configuration = configuration
         self._bus = bus
         self._listening = listening
         self._on_changed = on_changed
-        self._tell = tell
+        self._publish_event = publish_event
         self._occupied = occupied
         self._overrides = OverridesFile(state)
         self._presence = CameraPresence()
@@ -99,27 +98,28 @@ class CameraRegistry:
         self._restarts: dict[str, int] = {}
         self._nodes: tuple[str, ...] = ()
         self._drained: frozenset[str] = frozenset()
-        self._file: StateFile[PlacementRecord] = state.register_file(PLACEMENT_FILE, PlacementRecord, PLACEMENT_LOST)
+        self._file: StateFile[PlacementRecord] = state.register_file(_PLACEMENT_FILE, PlacementRecord, _PLACEMENT_LOST)
         self._recorded = self._file.read() or PlacementRecord()
         self._placement = Placement(self._recorded.edges, self._recorded.cameras, time.monotonic())
         self._seen_nodes: set[str] = set()
         self._unplaced = False
-        self._told: dict[str, CameraAssignment] = {}
+        self._assigned: dict[str, CameraAssignment] = {}
         bus.on(topics.CAMERA_STATS, self._on_stats)
         bus.on_plain(topics.CAMERA_SET, self._on_set, queued=True)
 
     @property
     def configured(self) -> tuple[str, ...]:
+        """Return the names of the configured cameras."""
         return tuple(sorted(self._configuration.cameras))
 
     @property
     def online(self) -> tuple[str, ...]:
-        """The cameras that are there, configured or not."""
+        """Return the cameras that are online, configured or not."""
         return tuple(name for name in self._presence.cameras if self._presence.is_online(name))
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """Return the configured, enabled cameras that are not there, or of which nothing is processed, and why."""
+        """Return why configured, enabled cameras are offline, or none of their frames is processed; by name."""
         now = time.monotonic()
         found = {}
         for name in self.configured:
@@ -131,36 +131,36 @@ class CameraRegistry:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Return what is wrong with cameras that are online, by name."""
+        """Return the problems of cameras that are online, by name."""
         return self._presence.problems
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Return all cameras: those that are configured, and those that were heard of."""
+        """Return all cameras that are configured or were reported."""
         return self._presence.cameras
 
     @property
     def by_hand(self) -> tuple[str, ...]:
-        """Return the cameras that were there without being configured: somebody started them."""
+        """Return the cameras that were online without being configured: somebody started them by hand."""
         others = (name for name in self._presence.cameras if name not in self._configuration.cameras)
         return tuple(name for name in others if self._presence.was_online(name))
 
     def section_of(self, name: str) -> CameraSection:
-        """Return what is configured of it, or what holds for one that was started by hand."""
+        """Return the section of a camera; a default section if it was started by hand."""
         return self._configuration.cameras.get(name, UNCONFIGURED_CAMERA)
 
     def source_ended(self, name: str) -> bool:
-        """Return whether its source has come to its end."""
+        """Return whether its source has ended."""
         return self._presence.source_ended(name)
 
     async def mark_settled(self, name: str) -> None:
-        """Note that enough frames of it were processed: what it sees is published, so it may be online."""
+        """Note that enough frames were processed: its detections are published, so it is available from now on."""
         if name not in self._settled:
             self._settled.add(name)
-            await self._say_availability(name)
+            await self._publish_current_availability(name)
 
     def effective_settings(self, name: str) -> EffectiveSettings:
-        """Return what holds for a camera now."""
+        """Return the settings that apply to a camera now."""
         camera, set_ = self.section_of(name), self._overrides.overrides_of(name)
         return EffectiveSettings(
             enabled=camera.enabled if set_.enabled is None else set_.enabled,
@@ -171,40 +171,40 @@ class CameraRegistry:
         )
 
     def followed_labels(self, name: str) -> tuple[str, ...]:
-        """Return the labels that are followed there: as they were set, else as configured."""
+        """Return the followed labels of a camera: set by MQTT, else configured."""
         chosen = self._overrides.overrides_of(name).labels
         return chosen if chosen is not None else (self.section_of(name).objects or self._configuration.objects).track
 
     def agent_settings(self, name: str, revision: int) -> CameraSettings | None:
-        """What the agent of a camera needs, its source with it; None when that is not how it is now."""
+        """Return what the agent of a camera needs, with its source; None if `revision` is not the present one."""
         camera = self._configuration.cameras.get(name)
         if camera is None or self._revisions.revision_of(camera.settings) != revision:
             return None
         return camera.settings
 
     def forget_other_overrides(self, by_hand: Collection[str]) -> None:
-        """Forget what was set of cameras that left the file while the gateway was away, but of those by hand."""
+        """Delete the overrides of cameras that left the file while the gateway was away, except those `by_hand`."""
         self._overrides.keep_only({*self._configuration.cameras, *by_hand})
 
     async def run(self) -> None:
-        """Look after cameras until cancelled."""
+        """Check for missing reports, and assign cameras, until cancelled."""
         while True:
             await asyncio.sleep(CAMERA_CHECK_PERIOD_S)
-            await self._tell_changes(self._presence.expire_silent(time.monotonic()))
+            await self._publish_changes(self._presence.expire_silent(time.monotonic()))
             if self._unplaced or self._rebalance():
                 await self._assign()
 
     async def publish_retained(self) -> None:
-        """Publish all that is retained of cameras: the broker may have lost it."""
-        self._told.clear()
+        """Republish all retained state of cameras: the broker may have lost it."""
+        self._assigned.clear()
         for name in self._presence.cameras:
-            await self._say_availability(name)
+            await self._publish_current_availability(name)
             for setting in CAMERA_SETTINGS:
-                await self._say_setting(name, setting)
+                await self._publish_setting(name, setting)
         await self._assign()
 
     async def publish_offline(self) -> None:
-        """Publish that no camera is there, as the gateway stops."""
+        """Publish that all cameras are offline, because the gateway stops."""
         self._settled.clear()
         for name in self._presence.cameras:
             await self._publish_availability(name, available=False)
@@ -212,18 +212,18 @@ class CameraRegistry:
     async def update_nodes(
         self, nodes: Sequence[str], drained: Collection[str] = (), lost: Collection[str] = ()
     ) -> None:
-        """These edges are there; those that are drained serve no camera. `lost` are known not to be there.
+        """Follow the edges: `nodes` are present, the `drained` of them get no camera, `lost` are known to be offline.
 
-        What is retained of cameras may speak of an edge that was lost while the gateway was away.
+        `lost` matters after a start: retained stats may be from an edge that was lost while the gateway was away.
         """
         gone = {*self._nodes, *lost} - set(nodes)
         self._nodes, self._drained = tuple(nodes), frozenset(drained)
         for node in sorted(gone):
-            await self._tell_changes(self._presence.on_node_lost(node))
+            await self._publish_changes(self._presence.on_node_lost(node))
         await self._assign()
 
     async def reload(self, configuration: Configuration, gone: Sequence[str]) -> None:
-        """Follow another configuration, in which these cameras are `gone`."""
+        """Use another configuration, from which these cameras are `gone`."""
         self._configuration = configuration
         self._presence.expect_cameras(configuration.cameras)
         for name in gone:
@@ -235,18 +235,20 @@ class CameraRegistry:
         await self.publish_retained()
 
     async def restart_camera(self, name: str) -> None:
-        """Have a camera's agent begin anew. Raises ConfigurationError for a camera that is not configured."""
+        """Restart a camera's agent. Raises ConfigurationError if the camera is not configured."""
         if name not in self._configuration.cameras:
-            raise ConfigurationError(f"no camera {name!r} is configured; there are {', '.join(self.configured)}")
+            raise ConfigurationError(
+                f"camera {name!r} is not configured; configured cameras: {', '.join(self.configured)}"
+            )
         self._restarts[name] = self._next_restart(name)
         await self._assign()
 
     def _next_restart(self, name: str) -> int:
-        """Return a number that was not used before, by a gateway that ran earlier either."""
+        """Return a number that was never used before, not by an earlier run of the gateway either."""
         return max(time.time_ns() // 1_000_000, self._restarts.get(name, 0) + 1)
 
     async def _assign(self) -> None:
-        """Tell edges which cameras they serve, as far as that has changed."""
+        """Publish to each edge its cameras, if they have changed."""
         cameras, wishes = self._configuration.cameras, self._wishes()
         placed = self._placement.place(wishes, self._serving, time.monotonic())
         self._unplaced = len(placed) < len(wishes)
@@ -254,27 +256,27 @@ class CameraRegistry:
         for node in self._nodes:
             served = {}
             for name in sorted(camera for camera, where in placed.items() if where == node):
-                holds = self.effective_settings(name)
+                settings = self.effective_settings(name)
                 served[name] = CameraRef(
                     revision=self._revisions.revision_of(cameras[name].settings), restart=self._restarts.get(name, 0),
-                    detect=holds.detect, fps=holds.fps,
+                    detect=settings.detect, fps=settings.fps,
                 )  # fmt: skip
             assignment = CameraAssignment(
                 node=node, host=self._listening.host, port=self._listening.port, cameras=served
             )
-            if self._told.get(node) != assignment:
+            if self._assigned.get(node) != assignment:
                 with contextlib.suppress(BrokerError):
                     await self._bus.publish(topics.CAMERAS, assignment, node)
-                    self._told[node] = assignment
+                    self._assigned[node] = assignment
 
     def _rebalance(self) -> bool:
-        """Return whether a camera is to move to an edge that serves fewer."""
+        """Move a camera to an edge that serves fewer, if that is due. Return whether it was done."""
         wishes = self._wishes()
         busy = [name for name in wishes if self._occupied(name)]
         return self._placement.rebalance(wishes, self._serving, busy, time.monotonic())
 
     def _wishes(self) -> dict[str, str | None]:
-        """Return the edge that each camera names, None for any; of those that are to be served."""
+        """Return the edge that each enabled camera names, None for any."""
         cameras = self._configuration.cameras
         return {name: camera.edge for name, camera in cameras.items() if self.effective_settings(name).enabled}
 
@@ -283,7 +285,7 @@ class CameraRegistry:
         return [node for node in self._nodes if node not in self._drained]
 
     def _record(self) -> None:
-        """Keep who serves what; edges that were there in this run, or may still come, are waited for in the next."""
+        """Keep the placement: the next run waits for the edges of this run, and for those that may still return."""
         self._seen_nodes |= set(self._nodes)
         edges = self._seen_nodes | self._placement.awaited
         record = PlacementRecord(edges=tuple(sorted(edges)), cameras=self._placement.placed)
@@ -297,56 +299,56 @@ class CameraRegistry:
             return
         change = self._presence.on_stats(stats, time.monotonic())
         if change is not None:
-            await self._tell_changes([change])
+            await self._publish_changes([change])
 
-    async def _tell_changes(self, changes: Sequence[PresenceChange]) -> None:
+    async def _publish_changes(self, changes: Sequence[PresenceChange]) -> None:
         for change in changes:
             kind = BridgeEventType.CAMERA_BACK if change.online else BridgeEventType.CAMERA_LOST
             log.info("camera %s is %s%s", change.camera, "there" if change.online else "lost: ", change.reason)
-            self._tell(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
+            self._publish_event(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
             if not change.online:
                 self._settled.discard(change.camera)
-            await self._say_availability(change.camera)
+            await self._publish_current_availability(change.camera)
             self._on_changed(change.camera)
 
     async def _on_set(self, received: Received) -> None:
         name, setting = received.names
         if received.retained:
-            log.info("a retained value for %s of camera %s is left alone", setting, name)
+            log.info("a retained value for %s of camera %s is ignored", setting, name)
             return
         await self.change_setting(name, setting, received.payload)
 
     async def change_setting(self, name: str, setting: str, payload: bytes) -> None:
-        """Set something of a camera, as it is said by MQTT; what cannot be is logged."""
+        """Change a setting of a camera to an MQTT payload. Log what is invalid."""
         if name not in self._presence.cameras:
-            log.warning("%s of camera %s cannot be set: there is no such camera", setting, name)
+            log.warning("%s of camera %s cannot be set: unknown camera", setting, name)
             return
         if setting not in CAMERA_SETTINGS:
-            log.warning("%s of camera %s cannot be set; there are %s", setting, name, ", ".join(CAMERA_SETTINGS))
+            log.warning("%s of camera %s cannot be set; valid settings: %s", setting, name, ", ".join(CAMERA_SETTINGS))
             return
         before = self._overrides.overrides_of(name)
         try:
             after = with_setting(before, setting, payload)
         except ConfigurationError as error:
             log.warning("camera %s: %s", name, error)
-            await self._say_setting(name, setting)  # whoever said it shows its own belief
+            await self._publish_setting(name, setting)  # the sender may show its own value
             return
         if after != before:
             self._overrides.set_overrides(name, after)
-        await self._say_setting(name, setting)
+        await self._publish_setting(name, setting)
         if after != before:
             log.info("camera %s: %s is set", name, setting)
             self._on_changed(name)
             await self._assign()
-            await self._say_availability(name)
+            await self._publish_current_availability(name)
 
-    async def _say_setting(self, name: str, setting: str) -> None:
+    async def _publish_setting(self, name: str, setting: str) -> None:
         value = getattr(self._shown(name), setting)
         with contextlib.suppress(BrokerError):
             await self._bus.publish_plain(topics.CAMERA_SETTING, encode_setting(value), name, setting)
 
     def _shown(self, name: str) -> EffectiveSettings:
-        """What people are shown: what holds for the first label that is followed, where labels differ."""
+        """Return the settings to publish: the threshold is that of the first followed label, where labels differ."""
         now, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
@@ -354,10 +356,10 @@ class CameraRegistry:
         return replace(now, threshold=threshold, labels=labels)
 
     def _available(self, name: str) -> bool:
-        """Return whether its pictures come, and what they show is known: enough of them, or none is looked for."""
+        """Return whether it is online, and enough frames were processed, or detection is off."""
         return self._presence.is_online(name) and (name in self._settled or not self.effective_settings(name).detect)
 
-    async def _say_availability(self, name: str) -> None:
+    async def _publish_current_availability(self, name: str) -> None:
         await self._publish_availability(name, available=self._available(name))
 
     async def _publish_availability(self, name: str, *, available: bool) -> None:

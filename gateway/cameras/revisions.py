@@ -1,4 +1,4 @@
-"""Telling edges whether a camera's settings have changed, without telling the settings."""
+"""Revision numbers, which show edges that a camera's settings have changed, but not the settings."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ REVISION_KEY_FILE = "revisions.key"
 REVISION_KEY_BYTES = 32
 
 REVISION_BITS = 52
-"""So that every program that reads JSON has it exactly."""
+"""JSON numbers of 52 bits are exact in every program."""
 
 
 class Revisions:
-    """Numbers that are equal as long as settings are, over restarts of the gateway too.
+    """Computes numbers that are equal as long as the settings are, also over restarts of the gateway.
 
-    They are published, and a password may be in the settings: so a key in the state folder takes part, without which
-    nobody can try passwords against them.
+    The numbers are published, and the settings may contain a password. So each number is a keyed hash: without the key
+    in the state folder, nobody can use it to guess passwords.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read the key, or make one; where it cannot be kept, agents begin anew whenever the gateway does."""
+        """Read the key, or make one; if it cannot be written, agents restart whenever the gateway does."""
         self._key = _read(folder / REVISION_KEY_FILE) or _make(folder / REVISION_KEY_FILE)
 
     def revision_of(self, settings: CameraSettings) -> int:
         """Return the revision of these settings."""
-        told = settings.model_dump(mode="json")
-        told["source"] = settings.source.get_secret_value()
-        digest = hmac.new(self._key, json.dumps(told, sort_keys=True).encode(), sha256).digest()
+        content = settings.model_dump(mode="json")
+        content["source"] = settings.source.get_secret_value()
+        digest = hmac.new(self._key, json.dumps(content, sort_keys=True).encode(), sha256).digest()
         return int.from_bytes(digest[:8], "big") >> (64 - REVISION_BITS)
 
 
@@ -59,6 +59,6 @@ def _make(path: Path) -> bytes:
         write_whole(path, key)
     except OSError as error:
         log.warning(
-            "%s cannot be written (%s): cameras begin anew at a restart of the gateway", path, system_reason(error)
+            "%s cannot be written (%s): camera agents restart whenever the gateway does", path, system_reason(error)
         )
     return key

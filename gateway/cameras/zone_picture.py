@@ -1,4 +1,4 @@
-"""A picture of a camera from which zones are written: with a grid of tenths, and the zones and masks that there are."""
+"""Draws a camera's picture for writing zones: with a grid of tenths, and the present zones and masks."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     Points = NDArray[np.int32]
 
 MIN_SHOT_WIDTH = 960
-"""Pixels; a smaller picture is drawn larger, so that its labels can be read and cover little of it."""
+"""Pixels; a smaller picture is enlarged, so that its labels are readable and cover little of it."""
 
 MAX_SHOT_HEIGHT = 4 * MIN_SHOT_WIDTH
-"""Pixels that a picture may have when it is drawn larger."""
+"""Pixels of an enlarged picture."""
 
 TENTHS = range(1, 10)
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 ZONE_COLOURS = ((80, 220, 80), (255, 170, 60), (60, 190, 255), (230, 110, 230), (230, 230, 70))
-"""BGR; in turn."""
+"""BGR; used in turn."""
 MASK_COLOUR = (60, 60, 255)
 
 SHADE = 0.25
-"""How much of a zone's or mask's colour is on what is inside."""
+"""Share of a zone's or mask's colour in the pixels inside it, from 0 to 1."""
 
 
 def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
@@ -67,7 +67,7 @@ def _enlarged(picture: Pixels) -> Pixels:
 
 
 def _grid(drawn: Pixels) -> None:
-    """Draw each line light on dark, so that it is seen on either."""
+    """Draw each line light on dark, so that it is visible on any picture."""
     height, width = drawn.shape[:2]
     for tenth in TENTHS:
         x, y = round(tenth / 10 * width), round(tenth / 10 * height)
@@ -82,9 +82,9 @@ def _tenths(drawn: Pixels) -> None:
     height, width = drawn.shape[:2]
     size = _letters(drawn)
     for tenth in TENTHS:
-        words, x, y = f"0.{tenth}", round(tenth / 10 * width), round(tenth / 10 * height)
+        text, x, y = f"0.{tenth}", round(tenth / 10 * width), round(tenth / 10 * height)
         for place in ((x, size), (x, height - size), (round(1.3 * size), y), (width - round(1.3 * size), y)):
-            draw_text_on_plate(drawn, words, place, WHITE, BLACK, size)
+            draw_text_on_plate(drawn, text, place, WHITE, BLACK, size)
 
 
 def _letters(drawn: Pixels) -> int:
@@ -104,7 +104,7 @@ def _shade(drawn: Pixels, polygon: Points, colour: Colour) -> None:
 
 
 def _middle(polygon: Points, plate: tuple[int, int], shown: tuple[int, int]) -> tuple[int, int]:
-    """Return where the middle of a plate belongs: in that of a polygon's corners, with the plate inside the picture."""
+    """Return the centre for a plate: the mean of the polygon's corners, moved so that the plate is in the picture."""
     x, y = (
         round(min(max(middle, own / 2), whole - own / 2))
         for middle, own, whole in zip(polygon.mean(axis=0), plate, shown, strict=True)
@@ -113,7 +113,7 @@ def _middle(polygon: Points, plate: tuple[int, int], shown: tuple[int, int]) -> 
 
 
 def _colours(places: Iterable[DrawnArea]) -> list[Colour]:
-    """Return a colour for each: zones differ, masks are all alike."""
+    """Return a colour for each place: zones differ, all masks have the same."""
     colours, zones = [], 0
     for place in places:
         colours.append(ZONE_COLOURS[zones % len(ZONE_COLOURS)] if place.is_zone else MASK_COLOUR)

@@ -1,4 +1,4 @@
-"""What is kept of all scenes in the state folder, so that events outlive a gateway that stops or is killed."""
+"""Keeps all scenes in the state folder, so that events survive a gateway that stops or is killed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SCENES_FILE = "scenes.json"
 _SCENES_LOST = "events that are open when the gateway stops will have no end"
 
 _MOVING_WRITE_PERIOD_S = 5.0
-"""Where objects are is written so often while they move: a walker is found again near where he was."""
+"""Positions are written at most so often while objects move: after a restart, a walker is found near the old place."""
 
 _TOUCH_PERIOD_S = 20.0
-"""While something is there at rest, the file is only touched, so often: so it is known when a killed gateway ended."""
+"""While objects are at rest, the file is touched so often: its time tells when a killed gateway ended."""
 
 
 class KeptEntry(Message):
-    """One camera's scene; `away_since`, in seconds since 1970, where no frames came any more when it was written."""
+    """One camera's scene; `away_since`, in seconds since 1970, is set if no frames came when it was written."""
 
     away_since: float | None = None
     scene: KeptScene
@@ -36,54 +36,54 @@ _Entries = dict[str, KeptEntry]
 
 
 class SceneStore:
-    """Reads once what the last run has kept, then keeps what is remembered."""
+    """Reads the scenes of the last run once, then writes those that are remembered."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[_Entries] = folder.register_file(SCENES_FILE, _Entries, _SCENES_LOST, durable=False)
         self._entries: _Entries = {}
         self._written_at = -_TOUCH_PERIOD_S
-        self._holds = True
+        self._is_written = True
         self._inherited = self._read()
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Return the cameras of which the last run has kept something that was not taken yet."""
+        """Return the cameras whose scenes of the last run were not taken yet."""
         return tuple(self._inherited)
 
     def take_scene(self, camera: str) -> KeptScene | None:
-        """Return what the last run has kept of a camera, once."""
+        """Return a camera's scene of the last run, once."""
         return self._inherited.pop(camera, None)
 
     def remember_scene(self, camera: str, kept: KeptScene, *, away: bool) -> None:
-        """Have this kept with the next `write`; `away`: no frames come of it."""
+        """Remember a scene for the next `write`; `away`: no frames come from the camera."""
         if kept.objects or kept.places:
             self._entries[camera] = KeptEntry(away_since=time.time() - kept.away_s if away else None, scene=kept)
         else:
             self._entries.pop(camera, None)
 
     def keep_only(self, cameras: Iterable[str]) -> None:
-        """Have nothing kept of other cameras than these."""
+        """Forget the scenes of all cameras but these."""
         self._entries = {name: self._entries[name] for name in cameras if name in self._entries}
 
     def write(self) -> bool:
-        """Write what is remembered; return whether that was done. Some milliseconds: call it in a thread."""
-        self._holds = self._file.write(dict(self._entries))
+        """Write all remembered scenes. Return whether it succeeded. Takes some milliseconds: call it in a thread."""
+        self._is_written = self._file.write(dict(self._entries))
         self._written_at = time.monotonic()
-        return self._holds
+        return self._is_written
 
     def is_outdated(self, camera: str, *, away: bool) -> bool:
-        """Return whether what is remembered of a camera is of before it was lost, or came back."""
+        """Return whether the remembered scene is from before the camera was lost, or came back."""
         entry = self._entries.get(camera)
         return entry is not None and (entry.away_since is not None) is not away
 
     def is_due(self, *, moving: bool) -> bool:
-        """Return whether it is time to write where objects are, or what could not be written before."""
-        return (moving or not self._holds) and time.monotonic() - self._written_at >= _MOVING_WRITE_PERIOD_S
+        """Return whether it is time to write positions, or to retry a failed write."""
+        return (moving or not self._is_written) and time.monotonic() - self._written_at >= _MOVING_WRITE_PERIOD_S
 
     def touch(self) -> None:
-        """Note now and then that what was written still holds."""
-        if self._holds and self._entries and time.monotonic() - self._written_at >= _TOUCH_PERIOD_S:
-            self._holds = self._file.touch()
+        """Touch the file from time to time: its content is still valid."""
+        if self._is_written and self._entries and time.monotonic() - self._written_at >= _TOUCH_PERIOD_S:
+            self._is_written = self._file.touch()
             self._written_at = time.monotonic()
 
     def _read(self) -> dict[str, KeptScene]:

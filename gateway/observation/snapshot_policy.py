@@ -1,4 +1,4 @@
-"""Which snapshots are worth publishing: of changes and of better views, never of a still scene. Pure."""
+"""Chooses the snapshots to publish: after changes, and for better views, never of a still scene. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject, LabelState
 
 WHOLE_PICTURE_PERIOD_S = 10.0
-"""While something moves about, the whole picture is shown again so often."""
+"""While an object moves, the whole picture is published again after this time."""
 
 BETTER_SCORE = 0.05
 LARGER_AREA = 1.5
-"""A view is clearly better with so much more score, or so many times the area, than any that was shown."""
+"""A view is clearly better if its score is so much higher, or its area so many times larger, than the best before."""
 
 VIEW_LIFETIME_S = 60.0
-"""After so long, the present view of an object that moves counts more than the best one, as with Frigate."""
+"""After this time, the present view of a moving object is worth more than the best one, as in Frigate."""
 
 
 class SceneLabels(Protocol):
-    """What a camera sees, as the scene tells it."""
+    """The state of a scene, by label and over all labels."""
 
     @property
     def labels(self) -> Mapping[str, LabelState]: ...
@@ -34,18 +34,15 @@ class SceneLabels(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChoice:
-    """Whether the whole picture is worth publishing, and of each label the object that is."""
+    """The snapshots to publish: the whole picture or not, and at most one object of each label."""
 
     whole: bool = False
     labels: dict[str, FollowedObject] = field(default_factory=dict)
 
-    def __bool__(self) -> bool:
-        return self.whole or bool(self.labels)
-
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The best score and the largest area of an object that were shown, and when it was shown last."""
+    """The best score and the largest area of an object in published snapshots, and the time of the last one."""
 
     score: float
     area: float
@@ -53,7 +50,7 @@ class _View:
 
 
 class _Shown:
-    """What was published of one camera; no `ids`: nothing that can be relied on."""
+    """Published snapshots of one camera. `ids` are the objects in the last whole picture; None: that is unknown."""
 
     def __init__(self) -> None:
         self.ids: frozenset[str] | None = frozenset()
@@ -62,7 +59,7 @@ class _Shown:
 
 
 class SnapshotPolicy:
-    """Remembers what was published of each camera; of as many objects as are there."""
+    """Remembers the published snapshots of each camera, for the objects that are present."""
 
     def __init__(self) -> None:
         self._shown: defaultdict[str, _Shown] = defaultdict(_Shown)
@@ -90,16 +87,16 @@ class SnapshotPolicy:
                 shown.views[best.id] = _after(best, shown.views.get(best.id), now)
         return SnapshotChoice(whole, labels)
 
-    def retry_later(self, camera: str, wishes: SnapshotChoice) -> None:
-        """The picture was not to be had: wish for it again with the next frame."""
+    def retry_later(self, camera: str, choice: SnapshotChoice) -> None:
+        """Choose the same again with the next frame, because the picture was not available."""
         shown = self._shown[camera]
-        if wishes.whole:
+        if choice.whole:
             shown.ids, shown.whole_at = None, -math.inf
-        for found in wishes.labels.values():
+        for found in choice.labels.values():
             shown.views.pop(found.id, None)
 
     def forget_camera(self, camera: str) -> None:
-        """The camera is gone, or begins anew."""
+        """Forget a camera that was removed, or starts again."""
         self._shown.pop(camera, None)
 
 
@@ -112,7 +109,7 @@ def _is_worth_it(found: FollowedObject, view: _View | None, now: float) -> bool:
 
 
 def _after(found: FollowedObject, view: _View | None, now: float) -> _View:
-    """What the next views are measured by: the best of each kind, so that two views do not take turns for ever."""
+    """Return the view to compare the next ones with: its best score and area, so that two views cannot alternate."""
     score, area = _quality(found)
     if view is None or now - view.at >= VIEW_LIFETIME_S:
         return _View(score, area, now)

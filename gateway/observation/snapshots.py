@@ -1,4 +1,4 @@
-"""Pictures of what was seen, small enough for the broker."""
+"""Draws snapshots of detected objects, small enough for the broker."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject
 
 MAX_SNAPSHOT_BYTES = 900_000
-"""Of a JPEG: the bus takes messages up to 1,000,000 bytes, the broker up to 1,048,576."""
+"""Size of a JPEG: the bus accepts messages of at most 1,000,000 bytes, the broker of 1,048,576."""
 
 QUALITY_STEP, LOWEST_QUALITY = 20, 40
-"""Below that a JPEG shows less than one of half the size."""
+"""JPEG quality: with less, a picture of half the size shows more."""
 
 MIN_CLOSE_UP_PART = 0.5
-"""Of the picture's height and width in a close-up, so of its area a quarter: what is around belongs to the story."""
+"""Share of the picture's height and width in a close-up (a quarter of its area): the surroundings matter, too."""
 
 _CLOSE_UP_MARGIN = 0.15
-"""Of the box's size, on each side of it."""
+"""Margin of a close-up on each side, as a share of the box's size."""
 
 LETTERS_PART, SMALLEST_LETTERS = 1 / 28, 7
-"""The timestamp's letters: their size as part of the picture's height, and the pixels below which nobody reads them."""
+"""The timestamp's letters: their size as a share of the picture's height, and the smallest readable size in pixels."""
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
@@ -50,7 +50,7 @@ class Snapshot:
 def render_snapshot(
     picture: Pixels, objects: Sequence[FollowedObject], settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
-    """A snapshot of `picture`, uint8 BGR (H, W, 3), of the height that is set or the picture's own if that is less.
+    """Return a snapshot of `picture`, uint8 BGR (H, W, 3), of the configured height, but not higher than the picture.
 
     The objects' boxes are in pixels of the picture; `captured_at` is in seconds since 1970 and shown as local time.
     Takes some milliseconds, for large pictures tens of them: call it in a thread.
@@ -69,16 +69,16 @@ def render_snapshot(
 def render_object_snapshot(
     picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
-    """A snapshot of one object, close up; otherwise as `render_snapshot`."""
+    """Return a close-up of one object; otherwise as `render_snapshot`."""
     part, there = close_up(picture, found)
     return render_snapshot(part, [there], settings, captured_at)
 
 
 def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedObject]:
-    """A view of the part of the picture around an object, and the object with its boxes in that part.
+    """Return a view of the part of the picture around an object, and the object with its boxes in that part.
 
-    The part has the picture's proportions, contains the box with a margin as far as the picture goes, and is at least
-    a quarter of the picture.
+    The part has the picture's proportions, contains the box with a margin as far as the picture reaches, and is at
+    least a quarter of the picture.
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = _inside(found.box, width, height)
@@ -94,7 +94,7 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
 
 
 def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
-    """The box as far as it is in the picture: a predicted one may reach out of it."""
+    """Return the box, cut to the picture: a predicted box may reach out of it."""
     left, top, right, bottom = box
     return PictureBox(
         (min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height))
@@ -102,7 +102,7 @@ def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
 
 
 def _start(ends: float, part: int, whole: int) -> int:
-    """Where a part begins that lies around the middle between two ends, given as their sum, inside of the whole."""
+    """Return the start of a part centred between two ends (given as their sum), moved so that it is in the whole."""
     return min(max(round((ends - part) / 2), 0), whole - part)
 
 
@@ -129,13 +129,13 @@ def _scaled(found: FollowedObject, scales: tuple[float, ...]) -> DetectedObject:
 
 
 def _write_time(picture: Pixels, captured_at: float) -> None:
-    """On a plate in the lower left corner, as large as fits."""
+    """Write the time on a plate in the lower left corner, as large as fits."""
     height, width = picture.shape[:2]
-    words = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(captured_at))
+    text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(captured_at))
     size = max(SMALLEST_LETTERS, round(height * LETTERS_PART))
-    while plate_size(words, size)[0] > width and size > SMALLEST_LETTERS:
+    while plate_size(text, size)[0] > width and size > SMALLEST_LETTERS:
         size -= 1
-    plate_width, plate_height = plate_size(words, size)
+    plate_width, plate_height = plate_size(text, size)
     if plate_width <= width and plate_height <= height:
         centre = (plate_width // 2 + 1, height - plate_height // 2 - 1)
-        draw_text_on_plate(picture, words, centre, WHITE, BLACK, size)
+        draw_text_on_plate(picture, text, centre, WHITE, BLACK, size)

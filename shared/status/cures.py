@@ -25,9 +25,9 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"cannot be read$", "install the gateway's release of deepthings here, too"),
     (r"^the gateway was heard of", "is it still running? if so, set the clocks of both devices"),
     # cameras: where they are
-    (r"there is no edge \S+; there are", "start that edge, or name another one at edge: in the configuration"),
+    (r"edge \S+ not found; known edges", "start that edge, or name another one at edge: in the configuration"),
     (r"its edge \S+ is gone", "switch that device on; without it, another edge takes the camera unless edge: names it"),
-    (r"nothing (was|is) heard of it", "an edge must be online to read it; look at that edge's log"),
+    (r"no edge (has reported|reports) it", "an edge must be online to read it; look at that edge's log"),
     (r"its agent (is not connected|was stopped)", "its edge starts it again by itself; look at that edge's log"),
     (r"none is processed", "an edge must be online and follow the plan"),
     (r"were lost of late", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),

@@ -249,4 +249,4 @@ async def test_a_broker_that_is_killed_is_started_again(caplog):
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-    assert "Mosquitto ended unexpectedly (exit code -9); it is started again" in caplog.text
+    assert "Mosquitto ended unexpectedly (exit code -9); restarting it" in caplog.text

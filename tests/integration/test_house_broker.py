@@ -43,7 +43,7 @@ async def test_frames_that_are_not_taken_are_counted_and_a_problem_for_a_minute(
     now = time.monotonic()
     assert house.frames_dropped == 3
     (problem,) = house.problems(now)
-    assert problem.startswith(f"broker {BOX} has not taken 3 frames of the last minute")
+    assert problem.startswith(f"broker {BOX} has not accepted 3 frames in the last minute")
     assert house.problems(now + DROPPED_FRAMES_PERIOD_S + 1) == []
     assert house.frames_dropped == 3
 

@@ -1,1 +1,1 @@
-"""Home Assistant, without a plugin: what its MQTT integration is told of devices and entities, and when."""
+"""Home Assistant without a plugin: publishes devices and entities for its MQTT discovery."""

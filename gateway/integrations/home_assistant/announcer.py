@@ -1,4 +1,4 @@
-"""When Home Assistant is told what: at the start, when it is born, when the broker is back, when something changes."""
+"""Publishes discovery messages: at the start, after changes, and when Home Assistant or the broker comes back."""
 
 from __future__ import annotations
 
@@ -27,41 +27,39 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COALESCE_S = 0.3
-"""Changes that follow each other so closely are told together."""
+"""Changes within this time are published together."""
 
 SUBSCRIBE_S = 1.0
-"""Home Assistant subscribes to the states of what is new within half a second; before that, they are lost on it."""
+"""Home Assistant subscribes to the states of new entities within half a second; it misses earlier messages."""
 
 RETRY_ANNOUNCEMENT_S = 10.0
-"""The broker did not take something, though there is one; when there is none, its return is not waited for."""
+"""Time before a retry if the connected broker did not accept a message; a new connection retries at once."""
 
 _DEVICE_RETURN_S = 60.0
-"""After a restart an edge, or a camera that was started by hand, has so long to show up before it is removed."""
+"""Time after a restart in which an edge, or a camera started by hand, must return; after it, its device is removed."""
 
 BIRTH = "online"
-"""What Home Assistant says at its status topic when it has started."""
+"""The message of Home Assistant at its status topic after its start."""
 
 ANNOUNCED_FILE, REMOVED_FILE = "home-assistant.json", "home-assistant-removed.json"
-_ANNOUNCED_LOST = (
-    "what is removed while the gateway is away may stay in Home Assistant, where it can be deleted by hand"
-)
+_ANNOUNCED_LOST = "what is removed while the gateway is off may stay in Home Assistant; delete it there by hand"
 
 
 class PublishDiscovery(Protocol):
-    """Has the broker take a payload. Raises BrokerError."""
+    """Publishes a payload, and waits until the broker has it. Raises BrokerError."""
 
     def __call__(self, topic: str, payload: str, *, retain: bool) -> Awaitable[None]: ...
 
 
 class Announcer:
-    """Tells Home Assistant of our devices, once for whatever comes together, and takes back what is no more.
+    """Publishes our devices to Home Assistant, and removes those that no longer exist.
 
-    `discovered` gives what is to be told now, `states` publishes all states once more, `publish` one message; `folder`
-    keeps what was told. The methods return at once; `run` does the work.
+    `discovered` returns the present discovery payloads by topic, `states` republishes all states, `publish` publishes
+    one message; `folder` keeps what was published. The public methods return at once; `run` does the work.
 
-    A Home Assistant that is not running does not hear that something was removed, and shows it as unavailable for ever
-    after: so what was removed is kept as well, and removed again at its next birth message. As it only removes what it
-    has discovered since its start, it is told of it once more before.
+    A Home Assistant that is not running misses removals, and would show the entities as unavailable for ever. So
+    removals are kept, and repeated after its next birth message. It only removes what it has discovered since its
+    start: so the entities are published once more before they are removed again.
     """
 
     def __init__(
@@ -81,92 +79,96 @@ class Announcer:
         self._file: StateFile[dict[str, str]] = folder.register_file(
             ANNOUNCED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
         )
-        self._told = self._file.read() or {}
+        self._announced = self._file.read() or {}
         self._removed_file: StateFile[dict[str, str]] = folder.register_file(
             REMOVED_FILE, dict[TopicName, str], _ANNOUNCED_LOST
         )
         self._removed = self._removed_file.read() or {}
         self._remove_again = bool(self._removed)
-        self._was_born = False
+        self._started_again = False
         self._inherited = frozenset(
-            topic for topic, said in self._told.items() if describes_node(said) or describes_camera_by_hand(said)
+            topic
+            for topic, payload in self._announced.items()
+            if describes_node(payload) or describes_camera_by_hand(payload)
         )
         self._return_at = clock() + return_s
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         self._everything = True
 
     def on_connected(self) -> None:
-        """There is a broker, which may have forgotten everything."""
+        """Publish everything again: the broker is connected, and may have lost all retained messages."""
         self._everything = True
-        self._asked.set()
+        self._requested.set()
 
     def on_status(self, status: str) -> None:
-        """Note what Home Assistant says of itself."""
+        """Handle a message at the status topic of Home Assistant; after its start, publish everything again."""
         if status == BIRTH:
-            self._remove_again = self._was_born = True
+            self._remove_again = self._started_again = True
             self.on_connected()
 
     def request_update(self) -> None:
-        """Something may be new, or gone: the configuration was read again, labels were chosen, a node came."""
-        self._asked.set()
+        """Publish changes soon: call it after any change of the configuration, labels, nodes or cameras."""
+        self._requested.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Publish as requested, until cancelled."""
         while True:
             await self._wait()
             await asyncio.sleep(COALESCE_S)
-            self._asked.clear()
+            self._requested.clear()
             try:
-                if await self._tell():
+                if await self._publish_changes():
                     await asyncio.sleep(SUBSCRIBE_S)
                     await self._states()
             except BrokerError as error:
-                log.debug("Home Assistant is told later: %s", error)
+                log.debug("Home Assistant cannot be informed now: %s", error)
                 self._everything = True
                 await self._pause()
 
     async def _wait(self) -> None:
-        """Until something is asked, or the time is over for nodes that were known before."""
+        """Wait for a request, or for the end of the time in which known nodes must return."""
         try:
             async with asyncio.timeout(max(0.0, self._return_at - self._clock()) if self._inherited else None):
-                await self._asked.wait()
+                await self._requested.wait()
         except TimeoutError:
             self._inherited = frozenset()
 
     async def _pause(self) -> None:
-        """After a failure: until the broker is back, or it is time to try again."""
+        """Wait, after a failure, until the broker is back, or for RETRY_ANNOUNCEMENT_S."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RETRY_ANNOUNCEMENT_S):
-                await self._asked.wait()
-        self._asked.set()
+                await self._requested.wait()
+        self._requested.set()
 
-    async def _tell(self) -> bool:
-        """Whether anything was told."""
+    async def _publish_changes(self) -> bool:
+        """Publish what has changed. Return whether there was anything."""
         everything, self._everything = self._everything, False
         now = self._wanted()
-        partings = removal_messages(self._told, now)
-        messages = {topic: said for topic, said in now.items() if everything or self._told.get(topic) != said}
-        if not (partings or messages):
+        removed = removal_messages(self._announced, now)
+        messages = {
+            topic: payload for topic, payload in now.items() if everything or self._announced.get(topic) != payload
+        }
+        if not (removed or messages):
             return False
-        self._removed = remember_removed(self._removed, self._told, now)
-        self._told = announced_during_change(self._told, now)
-        await self._keep()
-        for topic, payload in partings:
+        self._removed = remember_removed(self._removed, self._announced, now)
+        self._announced = announced_during_change(self._announced, now)
+        await self._keep()  # before publishing: after a crash, the file has all that Home Assistant may know
+        for topic, payload in removed:
             await self._publish(topic, payload, retain=True)
-        if partings and messages:
+        if removed and messages:
             await asyncio.sleep(SUBSCRIBE_S)  # the same entity may come back under another topic
         for topic, payload in messages.items():
             await self._publish(topic, payload, retain=True)
-        self._told = now
+        self._announced = now
         if self._remove_again:
-            await self._tell_removed(now)
+            await self._repeat_removals(now)
         await self._keep()
-        log.info("Home Assistant is told of %s things, and that %s are no more", len(messages), len(partings))
+        log.info("published to Home Assistant: %s discovery messages, %s removals", len(messages), len(removed))
         return True
 
-    async def _tell_removed(self, now: Mapping[str, str]) -> None:
-        """Tell Home Assistant of what was removed while it may not have been running, then remove it again."""
-        born, self._remove_again, self._was_born = self._was_born, False, False
+    async def _repeat_removals(self, now: Mapping[str, str]) -> None:
+        """Publish what was removed while Home Assistant may have been off, then remove it again."""
+        started_again, self._remove_again, self._started_again = self._started_again, False, False
         removed = dict(self._removed)
         if not removed:
             return
@@ -177,16 +179,20 @@ class Announcer:
             await self._publish(topic, payload, retain=True)
         for topic in [topic for topic in removed if topic in now]:
             await self._publish(topic, now[topic], retain=True)
-        if born:
+        if started_again:
             self._removed = {}
 
     async def _keep(self) -> None:
-        await asyncio.to_thread(self._file.write, dict(self._told))
+        await asyncio.to_thread(self._file.write, dict(self._announced))
         await asyncio.to_thread(self._removed_file.write, dict(self._removed))
 
     def _wanted(self) -> dict[str, str]:
         now = dict(self._discovered())
         if self._clock() >= self._return_at:
             self._inherited = frozenset()
-        waiting = {topic: said for topic, said in self._told.items() if topic in self._inherited and topic not in now}
+        waiting = {
+            topic: payload
+            for topic, payload in self._announced.items()
+            if topic in self._inherited and topic not in now
+        }
         return {**now, **waiting} if now else {}

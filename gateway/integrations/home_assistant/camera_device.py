@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 BY_HAND_MODEL = "Camera (started by hand)"
 
 AGENT_CONTROLS = ("enabled", "fps", "restart")
-"""What the agent is told by its edge, which has not started that of a camera by hand."""
+"""Controls that the edge passes to the agent; a camera started by hand has no such agent."""
 
 
 def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Device:
-    """What it sees, its pictures, and what can be set and asked. `labels` are those that are followed."""
+    """Return the device of a camera: its detections, pictures and controls. `labels` are the followed ones."""
     its_id = identifier(prefix, "camera", name)
     return Device(
         id=its_id,
@@ -47,16 +47,16 @@ def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequenc
 
 
 NUMBER = "{{ value_json }}"
-"""Of null this makes None, which Home Assistant takes for a number without a value; null itself it would not."""
+"""The template turns null into None: Home Assistant accepts None as a number without a value, but not null."""
 
 
 def describes_camera_by_hand(payload: str) -> bool:
-    """Return whether a discovery message is of a camera that was started by hand."""
+    """Return whether a discovery payload describes a camera that was started by hand."""
     return json.dumps(BY_HAND_MODEL) in payload
 
 
 def _controls(prefix: str, name: str, of_agent: Collection[str]) -> dict[str, Component]:
-    """What can be set or asked, of a camera that is away, too: one that is switched off can be switched on."""
+    """Return the controls. They also work while the camera is offline, so that a disabled one can be enabled."""
     controls: dict[str, Component] = {
         "connectivity": {
             "platform": "binary_sensor",

@@ -1,4 +1,4 @@
-"""Devices and their entities as Home Assistant's MQTT integration wants them described. Pure."""
+"""Devices and entities in the terms of Home Assistant's MQTT discovery. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MANUFACTURER = "DeepThings"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device, by an id that is unique in Home Assistant.
+    """A device; its `id` is unique in Home Assistant.
 
-    `base` begins the ids of its entities, as people see them; `availability` is for those that name none themselves.
+    `base` is the beginning of its entity ids. `availability` applies to components that have none of their own.
     """
 
     id: str
@@ -30,20 +30,20 @@ class Device:
 
 
 def device_information(name: str, identifier: str, model: str, **more: str) -> dict[str, Any]:
-    """What Home Assistant shows of a device itself."""
+    """Return the information that Home Assistant shows about the device itself."""
     return {"identifiers": [identifier], "name": name, "manufacturer": MANUFACTURER, "model": model, **more}
 
 
 def readable(name: str) -> str:
-    """A name as people write it: `front_door` is `front door`."""
+    """Return a name as people write it: `front door` for `front_door`."""
     return re.sub(r"[_-]+", " ", name).strip() or name
 
 
 def capitalised(text: str) -> str:
-    """The text with a capital at its beginning."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def identifier(prefix: str, *parts: str) -> str:
-    """An id within all of Home Assistant, and a level of its discovery topics."""
+    """Return an id that is unique in Home Assistant, and valid as a level of its discovery topics."""
     return "_".join([re.sub(r"[^a-zA-Z0-9_-]", "_", prefix), *parts])

@@ -1,4 +1,4 @@
-"""Devices as messages of Home Assistant's discovery: one for each, or one for each entity. Pure."""
+"""Encodes devices as discovery messages: one for each device, or one for each entity. Pure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     from gateway.integrations.home_assistant.device import Component, Device
 
 MAX_COMPONENTS_PER_MESSAGE = 500
-"""Components in one message, of at most 1 KB each: the broker takes 1 MB. What is more goes into another message."""
+"""Components in one message, of at most 1 KB each: the broker accepts 1 MB. Further ones go into the next message."""
 
 QOS = 1
-"""Of Home Assistant's subscriptions and commands: what is told once is not lost on the way."""
+"""QoS of Home Assistant's subscriptions and commands: a message that is published once must not get lost."""
 
 DiscoveryMessage = tuple[str, str]
-"""A topic below the prefix of discovery, and its payload."""
+"""A discovery topic and its payload, to be retained."""
 
 
 def encode_device(device: Device, version: str, *, per_entity: bool) -> Iterator[DiscoveryMessage]:
-    """All messages of a device; `version` is that of the gateway, which tells of it."""
+    """Yield the messages of a device, with topics below the discovery prefix; `version` is the gateway's."""
     origin = {"name": "DeepThings", "sw_version": version}
-    tell = _per_entity if per_entity else _per_device
-    for topic, payload in tell(device, origin):
+    encode = _per_entity if per_entity else _per_device
+    for topic, payload in encode(device, origin):
         yield f"{topic}/config", json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
 def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What all components have in common is said once."""
+    """Yield one message with all components; the common keys are in it once."""
     components = [(key, _abbreviated(_complete(device, key, each))) for key, each in device.components.items()]
     for start in range(0, len(components), MAX_COMPONENTS_PER_MESSAGE):
         part = f"_PART{start // MAX_COMPONENTS_PER_MESSAGE + 1}" if start else ""  # capitals, as no name has them
@@ -54,9 +54,9 @@ def _per_entity(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str
 
 
 def _complete(device: Device, key: str, component: Component) -> Component:
-    """The component with what it is known by.
+    """Return the component with its ids and its QoS.
 
-    `object_id` says what `default_entity_id` does to a Home Assistant before 2025.10.
+    Home Assistant before 2025.10 reads `object_id` instead of `default_entity_id`.
     """
     if component["platform"] == "device_automation":
         return {**component, "qos": QOS}
@@ -64,7 +64,7 @@ def _complete(device: Device, key: str, component: Component) -> Component:
     return {
         **component,
         "qos": QOS,
-        "unique_id": f"{device.id}.{key}",  # neither has a dot: no two pairs are one
+        "unique_id": f"{device.id}.{key}",  # neither part has a dot: the id is unique
         "default_entity_id": f"{component['platform']}.{object_id}",
         "object_id": object_id,
     }

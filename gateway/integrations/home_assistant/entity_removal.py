@@ -1,4 +1,4 @@
-"""How Home Assistant is told that something is no more. Pure."""
+"""Makes the messages that remove devices and entities from Home Assistant. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 COMPONENTS = "cmps"
 
 _MAX_REMOVED = 1000
-"""Devices, or entities where each has a topic, that are removed once more; the newest."""
+"""Removals that are kept and repeated: the newest; of devices, or of entities if each has its own topic."""
 
 
 def removal_messages(before: Mapping[str, str], now: Mapping[str, str]) -> list[DiscoveryMessage]:
-    """What is to be published, in this order, before `now` is, where `before` was told last; both by topic.
+    """Return the messages to publish, in this order, between `before` and `now`; these are payloads by topic.
 
-    An empty payload removes all that a topic told of, the last told first, so that nobody loses the device that it is
-    reached by. A component that its device has no more is named once with nothing but its platform; leaving it out
-    would not remove it.
+    An empty payload removes all entities of a topic. The last topic comes first, so that no device loses the device
+    that it is reached by (`via_device`). A component that its device has no longer is named once more, with its
+    platform only: Home Assistant does not remove a component that is just left out.
     """
     gone = [(topic, "") for topic in reversed(list(before)) if topic not in now]
-    less = [(topic, _farewell(payload, now[topic])) for topic, payload in before.items() if topic in now]
+    less = [(topic, _removal_payload(payload, now[topic])) for topic, payload in before.items() if topic in now]
     return gone + [(topic, payload) for topic, payload in less if payload]
 
 
 def announced_during_change(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    """All that Home Assistant may know of while `now` takes the place of `before`."""
+    """Return all payloads by topic that Home Assistant may know while `now` replaces `before`."""
     known = {**before, **now}
     for topic, payload in before.items():
-        farewell = _farewell(payload, now[topic]) if topic in now else ""
-        if farewell:
-            known[topic] = farewell
+        removal = _removal_payload(payload, now[topic]) if topic in now else ""
+        if removal:
+            known[topic] = removal
     return known
 
 
@@ -46,22 +46,24 @@ def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now:
     """
     found = dict(removed)
     for topic, payload in before.items():
-        if topic not in now or _farewell(payload, now[topic]):
+        if topic not in now or _removal_payload(payload, now[topic]):
             found[topic] = _with_components_of(payload, found.get(topic, ""))
-    left = {topic: payload for topic, payload in found.items() if topic not in now or _farewell(payload, now[topic])}
+    left = {
+        topic: payload for topic, payload in found.items() if topic not in now or _removal_payload(payload, now[topic])
+    }
     return dict(list(left.items())[-_MAX_REMOVED:])
 
 
 def _with_components_of(payload: str, earlier: str) -> str:
-    """Return a device with those components as well that only an earlier payload had."""
+    """Return a device payload with the components added that only an earlier payload had."""
     missing = {key: one for key, one in _components(earlier).items() if key not in _components(payload)}
     if not missing:
         return payload
     return _with_components(_device(payload) or _device(earlier), missing)
 
 
-def _farewell(before: str, now: str) -> str:
-    """The device of `now` with the components that only `before` had, named once more; empty where there are none."""
+def _removal_payload(before: str, now: str) -> str:
+    """Return the payload of `now` with the components that only `before` had, by platform; empty if there are none."""
     if before == now:
         return ""  # parsing takes time, and most stay as they are
     had, has = _components(before), _components(now)
@@ -90,9 +92,9 @@ def _components(payload: str) -> dict[str, Any]:
 
 
 def _device(payload: str) -> dict[str, Any]:
-    """Return what a payload says; nothing of one that was damaged where it was kept."""
+    """Return the device of a payload; nothing if the kept payload is damaged."""
     try:
-        told = json.loads(payload)
+        device = json.loads(payload)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return device if isinstance(device, dict) else {}

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def gateway_id(prefix: str) -> str:
-    """What nodes and cameras name as the device that they are reached by."""
+    """Return the id of the gateway's device; nodes and cameras name it as `via_device`."""
     return identifier(prefix, "gateway")
 
 
 def gateway_device_name(prefix: str) -> str:
-    """A second gateway has another prefix, and is told apart by it."""
+    """Return the device name; with another topic prefix it contains that, to distinguish a second gateway."""
     return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 
 def gateway_device(prefix: str, version: str) -> Device:
-    """Its presence, how it is, and what can be asked of it."""
+    """Return the device of the gateway: connectivity, problems, figures, and the reload button."""
     name = gateway_id(prefix)
     return Device(
         id=name,
@@ -52,7 +52,7 @@ def _connectivity(prefix: str) -> Component:
         "name": "Connectivity",
         "device_class": "connectivity",
         "entity_category": "diagnostic",
-        "availability": [],  # it tells of a gateway that is away: it is never away itself
+        "availability": [],  # it says that the gateway is offline: so it must always be available
         "state_topic": topics.BRIDGE_STATE.full_path(prefix=prefix),
         "value_template": "{{ 'ON' if value_json.state == 'online' else 'OFF' }}",
     }

@@ -17,7 +17,7 @@ MODEL = "Edge"
 
 
 def node_device(prefix: str, name: str, version: str) -> Device:
-    """What it computes, how it is, and what can be asked of it. `version` is the edge's own; empty where unknown."""
+    """Return the device of an edge: state, figures and buttons. `version` is the edge's own; empty if unknown."""
     its_id = identifier(prefix, "node", name)
     more = {"sw_version": version} if version else {}
     return Device(
@@ -37,17 +37,17 @@ def node_device(prefix: str, name: str, version: str) -> Device:
 
 
 def describes_node(payload: str) -> bool:
-    """Whether a discovery message tells of an edge."""
+    """Return whether a discovery payload describes an edge."""
     try:
-        said = json.loads(payload)
+        message = json.loads(payload)
     except ValueError:
         return False
-    device = (said.get("dev") or said.get("device")) if isinstance(said, dict) else None
+    device = (message.get("dev") or message.get("device")) if isinstance(message, dict) else None
     return isinstance(device, dict) and device.get("model") == MODEL
 
 
 def _presence(prefix: str, name: str) -> dict[str, Component]:
-    """What is told of a node that is away, too."""
+    """Return the entities that are also available while the node is offline."""
     nodes = topics.BRIDGE_NODES.full_path(prefix=prefix)
     state, reason = node_value(name, "state"), node_value(name, "reason")
     common = {"entity_category": "diagnostic", "availability": [gateway_availability(prefix)], "state_topic": nodes}

@@ -1,6 +1,6 @@
-"""What a camera sees, as entities and device triggers of Home Assistant. Pure.
+"""The detections of a camera as entities and device triggers of Home Assistant. Pure.
 
-Keys of components are unique: slugs have no capitals, so that a word in capitals can neither be nor join two of them.
+Keys of components are unique: they join slugs by words in capitals, which no slug contains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OCCUPANCY = "{{ 'ON' if value_json is defined and value_json.count > 0 else 'OFF' }}"
 COUNT = "{{ value_json.count if value_json is defined else 0 }}"
-"""The empty payload with which a state is cleared is no JSON: nothing is there any more."""
+"""An empty payload, which clears a state, is not JSON: it counts as no object."""
 
 COUNT_ATTRIBUTES = (
     "{{ {'active': value_json.active, 'degraded': value_json.degraded} | to_json if value_json is defined else '{}' }}"
@@ -30,7 +30,7 @@ EVENT = "{{ dict(value_json, event_type=value_json.type) | to_json }}"
 
 
 def sighting_components(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> dict[str, Component]:
-    """Occupancy, counts, pictures, events and triggers of these labels, here and in every zone."""
+    """Return occupancy, counts, pictures, events and triggers of these labels, by key, for the camera and its zones."""
     found: dict[str, Component] = {"event": _event(prefix, name)}
     for label in _with_all(labels):
         found |= _place(topics.OBJECTS.full_path(name, slug(label), prefix=prefix), slug(label), "", label)
@@ -59,12 +59,12 @@ def sighting_components(prefix: str, name: str, camera: CameraSection, labels: S
 
 
 def _with_all(labels: Sequence[str]) -> list[str]:
-    """The sum over labels is worth an entity where there are several."""
+    """Return the labels, preceded by the sum over labels if there are several."""
     return [*([ALL_LABELS] if len(labels) > 1 else []), *labels]
 
 
 def _place(topic: str, key: str, where: str, label: str) -> dict[str, Component]:
-    """Whether there is one, and how many. `where` begins the names; empty for the whole picture."""
+    """Return occupancy and count of a label. `where` begins the names; it is empty for the whole picture."""
     occupancy = f"{where}occupancy" if label == ALL_LABELS else f"{where}{readable(label)} occupancy"
     count = f"{where}{'object' if label == ALL_LABELS else readable(label)} count"
     return {
@@ -100,7 +100,7 @@ def _event(prefix: str, name: str) -> Component:
 
 
 def _trigger(prefix: str, name: str, label: str, kind: str, word: str) -> dict[str, Component]:
-    """Home Assistant shows it as: "person" in yard. It waits for a word of the topic of triggers."""
+    """Return a device trigger; Home Assistant shows it as: "person" in yard. `word` is the trigger's payload."""
     return {
         f"{slug(label)}_TRIGGER_{kind.replace(' ', '_')}": {
             "platform": "device_automation",

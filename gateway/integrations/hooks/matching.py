@@ -1,4 +1,4 @@
-"""Which hooks an event concerns."""
+"""Matches events with hooks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Event = ObjectEvent | Trigger
 
 
 def kind_of(event: Event) -> HookEvent:
-    """The word for it in a hook's `events`: new, update, end or trigger."""
+    """Return the event's kind as in a hook's `events`: new, update, end or trigger."""
     return "trigger" if isinstance(event, Trigger) else event.type.value
 
 
 def hook_matches(hook: HookSection, event: Event) -> bool:
-    """Whether the hook asks for this event: by kind, camera, label, and zones that the object is or was in."""
+    """Return whether the hook wants this event, by kind, camera, label, and the zones that the object is or was in."""
     return (
         kind_of(event) in hook.events
-        and _asked(hook.cameras, {event.camera})
-        and _asked(hook.labels, {event.label})
-        and _asked(hook.zones, _zones_of(event))
+        and _wants(hook.cameras, {event.camera})
+        and _wants(hook.labels, {event.label})
+        and _wants(hook.zones, _zones_of(event))
     )
 
 
@@ -35,6 +35,6 @@ def _zones_of(event: Event) -> set[str]:
     return {*event.zones, *event.entered_zones}
 
 
-def _asked(wanted: Collection[str], given: set[str]) -> bool:
-    """Nothing named is everything asked for."""
+def _wants(wanted: Collection[str], given: set[str]) -> bool:
+    """Return whether one of the given names is wanted; an empty list wants all."""
     return not wanted or not given.isdisjoint(wanted)

@@ -1,16 +1,16 @@
-"""What an answer of a webhook's server means: done, worth another try, or hopeless."""
+"""Classifies the responses of a webhook's server: success, retry, or failure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_RETRY_AFTER_S = 30.0
-"""A server that asks for more patience than this gets no more: the news is old by then, and others wait behind it."""
+"""Longest wait that a server may ask for: later the event is outdated, and others wait behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailure:
-    """Why one try failed, whether another one may help, and how many seconds the server asks to wait before it."""
+    """The reason of a failed attempt; `again`: a retry may help, `after_s` seconds later at the earliest."""
 
     reason: str
     again: bool = False
@@ -18,20 +18,20 @@ class AttemptFailure:
 
 
 def failure_of_response(status: int, retry_after: str = "") -> AttemptFailure | None:
-    """None when it was accepted. Another try helps against 429 and 5xx only, as the others would be answered alike."""
+    """Return the failure, None after a success. A retry helps only after 429 and 5xx: others would fail again."""
     if 200 <= status < 300:
         return None
     if status == 429 or status >= 500:
         return AttemptFailure(f"the server answers {status}", again=True, after_s=_seconds(retry_after))
     if 300 <= status < 400:
         return AttemptFailure(
-            f"the server answers {status}, a redirection, which is not followed: events go only where the "
-            "configuration says; write the final address there"
+            f"the server answers {status}, a redirect, which is not followed; "
+            "write the final address into the configuration"
         )
-    return AttemptFailure(f"the server answers {status}; look at the hook's address and at what the server expects")
+    return AttemptFailure(f"the server answers {status}; check the hook's address and what the server expects")
 
 
 def _seconds(retry_after: str) -> float:
-    """The header Retry-After, where it is a number; one that names a date is ignored."""
+    """Return the seconds of a Retry-After header; 0 if it is missing or a date."""
     value = retry_after.strip()
     return min(float(value), MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else 0.0

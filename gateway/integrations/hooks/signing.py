@@ -1,7 +1,7 @@
-"""The headers of a webhook, by which its receiver knows what it gets and that it comes from us.
+"""Makes the headers of a webhook: the kind of event, and a signature that proves the sender.
 
-The scheme is that of GitHub's and Stripe's webhooks: an HMAC over the time of sending and the body, so that what was
-overheard cannot be sent again later.
+The scheme is that of GitHub's and Stripe's webhooks: an HMAC over the time of sending and the body, so that nobody can
+replay an intercepted request later.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """`sha256=` and the HMAC-SHA-256 of timestamp + "." + body, in lower-case hexadecimal."""
+    """Return `sha256=` and the HMAC-SHA-256 of timestamp + "." + body, in lower-case hexadecimal."""
     signed = timestamp.encode() + b"." + body
     return "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 def webhook_headers(delivery: Delivery, secret: str | None, now: float) -> dict[str, str]:
-    """For one try at `now`, seconds since 1970; without a secret there is no signature."""
+    """Return the headers of an attempt at `now`, in seconds since 1970; without a secret there is no signature."""
     timestamp = str(int(now))
     made = {
         "Content-Type": "application/json",

@@ -1,4 +1,4 @@
-"""Events by HTTP POST."""
+"""Delivers events by HTTP POST."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_DELAY_S = 0.5
 _MAX_RETRY_DELAY_S = 15.0
-"""Between tries, at most and before jitter: long enough for a server that restarts."""
+"""Longest time between attempts, before jitter: long enough for a server that restarts."""
 
-for _library in ("httpx", "httpcore"):  # they log whole addresses, which often have a token in them
+for _library in ("httpx", "httpcore"):  # they log complete URLs, which often contain a token
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def webhook_host(url: str) -> str:
-    """The host of a webhook's address, the only part of it that is ever shown. Raises ConfigurationError."""
+    """Return the host of a webhook's URL, the only part that is ever shown. Raises ConfigurationError."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         parsed = httpx.URL()
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ConfigurationError(
-            "a webhook's url cannot be used (it is not shown, as there may be a password in it); write it as "
-            "http://HOST/PATH or https://HOST/PATH"
+            "invalid webhook url (not shown: it may contain a password); write it as http://HOST/PATH or "
+            "https://HOST/PATH"
         )
     return parsed.host
 
 
 def trusted_certificates() -> ssl.SSLContext:
-    """Certificates that this machine trusts: a home's own authority counts once it is installed there."""
+    """Return the certificates that this machine trusts, with a home's own authority if it is installed."""
     return ssl.create_default_context()
 
 
@@ -54,7 +54,7 @@ class WebhookSender:
     """Posts events to one address, directly: no proxy, no redirection, no login from a .netrc file."""
 
     def __init__(self, hook: WebhookSection, trust: ssl.SSLContext) -> None:
-        """Raises ConfigurationError for an address that is none."""
+        """Raise ConfigurationError if the hook's URL is invalid."""
         self._url = hook.url.get_secret_value()
         self.name = webhook_host(self._url)
         self._hook = hook
@@ -63,16 +63,16 @@ class WebhookSender:
         self._agent = f"deepthings/{installed_version()}"
 
     async def send(self, delivery: Delivery) -> DeliveryOutcome:
-        """Post it, and again after what may pass: no connection, no answer in time, 429 and 5xx."""
+        """Post it, with retries after temporary failures: no connection, no answer in time, 429 and 5xx."""
         backoff = Backoff(FIRST_RETRY_DELAY_S, _MAX_RETRY_DELAY_S)
-        tries = 1
+        attempts = 1
         while (failure := await self._try(delivery)) is not None:
-            if not failure.again or tries > self._hook.retries:
-                return DeliveryOutcome(failure=failure.reason + (f", {tries} times" if tries > 1 else ""))
+            if not failure.again or attempts > self._hook.retries:
+                return DeliveryOutcome(failure=failure.reason + (f", {attempts} times" if attempts > 1 else ""))
             delay_s = max(backoff.next_s(), failure.after_s)
             log.debug("%s: delivery %s: %s; again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
             await asyncio.sleep(delay_s)
-            tries += 1
+            attempts += 1
         return DeliveryOutcome()
 
     async def _try(self, delivery: Delivery) -> AttemptFailure | None:
@@ -85,17 +85,17 @@ class WebhookSender:
             ):
                 return failure_of_response(
                     answer.status_code, answer.headers.get("Retry-After", "")
-                )  # its body is nobody's concern
+                )  # the body is not read
         except TimeoutError:
             return AttemptFailure(f"no answer within {self._hook.timeout:g} s", again=True)
         except httpx.TransportError as error:
             untrusted = _certificate_error(error)
             if untrusted is not None:
                 return AttemptFailure(f"its certificate is not trusted: {untrusted.verify_message}")
-            return AttemptFailure(_WORDS.get(type(error), "the connection failed"), again=True)
+            return AttemptFailure(_REASONS.get(type(error), "the connection failed"), again=True)
 
 
-_WORDS: dict[type[httpx.TransportError], str] = {
+_REASONS: dict[type[httpx.TransportError], str] = {
     httpx.ConnectError: "it cannot be reached",
     httpx.RemoteProtocolError: "it closed the connection, or does not speak HTTP",
 }

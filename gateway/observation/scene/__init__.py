@@ -1,1 +1,1 @@
-"""What a camera's tracks mean: which objects count, where they are, and what is told of them. Pure."""
+"""The scene of a camera: which tracked objects count, their zones, states, events and triggers. Pure."""

@@ -1,4 +1,4 @@
-"""Polygons made ready for one size of the picture, and points in them."""
+"""Polygons in pixels of one picture size, and tests for points in them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ if TYPE_CHECKING:
     from shared.settings.polygons import Polygon
 
 Image = tuple[int, int]
-"""width, height in pixels"""
+"""Width, height of a picture in pixels."""
 
 Point = tuple[float, float]
+"""x, y in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A polygon in pixels, and the box around it: most points are not even there."""
+    """A polygon in pixels, with the box around it, which excludes most points quickly."""
 
     polygon: Polygon
     around: PictureBox
 
     @classmethod
     def from_polygon(cls, polygon: Polygon, image: Image) -> Self:
-        """Parts of the picture go with its size; pixels are of the picture as it comes, whatever its size."""
+        """Return the area of a polygon; coordinates are fractions of the picture, or pixels of its present size."""
         corners = scale_polygon(polygon, *image)
         xs, ys = zip(*corners, strict=True)
         return cls(corners, PictureBox((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1)))
 
     def contains_point(self, point: Point) -> bool:
-        """Whether a point is inside; the sides are."""
+        """Return whether a point is inside, or on a side."""
         left, top, right, bottom = self.around
         x, y = point
         return left <= x <= right and top <= y <= bottom and polygon_contains(self.polygon, x, y)
 
 
 def standing_point(box: PictureBox, image: Image) -> Point:
-    """The middle of the bottom edge, where an object stands; inside the picture, which boxes may leave by rounding."""
+    """Return the middle of the bottom edge, where an object stands, cut to the picture: boxes are rounded."""
     left, _, right, bottom = box
     return min(max((left + right) / 2, 0.0), image[0]), min(max(bottom, 0.0), image[1])

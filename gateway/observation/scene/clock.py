@@ -1,23 +1,23 @@
-"""Seconds that never jump, made of a camera's times, whose clock may be set at any moment. Pure."""
+"""A steady clock, derived from the frame times of a camera whose own clock may be set at any moment. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 _MAX_CLOCK_DIFFERENCE_S = 5.0
-"""The times between two frames at the camera and at the gateway differ by less, but for a clock that was set: a frame
-waits for its edge and its tiles for some seconds at the most."""
+"""Between two frames, camera and gateway measure times that differ by less, unless a clock was set: a frame is
+delayed by its edge and its tiles for some seconds at most."""
 
 MAX_PAUSE_S = 60.0
-"""A longer time without a frame counts for nothing: nobody knows who was there meanwhile."""
+"""A longer time without a frame is not counted: nobody knows what happened meanwhile."""
 
 _MIN_STEP_S = 0.001
-"""Two frames are never of the same time."""
+"""Two frames never have the same time."""
 
 
 @dataclass(slots=True)
 class CameraClock:
-    """The clock of one camera. Times of frames in, seconds that only grow out; they begin as the first frame's time."""
+    """The clock of one camera. It only moves forward; it starts at the time of the first frame."""
 
     at: float | None = None
     """The last frame's time by this clock; None before the first."""
@@ -27,21 +27,21 @@ class CameraClock:
     _heard_at: float = 0.0
 
     def is_late(self, frame: str, number: int, captured_at: float) -> bool:
-        """Return whether a frame comes behind one that was captured after it."""
+        """Return whether a frame was captured before the last one (it arrives out of order)."""
         same = self.at is not None and _session_of(frame) == self._session
         return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
 
     def tick(self, frame: str, number: int, captured_at: float, heard_at: float, usual_s: float) -> float:
-        """Return the time of a frame that is not late.
+        """Advance to a frame that is not late, and return its time.
 
-        `captured_at` is of the camera's clock, `heard_at` of one of the gateway's that is not set (seconds); frames
-        usually are `usual_s` apart.
+        `captured_at` is from the camera's clock, `heard_at` from a monotonic clock of the gateway, both in seconds;
+        `usual_s` is the usual time between frames.
         """
         if self.at is None:
             self.at = captured_at
         else:
             step_s, heard_s = captured_at - self._captured_at, heard_at - self._heard_at
-            if step_s <= 0 or abs(step_s - heard_s) > _MAX_CLOCK_DIFFERENCE_S:
+            if step_s <= 0 or abs(step_s - heard_s) > _MAX_CLOCK_DIFFERENCE_S:  # the camera's clock was set
                 step_s = heard_s if heard_s > 0 else usual_s
             if step_s > MAX_PAUSE_S:
                 step_s = min(usual_s or 1.0, MAX_PAUSE_S)
@@ -56,5 +56,5 @@ class CameraClock:
 
 
 def _session_of(frame: str) -> str:
-    """Return the part of a frame's name that is the same for all frames of one agent."""
+    """Return the part of a frame's name that all frames of one agent share."""
     return frame.rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""Which detections are looked at: Frigate's filters."""
+"""Filters detections by score, size, shape and mask, as Frigate does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObjectFilters:
-    """The filters of one camera, made ready for one size of its picture."""
+    """The filters of one camera, prepared for one picture size."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._image = image
@@ -27,11 +27,11 @@ class ObjectFilters:
         }
 
     def threshold(self, label: str) -> float:
-        """What the median of its scores must reach; nothing does of a label that is not followed."""
+        """Return the median score from which an object counts; infinity for a label that is not followed."""
         return self._filters[label].threshold if label in self._filters else math.inf
 
     def admit(self, found: DetectedObject) -> bool:
-        """Whether the tracker may see it."""
+        """Return whether the tracker gets this detection."""
         chosen = self._filters.get(found.label)
         if chosen is None or found.score < chosen.min_score or not box_fits(chosen, found.box, self._image):
             return False
@@ -40,7 +40,7 @@ class ObjectFilters:
 
 
 def box_fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
-    """Whether area and ratio are right; limits of the area up to 1 are parts of the picture."""
+    """Return whether area and ratio are within their limits; area limits up to 1 are fractions of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     whole = image[0] * image[1]

@@ -1,4 +1,4 @@
-"""One object's part in a scene, from its first sight to its end: whether it counts, its zones, what was told of it."""
+"""An object of a scene, from its first detection to its end: whether it counts, its zones, its last event."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from gateway.observation.tracking.tracks import Track
 
 _UPDATE_PERIOD_S = 1.0
-"""Updates of one object are not told more often: a box that trembles at the edge of a zone must not flood anybody."""
+"""Shortest time between two updates of an object: a box that trembles at the edge of a zone must not flood anybody."""
 
 _MIN_SCORE_GAIN = 0.05
-"""How much higher a top score is told anew."""
+"""Gain of the top score that is worth an update."""
 
 
 @dataclass(slots=True)
 class SceneObject:
-    """A track and what the scene knows of it. The track's times are of the scene's clock, others of the camera's."""
+    """A track, and its state in the scene. The track's times are of the scene's clock, others of the camera's."""
 
     track: Track
     started_at: float
-    """When it was seen first, in seconds since 1970."""
+    """Time of the first detection, in seconds since 1970."""
     seen_at: float
-    """When it was seen last."""
+    """Time of the last detection, in seconds since 1970."""
     presences: dict[str, ZonePresence] = field(default_factory=dict)
     entered: list[str] = field(default_factory=list)
     counts: bool = False
-    """Once it does, it does to its end."""
+    """It had its `new` event. Once true, it stays true."""
     resumed: bool = False
-    """It was kept while no frames came, and no frame has shown it since."""
-    _told: ObjectEvent | None = None
-    _told_at: float = 0.0
+    """It was kept while no frames came, and no frame has shown it since then."""
+    _last_event: ObjectEvent | None = None
+    _last_event_at: float = 0.0
 
     @classmethod
     def from_kept(cls, kept: KeptObject, track: Track, at: float) -> Self:
-        """Return an object that was kept as it is at `at` (seconds of the scene's clock), until a frame shows it."""
+        """Return a kept object at the time `at` of the scene's clock; it stays so until a frame shows it."""
         event = kept.event
         presences = {
             zone: ZonePresence(since=at - lingered_s, counts=zone in event.zones)
@@ -49,46 +49,46 @@ class SceneObject:
         }
         return cls(
             track, event.start_time, kept.seen_at, presences, list(event.entered_zones), counts=True, resumed=True,
-            _told=event, _told_at=at,
+            _last_event=event, _last_event_at=at,
         )  # fmt: skip
 
     def follow_track(self, track: Track, at: float) -> None:
-        """Follow the track; a frame of time `at` (seconds since 1970) may show it."""
+        """Use the new state of the track, after a frame of the time `at`, in seconds since 1970."""
         self.track = track
         if track.visible:
             self.seen_at, self.resumed = at, False
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """Those that it is in now."""
+        """Return the zones that it is in now."""
         return zones_with_object(self.presences)
 
     def remember_zones(self) -> None:
-        """Remember the zones that it is in."""
+        """Add the present zones to the entered ones."""
         self.entered += [name for name in self.zones if name not in self.entered]
 
     def begin_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
-        """It counts from now on."""
+        """Count it from now on, and return its `new` event."""
         self.counts = True
-        return self._tell(EventType.NEW, camera, frame, image, at)
+        return self._new_event(EventType.NEW, camera, frame, image, at)
 
     def update_event(self, camera: str, frame: str, image: Image, at: float) -> ObjectEvent | None:
-        """What has changed since it was told last, if it is time to tell."""
-        told = self._told
-        if told is None or at - self._told_at < _UPDATE_PERIOD_S:
+        """Return an `update` event if something has changed since the last event, and that was long enough ago."""
+        last = self._last_event
+        if last is None or at - self._last_event_at < _UPDATE_PERIOD_S:
             return None
-        better = self.track.top_score >= told.top_score + _MIN_SCORE_GAIN
-        if better or (told.zones, told.stationary) != (self.zones, self.track.stationary):
-            return self._tell(EventType.UPDATE, camera, frame, image, at)
+        better = self.track.top_score >= last.top_score + _MIN_SCORE_GAIN
+        if better or (last.zones, last.stationary) != (self.zones, self.track.stationary):
+            return self._new_event(EventType.UPDATE, camera, frame, image, at)
         return None
 
     def end_event(self, camera: str, frame: str, image: Image, reason: EndReason) -> ObjectEvent:
-        """Return the event of its end, which was when it was seen last."""
+        """Return its `end` event; the end is the time of the last detection."""
         event = self._event(EventType.END, camera, frame, image)
         return event.model_copy(update={"end_time": max(self.seen_at, self.started_at), "reason": reason})
 
     def to_keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
-        """Return what makes it the same object after a time without frames, as of `at` by the scene's clock."""
+        """Return what is needed to recognise it after a time without frames; `at` is of the scene's clock."""
         track = self.track
         lingered = {zone: at - one.since for zone, one in self.presences.items() if one.since is not None}
         return KeptObject(
@@ -98,7 +98,7 @@ class SceneObject:
         )  # fmt: skip
 
     def observed(self, image: Image) -> FollowedObject:
-        """As states show it."""
+        """Return it as states show it."""
         track = self.track
         box, box_rel = rounded_boxes(track.box, image)
         return FollowedObject(
@@ -111,16 +111,16 @@ class SceneObject:
             stationary=track.stationary,
         )
 
-    def _tell(self, what: EventType, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
-        self._told_at = at
-        self._told = self._event(what, camera, frame, image)
-        return self._told
+    def _new_event(self, kind: EventType, camera: str, frame: str, image: Image, at: float) -> ObjectEvent:
+        self._last_event_at = at
+        self._last_event = self._event(kind, camera, frame, image)
+        return self._last_event
 
-    def _event(self, what: EventType, camera: str, frame: str, image: Image) -> ObjectEvent:
+    def _event(self, kind: EventType, camera: str, frame: str, image: Image) -> ObjectEvent:
         track = self.track
         box, box_rel = rounded_boxes(track.box, image)
         return ObjectEvent(
-            type=what,
+            type=kind,
             id=track.id,
             camera=camera,
             label=track.label,
@@ -137,7 +137,7 @@ class SceneObject:
 
 
 def rounded_boxes(box: PictureBox, image: Image) -> tuple[PictureBox, RelativeBox]:
-    """In pixels, and as parts of the picture, as detections are rounded."""
+    """Return a box in pixels, and as fractions of the picture, rounded as detections are."""
     left, top, right, bottom = box
     width, height = image
     parts = round(left / width, 5), round(top / height, 5), round(right / width, 5), round(bottom / height, 5)

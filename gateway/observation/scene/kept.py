@@ -1,4 +1,4 @@
-"""What is kept of a scene while no frames of it come: while its camera, its edge or the gateway is away."""
+"""The kept state of a scene while no frames come: its camera, its edge or the gateway is away."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from shared.payloads.fields import PictureBox
 from shared.payloads.observations import ObjectEvent
 
 MAX_KEPT_OBJECTS = 256
-"""More than a tracker follows."""
+"""More objects than a tracker follows."""
 
 OBJECT_RETURN_S = 60.0
-"""An object that is seen again within this time at the same place is the same; then its event ends."""
+"""An object that is detected again at the same place within this time is the same; after it, its event ends."""
 
 
 class KeptObject(Message):
-    """An object whose `new` was told and whose `end` was not.
+    """An object that had its `new` event, and not yet its `end`.
 
-    `lingered_s` has the zones that it is in, or lingers in, and for how long it had been there.
+    `lingered_s` is the time that it has been in each zone, also in those where it does not count yet.
     """
 
     event: ObjectEvent
@@ -30,7 +30,7 @@ class KeptObject(Message):
     lingered_s: dict[str, float] = Field(default_factory=dict, max_length=1000)
 
     def track(self, image: tuple[int, int], first_seen: float) -> Track:
-        """Return it as a track in a picture of this width and height."""
+        """Return it as a track in a picture of this width and height, in pixels."""
         event = self.event
         left, top, right, bottom = event.box_rel
         width, height = image
@@ -42,7 +42,7 @@ class KeptObject(Message):
 
 
 class KeptPlace(Message):
-    """A label that was seen at a camera, or in a zone of it, and the id of an object there."""
+    """A label that was present at a camera, or in one of its zones, and the id of one of its objects."""
 
     label: str
     zone: str | None = None
@@ -50,7 +50,7 @@ class KeptPlace(Message):
 
 
 class KeptScene(Message):
-    """One camera's scene as it was when its last frame came; `away_s`: no frame had come for so long, for a reason."""
+    """One camera's scene after its last frame; `away_s`: the seconds since the camera or the gateway was lost."""
 
     away_s: float = Field(default=0.0, ge=0)
     objects: tuple[KeptObject, ...] = Field(default=(), max_length=MAX_KEPT_OBJECTS)

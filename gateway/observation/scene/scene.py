@@ -1,7 +1,7 @@
-"""One camera's scene: detections in, states, events and triggers out.
+"""One camera's scene: detections in; states, events and triggers out.
 
-Frames' own times are of the camera's clock, which may be set; what is measured in seconds is so by a CameraClock. `now`
-and `heard_at` are seconds of a clock of the gateway's that is not set; without `heard_at`, that of publication counts.
+The times of frames are from the camera's clock, which may be set at any moment; so durations are measured by a
+CameraClock. `now` and `heard_at` are monotonic seconds of the gateway; `heard_at` defaults to the time of publication.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
 _MIN_DETECTIONS = 3
-"""Before an object counts, as in Frigate: a detector's mistakes seldom last so long."""
+"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last so long."""
 
 _SLOW_INTERVAL_S, _MIN_SLOW_DETECTIONS = 1.0, 2
-"""Where frames are further apart, fewer do: whoever walks by is gone before the third."""
+"""If frames are further apart, fewer detections are enough: a passer-by is gone before the third."""
 
 PRESUMED_S = 10.0
-"""After an absence, a label that was there before counts as there for so long, as far as triggers go: nobody has
-appeared, or left, because a detector needs some frames."""
+"""Time after an absence in which triggers assume that earlier labels are still present: the detector needs some frames
+to find them again, and nothing has left or appeared meanwhile."""
 
 _SCENE_SETTLE_S = 10.0
-"""A scene of which so few frames come is known after so long."""
+"""The state of a scene is known after this time, however few frames come."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Absence:
-    """No frames come: what is kept meanwhile, since when (by the gateway's clock), and why."""
+    """A time without frames: the kept scene, the start by the gateway's clock, and the reason."""
 
     kept: KeptScene
     since: float
@@ -53,7 +53,7 @@ class _Absence:
 
 
 class Scene:
-    """The scene of one camera. Every `new` event gets one `end`, even if the camera or the gateway is away meanwhile.
+    """The scene of one camera. Each `new` event gets one `end`, even if camera or gateway are away meanwhile.
 
     While no frames come, the scene is empty, and no event ends for OBJECT_RETURN_S. When frames come again, an object
     at its old place continues without another `new` event; the other events end.
@@ -62,7 +62,7 @@ class Scene:
     def __init__(
         self, camera: str, settings: SceneSettings, kept: KeptScene | None = None, now: float = 0.0, at: float = 0.0
     ) -> None:
-        """Begin with what was kept of it when the gateway stopped, if anything; `at` is now in seconds since 1970."""
+        """Start with the scene kept by the gateway's last run, if any; `at` is now, in seconds since 1970."""
         self._camera = camera
         self._settings = settings
         self._tracker = Tracker(settings.tracker)
@@ -86,7 +86,7 @@ class Scene:
 
     @property
     def settled(self) -> bool:
-        """Return whether its state is known: enough frames came since it began, or since its camera was back."""
+        """Return whether its state is known: enough frames have come since the start, or since its camera is back."""
         if self._absence is not None or not self._frames:
             return False
         long = self._clock.at is not None and self._clock.at - self._resumed_at >= _SCENE_SETTLE_S
@@ -94,12 +94,12 @@ class Scene:
 
     @property
     def given_up(self) -> bool:
-        """Return whether frames have been awaited for so long that all that was kept has ended."""
+        """Return whether no frames have come for so long that all kept objects have ended."""
         return self._given_up
 
     @property
     def away(self) -> bool:
-        """Return whether no frames are to be expected now, or none has come yet."""
+        """Return whether no frames are expected now, or none has come yet."""
         return self._absence is not None
 
     @property
@@ -111,7 +111,7 @@ class Scene:
     def update(
         self, detections: FrameDetections, *, degraded: bool, latency_ms: float, heard_at: float | None = None
     ) -> SceneUpdate:
-        """Return what a frame shows; one that comes out of order shows nothing new."""
+        """Process a frame and return the result; a frame out of order changes nothing."""
         frame, captured_at = detections.frame, detections.captured_at
         if self._clock.is_late(frame, detections.number, captured_at):
             return SceneUpdate(self._state)
@@ -129,29 +129,29 @@ class Scene:
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
         ended = self._end(tracks.ended, EndReason.GONE)
-        return self._tell(at, captured_at, (*over, *ended, *self._see(tracks.live, at)))
+        return self._result(at, captured_at, (*over, *ended, *self._see(tracks.live, at)))
 
     def expire(self, now: float) -> SceneUpdate:
-        """Return what ends as no frame has come until now: who was out of sight already. Call it about once a second.
+        """End objects that were out of sight before the last frame, for too long by now. Call it about once a second.
 
-        What the last frame has shown stays until another, or `clear`, says otherwise: still scenes send few frames.
+        Objects in the last frame stay until another frame, or `clear`, ends them: still scenes send few frames.
         """
         if self._absence is not None:
-            return self._tell(0.0, self._camera_time(now), self._give_up_overdue(now))
+            return self._result(0.0, self._camera_time(now), self._give_up_overdue(now))
         at = (self._clock.at or 0.0) + self._clock.since_heard(now)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
-        return self._tell(at, self._camera_time(now), ended)
+        return self._result(at, self._camera_time(now), ended)
 
     def suspend(self, now: float, reason: EndReason) -> SceneUpdate:
-        """Return an empty scene, as no frames are to be expected: nothing is there, and no event has ended yet."""
+        """Return an empty scene, because no frames are expected now; its events do not end yet."""
         if self._absence is None:
             self._absence = _Absence(self.to_keep(now), now, reason)
             self._presumed, self._awaited_since = dict(self._places), now
             self._forget_tracks()
-        return self._tell(0.0, self._camera_time(now), ())
+        return self._result(0.0, self._camera_time(now), ())
 
     def clear(self, now: float, reason: EndReason = EndReason.GONE) -> SceneUpdate:
-        """Return an empty scene that is known to be so, as nothing is looked for any more: all ends."""
+        """Return an empty scene, because nothing is detected any more: all events end."""
         events: Iterable[ObjectEvent] = ()
         if self._absence is not None:
             events = [_ended(kept, reason) for kept in self._absence.kept.objects]
@@ -159,10 +159,10 @@ class Scene:
         events = [*events, *self._end(self._tracker.end_all().ended, reason)]
         self._forget_tracks()
         self._frames, self._presumed = _MIN_DETECTIONS, {}
-        return self._tell(self._clock.at or 0.0, self._camera_time(now), events)
+        return self._result(self._clock.at or 0.0, self._camera_time(now), events)
 
     def apply_settings(self, settings: SceneSettings, now: float) -> SceneUpdate:
-        """Go on with other settings. Labels that are not followed, and objects below a higher threshold, end."""
+        """Use other settings. Objects end if they are not followed now, or below a higher threshold."""
         before, self._settings = self._settings, settings
         self._tracker.settings = settings.tracker
         self._prepare()
@@ -171,7 +171,7 @@ class Scene:
             given_up = self._give_up(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
             labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
             self._presumed = {place: one for place, one in self._presumed.items() if place[0] not in labels}
-            return self._tell(0.0, self._camera_time(now), given_up)
+            return self._result(0.0, self._camera_time(now), given_up)
         for one in self._followed.values():
             for name in [name for name in one.presences if settings.zones.get(name) != before.zones.get(name)]:
                 del one.presences[name]
@@ -181,10 +181,10 @@ class Scene:
             if one.counts and not self._counts(one.track.label, one.track.top_score)
         )
         ended = self._end(self._tracker.end_tracks(refused).ended, EndReason.NOT_FOLLOWED)
-        return self._tell(self._clock.at or 0.0, self._camera_time(now), ended)
+        return self._result(self._clock.at or 0.0, self._camera_time(now), ended)
 
     def to_keep(self, now: float) -> KeptScene:
-        """Return what is to be kept of it, should the gateway stop now."""
+        """Return the scene to keep, in case the gateway stops now."""
         occupied = tuple(KeptPlace(label=label, zone=zone, id=one) for (label, zone), one in self._places.items())
         if self._absence is not None:
             away_s = max(0.0, now - self._absence.since)
@@ -195,7 +195,7 @@ class Scene:
         return KeptScene(objects=objects, places=occupied)
 
     def state(self) -> SceneState:
-        """Return it as it was told last."""
+        """Return the last state."""
         return self._state
 
     def _prepare(self) -> None:
@@ -208,7 +208,7 @@ class Scene:
         self._frames = 0
 
     def _resume(self, absence: _Absence, at: float, heard_at: float) -> None:
-        """Go on with what was kept: out of sight until a frame shows it, and presumed to be there."""
+        """Continue with the kept objects: out of sight until a frame shows them, but presumed to be present."""
         away_s = max(0.0, heard_at - absence.since)
         tracks = [kept.track(self._image, at - away_s) for kept in absence.kept.objects]
         self._tracker.resume(tracks, at, away_s)
@@ -219,16 +219,14 @@ class Scene:
         self._frames, self._given_up = 0, False
 
     def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
-        """End what was kept and did not come again in time, or is of a label that is not followed any more."""
+        """End kept objects that did not return in time, or whose label is not followed any more."""
         over = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
-        if (
-            now - self._awaited_since > OBJECT_RETURN_S
-        ):  # a gateway that was away for long must look before it says who left
+        if now - self._awaited_since > OBJECT_RETURN_S:  # too old: wait for frames before saying who left
             self._presumed, self._given_up = {}, True
         return self._give_up(lambda kept: over or kept.event.label not in self._settings.followed)
 
     def _give_up(self, over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
-        """End those kept objects that are not waited for any longer."""
+        """End the kept objects that are `over`."""
         absence = self._absence
         assert absence is not None
         ended = [kept for kept in absence.kept.objects if over(kept)]
@@ -243,13 +241,13 @@ class Scene:
         return _MIN_SLOW_DETECTIONS if self._tracker.interval_s > _SLOW_INTERVAL_S else _MIN_DETECTIONS
 
     def _camera_time(self, now: float) -> float:
-        """Return now by the camera's clock; before it was heard of, by the gateway's."""
+        """Return the present time by the camera's clock; before its first frame, by the gateway's."""
         if not self._moment.captured_at:
             return self._begun_at + now
         return self._moment.captured_at + self._clock.since_heard(now)
 
     def _see(self, live: Iterable[Track], at: float) -> Iterable[ObjectEvent]:
-        """Yield what is new or has changed with a frame."""
+        """Yield the `new` and `update` events of a frame."""
         captured_at = self._moment.captured_at
         slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
@@ -279,19 +277,18 @@ class Scene:
         return events
 
     def _counts(self, label: str, top_score: float) -> bool:
-        """Return whether a median was ever high enough, which nothing is for a label that is not followed."""
+        """Return whether the best median score reaches the threshold; never for a label that is not followed."""
         return top_score >= self._filters.threshold(label)
 
-    def _tell(self, at: float, captured_at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
-        told = tuple(events)
-        there = [one.observed(self._image) for one in self._followed.values() if one.counts]
-        self._state = state_of(there, self._settings, self._moment)
+    def _result(self, at: float, captured_at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
+        present = [one.observed(self._image) for one in self._followed.values() if one.counts]
+        self._state = state_of(present, self._settings, self._moment)
         now = occupied_places(self._state)
         if self._absence is None and at >= self._presumed_until:
             self._presumed = {}
         before, self._places = self._places, {**self._presumed, **now}
         found = triggers_between(before, self._places, self._settings.zones, self._camera, captured_at)
-        return SceneUpdate(self._state, told, found)
+        return SceneUpdate(self._state, tuple(events), found)
 
 
 def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
@@ -300,7 +297,7 @@ def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
 
 
 def _known(kept: KeptScene, settings: SceneSettings) -> dict[LabelPlace, str]:
-    """Return the places of a kept scene that there are by these settings."""
+    """Return the places of a kept scene that exist in these settings."""
     found = {(place.label, place.zone): place.id for place in kept.places}
     return {place: one for place, one in found.items() if _is_known(place, settings)}
 

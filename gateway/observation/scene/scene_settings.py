@@ -1,4 +1,4 @@
-"""What one camera's scene is told: the configuration's part, and what was set by MQTT."""
+"""The settings of one camera's scene: from the configuration, and set by MQTT."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SceneSettings:
-    """Which objects count. Two that are equal do the same."""
+    """Decides which objects count. Equal settings have equal effects."""
 
     objects: ObjectsSection
     zones: Mapping[str, ZoneSection]
     detect: DetectSection
     threshold: float | None = None
-    """Of all labels, in the place of the filters'."""
+    """Threshold of all labels, instead of those of the filters; None: the filters' apply."""
     labels: tuple[str, ...] | None = None
-    """Those that are followed, in the place of the configuration's."""
+    """The followed labels, instead of the configuration's; None: the configuration's apply."""
 
     @property
     def followed(self) -> tuple[str, ...]:
-        """The labels that are followed, each once; none while detection is off."""
+        """Return the followed labels, each once; none while detection is off."""
         if not self.detect.enabled:
             return ()
         return tuple(dict.fromkeys(self.objects.track if self.labels is None else self.labels))
 
     def filter(self, label: str) -> FilterSection:
-        """What an object of this label must be. A threshold set below min_score takes it along, or it would not act."""
+        """Return the filter of a label. A threshold set below min_score lowers that, too: else it had no effect."""
         chosen = self.objects.filters.get(label, FilterSection())
         if self.threshold is None:
             return chosen
@@ -43,12 +43,12 @@ class SceneSettings:
         return chosen.model_copy(update={"threshold": self.threshold, "min_score": lowest})
 
     def zone_labels(self, zone: ZoneSection) -> tuple[str, ...]:
-        """The labels that count in a zone."""
+        """Return the labels that count in a zone."""
         return tuple(label for label in self.followed if not zone.objects or label in zone.objects)
 
     @property
     def tracker(self) -> TrackerSettings:
-        """What begins a track lies in the middle between what is looked at and what counts; 0.6 if nothing is set."""
+        """Return the tracker's settings. A track begins at the score halfway from min_score to threshold."""
         high = {label: _middle(self.filter(label)) for label in self.followed}
         return TrackerSettings(self.detect.max_disappeared, self.detect.stationary_after, high)
 

@@ -1,4 +1,4 @@
-"""The state of a scene: what is seen now, by label and zone."""
+"""The state of a scene: the present objects, by label and zone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from shared.payloads.observations import FollowedObject, ObjectEvent, Trigger
 
 ALL_LABELS = "all"
-"""Objects of any label."""
+"""Stands for objects of any label."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameMoment:
-    """The frame that a state is of."""
+    """The frame that a state describes."""
 
     frame: str = ""
     captured_at: float = 0.0
@@ -29,7 +29,7 @@ class FrameMoment:
 
 @dataclass(frozen=True, slots=True)
 class SceneState:
-    """Of every label that is followed, also those that are not there."""
+    """The state of every followed label, also of those without objects."""
 
     all: LabelState
     labels: Mapping[str, LabelState]
@@ -39,7 +39,7 @@ class SceneState:
 
 @dataclass(frozen=True, slots=True)
 class SceneUpdate:
-    """What a step brought."""
+    """The result of a step: the new state, and the events and triggers since the step before."""
 
     state: SceneState
     events: tuple[ObjectEvent, ...] = ()
@@ -47,7 +47,7 @@ class SceneUpdate:
 
 
 def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: FrameMoment) -> SceneState:
-    """Objects are sorted by id: equal scenes have equal states."""
+    """Return the state of a scene; objects are sorted by id, so that equal scenes have equal states."""
     there = sorted(objects, key=lambda found: found.id)
     zones = {}
     for name, zone in settings.zones.items():
@@ -57,7 +57,7 @@ def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment:
 
 
 def same_state(one: LabelState, other: LabelState) -> bool:
-    """Whether nothing but boxes, scores and times differ."""
+    """Return whether two states differ in nothing but boxes, scores and times."""
     return _gist(one) == _gist(other)
 
 

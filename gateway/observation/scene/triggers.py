@@ -1,4 +1,4 @@
-"""Words that automations wait for: there is one, or none any more, of a label, at a camera or in a zone."""
+"""Triggers for automations: the first object of a label appears, or the last one leaves, at a camera or in a zone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from gateway.observation.scene.states import SceneState
 
 LabelPlace = tuple[str, str | None]
-"""A label and a zone; None: anywhere."""
+"""A label and a zone; None: anywhere in the picture."""
 
 
 def occupied_places(state: SceneState) -> dict[LabelPlace, str]:
-    """Where something is, and the id of one that is there, the newest: ids begin with the time of the first sight."""
+    """Return the occupied places, with the id of the newest object: ids begin with the time of the first detection."""
     found: dict[LabelPlace, str] = {}
     for label, anywhere in state.labels.items():
         inside = [(name, labels[label]) for name, labels in state.zones.items() if label in labels]
@@ -35,7 +35,7 @@ def triggers_between(
     camera: str,
     at: float,
 ) -> tuple[Trigger, ...]:
-    """First what is over, then what begins."""
+    """Return the triggers between two states: first those of places that became empty, then the others."""
     over = [(place, before[place], _over(*place)) for place in before if place not in after]
     begun = [(place, after[place], _begun(*place, zones)) for place in after if place not in before]
     return tuple(

@@ -1,4 +1,4 @@
-"""In which zones an object is: Frigate's zones, with inertia and loitering."""
+"""Decides in which zones an object is: zones as in Frigate, with inertia and loitering."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from gateway.observation.tracking.tracks import Track
 
 _MAX_SLOW_INERTIA = 2
-"""Frames in a row that are enough where they are more than a second apart: who crosses a zone would be gone by then."""
+"""Inertia in frames if these are more than a second apart: an object that crosses a zone would be gone by more."""
 
 
 @dataclass(slots=True)
 class ZonePresence:
-    """One object and one zone."""
+    """The presence of one object in one zone."""
 
     frames: int = 0
-    """Frames in a row that say otherwise than before."""
+    """Frames in a row that contradict the present state."""
     since: float | None = None
-    """When it was there for as many frames as the inertia asks for."""
+    """The time when it had been inside for as many frames as the inertia requires; None: it is outside."""
     counts: bool = False
-    """Whether it is in the zone: it has been there for the loitering time."""
+    """It is in the zone, as it has been there for the loitering time."""
 
     def see(self, *, inside: bool, at: float, inertia: int, loitering_time_s: float) -> None:
-        """One frame that shows the object. As many as it takes to enter, it takes to leave: boxes tremble."""
+        """Process a frame that shows the object. To leave takes as many frames as to enter, because boxes tremble."""
         self.frames = self.frames + 1 if inside == (self.since is None) else 0
         if self.frames >= inertia:
             self.frames, self.since = 0, (at if inside else None)
@@ -40,7 +40,7 @@ class ZonePresence:
 
 
 class SceneZones:
-    """The zones of one camera, made ready for one size of its picture."""
+    """The zones of one camera, prepared for one picture size."""
 
     def __init__(self, settings: SceneSettings, image: Image) -> None:
         self._settings = settings
@@ -53,7 +53,7 @@ class SceneZones:
         }
 
     def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
-        """A frame shows the object; `slow`: frames are so far apart that few in a row must do."""
+        """Update the presences after a frame that shows the object; `slow`: frames come seldom, few are enough."""
         point = standing_point(track.box, self._image)
         for name, zone in self._settings.zones.items():
             if zone.objects and track.label not in zone.objects:
@@ -70,7 +70,7 @@ class SceneZones:
             )
 
     def _admits(self, name: str, zone: ZoneSection, track: Track, point: Point) -> bool:
-        """Who has passed the zone's filter once is not held against it again, as in Frigate."""
+        """Return whether an object passes the zone's filter; it has to pass only once, as in Frigate."""
         chosen = zone.filters.get(track.label)
         if chosen is None:
             return True
@@ -81,10 +81,10 @@ class SceneZones:
         )
 
     def _threshold(self, chosen: FilterSection) -> float:
-        """Only one that is written in the zone: else the camera's holds, which may have been set lower."""
+        """Return the threshold that the zone itself sets; 0 if it sets none: then the camera's applies."""
         return chosen.threshold if "threshold" in chosen.model_fields_set else 0.0
 
 
 def zones_with_object(presences: Mapping[str, ZonePresence]) -> tuple[str, ...]:
-    """Zones that an object is in."""
+    """Return the zones that an object is in."""
     return tuple(name for name, presence in presences.items() if presence.counts)

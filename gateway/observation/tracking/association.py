@@ -1,7 +1,7 @@
-"""Which of the detections of one label is which of the objects that are followed.
+"""Associates the detections of one label with the followed objects.
 
-Source: Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", 2022, section 3: those
-with high scores first, then those with low ones, which go on with a track but begin none.
+Source: Y. Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box", 2022, section 3:
+first detections with high scores, then those with low scores, which continue a track but begin none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.observation.tracking.assignment import best_pairs
+from gateway.observation.tracking.hungarian import best_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 _MIN_OVERLAP_HIGH, _MIN_OVERLAP_LOW = 0.2, 0.3
-"""Least intersection over union of a predicted box and a detection, of high and of low score."""
+"""Least intersection over union of a predicted box and a detection with a high or a low score."""
 
 _MAX_DEVIATIONS = 3.0
-"""How far from its predicted centre a small fast object may be, in standard deviations; boxes do not overlap then."""
+"""Greatest distance of a detection from the predicted centre, in standard deviations, if the boxes do not overlap."""
 
 _MAX_DISTANCE, _MAX_DISTANCE_MISSED = 4.0, 1.0
-"""The same in heights of the box, and for an object that the last frame had missed: another may have come since."""
+"""The same in heights of the box; less for an object that the last frame has missed: it may be another one."""
 
 _MAX_HEIGHT_RATIO = 1.7
-"""Those that do not overlap are the same only if none is so many times as high as the other."""
+"""Boxes that do not overlap are the same object only if neither is so many times as high as the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedObject:
-    """Where an object should be now, and whether the last frame had missed it."""
+    """The predicted motion of an object, and whether the last frame has missed it."""
 
     motion: Motion
     missed: bool
@@ -53,7 +53,7 @@ class SeenObject:
 
 
 def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) -> dict[int, int]:
-    """Indices of detections by those of the objects that they are."""
+    """Return the index of the detection of each object that has one, by the index of the object."""
     if not expected or not seen:
         return {}
     predictions, boxes = np.array([e.motion.box for e in expected]), np.array([s.box for s in seen])
@@ -68,14 +68,14 @@ def associate(expected: Sequence[ExpectedObject], seen: Sequence[SeenObject]) ->
 
 
 def _pair(pairs: dict[int, int], weights: Numbers) -> None:
-    """Pair of the rest what has positive weights."""
+    """Add pairs of unpaired elements with positive weights. Changes `weights`."""
     weights[list(pairs), :] = 0
     weights[:, list(pairs.values())] = 0
     pairs.update(best_pairs(weights))
 
 
 def _overlap(ones: Numbers, others: Numbers) -> Numbers:
-    """Intersection over union of boxes (N, 4) and (M, 4), as (N, M)."""
+    """Return the intersection over union of boxes (N, 4) and (M, 4), as (N, M)."""
     a, b = ones[:, None, :], others[None, :, :]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     common = np.maximum(sides, 0).prod(axis=-1)
@@ -84,7 +84,7 @@ def _overlap(ones: Numbers, others: Numbers) -> Numbers:
 
 
 def _nearness(expected: Sequence[ExpectedObject], predictions: Numbers, boxes: Numbers) -> Numbers:
-    """1 where centres are the same, 0 or less where they are out of reach or the heights differ, as (N, M)."""
+    """Return 1 for equal centres, 0 or less for centres out of reach or unequal heights, as (N, M)."""
     apart = (predictions[:, None, :2] + predictions[:, None, 2:] - boxes[None, :, :2] - boxes[None, :, 2:]) / 2
     uncertainty = np.array([e.motion.uncertainty for e in expected])
     deviations = np.hypot(*np.moveaxis(apart / uncertainty[:, None, :], -1, 0))

@@ -1,7 +1,7 @@
-"""Where an object is and where it will be: a Kalman filter of constant velocity, in seconds and heights of the box.
+"""Predicts the motion of an object: a Kalman filter of constant velocity, in seconds and heights of the box.
 
 Sources: A. Bewley et al., "Simple Online and Realtime Tracking", 2016, and Y. Zhang et al., "ByteTrack", 2022, whose
-noise grows with the box's height; here with time instead of frames, as frames come when they can.
+noise grows with the box's height. Time is in seconds, not in frames, because frames come at varying intervals.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Self
 from shared.payloads.fields import PictureBox
 
 HORIZON_S = 5.0
-"""Nothing is predicted further: who is out of sight for longer has turned or stopped."""
+"""The longest prediction: an object that is out of sight for longer has turned or stopped."""
 
 _MEASUREMENT_NOISE = 0.05
-"""How exact a detector's box is: standard deviation of its centre, in heights."""
+"""Standard deviation of the centre of a detector's box, in heights."""
 
 _ACCELERATION_NOISE = 0.5
-"""How much the velocity changes within 1 s, in heights/s; people are 1.7 m high, cars 1.5 m. More would follow every
-box that runs together with another's, less would lose who turns."""
+"""Standard deviation of the velocity's change in 1 s, in heights/s; people are 1.7 m high, cars 1.5 m. With more, a
+track follows every box that merges with another; with less, it loses an object that turns."""
 
 _INITIAL_SPEED_NOISE = 1.5
-"""What the velocity of something just discovered may be, in heights/s: a run, or a car in a street at home."""
+"""Standard deviation of the velocity of a new object, in heights/s: a runner, or a car in a residential street."""
 
 _SIZE_LAG_S = 0.2
-"""Width and height follow those that are seen with this delay: single boxes are cut off, or run together."""
+"""Time constant of width and height: single boxes may be cut off, or merged with others."""
 
 
 @dataclass(frozen=True, slots=True)
 class AxisFilter:
-    """The centre along one direction: px and px/s, with their variances and covariance."""
+    """The centre along one axis: position in px and velocity in px/s, with their variances and covariance."""
 
     position: float
     velocity: float
@@ -40,7 +40,7 @@ class AxisFilter:
     velocity_variance: float
 
     def after(self, seconds: float, acceleration: float) -> AxisFilter:
-        """As it is later; `acceleration` in px/s after 1 s."""
+        """Return the prediction; `acceleration` is the standard deviation of the velocity's change in 1 s, in px/s."""
         noise = acceleration * acceleration * seconds
         return AxisFilter(
             self.position + seconds * self.velocity,
@@ -53,13 +53,13 @@ class AxisFilter:
         )
 
     def corrected(self, measured: float, variance: float) -> AxisFilter:
-        """With what was seen."""
+        """Return the estimate, corrected by a measured position and its variance."""
         gain = self.variance / (self.variance + variance)
         velocity_gain = self.covariance / (self.variance + variance)
-        surprise = measured - self.position
+        innovation = measured - self.position
         return AxisFilter(
-            self.position + gain * surprise,
-            self.velocity + velocity_gain * surprise,
+            self.position + gain * innovation,
+            self.velocity + velocity_gain * innovation,
             (1 - gain) * self.variance,
             (1 - gain) * self.covariance,
             self.velocity_variance - velocity_gain * self.covariance,
@@ -68,7 +68,7 @@ class AxisFilter:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """The state of one object when it was last seen."""
+    """The state of one object at its last detection."""
 
     x: AxisFilter
     y: AxisFilter
@@ -77,7 +77,7 @@ class Motion:
 
     @classmethod
     def from_box(cls, box: PictureBox) -> Self:
-        """At the first sight."""
+        """Return the state after the first detection."""
         x, y, width, height = _centre_and_size(box)
         variance, speed_variance = (_MEASUREMENT_NOISE * height) ** 2, (_INITIAL_SPEED_NOISE * height) ** 2
         return cls(
@@ -88,17 +88,18 @@ class Motion:
         )
 
     def after(self, seconds: float) -> Motion:
-        """As it will be then, or at the horizon."""
+        """Return the prediction after these seconds, at most HORIZON_S."""
         seconds, acceleration = min(seconds, HORIZON_S), _ACCELERATION_NOISE * self.height
         return Motion(self.x.after(seconds, acceleration), self.y.after(seconds, acceleration), self.width, self.height)
 
     def with_measured(self, box: PictureBox, seconds: float) -> Motion:
-        """With what was seen so many seconds after it was seen last."""
+        """Return the state after a detection that came `seconds` after the last one."""
         predicted = self.after(seconds)
         x, y, width, height = _centre_and_size(box)
         follow = seconds / (seconds + _SIZE_LAG_S)
         variance = (_MEASUREMENT_NOISE * self.height) ** 2
-        # Who is half hidden has not moved, though the middle of what is left of him has: by half of what is hidden.
+        # The centre of a half hidden object seems to move, by half of the hidden part: so trust it less, the more the
+        # size differs.
         return Motion(
             predicted.x.corrected(x, variance + ((width - self.width) / 2) ** 2),
             predicted.y.corrected(y, variance + ((height - self.height) / 2) ** 2),
@@ -108,23 +109,24 @@ class Motion:
 
     @property
     def box(self) -> PictureBox:
+        """Return the box of the estimated centre and size."""
         half_width, half_height = self.width / 2, self.height / 2
         x, y = self.x.position, self.y.position
         return PictureBox((x - half_width, y - half_height, x + half_width, y + half_height))
 
     @property
     def uncertainty(self) -> tuple[float, float]:
-        """Standard deviation of the next measured centre along x and y, in pixels."""
+        """Return the standard deviation of the next measured centre along x and y, in pixels."""
         variance = (_MEASUREMENT_NOISE * self.height) ** 2
         return math.sqrt(self.x.variance + variance), math.sqrt(self.y.variance + variance)
 
     def scaled(self, along_x: float, along_y: float) -> Motion:
-        """The same in a picture of another size."""
+        """Return the same motion in a picture of another size."""
         return Motion(_scaled(self.x, along_x), _scaled(self.y, along_y), self.width * along_x, self.height * along_y)
 
 
 def _centre_and_size(box: PictureBox) -> tuple[float, float, float, float]:
-    """A box without width or height is a pixel wide or high: noise of nothing would divide by 0."""
+    """Return centre and size. Width and height are at least 1 pixel: zero noise would divide by 0."""
     left, top, right, bottom = box
     return (left + right) / 2, (top + bottom) / 2, max(1.0, right - left), max(1.0, bottom - top)
 

@@ -1,4 +1,4 @@
-"""Whether an object is at rest: its box has hardly moved, however it trembles or is hidden in part."""
+"""Detects objects at rest: their boxes hardly move, though they tremble and may be partly hidden."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from shared.payloads.fields import PictureBox
 
 _MAX_SAMPLES = 10
-"""Boxes whose mean is the place of rest: enough for the detector's trembling, few enough to be known soon."""
+"""Boxes whose mean is the place of rest: enough to average the detector's trembling, few enough to be known soon."""
 
 _MIN_COMMON_TWICE = 0.7
-"""Moved when two boxes in a row have less of them in common with the place of rest, of the smaller of both areas."""
+"""Least common area with the place of rest, as a share of the smaller area: two boxes in a row with less have moved."""
 
 _MIN_COMMON_ONCE = 0.3
-"""Moved when a single one has: no trembling is so large."""
+"""The same for a single box: no trembling is so large."""
 
 _MIN_GROWTH, _MAX_GROWTH = 0.35, 1.8
-"""Moved, towards the camera or away from it, when two in a row have areas beyond these, of that of the place.
+"""Limits of a box's area, as a share of the place's area: two boxes in a row beyond them have moved in depth.
 
-What is hidden makes a box smaller, nothing but nearness makes it larger: so one is tolerated more than the other.
+A partly hidden object has a smaller box, only a nearer one has a larger: so smaller boxes are tolerated more.
 """
 
 
 @dataclass(slots=True)
 class Rest:
-    """The place where an object has been since a time, in seconds."""
+    """The place of an object, and the time since when it is there, in seconds."""
 
     place: PictureBox
     since: float
@@ -32,7 +32,7 @@ class Rest:
     _doubtful: bool = False
 
     def see(self, box: PictureBox, at: float) -> None:
-        """The object is here now."""
+        """Process a box of the object."""
         common, area, place_area = _common(box, self.place), _area(box), _area(self.place)
         part, growth = common / max(min(area, place_area), 1e-9), area / max(place_area, 1e-9)
         doubtful = part < _MIN_COMMON_TWICE or not _MIN_GROWTH <= growth <= _MAX_GROWTH
@@ -48,7 +48,7 @@ class Rest:
             self.place = PictureBox((left, top, right, bottom))
 
     def scaled(self, along_x: float, along_y: float) -> Rest:
-        """The same in a picture of another size."""
+        """Return the same place in a picture of another size."""
         left, top, right, bottom = self.place
         place = PictureBox((left * along_x, top * along_y, right * along_x, bottom * along_y))
         return Rest(place, self.since, self._samples, self._doubtful)

@@ -1,4 +1,4 @@
-"""One camera's tracker: the detections of each frame become tracks."""
+"""The tracker of one camera: turns the detections of each frame into tracks."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import DetectedObject
 
 MAX_TRACKS = 100
-"""Objects that are followed at once: in a denser crowd boxes cannot tell who is who, and pairing them with as many
-detections as a frame may have takes a tenth of a second at the worst."""
+"""Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
+detections of a frame takes a tenth of a second in the worst case."""
 
 _KEPT_SCORES, _MIN_SCORES = 10, 3
 """As in Frigate."""
 
 _TENTATIVE_TIMEOUT_S = 1.0
-"""How long something seen less than three times may be out of sight: mistakes of the detector must not pile up."""
+"""Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
 
 _MIN_MISSED_FRAMES, _MIN_MISSED_FRAMES_AT_REST = 2, 5
-"""Frames in a row that must miss an object before it ends, however long that takes: one frame is no proof that it is
-gone. A parked car hardly leaves without frames that show it move, and a detector may miss it in every fifth frame of
-a still scene, of which few come: so of what is at rest more are asked for."""
+"""Frames in a row that must miss an object before it ends, however long that takes: one frame proves nothing. An object
+at rest needs more: a parked car hardly leaves without frames that show it move, and a detector may miss it in every
+fifth of the few frames of a still scene."""
 
 _ROUNDING_S = 1e-3
-"""Times are differences of seconds since 1970, which a float holds to less than a microsecond."""
+"""Tolerance for times: as floats of seconds since 1970 they are exact to less than a microsecond."""
 
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(slots=True, eq=False)
 class _Followed:
-    """A track while it lasts."""
+    """A live track."""
 
     id: str
     label: str
@@ -59,23 +59,23 @@ class _Followed:
     top_score: float = 0.0
     visible: bool = True
     missed: int = 0
-    """Frames in a row that do not show it."""
+    """Frames in a row that have missed it."""
     missed_since: float = 0.0
-    """The time of the first of them."""
+    """Time of the first of these frames."""
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._weigh()
 
     def miss(self, at: float) -> None:
-        """Note a frame that does not show it."""
+        """Process a frame that does not show it."""
         if not self.missed:
             self.missed_since = at
         self.missed += 1
         self.visible = False
 
     def see(self, found: DetectedObject, at: float) -> None:
-        """Note a frame that shows it."""
+        """Process a frame that shows it."""
         self.motion = self.motion.with_measured(found.box, at - self.last_seen)
         self.rest.see(found.box, at)
         self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
@@ -94,7 +94,7 @@ class _Followed:
         self.rest = self.rest.scaled(along_x, along_y)
 
     def at_rest(self, stationary_after_s: float) -> bool:
-        """Return whether it had not moved for so long when it was seen last."""
+        """Return whether it had been at rest for so long at its last detection."""
         return self.last_seen - self.rest.since >= stationary_after_s
 
     def track(self, stationary_after_s: float) -> Track:
@@ -120,15 +120,15 @@ class Tracker:
 
     @property
     def interval_s(self) -> float:
-        """How fast frames come of late; 0 before the second."""
+        """Return the usual time between frames in seconds; 0 before the second frame."""
         return self._intervals.usual_s
 
     def is_late(self, at: float) -> bool:
-        """Return whether a frame of this time comes out of order."""
+        """Return whether a frame of this time is out of order."""
         return self._last is not None and at <= self._last
 
     def update(self, at: float, objects: Sequence[DetectedObject], image: tuple[int, int]) -> Tracks:
-        """A frame of width and height `image`, taken at `at`, shows these. One that comes out of order is ignored."""
+        """Process the detections of a frame of size `image` (width, height), taken at `at`. Ignore one out of order."""
         if self.is_late(at):
             return self._tracks()
         self._last = at
@@ -142,16 +142,16 @@ class Tracker:
         return self._tracks(ended)
 
     def expire(self, at: float) -> Tracks:
-        """End what enough frames have missed for long enough, as no frame has come until `at`.
+        """End objects that enough frames have missed for long enough by `at`, although no frame has come.
 
-        What the last frame has shown, and what too few have missed, is there until other frames say otherwise.
+        Objects in the last frame, and those that too few frames have missed, stay.
         """
         return self._tracks(self._end(lambda followed: self._overdue(followed, at)))
 
     def resume(self, kept: Sequence[Track], at: float, away_s: float) -> None:
-        """Follow these again, where they were, from the frame of time `at` on; they were last seen `away_s` before.
+        """Follow these objects again from the frame of time `at` on; they were last detected `away_s` before.
 
-        They are out of sight until a frame shows them, and end as others do when frames miss them.
+        They are out of sight until a frame shows them, and end like others if frames miss them.
         """
         for track in kept[:MAX_TRACKS]:
             one = _Followed(
@@ -163,15 +163,15 @@ class Tracker:
             self._followed.append(one)
 
     def end_tracks(self, ids: frozenset[str]) -> Tracks:
-        """End these. What is seen of them later is something new."""
+        """End the objects with these ids. Later detections of them are new objects."""
         return self._tracks(self._end(lambda followed: followed.id in ids))
 
     def end_all(self) -> Tracks:
-        """End all."""
+        """End all objects."""
         return self._tracks(self._end(lambda _: True))
 
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
-        """What may begin a track."""
+        """Update the objects of a label with its detections. Return the detections that may begin a track."""
         high = self.settings.high_scores.get(label, DEFAULT_HIGH_SCORE)
         followed = [one for one in self._followed if one.label == label]
         expected = [ExpectedObject(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
@@ -210,7 +210,7 @@ class Tracker:
         return Tracks(tuple(one.track(self.settings.stationary_after_s) for one in self._followed), ended)
 
     def _fit(self, image: tuple[int, int]) -> None:
-        """Boxes go with the picture when the camera changes its size."""
+        """Scale all boxes if the camera has changed the size of its pictures."""
         if self._image is not None and self._image != image:
             along_x, along_y = image[0] / self._image[0], image[1] / self._image[1]
             for followed in self._followed:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from gateway.models.decoding import decode
-from gateway.models.decoding.recognition import FAMILIES, choose, families_of
+from gateway.models.decoding.recognition import FAMILIES, choose_family, families_of
 from shared.model.spec import ModelSpec
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -45,7 +45,7 @@ def test_the_decoder_is_recognised_and_reads_boxes(monkeypatch):
     spec = ModelSpec(name="mine", file="mine.onnx", labels=("a", "b", "c"))
     candidates = families_of({name: value.shape for name, value in outputs.items()}, SIZE, spec)
     assert family in candidates
-    assert choose([family], outputs, SIZE, spec) is family
+    assert choose_family([family], outputs, SIZE, spec) is family
     assert family.doubt({**outputs, "pixel_scores": outputs["pixel_scores"] * 2}, SIZE, spec)
     found = decode(outputs, SIZE, spec.model_copy(update={"decoder": family.name}))
     assert (found.boxes.tolist(), found.classes.tolist()) == ([[1, 2, 30, 40]], [1])

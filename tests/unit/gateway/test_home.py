@@ -430,7 +430,7 @@ async def health(house):
 async def test_health_is_told_at_once_and_then_when_it_changes(watched):
     first = await health(watched)
     assert (first.cameras, first.cameras_online, first.nodes_online) == (1, 0, 0)
-    assert first.problems == ("camera door: nothing was heard of it yet", "no edge is there")
+    assert first.problems == ("camera door: no edge has reported it yet", "no edge is there")
     await watched.edges("pi-1")
     assert (await health(watched)).nodes_online == 1
     await watched.hear()

@@ -14,10 +14,10 @@ def camera(**said):
 def test_an_edge_that_nobody_knows_is_told_with_those_that_there_are():
     cameras = {"front": camera(edge="pi-9"), "yard": camera(edge="pi-1"), "any": camera()}
     assert list(missing_edges(cameras, ["pi-2", "pi-1"])) == [
-        "camera front: there is no edge pi-9; there are pi-1, pi-2"
+        "camera front: edge pi-9 not found; known edges: pi-1, pi-2"
     ]
     assert list(missing_edges({"front": camera(edge="pi-9")}, [])) == [
-        "camera front: there is no edge pi-9; there are none"
+        "camera front: edge pi-9 not found; known edges: none"
     ]
 
 

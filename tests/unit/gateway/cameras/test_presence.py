@@ -39,7 +39,7 @@ def there(presence):
 def test_a_configured_camera_is_known_and_not_there_until_it_is_heard_of(presence):
     assert presence.cameras == ("door",)
     assert not presence.is_online("door")
-    assert presence.offline_reason("door") == "nothing was heard of it yet"
+    assert presence.offline_reason("door") == "no edge has reported it yet"
 
 
 def test_a_camera_nobody_knows_is_not_there_and_has_no_reason(presence):
@@ -91,7 +91,7 @@ def test_a_camera_that_comes_back_has_no_reason_any_more(there):
 def test_a_camera_that_is_silent_for_too_long_is_lost_once(there):
     assert there.expire_silent(10 + CAMERA_SILENCE_TIMEOUT_S) == []
     (change,) = there.expire_silent(10 + CAMERA_SILENCE_TIMEOUT_S + 0.1)
-    assert change == PresenceChange("door", False, "nothing is heard of it any more")
+    assert change == PresenceChange("door", False, "no edge reports it any more")
     assert there.expire_silent(1000) == []
 
 

@@ -204,7 +204,7 @@ async def test_edges_that_a_gateway_did_not_live_to_see_are_waited_for_by_the_ne
 
 async def test_a_camera_that_is_not_configured_cannot_be_restarted(house):
     await house.hear("by-hand")
-    with pytest.raises(ConfigurationError, match="no camera 'by-hand' is configured; there are door, yard"):
+    with pytest.raises(ConfigurationError, match="camera 'by-hand' is not configured; configured cameras: door, yard"):
         await house.cameras.restart_camera("by-hand")
 
 
@@ -252,7 +252,7 @@ async def test_a_camera_that_is_lost_is_offline_for_everyone_with_a_reason(house
     await house.hear(state=State.OFFLINE, reason="wrong password")
     assert house.bus.retained["cameras/door/availability"] == b"offline"
     assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "wrong password")]
-    assert house.cameras.unavailable == {"door": "wrong password", "yard": "nothing was heard of it yet"}
+    assert house.cameras.unavailable == {"door": "wrong password", "yard": "no edge has reported it yet"}
 
 
 async def test_a_camera_whose_pictures_nobody_processes_is_a_problem(house, monkeypatch):
@@ -307,7 +307,7 @@ async def test_a_camera_of_which_nothing_is_heard_any_more_is_lost(house, monkey
             break
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "nothing is heard of it any more")]
+    assert house.told()[1:] == [(BridgeEventType.CAMERA_LOST, "door", "no edge reports it any more")]
 
 
 async def test_a_camera_that_was_started_by_hand_is_one_like_others(house):
@@ -402,7 +402,7 @@ async def test_the_same_value_again_is_said_again_and_changes_nothing(house):
 async def test_who_sets_what_cannot_be_is_told_what_holds(house, caplog):
     await house.set("door", "fps", b"very fast")
     assert house.bus.retained["cameras/door/fps/state"] == b"5"
-    assert "'very fast' is no number" in caplog.text
+    assert "'very fast' is not a number" in caplog.text
     assert house.changed == []
     assert house.cameras.effective_settings("door").fps == 5
 

@@ -28,7 +28,7 @@ from shared.status.cures import find_cure
         ("camera garden: not reachable: no route to it (is the network up?)", "power and network"),
         ("camera garden: codec not decodable", "H.264"),
         ("camera garden: its edge attic is gone", "switch that device on"),
-        ("camera garden: there is no edge attic; there are none", "start that edge"),
+        ("camera garden: edge attic not found; known edges: none", "start that edge"),
         ("camera garden: something unheard of", "deepthings camera shot garden"),
         ("frames of camera garden were lost of late", "deepthings/cameras/garden/stats"),
     ],

@@ -1,4 +1,4 @@
-"""Pairing rows with columns so that the sum of the pairs' weights is greatest. Exact, and quick while most are 0.
+"""Pairs rows with columns so that the sum of the pairs' weights is greatest. Exact, and fast if most weights are 0.
 
 Source: H. W. Kuhn, "The Hungarian method for the assignment problem", 1955, in its form with potentials and shortest
 augmenting paths (Jonker, Volgenant, 1987). Rows and columns that are not connected are solved apart.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
-    """Pairs (row, column) of the matching with the greatest sum, by row; only positive weights (R, C) may pair."""
+    """Return the pairs (row, column) with the greatest sum of weights (R, C), sorted; weights above 0 may pair."""
     rows, columns = np.nonzero(weights > 0)
     if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -31,14 +31,14 @@ def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
             continue
         part = weights[np.ix_(some_rows, some_columns)]
         best = part.argmax(axis=1).tolist()
-        # Mostly everybody has a best of his own.
+        # Mostly, the rows have different best columns: then these are the solution.
         found = enumerate(best) if len(set(best)) == len(best) else _solve(part)
         pairs += [(some_rows[row], some_columns[column]) for row, column in found if part[row, column] > 0]
     return sorted(pairs)
 
 
 def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int], list[int]]]:
-    """Rows and columns that may pair with each other, directly or by way of others."""
+    """Yield the connected components: rows and columns that may pair, directly or over others."""
     columns_of: defaultdict[int, list[int]] = defaultdict(list)
     rows_of: defaultdict[int, list[int]] = defaultdict(list)
     for row, column in zip(rows, columns, strict=True):
@@ -46,7 +46,7 @@ def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int]
         rows_of[column].append(row)
     while columns_of:
         reached, between = [next(iter(columns_of))], set[int]()
-        for row in reached:  # it grows meanwhile
+        for row in reached:  # the loop appends to it
             for column in columns_of.pop(row):
                 if column not in between:
                     between.add(column)
@@ -55,14 +55,14 @@ def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int]
 
 
 def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
-    """All of the shorter side paired. Weights are not negative, so to pair more never makes the sum smaller."""
+    """Pair each element of the shorter side. Weights are not negative, so more pairs never make the sum smaller."""
     if weights.shape[0] > weights.shape[1]:
         return [(row, column) for column, row in _solve(weights.T)]
     costs = weights.max() - np.maximum(weights, 0)
     rows, columns = costs.shape
     row_potential, column_potential = np.zeros(rows), np.zeros(columns + 1)
     row_of = np.full(columns + 1, -1)  # the last column stands for none: each search starts there
-    for start in range(rows):
+    for start in range(rows):  # add one row to the matching, by a shortest augmenting path (Dijkstra)
         row_of[columns] = start
         column = columns
         shortest, before = np.full(columns, np.inf), np.full(columns, columns)
@@ -70,16 +70,16 @@ def _solve(weights: AssignmentWeights) -> list[tuple[int, int]]:
         while row_of[column] >= 0:
             visited[column] = True
             row = row_of[column]
-            ways = costs[row] - row_potential[row] - column_potential[:columns]
-            shorter = (ways < shortest) & ~visited[:columns]
-            shortest[shorter], before[shorter] = ways[shorter], column
+            paths = costs[row] - row_potential[row] - column_potential[:columns]
+            shorter = (paths < shortest) & ~visited[:columns]
+            shortest[shorter], before[shorter] = paths[shorter], column
             following = int(np.where(visited[:columns], np.inf, shortest).argmin())
             step = shortest[following]
             row_potential[row_of[visited]] += step
             column_potential[visited] -= step
             shortest[~visited[:columns]] -= step
             column = following
-        while column != columns:
+        while column != columns:  # change the pairs along the path
             row_of[column] = row_of[before[column]]
             column = int(before[column])
     return [(int(row), column) for column, row in enumerate(row_of[:columns]) if row >= 0]

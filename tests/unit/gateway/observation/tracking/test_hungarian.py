@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gateway.observation.tracking.assignment import best_pairs
+from gateway.observation.tracking.hungarian import best_pairs
 from tests.extent import examples
 
 # Few values, and many of them 0: ties, holes, and several components.
