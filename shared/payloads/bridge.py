@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.payloads.base import Message
 
@@ -70,6 +70,16 @@ class BridgeEvent(Message):
     name: str = Field(default="", description="of the node or camera")
     reason: str = ""
     at: float = Field(description="seconds since 1970")
+
+
+class Request(Message):
+    """The fields of all requests; some name a camera or a node."""
+
+    model_config = ConfigDict(extra="allow")
+
+    transaction: str | int | None = Field(default=None, description="repeated in the response")
+    camera: str | None = None
+    node: str | None = None
 
 
 class Response(Message):
