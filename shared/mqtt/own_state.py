@@ -1,4 +1,4 @@
-"""The retained state of this process: published again when others have overwritten it."""
+"""The retained state of this process, which is published again when others overwrite it."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATE_SETTLE_S = 1.0
-"""What was retained of an earlier run comes before our own state comes back: that is no reason to object."""
+"""The state of an earlier run comes before our own state comes back, and needs no correction."""
 
 CORRECTION_PERIOD_S = 5.0
-"""Two who contradict each other do so no more often than this."""
+"""Two processes that overwrite each other's state do so at most this often."""
 
 S = TypeVar("S", BridgeState, NodeState)
 
 
 class OwnState(Generic[S]):
-    """Compares what is heard of our own state with what it is, and has it published again while they differ."""
+    """Compares the received state with our own, and publishes ours again while they differ."""
 
     def __init__(self, state: Callable[[], S], publish: Callable[[], Awaitable[None]]) -> None:
-        """`state` is how we are; `publish` tells it, and may raise BrokerError."""
+        """`state` returns our state; `publish` publishes it, and may raise BrokerError."""
         self._state: Callable[[], S] = state
         self._publish = publish
         self._heard: S | None = None
         self._came = asyncio.Event()
 
     def on_received(self, state: S) -> None:
-        """Take in what the broker has as our state now."""
+        """Process a state that was received on our topic."""
         self._heard = state
         self._came.set()
 
     def differs(self) -> bool:
-        """Return whether what was heard last is not our state."""
+        """Return whether the last received state is not ours."""
         own, heard = self._state(), self._heard
         return heard is not None and (
             (heard.state, heard.protocol, heard.identity.instance) != (own.state, own.protocol, own.identity.instance)
         )
 
     async def run(self) -> None:
-        """Object until cancelled."""
+        """Correct the state until cancelled."""
         while True:
             await self._came.wait()
             self._came.clear()
             await asyncio.sleep(STATE_SETTLE_S)
             if self.differs():
-                with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
+                with contextlib.suppress(BrokerError):  # lost meanwhile: the next connection publishes it anyway
                     await self._publish()
-                    log.warning("the broker had a state of us that is not ours, published by another: it is corrected")
+                    log.warning("another client had published a wrong state in our name: it is corrected")
                 await asyncio.sleep(CORRECTION_PERIOD_S)
