@@ -166,7 +166,7 @@ class Bus:
                 properties.CorrelationData = request.correlation
             payload = message.model_dump_json().encode()
             _check_size(request.response_topic, payload)
-            async with self._answered(request.response_topic):
+            async with self._broker_answer(request.response_topic):
                 await self._client.publish_checked(
                     request.response_topic, payload, 1, retain=False, properties=properties
                 )
@@ -186,7 +186,7 @@ class Bus:
 
         Raises BrokerError when the broker refuses us, and NameTakenError: trying again would not help.
         """
-        queued = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
+        queued = [asyncio.create_task(self._handle_backlog(*backlog)) for backlog in self._backlogs]
         try:
             await self._stay_connected()
         finally:
@@ -194,7 +194,7 @@ class Bus:
                 task.cancel()
             await asyncio.gather(*queued, return_exceptions=True)
 
-    async def _work_off(
+    async def _handle_backlog(
         self, where: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
     ) -> None:
         while True:
@@ -210,7 +210,7 @@ class Bus:
         while True:
             began = self._reached_at = None
             try:
-                async with self._named(), self._session() as inbox:
+                async with self._claimed_name(), self._session() as inbox:
                     began = time.monotonic()
                     if self._owner is not None:
                         await self._owner.hand_over()
@@ -223,10 +223,10 @@ class Bus:
                     if not short:
                         backoff.reset()
                         self._outage.note_success()
-                self._lost(error, short_sessions)
+                self._on_connection_lost(error, short_sessions)
                 await asyncio.sleep(backoff.next_s())
 
-    def _lost(self, error: Exception, short_sessions: int) -> None:
+    def _on_connection_lost(self, error: Exception, short_sessions: int) -> None:
         """Report why there is no connection. Raises BrokerError where trying again cannot help."""
         why = broker_reason(error)
         if short_sessions >= MAX_SHORT_SESSIONS:
@@ -247,7 +247,7 @@ class Bus:
         log.log(self._outage.level(why), "broker %s: %s; trying again until it works", self.broker, why)
 
     @contextlib.asynccontextmanager
-    async def _named(self) -> AsyncIterator[None]:
+    async def _claimed_name(self) -> AsyncIterator[None]:
         """Claim our name until the connection with it stands. Raises NameTakenError."""
         if self._owner is None:
             yield
@@ -270,7 +270,7 @@ class Bus:
             reading = asyncio.create_task(self._read(client, inbox))
             try:
                 for topic, where, *_ in self._handlers:
-                    async with self._answered(where):
+                    async with self._broker_answer(where):
                         await client.subscribe_checked(where, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
@@ -311,7 +311,7 @@ class Bus:
             properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
             self._note_retained(where, retained=True)
-        async with self._answered(where):
+        async with self._broker_answer(where):
             await self._client.publish_checked(where, payload, topic.qos, retain=topic.retain, properties=properties)
             if self._health is not None and topic.qos:
                 self._health.note_accepted(where)
@@ -320,14 +320,14 @@ class Bus:
         self.sent_bytes += len(where) + len(payload)
 
     @contextlib.asynccontextmanager
-    async def _answered(self, where: str) -> AsyncIterator[None]:
+    async def _broker_answer(self, where: str) -> AsyncIterator[None]:
         """Guard a wait for the broker's answer: raise BrokerError for refusals and at once when the connection is lost.
 
         aiomqtt itself waits 10 s after a loss. And its asyncio.wait_for, before Python 3.12, drops a cancellation that
         comes at the same moment as the answer: a task that awaits ours would hang, so it is raised again here.
         """
         task = asyncio.current_task()
-        asked = task.cancelling() if task else 0
+        cancelled_before = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(None) as waiting:
                 self._unanswered.add(waiting)
@@ -344,7 +344,7 @@ class Bus:
                 raise BrokerError(f"broker {self.broker} did not accept {where}: {broker_reason(error)}") from error
         except ValueError as error:  # paho-mqtt's for an invalid topic
             raise BrokerError(f"broker {self.broker} did not accept {where}: {error}") from error
-        if task is not None and task.cancelling() > asked:
+        if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
     async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401

@@ -34,7 +34,7 @@ class Verdict(Enum):
 class ClaimAttempt:
     """One attempt to claim a name, begun at `began_at`. Times are monotonic seconds, given by the caller."""
 
-    question: NameClaim
+    own_claim: NameClaim
     began_at: float
     rival: Identity | None = None
     """The process that has the name, once it has answered."""
@@ -44,14 +44,14 @@ class ClaimAttempt:
 
     def on_state(self, state: NodeState | BridgeState) -> None:
         """Process a state that is published under the name."""
-        other = state.identity.instance != self.question.identity.instance
+        other = state.identity.instance != self.own_claim.identity.instance
         self.hinted |= other and state.state is State.ONLINE
 
     def on_claim(self, claim: NameClaim, now: float) -> NameClaim | None:
         """Process a claim on the name; return the answer to one that came after ours."""
-        own = self.question.identity.instance
+        own = self.own_claim.identity.instance
         if claim.identity.instance == own:
-            if claim == self.question and self._echo_at is None:
+            if claim == self.own_claim and self._echo_at is None:
                 self._echo_at = now
             return None
         if claim.answers == own:
@@ -59,7 +59,7 @@ class ClaimAttempt:
         elif self._echo_at is None:
             self.hinted = True
         else:
-            return answer_claim(claim, self.question.identity)
+            return answer_claim(claim, self.own_claim.identity)
         return None
 
     def verdict(self, now: float) -> Verdict:

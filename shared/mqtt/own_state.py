@@ -13,6 +13,8 @@ from shared.payloads.cluster import BridgeState, NodeState
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.payloads.cluster import State
+
 log = logging.getLogger(__name__)
 
 STATE_SETTLE_S = 1.0
@@ -31,29 +33,31 @@ class OwnState(Generic[S]):
         """`state` returns our state; `publish` publishes it, and may raise BrokerError."""
         self._state: Callable[[], S] = state
         self._publish = publish
-        self._heard: S | None = None
-        self._came = asyncio.Event()
+        self._received: S | None = None
+        self._arrived = asyncio.Event()
 
     def on_received(self, state: S) -> None:
         """Process a state that was received on our topic."""
-        self._heard = state
-        self._came.set()
+        self._received = state
+        self._arrived.set()
 
     def differs(self) -> bool:
         """Return whether the last received state is not ours."""
-        own, heard = self._state(), self._heard
-        return heard is not None and (
-            (heard.state, heard.protocol, heard.identity.instance) != (own.state, own.protocol, own.identity.instance)
-        )
+        received = self._received
+        return received is not None and _compared(received) != _compared(self._state())
 
     async def run(self) -> None:
         """Correct the state until cancelled."""
         while True:
-            await self._came.wait()
-            self._came.clear()
+            await self._arrived.wait()
+            self._arrived.clear()
             await asyncio.sleep(STATE_SETTLE_S)
             if self.differs():
                 with contextlib.suppress(BrokerError):  # lost meanwhile: the next connection publishes it anyway
                     await self._publish()
                     log.warning("another client had published a wrong state in our name: it is corrected")
                 await asyncio.sleep(CORRECTION_PERIOD_S)
+
+
+def _compared(state: NodeState | BridgeState) -> tuple[State, int, str]:
+    return state.state, state.protocol, state.identity.instance

@@ -42,6 +42,8 @@ class SignalWatch:
         self._stop, self._hurry = stop, hurry
         self._redirected: dict[int, Callable[[], None]] = {}
         self._before: dict[int, Any] = {}
+        # Python calls signal handlers in the main thread only, which may hang. But its C handler always writes the
+        # signal's number to the wakeup fd: the thread reads it from the pipe.
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in numbers:

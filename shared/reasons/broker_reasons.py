@@ -1,4 +1,4 @@
-"""Reasons of failed broker connections in plain words, without codes of MQTT or of its libraries. Pure."""
+"""Reasons of failed broker connections in plain words, without codes of MQTT or of its libraries."""
 
 from __future__ import annotations
 

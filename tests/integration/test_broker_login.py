@@ -52,7 +52,7 @@ async def said_by(address, login):
         client = BrokerClient(address, "one", login=login)
         async with client.connection():
             await client.subscribe_checked(TOPIC, 1)
-            await client.send(TOPIC, b"{}", 1, retain=True)
+            await client.publish_checked(TOPIC, b"{}", 1, retain=True)
     except (aiomqtt.MqttError, BrokerError) as error:
         return broker_reason(error)
     return ""
@@ -104,9 +104,9 @@ async def test_a_topic_that_the_rules_do_not_allow_is_refused_and_others_go_on(b
     client = BrokerClient(broker.address, "one", login=broker.login(GATEWAY))
     async with client.connection():
         with pytest.raises(aiomqtt.MqttCodeError) as refused:
-            await client.send("garden/state", b"{}", 1, retain=True)
+            await client.publish_checked("garden/state", b"{}", 1, retain=True)
         assert "not authorised" in broker_reason(refused.value)
-        await client.send(TOPIC, b"{}", 1, retain=True)
+        await client.publish_checked(TOPIC, b"{}", 1, retain=True)
 
 
 async def test_a_broker_that_hangs_is_left_without_a_trace(broker, caplog):

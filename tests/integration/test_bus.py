@@ -251,9 +251,9 @@ async def test_what_is_cleared_is_not_told_to_who_comes_late_and_is_no_message(b
         await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", "door")
         await speaker.publish_plain(topics.CAMERA_AVAILABILITY, b"online", "yard")
         assert await next_of(states) == ONLINE
-        await speaker.clear(topics.BRIDGE_STATE)
-        await speaker.clear(topics.CAMERA_AVAILABILITY, "door")
-        await speaker.clear(topics.CAMERA_AVAILABILITY, "attic")
+        await speaker.clear_retained(topics.BRIDGE_STATE)
+        await speaker.clear_retained(topics.CAMERA_AVAILABILITY, "door")
+        await speaker.clear_retained(topics.CAMERA_AVAILABILITY, "attic")
         assert await retained(broker) == {"deepthings/cameras/yard/availability": b"online"}
         await speaker.publish(topics.BRIDGE_STATE, OFFLINE)
         assert await next_of(states) == OFFLINE  # and nothing between the two
