@@ -1,102 +1,97 @@
-"""What is said of each public topic in docs/asyncapi.json, beside what the table of topics has."""
+"""The rows of docs/asyncapi.json: all public topics of shared/mqtt/topics.py, and the settings of cameras."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field
-
 from scripts.asyncapi import JPEG, JSON, TEXT, Row
 from shared.mqtt import topics
-from shared.payloads.base import Message
+from shared.mqtt.topics import PlainTopic, Plane, Topic, Writer
 
 if TYPE_CHECKING:
-    from shared.mqtt.topics import PlainTopic, Topic
+    from collections.abc import Iterator
+
+    from shared.mqtt.topics import AnyTopic
 
 Switch = Literal["ON", "OFF"]
-Presence = Literal["online", "offline"]
 
 INFO = {
     "title": "DeepThings",
     "version": "1.0.0",
     "description": (
-        "What DeepThings says and hears by MQTT. The first level of all topics, `deepthings`, is `mqtt.topic_prefix` "
-        "in the configuration. Payloads are JSON where nothing else is said; new fields may appear, so ignore what "
-        "you do not know. Operations are the gateway's: it sends what you may subscribe to. Topics below "
-        "`deepthings/cluster` are between the gateway and its edges; no promise is made about them."
+        "The MQTT interface of DeepThings. The first level of all topics, `deepthings`, is `mqtt.topic_prefix` "
+        "in the configuration. Payloads are JSON unless another content type is given; new fields may appear, so "
+        "ignore unknown ones. Operations are those of the gateway: it sends the messages that you can subscribe to. "
+        "Topics below `deepthings/cluster` are between the gateway and its edges, and can change with any release."
     ),
     "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
 }
 
 PARAMETERS = {
-    "camera": "A camera, by its name in the configuration.",
+    "camera": "The name of a camera in the configuration.",
     "label": (
-        "What is seen, as the model calls it, in lower case, with _ in the place of everything else than a-z, 0-9, _ "
-        "and -. `all` stands for any, except in a topic of snapshots. The last levels of the other topics below "
-        "`detections` are no labels."
+        "A label of the model in lower case, with _ instead of every character but a-z, 0-9, _ and -. `all` stands for "
+        "any label, except in a topic of snapshots. The last levels of the other topics below `detections` are not "
+        "labels."
     ),
-    "zone": "A zone of the camera, by its name in the configuration.",
-    "command": "What is asked for. An unknown one is answered with those that there are.",
+    "zone": "The name of a zone of the camera in the configuration.",
+    "command": "The name of the request. The response to an unknown one lists those that exist.",
 }
 
+SETTINGS: dict[str, tuple[Any, str, str]] = {
+    "enabled": (Switch, TEXT, "ON while the camera is used."),
+    "detect": (Switch, TEXT, "ON while objects are detected in its pictures."),
+    "threshold": (float | None, JSON, "The median score from which an object counts, instead of the configured one."),
+    "fps": (float | None, JSON, "The maximum of frames a second that are processed; null: all."),
+    "labels": (tuple[str, ...] | None, JSON, "The labels that are followed."),
+}
+"""The settings of a camera: type of the value, content type, description."""
 
-class Request(Message):
-    """What all requests may say; some name a camera or a node."""
+CHANNEL_NAMES = {"DETECTIONS": "frame", "EVENTS": "event", "TRIGGERS": "trigger"}
+"""The names of channels that do not follow from the names of their topics in the table."""
 
-    model_config = ConfigDict(extra="allow")
-
-    transaction: str | int | None = Field(default=None, description="comes back in the response")
-    camera: str | None = None
-    node: str | None = None
-
-
-def _told(name: str, topic: Topic[Any], description: str) -> Row:
-    """A topic of messages that the gateway publishes."""
-    return Row(name, topic.path, topic.message, description, topic.qos, topic.retain)
-
-
-def _plain(name: str, topic: PlainTopic, payload: object, content: str, description: str) -> Row:
-    """A topic of something else that the gateway publishes."""
-    return Row(name, topic.path, payload, description, topic.qos, topic.retain, content)
+REPLIES = {"request": "response"}
+"""The channels of requests, and those of their responses."""
 
 
-def _setting(name: str, payload: object, content: str, description: str) -> tuple[Row, Row]:
-    """A setting of a camera, as it is and as it may be set."""
+def public_rows() -> Iterator[Row]:
+    """Yield a row for each public topic, in the order of the table; the settings of cameras have one each."""
+    for constant, topic in vars(topics).items():
+        if not isinstance(topic, Topic | PlainTopic) or topic.plane is Plane.CLUSTER or topic is topics.CAMERA_SET:
+            continue
+        if topic is topics.CAMERA_SETTING:
+            for name in SETTINGS:
+                yield from _setting_rows(name)
+        elif not topic.path.startswith("cluster/"):
+            yield _row(constant, topic)
+
+
+def _row(constant: str, topic: AnyTopic) -> Row:
+    first, *others = constant.lower().split("_")
+    name = CHANNEL_NAMES.get(constant, first + "".join(map(str.capitalize, others)))
+    payload = topic.message if isinstance(topic, Topic) else topic.payload
+    return Row(
+        name, topic.path, payload, topic.description, topic.qos, topic.retain, _content_type(payload),
+        heard=topic.writer is Writer.ANYBODY, reply=REPLIES.get(name, ""),
+    )  # fmt: skip
+
+
+def _content_type(payload: object) -> str:
+    if payload is bytes:
+        return JPEG
+    return JSON if isinstance(payload, type) else TEXT
+
+
+def _setting_rows(name: str) -> Iterator[Row]:
+    """Yield the rows of a camera's setting: the topic that reports it, and the topic that sets it."""
+    payload, content, description = SETTINGS[name]
     state, change = topics.CAMERA_SETTING, topics.CAMERA_SET
     state_path, change_path = (topic.path.replace("{setting}", name) for topic in (state, change))
     kept = f"{description} Kept over restarts; null: nothing is set."
-    taken_back = f"{description} An empty payload takes it back; retained ones are ignored."
-    return (
-        Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content),
-        Row(f"{name}Set", change_path, payload, taken_back, change.qos, change.retain, content, heard=True),
-    )
+    reset = f"{description} An empty payload resets it to the configuration; retained messages are ignored."
+    yield Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content)
+    yield Row(f"{name}Set", change_path, payload, reset, change.qos, change.retain, content, heard=True)
 
 
-ROWS: tuple[Row, ...] = (
-    _told("frame", topics.DETECTIONS, "Everything seen in one frame, for every frame that was processed."),
-    _told("objects", topics.OBJECTS, "The objects of one label, or of any, that a camera sees; told on change."),
-    _told("zoneObjects", topics.ZONE_OBJECTS, "The same within one zone of the camera."),
-    _told("event", topics.EVENTS, "An object begins to count, changes its zones or its being stationary, or is gone."),
-    _told("trigger", topics.TRIGGERS, "A word that an automation may wait for: person_appeared, person_in_yard ..."),
-    _plain("snapshot", topics.SNAPSHOT, bytes, JPEG, "The picture with boxes; when other objects are there."),
-    _plain("labelSnapshot", topics.LABEL_SNAPSHOT, bytes, JPEG, "An object close up; when new or clearly better seen."),
-    _plain("cameraAvailability", topics.CAMERA_AVAILABILITY, Presence, TEXT, "Whether the camera gives pictures."),
-    _told("cameraStats", topics.CAMERA_STATS, "The camera's account: captured, published, dropped by reason."),
-    *_setting("enabled", Switch, TEXT, "Whether the camera is used at all."),
-    *_setting("detect", Switch, TEXT, "Whether objects are looked for in its pictures."),
-    *_setting("threshold", float | None, JSON, "The median score from which an object counts, whatever is configured."),
-    *_setting("fps", float | None, JSON, "Frames a second that are looked at, at the most; null: all."),
-    *_setting("labels", tuple[str, ...] | None, JSON, "The labels that are followed."),
-    _told("bridgeState", topics.BRIDGE_STATE, "Whether the gateway is there; also when it has gone without a word."),
-    _told("bridgeInfo", topics.BRIDGE_INFO, "What the gateway runs: version, model, plan, cameras."),
-    _told("bridgeNodes", topics.BRIDGE_NODES, "Every edge: state, address, tiles computed, bytes received and sent."),
-    _told("bridgeHealth", topics.BRIDGE_HEALTH, "How the gateway is, when that changes and once a minute."),
-    _told("bridgeEvent", topics.BRIDGE_EVENT, "Something happened to the cluster: an edge or a camera came or went."),
-    _told("bridgeVerification", topics.BRIDGE_VERIFICATION, "A frame compared with the undivided network, on request."),
-    Row(
-        "request", topics.REQUEST.path, Request, "Asks something of the gateway; so does an empty payload. Retained "
-        "messages are ignored.", topics.REQUEST.qos, heard=True, reply="response",
-    ),
-    _told("response", topics.RESPONSE, "The answer; also sent to the request's response topic, as MQTT 5 has it."),
-)  # fmt: skip
+ROWS: tuple[Row, ...] = tuple(public_rows())
 """All public topics but those of other programs (Home Assistant, Frigate)."""

@@ -1,7 +1,7 @@
-"""What both sides speak: networks, tiles, engine, data plane and bus. Knows nothing of gateway or edge."""
+"""The parts that gateway, edge and cameras share: networks, tiles, engine, data plane and bus. Imports none of them."""
 
 import os
 
-# What cameras see stays in the house, and so does how much is computed of it: onnxruntime reports its use to Microsoft
-# unless it is told before it is loaded.
+# Data of the cameras stays in the home, and so do statistics: onnxruntime reports its use to Microsoft unless this
+# variable is set before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,32 +1,32 @@
-"""One error tree. A message says what is wrong, where, and what to do; commands print it on one line."""
+"""The error tree. A message says where something is wrong, what, and what to do; commands print it on one line."""
 
 
 class DeepThingsError(Exception):
-    """Whatever this project raises on purpose. `exit_code` is what a command returns for it."""
+    """The base of all errors that this project raises on purpose. `exit_code` is the exit code of the command."""
 
     exit_code = 1
 
 
 class ConfigurationError(DeepThingsError, ValueError):
-    """What the user asked for cannot be: a bad option, name, address or grid."""
+    """An invalid option, name, address, grid or configuration."""
 
     exit_code = 2
 
 
 class ModelError(DeepThingsError, ValueError):
-    """A model that cannot be read, or that does not hold what is needed of it."""
+    """A model that cannot be read or used."""
 
 
 class DamageError(ModelError):
-    """What was prepared of a model, and kept, is not what was written; it can be made again."""
+    """A prepared model in the cache is damaged; it can be prepared again."""
 
 
 class WrongResultError(ModelError):
-    """This machine computes something else of a tile than it did when it prepared the program."""
+    """This machine no longer computes the same values for a tile as when it prepared the program."""
 
 
 class CutError(ModelError):
-    """The network cannot be cut or tiled there."""
+    """The network cannot be cut or tiled at this layer."""
 
 
 class SourceError(DeepThingsError, OSError):
@@ -34,11 +34,11 @@ class SourceError(DeepThingsError, OSError):
 
 
 class BrokerError(DeepThingsError, ConnectionError):
-    """The MQTT broker cannot be started or reached, or refuses us."""
+    """The MQTT broker cannot be started or reached, or refuses the connection."""
 
 
 class NameTakenError(DeepThingsError):
-    """Another process has the name that this one was given, and is alive."""
+    """Another running process has the name of this one."""
 
 
 class ListenError(DeepThingsError, OSError):
@@ -46,16 +46,16 @@ class ListenError(DeepThingsError, OSError):
 
 
 class ProtocolError(DeepThingsError):
-    """A peer sent bytes that are not ours, too large, or out of place; its connection is closed."""
+    """A peer sent invalid, too large or unexpected data; its connection is closed."""
 
 
 class VersionError(ProtocolError):
-    """A peer speaks another version of the protocol."""
+    """A peer has an incompatible version of the protocol."""
 
 
 class PeerLostError(DeepThingsError, ConnectionError):
-    """A peer went away in the middle of a conversation."""
+    """The connection with a peer was lost in the middle of an exchange."""
 
 
 class PeerTimeoutError(DeepThingsError, TimeoutError):
-    """A peer did not answer, or stopped in mid-message."""
+    """A peer did not answer in time, or stopped in the middle of a message."""

@@ -1,4 +1,4 @@
-"""The command line: one console script, each subcommand loaded only when it is called."""
+"""The command line: one console script, which imports a subcommand only when it is called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import sys
 
 if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: while the gateway only begins, it reads the file anyway
+    signal.signal(signal.SIGHUP, lambda *_: None)  # a reload: the gateway reads the file at its start anyway
 
 import importlib
 import os
@@ -26,19 +26,19 @@ COMMANDS = {
         "gateway",
         "Watch a cluster on this machine detect pedestrians in real footage.",
     ),
-    "init": ("gateway.commands.init", "gateway", "Begin: write a configuration from your answers, and try it."),
+    "init": ("gateway.commands.init", "gateway", "Begin: write a configuration from your answers, and test it."),
     "gateway": ("gateway.commands.serve", "gateway", "Run the gateway: broker, plan, merge, detections."),
     "check-config": (
         "gateway.commands.check_config",
         "gateway",
-        "Check a configuration file; every mistake with its line.",
+        "Check a configuration file; report every mistake with its line.",
     ),
     "edge": ("edge.command", "edge", "Run an edge: computes tiles, its own and stolen ones."),
     "camera": ("camera_sources.command", "cameras", "Feed the pictures of a camera, or of a video, to an edge."),
     "camera shot": (
         "gateway.commands.camera_shot",
         "cameras",
-        "Write a picture of a camera with a grid, to write a zone.",
+        "Write a picture of a camera with a grid, for drawing a zone.",
     ),
     "detect": ("gateway.commands.detect", "gateway", "Detect in pictures, tile by tile, in this process."),
     "verify": ("gateway.commands.verify", "gateway", "Compare tiles with the unpartitioned network."),
@@ -50,21 +50,21 @@ COMMANDS = {
     "quantize": ("gateway.commands.quantize", "gateway", "Make an int8 model of a float model, with pictures."),
     "bench": ("benchmarks.command", "bench", "Repeat the paper's experiments on emulated weak devices."),
     "watch": ("shared.cli.watch", "", "Follow the detections of a running cluster."),
-    "status": ("shared.cli.status", "", "Tell how a cluster is: edges, cameras, problems and their cures."),
+    "status": ("shared.cli.status", "", "Report the status of a cluster: edges, cameras, problems and cures."),
     "service": (
         "shared.cli.service_command",
         "",
-        "Have systemd run a gateway, an edge or a camera on this device.",
+        "Run a gateway, an edge or a camera as a systemd service on this device.",
     ),
-    "update": ("shared.cli.update", "", "Update DeepThings on this device, and start its services again."),
-    "backup": ("gateway.commands.backup", "gateway", "Write all that makes this gateway into one file."),
-    "restore": ("gateway.commands.restore", "gateway", "Make the gateway of a backup again."),
+    "update": ("shared.cli.update", "", "Update DeepThings on this device, and restart its services."),
+    "backup": ("gateway.commands.backup", "gateway", "Write all files of this gateway into one backup."),
+    "restore": ("gateway.commands.restore", "gateway", "Restore the gateway of a backup."),
 }
-"""Subcommand, one or two words: module that holds `command`, the extra that it needs, and its line in the help."""
+"""By subcommand (one or two words): the module of its `command`, the extra that it needs, its line in the help."""
 
 
 class LazyGroup(click.Group):
-    """Knows its subcommands by name; imports the one that is called."""
+    """A group that lists its subcommands by name, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         return list(COMMANDS)
@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(
                 f"'{cmd_name}' needs {error.name}, which is not installed: pip install 'deepthings[{extra}]'"
             ) from error
-        exit_cleanly_on_signal()  # from now on there may be something to clear away
+        exit_cleanly_on_signal()  # from now on there may be temporary files
         return command
 
     def resolve_command(
@@ -103,11 +103,11 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 128 + n ended by signal n."""
+    """Run the console script. Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 128 + n ended by signal n."""
     try:
         sys.exit(_exit_code())
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the interpreter ends, nobody catches KeyboardInterrupt
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing catches KeyboardInterrupt while the interpreter ends
 
 
 def _exit_code() -> int:
@@ -119,7 +119,7 @@ def _exit_code() -> int:
     except DeepThingsError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
-    except BrokenPipeError:  # whoever read what we print has gone, as 'head' does
+    except BrokenPipeError:  # the reader of our output has ended, for example 'head'
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (or the interpreter complains at its end)
         return 1
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Options that several subcommands share, and the kinds of their values."""
+"""Options that several subcommands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 
 class ParsedType(click.ParamType[Value]):
-    """A value read by a function that raises ConfigurationError."""
+    """A click type whose values are parsed by a function that raises ConfigurationError."""
 
     def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
         self.name = name
@@ -39,9 +39,9 @@ class ParsedType(click.ParamType[Value]):
 
 
 def parse_name(text: str) -> str:
-    """A name of a camera or a node. Raises ConfigurationError."""
+    """Return `text` if it is a valid name of a camera or a node. Raises ConfigurationError."""
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ConfigurationError(f"name {text!r}: write lower-case letters, digits, - and _, at most 63 of them")
+        raise ConfigurationError(f"invalid name {text!r}: write lower-case letters, digits, - and _, at most 63")
     return text
 
 
@@ -53,11 +53,11 @@ GATEWAY_TYPE = ParsedType("HOST[:PORT]", lambda text: Address.parse(text, CLUSTE
 
 
 def warn_of_open_port(host: str) -> None:
-    """Say plainly what it means to listen beyond loopback."""
+    """Print a warning if `host` is not loopback: there are no credentials yet."""
     if not is_loopback(host):
         click.echo(
-            f"Warning: listening on {host}: this release has no credentials yet, so anyone who reaches this address "
-            "can send frames, take tiles and read what your cameras see. Use it only on a network that you trust.",
+            f"Warning: listening on {host}: this release has no credentials yet. Anyone who can reach this address "
+            "can send frames, take tiles and see your cameras' pictures. Use it only on a network that you trust.",
             err=True,
         )
 
@@ -67,20 +67,20 @@ gateway_option = click.option(
     "broker",
     type=GATEWAY_TYPE,
     default=f"{LOOPBACK}:{CLUSTER_PORT}",
-    help="Where the gateway is: the address of its own broker.",
+    help="The address of the gateway's own broker.",
 )
 prefix_option = click.option(
     "--topic-prefix",
     default=DEFAULT_PREFIX,
     metavar="PREFIX",
-    help="What all topics begin with, as the gateway has it.",
+    help="The first levels of all topics, as on the gateway.",
 )
 listen_option = click.option(
     "--listen", "host", default=LOOPBACK, metavar="HOST",
-    help="Address to listen on. Beyond loopback everyone there can connect: this release has no credentials.",
+    help="Address to listen on. Beyond loopback everyone can connect: this release has no credentials.",
 )  # fmt: skip
-threads_option = click.option("--threads", type=click.IntRange(1, 64), default=1, help="Threads that compute.")
+threads_option = click.option("--threads", type=click.IntRange(1, 64), default=1, help="Number of computing threads.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 verbose_option = click.option(
-    "-v", "--verbose", count=True, help="Log every tile; twice: the libraries, and all that repeats, too."
+    "-v", "--verbose", count=True, help="Log every tile; twice: also the libraries and all repeated lines."
 )

@@ -1,4 +1,4 @@
-"""Arguments of a command that is to run as a service: checked as the command itself would, and good in any folder."""
+"""Arguments of a command that will run as a service: validated, and independent of the working folder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 NOT_FOR_SERVICES = {
     "settings": "a service has no standard input: write --source",
     "parent": "a service has no parent",
-    "frames": "a service that stops is started again: leave --frames out",
+    "frames": "a service that stops is restarted: leave --frames out",
 }
+"""By option: why a service cannot have it."""
 
 
 def checked_arguments(
     command: click.Command, role: str, words: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the words as a service is to have them, with absolute paths, and the options that were given, by name.
+    """Return the words for the service, with absolute paths, and the given options by name.
 
-    Raises click.UsageError for what the command would refuse.
+    Raises click.UsageError for options that the command refuses or a service cannot have.
     """
     context = command.make_context(f"deepthings {role}", list(words))
     options, _, order = command.make_parser(context).parse_args(list(words))
@@ -43,12 +44,12 @@ def checked_arguments(
             given[name] = make_absolute(str(value), is_path=isinstance(parameter.type, click.Path))
             checked += [switch, given[name]]
     if role == "camera" and "source" not in given:
-        raise click.UsageError("write --source, where the camera's pictures come from", context)
+        raise click.UsageError("--source is missing: write the URL or file of the camera's pictures", context)
     return tuple(checked), given
 
 
 def make_absolute(value: str, *, is_path: bool) -> str:
-    """Return a value that means the same in every folder: paths, and names of files that are here, become absolute."""
+    """Return the value with an absolute path, if it is a path or the name of an existing file."""
     looks_like_a_file = "." in value or "/" in value
     if is_path or (looks_like_a_file and "://" not in value and Path(value).exists()):
         return str(Path(value).expanduser().absolute())

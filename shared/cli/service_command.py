@@ -1,4 +1,4 @@
-"""`deepthings service`: have systemd run a gateway, an edge or cameras on this device, from its start on."""
+"""`deepthings service`: run a gateway, an edge or cameras as systemd services of this device."""
 
 from __future__ import annotations
 
@@ -31,22 +31,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VISIBLE_SOURCE_WARNING = (
-    "a password in --source can be read by every user of this device, in the unit and among the processes; a camera"
-    " with a password belongs into the gateway's configuration"
+    "every user of this device can read a password in --source, in the unit and in the list of processes; a camera"
+    " with a password belongs in the gateway's configuration"
 )
 
 CONFIGURATION_CHECK_TIMEOUT_S = 120.0
-"""For opening a model and reading a configuration on a small device."""
+"""Enough to open a model and read a configuration on a small device."""
 
 
 @click.group()
 def command() -> None:
-    """Have this device run a gateway, an edge or a camera by itself: from its start on, and again after a failure."""
+    """Run a gateway, an edge or a camera as a service: from the start of the device on, and again after a failure."""
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.option("--print", "prints", is_flag=True, help="Print the unit, and change nothing.")
-@click.option("--user", metavar="USER", help="As whom it runs.  [default: deepthings, or the installation's owner]")
+@click.option(
+    "--user", metavar="USER", help="The user of the service.  [default: deepthings, or the installation's owner]"
+)
 @click.argument("role", type=click.Choice(SERVICE_ROLES))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -90,29 +92,29 @@ def install(context: click.Context, *, prints: bool, user: str | None, role: str
     path = units.install_unit(unit)
     click.echo(f"{unit.name} runs as user {account.name}, and starts with this device ({path}).")
     if not account.is_ours and user is None:
-        click.echo(f"It is not run as a user of its own, as only {account.name} can read {executable}.")
+        click.echo(f"It has no user of its own, as only {account.name} can read {executable}.")
     click.echo(f"Its log:  journalctl -u {unit.name} -f")
 
 
 @command.command()
 @click.argument("role", type=click.Choice(SERVICE_ROLES))
-@click.option("--name", type=NAME_TYPE, help="Of the camera.")
+@click.option("--name", type=NAME_TYPE, help="The name of the camera.")
 def uninstall(role: str, name: str | None) -> None:
-    """Stop the service of ROLE, and remove its systemd unit. What it has kept stays."""
+    """Stop the service of ROLE, and remove its systemd unit. Its state and cache stay."""
     if (role == "camera") is (name is None):
         cameras = [unit.camera for unit in units.installed_units() if unit.role == "camera"]
         known = f"; there are {', '.join(cameras)}" if cameras else ""
-        raise click.UsageError(f"--name is for cameras, and must be written for one{known}")
+        raise click.UsageError(f"--name is required for a camera, and is only for cameras{known}")
     executable = Path(sysconfig.get_path("scripts")) / "deepthings"
     units.require_control(shlex.join([str(executable), *sys.argv[1:]]))
     unit = unit_name(role, name or "")
     if not units.uninstall_unit(unit):
         raise DeepThingsError(f"{unit}: no such service is installed on this machine")
-    click.echo(f"{unit} is removed. What it has kept in its state folder and cache stays.")
+    click.echo(f"{unit} is removed. Its state folder and its cache stay.")
 
 
 def _command_of(context: click.Context, role: str) -> click.Command:
-    """Return the command that is to be run, as the console script knows it."""
+    """Return the command of the role, as the console script runs it."""
     root = context.find_root()
     assert isinstance(root.command, click.Group)
     found = root.command.get_command(root, role)
@@ -121,7 +123,7 @@ def _command_of(context: click.Context, role: str) -> click.Command:
 
 
 def _require_readable(account: ServiceAccount, given: dict[str, str]) -> None:
-    """Raise ConfigurationError when the service could not read a file that its options name."""
+    """Raise ConfigurationError if the service has no permission to read a file in its options."""
     files = [Path(value) for value in given.values() if value.startswith("/") and Path(value).is_file()]
     closed = first_barrier(files, account)
     if closed is not None:
@@ -129,13 +131,12 @@ def _require_readable(account: ServiceAccount, given: dict[str, str]) -> None:
             f"move what is in it to /etc/{SERVICE_USER}" if closed.is_dir() else f"run 'chown {account.name} {closed}'"
         )
         raise ConfigurationError(
-            f"{closed}: user {account.name}, as whom the service runs, cannot read it; {cure}, or name another user"
-            " with --user"
+            f"{closed}: user {account.name} of the service cannot read it; {cure}, or name another user with --user"
         )
 
 
 def _check_configuration(unit: Unit, account: ServiceAccount, file: str) -> None:
-    """Have the configuration checked by the user who will read it, with the environment of the service.
+    """Check the configuration as the user of the service, with the environment of the service.
 
     Raises ConfigurationError with all mistakes.
     """
@@ -149,5 +150,5 @@ def _check_configuration(unit: Unit, account: ServiceAccount, file: str) -> None
         group=account.gid, extra_groups=sorted(account.groups),
     )  # fmt: skip
     if done.returncode:
-        said = done.stderr.strip() or f"{file} cannot be checked"
-        raise ConfigurationError(f"as user {account.name}, whom the service runs as:\n{said}")
+        mistakes = done.stderr.strip() or f"{file} cannot be checked"
+        raise ConfigurationError(f"as user {account.name} of the service:\n{mistakes}")

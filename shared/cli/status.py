@@ -1,4 +1,4 @@
-"""`deepthings status`: how the cluster is."""
+"""`deepthings status`: the status of the cluster."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ if TYPE_CHECKING:
     from shared.status.cluster_facts import ClusterFacts
 
 REFRESH_PERIOD_S = 2.0
-"""How often it is told again with --watch."""
+"""The period of reports with --watch."""
 
 MIN_WIDTH = 60
-"""Letters of a line; sentences are not broken into narrower ones."""
+"""Characters of a line; sentences are not wrapped at fewer."""
 
 CLEAR_TERMINAL = "\x1b[H\x1b[2J\x1b[3J"
-"""Has a terminal begin again at its top."""
+"""The escape sequence that clears a terminal."""
 
 
 @click.command()
 @gateway_option
-@click.option("--watch", is_flag=True, help="Tell it again every 2 s, in place, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Repeat the report every 2 s, in place, until Ctrl-C.")
 @prefix_option
 @json_option
 @verbose_option
 def command(broker: Address, watch: bool, topic_prefix: str, as_json: bool, verbose: int) -> None:
-    """Tell how the cluster is: its gateway, edges, cameras, and problems with their cures.
+    """Report the status of the cluster: its gateway, edges, cameras, and problems with their cures.
 
-    It can be asked from any device, at the broker of the gateway. Exit code 1 when there is no gateway.
+    It works on any device that reaches the gateway's broker. Exit code 1 if there is no gateway.
     """
     configure_logging(verbose)
     if watch:
         run_service(lambda stop: run_together(stop.wait(), _watch(broker, topic_prefix, as_json=as_json)))
     else:
-        run_service(lambda stop: run_together(stop.wait(), _tell(broker, topic_prefix, as_json=as_json)))
+        run_service(lambda stop: run_together(stop.wait(), _print_once(broker, topic_prefix, as_json=as_json)))
 
 
-async def _tell(broker: Address, prefix: str, *, as_json: bool) -> None:
-    """Print one report. Raises BrokerError when there is no gateway."""
-    async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as told:
-        click.echo(_report(await anext(told), broker, as_json=as_json))
+async def _print_once(broker: Address, prefix: str, *, as_json: bool) -> None:
+    """Print one report. Raises BrokerError if there is no gateway."""
+    async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as reports:
+        click.echo(_report(await anext(reports), broker, as_json=as_json))
 
 
 async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
-    """Print reports until cancelled; what is not there may come."""
+    """Print reports until cancelled, also errors while there is no gateway."""
     while True:
         try:
-            async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as told:
-                async for facts in told:
+            async with aclosing(watch_cluster(broker, prefix, REFRESH_PERIOD_S)) as reports:
+                async for facts in reports:
                     _show(_report(facts, broker, as_json=as_json), as_json=as_json)
         except BrokerError as error:
             if as_json:
@@ -75,13 +75,13 @@ async def _watch(broker: Address, prefix: str, *, as_json: bool) -> None:
 
 
 def _show(text: str, *, as_json: bool) -> None:
-    """Print in the place of what was printed before, where that is a terminal."""
+    """Print the text; on a terminal, replace the previous one."""
     in_place = not as_json and sys.stdout.isatty()
     click.echo(f"{CLEAR_TERMINAL if in_place else ''}{text}{'' if in_place or as_json else chr(10)}")
 
 
 def _report(facts: ClusterFacts, broker: Address, *, as_json: bool) -> str:
-    """Return what is printed. Raises BrokerError when there is no gateway."""
+    """Return the text of the report. Raises BrokerError if there is no gateway."""
     status = build_status(facts, require_gateway(facts, broker), str(broker), time.time())
     if as_json:
         return status.model_dump_json()
@@ -90,15 +90,15 @@ def _report(facts: ClusterFacts, broker: Address, *, as_json: bool) -> str:
 
 
 def require_gateway(facts: ClusterFacts, broker: Address) -> BridgeState:
-    """Return how the gateway says that it is. Raises BrokerError when none is there."""
+    """Return the state of the gateway. Raises BrokerError if it is offline or there is none."""
     if facts.state is None:
         raise BrokerError(
-            f"no gateway has told of itself at broker {broker} below '{facts.prefix}/': start it there with "
-            "'deepthings gateway'; if one runs, name its own broker with --gateway HOST, or its --topic-prefix"
+            f"no gateway found at broker {broker} below '{facts.prefix}/': start it there with 'deepthings gateway'; "
+            "if one runs, name its own broker with --gateway HOST, or its --topic-prefix"
         )
     if facts.state.state is not State.ONLINE:
         raise BrokerError(
             f"the gateway at broker {broker} is offline: start it again on {facts.state.identity} with 'deepthings "
-            "gateway'; its log there says why it has ended"
+            "gateway'; its log has the reason why it ended"
         )
     return facts.state

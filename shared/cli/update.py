@@ -1,4 +1,4 @@
-"""`deepthings update`: a newer release in the place of the one that is installed."""
+"""`deepthings update`: replace the installed release by a newer one."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ EXECUTABLE = Path(sysconfig.get_path("scripts")) / "deepthings"
 def command(wheel: Path | None) -> None:
     """Update DeepThings from its clone with git, or from WHEEL, a file that scripts/build has made.
 
-    Services of this device are started again with it. Update the gateway first, then the edges.
+    The services of this device are restarted. Update the gateway first, then the edges.
     """
-    before = _told(EXECUTABLE, "--version")
+    before = _output_of(EXECUTABLE, "--version")
     if wheel is not None:
         _update_from_wheel(wheel)
     else:
         _update_clone()
-    after = _told(EXECUTABLE, "--version")
+    after = _output_of(EXECUTABLE, "--version")
     click.echo(f"before: {before}\nnow:    {after}")
     _restart_services()
 
 
 def _update_clone() -> None:
-    """Pull, and set up what has changed. Raises DeepThingsError where that would lose or mix up something."""
+    """Pull and set up the clone. Raises DeepThingsError if that would lose local changes or mix installations."""
     folder = find_clone()
     if folder is None:
         raise ConfigurationError(
@@ -53,17 +53,17 @@ def _update_clone() -> None:
         )
     if shutil.which("git") is None:
         raise DeepThingsError("git not found: install it, 'sudo apt install git', then try again")
-    changed = _told("git", "-C", folder, "status", "--porcelain", "--untracked-files=no", folder=folder)
+    changed = _output_of("git", "-C", folder, "status", "--porcelain", "--untracked-files=no", folder=folder)
     if changed:
         files = ", ".join(line[2:].strip() for line in changed.splitlines()[:5])
         raise DeepThingsError(f"{folder} has local changes ({files}): commit or undo them, then try again")
-    _do("git", "-C", folder, "pull", "--ff-only", "--quiet", folder=folder)
-    _do(folder / "scripts" / "setup", _extra_of_setup(folder), folder=folder)
-    click.echo(f"{folder} is at {_told('git', '-C', folder, 'log', '-1', '--format=%h of %cs', folder=folder)}")
+    _run("git", "-C", folder, "pull", "--ff-only", "--quiet", folder=folder)
+    _run(folder / "scripts" / "setup", _extra_of_setup(folder), folder=folder)
+    click.echo(f"{folder} is at {_output_of('git', '-C', folder, 'log', '-1', '--format=%h of %cs', folder=folder)}")
 
 
 def _extra_of_setup(folder: Path) -> str:
-    """Return what scripts/setup was called with."""
+    """Return the argument that scripts/setup was called with."""
     try:
         return (folder / ".venv" / "installed").read_text(encoding="utf-8").split()[0]
     except (OSError, IndexError):
@@ -71,13 +71,13 @@ def _extra_of_setup(folder: Path) -> str:
 
 
 def _update_from_wheel(wheel: Path) -> None:
-    """Have pip install it, with the extras that are here. Raises ConfigurationError, DeepThingsError."""
+    """Install a wheel with pip and the installed extras. Raises ConfigurationError, DeepThingsError."""
     version_of_wheel(wheel)
     folder, extras = Path(sys.prefix), ",".join(installed_extras())
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
     path = wheel.absolute()
-    _do(*pip, f"{path}[{extras}]" if extras else path, folder=folder)
-    _do(*pip, "--no-deps", "--force-reinstall", path, folder=folder)  # one of the same version counts, too
+    _run(*pip, f"{path}[{extras}]" if extras else path, folder=folder)
+    _run(*pip, "--no-deps", "--force-reinstall", path, folder=folder)  # also for the same version
 
 
 def _restart_services() -> None:
@@ -86,22 +86,22 @@ def _restart_services() -> None:
         return
     names = " ".join(unit.name for unit in services)
     if os.geteuid() != 0 or not units.is_systemd_running():
-        click.echo(f"Start the services again: sudo systemctl restart {names}")
+        click.echo(f"Restart the services: sudo systemctl restart {names}")
         return
     for unit in services:
         units.restart_unit(unit)
-    click.echo(f"started again: {names}")
+    click.echo(f"restarted: {names}")
 
 
-def _do(*words: str | Path, folder: Path) -> None:
-    """Run a program as the owner of `folder`. Raises DeepThingsError when it fails; it says itself why."""
+def _run(*words: str | Path, folder: Path) -> None:
+    """Run a program as the owner of `folder`. Raises DeepThingsError if it fails; it prints the reason itself."""
     done = subprocess.run(list(map(str, words)), check=False, stdin=subprocess.DEVNULL, **_as_owner(folder))
     if done.returncode:
-        raise DeepThingsError(f"'{_short(words)}' failed; nothing was started again")
+        raise DeepThingsError(f"'{_short(words)}' failed; no service was restarted")
 
 
-def _told(*words: str | Path, folder: Path | None = None) -> str:
-    """Return what a program prints. Raises DeepThingsError when it fails."""
+def _output_of(*words: str | Path, folder: Path | None = None) -> str:
+    """Return the output of a program. Raises DeepThingsError if it fails."""
     done: subprocess.CompletedProcess[str] = subprocess.run(
         list(map(str, words)), check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         **(_as_owner(folder) if folder else {}),
@@ -112,7 +112,7 @@ def _told(*words: str | Path, folder: Path | None = None) -> str:
 
 
 def _as_owner(folder: Path) -> dict[str, Any]:
-    """Return how root runs a program as whom the folder belongs to, so that its files stay that user's."""
+    """Return the options of subprocess.run that make root run a program as the owner of the folder."""
     owner = folder.stat().st_uid
     if os.geteuid() != 0 or owner == 0:
         return {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.command()
 @gateway_option
 @click.option("--camera", type=NAME_TYPE, help="Only this camera.")
-@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many; 0: never.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Stop after so many frames; 0: never.")
 @prefix_option
 @json_option
 @verbose_option
@@ -60,7 +60,7 @@ async def _watch(
 
 
 def format_frame(detections: FrameDetections) -> str:
-    """One frame for people: when, where, what, how long it took, who computed it."""
+    """Return one frame as a line for people: time, camera, objects, latency, tiles of each node."""
     counts = Counter(found.label for found in detections.objects)
     objects = ", ".join(f"{count} {label}" for label, count in counts.most_common()) or "nothing"
     nodes = ", ".join(

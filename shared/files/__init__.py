@@ -1,1 +1,1 @@
-"""Files that are written whole, temporary files, and files of environment variables."""
+"""Atomic writing of files, temporary files, and files of environment variables."""

@@ -1,4 +1,4 @@
-"""A file of environment variables, as systemd's EnvironmentFile= has it, so far as people write it by hand."""
+"""Reading of environment files in systemd's format (EnvironmentFile=), as far as people write them by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINE = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*?)\s*
 
 
 def read_environment_file(path: Path) -> dict[str, str]:
-    """Return the variables of a file; none where there is no file. Raises ConfigurationError."""
+    """Return the variables of a file; none if it does not exist. Raises ConfigurationError."""
     try:
         return parse_environment(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -26,7 +26,7 @@ def read_environment_file(path: Path) -> dict[str, str]:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """Return the variables of NAME=value, one on each line; # and ; begin comments, quotes are taken away."""
+    """Return the variables of lines NAME=value; # and ; begin comments, quotes are removed."""
     found = {}
     for line in text.splitlines():
         match = _LINE.fullmatch(line)
@@ -37,6 +37,6 @@ def parse_environment(text: str) -> dict[str, str]:
             try:
                 value = "".join(shlex.split(value))
             except ValueError:
-                continue  # a quote without its end: systemd passes over it, too
+                continue  # a quote without its end: systemd ignores the line, too
         found[match["name"]] = value
     return found

@@ -1,4 +1,4 @@
-"""Names for files and folders while they are written, so that what a killed process left behind is found again."""
+"""Names of unfinished files and folders, so that the leftovers of a killed process are found and removed."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ABANDONED_AFTER_S = 3600.0
-"""Where it is not known when its process began, what is older is not being written any more, whoever has that number
-by now: four times as long as preparing a program may take."""
+"""An older entry is abandoned if the start of its process is unknown, even if a process with its number runs. It is
+four times the longest preparation of a program."""
 
 MAX_REMOVED_AT_ONCE = 1000
-"""Entries that one start removes; more of them than any history of crashes leaves."""
+"""Entries that one call removes; more than any series of crashes leaves."""
 
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  (for a folder that nobody else can write to)
-"""Where temporary files are while no disk has room for them: a gateway whose card is full starts all the same."""
+"""The place of temporary files while no disk has room for them: a gateway with a full card must still start."""
 
 TEMPORARY_PREFIX = "deepthings-"
-"""What the names of our folders begin with where those of other programs are, too."""
+"""The prefix of our folders among those of other programs."""
 
 _NAME = re.compile(r"\.(\d+)(?:-(\d+))?\.part$")
 
 
 def unfinished_name(name: str) -> str:
-    """Return `name` with an ending that says which process writes it: its number, and when it began."""
+    """Return `name` with an ending that identifies this process: its number and its start time."""
     return f"{name}.{os.getpid()}-{_began(os.getpid())}.part"
 
 
 def unfinished_path(path: Path) -> Path:
-    """Return the name under which this process writes what will be `path`."""
+    """Return the path of the unfinished version of `path`, for this process."""
     return path.with_name(unfinished_name(path.name))
 
 
 @contextlib.contextmanager
 def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder in `parent`, or where temporary files can be, and remove it at the end.
+    """Create a folder in `parent`, by default among the system's temporary files, and remove it at the end.
 
-    Those that killed processes have left there are removed before. Raises OSError.
+    Remove those of killed processes first. Raises OSError.
     """
     place = parent or _temporary_place()
     remove_abandoned(place, TEMPORARY_PREFIX)
@@ -56,7 +56,7 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
 
 
 def _temporary_place() -> Path:
-    """Return where temporary files belong, else a place in memory."""
+    """Return the system's folder for temporary files, or one in memory if none is writable."""
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def _temporary_place() -> Path:
 
 
 def remove_atomically(path: Path) -> None:
-    """Remove a file or folder, in one step as others see it. What cannot be removed stays."""
+    """Remove a file or folder so that other processes never see a part of it. Errors are ignored."""
     rubbish = path if _NAME.search(path.name) else unfinished_path(path)
     with contextlib.suppress(OSError):
         if rubbish != path:
@@ -74,9 +74,9 @@ def remove_atomically(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path, prefix: str = "") -> None:
-    """Remove what processes that have ended were writing in `folder`, under names that begin with `prefix`.
+    """Remove the unfinished entries of ended processes from `folder`, if their names begin with `prefix`.
 
-    What is another user's stays.
+    Those of other users stay.
     """
     found: list[Path] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -90,7 +90,7 @@ def remove_abandoned(folder: Path, prefix: str = "") -> None:
 
 
 def _abandoned(entry: os.DirEntry[str]) -> bool:
-    """Return whether the process that wrote this entry, which is ours, has ended."""
+    """Return whether this entry is ours and the process that wrote it has ended."""
     written_by = _NAME.search(entry.name)
     assert written_by is not None
     try:
@@ -106,7 +106,7 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there and can be removed."""
+    """Remove a file or a folder with its content, if it exists. Errors are ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         return
@@ -115,7 +115,7 @@ def remove_tree(path: Path) -> None:
 
 
 def _others(process: int) -> bool:
-    """Return whether another process of this number lives."""
+    """Return whether another process with this number runs."""
     if process == os.getpid():
         return False
     try:
@@ -128,9 +128,9 @@ def _others(process: int) -> bool:
 
 
 def _began(process: int) -> int:
-    """Return when a process began, in ticks since the machine was started; 0 where that is not known, or it has ended.
+    """Return the start time of a process in ticks since the boot; 0 if it has ended or that is unknown.
 
-    See proc_pid_stat(5); the second field may hold blanks and parentheses.
+    See proc_pid_stat(5); the second field may contain blanks and parentheses.
     """
     try:
         return int(

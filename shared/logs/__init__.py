@@ -1,1 +1,1 @@
-"""The log: its set-up, and policies for lines that repeat."""
+"""The log: set-up, and policies for repeated lines."""

@@ -1,28 +1,28 @@
-"""What is logged of something that is tried again and again: each reason once, until it works. Pure."""
+"""The log policy of an operation that is retried: each reason of failure once, until it works. Pure."""
 
 from __future__ import annotations
 
 import logging
 
 MAX_OUTAGE_REASONS = 8
-"""Reasons of one outage that are told; a network that ends or comes back gives three or four."""
+"""Reasons of one outage that are logged; a network that fails or returns gives three or four."""
 
 
 class Outage:
-    """Remembers why something does not work at the moment. A card, and who reads the log, are spared the rest."""
+    """Remembers the reasons of the current outage, so that repeated failures do not fill the log."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def level(self, reason: str) -> int:
-        """Return the level at which one more failure is logged: as a warning, when its reason is new."""
-        if reason in self._told or len(self._told) >= MAX_OUTAGE_REASONS:
+        """Return the level for logging a failure: WARNING if its reason is new in this outage."""
+        if reason in self._logged or len(self._logged) >= MAX_OUTAGE_REASONS:
             return logging.DEBUG
-        self._told.add(reason)
+        self._logged.add(reason)
         return logging.WARNING
 
     def note_success(self) -> bool:
-        """Note that it works; return whether it did not before."""
-        failed = bool(self._told)
-        self._told.clear()
+        """Record that it works; return whether this ends an outage."""
+        failed = bool(self._logged)
+        self._logged.clear()
         return failed

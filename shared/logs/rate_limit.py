@@ -1,4 +1,4 @@
-"""How often something that repeats may be told. Pure."""
+"""A rate limit for repeated messages. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 MAX_LIMITED_KINDS = 256
-"""Kinds that are remembered; of more than these, the oldest may be told once more too soon."""
+"""Kinds that are remembered; of more, the oldest may be allowed again too soon."""
 
 
 class RateLimit:
-    """Allow one of each kind within `every_s` seconds."""
+    """Allows one message of each kind within `every_s` seconds."""
 
     def __init__(self, every_s: float) -> None:
         self._every_s = every_s
         self._allowed_at: OrderedDict[Hashable, float] = OrderedDict()
 
     def allows(self, kind: Hashable, now: float) -> bool:
-        """Return whether one of this kind may be told at `now` (monotonic seconds), and remember that it was."""
+        """Return whether a message of this kind is allowed at `now` (monotonic seconds), and remember it if so."""
         allowed_at = self._allowed_at.get(kind)
         if allowed_at is not None and now - allowed_at < self._every_s:
             return False

@@ -1,6 +1,6 @@
-"""The log, which is standard error: lines with their time, and of what repeats only the first ones.
+"""The log on standard error: lines with their time, and only the first ones of those that repeat.
 
-The journal of systemd has the time of each line already.
+In the journal of systemd lines have no time, as it adds one.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _NUMBER = re.compile(r"\d+")
 
 
 def configure_logging(verbosity: int) -> None:
-    """Log state changes, or with `verbosity` 1 every tile, or with 2 the libraries and all that repeats, too."""
+    """Log state changes; with `verbosity` 1 also every tile, with 2 also the libraries and all repeated lines."""
     handler = logging.StreamHandler() if verbosity > 1 else SparingHandler()
     in_journal = is_our_stderr(os.environ.get("JOURNAL_STREAM"))
     handler.setFormatter(JournalFormatter() if in_journal else logging.Formatter(_FORMAT, _CLOCK))
     logging.basicConfig(level=logging.DEBUG if verbosity else logging.INFO, handlers=[handler])
     if verbosity < 2:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
-        logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # paho-mqtt's: what it says by numbers, we say in words
+        logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # paho-mqtt's codes: we log readable reasons instead
 
 
 class SparingHandler(logging.StreamHandler[TextIO]):
-    """Writes of each kind of line the first ones, then how often it came: SD cards wear. Who debugs wants every line.
+    """Writes the first lines of each kind, then summaries, as SD cards wear. Lines at DEBUG level are all written.
 
-    Lines are of one kind that one statement has logged of one subject: an edge, a camera, a host.
+    Lines of one kind come from the same log statement and have the same subject: an edge, a camera, a host.
     """
 
     def __init__(self) -> None:
@@ -54,32 +54,32 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write what is to be written now. Called with the handler's lock held."""
+        """Write the lines that the policy allows now. Called with the handler's lock held."""
         if record.levelno < logging.INFO:
             super().emit(record)
             return
         try:
             what, line = (record.levelno, str(record.msg)), self._settled(record)
-        except Exception:  # noqa: BLE001  (logging's own way with a line that cannot be formatted)
+        except Exception:  # noqa: BLE001  (logging itself treats a line that cannot be formatted like this)
             self.handleError(record)
             return
         self._write(self._repetition.add_line(record.name, what, subject_of(record), line, time.monotonic()))
         self._wait()
 
     def close(self) -> None:
-        """Write what has not been told yet."""
+        """Write the remaining summaries."""
         with self._locked():
             if self._timer is not None:
                 self._timer.cancel()
             self._write(self._repetition.remaining(time.monotonic()))
         super().close()
 
-    def _write(self, told: list[RepeatedLine[logging.LogRecord]]) -> None:
-        for each in told:
+    def _write(self, lines: list[RepeatedLine[logging.LogRecord]]) -> None:
+        for each in lines:
             super().emit(_summed_up(each) if each.count > 1 else each.line)
 
     def _settled(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Return the same line as text alone: kept for hours, an exception would keep all that it came through."""
+        """Return the record as plain text: one that is kept for hours must not keep the frames of its exception."""
         line = copy.copy(record)
         line.msg, line.args = record.getMessage(), ()
         if record.exc_info:
@@ -88,12 +88,12 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         return line
 
     def _wait(self) -> None:
-        """Have what is due written when its time comes, also when nothing else is logged."""
+        """Start a timer that writes the next summary, even if nothing else is logged."""
         due_at = self._repetition.next_due()
         if due_at is not None and self._timer is None:
             self._timer = threading.Timer(max(0.0, due_at - time.monotonic()), self._on_time)
             self._timer.daemon = True
-            with contextlib.suppress(RuntimeError):  # no thread can be started any more: the next line does it
+            with contextlib.suppress(RuntimeError):  # no thread can be started any more: the next line writes it
                 self._timer.start()
 
     def _on_time(self) -> None:
@@ -112,27 +112,26 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 
 
 def subject_of(record: logging.LogRecord) -> str:
-    """Return of whom or what a line is: its first argument that is no number, without what differs each time.
+    """Return the subject of a line: its first argument that is not a number, without parts that differ each time.
 
-    A frame stands for its camera, an address for its host. Where it is another one, a line is logged with
-    `extra={SUBJECT: ...}`.
+    A frame is replaced by its camera, an address by its host. `extra={SUBJECT: ...}` of a log call overrides it.
     """
-    if (said := getattr(record, SUBJECT, None)) is not None:
-        return str(said)
+    if (subject := getattr(record, SUBJECT, None)) is not None:
+        return str(subject)
     arguments = record.args if isinstance(record.args, tuple) else ()
     first = next((str(value) for value in arguments if not isinstance(value, int | float)), "")
-    subject = _PORT.sub("", _FRAME.sub("", first))
-    return _NUMBER.sub("0", subject) if " " in subject else subject  # a sentence, which may count or measure
+    constant = _PORT.sub("", _FRAME.sub("", first))
+    return _NUMBER.sub("0", constant) if " " in constant else constant  # a sentence may contain counts
 
 
-def _summed_up(told: RepeatedLine[logging.LogRecord]) -> logging.LogRecord:
-    record = copy.copy(told.line)
-    record.msg, record.exc_text = f"{told.line.msg} ({told.count} times in the last {format_period(told.over_s)})", None
+def _summed_up(line: RepeatedLine[logging.LogRecord]) -> logging.LogRecord:
+    record = copy.copy(line.line)
+    record.msg, record.exc_text = f"{record.msg} ({line.count} times in the last {format_period(line.over_s)})", None
     return record
 
 
 def format_period(seconds: float) -> str:
-    """Return a duration as people say it, in the unit that fits."""
+    """Return a duration for people, in the unit that fits: "3 hours", "minute", "20 s"."""
     for unit_s, unit in ((3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 1.5 * unit_s:
             return f"{seconds / unit_s:.0f} {unit}"

@@ -1,1 +1,1 @@
-"""The bus: topics, connections with a broker, logins, names of clients."""
+"""MQTT: topics, connections with a broker, logins, client ids."""

@@ -1,4 +1,4 @@
-"""One connection with a broker: MQTT 5 by aiomqtt, closed cleanly, and told what the broker does not allow."""
+"""One MQTT 5 connection by aiomqtt, which closes cleanly and reports everything that the broker refuses."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 BROKER_KEEPALIVE_S = 10
-"""The broker sends the will of a client that vanished without a word after 1.5 times this."""
+"""The broker publishes the will of a silent client after 1.5 times this."""
 
 MAX_QUEUED_MESSAGES = 2000
-"""Unread messages: some hundred frames' worth; a client that is further behind may lose the rest."""
+"""Unread messages, of some hundred frames; a client that is further behind loses the rest."""
 
 MAX_PENDING_CALLS = 500
-"""Messages under way to the broker: it answers in a millisecond; when it does not, more of them help nobody."""
+"""Messages that wait for the broker's acknowledgement. It normally takes a millisecond; more would not help."""
 
-ENDED_UNANSWERED = "it ended the connection without an answer (is that a broker's port, and not one that wants TLS?)"
-ENDED_UNANSWERED_TLS = "it ended the connection without an answer (does it want a certificate of ours, or another one?)"
-ENDED_TLS = "it ended the connection instead of encrypting it (does it speak TLS on that port?)"
+ENDED_UNANSWERED = "it closed the connection without an answer (is it a broker's port, and does it require TLS?)"
+ENDED_UNANSWERED_TLS = "it closed the connection without an answer (does it require a client certificate, or another?)"
+ENDED_TLS = "it closed the connection instead of encrypting it (does it speak TLS on that port?)"
 
 _silent = logging.getLogger(f"{__name__}.paho")
-_silent.setLevel(logging.CRITICAL)  # what went wrong is raised, too, and said in words
+_silent.setLevel(logging.CRITICAL)  # its errors are raised as well, with a readable reason
 
 
 class BrokerClient(aiomqtt.Client):
-    """aiomqtt's client; a message or a subscription that the broker does not take raises MqttCodeError."""
+    """aiomqtt's client, but raises MqttCodeError for a message or a subscription that the broker refuses."""
 
     def __init__(
         self, broker: Address, client_id: str, *, login: Login = ANONYMOUS, will: aiomqtt.Will | None = None
     ) -> None:
-        """Connect nothing yet. Raises BrokerError for certificates that cannot be used."""
+        """Prepare the client; `connection` connects it. Raises BrokerError for unusable certificates."""
         self._tls = None if login.tls is None else login.tls.context()
         super().__init__(
             broker.host,
@@ -70,15 +70,15 @@ class BrokerClient(aiomqtt.Client):
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[None]:
-        """Connect, and disconnect at the end. Raises MqttError, and BrokerError for a host that cannot be."""
+        """Connect, and disconnect at the end. Raises MqttError, and BrokerError for an invalid host or failed TLS."""
         try:
             await self.__aenter__()
         except BaseException as error:
             self._given_up = True
-            self._client.disconnect()  # a broker that hangs would find half a client, and tell its will
+            self._client.disconnect()  # else a broker that hangs accepts the client later and publishes its will
             if self._tls is not None:
                 self._tls.close_socket()
-            if isinstance(error, ValueError | OverflowError):  # aiomqtt makes errors of its own only of the system's
+            if isinstance(error, ValueError | OverflowError):  # aiomqtt wraps OSErrors only
                 raise BrokerError(network_reason(error)) from error
             if self._tls is not None and isinstance(error.__context__, ssl.SSLEOFError | ConnectionResetError):
                 raise BrokerError(ENDED_TLS) from error
@@ -88,7 +88,7 @@ class BrokerClient(aiomqtt.Client):
         finally:
             await self.__aexit__(None, None, None)
             if self._disconnected.done() and not self._disconnected.cancelled():
-                self._disconnected.exception()  # asked why, or asyncio complains that nobody did
+                self._disconnected.exception()  # retrieved, or asyncio logs that it never was
 
     async def subscribe_checked(self, topic_filter: str, qos: int) -> None:
         """Subscribe. Raises MqttError."""
@@ -99,9 +99,9 @@ class BrokerClient(aiomqtt.Client):
     async def publish_checked(
         self, topic: str, payload: bytes, qos: int, *, retain: bool, properties: Properties | None = None
     ) -> None:
-        """Publish, and wait until the broker has it (QoS 1). Raises MqttError.
+        """Publish, and with QoS 1 wait for the acknowledgement. Raises MqttError.
 
-        aiomqtt's own `publish` does not say what the broker answered.
+        aiomqtt's own `publish` ignores the reason code of the acknowledgement.
         """
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
@@ -126,8 +126,8 @@ class BrokerClient(aiomqtt.Client):
         properties: Properties | None = None,
     ) -> None:
         if self._given_up:
-            return  # nobody waits any more
-        if not self._connected.done():  # aiomqtt would wait for an answer that cannot come any more
+            return
+        if not self._connected.done():  # aiomqtt would wait for a CONNACK that cannot come any more
             self._connected.set_exception(BrokerError(ENDED_UNANSWERED if self._tls is None else ENDED_UNANSWERED_TLS))
         else:
             super()._on_disconnect(client, userdata, flags, reason_code, properties)

@@ -1,4 +1,4 @@
-"""What is wrong with a broker that is waited for, for as long as it is."""
+"""The problems of one broker connection: why it is not connected, and which topics the broker refuses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBLEM_REPEAT_PERIOD_S = 300.0
-"""The same trouble is logged so often."""
+"""The same problem is logged again after this time."""
 
 MAX_DENIED_TOPICS = 10
-"""Topics that are named; who is not allowed ten has to look at the broker's access rules as a whole."""
+"""Refused topics that are remembered; with so many, the broker's access rules are wrong as a whole."""
 
 
 class BrokerHealth:
-    """Remembers why a broker is not connected, and what it does not allow; logs it at once, and then now and again."""
+    """Records why a broker is not connected and what it refuses; logs a new problem at once, then periodically."""
 
     def __init__(self, broker: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`broker` is what it is called in messages."""
+        """`broker` is its name in messages."""
         self._broker = broker
         self._clock = clock
         self._errors = RateLimit(PROBLEM_REPEAT_PERIOD_S)
@@ -33,40 +33,40 @@ class BrokerHealth:
         self._denied: dict[str, str] = {}
 
     def note_failure(self, reason: str) -> None:
-        """Note that there is no connection, and why."""
+        """Record that there is no connection, and the reason."""
         self._reason = reason
         if self._errors.allows(reason, self._clock()):
             log.error("%s: %s; trying again until it works", self._broker, reason)
 
     def note_connected(self) -> None:
-        """Note that there is a connection; what it does not allow has to show again."""
+        """Record a new connection, and forget the refused topics of the last one."""
         self._reason = ""
         self._denied.clear()
 
     def note_denied(self, topic: str, reason: str) -> None:
-        """Note that the broker did not take a message or a subscription."""
+        """Record that the broker refused a message or a subscription."""
         if len(self._denied) < MAX_DENIED_TOPICS:
             self._denied[topic] = reason
         if self._errors.allows(reason, self._clock()):
-            log.error("%s does not take %s: %s", self._broker, printable(topic), reason)
+            log.error("%s refuses %s: %s", self._broker, printable(topic), reason)
 
     def note_accepted(self, topic: str) -> None:
-        """Note that the broker took a message."""
+        """Record that the broker accepted a message to this topic."""
         self._denied.pop(topic, None)
 
     @property
     def problems(self) -> list[str]:
-        """Return what is wrong now, in sentences."""
+        """Return the current problems, one sentence each."""
         if self._reason:
             return [f"{self._broker}: {self._reason}"]
         topics: dict[str, list[str]] = {}
         for topic, why in self._denied.items():
             topics.setdefault(why, []).append(printable(topic))
-        return [f"{self._broker} does not take {_some(denied)}: {why}" for why, denied in topics.items()]
+        return [f"{self._broker} refuses {_some(denied)}: {why}" for why, denied in topics.items()]
 
 
 def _some(topics: Sequence[str]) -> str:
-    """Return the first, and how many more there are: one rule that is missing is one problem."""
+    """Return the first topic and the number of others: one missing access rule is one problem."""
     first, others = topics[0], len(topics) - 1
     more = f"{others} more" if others < MAX_DENIED_TOPICS - 1 else "many more"
     return f"{first} and {more}" if others else first

@@ -1,4 +1,4 @@
-"""How a client logs in to a broker: user and password, encryption, a certificate of its own."""
+"""The login of a client at a broker: user and password, TLS, client certificate."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """An encrypted connection; files are PEM.
+    """The settings of an encrypted connection; files are PEM.
 
-    `ca` are the authorities that are trusted, instead of the system's; `server_name` is the name that the broker's
-    certificate must have, instead of the host's; `insecure` trusts whoever answers.
+    `ca` replaces the trusted authorities of the system; `server_name` replaces the host's name as the name that the
+    broker's certificate must have; `insecure` turns the check of the certificate off.
     """
 
     ca: Path | None = None
@@ -29,7 +29,7 @@ class Tls:
     insecure: bool = False
 
     def context(self) -> TlsContext:
-        """Return what a socket needs. Reads the files. Raises BrokerError that names the one that cannot be used."""
+        """Read the files and return the context for the socket. Raises BrokerError that names the unusable file."""
         context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
         context.server_name = self.server_name
         if self.insecure:
@@ -53,7 +53,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who the client says it is, and how it protects that; without anything, an anonymous client in plain text."""
+    """User, password and encryption of a client; by default an anonymous client in plain text."""
 
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -64,7 +64,7 @@ ANONYMOUS = Login()
 
 
 class TlsContext(ssl.SSLContext):
-    """What paho-mqtt wraps its socket with; it may expect another name in the certificate than the host's."""
+    """The TLS context for paho-mqtt, which can expect another name in the certificate than the host's."""
 
     server_name: str | None = None
     _wrapped: ssl.SSLSocket | None = None
@@ -76,15 +76,15 @@ class TlsContext(ssl.SSLContext):
         return self._wrapped
 
     def close_socket(self) -> None:
-        """Close the socket, which paho-mqtt leaves open when it cannot be encrypted."""
+        """Close the socket: paho-mqtt leaves it open when the TLS handshake fails."""
         if self._wrapped is not None:
             self._wrapped.close()
 
 
 def _file_reason(error: OSError | ValueError) -> str:
-    """Return why a file of certificates or keys cannot be used, as the end of a sentence."""
-    if isinstance(error, ssl.SSLError):  # one of OSError's kinds, with numbers of OpenSSL's
+    """Return the reason why a file of certificates or keys cannot be used, as the end of a sentence."""
+    if isinstance(error, ssl.SSLError):  # an OSError, but its errno is a number of OpenSSL
         if error.reason == "KEY_VALUES_MISMATCH":
-            return "the key is of another certificate"
-        return "it is not PEM of that kind, or its key has a password (must be PEM, a key without password)"
+            return "the key does not belong to the certificate"
+        return "it is not a PEM file of this kind, or its key has a password (must be PEM, and a key without password)"
     return system_reason(error)

@@ -1,4 +1,4 @@
-"""The small things' plane: typed messages over MQTT 5, connected again for ever."""
+"""The bus: typed messages over MQTT 5, with a connection that is always restored."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 1_000_000
-"""Below the broker's max_packet_size (mosquitto/mosquitto.conf): a larger one would be refused for ever."""
+"""Below the broker's max_packet_size (mosquitto/mosquitto.conf), which would refuse a larger one at every attempt."""
 
 MAX_BACKLOG = 100
-"""Messages that wait for a handler that is called queued; whoever sends more before they are handled sends again."""
+"""Messages that wait for a queued handler; further ones are ignored, and their senders must send them again."""
 
 MAX_PATIENT_PAUSE_S = 4.0
-"""At most between two attempts with a broker that is waited for, whatever is wrong with it."""
+"""The longest pause between two attempts to reach a broker that may refuse us."""
 
 SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
-"""So many connections in a row that end as soon as they stand: another client may have our name, and each ends the
-other. (The broker says so in its DISCONNECT, but paho-mqtt 2 does not pass a reason of one byte on.)"""
+"""After so many connections in a row that end at once, another client probably has our client id: each connection ends
+the other. (The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing(Generic[M]):
-    """A message and where it goes."""
+    """A message with its topic."""
 
     topic: Topic[M]
     message: M
@@ -60,7 +60,7 @@ class Outgoing(Generic[M]):
 
 
 class Bus:
-    """One client of the broker. Handlers run one after the other on the loop and must not block.
+    """One client of the broker. Handlers run one after the other on the event loop and must not block.
 
     A handler that fails loses its message and nothing else.
 
@@ -112,18 +112,18 @@ class Bus:
             owner.defend_on(self)
 
     def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
-        """Call `handler(name, message)` for each message, with the first name in its topic; `+` is for every name.
+        """Subscribe: call `handler(name, message)` with the first name in the topic. Call before `run`.
 
-        Call before `run`.
+        `name` limits the subscription to one name; `+` is every name.
         """
         self._handlers.append((topic, topic.full_path(name, prefix=self.prefix), handler, False))
 
     def on_plain(
         self, topic: AnyTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
     ) -> None:
-        """Call `handler(received)` for each payload as it is, empty ones too, of all names. Call before `run`.
+        """Subscribe: call `handler(received)` with each raw payload, also empty ones, of all names. Call before `run`.
 
-        One that is called `queued` may take its time: other messages are handled meanwhile.
+        A `queued` handler may take long: other messages are handled meanwhile.
         """
         where = topic.full_path(prefix=self.prefix)
         if queued:
@@ -133,30 +133,30 @@ class Bus:
         self._handlers.append((topic, where, handler, True))
 
     def on_retained(self, note: Callable[..., None]) -> None:
-        """Call `note(topic, retained=...)` for each topic at which something is, or is not any more, retained by us."""
+        """Call `note(topic, retained=...)` for each topic where we publish or clear a retained message."""
         self._note_retained = note
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish, and wait until the broker has it (QoS 1). Raises BrokerError when there is no connection."""
+        """Publish, and with QoS 1 wait for the acknowledgement. Raises BrokerError, also when not connected."""
         await self._publish(topic, message.model_dump_json().encode(), names)
 
     async def publish_plain(self, topic: AnyTopic, payload: bytes, *names: str) -> None:
-        """The same for a payload as it is."""
+        """Publish a raw payload; see `publish`."""
         await self._publish(topic, payload, names)
 
     async def publish_at(self, topic: str, payload: str | bytes, *, retain: bool) -> None:
-        """The same at a topic of another program, written out."""
-        said = payload.encode() if isinstance(payload, str) else payload
-        await self._publish(foreign_topic(topic, retain=retain), said, ())
+        """Publish to the full topic of another program; see `publish`."""
+        data = payload.encode() if isinstance(payload, str) else payload
+        await self._publish(foreign_topic(topic, retain=retain), data, ())
 
     async def clear_retained(self, topic: AnyTopic, *names: str) -> None:
         """Clear the retained message. Raises BrokerError."""
         await self._publish(topic, b"", names)
 
     async def publish_response(self, request: Received, message: Message) -> None:
-        """Publish where the sender of a request wants the answer (MQTT 5); nowhere if it did not say.
+        """Publish to the response topic of a request (MQTT 5); do nothing if it has none.
 
-        Raises BrokerError, also for a place that a broker would end our connection for.
+        Raises BrokerError, also for an invalid response topic: the broker would disconnect us.
         """
         if invalid := request.invalid_answer:
             raise BrokerError(invalid)
@@ -166,27 +166,27 @@ class Bus:
                 properties.CorrelationData = request.correlation
             payload = message.model_dump_json().encode()
             _check_size(request.response_topic, payload)
-            async with self._answered(request.response_topic):
+            async with self._broker_answer(request.response_topic):
                 await self._client.publish_checked(
                     request.response_topic, payload, 1, retain=False, properties=properties
                 )
 
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
-        """Publish in the background, for whom a lost message is no loss: leases and retries make up for it."""
+        """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
         if len(self._outbox) >= MAX_PENDING_CALLS:
             where = topic.full_path(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages wait for the broker", where, MAX_PENDING_CALLS)
+            log.warning("%s not published: %s messages already wait for the broker", where, MAX_PENDING_CALLS)
             return
         task = asyncio.create_task(self._post(topic, message, names))
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
 
     async def run(self) -> None:
-        """Stay connected until cancelled, then say goodbye.
+        """Stay connected until cancelled, then publish the will and disconnect.
 
-        Raises BrokerError or NameTakenError where trying again cannot help: refused, or another has our name.
+        Raises BrokerError when the broker refuses us, and NameTakenError: trying again would not help.
         """
-        queued = [asyncio.create_task(self._work_off(*backlog)) for backlog in self._backlogs]
+        queued = [asyncio.create_task(self._handle_backlog(*backlog)) for backlog in self._backlogs]
         try:
             await self._stay_connected()
         finally:
@@ -194,7 +194,7 @@ class Bus:
                 task.cancel()
             await asyncio.gather(*queued, return_exceptions=True)
 
-    async def _work_off(
+    async def _handle_backlog(
         self, where: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
     ) -> None:
         while True:
@@ -210,45 +210,45 @@ class Bus:
         while True:
             began = self._reached_at = None
             try:
-                async with self._named(), self._session() as inbox:
+                async with self._claimed_name(), self._session() as inbox:
                     began = time.monotonic()
                     if self._owner is not None:
                         await self._owner.hand_over()
                     while True:
                         await self._dispatch(await inbox.get())
             except (aiomqtt.MqttError, BrokerError) as error:
-                if self._reached_at is not None:  # one that ends before it stands is short, however long that took
+                if self._reached_at is not None:  # a session that ends before it was set up counts as short
                     short = began is None or time.monotonic() - began < SHORT_SESSION_S
                     short_sessions = short_sessions + 1 if short else 0
                     if not short:
                         backoff.reset()
                         self._outage.note_success()
-                self._lost(error, short_sessions)
+                self._on_connection_lost(error, short_sessions)
                 await asyncio.sleep(backoff.next_s())
 
-    def _lost(self, error: Exception, short_sessions: int) -> None:
-        """Say why there is no connection. Raises BrokerError where trying again cannot help, and nobody waits."""
+    def _on_connection_lost(self, error: Exception, short_sessions: int) -> None:
+        """Report why there is no connection. Raises BrokerError where trying again cannot help."""
         why = broker_reason(error)
         if short_sessions >= MAX_SHORT_SESSIONS:
             why = (
-                "it ends our connections as soon as they stand: it is started again and again, or another program is "
-                f"connected as {self._client_id!r}; give each edge its own --name, and each gateway its own client id"
+                "it closes our connections at once: it restarts again and again, or another program is connected as "
+                f"{self._client_id!r}; give each edge its own --name, and each gateway its own client id"
             )
         if self._health is not None:
             self._health.note_failure(why)
             return
-        if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # who asks for its name knows of the other
+        if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
             raise BrokerError(f"broker {self.broker}: {why}") from error
         if is_refusal(error):
             raise BrokerError(
-                f"broker {self.broker} refuses us: {why}; is it the gateway's own, which lets in every edge? Its port "
-                f"is {CLUSTER_PORT}, unless the gateway was told another"
+                f"broker {self.broker} refuses the connection: {why}; use the gateway's own broker, which accepts every"
+                f" edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
             ) from error
         log.log(self._outage.level(why), "broker %s: %s; trying again until it works", self.broker, why)
 
     @contextlib.asynccontextmanager
-    async def _named(self) -> AsyncIterator[None]:
-        """Hold our name until the connection under it stands. Raises NameTakenError."""
+    async def _claimed_name(self) -> AsyncIterator[None]:
+        """Claim our name until the connection with it stands. Raises NameTakenError."""
         if self._owner is None:
             yield
             return
@@ -260,7 +260,7 @@ class Bus:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]]:
-        """Connect, and yield what is received; the last of it is why the connection was lost."""
+        """Connect and subscribe; yield the queue of received messages. The error of a lost connection is its last."""
         client = BrokerClient(self.broker, self._client_id, login=self._login, will=_will(self._will, self.prefix))
         inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError] = asyncio.Queue(MAX_QUEUED_MESSAGES)
         async with client.connection():
@@ -270,7 +270,7 @@ class Bus:
             reading = asyncio.create_task(self._read(client, inbox))
             try:
                 for topic, where, *_ in self._handlers:
-                    async with self._answered(where):
+                    async with self._broker_answer(where):
                         await client.subscribe_checked(where, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
@@ -291,14 +291,14 @@ class Bus:
                 await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self, client: BrokerClient, inbox: asyncio.Queue[aiomqtt.Message | aiomqtt.MqttError]) -> None:
-        """Move what comes into the inbox, so that a loss is noticed at once, whatever a handler waits for meanwhile."""
+        """Move messages into the inbox, so that a lost connection is noticed even while a handler waits."""
         try:
             async for message in client.messages:
                 await inbox.put(message)
         except aiomqtt.MqttError as error:
             self._client = None
             for waiting in self._unanswered:
-                waiting.reschedule(0)  # the answer will not come on another connection
+                waiting.reschedule(0)  # the acknowledgement cannot come on another connection
             await inbox.put(error)
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
@@ -311,7 +311,7 @@ class Bus:
             properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
             self._note_retained(where, retained=True)
-        async with self._answered(where):
+        async with self._broker_answer(where):
             await self._client.publish_checked(where, payload, topic.qos, retain=topic.retain, properties=properties)
             if self._health is not None and topic.qos:
                 self._health.note_accepted(where)
@@ -320,14 +320,14 @@ class Bus:
         self.sent_bytes += len(where) + len(payload)
 
     @contextlib.asynccontextmanager
-    async def _answered(self, where: str) -> AsyncIterator[None]:
-        """Around what waits for the broker's answer: its errors are ours, a loss ends it, and a cancellation is one.
+    async def _broker_answer(self, where: str) -> AsyncIterator[None]:
+        """Guard a wait for the broker's answer: raise BrokerError for refusals and at once when the connection is lost.
 
-        aiomqtt waits by asyncio.wait_for, which before Python 3.12 forgets that it was cancelled when the answer comes
-        at the same moment: whoever waits for the task's end would wait for ever. Of a loss it hears only in 10 s.
+        aiomqtt itself waits 10 s after a loss. And its asyncio.wait_for, before Python 3.12, drops a cancellation that
+        comes at the same moment as the answer: a task that awaits ours would hang, so it is raised again here.
         """
         task = asyncio.current_task()
-        asked = task.cancelling() if task else 0
+        cancelled_before = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(None) as waiting:
                 self._unanswered.add(waiting)
@@ -336,15 +336,15 @@ class Bus:
                 finally:
                     self._unanswered.discard(waiting)
         except TimeoutError as error:
-            raise BrokerError(f"broker {self.broker} did not take {where}: the connection was lost") from error
+            raise BrokerError(f"broker {self.broker} did not accept {where}: the connection was lost") from error
         except aiomqtt.MqttError as error:
             if self._health is not None and is_refusal(error):
                 self._health.note_denied(where, broker_reason(error))
             else:
-                raise BrokerError(f"broker {self.broker} did not take {where}: {broker_reason(error)}") from error
-        except ValueError as error:  # paho-mqtt says so of a topic that cannot be
-            raise BrokerError(f"broker {self.broker} did not take {where}: {error}") from error
-        if task is not None and task.cancelling() > asked:
+                raise BrokerError(f"broker {self.broker} did not accept {where}: {broker_reason(error)}") from error
+        except ValueError as error:  # paho-mqtt's for an invalid topic
+            raise BrokerError(f"broker {self.broker} did not accept {where}: {error}") from error
+        if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
     async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
@@ -354,7 +354,7 @@ class Bus:
             log.debug("%s", error)
 
     async def _dispatch(self, message: aiomqtt.Message | aiomqtt.MqttError) -> None:
-        """Hand a message to its handlers, each in a fault boundary of its own. Raises what ended the connection."""
+        """Call the handlers of a message, each in its own fault boundary. Raises the error of a lost connection."""
         if isinstance(message, aiomqtt.MqttError):
             raise message
         if not isinstance(message.payload, bytes):
@@ -367,7 +367,7 @@ class Bus:
                 names = topic.names_in(str(message.topic), self.prefix)
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
-                elif message.payload:  # an empty one is a retained message that was cleared
+                elif message.payload:  # an empty payload clears a retained message
                     result = handler(next(iter(names), ""), topic.message.model_validate_json(message.payload))
                 else:
                     continue
@@ -376,16 +376,16 @@ class Bus:
 
 
 def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
-    """Return a topic of another program, written out."""
+    """Return the topic of another program from its full path."""
     root, _, path = topic.partition("/")
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)
 
 
 def _check_size(where: str, payload: bytes) -> None:
-    """Raise BrokerError for a message that is too large, and log it: most senders take a broker that is away lightly,
-    but this one would never come."""
+    """Raise BrokerError for a message that is too large, and log it: most senders ignore a BrokerError, as they publish
+    again later, but this message would never be accepted."""
     if len(payload) > MAX_MESSAGE_BYTES:
-        log.warning("%s not published: %s bytes are more than a broker takes", printable(where), len(payload))
+        log.warning("%s not published: %s bytes are more than a broker accepts", printable(where), len(payload))
         raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")
 
 

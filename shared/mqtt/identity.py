@@ -1,4 +1,4 @@
-"""Which process this is, and on which device."""
+"""The identity of this process: a random instance, its device, its address."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE_FILE = Path("/proc/self/ns/net")
 MAX_DEVICE_LENGTH = 100
-"""Of a host's name, as Identity has it; Linux allows 64."""
+"""Of a host's name in Identity; Linux allows 64."""
 
 
 def new_instance() -> str:
-    """Return what tells a run of a process from all others."""
+    """Return a random identifier of one run of one process."""
     return secrets.token_hex(8)
 
 
 def identity_of(instance: str, broker: Address) -> Identity:
-    """Return who this process is, as seen by those who use the same broker."""
+    """Return the identity of this process for the other clients of the broker."""
     device = socket.gethostname()[:MAX_DEVICE_LENGTH]
     return Identity(instance=instance, device=device, address=own_address(broker), network=_network())
 
 
 def _network() -> str:
-    """Return what processes have in common that reach each other on loopback: a boot, and a network namespace of it.
+    """Return a value that only processes with the same loopback interface share; empty where it is unknown.
 
-    Neither a host's name nor its machine-id tells devices apart whose SD cards were cloned. Empty where it is unknown.
+    It comes from the boot id and the network namespace: devices with cloned SD cards share host name and machine-id.
     """
     with contextlib.suppress(OSError):
         return hashlib.sha256(

@@ -1,4 +1,4 @@
-"""A name that one process of a cluster has: asked for before each connection, defended while it lasts."""
+"""The claim of a process on its name, which must be unique: requested before each connection, defended during it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLONE_WARNING_PERIOD_S = 300.0
-"""A clone that a supervisor starts every few seconds is logged so often."""
+"""A second process with our name is logged at most this often: a supervisor may start it every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedName:
-    """A name, where it is claimed, and what is said of another process that has it, in words.
+    """A name, the topics of its claims and states, and the parts of the error message when it is taken.
 
-    `taken` says that it is taken, `cure` what to do.
+    `taken` states that it is taken, `cure` what to do.
     """
 
     client_id: str
@@ -46,7 +46,7 @@ class OwnedName:
 
 
 class NameOwner:
-    """The claim of this process on its name."""
+    """Claims the name of this process."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class NameOwner:
         login: Login = ANONYMOUS,
         health: BrokerHealth | None = None,
     ) -> None:
-        """`login` and `health` are those of the process's own bus there."""
+        """`login` and `health` are those of the process's bus at this broker."""
         self._broker = broker
         self._login = login
         self._health = health
         self._owned = owned
         self._prefix = prefix
-        self._attempts = 0
-        self._asking: Bus | None = None
+        self._attempt_number = 0
+        self._bus: Bus | None = None
         self._running: asyncio.Task[None] | None = None
-        self._claiming: ClaimAttempt | None = None
-        self._heard = asyncio.Event()
+        self._attempt: ClaimAttempt | None = None
+        self._changed = asyncio.Event()
         self._warnings = RateLimit(CLONE_WARNING_PERIOD_S)
         self._instance = new_instance()
         self.identity = identity_of(self._instance, broker)
@@ -78,25 +78,25 @@ class NameOwner:
 
     @property
     def connected(self) -> bool:
-        """Return whether the broker has been reached to ask."""
-        return self._asking is not None and self._asking.connected.is_set()
+        """Return whether the connection for the claim stands."""
+        return self._bus is not None and self._bus.connected.is_set()
 
     async def claim(self) -> None:
-        """Make sure that no other living process has the name; keep it from newcomers until `won` or `release`.
+        """Make sure that no other running process has the name, and defend it until `hand_over` or `release`.
 
-        Waits for the broker. Raises NameTakenError, and BrokerError when the broker does not let us in.
+        Waits for the broker. Raises NameTakenError, and BrokerError when the broker refuses the login.
         """
         if self._running is not None:
             return
         self.identity = identity_of(self._instance, self._broker)
-        self._claiming = None
-        self._asking = Bus(
-            self._broker, f"{self.client_id}.{self._instance}", on_connected=self._ask, prefix=self._prefix,
+        self._attempt = None
+        self._bus = Bus(
+            self._broker, f"{self.client_id}.{self._instance}", on_connected=self._publish_claim, prefix=self._prefix,
             temporary=True, login=self._login, health=self._health,
         )  # fmt: skip
-        self._asking.on(self._owned.states, self._on_state, self._owned.name or "+")
-        self._asking.on(self._owned.claims, self._on_claim, self._owned.name or "+")
-        self._running = asyncio.create_task(self._asking.run())
+        self._bus.on(self._owned.states, self._on_state, self._owned.name or "+")
+        self._bus.on(self._owned.claims, self._on_claim, self._owned.name or "+")
+        self._running = asyncio.create_task(self._bus.run())
         try:
             await self._decided(self._running)
         except BaseException:
@@ -104,21 +104,21 @@ class NameOwner:
             raise
 
     async def hand_over(self) -> None:
-        """Leave the name's defence to the bus that has it now; what was retained of the question has served."""
-        if self._running is not None and self._asking is not None:
+        """End the claim: the connected bus defends the name from now on. Clear the retained claim."""
+        if self._running is not None and self._bus is not None:
             with contextlib.suppress(BrokerError):
-                await self._asking.clear_retained(self._owned.claims, *self._names)
+                await self._bus.clear_retained(self._owned.claims, *self._names)
             await self.release()
 
     async def release(self) -> None:
-        """Give up the question, or its defence; safe to call again."""
+        """End the claim, whatever its state; safe to call again."""
         if self._running is not None:
             running, self._running = self._running, None
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
     def defend_on(self, bus: Bus) -> None:
-        """Answer newcomers on the bus of the process that has the name. Call before the bus runs."""
+        """Answer the claims of other processes on this bus. Call before the bus runs."""
         bus.on(self._owned.claims, lambda _, claim: self._defend(bus, claim), self._owned.name or "+")
 
     def _defend(self, bus: Bus, claim: NameClaim) -> None:
@@ -132,56 +132,56 @@ class NameOwner:
     def _names(self) -> tuple[str, ...]:
         return (self._owned.name,) if self._owned.name else ()
 
-    async def _ask(self) -> None:
-        assert self._asking is not None
-        self._attempts += 1
-        question = NameClaim(identity=self.identity, attempt=self._attempts)
-        self._claiming = ClaimAttempt(question, time.monotonic())
-        self._heard.set()
-        await self._asking.publish(self._owned.claims, question, *self._names)
+    async def _publish_claim(self) -> None:
+        assert self._bus is not None
+        self._attempt_number += 1
+        claim = NameClaim(identity=self.identity, attempt=self._attempt_number)
+        self._attempt = ClaimAttempt(claim, time.monotonic())
+        self._changed.set()
+        await self._bus.publish(self._owned.claims, claim, *self._names)
 
     def _on_state(self, _: str, state: NodeState | BridgeState) -> None:
-        if self._claiming is not None:
-            self._claiming.on_state(state)
+        if self._attempt is not None:
+            self._attempt.on_state(state)
 
     def _on_claim(self, _: str, claim: NameClaim) -> None:
-        if self._claiming is None or self._asking is None:
+        if self._attempt is None or self._bus is None:
             return
-        answer = self._claiming.on_claim(claim, time.monotonic())
+        answer = self._attempt.on_claim(claim, time.monotonic())
         if answer is not None:
-            self._asking.publish_soon(self._owned.claims, answer, *self._names)
-        self._heard.set()
+            self._bus.publish_soon(self._owned.claims, answer, *self._names)
+        self._changed.set()
 
     async def _decided(self, running: asyncio.Task[None]) -> None:
         deciding = asyncio.create_task(self._decide())
         try:
             await asyncio.wait([running, deciding], return_when=asyncio.FIRST_COMPLETED)
             if running.done():
-                running.result()  # it never ends by itself but by a failure
+                running.result()  # raises: it only ends by a failure
             deciding.result()
         finally:
             deciding.cancel()
             await asyncio.gather(deciding, return_exceptions=True)
 
     async def _decide(self) -> None:
-        told = False
+        logged = False
         while True:
-            claiming, now = self._claiming, time.monotonic()
-            verdict = claiming.verdict(now) if claiming else Verdict.OPEN
+            attempt, now = self._attempt, time.monotonic()
+            verdict = attempt.verdict(now) if attempt else Verdict.OPEN
             if verdict is Verdict.OURS:
                 return
-            if claiming is not None and claiming.rival is not None:
-                raise NameTakenError(f"{self._owned.taken} already: {claiming.rival}; {self._owned.cure}")
-            if claiming is not None and claiming.hinted and not told:
-                log.info("%s, as the broker has it: asking whether that is so still", self._owned.taken)
-                told = True
-            self._heard.clear()
+            if attempt is not None and attempt.rival is not None:
+                raise NameTakenError(f"{self._owned.taken} already: {attempt.rival}; {self._owned.cure}")
+            if attempt is not None and attempt.hinted and not logged:
+                log.info("%s, according to the broker: checking whether that process still runs", self._owned.taken)
+                logged = True
+            self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(claiming.remaining_s(now) if claiming else None):
-                    await self._heard.wait()
+                async with asyncio.timeout(attempt.remaining_s(now) if attempt else None):
+                    await self._changed.wait()
 
 
 async def wait_for_name(owner: NameOwner, stop: asyncio.Event) -> bool:
-    """Wait until the name is ours, or `stop` is set; return whether it is ours. Raises NameTakenError, BrokerError."""
+    """Wait until the name is ours or `stop` is set; return whether it is ours. Raises NameTakenError, BrokerError."""
     await run_together(owner.claim(), stop.wait())
     return not stop.is_set()

@@ -1,4 +1,4 @@
-"""The retained state of this process: published again when others have overwritten it."""
+"""The retained state of this process, which is published again when others overwrite it."""
 
 from __future__ import annotations
 
@@ -13,47 +13,51 @@ from shared.payloads.cluster import BridgeState, NodeState
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from shared.payloads.cluster import State
+
 log = logging.getLogger(__name__)
 
 STATE_SETTLE_S = 1.0
-"""What was retained of an earlier run comes before our own state comes back: that is no reason to object."""
+"""The state of an earlier run comes before our own state comes back, and needs no correction."""
 
 CORRECTION_PERIOD_S = 5.0
-"""Two who contradict each other do so no more often than this."""
+"""Two processes that overwrite each other's state do so at most this often."""
 
 S = TypeVar("S", BridgeState, NodeState)
 
 
 class OwnState(Generic[S]):
-    """Compares what is heard of our own state with what it is, and has it published again while they differ."""
+    """Compares the received state with our own, and publishes ours again while they differ."""
 
     def __init__(self, state: Callable[[], S], publish: Callable[[], Awaitable[None]]) -> None:
-        """`state` is how we are; `publish` tells it, and may raise BrokerError."""
+        """`state` returns our state; `publish` publishes it, and may raise BrokerError."""
         self._state: Callable[[], S] = state
         self._publish = publish
-        self._heard: S | None = None
-        self._came = asyncio.Event()
+        self._received: S | None = None
+        self._arrived = asyncio.Event()
 
     def on_received(self, state: S) -> None:
-        """Take in what the broker has as our state now."""
-        self._heard = state
-        self._came.set()
+        """Process a state that was received on our topic."""
+        self._received = state
+        self._arrived.set()
 
     def differs(self) -> bool:
-        """Return whether what was heard last is not our state."""
-        own, heard = self._state(), self._heard
-        return heard is not None and (
-            (heard.state, heard.protocol, heard.identity.instance) != (own.state, own.protocol, own.identity.instance)
-        )
+        """Return whether the last received state is not ours."""
+        received = self._received
+        return received is not None and _compared(received) != _compared(self._state())
 
     async def run(self) -> None:
-        """Object until cancelled."""
+        """Correct the state until cancelled."""
         while True:
-            await self._came.wait()
-            self._came.clear()
+            await self._arrived.wait()
+            self._arrived.clear()
             await asyncio.sleep(STATE_SETTLE_S)
             if self.differs():
-                with contextlib.suppress(BrokerError):  # one that ends tells our will itself, and is gone by now
+                with contextlib.suppress(BrokerError):  # lost meanwhile: the next connection publishes it anyway
                     await self._publish()
-                    log.warning("the broker had a state of us that is not ours, published by another: it is corrected")
+                    log.warning("another client had published a wrong state in our name: it is corrected")
                 await asyncio.sleep(CORRECTION_PERIOD_S)
+
+
+def _compared(state: NodeState | BridgeState) -> tuple[State, int, str]:
+    return state.state, state.protocol, state.identity.instance

@@ -1,4 +1,4 @@
-"""Payloads that are no messages of ours, and where those who send them may have an answer published."""
+"""Payloads that are not our own messages, and the response topics of their senders."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     import aiomqtt
 
 MAX_TOPIC_BYTES = 1024
-"""Of a topic that others name. MQTT has 65,535, but the whole packet must fit, and nobody needs that."""
+"""Of a response topic. MQTT allows 65,535, but the whole packet must fit, and nobody needs so many."""
 
 MAX_TOPIC_LEVELS = 100
-"""Levels of a topic that others name: Mosquitto ends the connection of who publishes at more than 200."""
+"""Levels of a response topic: Mosquitto disconnects clients that publish to more than 200 levels."""
 
 MAX_CORRELATION_BYTES = 1024
-"""Of a request, sent back with its answer; clients put a number or an identifier there."""
+"""Of a request, repeated in the response; clients put a number or an identifier there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A payload that is no message of ours, the names in its topic, and where an answer is wanted (MQTT 5)."""
+    """A payload as it was received, the names in its topic, and the response topic of the sender (MQTT 5)."""
 
     names: tuple[str, ...]
     payload: bytes
@@ -30,13 +30,14 @@ class Received:
 
     @classmethod
     def from_message(cls, message: aiomqtt.Message, names: tuple[str, ...], payload: bytes) -> Received:
+        """Take over payload and properties of aiomqtt's message."""
         properties = message.properties
         response_topic = getattr(properties, "ResponseTopic", None)
         return cls(names, payload, bool(message.retain), response_topic, getattr(properties, "CorrelationData", None))
 
     @property
     def invalid_answer(self) -> str:
-        """Say why no answer can be published where it is wanted; empty when one can, or none is wanted."""
+        """Return why the sender's response topic cannot be used; empty if it can, or there is none."""
         if not self.response_topic:
             return ""
         if invalid := invalid_topic(self.response_topic):
@@ -47,9 +48,9 @@ class Received:
 
 
 def invalid_topic(topic: str) -> str:
-    """Return what is wrong with a topic that others have us publish at, after "the topic"; empty when nothing is.
+    """Return the mistake in a topic that another client chose, as a sentence without its subject; empty if it is valid.
 
-    A broker ends the connection of whoever publishes at some of these.
+    A broker disconnects clients that publish to some invalid topics.
     """
     try:
         size = len(topic.encode())
@@ -61,13 +62,13 @@ def invalid_topic(topic: str) -> str:
         (size > MAX_TOPIC_BYTES, f"has {size} bytes; it must have at most {MAX_TOPIC_BYTES}"),
         (levels > MAX_TOPIC_LEVELS, f"has {levels} levels; it must have at most {MAX_TOPIC_LEVELS}"),
         ("+" in topic or "#" in topic, "must not contain the wildcards + and #"),
-        (topic.startswith("$"), "must not begin with $, which is the broker's own"),
+        (topic.startswith("$"), "must not begin with $, which is reserved for the broker"),
         (any(map(_unwanted, topic)), "must not contain control characters"),
     )
-    return next((said for wrong, said in tests if wrong), "")
+    return next((text for wrong, text in tests if wrong), "")
 
 
 def _unwanted(letter: str) -> bool:
-    """Return whether a broker may take a topic with this letter for an attack: see section 1.5.4 of MQTT 5."""
+    """Return whether a broker may disconnect for this character in a topic: see section 1.5.4 of MQTT 5."""
     code = ord(letter)
     return code < 0x20 or 0x7F <= code < 0xA0 or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE

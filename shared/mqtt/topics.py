@@ -1,13 +1,14 @@
-"""Every MQTT topic, once: its payload, its plane, who writes it, QoS, retain and expiry.
+"""The table of all MQTT topics: path, payload, description, writer, QoS, retain, expiry and plane.
 
-Public topics are for people and automations and keep their meaning; cluster topics are between gateway and edges.
+A new topic is one entry here and one class in shared/payloads. docs/asyncapi.json is generated from this table. People
+and automations use the public topics, which keep their meaning; cluster topics are between the gateway and its edges.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from shared.payloads import bridge, observations
 from shared.payloads import cluster as messages
@@ -17,53 +18,65 @@ from shared.plan.plan import Plan
 M = TypeVar("M", bound=Message)
 
 DEFAULT_PREFIX = "deepthings"
+"""The first level of all topics, unless `mqtt.topic_prefix` is another."""
 
 TASK_EXPIRY_S = 10
-"""Announcements, requests and grants that waited longer at the broker speak of a past that is over."""
-
+"""The broker drops announcements, requests and grants that waited longer: they are outdated."""
 
 CLAIM_EXPIRY_S = 10
-"""Who asked for a name longer ago has it by now, and its state says so, or has given up."""
+"""By then the process that claimed a name has it, and its state says so, or it has given up."""
 
 
 class Plane(Enum):
-    """At which broker a topic is, where the house has one beside the gateway's own."""
+    """The broker that has a topic, where the home has one beside the gateway's own."""
 
     PUBLIC = auto()
-    """At the house's."""
+    """The broker of the home."""
     CLUSTER = auto()
-    """At the gateway's own, which edges use."""
+    """The gateway's own broker, which the edges use."""
     BOTH = auto()
-    """At both, so that a cluster can be looked at from its edges, too."""
+    """Both, so that the cluster can be observed from its edges, too."""
+
+
+class Writer(Enum):
+    """The process that publishes to a topic. The gateway also publishes for edges: to the home's broker, and the last
+    state of an edge that is lost."""
+
+    GATEWAY = "gateway"
+    EDGE = "edge"
+    ANYBODY = "anybody"
+    """People, automations and other programs; the gateway subscribes."""
 
 
 class _Route:
-    """Below a prefix; levels that are names are written {so}."""
+    """The path of a topic below a prefix; levels that are names are written {so}."""
 
     path: str
     root: str | None
 
     def full_path(self, *names: str, prefix: str = DEFAULT_PREFIX) -> str:
-        """The full topic for these names; one that is missing is `+`, any name."""
+        """Return the full topic for these names; a missing name becomes `+`, any name."""
         given = iter(names)
         levels = [next(given, "+") if level.startswith("{") else level for level in self.path.split("/")]
         return "/".join([self.root or prefix, *levels])
 
     def names_in(self, where: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
-        """The names in a full topic."""
+        """Return the names in a full topic. Raises ValueError for a topic with another number of levels."""
         levels = where.split("/")[(self.root or prefix).count("/") + 1 :]
-        return tuple(said for said, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
+        return tuple(name for name, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
 
 
 @dataclass(frozen=True, slots=True)
 class Topic(_Route, Generic[M]):
-    """One whose payload is a message, as JSON. `root` takes the prefix's place in topics of other programs.
+    """A topic whose payload is a message, as JSON. In topics of other programs `root` replaces the prefix.
 
-    What is repeated when it is lost, by leases and requests, has QoS 0: an acknowledgement takes a small device's time.
+    QoS is 0 where leases or requests repeat a lost message: an acknowledgement costs a small device time.
     """
 
     path: str
     message: type[M]
+    description: str = ""
+    writer: Writer = Writer.GATEWAY
     qos: int = 1
     retain: bool = False
     expiry_s: int | None = None
@@ -73,10 +86,13 @@ class Topic(_Route, Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class PlainTopic(_Route):
-    """One whose payload is no message of ours: `content` says what, for people."""
+    """A topic with any other payload: `content` names it for people, `payload` is its type, bytes for pictures."""
 
     path: str
     content: str
+    description: str = ""
+    payload: Any = None
+    writer: Writer = Writer.GATEWAY
     qos: int = 1
     retain: bool = False
     expiry_s: int | None = None
@@ -86,49 +102,218 @@ class PlainTopic(_Route):
 
 AnyTopic = Topic[Any] | PlainTopic
 
-# public: what is seen
-DETECTIONS = Topic("detections/{camera}/frame", messages.FrameDetections, qos=0, plane=Plane.BOTH)
-OBJECTS = Topic("detections/{camera}/{label}", observations.LabelState, retain=True)
-ZONE_OBJECTS = Topic("detections/{camera}/zones/{zone}/{label}", observations.LabelState, retain=True)
-EVENTS = Topic("detections/{camera}/event", observations.ObjectEvent)
-TRIGGERS = Topic("detections/{camera}/trigger", observations.Trigger)
-SNAPSHOT = PlainTopic("detections/{camera}/snapshot", "JPEG", retain=True)
-LABEL_SNAPSHOT = PlainTopic("detections/{camera}/{label}/snapshot", "JPEG", retain=True)
+# public: detections
+DETECTIONS = Topic(
+    "detections/{camera}/frame",
+    messages.FrameDetections,
+    "All objects in one frame, for every frame that was processed.",
+    qos=0,
+    plane=Plane.BOTH,
+)
+OBJECTS = Topic(
+    "detections/{camera}/{label}",
+    observations.LabelState,
+    "The objects of one label, or of all labels, in a camera's picture; published on change.",
+    retain=True,
+)
+ZONE_OBJECTS = Topic(
+    "detections/{camera}/zones/{zone}/{label}",
+    observations.LabelState,
+    "The same within one zone of the camera.",
+    retain=True,
+)
+EVENTS = Topic(
+    "detections/{camera}/event",
+    observations.ObjectEvent,
+    "An object begins to count, enters or leaves a zone, stops or moves on, or is gone.",
+)
+TRIGGERS = Topic(
+    "detections/{camera}/trigger",
+    observations.Trigger,
+    "A word that an automation can wait for: person_appeared, person_in_yard ...",
+)
+SNAPSHOT = PlainTopic(
+    "detections/{camera}/snapshot",
+    "JPEG",
+    "The picture with boxes; published when the objects in it change.",
+    bytes,
+    retain=True,
+)
+LABEL_SNAPSHOT = PlainTopic(
+    "detections/{camera}/{label}/snapshot",
+    "JPEG",
+    "An object close up; published when it is new or clearly better visible.",
+    bytes,
+    retain=True,
+)
 
 # public: cameras
-CAMERA_AVAILABILITY = PlainTopic("cameras/{camera}/availability", "online or offline", retain=True)
-CAMERA_STATS = Topic("cameras/{camera}/stats", messages.CameraStats, retain=True, plane=Plane.BOTH)
+CAMERA_AVAILABILITY = PlainTopic(
+    "cameras/{camera}/availability",
+    "online or offline",
+    "online while the camera delivers pictures.",
+    Literal["online", "offline"],
+    retain=True,
+)
+CAMERA_STATS = Topic(
+    "cameras/{camera}/stats",
+    messages.CameraStats,
+    "Counts of the camera's frames: captured, published, dropped by reason.",
+    Writer.EDGE,
+    retain=True,
+    plane=Plane.BOTH,
+)
 CAMERA_SETTING = PlainTopic("cameras/{camera}/{setting}/state", "ON or OFF, a number, or JSON", retain=True)
-CAMERA_SET = PlainTopic("cameras/{camera}/{setting}/set", "ON or OFF, a number, or JSON")
+CAMERA_SET = PlainTopic("cameras/{camera}/{setting}/set", "ON or OFF, a number, or JSON", writer=Writer.ANYBODY)
 
 # public: the gateway
-BRIDGE_STATE = Topic("bridge/state", messages.BridgeState, retain=True, plane=Plane.BOTH)
-BRIDGE_INFO = Topic("bridge/info", bridge.BridgeInfo, retain=True, plane=Plane.BOTH)
-BRIDGE_NODES = Topic("bridge/nodes", messages.Nodes, retain=True, plane=Plane.BOTH)
-BRIDGE_HEALTH = Topic("bridge/health", bridge.BridgeHealth, retain=True, plane=Plane.BOTH)
-BRIDGE_EVENT = Topic("bridge/event", bridge.BridgeEvent)
-BRIDGE_VERIFICATION = Topic("bridge/verification", messages.Verification, plane=Plane.BOTH)
-REQUEST = PlainTopic("bridge/request/{command}", "JSON, or nothing")
-RESPONSE = Topic("bridge/response/{command}", bridge.Response)
+BRIDGE_STATE = Topic(
+    "bridge/state",
+    messages.BridgeState,
+    "online or offline; the broker publishes offline when the gateway is lost.",
+    retain=True,
+    plane=Plane.BOTH,
+)
+BRIDGE_INFO = Topic(
+    "bridge/info",
+    bridge.BridgeInfo,
+    "The gateway's version, model, plan and cameras.",
+    retain=True,
+    plane=Plane.BOTH,
+)
+BRIDGE_NODES = Topic(
+    "bridge/nodes",
+    messages.Nodes,
+    "Every edge: state, address, tiles computed, bytes received and sent.",
+    retain=True,
+    plane=Plane.BOTH,
+)
+BRIDGE_HEALTH = Topic(
+    "bridge/health",
+    bridge.BridgeHealth,
+    "The gateway's health and its problems; published on change and once a minute.",
+    retain=True,
+    plane=Plane.BOTH,
+)
+BRIDGE_EVENT = Topic(
+    "bridge/event",
+    bridge.BridgeEvent,
+    "Something happened to the cluster: an edge or a camera came or went.",
+)
+BRIDGE_VERIFICATION = Topic(
+    "bridge/verification",
+    messages.Verification,
+    "A frame compared with the undivided network; published when verification is on.",
+    plane=Plane.BOTH,
+)
+REQUEST = PlainTopic(
+    "bridge/request/{command}",
+    "JSON, or nothing",
+    "A request to the gateway; the payload may be empty. Retained messages are ignored.",
+    bridge.Request,
+    Writer.ANYBODY,
+)
+RESPONSE = Topic(
+    "bridge/response/{command}",
+    bridge.Response,
+    "The answer; also published to the request's response topic (MQTT 5).",
+)
 
-# cluster: edge to gateway, and to all who must know that a node is gone
-NODE_STATE = Topic("cluster/nodes/{node}", messages.NodeState, retain=True, plane=Plane.CLUSTER)
-NODE_STATS = Topic("cluster/stats/{node}", messages.NodeStats, plane=Plane.CLUSTER)
-TASKS = Topic("cluster/tasks/{node}", messages.TaskAnnouncement, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
-STEAL = Topic("cluster/steal/{node}", messages.StealRequest, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
+# cluster: edge to gateway, and to all that must know that a node is gone
+NODE_STATE = Topic(
+    "cluster/nodes/{node}",
+    messages.NodeState,
+    "The edge's presence; the broker publishes offline when it is lost.",
+    Writer.EDGE,
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+NODE_STATS = Topic(
+    "cluster/stats/{node}",
+    messages.NodeStats,
+    "The plan that the edge is ready for, its tiles and bytes so far.",
+    Writer.EDGE,
+    plane=Plane.CLUSTER,
+)
+TASKS = Topic(
+    "cluster/tasks/{node}",
+    messages.TaskAnnouncement,
+    "The number of tasks that wait in the owner's queue.",
+    Writer.EDGE,
+    qos=0,
+    expiry_s=TASK_EXPIRY_S,
+    plane=Plane.CLUSTER,
+)
+STEAL = Topic(
+    "cluster/steal/{node}",
+    messages.StealRequest,
+    "An edge has nothing to compute, or soon will have.",
+    Writer.EDGE,
+    qos=0,
+    expiry_s=TASK_EXPIRY_S,
+    plane=Plane.CLUSTER,
+)
 
-# cluster: who has a name; retained for a moment, so that a newcomer knows of another
+# cluster: claims on names; retained for a moment, so that newcomers learn of each other
 NODE_CLAIM = Topic(
-    "cluster/claims/nodes/{node}", messages.NameClaim, retain=True, expiry_s=CLAIM_EXPIRY_S, plane=Plane.CLUSTER
+    "cluster/claims/nodes/{node}",
+    messages.NameClaim,
+    "An edge asks if its name is taken, or answers that it is.",
+    Writer.EDGE,
+    retain=True,
+    expiry_s=CLAIM_EXPIRY_S,
+    plane=Plane.CLUSTER,
 )
 GATEWAY_CLAIM = Topic(
-    "cluster/claims/gateway", messages.NameClaim, retain=True, expiry_s=CLAIM_EXPIRY_S, plane=Plane.BOTH
+    "cluster/claims/gateway",
+    messages.NameClaim,
+    "The same for the gateway of the topic prefix.",
+    retain=True,
+    expiry_s=CLAIM_EXPIRY_S,
+    plane=Plane.BOTH,
 )
 
 # cluster: gateway to edges
-PLAN = Topic("cluster/plan", Plan, retain=True, plane=Plane.CLUSTER)
-GRANTS = Topic("cluster/grants/{node}", messages.Grant, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
-RESULTS = Topic("cluster/results/{node}", messages.TileDone, qos=0, expiry_s=TASK_EXPIRY_S, plane=Plane.CLUSTER)
-CAMERAS = Topic("cluster/cameras/{node}", messages.CameraAssignment, retain=True, plane=Plane.CLUSTER)
-STANDINGS = Topic("cluster/standings/{node}", messages.NodeStanding, retain=True, plane=Plane.CLUSTER)
-OUTCOMES = Topic("cluster/outcomes/{node}", messages.FrameDone, plane=Plane.CLUSTER)
+PLAN = Topic(
+    "cluster/plan",
+    Plan,
+    "Tiles and pads of the network, and the program's hash.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+GRANTS = Topic(
+    "cluster/grants/{node}",
+    messages.Grant,
+    "The thief can take a task from this victim.",
+    qos=0,
+    expiry_s=TASK_EXPIRY_S,
+    plane=Plane.CLUSTER,
+)
+RESULTS = Topic(
+    "cluster/results/{node}",
+    messages.TileDone,
+    "To the owner: this tile has arrived, or could not be computed.",
+    qos=0,
+    expiry_s=TASK_EXPIRY_S,
+    plane=Plane.CLUSTER,
+)
+CAMERAS = Topic(
+    "cluster/cameras/{node}",
+    messages.CameraAssignment,
+    "The cameras that this edge serves; it fetches their sources by TCP.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+STANDINGS = Topic(
+    "cluster/standings/{node}",
+    messages.NodeStanding,
+    "The edge may compute, or must pass a trial first.",
+    retain=True,
+    plane=Plane.CLUSTER,
+)
+OUTCOMES = Topic(
+    "cluster/outcomes/{node}",
+    messages.FrameDone,
+    "To the owner: this frame is published, or dropped for a reason.",
+    plane=Plane.CLUSTER,
+)

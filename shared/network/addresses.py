@@ -1,4 +1,4 @@
-"""Host and port, as people write them."""
+"""Addresses of host and port: parsing, formatting, and those of this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Address(NamedTuple):
-    """Where something listens."""
+    """A host and a port; an empty host stands for the broker's host where noted."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class Address(NamedTuple):
         return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
     def seen_from(self, broker: Address) -> Address:
-        """The address as a client of `broker` reaches it: an empty host means the broker's."""
+        """Return the address for a client of `broker`: an empty host becomes the broker's host."""
         return Address(self.host or broker.host, self.port)
 
     def __str__(self) -> str:
@@ -49,15 +49,15 @@ def _is_ipv6(text: str) -> bool:
 
 
 def local_address(listen: Address) -> Address:
-    """How processes of this machine reach who listens there."""
+    """Return the address by which processes of this machine reach a listener."""
     return Address(LOOPBACK, listen.port) if is_wildcard(listen.host) else listen
 
 
 def advertised_address(listen: Address, broker: Address) -> Address:
-    """What to tell others of a listening address: who listens everywhere is where the broker sees it.
+    """Return the address to publish for a listener; a wildcard host becomes our address on the way to the broker.
 
-    Beside the broker itself that would be loopback, which means another machine to everybody else: then the host stays
-    empty, which stands for the broker's.
+    On the broker's machine that would be loopback, which is wrong for other machines: then the host is empty, which
+    stands for the broker's host.
     """
     if not is_wildcard(listen.host):
         return listen
@@ -66,19 +66,19 @@ def advertised_address(listen: Address, broker: Address) -> Address:
 
 
 UNASSIGNED_ADDRESS = Address("192.0.2.1", 9)
-"""An address that nobody has (RFC 5737): the way to it begins in the network of the home."""
+"""An address that no machine has (RFC 5737); the route to it leads through the network of the home."""
 
 
 def network_address() -> str:
-    """Return this machine's address on its network; empty when it has none."""
+    """Return this machine's address on its network; empty if it has none."""
     return own_address(UNASSIGNED_ADDRESS)
 
 
 def own_address(broker: Address) -> str:
-    """Return this machine's address on the way to the broker; empty when there is no way."""
+    """Return this machine's address on the route to the broker; empty if there is no route."""
     try:
         with socket.socket(broker.family, socket.SOCK_DGRAM) as probe:  # finds the route, sends nothing
             probe.connect((broker.host, broker.port))
             return str(probe.getsockname()[0])
-    except (OSError, OverflowError, ValueError):  # no route, or no such host: whoever connects finds out and says so
+    except (OSError, OverflowError, ValueError):  # no route or unknown host: a connection attempt reports it
         return ""

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""The pause before the next attempt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 
 class Backoff:
-    """Exponential, half of it random, so that a cluster that lost its gateway does not return in step."""
+    """Exponential backoff, half of it random, so that not all edges return at once to a restarted gateway."""
 
     def __init__(self, first_s: float = 0.2, longest_s: float = 15.0) -> None:
         self._first_s = first_s
@@ -14,11 +14,11 @@ class Backoff:
         self._failures = 0
 
     def next_s(self) -> float:
-        """Seconds to wait after one more failure."""
+        """Count one more failure and return the seconds to wait after it."""
         limit = min(self._longest_s, self._first_s * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)
         return limit * (0.5 + random.random() / 2)  # noqa: S311  (nothing secret)
 
     def reset(self) -> None:
-        """Call after a success."""
+        """Start again with the first pause; call after a success."""
         self._failures = 0

@@ -1,4 +1,4 @@
-"""What the hosts of addresses mean. Pure."""
+"""Loopback and wildcard hosts; formatting of addresses. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach `host`."""
+    """Return whether `host` is a loopback address, which only this machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -14,7 +14,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_wildcard(host: str) -> bool:
-    """Return whether `host` means every address of this machine."""
+    """Return whether `host` stands for all addresses of this machine."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -22,5 +22,5 @@ def is_wildcard(host: str) -> bool:
 
 
 def format_address(host: str, port: int) -> str:
-    """Return host and port as people write them."""
+    """Return "host:port", or "[host]:port" for IPv6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,9 +1,9 @@
-"""The ports of a gateway, for firewalls, containers and commands: none is another without being told."""
+"""The default ports of a gateway, for firewalls, containers and commands."""
 
 from __future__ import annotations
 
 PUBLIC_PORT = 1883
-"""MQTT for people and automations, where the house has no broker: the port that all of them expect."""
+"""MQTT for people and automations where the home has no other broker: the usual port."""
 
 PUBLIC_TLS_PORT = 8883
 """The same, encrypted."""

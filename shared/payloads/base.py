@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """A payload: unknown fields are ignored, known ones are checked."""
+    """A payload. Unknown fields are ignored, known ones are validated."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

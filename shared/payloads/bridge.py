@@ -1,17 +1,17 @@
-"""What the gateway tells of itself, and how it answers requests: payloads of the public topics below `bridge`."""
+"""Payloads of the public topics below `bridge`: information about the gateway, requests and responses."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.payloads.base import Message
 
 
 class PlanInfo(Message):
-    """How frames are divided."""
+    """The plan: how frames are divided into tiles."""
 
     epoch: int
     method: str
@@ -21,7 +21,7 @@ class PlanInfo(Message):
 
 
 class BridgeInfo(Message):
-    """What this gateway runs; nothing in it is secret."""
+    """The gateway's version, model, plan and cameras; it holds no secrets."""
 
     version: str
     protocol: int
@@ -31,15 +31,15 @@ class BridgeInfo(Message):
     plan: PlanInfo
     cameras: tuple[str, ...] = ()
     home_assistant: bool = False
-    cluster_host: str = Field(default="", description="where edges connect; empty: the host of this broker")
+    cluster_host: str = Field(default="", description="the host that edges connect to; empty: the host of this broker")
     cluster_port: int = Field(default=0, description="the port there; 0: unknown")
 
 
 class BridgeHealth(Message):
-    """How the gateway is, told when it changes and once a minute."""
+    """The gateway's health, published on change and once a minute."""
 
     at: float = Field(description="seconds since 1970")
-    up_s: float = Field(description="since the gateway started")
+    up_s: float = Field(description="seconds since the gateway started")
     frames_per_s: float = Field(description="published, over the last minute")
     published: int
     dropped: int
@@ -48,7 +48,7 @@ class BridgeHealth(Message):
     cameras: int
     problems: tuple[str, ...] = ()
     public_frames_dropped: int = Field(
-        default=0, description="frames published in the cluster that the house's broker did not take in time"
+        default=0, description="frames published in the cluster that the home's broker did not accept in time"
     )
 
 
@@ -70,6 +70,16 @@ class BridgeEvent(Message):
     name: str = Field(default="", description="of the node or camera")
     reason: str = ""
     at: float = Field(description="seconds since 1970")
+
+
+class Request(Message):
+    """The fields of all requests; some name a camera or a node."""
+
+    model_config = ConfigDict(extra="allow")
+
+    transaction: str | int | None = Field(default=None, description="repeated in the response")
+    camera: str | None = None
+    node: str | None = None
 
 
 class Response(Message):

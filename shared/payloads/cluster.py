@@ -1,4 +1,4 @@
-"""Payloads of the MQTT topics, as pydantic models. Unknown fields are ignored, known ones are checked."""
+"""Payloads of the cluster's MQTT topics, and of the public ones that report on frames, cameras and edges."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ MAX_CAMERAS_PER_EDGE = 256
 """Cameras of one edge."""
 
 MAX_TRAFFIC_KINDS = 32
-"""Kinds of messages whose bytes are counted; there are twenty or so."""
+"""Kinds of messages whose bytes are counted; there are about twenty."""
 
 MAX_NEIGHBOURS = 4
-"""Tiles beside a tile: it gives strips to so many at the most."""
+"""Tiles beside a tile, which can get strips of it."""
 
 NodeTraffic = Annotated[dict[Annotated[str, Field(max_length=32)], Count], Field(max_length=MAX_TRAFFIC_KINDS)]
 
 Versions = Annotated[tuple[Count, ...], Field(max_length=MAX_UNDERSTOOD_PROTOCOLS)]
 
 MAX_UNREACHED_PEERS = 64
-"""Addresses that an edge could not reach; ours names 16 at the most."""
+"""Addresses that an edge could not reach; this release reports at most 16."""
 
 MAX_REASON_LENGTH = 200
-"""Letters of the reason why something is not there: one line."""
+"""Characters of a reason: one line."""
 
 
 AGENT_STOPPED = "its agent was stopped"
-"""The reason of a camera whose agent was told to end, as another edge serves it, or its own one stops."""
+"""The reason of a camera whose agent was stopped, because another edge serves it or its own edge stops."""
 
 
 class State(StrEnum):
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 
 class TileCounts(Message):
-    """Tiles that a node computed: of its own frames, and stolen from others."""
+    """The tiles that a node computed: of its own frames, and stolen from others."""
 
     own: Count = 0
     stolen: Count = 0
@@ -64,18 +64,18 @@ class DetectedObject(Message):
 
 
 class Latency(Message):
-    """Milliseconds from capture to publication, in all and by stage. Across hosts, as exact as their clocks."""
+    """Milliseconds from capture to publication, in total and by stage. Across hosts, only as exact as their clocks."""
 
     total: float
     transfer: float = Field(description="camera to owner")
     prepare: float = Field(description="letterbox and slicing at the owner")
-    tiles: float = Field(description="from the announcement until the last tile is merged")
+    tiles: float = Field(description="from the announcement of the tiles until the last one is merged")
     tail: float = Field(description="waiting for and running the remaining layers")
     decode: float = Field(description="decoding and suppression")
 
 
 class FrameDetections(Message):
-    """Everything seen in one frame."""
+    """All objects in one frame."""
 
     camera: str
     frame: str
@@ -92,13 +92,13 @@ class FrameDetections(Message):
 
 
 class Identity(Message):
-    """Which process this is, and on which device: names of devices are not always unique."""
+    """The identity of a process and its device: names of devices are not always unique."""
 
     instance: ShortText = Field(default="", description="random, of one run of one process; empty: not known")
     device: ShortText = Field(default="", description="its host's name")
     address: Host = Field(default="", description="its own address on the way to the broker; empty: not known")
     network: ShortText = Field(
-        default="", description="of its loopback: who has the same reaches it there; empty: not known"
+        default="", description="of its loopback: processes with the same value share it; empty: not known"
     )
 
     def __str__(self) -> str:
@@ -107,7 +107,7 @@ class Identity(Message):
 
 
 class BridgeState(Message):
-    """Whether the gateway is there."""
+    """The presence of the gateway, and the versions that it speaks."""
 
     state: State
     protocol: Count
@@ -117,64 +117,64 @@ class BridgeState(Message):
 
 
 class NodeReport(Message):
-    """What the gateway knows of one edge."""
+    """The gateway's information about one edge."""
 
     state: State
     address: str
     version: str
-    epoch: int = Field(default=0, description="the plan that it is ready for, 0 for none")
+    epoch: int = Field(default=0, description="the plan that it is ready for; 0: none")
     tiles: TileCounts = TileCounts()
     bytes: dict[str, int] = Field(
         default_factory=dict, description="received by TCP, by kind of message; sent and received by MQTT"
     )
     cameras: tuple[str, ...] = ()
     tiles_per_s: float = Field(default=0.0, ge=0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, description="share of all cores that worked of late, 0 to 1")
+    load: float | None = Field(default=None, description="share of all cores that were busy recently, 0 to 1")
     cores: int = Field(default=0, ge=0, description="of its processor; 0: not known")
     threads: int = Field(default=0, ge=0, description="that compute tiles; 0: not known")
     temperature: float | None = Field(default=None, description="of the processor, in degrees Celsius")
     reason: str = ""
-    failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or whose values are no numbers")
-    barred: str = Field(default="", description="why it gets no work; empty: it does")
-    problem: str = Field(default="", description="why it cannot follow the plan, as it says itself")
+    failed: int = Field(default=0, ge=0, description="tiles that it did not compute, or that are not numbers")
+    barred: str = Field(default="", description="the reason why it gets no work; empty: it gets work")
+    problem: str = Field(default="", description="the reason why it cannot follow the plan")
 
 
 class Nodes(Message):
-    """All edges by name, and the gateway's own bytes."""
+    """All edges by name, and the bytes of the gateway itself."""
 
     nodes: dict[str, NodeReport]
     gateway_bytes: dict[str, int] = Field(default_factory=dict)
-    left_out: int = Field(default=0, ge=0, description="edges that are not listed, as a broker takes no longer list")
+    left_out: int = Field(default=0, ge=0, description="edges that are missing here, as the message would be too large")
 
 
 class CameraStats(Message):
-    """A camera's account, as its agent keeps it."""
+    """The counts and the state of a camera, as its agent reports them."""
 
     camera: Name
     node: Name
     counts: FrameCounts
     ended: bool = False
-    state: State | None = Field(default=None, description="whether its pictures come; none: not known")
-    reason: str = Field(default="", max_length=MAX_REASON_LENGTH, description="why it is offline")
-    fps: Rate = Field(default=0.0, description="pictures a second that the camera gives; 0: not known")
+    state: State | None = Field(default=None, description="online while it delivers pictures; null: not known")
+    reason: str = Field(default="", max_length=MAX_REASON_LENGTH, description="the reason why it is offline")
+    fps: Rate = Field(default=0.0, description="pictures a second that the camera delivers; 0: not known")
     width: Count = Field(default=0, description="of these pictures, in pixels; 0: not known")
     height: Count = 0
     published_per_s: Rate | None = Field(
-        default=None, description="frames published, over the last ten seconds; none: not known"
+        default=None, description="frames published, over the last ten seconds; null: not known"
     )
     assigned: bool = Field(
-        default=False, description="whether its edge reads it for the gateway; otherwise somebody started its agent"
+        default=False, description="true: the gateway assigned it to its edge; false: its agent was started by hand"
     )
 
 
 class Verification(Message):
-    """One frame of the running cluster compared with the unpartitioned network."""
+    """The result of comparing one frame of the running cluster with the unpartitioned network."""
 
     frame: str
     max_abs_diff: float = Field(description="largest difference of the merged maps, in units of the map")
     map_std: float = Field(description="standard deviation of the unpartitioned maps")
     wrong: dict[str, tuple[int, ...]] = Field(
-        default_factory=dict, description="tiles of this frame, which was published, that a node computed wrongly"
+        default_factory=dict, description="the tiles of this published frame that each node computed wrongly"
     )
 
 
@@ -182,24 +182,24 @@ class Verification(Message):
 
 
 class NodeState(Message):
-    """An edge presents itself; its will says `offline`."""
+    """The presence of an edge; its will has the state `offline`."""
 
     node: Name
     state: State
     protocol: Count
     understood: Versions = Field(default=(), description="versions of the protocol that it understands")
     version: ShortText = ""
-    host: Host = Field(default="", description="where it listens; empty: the host of the broker")
+    host: Host = Field(default="", description="the host that it listens on; empty: the host of the broker")
     port: Port = 0
     identity: Identity = Identity()
 
 
 class NameClaim(Message):
-    """A process asks who else has its name, or answers such a question: the name is taken, by me."""
+    """A claim on a name, or the answer of the process that already has it."""
 
     identity: Identity
-    attempt: Count = Field(default=0, description="counts the questions of one process")
-    answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a question")
+    attempt: Count = Field(default=0, description="counts the claims of one process")
+    answers: ShortText = Field(default="", description="the instance that is answered; empty: this is a claim")
 
 
 class UnreachedPeer(Message):
@@ -211,7 +211,7 @@ class UnreachedPeer(Message):
 
 
 class NodeStats(Message):
-    """What an edge has done since it started."""
+    """The work of an edge since it started, and its load."""
 
     node: Name
     epoch: Count = 0
@@ -219,34 +219,34 @@ class NodeStats(Message):
     bytes: NodeTraffic
     cameras: tuple[Name, ...] = Field(default=(), max_length=MAX_CAMERAS_PER_EDGE)
     tiles_per_s: Rate = Field(default=0.0, description="computed, over the last ten seconds")
-    load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that worked of late, 0 to 1")
+    load: float | None = Field(default=None, ge=0, le=1e6, description="share of all cores that were busy, 0 to 1")
     cores: Count = Field(default=0, description="of its processor; 0: not known")
     threads: Count = Field(default=0, description="that compute tiles; 0: not known")
     temperature: float | None = Field(
         default=None, ge=-300, le=1000, description="of the processor, in degrees Celsius"
     )
-    problem: str = Field(default="", max_length=2 * MAX_REASON_LENGTH, description="why the plan is not followed")
-    passed: Count = Field(default=0, description="the last trial that it has passed, see NodeStanding")
+    problem: str = Field(default="", max_length=2 * MAX_REASON_LENGTH, description="why it does not follow the plan")
+    passed: Count = Field(default=0, description="the last trial that it has passed; see NodeStanding")
     unreached: tuple[UnreachedPeer, ...] = Field(
-        default=(), max_length=MAX_UNREACHED_PEERS, description="addresses of others that it could not reach of late"
+        default=(), max_length=MAX_UNREACHED_PEERS, description="addresses of peers that it could not reach recently"
     )
 
 
 class CameraRef(Message):
-    """A camera that an edge is to serve; its source is asked for by TCP, as it may hold a password.
+    """A camera that an edge must serve. The edge fetches its source by TCP, as it may contain a password.
 
-    `revision` changes with the source and how its pictures are taken. `restart` changes when its agent is to begin anew
-    although nothing has changed; 0: nobody has asked for that since the gateway started.
+    `revision` changes with the source and its settings. `restart` changes when the agent must restart although nothing
+    has changed; 0: no restart was requested since the gateway started.
     """
 
     revision: Count
     restart: Count = 0
     detect: bool = True
-    fps: float | None = Field(default=None, gt=0, le=240, description="frames a second at the most")
+    fps: float | None = Field(default=None, gt=0, le=240, description="the maximum of frames a second")
 
 
 class CameraAssignment(Message):
-    """All cameras that an edge is to serve, by name, and where the gateway tells more of them."""
+    """All cameras that an edge must serve, by name, and the gateway's address for their settings."""
 
     node: Name
     host: Host = Field(description="empty: the host of the broker")
@@ -255,13 +255,13 @@ class CameraAssignment(Message):
 
 
 class TaskAnnouncement(Message):
-    """An owner has so many tasks waiting in its queue now.
+    """The number of tasks in an owner's queue.
 
-    Frames that it wants to give up are in `given_up`, of whatever epoch: the gateway answers for each of them with what
-    became of it. Unless that was decided already, it is the outcome that is named there.
+    `given_up` has frames, of any epoch, that the owner wants to drop: the gateway answers each with its outcome, which
+    is the one proposed there unless the frame had one already.
 
-    Others wait for their neighbours' strips. Of these, `overdue` are done sooner with their whole halo, by who is idle;
-    some are for nodes that are `near`, by name, as these compute all the strips themselves.
+    Other tasks wait for the strips of neighbouring tiles. Of these, an idle edge computes `overdue` ones sooner with
+    their whole halo; some are for the nodes in `near`, which compute all the strips themselves.
     """
 
     node: Name
@@ -269,26 +269,26 @@ class TaskAnnouncement(Message):
     waiting: Count
     overdue: Count = 0
     near: dict[Name, Count] = Field(default_factory=dict, max_length=1000)
-    opened: FrameInfo | None = Field(default=None, description="the frame that these tasks begin")
+    opened: FrameInfo | None = Field(default=None, description="the new frame of these tasks")
     given_up: dict[Annotated[str, Field(pattern=FRAME_PATTERN)], Outcome] = Field(
-        default_factory=dict, max_length=1000, description="frames that have waited for an answer for too long"
+        default_factory=dict, max_length=1000, description="frames that have waited too long for their outcome"
     )
     unfit: dict[Name, Count] = Field(
-        default_factory=dict, max_length=1000, description="so many of the waiting ones are not for these nodes"
+        default_factory=dict, max_length=1000, description="by node: the waiting tasks that it cannot take"
     )
 
 
 class StealRequest(Message):
-    """An idle edge asks for work; the gateway parks the request until there is some."""
+    """An idle edge requests work; the gateway keeps the request until there is some."""
 
     node: Name
     epoch: Count
-    missed: Name | None = Field(default=None, description="the victim of the last grant, where nothing was left")
-    idle: bool = Field(default=True, description="false: a tile runs meanwhile")
+    missed: Name | None = Field(default=None, description="the victim of the last grant, which had no task left")
+    idle: bool = Field(default=True, description="false: a tile is being computed meanwhile")
 
 
 class Grant(Message):
-    """The gateway's answer: take a task from this victim."""
+    """The gateway's answer to a steal request: take a task from this victim."""
 
     epoch: Count
     victim: Name
@@ -297,22 +297,22 @@ class Grant(Message):
 
 
 class TileDone(Message):
-    """The gateway has the result of one tile, and those strips of it that were sent for the tiles in `strips`."""
+    """The gateway has the result of one tile, and the strips of it for the neighbouring tiles in `strips`."""
 
     frame: str = Field(pattern=FRAME_PATTERN)
     tile: Count
     worker: Name
     compute_ms: Milliseconds
-    macs: Count = Field(default=0, description="what was computed, in multiply-accumulate operations")
-    fetch_bytes_per_s: Rate = Field(default=0.0, description="how fast the thief got the tile; 0: it was its own")
+    macs: Count = Field(default=0, description="multiply-accumulate operations that were computed")
+    fetch_bytes_per_s: Rate = Field(default=0.0, description="the thief's download rate of the tile; 0: its own tile")
     strips: tuple[Count, ...] = Field(default=(), max_length=MAX_NEIGHBOURS)
     error: str = Field(
-        default="", max_length=MAX_REASON_LENGTH, description="why the worker could not compute it, if so"
+        default="", max_length=MAX_REASON_LENGTH, description="why the worker could not compute it; empty: it did"
     )
 
 
 class NodeStanding(Message):
-    """Whether a node may compute; a barred one has its programs prepared again, and says when it passed the trial."""
+    """The standing of a node: a barred one prepares its programs again, and reports when it has passed the trial."""
 
     node: Name
     barred: bool
@@ -321,7 +321,7 @@ class NodeStanding(Message):
 
 
 class FrameDone(Message):
-    """The gateway is finished with a frame."""
+    """The final outcome of a frame at the gateway."""
 
     frame: str = Field(pattern=FRAME_PATTERN)
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""What is said about a frame wherever it goes: which one it is, when it was taken, and what became of it."""
+"""Information about one frame, and its outcome."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.payloads.fields import Count, Milliseconds, Name, Time
 
 MAX_PICTURE_SIDE = 16384
-"""Pixels; no camera has more, and a picture of that size squared is over the data plane's cap."""
+"""Pixels; no camera has more, and a square picture of that size exceeds the data plane's limit."""
 
 FRAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,127}$"
-"""Names of frames: camera, start of its agent, number."""
+"""Names of frames: camera, start time of its agent, number."""
 
 
 class FrameInfo(BaseModel):
@@ -31,7 +31,7 @@ class FrameInfo(BaseModel):
 
 
 class Outcome(StrEnum):
-    """What became of a captured frame: published, or dropped for one of the other reasons."""
+    """The outcome of a captured frame: published, or the reason why it was dropped."""
 
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
@@ -48,14 +48,14 @@ class Outcome(StrEnum):
 
 
 class FrameCounts(BaseModel):
-    """A camera's account: captured = published + sum of dropped + those still under way."""
+    """The counts of a camera's frames: captured = published + sum of dropped + frames in progress."""
 
     captured: Count = 0
     published: Count = 0
     dropped: dict[Outcome, Count] = Field(default_factory=dict)
 
     def count(self, outcome: Outcome) -> None:
-        """Enter the end of one frame."""
+        """Count the outcome of one frame."""
         if outcome is Outcome.PUBLISHED:
             self.published += 1
         else:
@@ -63,4 +63,5 @@ class FrameCounts(BaseModel):
 
     @property
     def under_way(self) -> int:
+        """Return the number of frames without an outcome."""
         return self.captured - self.published - sum(self.dropped.values())

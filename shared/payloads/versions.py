@@ -1,7 +1,7 @@
-"""Versions of the protocol: what this release says and what it understands. Pure.
+"""Versions of the protocol: the one that this release speaks and those that it understands. Pure.
 
-A version is understood by one release and said by the next one only. So two releases that follow each other work
-together, whichever of them is at the gateway, and edges of both among themselves: docs/upgrades.md.
+A release understands a new version, and only the next release speaks it. So any two consecutive releases work together,
+whichever of them is the gateway, and so do edges of both: docs/upgrades.md.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 PROTOCOL = 5
-"""What this release says. Another one says more when a message has changed its meaning; not when a field was added,
-which others ignore."""
+"""The version that this release speaks. It changes when a message changes its meaning; not for a new field, which other
+releases ignore."""
 
 UNDERSTOOD_PROTOCOLS = frozenset({5})
-"""What it understands: what it says itself, what the release before said, and what the next one is going to say."""
+"""The versions that this release understands: its own, that of the release before, and that of the next one."""
 
 MAX_UNDERSTOOD_PROTOCOLS = 16
-"""Versions that a peer names at the most."""
+"""The most versions that a peer can list."""
 
 
 def compatible(protocol: int, understood: Collection[int]) -> bool:
-    """Return whether a peer that says `protocol`, and understands that and `understood`, can work with this release."""
+    """Return whether a peer that speaks `protocol` and also understands `understood` can work with this release."""
     return protocol in UNDERSTOOD_PROTOCOLS and (protocol == PROTOCOL or PROTOCOL in understood)

@@ -1,1 +1,1 @@
-"""The life of a process: start, signals, children, and what is installed."""
+"""The life of a process: start, signals, children, installation."""

@@ -1,4 +1,4 @@
-"""Child processes that neither outlive us nor ignore us; threads that step back behind others."""
+"""Child processes that end with their parent, and threads with a low priority."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ import time
 from shared.process.signals import exit_now
 
 BACKGROUND_NICENESS = 10
-"""The niceness of what computes: it has a tenth of the weight of what answers others."""
-
+"""The niceness of computing threads: they get a tenth of the CPU share of threads that answer others."""
 
 PARENT_CHECK_PERIOD_S = 0.3
-"""How often a child looks whether its parent is still there: it does so for ever, on small devices."""
+"""A child checks this often that its parent still runs; on small devices more often would cost too much."""
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
 
 
 def lower_thread_priority() -> None:
-    """Have the calling thread let others of this machine go first, where threads have a priority of their own (Linux).
+    """Lower the priority of the calling thread, and of threads that it starts, where threads have one (Linux).
 
-    Threads that it starts are as patient. One that is more patient already stays so.
+    A thread with a lower priority keeps it.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()
@@ -37,11 +36,10 @@ def lower_thread_priority() -> None:
 
 
 def parent_death_prefix(user: str | None = None, *, number: signal.Signals = signal.SIGKILL) -> list[str]:
-    """What to put before a command so that it gets this signal when its parent is killed (Linux; elsewhere nothing).
+    """Return words to put before a command, so that it gets this signal when its parent ends (Linux; elsewhere none).
 
-    SIGKILL for what leaves nothing behind that the kernel does not clear away; SIGTERM, which may come more than once,
-    for what has to say goodbye. A program that changes its user itself loses that promise: name the `user`, and it
-    starts as that one.
+    Use SIGKILL for a program that needs no clean-up, SIGTERM, which can come more than once, for any other. A program
+    that changes its user loses the setting: give `user` to start it as that user.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -50,11 +48,11 @@ def parent_death_prefix(user: str | None = None, *, number: signal.Signals = sig
     return [setpriv, *change, "--pdeathsig", number.name.removeprefix("SIG"), "--"]
 
 
-def exit_with_parent(parent: int, farewell: str) -> None:
-    """End this process within PARENT_CHECK_PERIOD_S of its parent's end, whatever it does then, and log `farewell`.
+def exit_with_parent(parent: int, message: str) -> None:
+    """End this process within PARENT_CHECK_PERIOD_S of the end of process `parent`, and log `message`.
 
-    Also where `parent_death_prefix` can do nothing, or came too late: `parent` is who it should be. The kernel is asked
-    too, as a call into a driver may keep every thread of ours waiting.
+    It works without `parent_death_prefix`, and when the parent has ended already. The kernel is told as well: a call
+    into a driver can block all our threads.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -63,13 +61,13 @@ def exit_with_parent(parent: int, farewell: str) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(PARENT_CHECK_PERIOD_S)
-        exit_now(0, farewell)
+        exit_now(0, message)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 async def stop_process(process: asyncio.subprocess.Process, timeout_s: float) -> None:
-    """SIGTERM, and SIGKILL for one that has not ended in time."""
+    """Send SIGTERM, and SIGKILL if the process has not ended in time."""
     if process.returncode is not None:
         return
     process.terminate()

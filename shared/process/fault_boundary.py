@@ -1,4 +1,4 @@
-"""The fault boundary of what others send: what goes wrong with one message is logged, and ends nothing."""
+"""The fault boundary around received messages: an error in the handling of one is logged, and nothing else fails."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAULT_LOG_PERIOD_S = 60.0
-"""One kind of fault is logged so often at the most: others may send thousands of such messages."""
+"""One kind of fault is logged at most this often: a peer may send thousands of bad messages."""
 
 
 class FaultBoundary:
-    """Wraps the handling of messages, one at a time or many."""
+    """Guards the handling of messages."""
 
     def __init__(self) -> None:
         self._complaints = RateLimit(FAULT_LOG_PERIOD_S)
 
     @contextlib.contextmanager
     def guard(self, subscription: str, topic: str) -> Iterator[None]:
-        """Log what goes wrong with a message of `topic`: one fault of each kind and subscription a minute."""
+        """Log an error in handling a message of `topic`: one of each kind and subscription per minute."""
         try:
             yield
         except ValidationError as error:
             self._complain(subscription, "ignored", topic, f"message ignored: {_first_line(error)}")
         except asyncio.QueueFull:
-            self._complain(subscription, "late", topic, "message ignored: too many before it are waiting")
+            self._complain(subscription, "late", topic, "message ignored: too many are waiting already")
         except DeepThingsError as error:
             self._complain(subscription, "refused", topic, str(error))
-        except Exception:  # noqa: BLE001  (a mistake of ours with one message must not end the process)
+        except Exception:  # noqa: BLE001  (a bug that one message triggers must not end the process)
             self._complain(subscription, "failed", topic, "message failed", exc_info=True)
 
     def _complain(self, subscription: str, kind: str, topic: str, text: str, *, exc_info: bool = False) -> None:

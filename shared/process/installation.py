@@ -1,4 +1,4 @@
-"""How DeepThings is installed here: from a clone or from a wheel, with which extras."""
+"""The installation of DeepThings on this machine: from a clone or from a wheel, and its extras."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DISTRIBUTION_NAME = "deepthings"
 
 MAX_METADATA_BYTES = 1 << 20
-"""Of a wheel, whose readme is in it."""
+"""Of a wheel's METADATA file, which contains the readme."""
 
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?.*?;.*\bextra == ['\"](?P<of>[\w-]+)['\"]"
@@ -27,14 +27,14 @@ _REQUIREMENT = re.compile(
 
 
 def find_clone() -> Path | None:
-    """Return the clone of the repository that runs us; None for an installed wheel."""
+    """Return the folder of the clone that this process runs from; None for an installed wheel."""
     try:
-        told = json.loads(distribution(DISTRIBUTION_NAME).read_text("direct_url.json") or "{}")
+        origin = json.loads(distribution(DISTRIBUTION_NAME).read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return None
-    if not told.get("dir_info", {}).get("editable"):
+    if not origin.get("dir_info", {}).get("editable"):
         return None
-    folder = Path(unquote(urlsplit(told.get("url", "")).path))
+    folder = Path(unquote(urlsplit(origin.get("url", "")).path))
     return folder if (folder / ".git").exists() else None
 
 
@@ -47,7 +47,7 @@ def installed_extras() -> list[str]:
 
 
 def complete_extras(requirements: Iterable[str], is_installed: Callable[[str], bool]) -> list[str]:
-    """Return which extras are complete, of a distribution with these requirements; one may have others in it."""
+    """Return the extras whose requirements are all installed; an extra may include other extras."""
     packages: dict[str, set[str]] = {}
     inner: dict[str, set[str]] = {}
     for requirement in requirements:
@@ -78,7 +78,7 @@ def version_of_wheel(path: Path) -> str:
             with wheel.open(name) as file:
                 headers = BytesHeaderParser().parsebytes(file.read(MAX_METADATA_BYTES))
     except (ValueError, zipfile.BadZipFile) as error:
-        raise ConfigurationError(f"{path} is no wheel of DeepThings: scripts/build makes one in dist/") from error
+        raise ConfigurationError(f"{path} is not a wheel of DeepThings: scripts/build makes one in dist/") from error
     return str(headers["Version"])
 
 

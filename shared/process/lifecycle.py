@@ -1,4 +1,4 @@
-"""The life of a process: start, run until a signal or a failure, stop cleanly, say why."""
+"""The life of a process: start, run until a signal or a failure, stop cleanly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def installed_version() -> str:
-    """The installed version of deepthings."""
+    """Return the installed version of deepthings; "source" if it is not installed."""
     try:
         return version("deepthings")
     except PackageNotFoundError:
@@ -30,11 +30,11 @@ def installed_version() -> str:
 
 
 def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bool = False) -> None:
-    """Run `main(stop)`; a first SIGTERM, SIGINT or SIGHUP sets `stop`, a second one ends it on the spot.
+    """Run `main(stop)`; the first SIGTERM, SIGINT or SIGHUP sets `stop`, the second one cancels `main`.
 
-    Both ends are bounded, whatever the event loop does. `reloads`: SIGHUP is for `main` to hear, and stops nothing.
-    Whoever started us as a service is told that the loop lives, and when it stops. Raises SystemExit after a second
-    signal.
+    The process ends in bounded time after each, even if the event loop hangs. With `reloads`, SIGHUP does not stop:
+    `main` handles it. The service manager is notified while the event loop runs, and when it stops. Raises SystemExit
+    after a second signal.
     """
 
     async def guarded() -> None:
@@ -57,14 +57,14 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]], *, reloads: bo
 
 
 class _Stopping:
-    """What signals do to the task that runs the service, also those that come before it has begun."""
+    """Passes signals to the task that runs the service, also those that come before it has begun."""
 
     def __init__(self, manager: ServiceManager, *, reloads: bool) -> None:
         self._manager = manager
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
-        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup: a terminal that is closed sends it
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # by nohup: a closed terminal must not stop us
         numbers = STOP_SIGNALS if ignored else (*STOP_SIGNALS, signal.SIGHUP)
         self.watch = SignalWatch(numbers, self._on_signal, self._on_signal)
         if reloads:
@@ -72,10 +72,11 @@ class _Stopping:
 
     @property
     def hurried(self) -> bool:
+        """Return whether a second signal came."""
         return len(self.watch.received) > 1
 
     def begin(self) -> asyncio.Event:
-        """Return the event that is set when it is time to stop. Call in the task that is to be ended."""
+        """Return the event that is set at the first signal. Call in the task that the second one must cancel."""
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         self._follow()
         return self._stop
@@ -93,9 +94,9 @@ class _Stopping:
 
 
 async def run_together(*services: Coroutine[Any, Any, Any]) -> None:
-    """Run `services` together until one of them ends or fails; then cancel the others, in order.
+    """Run `services` concurrently until one of them ends or fails; then cancel the others, in order.
 
-    The first failure is raised again. None of them is left running, also when this is cancelled more than once.
+    Raises the first failure. No service is left running, even if this is cancelled more than once.
     """
     tasks = [asyncio.create_task(service) for service in services]
     try:
@@ -108,9 +109,9 @@ async def run_together(*services: Coroutine[Any, Any, Any]) -> None:
 
 
 async def cancel_in_order(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, each when the one before has ended, and return when all have.
+    """Cancel each task when the one before has ended, and return when all have ended.
 
-    Who is cancelled meanwhile has no more time: the rest is cancelled at once, and CancelledError raised at their end.
+    If this is cancelled meanwhile, cancel the rest at once, and raise CancelledError when all have ended.
     """
     left, interrupted = list(tasks), False
     while left:
@@ -125,6 +126,6 @@ async def cancel_in_order(tasks: Iterable[asyncio.Task[Any]]) -> None:
         while left and left[0].done():
             ended = left.pop(0)
             if not ended.cancelled():
-                ended.exception()  # is known: nobody needs to be warned that it was never looked at
+                ended.exception()  # retrieved, or asyncio logs that it never was
     if interrupted:
         raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""Starting and stopping the processes of a cluster on this machine."""
+"""The processes of a cluster on this machine: start, supervision, stop."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CHILD_STOP_TIMEOUT_S = 10.0
 
 
 def free_port() -> int:
-    """A TCP port that nobody uses now."""
+    """Return a TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 class ChildError(DeepThingsError):
-    """A process of the cluster failed; the message is its own last line."""
+    """A process of the cluster failed; the message is the last line of its log."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -38,27 +38,27 @@ class ChildError(DeepThingsError):
 
 @dataclass(frozen=True, slots=True)
 class ChildProcess:
-    """One process, and the file that holds what it said."""
+    """One process and its log file."""
 
     name: str
     process: asyncio.subprocess.Process
     log: Path
 
     async def wait(self) -> None:
-        """Until it has ended. Raises ChildError when it failed."""
+        """Wait until it has ended. Raises ChildError if it failed."""
         code = await self.process.wait()
         if code:
-            raise ChildError(self._last_words(), code if code == ConfigurationError.exit_code else 1)
+            raise ChildError(self._last_line(), code if code == ConfigurationError.exit_code else 1)
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-        last = errors[-1] if errors else lines[-1] if lines else "it said nothing"
+        last = errors[-1] if errors else lines[-1] if lines else "its log is empty"
         return f"{self.name} ended: {last}"
 
 
 class LocalCluster:
-    """The children of one demo; a context that leaves none behind."""
+    """The child processes of one cluster; the end of the context stops them all."""
 
     def __init__(self, broker: Address, logs: Path) -> None:
         self.broker = broker
@@ -70,14 +70,14 @@ class LocalCluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """The first one last: it has the broker, where the others say goodbye."""
+        """Stop all children, the first one last: it has the broker, where the others publish that they stop."""
         await asyncio.gather(*(self.stop(child) for child in self._children[1:]))
         await asyncio.gather(*(self.stop(child) for child in self._children[:1]))
 
     async def start(self, name: str, *arguments: str, host: Sequence[str] = ()) -> ChildProcess:
-        """Start `deepthings ARGUMENTS...`, with its output in a log file of its name, and a state of its own.
+        """Start `deepthings ARGUMENTS...`; its output goes to a log file with its name.
 
-        `host` is put before the command; "ip netns exec NAME" makes it another host.
+        `host` is put before the command: "ip netns exec NAME" runs it as another host.
         """
         log = self._logs / f"{name}.log"
         script = str(Path(sysconfig.get_path("scripts")) / "deepthings")
@@ -92,12 +92,16 @@ class LocalCluster:
         return child
 
     async def stop(self, child: ChildProcess) -> None:
+        """Stop one child."""
         await stop_process(child.process, CHILD_STOP_TIMEOUT_S)
 
     async def until(
         self, condition: asyncio.Event, children: Sequence[ChildProcess], what: str, timeout_s: float | None
     ) -> None:
-        """Wait for `condition`; raises ChildError when a child ends before, or time runs out."""
+        """Wait for `condition`. Raises ChildError when a child ends before it, and at the timeout.
+
+        `what` names the awaited event in messages.
+        """
         waiting = asyncio.create_task(condition.wait())
         endings = {asyncio.create_task(child.wait()): child for child in children}
         try:

@@ -1,4 +1,4 @@
-"""Signals that end a process: heard by a thread of its own, so that no event loop that hangs can make it immortal."""
+"""Signals that end a process. A thread of its own receives them, so that the process ends even if the loop hangs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ log = logging.getLogger(__name__)
 Ts = TypeVarTuple("Ts")
 
 PROCESS_STOP_TIMEOUT_S = 15.0
-"""From a first signal to the end: an edge stops a camera's agent in 8 s at the most, a gateway its broker in 5 s."""
+"""From the first signal to the end: an edge stops a camera's agent within 8 s, a gateway its broker within 5 s."""
 
 SECOND_SIGNAL_TIMEOUT_S = 0.7
-"""From a second signal to the end: who asks twice waits no longer, but temporary folders can still be removed."""
+"""From the second signal to the end: just enough to remove temporary folders."""
 
 FLUSH_TIMEOUT_S = 0.2
-"""Whoever reads our standard error may be frozen: what is still unwritten then is lost."""
+"""The reader of our standard error may be blocked: output that is not written by then is lost."""
 
 
 class SignalWatch:
-    """Hears signals in a thread of its own, from its making on; the process ends in time whatever becomes of the rest.
+    """Receives signals in its own thread, and ends the process in time even if everything else hangs.
 
-    `stop` is called at the first signal, `hurry` at the second one, both in that thread. Make it in the main thread.
+    It calls `stop` at the first signal and `hurry` at the second, both in that thread. Create it in the main thread.
     """
 
     def __init__(self, numbers: Sequence[signal.Signals], stop: Callable[[], None], hurry: Callable[[], None]) -> None:
@@ -42,6 +42,8 @@ class SignalWatch:
         self._stop, self._hurry = stop, hurry
         self._redirected: dict[int, Callable[[], None]] = {}
         self._before: dict[int, Any] = {}
+        # Python calls signal handlers in the main thread only, which may hang. But its C handler always writes the
+        # signal's number to the wakeup fd: the thread reads it from the pipe.
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         for number in numbers:
@@ -51,43 +53,43 @@ class SignalWatch:
         self._thread.start()
 
     def redirect(self, number: int, callback: Callable[[], None]) -> None:
-        """Have a signal mean something else: `callback` is called in the thread. Call in the main thread."""
+        """Give a signal another meaning: call `callback` in the thread. Call this in the main thread."""
         self._redirected[number] = callback
         self._install(number)
 
     def restore(self) -> None:
-        """Give the signals back to whoever had them before; a deadline that runs goes on."""
+        """Restore the previous handlers; a running deadline stays."""
         signal.set_wakeup_fd(-1)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _install(self, number: int) -> None:
         if number not in self._before:
-            self._before[number] = signal.signal(number, lambda *_: None)  # the thread is told by the wakeup fd
+            self._before[number] = signal.signal(number, lambda *_: None)  # the wakeup fd wakes the thread
 
     def _watch(self) -> None:
-        """Count signals for ever, and wait for the end if one is due."""
+        """Receive signals for ever, and end the process at its deadline."""
         ends_at: float | None = None
         while True:
             left_s = None if ends_at is None else max(0.0, ends_at - time.monotonic())
             if not select.select([self._reading], [], [], left_s)[0]:
-                late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s; it is ended"
+                late = f"the process did not stop within {PROCESS_STOP_TIMEOUT_S:.0f} s: ending it now"
                 exit_now(128 + self.received[0], late if len(self.received) == 1 else "")
             for number in os.read(self._reading, 64):
                 call = self._redirected.get(number)
-                if call is None and number in self._before:  # others are heard by somebody else in this process
+                if call is None and number in self._before:  # other signals have other handlers in this process
                     self.received.append(signal.Signals(number))
                     if len(self.received) == 1:
                         ends_at, call = time.monotonic() + PROCESS_STOP_TIMEOUT_S, self._stop
                     elif len(self.received) == 2:
                         ends_at, call = time.monotonic() + SECOND_SIGNAL_TIMEOUT_S, self._hurry
                 if call is not None:
-                    with contextlib.suppress(RuntimeError):  # the event loop has closed: nobody needs to be told
+                    with contextlib.suppress(RuntimeError):  # the event loop has closed already
                         call()
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
-    """An event loop that leaves signals to a watch: its own way of hearing them would make that one deaf."""
+    """An event loop that leaves signals to a SignalWatch: its own wakeup fd would replace that of the watch."""
 
     def __init__(self, watch: SignalWatch) -> None:
         super().__init__()
@@ -95,49 +97,49 @@ class WatchedLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(_on_stray_error)
 
     def add_signal_handler(self, sig: int, callback: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
-        """As every loop's; at a signal that would stop the process, it does not any more."""
+        """Call `callback` in the loop at this signal, which then does not stop the process any more."""
 
-        def tell() -> None:
+        def schedule() -> None:
             self.call_soon_threadsafe(callback, *args)
 
-        self._watch.redirect(sig, tell)
+        self._watch.redirect(sig, schedule)
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Have the signal do nothing: a reload that is asked for while we stop must not end us on the spot."""
+        """Ignore the signal from now on: a request to reload must not end a process that is stopping."""
         self._watch.redirect(sig, lambda: None)
         return True
 
 
 def _on_stray_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Take it lightly that aiomqtt wants to write to a socket that has just been closed: it hears of that, too."""
+    """Log at DEBUG level that aiomqtt registers a socket that has just been closed: it notices the loss anyway."""
     if isinstance(context.get("exception"), OSError) and "add_writer" in repr(context.get("handle")):
         log.debug("a connection was closed before it was written to", exc_info=context["exception"])
     else:
         loop.default_exception_handler(context)
 
 
-def exit_now(exit_code: int, farewell: str = "") -> NoReturn:
-    """End the process from any thread, without its clean-up; `farewell` is logged before, if that can be done soon."""
+def exit_now(exit_code: int, message: str = "") -> NoReturn:
+    """End the process from any thread without clean-up; log `message` first, within FLUSH_TIMEOUT_S."""
 
-    def last_words() -> None:
-        if farewell:
-            log.warning(farewell)
+    def flush() -> None:
+        if message:
+            log.warning(message)
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
 
-    speaking = threading.Thread(target=last_words, daemon=True)
+    flushing = threading.Thread(target=flush, daemon=True)  # a blocked standard error must not block us
     with contextlib.suppress(RuntimeError):  # no thread can be started any more
-        speaking.start()
-        speaking.join(FLUSH_TIMEOUT_S)
+        flushing.start()
+        flushing.join(FLUSH_TIMEOUT_S)
     os._exit(exit_code)
 
 
 def exit_cleanly_on_signal() -> None:
-    """Have a first SIGTERM or SIGHUP end the process by SystemExit, so that its temporary folders are removed."""
+    """Raise SystemExit at the first SIGTERM or SIGHUP, so that temporary folders are removed."""
 
     def end(number: int, _: object) -> NoReturn:
         for each in before:
-            signal.signal(each, signal.SIG_DFL)  # who asks twice waits no longer
+            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
@@ -149,7 +151,7 @@ def exit_cleanly_on_signal() -> None:
 
 @contextlib.contextmanager
 def quiet_interrupt() -> Iterator[None]:
-    """Have Ctrl-C end the process here without a word: while it only begins, a traceback tells nobody anything."""
+    """End the process silently at Ctrl-C within the context: a traceback of the imports would help nobody."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,1 +1,1 @@
-"""Why something failed, in plain words."""
+"""Reasons of failures in plain words."""

@@ -1,4 +1,4 @@
-"""Why a connection or a port failed, in words: names, addresses, TLS, and what the system says."""
+"""Reasons of failed connections and ports in plain words: host names, addresses, TLS, system errors."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MAX_PRIVILEGED_PORT = 1023
 CERTIFICATE_REASONS = {
     9: "is not valid yet (is the clock of this device right?)",
     10: "has expired (or is the clock of this device wrong?)",
-    18: "is signed by itself, and not trusted here (name it as the CA)",
-    19: "is signed by an authority that is not known here (name its CA)",
-    20: "is signed by an authority that is not known here (name its CA)",
-    21: "is signed by an authority that is not known here (name its CA)",
-    62: "is of another name (is the address right?)",
-    64: "is of another name than this address (connect by the name in it)",
+    18: "is self-signed, and not trusted here (set it as the CA)",
+    19: "is signed by an unknown authority (set its CA)",
+    20: "is signed by an unknown authority (set its CA)",
+    21: "is signed by an unknown authority (set its CA)",
+    62: "is for another name (is the address right?)",
+    64: "is for another name, not for this address (connect by the name in it)",
 }
-"""OpenSSL's numbers of what is wrong with a certificate."""
+"""By OpenSSL's verify code: what is wrong with a certificate."""
 
 PLAIN_TEXT_ERRORS = frozenset(
     {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "PACKET_LENGTH_TOO_LONG"}
 )
-"""OpenSSL's words for an answer in plain text."""
+"""OpenSSL's reasons when the peer answers in plain text."""
 
 CERTIFICATE_ERRORS = frozenset(
     {
@@ -33,11 +33,11 @@ CERTIFICATE_ERRORS = frozenset(
         "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
     }
 )  # fmt: skip
-"""OpenSSL's words for a peer that refuses us."""
+"""OpenSSL's reasons when the peer refuses our certificate, or requires one."""
 
 
 def network_reason(error: BaseException) -> str:
-    """Return why a host was not reached, or a connection ended, as the end of a sentence."""
+    """Return the reason why a host was not reached or a connection ended, as the end of a sentence."""
     if isinstance(error, DeepThingsError):
         return system_reason(error)
     if isinstance(error, socket.gaierror):
@@ -52,7 +52,7 @@ def network_reason(error: BaseException) -> str:
 
 
 def listen_reason(error: BaseException, port: int) -> str:
-    """Return why a port cannot be listened on, as the end of a sentence."""
+    """Return the reason why a port cannot be listened on, as the end of a sentence."""
     if isinstance(error, PermissionError) and 0 < port <= MAX_PRIVILEGED_PORT:
         return f"permission denied (ports up to {MAX_PRIVILEGED_PORT} are for the administrator)"
     return network_reason(error)
@@ -70,9 +70,9 @@ def _tls_reason(error: ssl.SSLError) -> str:
         return f"its certificate {CERTIFICATE_REASONS.get(error.verify_code, other)}"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return CONNECTION_LOST
-    why = getattr(error, "reason", None)  # what Python raises itself has none
+    why = getattr(error, "reason", None)  # errors that Python itself raises have none
     if why in PLAIN_TEXT_ERRORS:
         return "it does not speak TLS on that port (is the port right, or should the connection be plain text?)"
     if why in CERTIFICATE_ERRORS:
-        return "it wants a certificate of ours, or does not accept the one that it got"
+        return "it requires a client certificate, or does not accept ours"
     return "no encrypted connection can be made (does that port speak TLS?)"

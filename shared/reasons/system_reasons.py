@@ -1,4 +1,4 @@
-"""Why the system could not do something, in words, with the likely cause: no numbers, no names of exceptions. Pure."""
+"""Reasons of system errors in plain words with their likely cause, without numbers and exception names. Pure."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ SYSTEM_REASONS = {
     errno.ENOENT: "no such file or folder",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENOTDIR: "it is a file, or below one, not a folder",
-    errno.EEXIST: "something of that name is there already, perhaps a file in the place of a folder",
+    errno.EEXIST: "that name exists already, perhaps as a file instead of a folder",
     errno.ENOTEMPTY: "the folder is not empty",
     errno.ENAMETOOLONG: "its name is too long",
-    errno.ELOOP: "its links lead nowhere",
+    errno.ELOOP: "its links form a loop",
     errno.ENODEV: "no such device",
     errno.ENXIO: "no such device",
     errno.EBUSY: "it is busy (does another program use it?)",
-    errno.ENOEXEC: "it is no program for this machine",
-    errno.ETXTBSY: "another program writes it",
+    errno.ENOEXEC: "it is not a program for this machine",
+    errno.ETXTBSY: "another program is writing it",
 }
 
 
 def system_reason(error: BaseException) -> str:
-    """Return why a file, a folder, a device or a connection failed, as the end of a sentence."""
-    if isinstance(error, DeepThingsError):  # it says so already
+    """Return the reason why a file, folder, device or connection failed, as the end of a sentence."""
+    if isinstance(error, DeepThingsError):  # its message is the reason
         return str(error)
     if isinstance(error, OSError):
         return SYSTEM_REASONS.get(error.errno or 0) or (error.strerror or "").lower() or "the system gives no reason"
     if isinstance(error, UnicodeDecodeError):
-        return "it is no text in UTF-8"
+        return "it is not UTF-8 text"
     return str(error) or "no reason is known"

@@ -1,1 +1,1 @@
-"""The base of all configuration sections, and the kinds of their values."""
+"""The base of all configuration sections, and the types of their values."""

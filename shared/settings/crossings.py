@@ -1,4 +1,4 @@
-"""Sides of polygons that cross, and corners that enclose nothing. Pure."""
+"""Geometry of invalid polygons: sides that cross, corners on one line. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COLLINEAR_TOLERANCE = 1e-12
-"""How far a turn may be from 0 on a straight line, as part of the greatest coordinate squared: what rounding makes."""
+"""The largest |turn| of collinear points, relative to the greatest coordinate squared: the rounding error."""
 
 Corner = tuple[float, float]
+"""x, y."""
 
 
 def find_crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | None:
-    """Two sides that have more in common than the corner between them."""
+    """Return the indices of two sides that share more than the corner between them; None if there are none."""
     last = len(lines) - 1
     for first, (a, b) in enumerate(lines):
         for second in range(first + 1, len(lines)):
@@ -31,7 +32,7 @@ def find_crossing(lines: Sequence[tuple[Corner, Corner]]) -> tuple[int, int] | N
 
 
 def are_collinear(corners: Sequence[Corner]) -> bool:
-    """Whether no corner is beside the line through the others."""
+    """Return whether all corners are on one line."""
     most = COLLINEAR_TOLERANCE * max(max(corner) for corner in corners) ** 2
     return all(
         abs(_turn(a, b, c)) <= most
@@ -40,13 +41,13 @@ def are_collinear(corners: Sequence[Corner]) -> bool:
 
 
 def _folded(a: Corner, b: Corner, c: Corner) -> bool:
-    """Whether b to c goes back the way that a to b came, or nowhere."""
+    """Return whether b to c has no length or goes back along a to b."""
     forward = (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1])
     return b in {a, c} or (_turn(a, b, c) == 0 and forward < 0)
 
 
 def _meet(a: Corner, b: Corner, c: Corner, d: Corner) -> bool:
-    """Whether the sides a to b and c to d have a point in common."""
+    """Return whether the segments a to b and c to d have a point in common."""
     turns = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
     if turns[0] * turns[1] < 0 and turns[2] * turns[3] < 0:
         return True
@@ -55,10 +56,10 @@ def _meet(a: Corner, b: Corner, c: Corner, d: Corner) -> bool:
 
 
 def _turn(a: Corner, b: Corner, c: Corner) -> float:
-    """Above 0: left of a to b; 0: on its line."""
+    """Return the cross product of a to b and a to c: above 0 if c is left of a to b, 0 if it is on its line."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def _between(a: Corner, b: Corner, c: Corner) -> bool:
-    """Whether c, which is on the line through a and b, is between them."""
+    """Return whether c, which is on the line through a and b, is between them."""
     return min(a[0], b[0]) <= c[0] <= max(a[0], b[0]) and min(a[1], b[1]) <= c[1] <= max(a[1], b[1])

@@ -1,4 +1,4 @@
-"""Polygons in configuration: corners of masks and zones. Pure."""
+"""Polygons of masks and zones in the configuration. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from shared.payloads.frames import MAX_PICTURE_SIDE
-from shared.settings.crossings import are_collinear, find_crossing
+from shared.settings.crossings import Corner, are_collinear, find_crossing
 
 MAX_CORNERS = 200
-"""Of one polygon; every object of every frame is held against all sides, and nobody draws more by hand."""
+"""Of one polygon: every object of every frame is compared with all sides, and nobody draws more by hand."""
 
 SIDE_TOLERANCE = 1e-9
-"""How near a side a point counts as on it, as part of the polygon's greatest coordinate: what rounding makes."""
-
-Corner = tuple[float, float]
+"""A point this near a side counts as on it, relative to the polygon's greatest coordinate: the rounding error."""
 
 
 def parse_polygon(value: object) -> tuple[Corner, ...]:
-    """Corners from "x,y,x,y,x,y" (Frigate's), a list of numbers, of "x,y", or of pairs.
+    """Return the corners from "x,y,x,y,x,y" (Frigate's format), or a list of numbers, of "x,y" or of pairs.
 
-    Raises ValueError for what is no polygon with an area: "what is wrong; what would be right".
+    Raises ValueError for an invalid polygon: "the mistake; what to do".
     """
     numbers = [_number(part) for part in _flat(value)]
     if len(numbers) % 2:
-        raise ValueError(f"{len(numbers)} numbers are no pairs; write x,y for each corner")
+        raise ValueError(f"an odd number of numbers ({len(numbers)}); write x,y for each corner")
     corners = list(zip(numbers[::2], numbers[1::2], strict=True))
     if len(corners) > 3 and corners[0] == corners[-1]:
         del corners[-1]  # drawn until it closed
@@ -36,7 +34,7 @@ def parse_polygon(value: object) -> tuple[Corner, ...]:
 
 
 def parse_polygons(value: object) -> object:
-    """Several polygons as they are, a single one as a list of itself."""
+    """Return several polygons unchanged, and a single one as a list."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list | tuple) and value and not _several(value):
@@ -48,28 +46,28 @@ Polygon = Annotated[
     tuple[Corner, ...],
     BeforeValidator(parse_polygon, json_schema_input_type=str | list[float] | list[str] | list[Corner]),
 ]
-"""Three corners or more, (x, y) in parts of the picture when all are at most 1, in pixels of it otherwise."""
+"""Three or more corners (x, y), as parts of the picture's size if all are at most 1, otherwise in pixels."""
 
 Polygons = Annotated[
     tuple[Polygon, ...], BeforeValidator(parse_polygons, json_schema_input_type=Polygon | list[Polygon])
 ]
-"""Several polygons; a single one may stand for itself."""
+"""Several polygons; the configuration can have a single one without a list."""
 
 
 def is_relative(polygon: Polygon) -> bool:
-    """Whether its corners are parts of the picture rather than pixels."""
+    """Return whether the corners are parts of the picture's size, not pixels."""
     return all(x <= 1 and y <= 1 for x, y in polygon)
 
 
 def scale_polygon(polygon: Polygon, width: int, height: int) -> Polygon:
-    """The polygon in pixels of a picture of that size."""
+    """Return the polygon in pixels of a picture of this size."""
     if not is_relative(polygon):
         return polygon
     return tuple((x * width, y * height) for x, y in polygon)
 
 
 def polygon_contains(polygon: Polygon, x: float, y: float) -> bool:
-    """Whether a point, in the polygon's own units, is inside; its sides count as inside. Ray casting (even-odd)."""
+    """Return whether a point in the polygon's units is inside, or on a side. Ray casting, even-odd rule."""
     inside = False
     near = SIDE_TOLERANCE * max(max(corner) for corner in polygon)
     for (x1, y1), (x2, y2) in polygon_sides(polygon):
@@ -81,21 +79,21 @@ def polygon_contains(polygon: Polygon, x: float, y: float) -> bool:
 
 
 def polygon_area(polygon: Polygon) -> float:
-    """What it encloses, in its own units squared."""
+    """Return the area in the polygon's units squared (shoelace formula)."""
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in polygon_sides(polygon))) / 2
 
 
 def polygon_sides(polygon: Polygon) -> list[tuple[Corner, Corner]]:
-    """From every corner to the next, the last one back to the first."""
+    """Return the sides: from every corner to the next, and from the last to the first."""
     return list(pairwise([*polygon, polygon[0]]))
 
 
 def _flat(value: object) -> list[object]:
-    """The numbers, as they were written."""
+    """Return the numbers of all corners in one list, not parsed yet."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if not isinstance(value, list | tuple):
-        raise ValueError('no polygon; write "x,y,x,y,x,y" with three corners or more')  # noqa: TRY004  (pydantic's)
+        raise ValueError('not a polygon; write "x,y,x,y,x,y" with three or more corners')  # noqa: TRY004  (pydantic's)
     parts: list[object] = []
     for item in value:
         if isinstance(item, list | tuple):
@@ -108,7 +106,7 @@ def _flat(value: object) -> list[object]:
 
 
 def _several(value: list[object] | tuple[object, ...]) -> bool:
-    """Whether the items of a list are polygons, not corners or numbers."""
+    """Return whether the items of a list are polygons, not corners or numbers."""
     return any(
         (isinstance(item, str) and item.count(",") > 1)
         or (isinstance(item, list | tuple) and (len(item) > 2 or any(isinstance(part, list | tuple) for part in item)))
@@ -122,7 +120,7 @@ def _number(part: object) -> float:
     except (ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number):
-        raise ValueError('not all of it is numbers; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
+        raise ValueError('a part is not a number; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
     if not 0 <= number <= MAX_PICTURE_SIDE:
         where = "negative" if number < 0 else "larger than any picture"
         raise ValueError(f"{number:g} is {where}; write parts of the picture from 0 to 1, or pixels")
@@ -131,11 +129,11 @@ def _number(part: object) -> float:
 
 def _check(corners: list[Corner]) -> None:
     if len(corners) < 3:
-        raise ValueError(f"{len(corners)} corners enclose nothing; write three or more")
+        raise ValueError(f"{len(corners)} corners enclose no area; write three or more")
     if len(corners) > MAX_CORNERS:
         raise ValueError(f"{len(corners)} corners are too many; write at most {MAX_CORNERS}")
     if are_collinear(corners):
-        raise ValueError("its corners are on one line, so it encloses nothing; move one of them")
+        raise ValueError("its corners are on one line, so it encloses no area; move one of them")
     crossed = find_crossing(polygon_sides(tuple(corners)))
     if crossed is not None:
         first, second = crossed
@@ -145,13 +143,13 @@ def _check(corners: list[Corner]) -> None:
         )
     if polygon_area(tuple(corners)) < 1 and not is_relative(tuple(corners)):
         raise ValueError(
-            "a number is above 1, so all are pixels, and it is smaller than one; "
+            "a number is above 1, so all are pixels, but the area is less than one pixel; "
             "write parts of the picture from 0 to 1, or pixels"
         )
 
 
 def _on_side(x1: float, y1: float, x2: float, y2: float, x: float, y: float, near: float) -> bool:
-    """Whether a point is on a side, within rounding."""
+    """Return whether a point is at most `near` away from a side."""
     along, up = x2 - x1, y2 - y1
     length = (along * along + up * up) ** 0.5
     if abs(along * (y - y1) - up * (x - x1)) > near * length:

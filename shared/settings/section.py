@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused, values do not change, an empty key is not there."""
+    """The base of all sections: unknown keys are refused, values are frozen, an empty key counts as missing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
-    def without_empty(cls, data: Any) -> Any:  # noqa: ANN401  (whatever the file says)
-        """What is left when keys without a value, as in `hooks:` alone, are taken as not written."""
+    def drop_empty_keys(cls, data: Any) -> Any:  # noqa: ANN401  (any content of a file)
+        """Return the data without keys that have no value, as `hooks:` alone."""
         if data is None:
             return {}
         if isinstance(data, dict):

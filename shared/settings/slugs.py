@@ -8,9 +8,9 @@ RESERVED_SLUGS = frozenset({
     "all", "availability", "bridge", "cluster", "event", "frame", "request", "response", "set", "snapshot", "state",
     "stats", "trigger", "zones",
 })  # fmt: skip
-"""Levels of the public topics with a meaning of their own: no camera, zone or label may have one as its slug."""
+"""Levels of the public topics with a fixed meaning: no camera, zone or label can have one as its slug."""
 
 
 def slug(text: str) -> str:
-    """`text` as a part of a topic: lower case, everything but a-z, 0-9, _ and - becomes _."""
+    """Return `text` as a level of a topic: lower case, and _ for every character but a-z, 0-9, _ and -."""
     return re.sub(r"[^a-z0-9_-]", "_", text.lower())

@@ -1,1 +1,1 @@
-"""How a cluster is, for people and programs: what its gateway has told in, a report out."""
+"""The status of a cluster: its gateway's retained messages in, a report for people and programs out."""

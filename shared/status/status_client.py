@@ -1,4 +1,4 @@
-"""Hearing what a gateway has retained at its broker, once or for as long as it is wanted."""
+"""An MQTT client that receives the retained messages of a gateway, once or continuously."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 STATUS_ANSWER_TIMEOUT_S = 5.0
-"""A broker of the local network that has not answered by then is not there."""
+"""A broker in the local network that has not answered by then does not run."""
 
 RETAINED_TIMEOUT_S = 3.0
-"""All that is retained comes within this time; what has not come by then is not there."""
+"""All retained messages come within this time; a topic without one by then has none."""
 
 RETAINED_PAUSE_S = 0.3
-"""Nothing more of what is retained will come, when nothing has come for so long."""
+"""After so long without a retained message, there are no more."""
 
 
 async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGenerator[ClusterFacts, None]:
-    """Yield what is known when all that is retained has come, then again every `again_s`. Raises BrokerError."""
+    """Yield the facts when all retained messages have come, then again every `again_s`. Raises BrokerError."""
     facts = ClusterFacts(prefix)
     try:
         async with aiomqtt.Client(
@@ -39,7 +39,7 @@ async def watch_cluster(broker: Address, prefix: str, again_s: float) -> AsyncGe
             came = asyncio.Event()
             reading = asyncio.create_task(_read(client, facts, came))
             try:
-                for topic in STATUS_TOPICS:  # without an acknowledgement for each message, they come at once
+                for topic in STATUS_TOPICS:  # QoS 0: without acknowledgements, all messages come at once
                     await client.subscribe(topic.full_path(prefix=prefix), qos=0)
                 await _settled(facts, came)
                 while True:
@@ -63,7 +63,7 @@ async def _read(client: aiomqtt.Client, facts: ClusterFacts, came: asyncio.Event
 
 
 async def _settled(facts: ClusterFacts, came: asyncio.Event) -> None:
-    """Wait until what is retained has come."""
+    """Wait until all retained messages have come."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RETAINED_TIMEOUT_S):
             while came.is_set() or not facts.complete:
@@ -76,8 +76,8 @@ async def _settled(facts: ClusterFacts, came: asyncio.Event) -> None:
 def _sentence(broker: Address, error: BaseException) -> str:
     if is_refusal(error):
         return (
-            f"broker {broker} refuses us: {broker_reason(error)}; is it the broker of the house? name the gateway's "
-            "own with --gateway HOST"
+            f"broker {broker} refuses the connection: {broker_reason(error)}; is it the broker of the home? name the "
+            "gateway's own with --gateway HOST"
         )
     return (
         f"broker {broker} not reached: {broker_reason(error)}; start the gateway there with 'deepthings gateway', and "

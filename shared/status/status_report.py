@@ -1,4 +1,4 @@
-"""The report on a cluster: what `deepthings status --json` prints, made of what was heard. Pure."""
+"""The report on a cluster: the output of `deepthings status --json`, made from the received messages. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from shared.status.cluster_facts import ClusterFacts
 
 GATEWAY_SILENT_AFTER_S = 180.0
-"""A gateway tells its health once a minute; after three of them without a word it may be gone."""
+"""A gateway publishes its health once a minute; after three missing messages it may have ended."""
 
 
 class GatewayStatus(Message):
-    """The gateway; numbers are none where it has not told them yet."""
+    """The gateway; numbers are null until it has published them."""
 
     release: str
     device: str = Field(description="its device, and that device's address")
-    broker: str = Field(description="where it was asked")
+    broker: str = Field(description="the broker that the report comes from")
     model: str = ""
     method: str = ""
     grid: str = ""
-    up_s: float | None = Field(default=None, description="since it started")
+    up_s: float | None = Field(default=None, description="seconds since it started")
     frames_per_s: float | None = Field(default=None, description="published, over the last minute")
     published: int | None = None
     dropped: int | None = None
@@ -41,10 +41,10 @@ class EdgeStatus(Message):
 
     state: State
     release: str
-    same_release: bool = Field(description="as the gateway")
+    same_release: bool = Field(description="true: the same as the gateway's")
     address: str = ""
     cores: int | None = Field(default=None, description="of its processor")
-    cores_busy: float | None = Field(default=None, description="of these, that worked of late, with whatever")
+    cores_busy: float | None = Field(default=None, description="of these, busy recently with any program")
     threads: int | None = Field(default=None, description="that compute tiles")
     tiles: TileCounts = Field(default=TileCounts(), description="computed since it started")
     tiles_per_s: float = Field(default=0.0, description="over the last ten seconds")
@@ -55,12 +55,12 @@ class EdgeStatus(Message):
 class CameraStatus(Message):
     """One camera."""
 
-    edge: str = Field(default="", description="that has it; empty: none")
+    edge: str = Field(default="", description="the edge that serves it; empty: none")
     state: Literal["online", "offline", "unknown"] = "unknown"
-    reason: str = Field(default="", description="why it is offline, or what is wrong although it is online")
-    configured: bool = Field(description="whether the gateway's configuration has it; otherwise somebody started it")
+    reason: str = Field(default="", description="why it is offline, or a problem although it is online")
+    configured: bool = Field(description="true: it is in the gateway's configuration; false: it was started by hand")
     frames_per_s: float | None = Field(default=None, description="published, over the last ten seconds")
-    source_fps: float | None = Field(default=None, description="pictures a second that it gives")
+    source_fps: float | None = Field(default=None, description="pictures a second that it delivers")
     width: int | None = None
     height: int | None = None
     published: int = 0
@@ -68,10 +68,10 @@ class CameraStatus(Message):
 
 
 class Problem(Message):
-    """Something that is wrong, with what to do."""
+    """A problem and its cure."""
 
     what: str
-    cure: str = Field(default="", description="empty: `what` says it already, or it is not known")
+    cure: str = Field(default="", description="what to do; empty: `what` says it already, or it is not known")
 
 
 class Status(Message):
@@ -80,13 +80,13 @@ class Status(Message):
     at: float = Field(description="seconds since 1970")
     gateway: GatewayStatus
     edges: dict[str, EdgeStatus]
-    edges_left_out: int = Field(default=0, description="edges that the gateway could not list, as they are too many")
+    edges_left_out: int = Field(default=0, description="edges that the gateway could not list, as there are too many")
     cameras: dict[str, CameraStatus]
     problems: tuple[Problem, ...]
 
 
 def build_status(facts: ClusterFacts, gateway: BridgeState, broker: str, at: float) -> Status:
-    """Return the report on the cluster of a gateway that says that it is online; `at` is in seconds since 1970."""
+    """Return the report on the cluster of an online gateway; `at` is in seconds since 1970."""
     nodes = facts.nodes.nodes if facts.nodes else {}
     left_out = facts.nodes.left_out if facts.nodes else 0
     configured = facts.info.cameras if facts.info else ()
@@ -156,7 +156,7 @@ def _camera(stats: CameraStats | None, *, configured: bool) -> CameraStatus:
 
 
 def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[str]:
-    """Yield what the gateway tells to be wrong, then what is seen by comparing all that is told."""
+    """Yield the problems that the gateway reports, then those that a comparison of all messages shows."""
     if facts.health is not None:
         yield from facts.health.problems
         yield from _silence(facts.health, at)
@@ -168,9 +168,10 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
         elif node.version != gateway.version:
             yield f"edge {name} has release {node.version or 'unknown'}, the gateway {gateway.version or 'unknown'}"
     for where in sorted(facts.unreadable):
-        yield f"what the gateway says at {where} cannot be read"
+        yield f"the gateway's message at {where} cannot be read"
 
 
 def _silence(health: BridgeHealth, at: float) -> Iterator[str]:
     if at - health.at > GATEWAY_SILENT_AFTER_S:
-        yield f"the gateway was heard of {(at - health.at) / 60:.0f} minutes ago, by the clocks of both devices"
+        minutes = f"{(at - health.at) / 60:.0f} minutes"
+        yield f"the gateway has not published for {minutes}, by the clocks of both devices"

@@ -1,4 +1,4 @@
-"""The report for people: plain text, as also edges without a library for terminals print it. Pure."""
+"""The report for people: plain text without a library for terminals, which edges do not install. Pure."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ GAP = "  "
 DIFFERS = " (differs)"
 
 MAX_REMARK_LENGTH = 40
-"""Letters of it in the table; the whole of it is among the problems."""
+"""Characters in the table; the complete remark is among the problems."""
 
 
 def status_lines(status: Status, width: int) -> Iterator[str]:
-    """Yield the lines; sentences are broken so that they fit into `width` letters, tables are as wide as they are."""
+    """Yield the lines of the report; sentences are wrapped at `width` characters, tables are not."""
     yield from _gateway(status.gateway)
     yield ""
     yield from _edges(status)
@@ -84,7 +84,7 @@ def _cameras(status: Status) -> Iterator[str]:
 
 
 def _camera(name: str, camera: CameraStatus) -> tuple[str, ...]:
-    """Return its row; `of` is what the camera gives a second: the other pictures were superseded, or passed over."""
+    """Return the row of a camera; its column `of` is the pictures a second that the camera delivers."""
     picture = f"{camera.width}x{camera.height}" if camera.width and camera.height else UNKNOWN
     reason = textwrap.shorten(camera.reason, MAX_REMARK_LENGTH, placeholder=" ...")
     remark = "; ".join(word for word in (reason, "" if camera.configured else "started by hand") if word)
@@ -95,7 +95,7 @@ def _camera(name: str, camera: CameraStatus) -> tuple[str, ...]:
 
 
 def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
-    """Yield the rows below their heads, in columns; `sides` has an l or an r for each: where its words are aligned."""
+    """Yield the header and the rows in columns; `sides` has an l or an r for each column, its alignment."""
     shown = [tuple(heads), *(tuple(printable(cell) for cell in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
@@ -104,7 +104,7 @@ def table_lines(heads: Sequence[str], rows: Sequence[Sequence[str]], sides: str)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time for people, in the two largest units that it has."""
+    """Return a duration for people, in its two largest units: "2 d 3 h", "40 min"."""
     minutes = int(seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
@@ -118,9 +118,9 @@ def _number(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
-def _sentence(words: str, before: str, width: int) -> list[str]:
-    told = "".join(letter if letter.isprintable() else "?" for letter in words)
+def _sentence(text: str, before: str, width: int) -> list[str]:
+    printed = "".join(letter if letter.isprintable() else "?" for letter in text)
     return textwrap.wrap(
-        told, width, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False,
+        printed, width, initial_indent=before, subsequent_indent=" " * len(before), break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Life under systemd: what it is told, units that it starts us by, and lines of its journal."""
+"""systemd: notifications, units, accounts of services, lines of the journal."""

@@ -1,4 +1,4 @@
-"""As whom a service runs: the user made for it, or the owner of an installation that only the owner can read."""
+"""The user of a service: our own system user, or the owner of an installation that only the owner can read."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SERVICE_USER = "deepthings"
-"""Made at the first installation."""
+"""The user that the first installation of a service creates."""
 
 SERVICE_HOME = Path("/var/lib/deepthings")
 
 DEVICE_GROUPS = ("video", "render")
-"""Who may use cameras and graphics processors."""
+"""The groups that can use cameras and graphics processors."""
 
 READ, ENTER = 4, 1
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """A user of this machine, or one that is still to be made: nobody's files are then readable but those of all."""
+    """A user of this machine, or one that does not exist yet and can only read files that everybody can read."""
 
     name: str
     uid: int | None = None
@@ -42,16 +42,16 @@ class ServiceAccount:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it is the user that was made for us: it has no home but the state folder."""
+        """Return whether it is our own system user, whose home is the state folder."""
         return self.name == SERVICE_USER
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that say where it keeps what, beside HOME."""
+        """Return the environment variables of its state and cache folders."""
         return {"XDG_STATE_HOME": "/var/lib", "XDG_CACHE_HOME": "/var/cache/deepthings"} if self.is_ours else {}
 
 
 def find_account(name: str) -> ServiceAccount | None:
-    """Return the user of this name, if there is one."""
+    """Return the user with this name; None if it does not exist."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -61,21 +61,21 @@ def find_account(name: str) -> ServiceAccount | None:
 
 
 def device_groups() -> tuple[str, ...]:
-    """Return which of the groups for devices this machine has."""
+    """Return those of DEVICE_GROUPS that exist on this machine."""
     known = {group.gr_name for group in grp.getgrall()}
     return tuple(name for name in DEVICE_GROUPS if name in known)
 
 
 def choose_account(executable: Path, wanted: str | None = None) -> ServiceAccount:
-    """Return as whom the program can run: `wanted`, else our own user, else the owner of the installation.
+    """Return the user that can run the program: `wanted`, else our own user, else the owner of the installation.
 
-    Raises ConfigurationError where none of them can read it.
+    Raises ConfigurationError if none of them can read it.
     """
     files = program_files(executable)
     if wanted is not None:
         chosen = find_account(wanted)
         if chosen is None:
-            raise ConfigurationError(f"--user {wanted}: there is no such user on this machine")
+            raise ConfigurationError(f"--user {wanted}: no such user on this machine")
         if (closed := first_barrier(files, chosen)) is not None:
             raise ConfigurationError(f"--user {wanted}: user {wanted} cannot read {closed}; name another user")
         return chosen
@@ -88,22 +88,22 @@ def choose_account(executable: Path, wanted: str | None = None) -> ServiceAccoun
         return owner
     raise ConfigurationError(
         f"{executable}: a service must not run as root, and no other user can read {closed}; install DeepThings in"
-        " /opt/deepthings or in the home of a user, or name a user who can read it with --user"
+        " /opt/deepthings or in the home of a user, or name a user that can read it with --user"
     )
 
 
 def program_files(executable: Path) -> list[Path]:
-    """Return files without which the program does not start: one of each place that it is spread over."""
+    """Return one file from each folder that the program needs at its start."""
     return [executable, Path(sys.executable), Path(sys.executable).resolve(), Path(os.__file__), Path(shared.__file__)]
 
 
 def first_barrier(files: Iterable[Path], user: ServiceAccount) -> Path | None:
-    """Return the first file, or folder on the way to one, that keeps `user` from reading it; None when all are open.
+    """Return the first file, or parent folder of one, that `user` has no permission to read; None if there is none.
 
-    By the rights of owner, group and others; what is not there keeps nobody.
+    Only the permissions of owner, group and others count; missing files are ignored.
     """
     for file in files:
-        path = Path(os.path.abspath(file))  # noqa: PTH100  (links are to be kept: their folders count)
+        path = Path(os.path.abspath(file))  # noqa: PTH100  (keeps links: the folders of links count)
         for part in [*reversed(path.parents), path]:
             try:
                 status = part.stat()
@@ -130,13 +130,13 @@ def _owner(path: Path) -> ServiceAccount | None:
 
 
 def make_account() -> ServiceAccount:
-    """Return our own user, which is made with its folder when it is not there. Raises DeepThingsError, OSError."""
+    """Return our own user; create it and its folder if it does not exist. Raises DeepThingsError, OSError."""
     if (known := find_account(SERVICE_USER)) is not None:
         return known
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is None:
         raise DeepThingsError(
-            f"useradd not found: make a system user {SERVICE_USER!r} with the home {SERVICE_HOME}, then try again"
+            f"useradd not found: create a system user {SERVICE_USER!r} with the home {SERVICE_HOME}, then try again"
         )
     done = subprocess.run(
         [useradd, "--system", "--user-group", "--home-dir", str(SERVICE_HOME), "--no-create-home",
@@ -145,7 +145,7 @@ def make_account() -> ServiceAccount:
     )  # fmt: skip
     made = find_account(SERVICE_USER)
     if done.returncode or made is None or made.uid is None or made.gid is None:
-        raise DeepThingsError(f"the user {SERVICE_USER!r} cannot be made: {done.stderr.strip()}")
+        raise DeepThingsError(f"the user {SERVICE_USER!r} cannot be created: {done.stderr.strip()}")
     SERVICE_HOME.mkdir(mode=0o750, exist_ok=True)
     os.chown(SERVICE_HOME, made.uid, made.gid)
     return made

@@ -1,4 +1,4 @@
-"""Lines of systemd's journal, which adds the time itself and knows how grave a line is."""
+"""Log lines for systemd's journal: without the time, which it adds, and with their priority."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 _FORMAT = "%(levelname)-7s %(name)s: %(message)s"
 
 JOURNAL_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-"""By level; see sd-daemon(3)."""
+"""By log level; see sd-daemon(3)."""
 
 
 def is_our_stderr(journal_stream: str | None) -> bool:
-    """Return whether standard error goes to the journal: $JOURNAL_STREAM is the device and inode of that stream."""
+    """Return whether standard error goes to the journal; `journal_stream` is $JOURNAL_STREAM, its device and inode."""
     if not journal_stream:
         return False
     try:
@@ -24,12 +24,12 @@ def is_our_stderr(journal_stream: str | None) -> bool:
 
 
 class JournalFormatter(logging.Formatter):
-    """Lines without the time, each with its priority: `journalctl -p warning` finds them."""
+    """Formats lines without the time but with their priority, as `journalctl -p warning` needs it."""
 
     def __init__(self) -> None:
         super().__init__(_FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of a record."""
+        """Return the lines of a record, each with its priority."""
         mark = f"<{JOURNAL_PRIORITIES.get(record.levelno, 6)}>"
         return "\n".join(mark + line for line in super().format(record).splitlines())

@@ -1,6 +1,6 @@
-"""What a process tells the service manager that started it: that it works, how it is, that it lives, that it stops.
+"""Notifications to the service manager that started this process: ready, status, watchdog, stopping.
 
-The protocol is that of sd_notify(3): a datagram to the socket that $NOTIFY_SOCKET names. Without it nothing is told.
+The protocol is sd_notify(3): datagrams to the socket in $NOTIFY_SOCKET. Without that variable, nothing is sent.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_CONNECTION_TIMEOUT_S = 10.0
-"""What has not been reached by then may be away for long: the process is ready all the same, and goes on trying."""
+"""A process without a connection by then is ready all the same, and continues to try."""
 
 STATUS_PERIOD_S = 5.0
-"""How often the status is looked at; people read it in `systemctl status`."""
+"""The status for `systemctl status` is updated this often."""
 
 MANAGER_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class ServiceManager:
-    """Tells whoever started this process as a service, if anybody did, how it is."""
+    """Sends notifications to the service manager, if one started this process."""
 
     def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
-        """`address` is a path, or @ and an abstract name; with `watchdog_s` we are ended when silent for so long."""
+        """`address` is a path, or @ and an abstract name; the manager ends us after `watchdog_s` of silence."""
         self.watchdog_s = watchdog_s
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._status = ""
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str]) -> ServiceManager:
-        """Return who the environment names, and remove the names: children, such as Mosquitto, do not speak for us."""
+        """Return the manager in the environment and remove its variables: children must not send notifications."""
         address, microseconds, process = (environment.pop(name, "") for name in MANAGER_VARIABLES)
         ours = process in {"", str(os.getpid())}
         return cls(address, int(microseconds) / 1e6 if address and ours and microseconds.isdecimal() else 0.0)
 
     def notify_ready(self, status: str) -> None:
-        """Tell that the process works."""
+        """Notify that the process is ready."""
         self._status = status
         self._notify("READY=1", f"STATUS={status}")
 
     def notify_status(self, text: str) -> None:
-        """Tell how it is, when that has changed."""
+        """Notify the status, if it has changed."""
         if text != self._status:
             self._status = text
             self._notify(f"STATUS={text}")
 
     def notify_stopping(self) -> None:
-        """Tell that the process ends, in order. Can be called in any thread."""
+        """Notify that the process stops. Can be called in any thread."""
         self._notify("STOPPING=1", "STATUS=stopping")
 
     @contextlib.asynccontextmanager
     async def watchdog(self) -> AsyncIterator[None]:
-        """Tell that the event loop lives, as often as is wanted, until the end of the context.
+        """Notify the watchdog while the event loop runs, until the end of the context.
 
-        When it does not, the manager ends us with SIGABRT: what every thread did then is written to standard error.
+        If the loop hangs, the manager ends us with SIGABRT, and the stacks of all threads go to standard error.
         """
         if not self.watchdog_s:
             yield
@@ -75,9 +75,9 @@ class ServiceManager:
             living.cancel()
 
     async def follow_connection(self, connected: asyncio.Event, place: str) -> None:
-        """Tell that we are ready once `connected` is set or late, and then whether it is; until cancelled.
+        """Notify that we are ready when `connected` is set or late; then report its state, until cancelled.
 
-        `place` is where to, for people: "broker 192.168.1.5:1883".
+        `place` is the peer's name for people: "broker 192.168.1.5:1883".
         """
         if not self._address:
             await asyncio.Event().wait()
@@ -91,7 +91,7 @@ class ServiceManager:
 
     @contextlib.asynccontextmanager
     async def report_waiting(self, place: str) -> AsyncIterator[None]:
-        """Tell that we are ready when it takes long to reach `place`, without which nothing else begins."""
+        """Notify that we are ready when it takes long to reach `place`, during the context."""
         waiting = asyncio.create_task(self.follow_connection(asyncio.Event(), place))
         try:
             yield
@@ -111,7 +111,7 @@ class ServiceManager:
                 sender.setblocking(False)
                 sender.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            log.debug("the service manager is not told %s: %s", lines, error)
+            log.debug("the service manager did not get %s: %s", lines, error)
 
 
 def _connection_text(connected: asyncio.Event, place: str) -> str:
@@ -119,7 +119,7 @@ def _connection_text(connected: asyncio.Event, place: str) -> str:
 
 
 current_manager = ServiceManager()
-"""That of this process: nobody, until `start_notification`."""
+"""The manager of this process; until `start_notification` it sends nothing."""
 
 
 def start_notification() -> ServiceManager:

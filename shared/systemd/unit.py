@@ -1,4 +1,4 @@
-"""The systemd unit by which one of our processes is started: its text, from what it is to run. Pure."""
+"""The text of the systemd unit that starts one of our processes. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 UNIT_PREFIX = "deepthings-"
 
 SERVICE_ROLES = ("gateway", "edge", "camera")
-"""Commands that run for ever."""
+"""The commands that run as services."""
 
 ENVIRONMENT_FILE = Path("/etc/deepthings/environment")
-"""NAME=value on each line, for what a configuration has as ${NAME}; only root needs to read it."""
+"""Lines NAME=value for ${NAME} in a configuration; only root needs to read it."""
 
 BACKOFF_VERSION = 254
-"""The first systemd with RestartSteps=; earlier ones warn of it, and try again at an even pace."""
+"""The first version of systemd with RestartSteps=; earlier ones log a warning for it and restart at an even pace."""
 
 UNIT_TEMPLATE = """\
 # Written by 'deepthings service install {role}'; 'deepthings service uninstall {gone}' removes it.
@@ -30,17 +30,17 @@ StartLimitIntervalSec=0
 Type=notify
 ExecStart={command}
 {reload}User={user}
-{settings}# With a minute of silence of its event loop it hangs: it is ended and started again.
+{settings}# If the event loop is silent for a minute, the process hangs: it is ended and started again.
 WatchdogSec=60
 TimeoutStartSec=5min
 TimeoutStopSec=20
 Restart=always
 RestartSec=10
-{backing_off}# The process stops what it has started, in order. One of these that takes too much memory ends alone.
+{backing_off}# The process stops its children itself, in order. A child that takes too much memory ends alone.
 KillMode=mixed
 OOMPolicy=continue
 
-# Hooks may use the network and read files, cameras are devices: neither is taken away. Nothing gains rights.
+# Hooks can use the network and files, and cameras are devices, so these stay available. No process gains privileges.
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 ProtectSystem=full
@@ -67,7 +67,7 @@ StateDirectory=deepthings
 StateDirectoryMode=0750
 CacheDirectory=deepthings
 """
-"""Those of a user without a home."""
+"""The folders of our own user, which has no home."""
 
 BACKOFF_SETTINGS = """\
 RestartSteps=5
@@ -77,7 +77,7 @@ RestartMaxDelaySec=5min
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One process as a service. `arguments` are those behind the role; `environment` is what it gets beside them."""
+    """One process as a service. `arguments` follow the role; `environment` has additional variables."""
 
     role: str
     executable: Path
@@ -86,23 +86,23 @@ class Unit:
     groups: tuple[str, ...] = ()
     camera: str = ""
     folder: Path | None = None
-    """Where it is started: commands of hooks may be relative to it."""
+    """The working folder: commands of hooks can be relative to it."""
     own_folders: bool = True
-    """Whether it keeps its state in /var/lib/deepthings: the user has no home of its own."""
+    """True: its state is in /var/lib/deepthings, as its user has no home."""
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The name of the unit, without .service."""
+        """Return the name of the unit, without .service."""
         return unit_name(self.role, self.camera)
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Return the words of what is started."""
+        """Return the words of the command."""
         return str(self.executable), self.role, *self.arguments
 
     def text(self, systemd: int = 0) -> str:
-        """Return the unit's file, for this version of systemd."""
+        """Return the text of the unit file for this version of systemd."""
         environment = [f"Environment={quote_word(f'{name}={value}')}" for name, value in self.environment.items()]
         settings = [
             *([f"WorkingDirectory=-{quote_word(str(self.folder))}"] if self.folder else []),
@@ -131,12 +131,12 @@ class Unit:
 
 
 def unit_name(role: str, camera: str = "") -> str:
-    """Return the name of the unit of a role, for a camera with the camera's."""
+    """Return the name of the unit of a role; that of a camera ends with the camera's name."""
     return f"{UNIT_PREFIX}{role}{f'-{camera}' if camera else ''}"
 
 
 def read_unit(text: str) -> Unit | None:
-    """Return what a unit that we have written starts; None for one of others, or of which nothing can be told."""
+    """Return the unit that a file of ours describes; None for files of others and unreadable ones."""
     found = re.search(r"^Facts=(.*)$", text, re.MULTILINE)
     try:
         facts = json.loads(found[1]) if found else {}
@@ -149,7 +149,7 @@ def read_unit(text: str) -> Unit | None:
 
 
 def quote_word(word: str) -> str:
-    """Return a word as systemd.syntax(7) wants it: no specifier is in it, and blanks do not divide it."""
+    """Return a word quoted by systemd.syntax(7), with its specifiers escaped."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     escaped = escaped.replace("\n", "\\n").replace("\t", "\\t")
     return escaped if re.fullmatch(r"[A-Za-z0-9_./:@,=%$+-]+", escaped) and word else f'"{escaped}"'

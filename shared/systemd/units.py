@@ -1,4 +1,4 @@
-"""The units on this machine: written, started, removed, and which there are."""
+"""The systemd units on this machine: listing, installing, restarting, removing."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from shared.systemd.unit import UNIT_PREFIX, Unit, read_unit, unit_name
 UNITS_FOLDER = Path("/etc/systemd/system")
 
 SYSTEMD_FOLDER = Path("/run/systemd/system")
-"""There when systemd is what runs this machine; see sd_booted(3)."""
+"""Exists if this machine was booted with systemd; see sd_booted(3)."""
 
 UNIT_START_TIMEOUT_S = 330.0
-"""A unit has five minutes to say that it is ready."""
+"""A unit has five minutes to notify that it is ready."""
 
 
 def is_systemd_running() -> bool:
-    """Return whether systemd runs this machine."""
+    """Return whether this machine was booted with systemd."""
     return SYSTEMD_FOLDER.is_dir() and shutil.which("systemctl") is not None
 
 
 def systemd_version() -> int:
-    """Return systemd's version; 0 where there is none."""
+    """Return systemd's version; 0 if it is not installed."""
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         return 0
-    told = subprocess.run([systemctl, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"systemd (\d+)", told)
+    output = subprocess.run([systemctl, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"systemd (\d+)", output)
     return int(found[1]) if found else 0
 
 
 def require_control(command: str) -> None:
-    """Raise DeepThingsError unless units can be written and started here; `command` is what was asked for."""
+    """Raise DeepThingsError unless units can be written and started here; `command` is the user's, for the message."""
     if not is_systemd_running():
-        raise DeepThingsError("systemd is not running here, so there are no services; install --print shows the unit")
+        raise DeepThingsError("systemd is not running here, so services cannot run; install --print shows the unit")
     if os.geteuid() != 0:
         raise DeepThingsError(f"this needs root: run it with sudo: sudo {command}")
 
 
 def installed_units() -> list[Unit]:
-    """Return what the units that we have written start, by name."""
+    """Return our units on this machine, in the order of their names."""
     found = (_read(path) for path in sorted(UNITS_FOLDER.glob(f"{UNIT_PREFIX}*.service")))
     return [unit for unit in found if unit is not None]
 
 
 def installed_gateway() -> Unit | None:
-    """Return the gateway's unit, if there is one."""
+    """Return the gateway's unit; None if it is not installed."""
     return _read(UNITS_FOLDER / f"{unit_name('gateway')}.service")
 
 
@@ -63,9 +63,9 @@ def _read(path: Path) -> Unit | None:
 
 
 def install_unit(unit: Unit) -> Path:
-    """Write a unit, start it, also at every boot, and return its file; one that runs already is started again.
+    """Write, enable and (re)start a unit, and return its file.
 
-    Raises DeepThingsError when it does not start, and OSError when it cannot be written.
+    Raises DeepThingsError if it does not start, and OSError if it cannot be written.
     """
     path = UNITS_FOLDER / f"{unit.name}.service"
     write_whole(path, unit.text(systemd_version()).encode(), mode=0o644)
@@ -76,39 +76,33 @@ def install_unit(unit: Unit) -> Path:
 
 
 def restart_unit(unit: Unit) -> None:
-    """Start a unit again, and return when it says that it is ready. Raises DeepThingsError."""
+    """Restart a unit, and return when it is ready. Raises DeepThingsError."""
     try:
         run_systemctl("restart", unit.name)
     except DeepThingsError:
         raise DeepThingsError(
-            f"{unit.name} does not start; it is tried again and again. Why: journalctl -u {unit.name} -n 20"
+            f"{unit.name} does not start; systemd continues to try. The reason: journalctl -u {unit.name} -n 20"
         ) from None
 
 
-def is_unit_active(unit: Unit) -> bool:
-    """Return whether it runs, or is being started."""
-    told = _systemctl("is-active", unit.name).stdout.strip()
-    return told in {"active", "activating", "reloading", "deactivating"}
-
-
 def uninstall_unit(name: str) -> bool:
-    """Stop a unit and remove it; return whether there was one. Raises DeepThingsError, OSError."""
+    """Stop and remove a unit; return whether it was installed. Raises DeepThingsError, OSError."""
     path = UNITS_FOLDER / f"{name}.service"
     if not path.exists():
         return False
     run_systemctl("disable", "--now", name)
     path.unlink(missing_ok=True)
     run_systemctl("daemon-reload")
-    _systemctl("reset-failed", name)  # it fails where nothing had
+    _systemctl("reset-failed", name)  # fails if the unit had not failed
     return True
 
 
 def run_systemctl(*words: str) -> None:
-    """Have systemctl do something. Raises DeepThingsError with what it says."""
+    """Run systemctl. Raises DeepThingsError with its error message."""
     done = _systemctl(*words)
     if done.returncode:
-        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise DeepThingsError(f"systemctl {' '.join(words)}: {said}")
+        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise DeepThingsError(f"systemctl {' '.join(words)}: {reason}")
 
 
 def _systemctl(*words: str) -> subprocess.CompletedProcess[str]:

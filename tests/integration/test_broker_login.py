@@ -20,7 +20,7 @@ from tests.settling import settled
 
 TOPIC = "deepthings/bridge/state"
 NOT_LET_IN = "bad user name or password, or none (or its access rules do not allow this client)"
-UNKNOWN_CA = "its certificate is signed by an authority that is not known here (name its CA)"
+UNKNOWN_CA = "its certificate is signed by an unknown authority (set its CA)"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ async def said_by(address, login):
         client = BrokerClient(address, "one", login=login)
         async with client.connection():
             await client.subscribe_checked(TOPIC, 1)
-            await client.send(TOPIC, b"{}", 1, retain=True)
+            await client.publish_checked(TOPIC, b"{}", 1, retain=True)
     except (aiomqtt.MqttError, BrokerError) as error:
         return broker_reason(error)
     return ""
@@ -79,16 +79,16 @@ async def test_each_refusal_has_a_sentence_that_says_what_to_look_at(broker, fil
         (broker.address, ANONYMOUS, NOT_LET_IN),
         (broker.encrypted["server"], encrypted(), UNKNOWN_CA),
         (broker.encrypted["server"], encrypted(ca=files / "stranger.pem"), UNKNOWN_CA),
-        (broker.encrypted["named"], encrypted(ca=ca), "its certificate is of another name than this address"),
-        (broker.encrypted["server"], encrypted(ca=ca, server_name="box.lan"), "its certificate is of another name"),
+        (broker.encrypted["named"], encrypted(ca=ca), "its certificate is for another name, not for this address"),
+        (broker.encrypted["server"], encrypted(ca=ca, server_name="box.lan"), "its certificate is for another name"),
         (broker.encrypted["old"], encrypted(ca=ca), "its certificate has expired"),
-        (broker.encrypted["server"], broker.login(GATEWAY), "not one that wants TLS?"),
+        (broker.encrypted["server"], broker.login(GATEWAY), "does it require TLS?"),
         (broker.address, encrypted(ca=ca), "does it speak TLS on that port?"),
-        (broker.encrypted["mutual"], encrypted(ca=ca), "does it want a certificate of ours"),
+        (broker.encrypted["mutual"], encrypted(ca=ca), "does it require a client certificate"),
         (
             broker.encrypted["server"],
             encrypted(ca=files / "rules"),
-            f"CA file {files / 'rules'} cannot be used: it is not PEM",
+            f"CA file {files / 'rules'} cannot be used: it is not a PEM",
         ),
         (Address("127.0.0.1", 9), ANONYMOUS, "connection refused"),
         (Address("127.0.0.1", 9), encrypted(ca=ca), "connection refused"),
@@ -98,16 +98,16 @@ async def test_each_refusal_has_a_sentence_that_says_what_to_look_at(broker, fil
 
 async def test_a_certificate_needs_its_own_key(broker, files):
     login = encrypted(ca=files / "ca.pem", certificate=files / "mutual.pem", key=files / "old.key")
-    assert "the key is of another certificate" in await said_by(broker.encrypted["mutual"], login)
+    assert "the key does not belong to the certificate" in await said_by(broker.encrypted["mutual"], login)
 
 
 async def test_a_topic_that_the_rules_do_not_allow_is_refused_and_others_go_on(broker):
     client = BrokerClient(broker.address, "one", login=broker.login(GATEWAY))
     async with client.connection():
         with pytest.raises(aiomqtt.MqttCodeError) as refused:
-            await client.send("garden/state", b"{}", 1, retain=True)
+            await client.publish_checked("garden/state", b"{}", 1, retain=True)
         assert "not authorised" in broker_reason(refused.value)
-        await client.send(TOPIC, b"{}", 1, retain=True)
+        await client.publish_checked(TOPIC, b"{}", 1, retain=True)
 
 
 async def test_a_broker_that_hangs_is_left_without_a_trace(broker, caplog):

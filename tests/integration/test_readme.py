@@ -29,7 +29,7 @@ from shared.cli import cli
 from shared.cli.service_command import uninstall
 from shared.model.spec import ModelSpec
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Topic
+from shared.mqtt.topics import PlainTopic, Topic, Writer
 from shared.network.addresses import LOOPBACK, Address
 from shared.payloads.bridge import Response
 from shared.payloads.cluster import FrameDetections
@@ -406,18 +406,23 @@ def tables(document, columns):
     return [[cell.strip() for cell in row] for row in rows if len(row) == columns]
 
 
+WRITERS = {
+    "gateway": Writer.GATEWAY, "edge": Writer.EDGE, "owner": Writer.EDGE, "thief": Writer.EDGE, "you": Writer.ANYBODY,
+}  # fmt: skip
+
 TOPICS = [topic for topic in vars(topics).values() if isinstance(topic, Topic | PlainTopic)]
 
 
 def test_the_table_of_topics_is_complete_and_true():
     documented = [
-        (path.strip("`"), payload, int(qos), {"yes": True, "no": False}[retained])
-        for path, payload, _, qos, retained, _ in tables(ROOT / "docs" / "topics.md", 6)
+        (path.strip("`"), payload, WRITERS[writer], int(qos), {"yes": True, "no": False}[retained])
+        for path, payload, writer, qos, retained, _ in tables(ROOT / "docs" / "topics.md", 6)
     ]
     known = {
         (
             re.sub(r"{(\w+)}", r"<\1>", topic.path),
             topic.message.__name__ if isinstance(topic, Topic) else topic.content,
+            topic.writer,
             topic.qos,
             topic.retain,
         )

@@ -119,7 +119,7 @@ async def test_nothing_that_listens_is_told_with_what_to_do():
 async def test_a_broker_without_a_gateway_is_told_with_what_to_do(broker):
     code, out, err = await status(broker)
     assert (code, out) == (1, "")
-    assert "no gateway has told of itself" in err
+    assert "no gateway found at broker" in err
     assert "--gateway HOST" in err
 
 

@@ -86,7 +86,7 @@ def test_it_can_be_prepared(answers):
 def test_nothing_is_written_before_the_configuration_is_right_for_who_will_read_it(answers):
     code, _, errors = answers["closed configuration"]
     assert code == 2
-    assert "user deepthings, as whom the service runs, cannot read it; run 'chown deepthings" in errors
+    assert "user deepthings of the service cannot read it; run 'chown deepthings" in errors
     code, _, errors = answers["missing variable"]
     assert code == 2
     assert "mqtt.port: the environment variable DEEPTHINGS_PORT is not set" in errors
@@ -163,14 +163,14 @@ def test_a_clone_that_only_its_owner_can_read_runs_as_its_owner(answers):
     code, said, errors = answers["clone in a home"]
     assert (code, errors) == (0, "")
     assert "deepthings-edge runs as user pi" in said
-    assert "It is not run as a user of its own, as only pi can read /home/pi/clone/bin/deepthings." in said
+    assert "It has no user of its own, as only pi can read /home/pi/clone/bin/deepthings." in said
     assert said.splitlines()[-2:] == ["pi", "/home/pi/.cache/deepthings"]
 
 
 def test_a_service_that_does_not_start_says_where_to_look(answers):
     code, _, errors = answers["does not start"]
     assert code == 1
-    assert "does not start; it is tried again and again. Why: journalctl -u deepthings-gateway -n 20" in errors
+    assert "does not start; systemd continues to try. The reason: journalctl -u deepthings-gateway -n 20" in errors
 
 
 def test_what_is_removed_is_gone(answers):

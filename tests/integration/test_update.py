@@ -177,4 +177,4 @@ def test_what_is_no_wheel_is_refused_before_anything_is_done(tmp_path, deepthing
     (tmp_path / "x.whl").write_text("no wheel")
     said = deepthings("update", "x.whl")
     assert said.returncode == 2
-    assert "no wheel of DeepThings" in said.stderr
+    assert "is not a wheel of DeepThings" in said.stderr

@@ -61,6 +61,7 @@ def all_topics() -> dict[str, Any]:
             "retain": topic.retain,
             "expiry_s": topic.expiry_s,
             "plane": PLANES[topic.plane],
+            "writer": topic.writer.value,
             "payload": schema_of(topic.message) if isinstance(topic, Topic) else "not a message",
             **({} if topic.plane is Plane.CLUSTER else {"gateway": "listens" if topic.path in heard else "publishes"}),
         }

@@ -8,11 +8,13 @@ from typing import Literal
 import pytest
 from pydantic import ValidationError
 
+from gateway.cameras.mqtt_values import CAMERA_SETTINGS as GATEWAY_SETTINGS
 from scripts.asyncapi import JSON, TEXT, Row, document, schemas
-from scripts.public_topics import INFO, PARAMETERS, ROWS, Request
+from scripts.public_topics import INFO, PARAMETERS, ROWS, SETTINGS
 from shared.mqtt import topics
 from shared.mqtt.topics import DEFAULT_PREFIX, PlainTopic, Topic
 from shared.payloads.base import Message
+from shared.payloads.bridge import Request
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,6 +82,10 @@ def test_every_public_topic_is_described():
     described = {row.path for row in ROWS}
     missing = {path for path in public if path not in described and "{setting}" not in path}
     assert missing == set()
+
+
+def test_every_setting_of_a_camera_is_described():
+    assert sorted(SETTINGS) == sorted(GATEWAY_SETTINGS)
 
 
 def test_all_references_lead_somewhere_and_all_names_of_levels_are_explained():

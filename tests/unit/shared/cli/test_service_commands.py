@@ -37,7 +37,7 @@ def test_the_options_of_the_role_are_those_of_its_command(deepthings, typed, sta
 def test_a_password_that_others_will_see_is_warned_of_without_being_told(deepthings):
     typed = ["camera", "--source", "rtsp://u:hunter2@a/b", "--name", "front", "--edge", "a:1"]
     done = deepthings("service", "install", *typed, "--print")
-    assert "belongs into the gateway's configuration" in done.stderr
+    assert "belongs in the gateway's configuration" in done.stderr
     assert "hunter2" not in done.stderr
 
 
@@ -67,7 +67,7 @@ def test_a_name_that_is_also_a_folder_is_still_a_name(deepthings, tmp_path):
         (["edge", "--name", "Front Door"], "write lower-case letters"),
         (["gateway", "--config", "none.yaml"], "does not exist"),
         (["camera", "--name", "a", "--source", "test://"], "Missing option '--edge'"),
-        (["camera", "--name", "a", "--edge", "a:1"], "write --source"),
+        (["camera", "--name", "a", "--edge", "a:1"], "--source is missing"),
         (["camera", "--name", "a", "--edge", "a:1", "--settings", "-"], "no standard input"),
         (["camera", "--name", "a", "--edge", "a:1", "--source", "x", "--frames", "3"], "leave --frames out"),
         (["watch"], "is not one of"),
@@ -81,7 +81,11 @@ def test_what_the_command_would_refuse_is_refused_before_anything_is_written(dee
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [(["camera"], "--name is for cameras"), (["edge", "--name", "a"], "--name is for cameras")]
+    ("typed", "words"),
+    [
+        (["camera"], "--name is required for a camera"),
+        (["edge", "--name", "a"], "--name is required for a camera, and is only for cameras"),
+    ],
 )
 def test_a_camera_is_removed_by_its_name(deepthings, typed, words):
     done = deepthings("service", "uninstall", *typed)

@@ -54,10 +54,10 @@ def test_another_reason_is_logged_at_once(health, caplog):
 def test_topics_that_are_not_allowed_are_named_until_they_are_or_the_connection_is_another(health):
     health.note_denied("homeassistant/a", "not authorised")
     health.note_denied("homeassistant/b", "not authorised")
-    assert health.problems == ["broker box:1883 does not take homeassistant/a and 1 more: not authorised"]
+    assert health.problems == ["broker box:1883 refuses homeassistant/a and 1 more: not authorised"]
     health.note_accepted("homeassistant/a")
     health.note_accepted("deepthings/x")
-    assert health.problems == ["broker box:1883 does not take homeassistant/b: not authorised"]
+    assert health.problems == ["broker box:1883 refuses homeassistant/b: not authorised"]
     health.note_connected()
     assert health.problems == []
 
@@ -66,5 +66,5 @@ def test_of_many_topics_some_are_named_and_one_line_is_logged(health, caplog):
     with caplog.at_level(logging.ERROR):
         for number in range(1000):
             health.note_denied(f"homeassistant/{number}", "not authorised")
-    assert health.problems == ["broker box:1883 does not take homeassistant/0 and many more: not authorised"]
+    assert health.problems == ["broker box:1883 refuses homeassistant/0 and many more: not authorised"]
     assert len(caplog.records) == 1

@@ -81,7 +81,7 @@ def answer(bus):
 @pytest.mark.parametrize("error", [aiomqtt.MqttError("lost"), ValueError("Publish topic cannot contain wildcards.")])
 async def test_what_the_broker_or_its_client_does_not_take_is_an_error_of_ours(bus, say, error):
     bus._client.error = error
-    with pytest.raises(BrokerError, match=f"10.0.0.1:1883 did not take .*{error}"):
+    with pytest.raises(BrokerError, match=f"10.0.0.1:1883 did not accept .*{error}"):
         await say(bus)
 
 
@@ -134,7 +134,7 @@ async def test_what_is_too_large_for_a_broker_is_refused_here(bus, caplog):
     with pytest.raises(BrokerError, match=f"{MAX_MESSAGE_BYTES + 1} bytes is too large for a/b/detections/door"):
         await bus.publish_plain(topics.SNAPSHOT, b"x" * (MAX_MESSAGE_BYTES + 1), "door")
     assert len(bus._client.published) == 1
-    assert f"snapshot not published: {MAX_MESSAGE_BYTES + 1} bytes are more than a broker takes" in caplog.text
+    assert f"snapshot not published: {MAX_MESSAGE_BYTES + 1} bytes are more than a broker accepts" in caplog.text
 
 
 async def test_an_answer_that_no_broker_takes_is_refused_here(bus):

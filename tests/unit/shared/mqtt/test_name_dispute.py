@@ -66,7 +66,7 @@ def test_of_two_newcomers_at_one_moment_the_one_whose_question_the_broker_had_fi
     """Both are subscribed before either asks, so both hear both questions in the same order."""
     parties = {who.instance: ClaimAttempt(NameClaim(identity=who, attempt=1), 100.0) for who in (OWN, OTHER)}
     order = sorted(parties, key=lambda name: name != first)
-    heard = [parties[name].question for name in order]
+    heard = [parties[name].own_claim for name in order]
     while heard:
         claim = heard.pop(0)
         heard += [answer for answer in (party.on_claim(claim, 100.1) for party in parties.values()) if answer]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.mqtt import topics
-from shared.mqtt.topics import PlainTopic, Topic
+from shared.mqtt.topics import PlainTopic, Topic, Writer
 from shared.payloads.base import Message
 from shared.settings.slugs import RESERVED_SLUGS
 
@@ -139,7 +139,9 @@ def test_what_stays_true_is_retained_and_nothing_else():
 
 def test_what_is_asked_for_or_set_is_never_retained():
     """A request that is carried out again at every start would be a surprise."""
-    for topic in (topics.REQUEST, topics.CAMERA_SET):
+    written = {name: topic for name, topic in TOPICS.items() if topic.writer is Writer.ANYBODY}
+    assert set(written) == {"REQUEST", "CAMERA_SET"}
+    for topic in written.values():
         assert (topic.retain, topic.qos) == (False, 1)
 
 
@@ -163,9 +165,10 @@ def test_nothing_that_is_retained_expires_but_claims():
     assert retained == {"NODE_CLAIM", "GATEWAY_CLAIM"}
 
 
-def test_every_topic_has_a_payload_and_a_quality_of_service():
-    for topic in TOPICS.values():
+def test_every_topic_has_a_payload_a_description_and_a_quality_of_service():
+    for name, topic in TOPICS.items():
         assert topic.qos in {0, 1}
+        assert topic.description.endswith(".") or name in {"CAMERA_SETTING", "CAMERA_SET"}, name  # each setting has its
         if isinstance(topic, Topic):
             assert issubclass(topic.message, Message)
         else:

@@ -53,5 +53,5 @@ def test_what_is_no_wheel_of_ours_is_refused(tmp_path, name):
         wheel.writestr(name, "")
     (tmp_path / "y.whl").write_text("no archive")
     for path in (tmp_path / "x.whl", tmp_path / "y.whl"):
-        with pytest.raises(ConfigurationError, match="no wheel of DeepThings"):
+        with pytest.raises(ConfigurationError, match="not a wheel of DeepThings"):
             version_of_wheel(path)

@@ -33,7 +33,7 @@ def test_no_reason_has_a_number_of_the_system(number):
         (OSError(errno.EDOM, "Numerical argument out of domain"), "numerical argument out of domain"),
         (OSError("odd"), "the system gives no reason"),
         (ConnectionResetError(), "the system gives no reason"),
-        (b"\xff", "it is no text in UTF-8"),
+        (b"\xff", "it is not UTF-8 text"),
         (PeerLostError("shed went away"), "shed went away"),
         (SourceError("said already"), "said already"),
         (KeyError(), "no reason is known"),

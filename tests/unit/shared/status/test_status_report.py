@@ -92,14 +92,14 @@ def test_nothing_is_wrong_where_all_is_well():
 
 
 def test_a_gateway_that_has_long_said_nothing_may_be_gone():
-    assert any("was heard of 10 minutes ago" in line for line in said(report_of(at=HEALTH.at + 600)))
+    assert any("has not published for 10 minutes" in line for line in said(report_of(at=HEALTH.at + 600)))
 
 
 def test_what_cannot_be_read_is_a_problem():
     facts = facts_of(attic=ATTIC)
     facts.on_message("deepthings/bridge/info", b"{}")
     status = build_status(facts, GATEWAY, "b", NOW)
-    assert said(status)[-1] == "what the gateway says at deepthings/bridge/info cannot be read"
+    assert said(status)[-1] == "the gateway's message at deepthings/bridge/info cannot be read"
     assert status.gateway.model == ""
 
 

@@ -44,7 +44,7 @@ def test_problems_come_last_with_what_to_do():
     shown = told(attic=ATTIC)
     assert shown[-3:] == [
         "problems", "- camera garden: no picture for 30 s",
-        "  -> see to its power and network; is its address still right?",
+        "  -> check its power and network; is its address still right?",
     ]  # fmt: skip
 
 

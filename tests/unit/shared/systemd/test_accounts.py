@@ -53,7 +53,7 @@ def test_a_user_who_is_still_to_be_made_reads_what_all_may_read(home):
 
 def test_a_user_who_is_not_there_is_refused():
     assert find_account("no-such-user") is None
-    with pytest.raises(ConfigurationError, match="there is no such user"):
+    with pytest.raises(ConfigurationError, match="no such user"):
         choose_account(Path("/bin/true"), "no-such-user")
 
 
