@@ -78,9 +78,9 @@ async def test_questions_make_a_configuration_that_was_tried(house, camera, home
         person.answer(f"[{house.address.port}]:")
         person.answer(f"[{GATEWAY}]:")
         person.answer("password", PASSWORD)
-        person.until("it lets us in")
+        person.until("connected")
         person.answer("Name of a camera, for topics and Home Assistant [front_door]:", "Front Door")
-        person.answer("Error: name of a camera: no name for a topic", "front_door")
+        person.answer("Error: name of a camera: invalid name", "front_door")
         person.answer("Its address:", f"http://me:other@{camera.address}/picture")
         person.until("camera front_door: failed: wrong password")
         person.answer("try again?")
@@ -189,7 +189,7 @@ async def test_by_options_all_is_tried_and_written(house, camera, home, tmp_path
         "--listen", "0.0.0.0", cwd=home,  # noqa: S104
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"broker {house.address}: it lets us in\ncamera door: 320x240\ncamera yard: 64x48\n" in done.stdout
+    assert f"broker {house.address}: connected\ncamera door: 320x240\ncamera yard: 64x48\n" in done.stdout
     assert "no credentials" in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     assert UNSEEN not in done.stdout + done.stderr
@@ -264,21 +264,21 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         (("--no-broker",), "write --camera NAME=ADDRESS"),
         (("--no-broker", "--broker", "h"), "--broker and --no-broker exclude each other"),
         (("--broker", "h:p"), "address 'h:p' is not HOST:PORT"),
-        (("--broker", "a_b!"), "host: no host; write a name or an address alone"),
+        (("--broker", "a_b!"), "host: invalid host; write a name or an address alone"),
         (("--username", "me"), "--username without --broker"),
         (("--no-broker", "--tls"), "--tls without --broker"),
         (("--broker", "h", "--password-file", "/nowhere"), "'/nowhere' does not exist"),
         (("--broker", "h", "--password-file", "/dev/null"), "--password-file without --username"),
         (("--broker", "h", "--username", "me", "--password-file", "/dev/null"), "--password-file /dev/null is empty"),
         (("--camera", f"rtsp://me:{UNSEEN}@h/x"), "write for example front_door=rtsp://"),
-        (("--camera", f"rtsp://me:{UNSEEN}@h/?x=1"), "name of a camera: no name for a topic"),
+        (("--camera", f"rtsp://me:{UNSEEN}@h/?x=1"), "name of a camera: invalid name"),
         (("--camera", f"door=rtps://me:{UNSEEN}@h/"), "camera door: source: unknown kind of address, rtps://; did you"),
         (("--camera", "door="), "write for example front_door=rtsp://"),
-        (("--camera", "all=test://"), "name of a camera: this word has a meaning in topics"),
+        (("--camera", "all=test://"), "name of a camera: reserved word, as topics use it"),
         (("--camera", "a=test://", "--camera", "a=test://"), "there is a camera a already"),
         (("--track", "lion"), "the model has no label 'lion'"),
         (("--track", ","), "no label; write for example person, car"),
-        (("--listen", "0.0.0.0:1"), "no host; write a name or an address alone"),
+        (("--listen", "0.0.0.0:1"), "invalid host; write a name or an address alone"),
         (("a.txt",), "a.txt: invalid name of a configuration; end it in .yaml"),
         (("secrets.yaml",), "secrets.yaml: invalid name of a configuration"),
         (("a.yaml",), "a.yaml is a folder; write the name of a file"),
