@@ -143,7 +143,7 @@ def test_options_answer_questions_and_a_file_that_is_there_is_not_touched(home):
     (home / "deepthings.yaml").write_text("mine")
     options = ("--no-broker", "--camera", "yard=test://64x48?fps=5", "--track", "person", "--listen", "127.0.0.1")
     with at_terminal("init", *options, cwd=home) as person:
-        person.until("deepthings.yaml is there already")
+        person.until("deepthings.yaml already exists")
         person.answer("Another name [deepthings-2.yaml]:")
         person.until("camera yard: 64x48")
         person.answer("Write its picture", "n")
@@ -230,7 +230,7 @@ async def test_by_options_what_fails_writes_nothing_unless_it_is_not_tried(house
     done = run(*options, cwd=home)
     assert done.returncode == 1
     assert f"broker {house.address}: failed: {NO_LOGIN}" in done.stdout
-    assert done.stderr == "Error: nothing was written; correct what failed, or write it all the same with --no-try\n"
+    assert done.stderr == "Error: nothing was written; correct what failed, or add --no-try to write it anyway\n"
     assert written(home) == []
     done = run(*options, "--no-try", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
@@ -275,14 +275,14 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         (("--camera", f"door=rtps://me:{UNSEEN}@h/"), "camera door: source: unknown kind of address, rtps://; did you"),
         (("--camera", "door="), "write for example front_door=rtsp://"),
         (("--camera", "all=test://"), "name of a camera: reserved word, as topics use it"),
-        (("--camera", "a=test://", "--camera", "a=test://"), "there is a camera a already"),
+        (("--camera", "a=test://", "--camera", "a=test://"), "camera a already exists"),
         (("--track", "lion"), "the model has no label 'lion'"),
-        (("--track", ","), "no label; write for example person, car"),
+        (("--track", ","), "missing label; write for example person, car"),
         (("--listen", "0.0.0.0:1"), "invalid host; write a name or an address alone"),
         (("a.txt",), "a.txt: invalid name of a configuration; end it in .yaml"),
         (("secrets.yaml",), "secrets.yaml: invalid name of a configuration"),
         (("a.yaml",), "a.yaml is a folder; write the name of a file"),
-        (("there.yaml/b.yaml",), "there.yaml/b.yaml: you cannot write into "),
+        (("there.yaml/b.yaml",), "there.yaml/b.yaml: folder "),
         (("there.yaml",), "write another name, for example there-2.yaml, or --force"),
     ],
 )
@@ -311,7 +311,7 @@ async def test_the_command_of_the_page_does_what_it_says(house, camera, home):
 def test_without_a_terminal_nothing_is_asked_and_that_is_said(home):
     done = run("init", cwd=home)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("this is no terminal, so nothing is asked, as with --no-input\n")
+    assert done.stderr.endswith("this is not a terminal, so nothing is asked, as with --no-input\n")
     assert run("init", "--no-broker", "--camera", "a=test://64x48?fps=5", cwd=home).returncode == 0
 
 
