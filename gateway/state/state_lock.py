@@ -40,5 +40,5 @@ def is_in_use(folder: Path) -> bool:
     except BlockingIOError:
         return True
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # releases the exclusive lock, if it was taken
     return False

@@ -47,7 +47,7 @@ cameras:
         "camera good": (True, "320x240"),
         "camera wrong": (False, "wrong password"),
         "camera away": (False, f"not reachable: {REFUSED}"),
-        "camera elsewhere": (None, "its path is not on this machine; it is one of the camera's edge"),
+        "camera elsewhere": (None, "its path does not exist on this machine; it belongs to the camera's edge"),
     }
 
 

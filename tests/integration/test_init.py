@@ -63,7 +63,7 @@ def mode(file):
 async def test_questions_make_a_configuration_that_was_tried(house, camera, home):
     """Asked are two wrong things, which are told at once, and corrected."""
     with at_terminal("init", cwd=home) as person:
-        person.until(f"This makes {home}/deepthings.yaml")
+        person.until(f"This writes {home}/deepthings.yaml")
         person.answer("an MQTT broker", "y")
         person.answer("name or address [homeassistant.local]:", "127.0.0.1")
         person.answer("encrypted (TLS)?")
@@ -78,7 +78,7 @@ async def test_questions_make_a_configuration_that_was_tried(house, camera, home
         person.answer(f"[{house.address.port}]:")
         person.answer(f"[{GATEWAY}]:")
         person.answer("password", PASSWORD)
-        person.until("connected")
+        person.until(f"broker {house.address}: connected")
         person.answer("Name of a camera, for topics and Home Assistant [front_door]:", "Front Door")
         person.answer("Error: name of a camera: invalid name", "front_door")
         person.answer("Its address:", f"http://me:other@{camera.address}/picture")
@@ -282,7 +282,7 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         (("a.txt",), "a.txt: invalid name of a configuration; end it in .yaml"),
         (("secrets.yaml",), "secrets.yaml: invalid name of a configuration"),
         (("a.yaml",), "a.yaml is a folder; write the name of a file"),
-        (("there.yaml/b.yaml",), "there.yaml/b.yaml: folder "),
+        (("there.yaml/b.yaml",), "there.yaml is not writable; write another path"),
         (("there.yaml",), "write another name, for example there-2.yaml, or --force"),
     ],
 )

@@ -83,7 +83,7 @@ def bad_inputs(folder, int8):
         (("nanodet-g", str(PHOTOS), "--out", "file/a.onnx"), 1, "file/a.onnx cannot be written"),
         (("nanodet-g", str(PHOTOS)), 2, "Missing option '--out'"),
         (("yolov99", str(PHOTOS), "--out", "a.onnx"), 2, "unknown model 'yolov99'"),
-        (("mine.onnx", str(PHOTOS), "--out", "a.onnx"), 1, "quantised already"),
+        (("mine.onnx", str(PHOTOS), "--out", "a.onnx"), 1, "already quantised"),
         (("mine.onnx", str(PHOTOS), "--out", "./mine.onnx"), 2, "would replace mine.onnx"),
     ]
 

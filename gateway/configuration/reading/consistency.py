@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WrittenNames:
-    """The names of cameras, each with the names of its zones, as in the file, valid or not."""
+    """The names of cameras, each with the names of its zones, as in the file.
+
+    Invalid cameras are included, so that a hook for one of them is not a second mistake.
+    """
 
     zones: Mapping[str, frozenset[str]]
 

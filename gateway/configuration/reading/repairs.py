@@ -30,11 +30,12 @@ def repair(value: object, path: KeyPath, *, missing: bool = False, name: bool = 
         return _changed(value, path, PLACEHOLDERS.get(str(path[-1]), ""))
     while path and not name:
         field = field_at(Configuration, path)
+        # An invalid section becomes an empty one: hooks may refer to its name, which must stay.
         if field is not None and section_type(field.annotation) and not _is_all(field, path):
             return _changed(value, path, {})
         if not isinstance(path[-1], int):
             break
-        path = path[:-1]
+        path = path[:-1]  # a plain list goes as a whole: without one item the positions of later ones would change
     return _without(value, path)
 
 

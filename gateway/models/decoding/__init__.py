@@ -41,6 +41,7 @@ def decode(outputs: Outputs, input_size: tuple[int, int], spec: ModelSpec) -> Ca
         boxes, table = family.decode(outputs, input_size, spec)
         sizes = boxes[:, 2:] - boxes[:, :2]
     whole = (np.abs(boxes).max(axis=1) <= MAX_COORDINATE_PX) & (sizes.min(axis=1) > 0)
+    # NaN is not below the threshold either: it must count as invalid, and not as nothing detected.
     cells, classes = np.nonzero(~(table < spec.score_threshold))
     scores = table[cells, classes]
     sound = whole[cells] & (scores <= MAX_SCORE)
