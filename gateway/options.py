@@ -1,4 +1,4 @@
-"""What a gateway is told when it starts."""
+"""The options that a gateway is started with."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FRAMES_AT_ONCE = 32
-"""Frames that are assembled at once: sixteen cameras with two each; the maps of all are allocated at the start."""
+"""Frames that are assembled at once: two each of sixteen cameras. Their maps are allocated at the start."""
 
-
-USUAL_GRID = Grid(3, 3)
+DEFAULT_GRID = Grid(3, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """One gateway. Its own Mosquitto is on `cluster_port`; without `broker`, the house's, also on `port`."""
+    """Options of one gateway. Its own Mosquitto listens on `cluster_port`, and without `broker` also on `port`."""
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
@@ -46,9 +45,9 @@ class GatewayOptions:
     pictures: Path | None = None
     configuration: Configuration = field(default_factory=Configuration)
     reload: Callable[[], Configuration] | None = None
-    """Reads the configuration once more; None when there is no file."""
+    """Read the configuration again; None when there is no file."""
 
     def grid_for(self, devices: int) -> Grid:
-        """The grid that was asked for; else the usual one, or as many rows as devices where rows are divided."""
-        usual = Grid(max(1, devices), 1) if self.method is Method.BODP else USUAL_GRID
+        """Return the requested grid, else the default of the method: with BODP as many rows as devices, else 3x3."""
+        usual = Grid(max(1, devices), 1) if self.method is Method.BODP else DEFAULT_GRID
         return self.grid or usual

@@ -1,4 +1,4 @@
-"""The public topics as an AsyncAPI 3.0 document and JSON Schemas, made from the models of their payloads. Pure."""
+"""Makes an AsyncAPI 3.0 document and JSON Schemas of the public topics, from the models of their payloads. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ JSON, TEXT, JPEG = "application/json", "text/plain", "image/jpeg"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 MQTT_BINDING = "0.2.0"
-"""The version of AsyncAPI's own description of MQTT."""
+"""The version of AsyncAPI's binding for MQTT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A topic below the prefix, levels that are names written {so}.
+    """A topic below the prefix; levels that are names are written {so}.
 
-    `payload` is a model or any other type that pydantic knows. The gateway publishes to the topic, or listens when it
-    is `heard`, and then answers at the topic of the row that is named `reply`, if there is one.
+    `payload` is a model or any other type of pydantic. The gateway publishes to the topic, or receives from it when it
+    is `heard`, and then answers on the topic of the row named `reply`, if there is one.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Row:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of levels, in order."""
+        """Return the names of levels, in order."""
         return re.findall(r"{(\w+)}", self.path)
 
 
 def document(
     rows: Sequence[Row], parameters: Mapping[str, str], info: Mapping[str, object], prefix: str
 ) -> dict[str, Any]:
-    """The AsyncAPI document. `parameters` tells what each kind of name is."""
+    """Return the AsyncAPI document. `parameters` describes each kind of name."""
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (row.name, _mode(row), TypeAdapter(row.payload)) for row in rows
     ]
@@ -84,7 +84,7 @@ def document(
 
 
 def schemas(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """A JSON Schema for each model that is a payload, by the model's name; each complete in itself."""
+    """Return a complete JSON Schema for each model of a payload, by the model's name."""
     return {
         row.payload.__name__: {
             "$schema": DIALECT,
@@ -96,9 +96,9 @@ def schemas(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 class Schemas(GenerateJsonSchema):
-    """As pydantic has it, without a title for every field; what is published always has all its fields.
+    """Makes pydantic's schemas without titles of fields; published payloads require all their fields.
 
-    Uniform tuples are arrays of one kind of items: the dialect of AsyncAPI (draft 7) does not know `prefixItems`.
+    Tuples of one type become arrays of it: the dialect of AsyncAPI (draft 7) has no `prefixItems`.
     """
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002  (pydantic's own signature)
@@ -119,7 +119,7 @@ class Schemas(GenerateJsonSchema):
 
 
 def _mode(row: Row) -> JsonSchemaMode:
-    """What is published always has all fields; what is heard may leave out those with a default."""
+    """Return the mode: published payloads have all fields, received ones may omit fields with a default."""
     return "validation" if row.heard else "serialization"
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/configuration.md, from the models. Pure."""
+"""Makes the tables of docs/configuration.md from the models. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-"""Where a page has a table: its section's name, and what is replaced."""
+"""A table in a page: its section's name, and the part to replace."""
 
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, secret"}
 
@@ -29,13 +29,13 @@ LIMITS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
 
 def with_tables(page: str) -> str:
-    """The page with its tables as the models are now. Raises KeyError for a section that is not there."""
+    """Return the page with current tables. Raises KeyError for an unknown section."""
     known = {section.__name__: section for section in sections(Configuration)}
     return TABLE.sub(lambda match: f"{match[1]}\n{table(known[match[2]])}\n{match[3]}", page)
 
 
 def table(section: type[Section]) -> str:
-    """One section's keys: what may be there, what is assumed, what it means."""
+    """Return the table of a section: key, value, default, meaning."""
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in section.model_fields.items():
         cells = (f"`{name}`", _value(field), _default(field), field.description or "")
@@ -44,7 +44,7 @@ def table(section: type[Section]) -> str:
 
 
 def _value(field: FieldInfo) -> str:
-    """What may be written, in words."""
+    """Return the possible values in words."""
     kind = unwrapped_type(field.annotation)
     checks = [getattr(each, "func", None) for each in field.metadata]
     if section_type(kind) is not None and get_origin(kind) is None:
@@ -76,13 +76,13 @@ def _words(kind: Any) -> str:  # noqa: ANN401  (types are values here)
 
 
 def _with_limits(words: str, field: FieldInfo) -> str:
-    told = [
+    limits = [
         text.format(f"{getattr(limit, name):.12g}")
         for name, text in LIMITS.items()
         for limit in field.metadata
         if getattr(limit, name, None) is not None
     ]
-    return f"{words}, {' '.join(told)}" if told else words
+    return f"{words}, {' '.join(limits)}" if limits else words
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,4 +1,4 @@
-"""Drawing what was seen into a picture."""
+"""Draws detected objects into a picture."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def annotate(picture: Pixels, objects: Iterable[DetectedObject]) -> Pixels:
 
 
 def write_picture(path: Path, picture: Pixels) -> None:
-    """Write PNG or JPEG by the name's ending, whole or not at all. Raises SourceError."""
+    """Write PNG or JPEG, depending on the name's ending, completely or not at all. Raises SourceError."""
     try:
         done, data = cv2.imencode(path.suffix, picture)
     except cv2.error:
         done = False
     if not done:
-        raise SourceError(f"{path} is no picture file name; end it in .png or .jpg")
+        raise SourceError(f"{path} is not the name of a picture; it must end in .png or .jpg")
     try:
         write_whole(path, data.tobytes(), durable=False, mode=None)
     except OSError as error:
@@ -60,7 +60,7 @@ def write_picture(path: Path, picture: Pixels) -> None:
 
 
 def _colour(label: str) -> tuple[int, int, int]:
-    """A bright colour that is always the same for a label, BGR."""
+    """Return a bright colour, BGR, always the same for a label."""
     hue = (zlib.crc32(label.encode()) % 360) / 360
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.65, 1.0)
     return round(blue * 255), round(green * 255), round(red * 255)

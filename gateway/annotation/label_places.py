@@ -1,4 +1,4 @@
-"""Where labels are written in a picture, so that none covers another. Pure."""
+"""Places labels in a picture so that none covers another. Pure."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Plate = tuple[int, int, int, int]
-"""left, top, right, bottom of a label in pixels, right and bottom not included."""
+"""Left, top, right, bottom of a label in pixels, right and bottom exclusive."""
 
 MAX_STEPS = 40
-"""Heights of a plate by which one is moved at the most; with more labels than that they cover each other."""
+"""A label is moved by at most this many of its heights; if there are more labels, they cover each other."""
 
 
 def place_plate(
     box: tuple[float, float, float, float], size: tuple[int, int], picture: tuple[int, int], taken: Sequence[Plate]
 ) -> Plate:
-    """Return where the label of a box belongs: above it, else at another of its sides, else as near as there is room.
+    """Return the place for the label of a box: above it, else at another of its sides, else as near as there is room.
 
     `box` is left, top, right, bottom, `size` and `picture` are width and height, all in pixels; `taken` are the places
-    of other labels. The label is inside the picture as far as it fits.
+    of other labels. The label is inside of the picture if it fits.
     """
     wanted = [_inside(corner, size, picture) for corner in _corners(box, size)]
     return next((plate for plate in wanted if not any(_overlap(plate, other) for other in taken)), wanted[0])
 
 
 def _corners(box: tuple[float, float, float, float], size: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Where its left upper corner may be, the best first."""
+    """Yield possible places of its left upper corner, the best first."""
     left, top, right, bottom = (round(value) for value in box)
     width, height = size
     yield left, top - height

@@ -1,1 +1,1 @@
-"""All that makes a gateway, in one file, and a gateway made of it again."""
+"""Backs up a gateway into one file, and restores it."""

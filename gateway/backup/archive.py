@@ -1,4 +1,4 @@
-"""A backup as a file: written whole or not at all, and read with nothing in it trusted."""
+"""Writes a backup completely or not at all; reads it without trusting its content."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 BACKUP_ENDINGS = (".tar.gz", ".tgz")
 
 MAX_ARCHIVE_BYTES = MAX_BACKUP_BYTES + MAX_MANIFEST_BYTES + MAX_FILES * 4096
-"""Unpacked, with the headers between the files."""
+"""Bytes of an unpacked archive, with the headers between the files."""
 
 
 def write_archive(contents: BackupContents, target: Path) -> None:
-    """Write a backup that only its owner can read; `target` is replaced when it is whole.
+    """Write a backup that only its owner can read; replace `target` when it is complete.
 
-    Raises DeepThingsError: it cannot be written, or a file grew meanwhile; OSError for a file that cannot be read.
+    Raises DeepThingsError when it cannot be written, or a file has changed meanwhile; OSError for an unreadable file.
     """
     try:
         with open_whole(target) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
             _add(
                 archive,
                 MANIFEST_NAME,
-                io.BytesIO(told := contents.manifest.model_dump_json(indent=1).encode()),
-                len(told),
+                io.BytesIO(manifest := contents.manifest.model_dump_json(indent=1).encode()),
+                len(manifest),
             )
             for item, path in contents.files.items():
                 with path.open("rb") as source:
@@ -69,9 +69,9 @@ def _add(archive: tarfile.TarFile, name: str, source: BinaryIO, size: int) -> No
 
 
 def unpack(source: Path, folder: Path) -> tuple[BackupManifest, dict[BackupItem, Path]]:
-    """Unpack a backup into an empty folder; return what it says of itself, and where each file is now.
+    """Unpack a backup into an empty folder; return its manifest, and the path of each unpacked file.
 
-    Raises ConfigurationError for what is no backup, is damaged, or holds anything but the files that it lists.
+    Raises ConfigurationError when it is not a backup, is damaged, or contains other files than its manifest lists.
     """
     files: dict[BackupItem, Path] = {}
     try:
@@ -82,25 +82,25 @@ def unpack(source: Path, folder: Path) -> tuple[BackupManifest, dict[BackupItem,
             for entry in entries:
                 item = listed.pop(entry.name, None)
                 if item is None or not entry.isreg() or entry.size != item.size:
-                    raise ConfigurationError(f"{source}: {entry.name!r} in it is not as the list of its files says")
+                    raise ConfigurationError(f"{source} is damaged: {entry.name!r} in it does not match its manifest")
                 packed = archive.extractfile(entry)
                 assert packed is not None
                 files[item] = folder / str(len(files))
                 with files[item].open("xb") as target:
                     shutil.copyfileobj(packed, target)
-            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # to the end, where gzip has its check sum
+            while bounded.read(io.DEFAULT_BUFFER_SIZE):  # to the end, where gzip checks its checksum
                 pass
     except (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError) as error:
-        raise ConfigurationError(f"{source} is no backup, or is damaged") from error
+        raise ConfigurationError(f"{source} is not a backup, or is damaged") from error
     if listed:
-        raise ConfigurationError(f"{source} is damaged: {next(iter(listed))!r} is not in it")
+        raise ConfigurationError(f"{source} is damaged: {next(iter(listed))!r} is missing in it")
     return manifest, files
 
 
 def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | None) -> BackupManifest:
-    """Return what the archive says of itself in its first entry."""
+    """Return the manifest, the archive's first entry."""
     if first is None or first.name != MANIFEST_NAME or not first.isreg() or first.size > MAX_MANIFEST_BYTES:
-        raise ConfigurationError(f"{source} is no backup of a gateway")
+        raise ConfigurationError(f"{source} is not a backup of a gateway")
     packed = archive.extractfile(first)
     assert packed is not None
     try:
@@ -115,7 +115,7 @@ def _manifest(source: Path, archive: tarfile.TarFile, first: tarfile.TarInfo | N
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that ends with an error where a few bytes were packed that unpack to more than any backup has."""
+    """A stream that fails beyond the largest backup, as a few packed bytes may unpack to any number."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""What makes a gateway: its configuration, the files that this names, and what it keeps."""
+"""Collects the files of a gateway: its configuration, the files that it names, and the state."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PERMISSION_REMEDY = "run this as the user who runs the gateway, or with sudo"
 
 @dataclass(slots=True)
 class BackupContents:
-    """What goes into a backup: the manifest, and the file of each of its items.
+    """The content of a backup: the manifest, and the file of each item.
 
-    `variables` are names of what the configuration has from the environment, which is in no file.
+    `variables` are names of environment variables that the configuration uses and no file contains.
     """
 
     manifest: BackupManifest
@@ -44,31 +44,31 @@ class BackupContents:
 
 
 def collect_contents(configuration: Path | None, state: Path | None, service: Unit | None) -> BackupContents:
-    """Return what makes the gateway of this configuration file, or one without a file.
+    """Return the content for the gateway of this configuration file, or of one without a file.
 
-    `state` is its state folder, where the configuration does not say the right one. Raises ConfigurationError for a
-    configuration that is not right, and DeepThingsError for files that cannot be read, or are too many.
+    `state` is its state folder, if it is not the one in the configuration. Raises ConfigurationError for an invalid
+    configuration, and DeepThingsError for files that cannot be read, or are too many.
     """
     files: dict[BackupItem, Path] = {}
-    read_as, variables = Configuration(), set[str]()
+    parsed, variables = Configuration(), set[str]()
     if configuration is not None:
         configuration = configuration.absolute()
         reading = parse_configuration(configuration)
-        read_as, variables = reading.require_valid(), reading.document.variable_names()
+        parsed, variables = reading.require_valid(), reading.document.variable_names()
         folder = configuration.parent
         _add(files, "configuration", configuration.name, configuration)
         secrets = folder / secret_file.SECRETS_FILE_NAME
         values = {
             secret_file.resolve_file_tag(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
         }
-        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(read_as, folder)]:
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(parsed, folder)]:
             if path.is_relative_to(folder):
                 _add(files, "beside", str(path.relative_to(folder)), path)
             else:
                 _add(files, "elsewhere", str(path).lstrip("/"), path)
-    kept = state or read_as.state
-    for path in _kept_in(kept):
-        _add(files, "state", str(path.relative_to(kept)), path)
+    state_folder = state or parsed.state
+    for path in _state_files(state_folder):
+        _add(files, "state", str(path.relative_to(state_folder)), path)
     if service is not None and ENVIRONMENT_FILE.is_file():
         _add(files, "environment", ENVIRONMENT_FILE.name, ENVIRONMENT_FILE)
         variables -= read_environment_file(ENVIRONMENT_FILE).keys()
@@ -83,7 +83,7 @@ def collect_contents(configuration: Path | None, state: Path | None, service: Un
 
 
 def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Path) -> None:
-    """Note a file. Raises DeepThingsError where it cannot be read."""
+    """Add a file. Raises DeepThingsError when it cannot be read."""
     try:
         status = path.stat()
         if not os.access(path, os.R_OK):
@@ -97,8 +97,8 @@ def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Pat
     files[item] = path
 
 
-def _kept_in(folder: Path) -> Iterator[Path]:
-    """Yield the files of a state folder; hidden ones, and those that are being written, are of nobody else's use."""
+def _state_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a state folder, except for hidden and unfinished ones."""
     for where, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):

@@ -1,4 +1,4 @@
-"""The gateway's service on this machine, if there is one: which configuration it has, and where it looks for files."""
+"""The gateway's service on this machine, if there is one: its configuration and its environment."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shared.systemd.unit import ENVIRONMENT_FILE, Unit
 
 
 def configuration_of_service(service: Unit | None) -> Path | None:
-    """Return the configuration file that a service is started with."""
-    words = service.arguments if service else ()
-    return Path(words[words.index("--config") + 1]) if "--config" in words else None
+    """Return the configuration file of a service; None without one."""
+    arguments = service.arguments if service else ()
+    return Path(arguments[arguments.index("--config") + 1]) if "--config" in arguments else None
 
 
 def adopt_service_environment(service: Unit) -> None:
-    """Have ~, the state folder and variables mean in this process what they do for the service.
+    """Set ~, the state folder and variables of this process to those of the service.
 
-    Raises ConfigurationError where its variables cannot be read.
+    Raises ConfigurationError when its variables cannot be read.
     """
     user = find_account(service.user)
     if user is not None:
@@ -30,15 +30,15 @@ def adopt_service_environment(service: Unit) -> None:
 
 
 def owner_of_files(service: Unit | None, folder: Path) -> tuple[int, int] | None:
-    """Return the user and group to whom root gives restored files; None for anybody else, whose own they are.
+    """Return the user and group of files that root writes; None for other users, who own what they write.
 
-    They are the service's, else those of whom the folder belongs to, or the first one above it that there is.
+    They are the service's, else the owner of the folder, or of the nearest existing one above it.
     """
     if os.geteuid() != 0:
         return None
     user = find_account(service.user) if service else None
     if user is not None and user.uid is not None and user.gid is not None:
         return user.uid, user.gid
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    status = there.stat()
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    status = existing.stat()
     return status.st_uid, status.st_gid

@@ -1,4 +1,4 @@
-"""What is in a backup: a list of files, each with its place; only what is listed is ever restored. Pure."""
+"""The manifest of a backup: its files, each with its place. Only listed files are restored. Pure."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 MANIFEST_NAME = "manifest.json"
 
 BACKUP_FORMAT: Literal[1] = 1
-"""A later release that writes something else counts on."""
+"""Increase it when the format changes."""
 
 MAX_MANIFEST_BYTES = 4 << 20
 
 MAX_FILES = 5000
-"""A gateway of a hundred cameras has some ten."""
+"""A gateway of a hundred cameras has some ten files."""
 
 MAX_BACKUP_BYTES = 512 << 20
-"""Of all files together; models are most of it, and large ones have some 250 MB."""
+"""Bytes of all files together; models are most of it, and large ones have some 250 MB."""
 
 BackupPlace = Literal["configuration", "beside", "state", "environment", "elsewhere"]
-"""The configuration file; below its folder; below the state folder; variables of the service; anywhere else."""
+"""The configuration file, its folder, the state folder, the variables of the service, or anywhere else."""
 
 
 def check_member_path(path: str) -> str:
-    """Return a relative path that leads nowhere but down. Raises ValueError."""
+    """Return a relative path that stays in its folder. Raises ValueError for another one."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\0" in path or str(PurePosixPath(path)) != path:
         raise ValueError("this path leads out of its folder")
@@ -44,12 +44,12 @@ class BackupItem(BaseModel):
 
     @property
     def member(self) -> str:
-        """Return its name in the archive."""
+        """Return the name in the archive."""
         return f"{self.place}/{self.path}"
 
 
 class BackupManifest(BaseModel):
-    """The backup of one gateway. `service` are the arguments that its service had, if there was one."""
+    """The manifest of a gateway's backup. `service` are the arguments of its service, if there was one."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Putting the files of a backup in their places on this machine."""
+"""Restores the files of a backup to their places on this machine."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from gateway.backup.manifest import BackupItem, BackupManifest
 
 MAX_LISTED_FILES = 5
-"""Files that a message lists; who reads it knows then which ones are meant."""
+"""Files that a message lists; of the others it has only the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A file that was unpacked, and where it belongs.
+    """An unpacked file, and its target.
 
-    A `only_in_backup` place is one that only the backup has named; what is `root_only` is for nobody else.
+    `only_in_backup`: only the backup names this place, so the person must agree. `root_only`: the file stays root's.
     """
 
     packed: Path
@@ -42,9 +42,9 @@ class Move:
 def plan_moves(
     manifest: BackupManifest, unpacked: Mapping[BackupItem, Path], configuration: Path, state: Path | None
 ) -> tuple[list[Move], Path]:
-    """Return where each file belongs, and the state folder; `state` goes before what the configuration says.
+    """Return the target of each file, and the state folder; `state` takes precedence over the configuration's.
 
-    The configuration file becomes `configuration`, and what was beside it is again; nothing is touched yet.
+    The configuration file becomes `configuration`; files beside it stay beside it. Nothing is written yet.
     """
     folder = configuration.absolute().parent
     kept, named = _state_folder(manifest, unpacked, folder)
@@ -68,26 +68,24 @@ def plan_moves(
 
 
 def _state_folder(manifest: BackupManifest, unpacked: Mapping[BackupItem, Path], folder: Path) -> tuple[Path, bool]:
-    """Return the state folder of the configuration in a backup, and whether that names it."""
+    """Return the state folder of the configuration in a backup, and whether the configuration names it."""
     item = manifest.configuration
     if item is None:
         return Configuration().state, False
     packed = unpacked[item]
-    read_as = parse_configuration(
-        packed
-    ).configuration  # secrets, which are not beside it yet, are of no importance here
-    kept = read_as.state
+    parsed = parse_configuration(packed).configuration  # its secrets are not beside it yet
+    kept = parsed.state
     if kept.is_relative_to(packed.parent):
         kept = folder / kept.relative_to(packed.parent)
-    return kept, "state" in read_as.model_fields_set
+    return kept, "state" in parsed.model_fields_set
 
 
 def check_moves(planned: Sequence[Move], state: Path, *, force: bool, elsewhere: bool) -> None:
-    """Raise ConfigurationError or DeepThingsError for what must not be done without being asked for."""
+    """Raise ConfigurationError or DeepThingsError for moves that need the person's consent, or are impossible."""
     try:
         running = is_in_use(state)
     except OSError:
-        running = False  # whoever cannot look into it cannot write there: that is told in its turn
+        running = False  # the folder cannot be read: then writing fails, and says so
     if running:
         raise DeepThingsError(f"a gateway that uses {state} is running: stop it, then restore")
     only_in_backup = [move.target for move in planned if move.only_in_backup]
@@ -96,18 +94,18 @@ def check_moves(planned: Sequence[Move], state: Path, *, force: bool, elsewhere:
             f"the backup has files for places that only it names: {_listed(only_in_backup)}; add --elsewhere to write"
             " them there"
         )
-    there = [move.target for move in planned if os.path.lexists(move.target)]
-    if there and not force:
-        raise ConfigurationError(f"there are already {_listed(there)}; add --force to have them replaced")
-    folders = [target for target in there if target.is_dir()]
+    existing = [move.target for move in planned if os.path.lexists(move.target)]
+    if existing and not force:
+        raise ConfigurationError(f"these files already exist: {_listed(existing)}; add --force to replace them")
+    folders = [target for target in existing if target.is_dir()]
     if folders:
-        raise DeepThingsError(f"{_listed(folders)}: a folder is where a file is to be; move it away")
+        raise DeepThingsError(f"{_listed(folders)} is a folder, and must become a file; move it away")
 
 
 def write_files(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
-    """Write each file, in one step as others see it. `owner` is the user and group who get them.
+    """Write each file atomically. `owner` is the user and group of the files.
 
-    Raises DeepThingsError for one that cannot be written.
+    Raises DeepThingsError when one cannot be written.
     """
     for move in planned:
         try:
@@ -125,7 +123,7 @@ def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing if owner is not None else []:
-        os.chown(each, *owner)  # type: ignore[misc]  # it is not None here
+        os.chown(each, *owner)  # type: ignore[misc]  # not None in this loop
 
 
 def _listed(paths: Sequence[Path]) -> str:

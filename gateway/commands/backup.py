@@ -1,4 +1,4 @@
-"""`deepthings backup`: all that makes this gateway, in one file."""
+"""`deepthings backup`: the gateway in one file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from shared.systemd.units import installed_gateway
 @kept_configuration_option
 @kept_state_option
 def command(file: Path, configuration: Path | None, state: Path | None) -> None:
-    """Write the configuration, the files that it names, its secrets, and what the gateway has kept into FILE.
+    """Write the configuration, the files that it names, its secrets, and the gateway's state into FILE.
 
-    Passwords are in it, so that only you can read it. One of the same name is replaced when this one is whole.
+    It contains passwords, so only you can read it. An existing FILE is replaced when the new one is complete.
     """
     if not file.name.endswith(BACKUP_ENDINGS):
         raise ConfigurationError(f"{file}: the name of a backup must end in {' or '.join(BACKUP_ENDINGS)}")
     service = installed_gateway()
     if configuration is not None and configuration.absolute() != configuration_of_service(service):
-        service = None  # it is of another gateway
+        service = None  # the configuration is another gateway's
     if service is not None:
         adopt_service_environment(service)
         configuration = configuration_of_service(service)
@@ -35,10 +35,12 @@ def command(file: Path, configuration: Path | None, state: Path | None) -> None:
         raise ConfigurationError(f"--config {configuration}: file not found")
     contents = collect_contents(configuration, state, service)
     if not contents.files:
-        raise ConfigurationError("there is nothing to write: name the gateway's configuration file with --config")
+        raise ConfigurationError("nothing to write; name the gateway's configuration file with --config")
     write_archive(contents, file)
     for item, path in contents.files.items():
         click.echo(f"{item.place:13} {path}")
-    click.echo(f"{file}: {len(contents.files)} files, {file.stat().st_size / 1024:.0f} KiB. Passwords may be in it.")
+    click.echo(f"{file}: {len(contents.files)} files, {file.stat().st_size / 1024:.0f} KiB. It may contain passwords.")
     if contents.variables:
-        click.echo(f"Not in it: the environment variables {', '.join(contents.variables)}, which the file refers to.")
+        click.echo(
+            f"Not in it: the environment variables {', '.join(contents.variables)}, which the configuration uses."
+        )

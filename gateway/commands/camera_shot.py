@@ -1,4 +1,4 @@
-"""`deepthings camera shot`: a picture from which zones are written."""
+"""`deepthings camera shot`: a picture to read the corners of zones from."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def _part(text: str) -> PicturePart:
         return parse_picture_part(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"crop {text!r} is no part of a picture; write left, top, right, bottom, for example 0,0.2,1,1"
+            f"invalid crop {text!r}; write left, top, right, bottom, for example 0,0.2,1,1"
         ) from error
 
 
 @click.command()
 @click.argument("name", type=NAME_TYPE, required=False)
-@click.option("--source", metavar="URL", help="In the place of a camera's name: what it is read from.")
+@click.option("--source", metavar="URL", help="The address of a camera, instead of its name.")
 @click.option(
     "--config",
     "file",
@@ -65,7 +65,7 @@ def _part(text: str) -> PicturePart:
     help="A .jpg or .png.  [default: NAME.jpg, or shot.jpg]",
 )
 @click.option("--rotate", type=click.Choice(["90", "180", "270"]), help="Turn the picture of --source, clockwise.")
-@click.option("--crop", type=ParsedType("L,T,R,B", _part), help="What of it is used, in parts of the picture.")
+@click.option("--crop", type=ParsedType("L,T,R,B", _part), help="The part of the picture of --source to use.")
 @json_option
 def command(
     name: str | None,
@@ -78,16 +78,16 @@ def command(
 ) -> None:
     """Write a picture of the camera NAME with a grid of tenths, to read the corners of a zone from.
 
-    It is taken from the camera itself, as the configuration says; no gateway needs to run. Zones and masks that the
-    configuration has are drawn.
+    The picture comes from the camera itself, as configured; no gateway needs to run. The configured zones and masks are
+    drawn.
     """
     if (name is None) == (source is None):
         raise click.UsageError("write either the name of a camera of the configuration, or --source URL")
     if name is not None and (rotate or crop):
-        raise click.UsageError("--rotate and --crop are for --source: of a camera the configuration says them")
+        raise click.UsageError("--rotate and --crop need --source; for a camera NAME write them into the configuration")
     path = output or Path(f"{name or 'shot'}.jpg")
     if path.suffix.lower() not in SHOT_ENDINGS:
-        raise ConfigurationError(f"{path} is no name of a picture; end it in .jpg or .png")
+        raise ConfigurationError(f"{path} is not the name of a picture; it must end in .jpg or .png")
     places: Sequence[DrawnArea] = ()
     if name is not None:
         configuration = _configuration(file)
@@ -95,18 +95,18 @@ def command(
         places = list(drawn_areas_of(camera, configuration.objects_of(name)))
         picture = _picture(_settings(name, camera), f"camera {name}")
     else:
-        told = {"source": source, "rotate": int(rotate or 0), "crop": crop}
-        picture = _picture(CameraSettings.model_validate(told), f"camera source {redacted(source or '')}")
+        values = {"source": source, "rotate": int(rotate or 0), "crop": crop}
+        picture = _picture(CameraSettings.model_validate(values), f"camera source {redacted(source or '')}")
     write_picture(path, draw_shot(picture, places))
-    _tell(path, picture, name, places, as_json=as_json)
+    _report(path, picture, name, places, as_json=as_json)
 
 
 def _configuration(file: Path) -> Configuration:
-    """Read the file. Raises ConfigurationError; an edge that has no reader for it says what to install."""
+    """Read the file. Raises ConfigurationError, which says what to install on an edge without YAML."""
     if not file.exists():
         raise ConfigurationError(f"configuration {file} not found; name it with --config, or the camera's --source")
     try:
-        from gateway.configuration.reading.configuration_file import parse_configuration  # noqa: PLC0415  (an edge has no YAML, and needs none)
+        from gateway.configuration.reading.configuration_file import parse_configuration  # noqa: PLC0415  (an edge has no YAML)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"the configuration cannot be read without {error.name}: pip install 'deepthings[gateway]', or take the "
@@ -116,7 +116,7 @@ def _configuration(file: Path) -> Configuration:
 
 
 def _camera(configuration: Configuration, file: Path, name: str) -> CameraSection:
-    """Return what is configured of a camera. Raises ConfigurationError with the one that may be meant."""
+    """Return the section of a camera. Raises ConfigurationError with a similar name."""
     if name not in configuration.cameras:
         from gateway.configuration.quoting import did_you_mean  # noqa: PLC0415
 
@@ -127,7 +127,7 @@ def _camera(configuration: Configuration, file: Path, name: str) -> CameraSectio
 
 
 def _settings(name: str, camera: CameraSection) -> CameraSettings:
-    """Return how a camera is read. Raises SourceError for one that only another device can read."""
+    """Return the settings of a camera. Raises SourceError for one that only another device can read."""
     missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
         where = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
@@ -144,18 +144,18 @@ def _settings(name: str, camera: CameraSection) -> CameraSettings:
 
 
 def _picture(settings: CameraSettings, what: str) -> Pixels:
-    """Take it. Raises DeepThingsError that begins with what was read."""
+    """Take a picture. Raises DeepThingsError, which begins with the name of the camera."""
     found = first_pictures({what: settings})[what]
     if not isinstance(found, DeepThingsError):
         return found
-    said = str(found) if str(found).startswith("camera source ") else f"{what}: {found}"
+    message = str(found) if str(found).startswith("camera source ") else f"{what}: {found}"
     if isinstance(found, HangingError):
-        click.echo(f"Error: {said}", err=True)
+        click.echo(f"Error: {message}", err=True)
         exit_now(found.exit_code)  # the interpreter would wait for the driver
-    raise type(found)(said) from found
+    raise type(found)(message) from found
 
 
-def _tell(path: Path, picture: Pixels, name: str | None, places: Sequence[DrawnArea], *, as_json: bool) -> None:
+def _report(path: Path, picture: Pixels, name: str | None, places: Sequence[DrawnArea], *, as_json: bool) -> None:
     height, width = picture.shape[:2]
     zones = [place.name for place in places if place.is_zone]
     masks = [place.name for place in places if not place.is_zone]

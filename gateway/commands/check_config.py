@@ -1,4 +1,4 @@
-"""`deepthings check-config`: what a configuration file says, or what is wrong in it."""
+"""`deepthings check-config`: a summary of a configuration file, or its mistakes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _INVALID = ConfigurationError.exit_code
 @click.option("--connect", "connects", is_flag=True, help="Try the broker, and one picture of each camera.")
 @json_option
 def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool) -> None:
-    """Check the configuration FILE: every mistake with its line, or a summary of what is configured.
+    """Check the configuration FILE; print every mistake with its line, or a summary.
 
-    The model is opened too, so that labels are checked. Exit code 2 when something is wrong; 1 when that is not so, but
-    something cannot be reached with --connect.
+    The model is opened, too, to check labels. Exit code 2 for mistakes; 1 when the broker or a camera cannot be reached
+    with --connect.
     """
     if wants_schema:
         print(json.dumps(configuration_schema(), indent=2))
@@ -44,12 +44,12 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
     reading = with_model(parse_configuration(file))
     trials = try_connections(reading.configuration) if connects and not reading.mistakes else []
     if as_json:
-        told = summarise(reading.configuration) if not reading.mistakes else None
+        values = summarise(reading.configuration) if not reading.mistakes else None
         print(json.dumps({
             "valid": not reading.mistakes,
             "problems": [_fields(mistake) for mistake in reading.mistakes],
             "warnings": [_fields(warning) for warning in reading.warnings],
-            "summary": told,
+            "summary": values,
             **({"connections": [asdict(trial) for trial in trials]} if connects else {}),
         }))  # fmt: skip
     else:
@@ -62,12 +62,12 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
     sys.stdout.flush()
     if reading.mistakes:
         sys.exit(_INVALID)
-    if connects:  # what hangs in a driver must not be waited for
+    if connects:  # do not wait for a camera whose driver hangs
         exit_now(1 if any(trial.ok is False for trial in trials) else 0)
 
 
 def with_model(reading: ParsedConfiguration) -> ParsedConfiguration:
-    """The same, checked against the model that it names; one that cannot be opened, or be read, is a mistake."""
+    """Return a copy that is checked against its model; a model that cannot be opened or decoded is a mistake."""
     if not reading.has_valid_model():
         return reading
     model = reading.configuration.model

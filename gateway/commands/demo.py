@@ -1,4 +1,4 @@
-"""`deepthings demo`: a cluster on this machine, in real footage."""
+"""`deepthings demo`: a cluster on this machine, with real footage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--edges", type=click.IntRange(1, 32), default=3, help="Edges; the first one owns the camera.")
+@click.option("--edges", type=click.IntRange(1, 32), default=3, help="Number of edges; the first one owns the camera.")
 @grid_option
 @method_option
 @model_option
@@ -52,8 +52,8 @@ def command(
     headless: bool,
     as_json: bool,
 ) -> None:
-    """Run a gateway, edges and a camera as real processes here, and watch them share the work."""
-    logging.basicConfig(level=logging.ERROR)  # the parts log to files; the terminal is for the table
+    """Run a gateway, edges and a camera as real processes on this machine, and watch them share the work."""
+    logging.basicConfig(level=logging.ERROR)  # the processes log to files; the terminal is for the table
     open_source(source)
     config = DemoConfig(
         source=source,

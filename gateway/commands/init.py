@@ -29,28 +29,32 @@ if TYPE_CHECKING:
     from gateway.configuration.root import Configuration
     from shared.model.arrays import Pixels
 
-NO_TERMINAL = "this is no terminal, so nothing is asked, as with --no-input"
+NO_TERMINAL = "this is not a terminal, so nothing is asked, as with --no-input"
 
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIGURATION_FILE)
-@click.option("--no-input", is_flag=True, help="Ask nothing: what no option says has its default, or is missing.")
+@click.option(
+    "--no-input", is_flag=True, help="Ask nothing; everything without an option has its default, or is an error."
+)
 @click.option("--broker", metavar="HOST[:PORT]", help="The MQTT broker of the house.")
-@click.option("--no-broker", is_flag=True, help="The house has none: the gateway's own is for everybody.")
+@click.option("--no-broker", is_flag=True, help="The house has no broker; the gateway's own is for everybody.")
 @click.option("--username", help="The gateway's user name at the broker.")
-@click.option("--password-file", type=EXISTING_FILE, help="A file with its password alone.")
+@click.option("--password-file", type=EXISTING_FILE, help="A file with nothing but its password.")
 @click.option("--tls", is_flag=True, help="The connection with the broker is encrypted.")
 @click.option("--ca", type=EXISTING_FILE, help="The CA of the broker's certificate.  [default: those that are trusted]")
 @click.option(
     "--camera", "cameras", type=ParsedType("NAME=ADDRESS", answers.parse_named_camera), multiple=True,
     help="A camera; several times for several.",
 )  # fmt: skip
-@click.option("--track", metavar="LABELS", multiple=True, help="What is followed, with commas.  [default: person]")
+@click.option(
+    "--track", metavar="LABELS", multiple=True, help="Labels to follow, separated by commas.  [default: person]"
+)
 @click.option(
     "--listen", metavar="HOST", type=ParsedType("HOST", answers.parse_host),
-    help="Address to listen on; 0.0.0.0 when other devices compute, too.  [default: 127.0.0.1]",
+    help="Address to listen on; 0.0.0.0 if other devices compute, too.  [default: 127.0.0.1]",
 )  # fmt: skip
 @click.option("--no-try", is_flag=True, help="Try neither the broker nor the cameras.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
@@ -59,10 +63,10 @@ def command(
     password_file: Path | None, tls: bool, ca: Path | None, cameras: Sequence[tuple[str, str]], track: Sequence[str],
     listen: str | None, no_try: bool, force: bool,
 ) -> None:  # fmt: skip
-    """Write a first configuration: ask for the broker of your house and for a camera, try them, say what to type next.
+    """Write a first configuration: ask for your broker and cameras, try them, and print the next commands.
 
-    Passwords go into secrets.yaml beside FILE. Options answer questions; with --no-input all of them. Exit code 1 when
-    the broker or a camera cannot be had, and nothing was written.
+    Passwords go into secrets.yaml beside FILE. Options answer questions; --no-input asks none. Exit code 1 when the
+    broker or a camera cannot be reached; then nothing is written.
     """
     known = open_model(DEFAULT_MODEL).spec.labels
     given = GivenAnswers(
@@ -77,7 +81,7 @@ def command(
         if asks:
             file = ask_file(file, replaces=force)
         require_writable(file, replaces=force)
-        there = secrets_beside(file)
+        existing = secrets_beside(file)
         device = this_device()
         if asks:
             interview = Interview(file, tries=not no_try)
@@ -88,19 +92,19 @@ def command(
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.", err=True)
         raise
-    require_writable(file, replaces=force)  # once more: answers take their time
-    written = write_documents(file, write_texts(configuration, file.name, there, local_schema_path()))
+    require_writable(file, replaces=force)  # again: the file may have appeared during the questions
+    written = write_documents(file, write_texts(configuration, file.name, existing, local_schema_path()))
     written += _write_pictures(pictures)
     click.echo(f"\nWritten: {', '.join(str(path.absolute()) for path in written)}")
     warn_of_open_port(configuration.cluster.listen)
     print("", *next_steps(configuration, file.absolute(), device), sep="\n")
-    if not no_try:  # what hangs in a driver must not be waited for
+    if not no_try:  # do not wait for a camera whose driver hangs
         sys.stdout.flush()
         exit_now(0)
 
 
 def _without_questions(given: GivenAnswers, *, tries: bool, hint: str) -> Configuration:
-    """Return the configuration that options make, tried unless they say otherwise. Raises ConfigurationError."""
+    """Return the configuration of the options, after trying it with `tries`. Raises ConfigurationError."""
     try:
         configuration = given.build_configuration()
     except ConfigurationError as error:
@@ -109,14 +113,14 @@ def _without_questions(given: GivenAnswers, *, tries: bool, hint: str) -> Config
     for trial in trials:
         click.echo(trial)
     if any(trial.ok is False for trial in trials):
-        click.echo("Error: nothing was written; correct what failed, or write it all the same with --no-try", err=True)
+        click.echo("Error: nothing was written; correct what failed, or add --no-try to write it anyway", err=True)
         sys.stdout.flush()
         exit_now(DeepThingsError.exit_code)
     return configuration
 
 
 def _write_pictures(pictures: Mapping[Path, Pixels]) -> list[Path]:
-    """Write pictures with a grid of tenths. Return those that could be written; without them all works as well."""
+    """Write pictures with a grid of tenths. Return the paths of those that were written; failures are only warnings."""
     written = []
     for path, picture in pictures.items():
         try:

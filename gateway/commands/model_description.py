@@ -1,4 +1,4 @@
-"""What several commands say of a model."""
+"""Describes a model for several commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_LABELS = 3
 
 
 def describe_decoding(model: Model) -> str:
-    """Return how the outputs of a model are read, or that they cannot be, and why."""
+    """Return a sentence: how the outputs of a model are decoded, or why they cannot be."""
     if model.unreadable:
         return f"It cannot detect anything yet: {model.unreadable}"
     labels, preparation = model.spec.labels, model.spec.preprocessing
@@ -23,7 +23,7 @@ def describe_decoding(model: Model) -> str:
 
 
 def _range(preparation: Preprocessing) -> str:
-    """What a network gets for black and for white pixels, where it is the same for all channels."""
+    """Return the values of black and white pixels in the network's input, if all channels have the same."""
     ends = {(round(-m / s, 2), round((255 - m) / s, 2)) for m, s in zip(preparation.mean, preparation.std, strict=True)}
     if len(ends) > 1:
         return "normalised by channel"

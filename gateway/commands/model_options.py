@@ -12,7 +12,7 @@ from shared.cli.common_options import GRID_TYPE
 
 model_option = click.option("--model", default=DEFAULT_MODEL, help="A built-in model, an ONNX file, or a Darknet .cfg.")
 weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), help="The weights of a .cfg; as a rule the .weights file beside it."
+    "--weights", type=click.Path(path_type=Path), help="The weights of a .cfg.  [default: the .weights file beside it]"
 )
 grid_option = click.option("--grid", type=GRID_TYPE, default="3x3", help="Rows x columns of tiles.")
 cut_option = click.option(
@@ -27,9 +27,9 @@ method_option = click.option(
 )
 kept_configuration_option = click.option(
     "--config", "configuration", type=click.Path(dir_okay=False, path_type=Path),
-    help="The gateway's configuration file.  [default: that of its service]",
+    help="The gateway's configuration file.  [default: its service's]",
 )  # fmt: skip
 kept_state_option = click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path),
-    help="Its state folder.  [default: what the configuration says]",
+    help="Its state folder.  [default: the configuration's]",
 )  # fmt: skip

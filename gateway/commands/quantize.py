@@ -1,4 +1,4 @@
-"""`deepthings quantize`: a float model in, one in int8 out."""
+"""`deepthings quantize`: an int8 model from a float model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from shared.errors import ConfigurationError
 @weights_option
 @json_option
 def command(model: str, pictures: str, out: Path, weights: Path | None, as_json: bool) -> None:
-    """Make an int8 model, smaller and on most processors faster, of MODEL: built in, an ONNX file or a Darknet .cfg.
+    """Make an int8 model, smaller and on most processors faster, from MODEL: built in, an ONNX file or a Darknet .cfg.
 
-    PICTURES is a folder of pictures, or a video, of what the cameras see: they tell the range of every map.
+    PICTURES is a folder of pictures, or a video, of what the cameras see; the range of every map is measured with them.
     """
     if Path(model).is_file() and out.with_suffix("").resolve() == Path(model).with_suffix("").resolve():
         raise ConfigurationError(f"--out {out} would replace {model} or its description; choose another name")
@@ -49,7 +49,7 @@ def _report(done: Quantised, out: Path) -> dict[str, object]:
 
 
 def _sentences(done: Quantised, out: Path) -> str:
-    more = "; there are more, which were not looked at" if done.more_pictures else ""
+    more = "; more pictures were not used" if done.more_pictures else ""
     return (
         f"{out}: {done.bytes_before / 1e6:.1f} MB before, {done.bytes_after / 1e6:.1f} MB in int8\n"
         f"pictures used: {done.pictures}{more}\n{_agreement(done)}\n"

@@ -1,4 +1,4 @@
-"""`deepthings restore`: the gateway of a backup, on this machine."""
+"""`deepthings restore`: a gateway from a backup."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from shared.systemd.units import installed_gateway
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @kept_configuration_option
 @kept_state_option
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--elsewhere", is_flag=True, help="Also write files to places that only the backup names.")
 def command(file: Path, configuration: Path | None, state: Path | None, *, force: bool, elsewhere: bool) -> None:
-    """Put the files of a backup in their places: the configuration into this folder, or where the service has it.
+    """Restore the files of a backup: the configuration into this folder, or to its place for the service.
 
-    Restore only what you have made: hooks of a configuration are commands. The gateway must not run meanwhile.
+    Restore only your own backups: hooks of a configuration are commands. The gateway must not run meanwhile.
     """
     service = installed_gateway()
     if service is not None and (configuration is None or configuration.absolute() == configuration_of_service(service)):

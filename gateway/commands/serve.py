@@ -38,7 +38,7 @@ from shared.process.lifecycle import run_service
 @click.option("--grid", type=GRID_TYPE, help="Rows x columns of tiles.  [default: 3x3; with bodp a row for each edge]")
 @cut_option
 @click.option(
-    "--policy", type=click.Choice(list(POLICIES)), default="round-robin", help="Whom the next thief takes from."
+    "--policy", type=click.Choice(list(POLICIES)), default="round-robin", help="The edge that idle edges steal from."
 )
 @listen_option
 @click.option(
@@ -73,7 +73,7 @@ from shared.process.lifecycle import run_service
     "--pixels",
     type=click.Choice(["uint8", "float32"]),
     default="uint8",
-    help="What a tile's pixels are on the wire; float32, four times the bytes, is the paper's.",
+    help="Type of a tile's pixels on the wire; float32, as in the paper, has four times the bytes.",
 )
 @click.option(
     "--verify-every",
@@ -85,7 +85,7 @@ from shared.process.lifecycle import run_service
 @threads_option
 @click.option(
     "--config", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file; options that are given go before it. SIGHUP reads it again.",
+    help="The configuration file; given options take precedence. SIGHUP reads it again.",
 )  # fmt: skip
 @verbose_option
 @click.pass_context
@@ -104,7 +104,7 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:
-    """What a configuration says of this command's options, by name."""
+    """Return this command's options in a configuration, by name."""
     mqtt, model, cluster = configuration.mqtt, configuration.model, configuration.cluster
     return {
         "model": model.path,

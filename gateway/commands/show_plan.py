@@ -1,4 +1,4 @@
-"""`deepthings plan`: where to cut a network, and what its tiles need."""
+"""`deepthings plan`: possible cuts of a network, and the memory of its tiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 PIPE_WIDTH = 120
-"""Characters in a line of what goes to no terminal."""
+"""Characters of a line when the output is not a terminal."""
 
 
 @click.command()
@@ -46,7 +46,7 @@ def command(
 ) -> None:  # fmt: skip
     """Show where the network can be cut, what each cut costs, and how much memory the tiles need."""
     if image and not png:
-        raise ConfigurationError(f"--image {image} is the picture that --png draws on; name that file too")
+        raise ConfigurationError(f"--image {image} needs --png, as it is the picture to draw on; add --png FILE")
     partitioned = PartitionedModel.of(open_model(model, weights), grid, cut)
     report = report_on(partitioned, measured=not quick)
     if png:
@@ -61,7 +61,7 @@ def command(
 
 
 def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
-    """A picture as the network gets it, uint8 BGR (H, W, 3)."""
+    """Return a letterboxed picture, uint8 BGR (H, W, 3)."""
     picture = read_picture(image) if image else next(open_source(str(FOOTAGE)).pictures())
     preprocessing = partitioned.spec.preprocessing
     pixels = Letterbox.for_picture(picture.shape, partitioned.model.network.input_size, preprocessing).apply(
@@ -71,7 +71,7 @@ def _frame(partitioned: PartitionedModel, image: Path | None) -> Pixels:
 
 
 def plan_caption(report: PlanReport) -> str:
-    """What the tiles cost, and what they spare."""
+    """Return the costs of the tiles, and the memory that they save, as text."""
     tiled = report.memory.analytic.grids[report.grid]
     memory = f"{tiled.peak_reduction:.0%} less memory" if tiled.peak_reduction >= 0.005 else "as much memory"
     return (

@@ -1,4 +1,4 @@
-"""`deepthings verify`: are the tiles exact?"""
+"""`deepthings verify`: compares the tiles with the whole network."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The configuration file: what may be in it, and how it is read."""
+"""The configuration file: its sections, and reading it."""

@@ -1,4 +1,4 @@
-"""What is told to others: Home Assistant, Frigate's topics, hooks."""
+"""Sections for other programs: Home Assistant, Frigate's topics, hooks."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class HomeAssistantSection(Section):
     """Discovery by Home Assistant's MQTT integration."""
 
     enabled: bool = True
-    """Whether Home Assistant is told of devices and entities."""
+    """Publish devices and entities to Home Assistant."""
     discovery_prefix: TopicPrefix = "homeassistant"
-    """As in the settings of its MQTT integration."""
+    """The prefix in the settings of its MQTT integration."""
     per_entity: bool = False
-    """One discovery message for each entity, as Home Assistant before 2024.11 needs it, instead of one a device."""
+    """Publish a discovery message for each entity instead of each device; Home Assistant before 2024.11 needs that."""
 
 
 class FrigateSection(Section):
-    """The topics of Frigate, in its shapes, so that existing automations carry over."""
+    """Frigate's topics and payloads, so that existing automations keep working."""
 
     enabled: bool = False
-    """Whether they are published."""
+    """Publish these topics."""
     topic_prefix: TopicPrefix = "frigate"
     """Their first level."""
 
 
 class HookSection(Section):
-    """What happens outside MQTT at an event."""
+    """A reaction to events outside MQTT."""
 
     events: HookEvents = ("new", "end")
-    """Which of an object's events, or trigger."""
+    """The events of an object, and trigger."""
     cameras: NameList = ()
     """Empty: all."""
     labels: LabelList = ()
@@ -54,9 +54,9 @@ class WebhookSection(HookSection):
     """An HTTP POST of the event."""
 
     url: WebhookUrl
-    """http(s)://; a password or a token may be in it."""
+    """http(s)://; it may contain a password or a token."""
     secret: SecretStr | None = None
-    """Signs the body: header X-DeepThings-Signature: sha256=HEX (HMAC-SHA-256)."""
+    """A key that signs the body: header X-DeepThings-Signature: sha256=HEX (HMAC-SHA-256)."""
     timeout: Seconds = Field(default=5.0, gt=0, le=60)
     """Seconds for one attempt."""
     retries: int = Field(default=3, ge=0, le=10)
@@ -64,16 +64,16 @@ class WebhookSection(HookSection):
 
 
 class CommandHookSection(HookSection):
-    """A command that gets the event on its standard input."""
+    """A command that reads the event from its standard input."""
 
     command: tuple[str, ...] = Field(min_length=1)
     """The program and its arguments; no shell reads them."""
     timeout: Seconds = Field(default=10.0, gt=0, le=600)
-    """Seconds after which it is ended."""
+    """Seconds after which it is killed."""
 
 
 class HooksSection(Section):
-    """Off unless named."""
+    """Webhooks and commands for events; none by default."""
 
     webhooks: tuple[WebhookSection, ...] = ()
     """HTTP POSTs of events."""

@@ -1,4 +1,4 @@
-"""Cameras in the configuration file."""
+"""Sections of a camera."""
 
 from __future__ import annotations
 
@@ -16,59 +16,62 @@ from shared.settings.section import Section
 
 
 class DetectSection(Section):
-    """Whether and how objects are looked for. What is set by MQTT goes before it, and is kept over restarts."""
+    """Detection of objects. Values that are set by MQTT take precedence, and are kept over restarts."""
 
     enabled: bool = True
-    """Whether this camera's frames are computed."""
+    """Detect objects in the frames of this camera."""
     max_disappeared: Seconds = Field(default=5.0, gt=0, le=600)
-    """Seconds that an object may be out of sight before its event ends."""
+    """Seconds without the object after which its event ends."""
     stationary_after: Seconds = Field(default=10.0, gt=0, le=3600)
     """Seconds without motion after which an object counts as stationary."""
 
 
 class SnapshotsSection(Section):
-    """Pictures of what was seen, on MQTT."""
+    """Pictures of objects, on MQTT."""
 
     enabled: bool = True
-    """Whether there are any."""
+    """Publish snapshots."""
     height: int = Field(default=480, ge=60, le=4320)
-    """Pixels; the width follows."""
+    """Height in pixels; the width follows from it."""
     quality: int = Field(default=80, ge=1, le=100)
-    """Of the JPEG."""
+    """Quality of the JPEG."""
     bounding_box: bool = True
-    """Whether boxes and labels are drawn."""
+    """Draw boxes and labels."""
     timestamp: bool = False
-    """Whether the time is drawn."""
+    """Draw the time."""
 
 
 class CameraSection(CameraSettings):
-    """One camera, by its name."""
+    """One camera."""
 
     source: CameraUrl
-    """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; a password may be in it."""
+    """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; it may contain a password."""
     fps: FrameLimit = DEFAULT_FPS
-    """Frames a second at the most, or all. Snapshots are asked for so often, once a second if it is not written."""
+    """Frames a second at most, or all. Snapshot addresses are requested as often; by default once a second."""
     enabled: bool = True
-    """Whether it is read at all. What is set by MQTT goes before it."""
+    """Read this camera. A value that is set by MQTT takes precedence."""
     edge: NodeName | None = None
-    """The edge that it feeds; without it the gateway chooses one."""
+    """The edge that reads the camera; without it the gateway chooses one."""
     friendly_name: str | None = Field(default=None, min_length=1)
-    """What people call it; else its name."""
+    """Its name for people; by default its name in this file."""
     detect: DetectSection = DetectSection()
-    """Whether and how objects are looked for."""
+    """Detection of objects."""
     objects: ObjectsSection | None = None
-    """In the place of those for all cameras."""
+    """Replaces the section objects for all cameras."""
     zones: Annotated[dict[ConfiguredName, ZoneSection], AfterValidator(require_distinct)] = Field(default_factory=dict)
     """Parts of its picture, by name."""
     snapshots: SnapshotsSection = SnapshotsSection()
-    """Pictures of what was seen."""
+    """Pictures of objects, on MQTT."""
 
     @property
     def settings(self) -> CameraSettings:
-        """What the camera's agent needs of it; a rate only where one is written, since each kind has its own."""
-        said = {name: getattr(self, name) for name in CameraSettings.model_fields}
-        return CameraSettings.model_construct(**said | {"fps": self.fps if "fps" in self.model_fields_set else None})
+        """Return the settings for the camera's agent.
+
+        `fps` is only set when the file has it, because each kind of source has its own default.
+        """
+        values = {name: getattr(self, name) for name in CameraSettings.model_fields}
+        return CameraSettings.model_construct(**values | {"fps": self.fps if "fps" in self.model_fields_set else None})
 
 
 UNCONFIGURED_CAMERA = CameraSection.model_construct(source=SecretStr(""), fps=None)
-"""What holds for a camera that nobody has configured: somebody started its agent, and gave it a rate."""
+"""The section of a camera that is not in the file: people started its agent by hand, with a rate of its own."""

@@ -1,4 +1,4 @@
-"""Trying what a configuration names: the broker, and one picture of each camera."""
+"""Tries the connections of a configuration: the broker, and one picture of each camera."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 BROKER_TIMEOUT_S = 5.0
-"""A broker that has not let us in by then is not usable."""
+"""Time for the connection with the broker."""
 
 MAX_CAMERAS_AT_ONCE = 8
-"""Cameras that are tried at the same time: each decodes a picture."""
+"""Cameras that are tried at the same time; each decodes a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionTrial:
-    """What became of trying one thing: `ok` is None for what cannot be tried here."""
+    """The result of one trial: `what` was tried, the result in words; `ok` is None when it cannot be tried here."""
 
     what: str
     ok: bool | None
@@ -47,7 +47,7 @@ class ConnectionTrial:
 
 
 def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
-    """Return what became of the broker and of every camera that is enabled, within a bounded time."""
+    """Try the broker and every enabled camera, within a bounded time; return the results."""
     cameras = {name: camera.settings for name, camera in configuration.cameras.items() if camera.enabled}
     home_assistant, frigate = configuration.home_assistant, configuration.frigate_compat
     others = [home_assistant.discovery_prefix] if home_assistant.enabled else []
@@ -64,15 +64,15 @@ def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
 def try_broker(
     mqtt: MqttSection, others: Sequence[str] = (HomeAssistantSection().discovery_prefix,)
 ) -> ConnectionTrial:
-    """Return whether a broker lets us in, and takes what we publish there, within a bounded time.
+    """Try to connect and to publish, within a bounded time; return the result.
 
-    `others` are the first levels of topics of other programs.
+    `others` are topic prefixes of other programs that the gateway publishes below.
     """
     return asyncio.run(_try_broker(mqtt, others))
 
 
 def try_camera(name: str, settings: CameraSettings) -> tuple[ConnectionTrial, Pixels | None]:
-    """Return what became of one camera, within a bounded time, and its picture where there is one."""
+    """Try one camera, within a bounded time; return the result, and the picture if there is one."""
     elsewhere = _elsewhere(settings)
     found = None if elsewhere else first_pictures({name: settings})[name]
     return _camera_trial(name, found, elsewhere), None if isinstance(found, DeepThingsError) else found
@@ -92,16 +92,16 @@ async def _try_broker(mqtt: MqttSection, others: Sequence[str]) -> ConnectionTri
                     await client.publish_checked(f"{prefix}/check", b"", 1, retain=False)
                 except aiomqtt.MqttCodeError as error:
                     return ConnectionTrial(
-                        what, False, f"it lets us in, but takes nothing below {prefix}/: {broker_reason(error)}"
+                        what, False, f"connected, but it refuses topics below {prefix}/: {broker_reason(error)}"
                     )
-            return ConnectionTrial(what, True, "it lets us in")
-    except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a time-out is one of the latter
-        return ConnectionTrial(what, False, broker_reason(error) or "it does not answer")
+            return ConnectionTrial(what, True, "connected")
+    except (aiomqtt.MqttError, BrokerError, OSError) as error:  # a timeout is an OSError
+        return ConnectionTrial(what, False, broker_reason(error) or "no answer")
 
 
 def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[ConnectionTrial]:
-    """Try these at once, those that can be here."""
-    elsewhere = {name: words for name, settings in cameras.items() if (words := _elsewhere(settings))}
+    """Try these cameras at the same time, except for those that cannot be tried here."""
+    elsewhere = {name: reason for name, settings in cameras.items() if (reason := _elsewhere(settings))}
     here = {name: settings for name, settings in cameras.items() if name not in elsewhere}
     pictures = first_pictures(here)
     for name in cameras:
@@ -118,10 +118,10 @@ def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: 
 
 
 def _elsewhere(settings: CameraSettings) -> str:
-    """Return why a camera cannot be tried here; empty for one that can."""
+    """Return why a camera cannot be tried here; "" when it can."""
     scheme = not_installed_here(settings.source)
     if scheme is not None:
         return f"{scheme}:// is not installed on this machine"
     if missing_source_path(settings.source.get_secret_value()) is not None:
-        return "its path is not on this machine; it is one of the camera's edge"
+        return "its path does not exist on this machine; it belongs to the camera's edge"
     return ""

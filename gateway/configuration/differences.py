@@ -1,4 +1,4 @@
-"""What a changed configuration asks for: which cameras begin again, and what needs a restart of the gateway. Pure."""
+"""Compares two configurations: cameras to restart, and sections that need a restart of the gateway. Pure."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ RESTART_SECTIONS = ("mqtt", "model", "cluster", "state", "frigate_compat")
 """Sections that a running gateway cannot change."""
 
 CHANGEABLE_SECTIONS = ("home_assistant", "hooks")
-"""Sections that it can."""
+"""Sections that a running gateway can change."""
 
 AGENT_KEYS = (*CameraSettings.model_fields, "enabled", "edge")
-"""Keys of a camera that its agent begins again for; the others are for the gateway alone."""
+"""Keys of a camera that restart its agent; the others concern only the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationChanges:
-    """Names of cameras and of sections, each in one place only, in the order of the file.
+    """Names of cameras and of sections, each in one field only, in the order of the file.
 
-    `restarted`: cameras whose agent must begin again, whatever else has changed. `rearranged`: cameras whose objects,
-    zones, detect, snapshots or friendly_name have changed, and nothing that the agent must know; objects for all
-    cameras count for those that have none of their own. `sections`: what takes effect at once. `gateway`: what takes
-    effect when the gateway starts again.
+    `restarted`: cameras whose agent must restart, whatever else has changed. `rearranged`: cameras with changed
+    objects, zones, detect, snapshots or friendly_name, but no change for the agent; objects for all cameras count for
+    cameras without their own. `sections`: take effect at once. `gateway`: take effect after a restart of the gateway.
     """
 
     added: tuple[str, ...] = ()
@@ -38,12 +37,9 @@ class ConfigurationChanges:
     sections: tuple[str, ...] = ()
     gateway: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
-        return self != ConfigurationChanges()
-
 
 def compare_configurations(old: Configuration, new: Configuration) -> ConfigurationChanges:
-    """What has changed from one configuration to the other."""
+    """Return what has changed between two configurations."""
     both = [name for name in new.cameras if name in old.cameras]
     restarted = [name for name in both if _agent(old.cameras[name]) != _agent(new.cameras[name])]
     rearranged = [name for name in both if name not in restarted and _scene(old, name) != _scene(new, name)]
@@ -62,7 +58,7 @@ def _agent(camera: CameraSection) -> list[object]:
 
 
 def _scene(configuration: Configuration, name: str) -> list[object]:
-    """What the gateway alone must know of a camera; which of two places its objects are from does not matter."""
+    """Return the values that concern only the gateway; objects count alike from the camera or for all cameras."""
     camera = configuration.cameras[name]
     own = [key for key in type(camera).model_fields if key not in AGENT_KEYS and key != "objects"]
     return [configuration.objects_of(name), *(getattr(camera, key) for key in own)]

@@ -1,4 +1,4 @@
-"""The broker of the house: where it is, and how to log in."""
+"""The section of the house's broker: address and login."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from shared.network.ports import PUBLIC_PORT, PUBLIC_TLS_PORT
 from shared.settings.section import Section
 
 MAX_CLIENT_ID_LENGTH = 200
-"""Letters. MQTT allows more, but brokers need not; ours adds some to ask for its name."""
+"""MQTT allows more, but brokers need not accept it. A claim of the name appends some characters."""
 
 
 def check_client_id(text: str) -> str:
-    """Return what a broker takes as a client id. Raises ValueError."""
+    """Return a valid client id. Raises ValueError."""
     if not re.fullmatch(r"[!-~]+", text) or len(text) > MAX_CLIENT_ID_LENGTH:
         raise ValueError(
-            f"invalid client id; write up to {MAX_CLIENT_ID_LENGTH} letters, digits and signs, without blanks"
+            f"invalid client id; write up to {MAX_CLIENT_ID_LENGTH} letters, digits and signs, without spaces"
         )
     return text
 
 
 def require_file(path: Path) -> Path:
-    """Return a file that is there. Raises ValueError."""
+    """Return the path of an existing file. Raises ValueError."""
     if not path.is_file():
-        raise ValueError("no such file on this machine; write the path of a PEM file")
+        raise ValueError("file not found on this machine; write the path of a PEM file")
     return path
 
 
 def expand_switch(value: object) -> object:
-    """Return the section that `true` stands for, without a key; `false` is none."""
+    """Return an empty section for `true`, and None for `false`; other values as they are."""
     return {} if value is True else None if value is False else value
 
 
@@ -49,13 +49,13 @@ class TlsSection(Section):
     ca: PemFile | None = None
     """The authority that signed the broker's certificate; without it those that this machine trusts."""
     certificate: PemFile | None = None
-    """A certificate of the gateway's own, where the broker asks for one."""
+    """The gateway's own certificate, if the broker requires one."""
     key: PemFile | None = None
-    """Its key, without a password; not needed where it is in the certificate's file."""
+    """The key of that certificate, without a password; not needed when the certificate's file has it."""
     server_name: ConfiguredHost | None = None
-    """The name in the broker's certificate, where that is not `host`."""
+    """The name in the broker's certificate, if it is not `host`."""
     insecure: bool = False
-    """Trust any certificate: whoever is between can read and change everything."""
+    """Trust any certificate. Anybody between gateway and broker can then read and change everything."""
 
     @model_validator(mode="after")
     def _key_of_something(self) -> Self:
@@ -65,19 +65,19 @@ class TlsSection(Section):
 
     @property
     def login(self) -> TlsLogin:
-        """Return what a connection needs."""
+        """Return the settings of a connection."""
         return TlsLogin(self.ca, self.certificate, self.key, self.server_name, insecure=self.insecure)
 
 
 class MqttSection(Section):
-    """The broker of the house, for people and automations; without a host the gateway's own is that, too."""
+    """The broker of the house, for people and automations; without a host the gateway's own broker serves them, too."""
 
     host: ConfiguredHost | None = None
-    """The broker's name or address; without it the gateway's own broker is for everybody."""
+    """The broker's name or address; without it people and automations use the gateway's own broker."""
     port: int = Field(default=PUBLIC_PORT, ge=1, le=65535)
-    """The broker's port; 8883 where `tls` is written. Without a host, the port of the gateway's own."""
+    """The broker's port; 8883 with `tls`. Without a host, the port of the gateway's own broker."""
     username: str | None = Field(default=None, min_length=1, max_length=1000)
-    """Who the gateway is there."""
+    """The gateway's user name at the broker."""
     password: SecretStr | None = Field(default=None, min_length=1, max_length=10_000)
     """Its password; write `!secret mqtt_password`, and the password in secrets.yaml."""
     tls: Annotated[
@@ -85,7 +85,7 @@ class MqttSection(Section):
     ] = None
     """Encryption; `true`, or its settings."""
     client_id: Annotated[str, AfterValidator(check_client_id)] | None = None
-    """The MQTT client id, where the broker's access rules ask for one; as a rule deepthings-gateway."""
+    """The MQTT client id, if the broker's access rules require one; by default deepthings-gateway."""
     topic_prefix: TopicPrefix = "deepthings"
     """The first level of every topic."""
 
@@ -101,6 +101,6 @@ class MqttSection(Section):
 
     @property
     def login(self) -> Login:
-        """Return how the gateway logs in."""
+        """Return the login of the gateway."""
         password = None if self.password is None else self.password.get_secret_value()
         return Login(self.username, password, None if self.tls is None else self.tls.login)

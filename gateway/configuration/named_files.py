@@ -1,4 +1,4 @@
-"""Files that a configuration names, whichever section names them."""
+"""Finds the files that a configuration names, in any section."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SECTIONS_WITHOUT_FILES = frozenset({"cameras", "state"})
 """A camera's path is one on its edge; the state is a folder that the gateway makes."""
 
 MODEL_COMPANIONS = {".onnx": (".json",), ".cfg": (".json", ".weights")}
-"""What belongs to a model, under its name."""
+"""Endings of files that belong to a model and have its name."""
 
 _SYSTEM_FOLDERS = ("/bin/", "/sbin/", "/lib/", "/usr/", "/dev/", "/proc/", "/sys/")
-"""What packages and the kernel bring: programs that hooks call."""
+"""Files of packages and of the kernel, such as programs that hooks call."""
 
 
 def find_named_files(configuration: Section, folder: Path) -> list[Path]:
-    """Return the files, with what belongs to each, by name. Those of the system, and names of none, are left out.
+    """Return the existing files that a configuration names, with their companions, but no files of the system.
 
-    Values that are paths count, and all text that is the path of a file: arguments of commands, for example. What is
-    relative is so to `folder`, that of the configuration file, where its service is started.
+    Values that are paths count, and all text that is the path of a file, such as arguments of commands. Relative paths
+    are relative to `folder`, that of the configuration file, which is the working directory of its service.
     """
     found = set()
     values = (
@@ -42,12 +42,12 @@ def find_named_files(configuration: Section, folder: Path) -> list[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long, or below a folder that is closed to us
+    except OSError:  # the name is too long, or its folder is not accessible
         return False
 
 
 def _paths(value: object) -> Iterator[Path]:
-    """Yield all that may be a path in a value; a secret, whose text is hidden, is none."""
+    """Yield everything that may be a path in a value, but no secrets."""
     if isinstance(value, Section):
         yield from _paths([item for _, item in value])
     elif isinstance(value, dict):

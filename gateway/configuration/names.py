@@ -1,4 +1,4 @@
-"""Words in the configuration that become parts of topics, and lists of them. Pure."""
+"""Checks words in the configuration that become parts of topics, and lists of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.payloads.fields import NAME_PATTERN
 from shared.settings.slugs import RESERVED_SLUGS, slug
 
 MAX_LABEL_LENGTH = 64
-"""Letters; a label becomes a part of topics, and the longest in use have some twenty."""
+"""A label becomes a part of topics; the longest in use have some twenty characters."""
 
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
@@ -21,61 +21,59 @@ NameCollection = TypeVar("NameCollection", bound="tuple[str, ...] | dict[str, ob
 
 
 def check_node_name(text: str) -> str:
-    """A name of an edge. Raises ValueError."""
+    """Return a valid name of an edge. Raises ValueError."""
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError(
-            "no name for a topic; write lower-case letters, digits, - and _, at most 63 of them" + _as_in(text)
-        )
+        raise ValueError("invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _as_in(text))
     return text
 
 
 def check_name(text: str) -> str:
-    """A name of a camera or a zone. Raises ValueError."""
+    """Return a valid name of a camera or a zone. Raises ValueError."""
     if text in RESERVED_SLUGS:
-        raise ValueError(f"this word has a meaning in topics; write another, for example {text}_1")
+        raise ValueError(f"reserved word, as topics use it; write another, for example {text}_1")
     return check_node_name(text)
 
 
 def check_label(text: str) -> str:
-    """A label of the model. Raises ValueError when it cannot be a part of a topic."""
+    """Return a valid label of the model. Raises ValueError when it cannot be a part of a topic."""
     if not re.search(r"[a-z0-9]", slug(text)):
-        raise ValueError("no label; write it as the model has it, for example person")
+        raise ValueError("invalid label; write it as the model has it, for example person")
     if len(text) > MAX_LABEL_LENGTH:
-        raise ValueError(f"no label; it has {len(text)} letters, and may have at most {MAX_LABEL_LENGTH}")
+        raise ValueError(f"invalid label, as it has {len(text)} characters; write at most {MAX_LABEL_LENGTH}")
     if slug(text) in RESERVED_SLUGS:
-        raise ValueError("this word has a meaning in topics; rename the label in the description of the model")
+        raise ValueError("reserved word, as topics use it; rename the label in the description of the model")
     return text
 
 
 def check_topic_prefix(text: str) -> str:
-    """The first levels of topics. Raises ValueError."""
+    """Return a valid prefix of topics. Raises ValueError."""
     if not re.fullmatch(PREFIX_PATTERN, text):
-        raise ValueError("no prefix of topics; write letters, digits, - and _, levels with / between, without + and #")
+        raise ValueError("invalid topic prefix; write letters, digits, - and _, with / between levels, without + and #")
     return text
 
 
 def check_host(text: str) -> str:
-    """A host name or an IP address, without anything around it. Raises ValueError."""
+    """Return a valid host name or IP address, without anything around it. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
-        raise ValueError("no host; write a name or an address alone, the port has its own key")
+        raise ValueError("invalid host; write a name or an address alone, the port has its own key")
     if re.fullmatch(r"[0-9.]+", text):
         try:
             IPv4Address(text)
         except ValueError:
-            raise ValueError("no address; write four numbers up to 255, for example 192.168.1.10") from None
+            raise ValueError("invalid address; write four numbers up to 255, for example 192.168.1.10") from None
     return text
 
 
 def require_distinct(words: NameCollection) -> NameCollection:
-    """Words of which no two have the same slug. Raises ValueError."""
+    """Return the words if no two have the same slug. Raises ValueError."""
     seen: dict[str, str] = {}
     for word in words:
         before = seen.get(slug(word))
         if before is not None:
             what = (
-                "a word is there twice"
+                "a word is written twice"
                 if before == word
-                else f"{quote_word(before)} and {quote_word(word)} are one word in topics"
+                else f"{quote_word(before)} and {quote_word(word)} are the same word in topics"
             )
             raise ValueError(f"{what}; keep one of them")
         seen[slug(word)] = word
@@ -83,12 +81,12 @@ def require_distinct(words: NameCollection) -> NameCollection:
 
 
 def as_list(value: object) -> object:
-    """A single word as a list of itself."""
+    """Return a single word as a list, other values as they are."""
     return [value] if isinstance(value, str) else value
 
 
 def _as_in(text: str) -> str:
-    """A name that is like the text and can be used, when there is one."""
+    """Return an example of a valid name like this text, if there is one, as the end of a message."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
     fits = is_quotable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS
     return f", for example {likely}" if fits else ""
@@ -111,9 +109,9 @@ LabelList = Annotated[
     AfterValidator(require_distinct),
     BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
-"""Labels; a single one may stand for itself."""
+"""Labels; a single one needs no list."""
 
 NameList = Annotated[
     tuple[str, ...], AfterValidator(require_distinct), BeforeValidator(as_list, json_schema_input_type=str | list[str])
 ]
-"""Names of cameras or zones that are given elsewhere; a single one may stand for itself."""
+"""Names of cameras or zones that are defined elsewhere; a single one needs no list."""

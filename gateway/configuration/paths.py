@@ -11,7 +11,7 @@ DEFAULT_CONFIGURATION_FILE = "deepthings.yaml"
 
 
 def resolve_path(path: Path, info: ValidationInfo) -> Path:
-    """~ is the home of whom it runs as; what is relative is so to the folder of the configuration file."""
+    """Expand ~ to the user's home, and relative paths to the folder of the configuration file."""
     folder: Path = (info.context or {}).get("folder", Path())
     return folder / path.expanduser()
 

@@ -1,4 +1,4 @@
-"""What to say of a word in the file, without telling what may be a password. Pure."""
+"""Quotes words of the file in messages, but nothing that may be a password. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_SUGGESTIONS = 12
-"""Words that a message lists; with more nobody reads it."""
-
+"""Words that a message lists; longer lists are not read."""
 
 MAX_QUOTED_LENGTH = 40
-"""Characters of a word in a message."""
+"""Characters of a word in a message; longer text may be a password."""
 
 
 def is_quotable(text: str) -> bool:
-    """Whether a text may be in a message: it is no address, which may have a password in it, and short."""
+    """Return whether a message may have this text: it is short, and not an address, which may contain a password."""
     return len(text) <= MAX_QUOTED_LENGTH and "@" not in text and "://" not in text
 
 
 def quote_word(text: str) -> str:
-    """A text in a message, in quotes."""
+    """Return a text in quotes for a message, or "this"."""
     return repr(text) if is_quotable(text) else "this"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """The nearest of the known words, else all of them, as the second half of a message."""
+    """Return the most similar known word, else all of them, as the second half of a message."""
     known = [each for each in known if is_quotable(each)]
     near = get_close_matches(word.lower(), [each.lower() for each in known], 1, 0.6)
     if near:
         return f"did you mean {next(each for each in known if each.lower() == near[0])!r}?"
     if not known:
-        return "there are none yet"
+        return "there are none"
     more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
     return f"known are {', '.join(known[:MAX_SUGGESTIONS])}{more}"

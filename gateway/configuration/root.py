@@ -1,4 +1,4 @@
-"""The whole configuration file."""
+"""The top level of the configuration file."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from shared.settings.durations import Seconds
 from shared.settings.section import Section
 
 MAX_TILES_PER_SIDE = 99
-"""Rows or columns; the largest maps that are cut have a hundred."""
+"""Rows or columns of a grid; the largest maps at a cut have a hundred cells."""
 
 MODEL_FILES = frozenset({".onnx", ".cfg"})
 
 
 def default_state_folder() -> Path:
-    """Return where a gateway keeps what outlives a restart, unless its configuration says where."""
+    """Return the default state folder."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "deepthings"
 
 
 def resolve_model(name: str, info: ValidationInfo) -> str:
-    """A built-in model's name as it is, a file as a path."""
+    """Return a built-in model's name as it is, a file as a resolved path."""
     return str(resolve_path(Path(name), info)) if Path(name).suffix in MODEL_FILES else name
 
 
 def check_grid(written: object) -> str:
-    """Rows x columns, checked. Raises ValueError."""
+    """Return a valid grid, rows x columns. Raises ValueError."""
     try:
         grid = Grid.parse(str(written))
     except ConfigurationError as error:
-        raise ValueError("no grid; write rows x columns, for example 3x3") from error
+        raise ValueError("invalid grid; write rows x columns, for example 3x3") from error
     if max(grid.rows, grid.columns) > MAX_TILES_PER_SIDE:
-        raise ValueError(f"no map has so many tiles; write at most {MAX_TILES_PER_SIDE}x{MAX_TILES_PER_SIDE}")
+        raise ValueError(f"too many tiles; write at most {MAX_TILES_PER_SIDE}x{MAX_TILES_PER_SIDE}")
     return str(grid)
 
 
@@ -62,32 +62,32 @@ class ModelSection(Section):
     path: Annotated[str, AfterValidator(resolve_model)] = DEFAULT_MODEL
     """A built-in model's name, an .onnx file, or a Darknet .cfg."""
     weights: LocalPath | None = None
-    """The weights of a .cfg; as a rule the .weights file beside it."""
+    """The weights of a .cfg; by default the .weights file beside it."""
     cut: str | None = None
-    """The layer behind which the network is cut; as a rule the model's own, or the best one."""
+    """The layer behind which the network is cut; by default the model's own cut, or the best one."""
 
 
 class ClusterSection(Section):
-    """How frames are divided and distributed."""
+    """Division and distribution of frames."""
 
     method: Method = Method.WST
-    """How frames are divided and distributed; docs/methods.md tells of each."""
+    """The method of division and distribution, see docs/methods.md."""
     grid: GridText | None = None
-    """Rows x columns of tiles; without it what is usual for the method, 3x3 as a rule."""
+    """Rows x columns of tiles; the default depends on the method, in most cases 3x3."""
     policy: Literal["round-robin", "longest-queue"] = "round-robin"
-    """Whom idle edges take tiles from."""
+    """The edge that idle edges steal from."""
     listen: ConfiguredHost = "127.0.0.1"
     """The address that the gateway and its own broker listen on; `0.0.0.0` is every address of this machine."""
     port: int = Field(default=CLUSTER_PORT, ge=1, le=65535)
-    """The port of the gateway's own broker that edges connect to; `--gateway` of an edge names it."""
+    """The port of the gateway's own broker for edges, as in their option `--gateway`."""
     data_port: int = Field(default=DATA_PORT, ge=0, le=65535)
-    """The port for tiles; 0: any that is free."""
+    """The port for tiles; 0: any free port."""
     lease: Seconds = Field(default=1.0, ge=0.1, le=60)
-    """Seconds after which a stolen tile is computed again elsewhere."""
+    """Seconds after which another edge computes a stolen tile again."""
     deadline: Seconds = Field(default=10.0, ge=0.5, le=600)
-    """Seconds after which a frame is given up."""
+    """Seconds after which a frame is dropped."""
     threads: int = Field(default=1, ge=1, le=64)
-    """Threads that compute in the gateway."""
+    """Threads of the gateway's computing."""
 
 
 class Configuration(Section):
@@ -98,30 +98,30 @@ class Configuration(Section):
     model: ModelSection = ModelSection()
     """The network."""
     cluster: ClusterSection = ClusterSection()
-    """How frames are divided and distributed."""
+    """Division and distribution of frames."""
     objects: ObjectsSection = ObjectsSection()
-    """For all cameras that say nothing else."""
+    """Labels and filters of all cameras without their own."""
     cameras: Annotated[dict[ConfiguredName, CameraSection], AfterValidator(require_distinct)] = Field(
         default_factory=dict
     )
-    """Cameras by name; the name is a part of topics."""
+    """Cameras by name; topics contain the name."""
     home_assistant: HomeAssistantSection = HomeAssistantSection()
     """Discovery by Home Assistant."""
     frigate_compat: FrigateSection = FrigateSection()
     """The topics of Frigate."""
     hooks: HooksSection = HooksSection()
-    """What happens outside MQTT at an event."""
+    """Webhooks and commands for events."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """Where what outlives a restart is kept, such as open events; with another `topic_prefix`, a folder of its name."""
+    """The folder for state that outlives a restart, such as open events; another `topic_prefix` has its own."""
 
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:
-        """Two gateways on one machine, with different prefixes, must not read what the other one keeps."""
+        """Give each topic prefix its own state folder, so that two gateways on one machine do not share their state."""
         if "state" not in self.model_fields_set:
             own = "" if self.mqtt.topic_prefix == DEFAULT_PREFIX else self.mqtt.topic_prefix.replace("/", ".")
             object.__setattr__(self, "state", default_state_folder() / own)
         return self
 
     def objects_of(self, camera: str) -> ObjectsSection:
-        """Which objects count for one camera."""
+        """Return the section objects that holds for a camera."""
         return self.cameras[camera].objects or self.objects

@@ -16,18 +16,18 @@ _LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "ex
 
 
 def configuration_schema() -> dict[str, Any]:
-    """What the models accept: every key with its description, nothing else."""
-    told = Configuration.model_json_schema(mode="validation")
+    """Return the schema of what the models accept: every key with its description."""
+    schema = Configuration.model_json_schema(mode="validation")
     for section in sections(Configuration):
-        part = told if section is Configuration else told["$defs"][section.__name__]
+        part = schema if section is Configuration else schema["$defs"][section.__name__]
         for name, field in section.model_fields.items():
             _limit(part["properties"][name], field)
-    _tidy(told)
-    return {"$schema": DIALECT, "title": "DeepThings: deepthings.yaml", **told}
+    _tidy(schema)
+    return {"$schema": DIALECT, "title": "DeepThings: deepthings.yaml", **schema}
 
 
 def _limit(key: dict[str, Any], field: FieldInfo) -> None:
-    """Say the limits of a duration, which pydantic does not, of its form as a number."""
+    """Add the limits of a duration in its form as a number, which pydantic leaves out."""
     for kind in key.get("anyOf", ()):
         if kind.get("type") == "number":
             for limit in field.metadata:
@@ -35,7 +35,7 @@ def _limit(key: dict[str, Any], field: FieldInfo) -> None:
 
 
 def _tidy(part: object) -> None:
-    """No titles, which repeat the keys; where names have a pattern, no others."""
+    """Remove titles, which repeat the keys, and allow only names that match a pattern where there is one."""
     if isinstance(part, list):
         for item in part:
             _tidy(item)

@@ -1,4 +1,4 @@
-"""What a configuration says, in short. Pure; nothing secret is in it."""
+"""Summarises a configuration, without secrets. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def summarise(configuration: Configuration) -> dict[str, Any]:
-    """The same as values for JSON."""
+    """Return the summary as values for JSON."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
     return {
         "model": configuration.model.path,
@@ -32,20 +32,23 @@ def summarise(configuration: Configuration) -> dict[str, Any]:
 
 
 def summary_lines(configuration: Configuration) -> Iterator[str]:
-    """The same for people."""
-    told = summarise(configuration)
-    yield f"model     {told['model']}, method {told['method']}{', grid ' + told['grid'] if told['grid'] else ''}"
-    yield f"broker    {told['broker']}, port {told['port']}, topics below {told['topic_prefix']}/"
-    yield f"cameras   {len(told['cameras'])}"
-    width = max((len(name) for name in told["cameras"]), default=0)
-    for name, camera in told["cameras"].items():
-        yield f"  {name:{width}}  {_in_words(camera)}"
+    """Yield the lines of the summary for people."""
+    values = summarise(configuration)
+    method = f"method {values['method']}{', grid ' + values['grid'] if values['grid'] else ''}"
+    yield f"model     {values['model']}, {method}"
+    yield f"broker    {values['broker']}, port {values['port']}, topics below {values['topic_prefix']}/"
+    yield f"cameras   {len(values['cameras'])}"
+    width = max((len(name) for name in values["cameras"]), default=0)
+    for name, camera in values["cameras"].items():
+        yield f"  {name:{width}}  {_describe(camera)}"
     on = [
         words
         for key, words in (("home_assistant", "Home Assistant"), ("frigate_compat", "Frigate's topics"))
-        if told[key]
+        if values[key]
     ]
-    on += [f"{told[key]} {key[:-1]}{'s' if told[key] > 1 else ''}" for key in ("webhooks", "commands") if told[key]]
+    on += [
+        f"{values[key]} {key[:-1]}{'s' if values[key] > 1 else ''}" for key in ("webhooks", "commands") if values[key]
+    ]
     yield f"on        {', '.join(on) or 'nothing but MQTT'}"
 
 
@@ -62,7 +65,7 @@ def _camera(configuration: Configuration, name: str, camera: CameraSection) -> d
     }
 
 
-def _in_words(camera: dict[str, Any]) -> str:
+def _describe(camera: dict[str, Any]) -> str:
     words = [
         f"{camera['source']} to {camera['edge'] or 'any edge'}",
         "follows " + (", ".join(camera["labels"]) or "nothing"),

@@ -1,6 +1,6 @@
-"""Addresses of cameras and webhooks, as far as they can be checked without asking them. Pure.
+"""Checks addresses of cameras and webhooks, without connecting. Pure.
 
-A message never has a part of the address in it but its scheme: the rest may be a password.
+A message has no part of an address except its scheme: the rest may be a password.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from camera_sources.urls.url_parts import url_readings
 from shared.errors import ConfigurationError
 
 _PREFIXED = re.compile(r"([a-z][a-z0-9_]*):\s*[a-z]+://", re.IGNORECASE)
-"""As go2rtc has it: ffmpeg:rtsp://..."""
+"""An address in the style of go2rtc: ffmpeg:rtsp://..."""
 
 _NO_SLASHES = re.compile(r"(rtsps?|https?|mqtts?|test|file):/?(?!/)", re.IGNORECASE)
 
@@ -28,13 +28,13 @@ _BARE_HOST = re.compile(
 )
 
 _FRIGATE_VARIABLE = re.compile(r"(?<!\$)\{([A-Z][A-Z0-9_]*)\}")
-"""As Frigate has it: {FRIGATE_RTSP_PASSWORD}."""
+"""A variable in the style of Frigate: {FRIGATE_RTSP_PASSWORD}."""
 
 
 def check_camera_url(source: SecretStr) -> SecretStr:
-    """Return where a camera's pictures come from. Raises ValueError.
+    """Return a valid address of a camera. Raises ValueError.
 
-    A scheme that is not known here may be so where the camera is read: `not_installed_here` tells of it.
+    An unknown scheme is allowed: the edge that reads the camera may have it. `not_installed_here` returns it.
     """
     text = source.get_secret_value().strip()
     if not text:
@@ -49,36 +49,36 @@ def check_camera_url(source: SecretStr) -> SecretStr:
         try:
             Locator.parse(text)
         except ConfigurationError as error:
-            what = "it can be read in two ways" if len(url_readings(text)) > 1 else "no host can be read in it"
+            what = "ambiguous" if len(url_readings(text)) > 1 else "no host found in it"
             raise ValueError(f"{what}; {str(error).partition('; ')[2]}") from error
     return source
 
 
 def _refuse_foreign(text: str) -> None:
-    """Look for what other programs understand. Raises ValueError."""
+    """Raise ValueError for an address that only other programs understand."""
     prefixed = _PREFIXED.match(text)
     if prefixed:
-        raise ValueError(f"{prefixed[1]}: before an address is of another program; write what is behind it alone")
+        raise ValueError(f"{prefixed[1]}: before an address is another program's; remove it")
     if not scheme_of(text) and (mark := _NO_SLASHES.match(text)):
-        raise ValueError(f"slashes are missing behind {mark[1]}:; write {mark[1].lower()}://")
+        raise ValueError(f"slashes are missing after {mark[1]}:; write {mark[1].lower()}://")
     if not scheme_of(text) and _BARE_HOST.fullmatch(text):
-        raise ValueError("a host without the kind of address; write rtsp:// or http:// before it")
+        raise ValueError("the kind of address is missing; write rtsp:// or http:// before it")
     variable = _FRIGATE_VARIABLE.search(text)
     if variable:
         raise ValueError(f"{{{variable[1]}}} is not replaced here; write ${{{variable[1]}}}")
 
 
 def not_installed_here(source: SecretStr) -> str | None:
-    """Return the scheme of a source that nobody has installed on this machine."""
+    """Return the scheme of a source that is not installed on this machine; None for an installed one."""
     scheme = scheme_of(source.get_secret_value())
     return scheme if scheme and scheme not in known_schemes() else None
 
 
 def check_webhook_url(url: SecretStr) -> SecretStr:
-    """Where a webhook posts to. Raises ValueError."""
+    """Return a valid address of a webhook. Raises ValueError."""
     scheme = scheme_of(url.get_secret_value())
     if scheme not in {"http", "https"}:
-        raise ValueError("no address for HTTP; write http://host/path or https://host/path")
+        raise ValueError("invalid address; write http://host/path or https://host/path")
     try:
         parts = urlsplit(url.get_secret_value())
         good = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -86,7 +86,7 @@ def check_webhook_url(url: SecretStr) -> SecretStr:
         good = False
     if not good or re.search(r"\s", url.get_secret_value()):
         raise ValueError(
-            f"no host and port can be read in it; write {scheme}://host/path or {scheme}://user:password@host:port/path,"
+            f"no host and port found in it; write {scheme}://host/path or {scheme}://user:password@host:port/path,"
             " with /, @, # and : of a password as %2F, %40, %23 and %3A"
         )
     return url

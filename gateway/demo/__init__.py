@@ -1,1 +1,1 @@
-"""The demo: a real cluster of processes on this machine, watched as any subscriber would."""
+"""The demo: a real cluster of processes on this machine, observed through the public topics."""

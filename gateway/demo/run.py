@@ -1,4 +1,4 @@
-"""The demo from start to end."""
+"""Runs the demo from start to end."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ DEMO_CAMERA = "campus"
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 20.0
 _VERIFY_EVERY = 10
-"""One frame in so many is compared with the whole network, which costs the gateway a whole frame's work."""
+"""One frame in so many is verified: the gateway computes it whole, and compares."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoConfig:
-    """What to show. `frames` 0 runs until interrupted; `port` is that of the public topics."""
+    """Settings of the demo. `frames` 0 runs until interrupted; `port` is the broker's port for the public topics."""
 
     source: str
     out: Path
@@ -51,26 +51,26 @@ class DemoConfig:
 
 
 async def run_demo(config: DemoConfig, stop: asyncio.Event) -> dict[str, Any]:
-    """Start a gateway, edges and a camera; watch them until the camera ends or `stop`; return the summary.
+    """Start a gateway, edges and a camera; observe them until the camera ends or `stop`; return the summary.
 
-    Raises ChildError when a part fails, BrokerError without Mosquitto.
+    Raises ChildError when a process fails, BrokerError without Mosquitto.
     """
     find_mosquitto()
     broker = Address(LOOPBACK, free_port())
     with temporary_folder("demo") as caches:
         async with LocalCluster(broker, config.out / "logs") as cluster:
             demo = Demo(config, cluster, caches)
-            watching = asyncio.create_task(demo.bus.run())
+            observing = asyncio.create_task(demo.bus.run())
             try:
                 await demo.run(stop)
             finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                observing.cancel()
+                await asyncio.gather(observing, return_exceptions=True)
     return demo.statistics.summary()
 
 
 class Demo:
-    """One demo in a cluster that is stopped by whoever made it."""
+    """One demo in a cluster; the caller stops the cluster."""
 
     def __init__(self, config: DemoConfig, cluster: LocalCluster, caches: Path) -> None:
         self._config = config
@@ -85,16 +85,16 @@ class Demo:
         self.statistics = ClusterStatistics(self.bus, DEMO_CAMERA, self._edges)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """From the gateway's start to the edges' goodbye."""
+        """Run from the start of the gateway until the edges are offline."""
         gateway, edges = await self._start(stop)
         self._console.print(f"Follow it in another terminal:\n{self._hint}", soft_wrap=True, highlight=False)
         with self._live_table():
-            await self._show_camera([gateway, *edges], stop)
+            await self._run_camera([gateway, *edges], stop)
         await asyncio.gather(*(self._cluster.stop(edge) for edge in edges))
-        await self._cluster.until(self.statistics.edges_offline, [gateway], "the edges' goodbye", _END_TIMEOUT_S)
+        await self._cluster.until(self.statistics.edges_offline, [gateway], "the edges' end", _END_TIMEOUT_S)
 
     async def _start(self, stop: asyncio.Event) -> tuple[ChildProcess, list[ChildProcess]]:
-        """Start what a camera needs. Raises DeepThingsError when it is time to stop before that is there."""
+        """Start the gateway and the edges. Raises DeepThingsError when `stop` is set before they are ready."""
 
         async def start() -> tuple[ChildProcess, list[ChildProcess]]:
             gateway = await self._start_gateway()
@@ -120,7 +120,7 @@ class Demo:
         return gateway
 
     def _grid(self) -> tuple[str, ...]:
-        """Rows that follow the devices are not asked for."""
+        """Return the option --grid; none for a method that divides by the number of devices."""
         return () if self._config.method is Method.BODP else ("--grid", str(self._config.grid))
 
     async def _start_edges(self, gateway: ChildProcess) -> list[ChildProcess]:
@@ -131,30 +131,30 @@ class Demo:
         await self._cluster.until(self.statistics.edges_ready, [gateway, *edges], "the edges' start", _START_TIMEOUT_S)
         return edges
 
-    async def _show_camera(self, running: list[ChildProcess], stop: asyncio.Event) -> None:
-        """Let the camera run to its end, or to ours, and wait for its last frames."""
+    async def _run_camera(self, running: list[ChildProcess], stop: asyncio.Event) -> None:
+        """Run the camera until it ends or `stop` is set, and wait for its last frames."""
         owner = self.statistics.nodes.nodes[self._edges[0]].address
         camera = await self._cluster.start(
             "camera", "camera", "--source", self._config.source, "--name", DEMO_CAMERA, "--edge", owner, "--loop",
             "--fps", "all", "--no-motion-gate", "--frames", str(self._config.frames),
         )  # fmt: skip
-        over = asyncio.Event()
-        ending = asyncio.create_task(self._end(camera, stop, over))
+        ended = asyncio.Event()
+        ending = asyncio.create_task(self._end(camera, stop, ended))
         try:
-            await self._cluster.until(over, running, "the camera's end", None)
+            await self._cluster.until(ended, running, "the camera's end", None)
         finally:
             ending.cancel()
             await asyncio.gather(ending, return_exceptions=True)
         await camera.wait()
         await self._cluster.until(self.statistics.all_received, running, "the last detections' arrival", _END_TIMEOUT_S)
 
-    async def _end(self, camera: ChildProcess, stop: asyncio.Event, over: asyncio.Event) -> None:
-        """Say when the camera has ended; end it when we are told to stop."""
+    async def _end(self, camera: ChildProcess, stop: asyncio.Event, ended: asyncio.Event) -> None:
+        """Set `ended` when the camera has ended; end it when `stop` is set."""
         tasks = [asyncio.create_task(stop.wait()), asyncio.create_task(camera.process.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             await self._cluster.stop(camera)
-            over.set()
+            ended.set()
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,4 +1,4 @@
-"""What a subscriber learns of a running cluster, and the figures drawn from it."""
+"""Collects statistics of a running cluster from its public topics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ STAGES = tuple(name for name in Latency.model_fields if name != "total")
 
 
 class ClusterStatistics:
-    """Follows one camera on the public topics; nothing in it is known to the cluster."""
+    """Follows one camera on the public topics, as any subscriber can.
+
+    The events are set when the gateway is online, the edges are ready or offline, the camera has ended, and all its
+    detections have been received.
+    """
 
     def __init__(self, bus: Bus, camera: str, edges: tuple[str, ...]) -> None:
         self.gateway_online = asyncio.Event()
@@ -89,16 +93,16 @@ class ClusterStatistics:
             self.all_received.set()
 
     def percentile(self, stage: str, percent: float) -> float:
-        """Milliseconds; 0 before the first frame."""
+        """Return a percentile of a stage's latency in milliseconds; 0 before the first frame."""
         values = self.latencies.get(stage)
         return round(float(np.percentile(values, percent)), 1) if values else 0.0
 
     def bytes_by_plane(self) -> dict[str, dict[str, int]]:
-        """Bytes received over TCP and sent over MQTT, by kind and by node, for the whole cluster."""
+        """Return the bytes of the whole cluster: received over TCP by kind, sent over MQTT by node."""
         tcp: Counter[str] = Counter()
         mqtt: Counter[str] = Counter()
-        everyone = {name: node.bytes for name, node in self.nodes.nodes.items()}
-        for name, counted in {**everyone, "gateway": self.nodes.gateway_bytes}.items():
+        nodes = {name: node.bytes for name, node in self.nodes.nodes.items()}
+        for name, counted in {**nodes, "gateway": self.nodes.gateway_bytes}.items():
             for kind, count in counted.items():
                 if kind == "mqtt":
                     mqtt[name] += count
@@ -107,7 +111,7 @@ class ClusterStatistics:
         return {"tcp": dict(sorted(tcp.items())), "mqtt": dict(sorted(mqtt.items()))}
 
     def summary(self) -> dict[str, Any]:
-        """The demo's result."""
+        """Return the result of the demo, as values for JSON."""
         frames = max(1, self.published)
         return {
             "frames_captured": self.counts.captured,

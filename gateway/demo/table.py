@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render_demo_table(statistics: ClusterStatistics, hint: str) -> RenderableType:
-    """What is known now: frames, latency, tiles run and stolen per edge, what was seen."""
+    """Return the current state: frames, latency, own and stolen tiles of each edge, detected objects."""
     counts = statistics.counts
     dropped = ", ".join(f"{count} {reason}" for reason, count in counts.dropped.items()) or "0"
     latest = statistics.latest

@@ -1,6 +1,6 @@
-"""What somebody answers who sets up a gateway, checked, as sections of the configuration.
+"""Checks the answers of a set-up, and makes sections of the configuration from them.
 
-Errors never quote an answer that may have a password in it.
+Errors never quote an answer that may contain a password.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_BROKER = MqttSection()
-"""The house has no broker: the gateway's own is for everybody."""
+"""For a house without a broker: the gateway's own serves everybody."""
 
 USUAL_LABELS = ObjectsSection().track
 
@@ -36,12 +36,12 @@ SectionType = TypeVar("SectionType", bound=Section)
 def build_broker(
     host: str, port: int, *, encrypted: bool = False, ca: Path | None = None, username: str = "", password: str = ""
 ) -> MqttSection:
-    """Return a broker of the house with the login there. Raises ConfigurationError."""
+    """Return the section of a broker with its login. Raises ConfigurationError."""
     _require_printable(username, "username of the broker")
     _require_printable(password, "password of the broker")
     tls = ({"ca": ca.absolute()} if ca else True) if encrypted or ca else None
-    told = {"host": host, "port": port, "username": username or None, "password": password or None, "tls": tls}
-    return _section(MqttSection, "broker", told)
+    values = {"host": host, "port": port, "username": username or None, "password": password or None, "tls": tls}
+    return _section(MqttSection, "broker", values)
 
 
 def parse_broker_address(text: str, *, encrypted: bool) -> Address:
@@ -52,20 +52,20 @@ def parse_broker_address(text: str, *, encrypted: bool) -> Address:
 
 def parse_host(text: str) -> str:
     """Return the name or address of a device. Raises ConfigurationError."""
-    return _right(check_host, text.strip(), "host")
+    return _checked(check_host, text.strip(), "host")
 
 
 def build_camera(name: str, source: str) -> CameraSection:
-    """Return a camera of which only the address is known; a path becomes absolute. Raises ConfigurationError."""
+    """Return the section of a camera with this address; a path becomes absolute. Raises ConfigurationError."""
     _require_printable(source, f"address of camera {name}")
     return _section(CameraSection, f"camera {name}", {"source": make_absolute(source.strip(), is_path=False)})
 
 
 def parse_camera_name(text: str, taken: Iterable[str] = ()) -> str:
     """Return the name of a camera that is not `taken`. Raises ConfigurationError."""
-    name = _right(check_name, text.strip(), "name of a camera")
+    name = _checked(check_name, text.strip(), "name of a camera")
     if name in taken:
-        raise ConfigurationError(f"there is a camera {name} already; write another name")
+        raise ConfigurationError(f"camera {name} already exists; write another name")
     return name
 
 
@@ -73,7 +73,9 @@ def parse_named_camera(text: str) -> tuple[str, str]:
     """Return name and address of NAME=ADDRESS. Raises ConfigurationError."""
     name, equals, source = text.partition("=")
     if not equals or not source.strip():
-        raise ConfigurationError("no name and address; write for example front_door=rtsp://192.168.1.20/stream2")
+        raise ConfigurationError(
+            "invalid, as it is not NAME=ADDRESS; write for example front_door=rtsp://192.168.1.20/stream2"
+        )
     return parse_camera_name(name), source
 
 
@@ -81,18 +83,18 @@ def parse_labels(text: str, known: Sequence[str]) -> tuple[str, ...]:
     """Return the labels of a list with commas, all of which must be `known`. Raises ConfigurationError."""
     wanted = tuple(word.strip() for word in text.split(",") if word.strip())
     if not wanted:
-        raise ConfigurationError("no label; write for example person, car")
+        raise ConfigurationError("missing label; write for example person, car")
     for label in wanted:
-        _right(check_label, label, f"label {quote_word(label)}")
+        _checked(check_label, label, f"label {quote_word(label)}")
         if label not in known:
             raise ConfigurationError(f"the model has no label {quote_word(label)}; {did_you_mean(label, known)}")
-    return _right(require_distinct, wanted, "labels")
+    return _checked(require_distinct, wanted, "labels")
 
 
 def build_configuration(
     mqtt: MqttSection, cameras: Mapping[str, CameraSection], listen: str, track: Sequence[str]
 ) -> Configuration:
-    """Return the configuration that these answers make."""
+    """Return the configuration of these answers."""
     return Configuration(
         mqtt=mqtt,
         cameras=dict(cameras),
@@ -101,10 +103,10 @@ def build_configuration(
     )
 
 
-def _section(kind: type[SectionType], what: str, told: Mapping[str, object]) -> SectionType:
-    """Return a section of the configuration. Raises ConfigurationError without the values."""
+def _section(kind: type[SectionType], what: str, values: Mapping[str, object]) -> SectionType:
+    """Return a section of the configuration. Raises ConfigurationError, which quotes no values."""
     try:
-        return kind.model_validate(told)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -115,8 +117,8 @@ def _section(kind: type[SectionType], what: str, told: Mapping[str, object]) -> 
 AnswerValue = TypeVar("AnswerValue")
 
 
-def _right(check: Callable[[Any], AnswerValue], value: object, what: str) -> AnswerValue:
-    """Return what a check of the configuration makes of a value. Raises ConfigurationError."""
+def _checked(check: Callable[[Any], AnswerValue], value: object, what: str) -> AnswerValue:
+    """Return a value after a check of the configuration. Raises ConfigurationError."""
     try:
         return check(value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The texts of a first deepthings.yaml and of the secrets that it needs. Pure."""
+"""Writes the texts of a first deepthings.yaml and of its secrets. Pure."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 SCHEMA_FILE_NAME = "deepthings.schema.json"
 
 _PATTERN_SCHEME = "test"
-"""The scheme of a moving pattern, whose address has no secrets in it."""
+"""The scheme of a moving pattern; its address contains no secrets."""
 
 _PLAIN = re.compile(r"[A-Za-z/][\w./-]*(?::[\w./-]+)*|\d+(?:\.\d+){3}", re.ASCII)
 """Scalars that need no quotes: words, addresses, paths."""
 
 _WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
-"""Those that some readers of YAML take for other than text."""
+"""Words that some readers of YAML do not read as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The text of the configuration, and the secrets by name that must be in secrets.yaml beside it."""
+    """The text of the configuration, and the secrets by name that secrets.yaml beside it needs in addition."""
 
     configuration: str
     secrets: Mapping[str, str] = field(repr=False)
 
 
 def write_texts(
-    configuration: Configuration, name: str, there: Mapping[str, str], schema: Path | None = None
+    configuration: Configuration, name: str, existing: Mapping[str, str], schema: Path | None = None
 ) -> Documents:
-    """Return what is to be written for what was answered, as a file of that `name`.
+    """Return the texts of a configuration with this file `name`.
 
-    Of the secrets that are `there` already none is changed; one that has the value that is needed is used. `schema` is
-    where the JSON Schema is on this machine.
+    Existing secrets are never changed; one with the same value is used again. `schema` is the path of the JSON Schema
+    on this machine.
     """
-    secrets = _Secrets(there)
+    secrets = _Secrets(existing)
     sections = [
         _head(name, schema),
         _mqtt(configuration.mqtt, secrets),
@@ -59,30 +59,30 @@ def write_texts(
 
 
 def append_secrets(text: str, added: Mapping[str, str]) -> str:
-    """Return the text of a secrets.yaml with more secrets at its end."""
+    """Return the text of a secrets.yaml with secrets added at its end."""
     head = text or "# Secrets of the configuration beside this file; nobody else should read them.\n"
     end = "" if head.endswith("\n") else "\n"
     return head + end + "".join(f"{name}: {yaml_quoted(value)}\n" for name, value in added.items())
 
 
 def yaml_quoted(text: str) -> str:
-    """Return printable text as a scalar of YAML, in quotes where it needs them."""
+    """Return printable text as a YAML scalar, in quotes if necessary."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
         return text
     return "'" + text.replace("'", "''") + "'"
 
 
 class _Secrets:
-    """Names for secrets, of those that there are and of those that become more."""
+    """Chooses names for secrets; `added` are those that do not exist yet."""
 
-    def __init__(self, there: Mapping[str, str]) -> None:
-        self._there = there
+    def __init__(self, existing: Mapping[str, str]) -> None:
+        self._existing = existing
         self.added: dict[str, str] = {}
 
     def tag(self, wanted: str, value: str) -> str:
-        """Return what stands for a value in the configuration; its name is the one that is wanted, or like it."""
+        """Return the tag for a value in the configuration, with the wanted name, or a numbered one if that is taken."""
         for name in chain([wanted], (f"{wanted}_{number}" for number in count(2))):
-            known = self._there.get(name, self.added.get(name))
+            known = self._existing.get(name, self.added.get(name))
             if known in {None, value}:
                 if known is None:
                     self.added[name] = value
@@ -103,9 +103,7 @@ def _head(name: str, schema: Path | None) -> str:
 
 def _mqtt(mqtt: MqttSection, secrets: _Secrets) -> str:
     if mqtt.host is None:
-        return (
-            f"# Without a broker of the house, under mqtt:, the gateway's own is for everybody, at port {PUBLIC_PORT}."
-        )
+        return f"# Without mqtt:, the house's broker, the gateway's own broker is for everybody, at port {PUBLIC_PORT}."
     lines = ["mqtt:", f"  host: {yaml_quoted(mqtt.host)}"]
     if mqtt.port != (PUBLIC_TLS_PORT if mqtt.tls else PUBLIC_PORT):
         lines.append(f"  port: {mqtt.port}")
@@ -137,5 +135,5 @@ def _cameras(configuration: Configuration, secrets: _Secrets) -> Iterator[str]:
 
 
 def _literal(text: str) -> str:
-    """Return a scalar in which a dollar is nothing but a dollar."""
+    """Return a scalar in which dollars are doubled, so that they do not begin a variable."""
     return yaml_quoted(text.replace("$", "$$"))

@@ -1,4 +1,4 @@
-"""The files that are written: where they may be, what is there already, and writing both or none."""
+"""Checks and writes the files of a set-up: configuration and secrets, both or neither."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONFIGURATION_ENDINGS = (".yaml", ".yml")
 
 PATH_OF_ROOT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where sudo looks for programs on Debian."""
+"""The PATH of sudo on Debian."""
 
 
 def require_writable(file: Path, *, replaces: bool) -> None:
@@ -40,21 +40,21 @@ def require_writable(file: Path, *, replaces: bool) -> None:
         raise ConfigurationError(f"{file} is a folder; write the name of a file")
     if os.path.lexists(file) and not replaces:
         raise ConfigurationError(
-            f"{file} is there already; write another name, for example {free_name(file)}, or --force to replace it"
+            f"{file} already exists; write another name, for example {free_name(file)}, or --force to replace it"
         )
     folder = next(each for each in file.absolute().parents if each.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"{file}: you cannot write into {folder}; write another path")
+        raise ConfigurationError(f"{file}: folder {folder} is not writable; write another path")
 
 
 def free_name(file: Path) -> Path:
-    """Return a name like it that nothing has."""
+    """Return a similar path that does not exist."""
     names = (file.with_stem(f"{file.stem}-{number}") for number in count(2))
     return next(name for name in names if not os.path.lexists(name))
 
 
 def secrets_beside(file: Path) -> Mapping[str, str]:
-    """Return the secrets that there are beside a configuration. Raises ConfigurationError where they are unreadable."""
+    """Return the existing secrets beside a configuration. Raises ConfigurationError for unreadable ones."""
     secrets = SecretFile(file.parent)
     values = secrets.values
     if secrets.mistakes:
@@ -63,7 +63,7 @@ def secrets_beside(file: Path) -> Mapping[str, str]:
 
 
 def write_documents(file: Path, documents: Documents) -> list[Path]:
-    """Write the configuration, and what is new into the secrets beside it: both or none. Return what was written.
+    """Write the configuration, and add new secrets beside it: both or neither. Return the paths of written files.
 
     Raises ConfigurationError and OSError.
     """
@@ -88,23 +88,23 @@ def write_documents(file: Path, documents: Documents) -> list[Path]:
 
 
 def _require_names(file: Path, wanted: Mapping[str, str]) -> None:
-    """Raise ConfigurationError where what was added to a file of somebody's own style cannot be read."""
+    """Raise ConfigurationError when added secrets cannot be read, as in a file that is one { } mapping."""
     secrets = SecretFile(file.parent)
     if not wanted.items() <= secrets.values.items() or secrets.mistakes:
         raise ConfigurationError(f"{secrets.path}: nothing can be added at its end; write each secret as name: value")
 
 
 def local_schema_path() -> Path | None:
-    """Return where the JSON Schema of the configuration is on this machine."""
+    """Return the path of the configuration's JSON Schema on this machine; None without it."""
     repository = find_clone()
     path = repository / "docs" / SCHEMA_FILE_NAME if repository else None
     return path if path is not None and path.exists() and str(path).isprintable() else None
 
 
 def this_device() -> ThisDevice:
-    """Return what others, and who types commands here, need to know of this device.
+    """Return this device's address and the commands for it.
 
-    The console script is called by its path where its name is not enough, as in sudo after an installation in a home.
+    A command has the full path when the console script is not on the PATH, as for sudo after an installation in a home.
     """
     path = shlex.quote(str(Path(sysconfig.get_path("scripts")) / "deepthings"))
     return ThisDevice(

@@ -1,4 +1,4 @@
-"""What the options of `deepthings init` say in the place of answers."""
+"""The options of `deepthings init` that replace answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswers:
-    """Parts of a configuration; None or empty is what was not given."""
+    """Parts of a configuration from options; None or empty when not given."""
 
     mqtt: MqttSection | None
     cameras: Mapping[str, CameraSection]
@@ -29,7 +29,7 @@ class GivenAnswers:
     listen: str | None
 
     def build_configuration(self) -> Configuration:
-        """Return the configuration, with defaults. Raises ConfigurationError that names each option that is missing."""
+        """Return the configuration, with defaults. Raises ConfigurationError, which names every missing option."""
         missing = ["--broker HOST[:PORT] or --no-broker"] if self.mqtt is None else []
         missing += [] if self.cameras else ["--camera NAME=ADDRESS"]
         if missing:
@@ -49,7 +49,7 @@ def given_broker(
     encrypted: bool,
     ca: Path | None,
 ) -> MqttSection | None:
-    """Return the broker that options name; None when they do not. Raises ConfigurationError."""
+    """Return the broker of the options; None without them. Raises ConfigurationError."""
     login = {"--username": username, "--password-file": password_file, "--tls": encrypted, "--ca": ca}
     if address is None:
         alone = [option for option, value in login.items() if value]
@@ -60,22 +60,22 @@ def given_broker(
         raise ConfigurationError("--broker and --no-broker exclude each other; write one of them")
     if password_file is not None and not username:
         raise ConfigurationError("--password-file without --username; write --username NAME")
-    place = answers.parse_broker_address(address, encrypted=encrypted or ca is not None)
+    server = answers.parse_broker_address(address, encrypted=encrypted or ca is not None)
     password = _password(password_file) if password_file is not None else ""
-    return answers.build_broker(*place, encrypted=encrypted, ca=ca, username=username or "", password=password)
+    return answers.build_broker(*server, encrypted=encrypted, ca=ca, username=username or "", password=password)
 
 
 def given_cameras(pairs: Iterable[tuple[str, str]]) -> dict[str, CameraSection]:
-    """Return cameras of names and addresses. Raises ConfigurationError."""
+    """Return cameras from names and addresses. Raises ConfigurationError."""
     cameras: dict[str, CameraSection] = {}
     for name, source in pairs:
         cameras[answers.parse_camera_name(name, cameras)] = answers.build_camera(name, source)
     return cameras
 
 
-def given_labels(words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return labels, of options that may have several each; none when there are no options."""
-    return answers.parse_labels(",".join(words), known) if words else ()
+def given_labels(lists: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return labels from options that may have several each; () without options. Raises ConfigurationError."""
+    return answers.parse_labels(",".join(lists), known) if lists else ()
 
 
 def _password(path: Path) -> str:

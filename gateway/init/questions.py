@@ -1,4 +1,4 @@
-"""The questions at a terminal; what can be tried is tried at once, and asked again when the person wants to."""
+"""Asks the questions of a set-up at a terminal, and tries the broker and the cameras at once."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     from shared.model.arrays import Pixels
 
 USUAL_HOST = "homeassistant.local"
-"""Where Home Assistant is found, and its Mosquitto app with it."""
+"""The usual name of Home Assistant, and of its Mosquitto app."""
 
 ADDRESS_EXAMPLES = """
-The address of a camera may have a user and a password in it. Some examples:
+The address of a camera may contain a user and a password. Some examples:
   rtsp://USER:PASSWORD@192.168.1.20/stream2                    TP-Link Tapo
   rtsp://USER:PASSWORD@192.168.1.20/h264Preview_01_sub         Reolink
   rtsp://USER:PASSWORD@192.168.1.20/Streaming/Channels/102     Hikvision
   rtsp://USER:PASSWORD@192.168.1.20/cam/realmonitor?channel=1&subtype=1    Dahua, Amcrest
   http://192.168.1.20/snapshot.jpg    a picture, or Motion JPEG
   /dev/video0                         a USB camera of this device
-  test://640x360?fps=10               a moving pattern, when there is no camera yet
+  test://640x360?fps=10               a moving pattern, if you have no camera yet
 """
-"""Addresses of sub-streams, which are small enough for a Raspberry Pi."""
+"""Examples of addresses, with sub-streams, which are small enough for a Raspberry Pi."""
 
 _MAX_LABELS = 12
 """Labels that a question lists; a model may have a thousand."""
 
 
 def ask_file(file: Path, *, replaces: bool) -> Path:
-    """Return where the configuration is to be written: a new file, unless it `replaces` one.
+    """Return the path for the configuration: a new file, unless it `replaces` one.
 
-    Raises ConfigurationError for what can be no configuration.
+    Raises ConfigurationError for an invalid path.
     """
     if replaces or not file.is_file():
         require_writable(file, replaces=replaces)
@@ -59,22 +59,25 @@ def ask_file(file: Path, *, replaces: bool) -> Path:
         require_writable(path, replaces=False)
         return path
 
-    click.echo(f"{file} is there already, and stays as it is.")
+    click.echo(f"{file} already exists and is not changed.")
     chosen: Path = click.prompt("Another name", default=str(free_name(file)), type=ParsedType("FILE", new))
     return chosen
 
 
 @dataclass(slots=True)
 class Interview:
-    """Asks for what is not given. `pictures` are those that are wanted beside the file, by camera."""
+    """Asks for what is not given. `pictures` are the pictures to write beside the file, by path."""
 
     file: Path
     tries: bool
     pictures: dict[Path, Pixels] = field(default_factory=dict)
 
     def ask_configuration(self, given: GivenAnswers, address: str, known: Sequence[str]) -> Configuration:
-        """Return what is given and answered. `address` is this device's, for others; `known` are the model's labels."""
-        click.echo(f"This makes {self.file.absolute()}. Enter takes what is in brackets; Ctrl-C leaves nothing behind.")
+        """Return the configuration of options and answers.
+
+        `address` is this device's for others; `known` are the model's labels.
+        """
+        click.echo(f"This writes {self.file.absolute()}. Enter accepts the default in brackets; Ctrl-C writes nothing.")
         mqtt = self._settled_broker(given.mqtt)
         cameras = self._settled_cameras(given.cameras)
         track = given.track or _ask_labels(known)
@@ -82,14 +85,14 @@ class Interview:
         return answers.build_configuration(mqtt, cameras, listen, track)
 
     def _settled_broker(self, given: MqttSection | None) -> MqttSection:
-        """Return the broker, once it lets us in, or the person goes on without that."""
+        """Return the broker when it can be reached, or the person continues without that."""
         mqtt = given or _ask_broker(None)
-        while self.tries and mqtt.host is not None and not _goes_on(_tried(mqtt)):
+        while self.tries and mqtt.host is not None and not _continues(_tried(mqtt)):
             mqtt = _ask_broker(mqtt)
         return mqtt
 
     def _settled_cameras(self, given: Mapping[str, CameraSection]) -> dict[str, CameraSection]:
-        """Return the cameras, each once it gives a picture, or the person goes on without that."""
+        """Return the cameras, each when it gives a picture, or the person continues without that."""
         settled: dict[str, CameraSection] = {}
         for name, camera in given.items():
             self._settle(name, camera, settled)
@@ -106,7 +109,7 @@ class Interview:
         while self.tries:
             click.echo(f"Trying camera {name} ...")
             trial, picture = try_camera(name, camera.settings)
-            if _goes_on(trial):
+            if _continues(trial):
                 break
             name = _ask_camera_name(settled, name)
             camera = _ask_source(name)
@@ -121,18 +124,18 @@ def _tried(mqtt: MqttSection) -> ConnectionTrial:
     return try_broker(mqtt)
 
 
-def _goes_on(trial: ConnectionTrial) -> bool:
-    """Tell what became of a trial. Return whether that is good enough."""
+def _continues(trial: ConnectionTrial) -> bool:
+    """Print the result of a trial. Return whether to continue with it."""
     click.echo(trial)
     if trial.ok is not False:
         return True
-    return not click.confirm("Correct it, and try again? (n: go on with it as it is)", default=True)
+    return not click.confirm("Correct it, and try again? (n: continue with it as it is)", default=True)
 
 
 def _ask_broker(before: MqttSection | None) -> MqttSection:
-    """Return what is answered; answers of `before` are proposed again, except for its password."""
+    """Return the broker; the answers in `before` are the defaults, except for its password."""
     if not click.confirm("Does your house have an MQTT broker, such as Home Assistant's Mosquitto?", default=True):
-        click.echo("Then the gateway's own is for everybody.")
+        click.echo("Then the gateway's own broker is for everybody.")
         return answers.OWN_BROKER
     usual_host = before.host if before else USUAL_HOST
     host = click.prompt("Its name or address", default=usual_host, type=ParsedType("HOST", answers.parse_host))
@@ -161,8 +164,8 @@ def _ask_ca() -> Path | None:
             raise ConfigurationError(f"file {path} not found; write the path of a PEM file")
         return path if text else None
 
-    words = "The CA that signed its certificate, as a file (empty: those that this device trusts)"
-    ca: Path | None = click.prompt(words, default="", show_default=False, type=ParsedType("FILE", pem))
+    question = "The CA that signed its certificate, as a file (empty: those that this device trusts)"
+    ca: Path | None = click.prompt(question, default="", show_default=False, type=ParsedType("FILE", pem))
     return ca
 
 
@@ -170,8 +173,8 @@ def _ask_camera_name(taken: Mapping[str, CameraSection], usual: str) -> str:
     def new(text: str) -> str:
         return answers.parse_camera_name(text, taken)
 
-    words = "Name of a camera, for topics and Home Assistant"
-    name: str = click.prompt(words, default=usual or None, type=ParsedType("NAME", new))
+    question = "Name of a camera, for topics and Home Assistant"
+    name: str = click.prompt(question, default=usual or None, type=ParsedType("NAME", new))
     return name
 
 
@@ -195,9 +198,9 @@ def _ask_labels(known: Sequence[str]) -> tuple[str, ...]:
 
     more = f" and {len(known) - _MAX_LABELS} more" if len(known) > _MAX_LABELS else ""
     click.echo(f"The model finds {', '.join(known[:_MAX_LABELS])}{more}.")
-    words = "Which of them are followed? Write commas between them"
+    question = "Which of them are followed? Write commas between them"
     track: tuple[str, ...] = click.prompt(
-        words, default=", ".join(answers.USUAL_LABELS), type=ParsedType("LABELS", listed)
+        question, default=", ".join(answers.USUAL_LABELS), type=ParsedType("LABELS", listed)
     )
     return track
 

@@ -28,9 +28,9 @@ DEFAULT_MODEL = "nanodet-g"
 
 @dataclass(slots=True)
 class Model:
-    """A loaded model and what must be known to use it: the file as it was, and the same in plain form.
+    """A loaded model: its description, the file as it was (`original`), and the same in plain form (`proto`).
 
-    `outputs` are the shapes of its outputs; `unreadable` is why no decoder reads them, "" when one does.
+    `outputs` are the shapes of its outputs by name; `unreadable` is the reason why no decoder reads them, else "".
     """
 
     spec: CompleteSpec
@@ -41,25 +41,26 @@ class Model:
     unreadable: str = ""
 
     def forget_weights(self) -> None:
-        """Let go of the weights, which are large, once programs and sessions have what they need of them."""
+        """Free the weights, which are large. Programs and sessions must have been made before."""
         self.original = self.proto = onnx.ModelProto()
 
 
 def built_in_models() -> list[str]:
-    """Names of the models that come with the project."""
+    """Return the names of the models that come with the project."""
     return sorted(path.parent.name for path in MODELS.glob("*/*.json"))
 
 
 def open_model(name: str, weights: Path | None = None) -> Model:
-    """A built-in model by name, an ONNX file or a Darknet .cfg, each with its description (same name, .json) beside it.
+    """Open a built-in model by name, an ONNX file or a Darknet .cfg.
 
-    A .cfg needs its `weights`: the file of the same name beside it, unless another is named.
-    Raises ConfigurationError for an unknown name, ModelError for a file that is no model, or not the one described.
+    A description may be beside the file (same name, .json). A .cfg needs `weights`; the default is the file of the same
+    name beside it. Raises ConfigurationError for an unknown name, and ModelError for a file that is not a model or does
+    not match its description.
     """
     path = MODELS / name / f"{name}.json" if name in built_in_models() else Path(name)
     if weights is not None and path.suffix != ".cfg":
         raise ConfigurationError(
-            f"--weights {weights}: model {name} has its own weights; only a Darknet .cfg needs them"
+            f"--weights {weights}: model {name} has its own weights; remove it: only a Darknet .cfg needs weights"
         )
     if path.suffix == ".cfg":
         return _open_darknet(path, weights or path.with_suffix(".weights"))
@@ -69,8 +70,8 @@ def open_model(name: str, weights: Path | None = None) -> Model:
         )
     spec = _description(path)
     original = load_onnx(path.parent / spec.file)
-    said = read_metadata({entry.key: entry.value for entry in original.metadata_props})
-    proto = plain_model(original, spec.name, spec.input or said.size)
+    metadata = read_metadata({entry.key: entry.value for entry in original.metadata_props})
+    proto = plain_model(original, spec.name, spec.input or metadata.size)
     network = describe_network(proto, spec.name)
     refuse_without_convolution(network, {node.domain for node in proto.graph.node})
     return _recognised(spec, original, proto, network)
@@ -82,7 +83,7 @@ def _recognised(spec: ModelSpec, original: onnx.ModelProto, proto: onnx.ModelPro
 
 
 def _description(path: Path) -> ModelSpec:
-    """What is said of a model beside its file, or nothing but its name."""
+    """Return the description beside a model's file; without one, a description with nothing but its name."""
     described = path.with_suffix(".json")
     return read_spec(described) if described.exists() else ModelSpec(name=path.stem, file=path.name)
 
@@ -90,26 +91,35 @@ def _description(path: Path) -> ModelSpec:
 def _open_darknet(cfg: Path, weights: Path) -> Model:
     darknet = load_darknet(cfg, weights)
     spec = _description(cfg)
-    said = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
+    known = {"heads": darknet.heads, "labels": spec.labels or _names(cfg)}
     network = describe_network(darknet.model, spec.name)
-    return _recognised(spec.model_copy(update=said), darknet.model, darknet.model, network)
+    return _recognised(spec.model_copy(update=known), darknet.model, darknet.model, network)
 
 
 def _names(cfg: Path) -> tuple[str, ...]:
-    """Darknet's own list of labels, one on each line, where it lies beside the .cfg under the same name."""
+    """Return the labels in the .names file beside a .cfg, one on each line; none without that file.
+
+    Raises ModelError when it is not text.
+    """
     try:
         return tuple(cfg.with_suffix(".names").read_text("utf-8").split("\n")[:-1])
     except OSError:
         return ()
     except UnicodeDecodeError as error:
-        raise ModelError(f"{cfg.with_suffix('.names')} is not a list of labels: {error}") from error
+        file = cfg.with_suffix(".names")
+        raise ModelError(f"{file} is not text in UTF-8: {error}; write one label on each line") from error
 
 
-def choose_cut(model: Model, asked: str | None, grid: Grid) -> tuple[str, ...]:
-    """The cut that was asked for ("concat_28", or several maps "a,b"), else the model's own, else the best one."""
-    if asked:
-        cut = tuple(part.strip() for part in asked.split(",") if part.strip())
+def choose_cut(model: Model, requested: str | None, grid: Grid) -> tuple[str, ...]:
+    """Return the requested cut ("concat_28", or several maps "a,b"), else the model's own, else the best one.
+
+    Raises ConfigurationError and ModelError for an invalid cut.
+    """
+    if requested:
+        cut = tuple(part.strip() for part in requested.split(",") if part.strip())
         if not cut:
-            raise ConfigurationError(f"cut {asked!r} names no layer; write for example concat_28, or several as a,b")
+            raise ConfigurationError(
+                f"invalid cut {requested!r}: it names no layer; write for example concat_28, or several as a,b"
+            )
         return tuple(model.network.find_tensor(name) for name in cut)
     return model.spec.cut or best_cut(model.network, grid)

@@ -1,4 +1,4 @@
-"""From the maps at the cut to the objects in the picture: tail, decoding, suppression."""
+"""Detects the objects in a picture from the maps at the cut: tail, decoding, suppression."""
 
 from __future__ import annotations
 
@@ -28,29 +28,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_OBJECTS_PER_FRAME = 300
-"""Objects in one frame: more is a broken model, not a crowd."""
+"""More objects in one frame come from a broken model, not from a crowd."""
 
 MAX_CANDIDATES = 3000
-"""Candidates that are compared with each other, the best ones: time grows with their square, and a crowd has fewer."""
+"""The best candidates that suppression compares: its time grows with their square, and a crowd has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """What was seen, best first, and how long the two steps took."""
+    """The objects of one frame, best first, and the time that decoding and suppression took."""
 
     objects: tuple[DetectedObject, ...]
-    tail_ms: float
     decode_ms: float
 
 
 class Detector:
-    """Everything behind the cut. Not safe for several threads at once.
-
-    Raises ModelError when it is made and no decoder reads the network's outputs.
-    """
+    """Runs everything behind the cut. Not thread-safe."""
 
     def __init__(self, model: Model, cut: Sequence[str], tail: NetworkSession | None) -> None:
-        """`cut` names the maps that detect() gets; `tail` runs the layers behind them, None when there are none."""
+        """`cut` names the maps that detect() gets; `tail` runs the layers behind them, None when there are none.
+
+        Raises ModelError when no decoder reads the network's outputs.
+        """
         self._spec = model.spec
         self._cut = cut
         self._tail = tail
@@ -62,35 +61,34 @@ class Detector:
         self._overlapping = family.overlapping
 
     def detect(self, maps: list[FeatureMap], letterbox: Letterbox) -> DetectionResult:
-        """From maps at the cut, float32 (1, C, H, W); `letterbox` tells where the picture lies in the input.
+        """Return the objects for maps at the cut, float32 (1, C, H, W); `letterbox` is the place in the input.
 
-        Raises ModelError when values of the outputs are no numbers: that is not the same as nothing seen.
+        Raises ModelError when an output is not finite: that must not look like an empty picture.
         """
-        begun = time.monotonic()
         outputs = dict(zip(self._cut, maps, strict=True))
         if self._tail is not None:
             outputs = self._tail.run(outputs)
         if not all_finite(outputs.values()):
-            raise ModelError(f"outputs of model {self._spec.name} are no numbers; the frame is dropped")
+            raise ModelError(f"outputs of model {self._spec.name} are not finite numbers; the frame is dropped")
         decoding = time.monotonic()
         candidates = decode(outputs, self._input_size, self._spec)
         if candidates.invalid_count and not self._has_warned:
             self._has_warned = True
             log.warning(
-                "model %s: %s of its candidates are dropped, as their boxes or scores are impossible; is it described "
-                "rightly? (told once)",
+                "model %s: %s of its candidates have invalid boxes or scores and are dropped; check its description "
+                "(logged once)",
                 self._spec.name, candidates.invalid_count,
             )  # fmt: skip
         kept = suppress(candidates, self._spec.iou_threshold) if self._overlapping else best_candidates(candidates)
         objects = self._objects(candidates, kept, letterbox)
-        return DetectionResult(objects, (decoding - begun) * 1e3, (time.monotonic() - decoding) * 1e3)
+        return DetectionResult(objects, (time.monotonic() - decoding) * 1e3)
 
     def _objects(self, candidates: Candidates, kept: list[int], letterbox: Letterbox) -> tuple[DetectedObject, ...]:
         boxes = letterbox.to_image(candidates.boxes[kept])
         objects = []
         for number, box in zip(kept, boxes.tolist(), strict=True):
             left, top, right, bottom = (round(value, 1) for value in box)
-            if right <= left or bottom <= top:  # it lies beside the picture, or is thinner than can be told
+            if right <= left or bottom <= top:  # outside of the picture, or thinner than the rounding
                 continue
             width, height = letterbox.image_width, letterbox.image_height
             objects.append(
@@ -110,13 +108,13 @@ class Detector:
 
 
 def best_candidates(candidates: Candidates) -> list[int]:
-    """Return the best candidates of a family whose boxes are one for each object, best first."""
+    """Return the indices of the best candidates, best first, for a family that makes one box for each object."""
     order = np.argsort(-candidates.scores, kind="stable")[:MAX_OBJECTS_PER_FRAME]
     return [int(number) for number in order]
 
 
 def suppress(candidates: Candidates, iou_threshold: float) -> list[int]:
-    """Non-maximum suppression, each class by itself: which of the best candidates stay, best first."""
+    """Apply non-maximum suppression to each class; return the indices of the candidates that stay, best first."""
     if not len(candidates.scores):
         return []
     best = np.argsort(-candidates.scores, kind="stable")[:MAX_CANDIDATES]

@@ -1,4 +1,4 @@
-"""What a model that has been loaded is: how its pictures are prepared, its outputs read, and its classes called."""
+"""Identifies a loaded model: its preprocessing, its decoder and its labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedModel:
-    """A complete description, the outputs' shapes, and why nobody can read them ("" where somebody can)."""
+    """A complete description, the outputs' shapes, and the reason why no decoder reads them ("" when one does)."""
 
     spec: CompleteSpec
     outputs: Shapes = field(default_factory=dict)
@@ -34,10 +34,10 @@ class IdentifiedModel:
 
 
 def identify(spec: ModelSpec, model: onnx.ModelProto, network: Network) -> IdentifiedModel:
-    """Complete a description by what the file says, how its outputs look, and what they hold for a picture.
+    """Complete a description from the file's metadata, the shapes of its outputs, and their values for a probe picture.
 
-    `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs;
-    other outputs that cannot be read leave a model that can be cut all the same.
+    `model` is in plain form. Raises ModelError when the description names a decoder that does not fit the outputs.
+    Other outputs that no decoder reads are no error: the model can still be cut.
     """
     metadata = read_metadata({entry.key: entry.value for entry in model.metadata_props})
     spec = spec.model_copy(update={"labels": spec.labels or metadata.names})
@@ -63,10 +63,10 @@ def _refuse_task(metadata: Metadata, spec: ModelSpec) -> None:
 
 
 def _family(spec: ModelSpec, model: onnx.ModelProto, network: Network, layers: FirstLayers) -> tuple[Family, Shapes]:
-    """The family, and the shapes of the outputs for the probe picture. Raises ModelError."""
+    """Return the family, and the shapes of the outputs for the probe picture. Raises ModelError."""
     shapes, size = output_shapes(network), network.input_size
     families = families_of(shapes, size, spec) if all(shapes.values()) else []
-    if families == [DARKNET]:  # its maps can hold any numbers
+    if families == [DARKNET]:  # its maps can hold any numbers, so a probe shows nothing
         return DARKNET, shapes
     usual = layers.adapt(families[0].preprocessing if families else Preprocessing())
     outputs = run_probe(model, network, spec.preprocessing or usual)

@@ -1,4 +1,4 @@
-"""Running a model once when it is opened, on a picture that is always the same, to see what its outputs hold."""
+"""Runs a model once when it is opened, on a picture that is always the same, to look at its outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 PATCH_PX = 16
-"""Pixels of the picture's patches: as large as the cells of most detectors, so that all cells see something else."""
+"""Side of the picture's patches: as large as the cells of most detectors, so that each cell sees another patch."""
 
 
 def run_probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:

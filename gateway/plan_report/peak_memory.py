@@ -1,4 +1,4 @@
-"""What a device really needs for a plan: peak memory of a worker, measured in fresh processes."""
+"""Measures the memory that a device needs for a plan: peak memory of a worker, in fresh processes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Construction = "prepared") -> int:
-    """Peak bytes of a worker that runs all tiles, above what importing takes. `folder` keeps what is prepared.
+    """Return the peak bytes of a worker that runs all tiles, without the bytes of its imports.
 
-    Raises ModelError.
+    `folder` keeps the prepared programs. Raises ModelError.
     """
     program = folder / f"program_{partitioned.stages[0].grid}.onnx"
     program.write_bytes(partitioned.programs[0])
@@ -37,7 +37,7 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
 
 
 def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
-    """The same of an onnxruntime session as it comes, which runs the layers before the cut on the whole frame."""
+    """Return the peak bytes of onnxruntime with default settings, for the layers before the cut on the whole frame."""
     model = partitioned.model
     whole = folder / "whole.onnx"
     whole.write_bytes(with_outputs(model.proto, partitioned.stage.cut).SerializeToString())
@@ -46,7 +46,10 @@ def peak_of_whole(partitioned: PartitionedModel, folder: Path) -> int:
 
 
 def measure_memory(model: Model, cut: Sequence[str], grids: Sequence[Grid]) -> dict[str, int]:
-    """Peak bytes by grid, and of onnxruntime as it comes under `default`; grids too large for the cut are left out."""
+    """Return peak bytes by grid, and under `default` those of onnxruntime with default settings.
+
+    Grids that are too large for the cut are left out.
+    """
     peaks: dict[str, int] = {}
     with temporary_folder("plan") as folder:
         for grid in grids:

@@ -1,4 +1,4 @@
-"""What `deepthings plan` says: every possible cut of a network, and what the chosen one needs of a device's memory."""
+"""The figures of `deepthings plan`: every possible cut of a network, and the memory that the chosen one needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from shared.model.network import Network
 
 USUAL_GRIDS = (Grid(3, 3), Grid(5, 5))
-"""Grids whose memory is told beside that of the grid asked for: those of the paper's figures."""
+"""Grids whose memory is reported beside the requested grid: those of the paper's figures."""
 
 
 class Figures(BaseModel):
+    """Base of the parts of a report."""
+
     model_config = ConfigDict(frozen=True)
 
 
@@ -35,7 +37,8 @@ class CutFigures(Figures):
     """One cut at the report's grid. Bytes, multiply-accumulate operations (macs), pixels (height, width).
 
     `work_factor` is the work of all tiles ÷ that of the whole head; `largest_tile` is a share of the head;
-    `longest_chain` is what a frame waits for with `devices` edges and a gateway like them, ÷ the whole network on one.
+    `longest_chain` is the longest chain of work of a frame, with `devices` edges and a gateway like them, ÷ the work of
+    the whole network.
     """
 
     maps: tuple[str, ...]
@@ -54,7 +57,7 @@ class CutFigures(Figures):
 
 
 class MapBytes(Figures):
-    """The maps that must be there while a layer runs: read, made, and held for later layers."""
+    """The bytes of the maps that exist while a layer runs: its input, its output, and maps held for later layers."""
 
     input: int
     output: int
@@ -62,9 +65,9 @@ class MapBytes(Figures):
 
 
 class LayerFigures(Figures):
-    """A layer of the head with those that work in its place: its maps and weights on the whole frame, and per tile.
+    """A layer of the head with the layers that work in place on its output: maps and weights for the whole frame.
 
-    `tile_bytes` has, by grid, what the tile that needs most of it needs, weights included.
+    `tile_bytes` has, by grid, the bytes of the largest tile, weights included.
     """
 
     layer: str
@@ -77,7 +80,7 @@ class LayerFigures(Figures):
 
 
 class TiledMemory(Figures):
-    """One tile at a grid against the whole head. `layer_reduction` is the mean over the layers."""
+    """The memory of one tile against the whole head. `layer_reduction` is the mean over the layers."""
 
     peak_bytes: int
     peak_reduction: float
@@ -85,7 +88,7 @@ class TiledMemory(Figures):
 
 
 class AnalyticMemory(Figures):
-    """Memory by the sizes of maps (float32) and weights: a peak is the layer with the largest maps, and all weights."""
+    """Memory computed from sizes (maps are float32): a peak is the layer with the largest maps, and all weights."""
 
     weight_bytes: int
     whole_peak_bytes: int
@@ -94,14 +97,14 @@ class AnalyticMemory(Figures):
 
 
 class MeasuredMemory(Figures):
-    """Peak resident bytes of a process above what importing takes: of onnxruntime as it comes, and ours by grid."""
+    """Peak resident bytes of a process without its imports: onnxruntime with default settings, and ours by grid."""
 
     default_bytes: int
     grids: dict[str, int]
 
 
 class Memory(Figures):
-    """What one device needs for the head, by each way to find out."""
+    """The memory that one device needs for the head, computed and measured."""
 
     analytic: AnalyticMemory
     measured: MeasuredMemory | None = None
@@ -110,7 +113,7 @@ class Memory(Figures):
 class PlanReport(Figures):
     """A model at a grid: all cuts, from the first layer on, and the memory that the chosen one needs.
 
-    `unreadable` is why no decoder reads its outputs, "" when one does.
+    `unreadable` is the reason why no decoder reads its outputs, else "".
     """
 
     model: str
@@ -124,13 +127,14 @@ class PlanReport(Figures):
 
     @property
     def chosen(self) -> CutFigures:
+        """Return the cut in use."""
         return next(cut for cut in self.cuts if cut.chosen)
 
 
 def report_on(partitioned: PartitionedModel, *, measured: bool = False) -> PlanReport:
-    """All figures of a partitioned model; measuring takes some seconds.
+    """Return all figures of a partitioned model; measuring takes some seconds.
 
-    Raises CutError for a network that cannot be tiled, ModelError for one that cannot be run.
+    Raises CutError for a network that cannot be tiled, and ModelError for one that cannot be run.
     """
     network, stage = partitioned.model.network, partitioned.stage
     total = macs_of(network, network.layers)
@@ -208,7 +212,7 @@ def _measured(partitioned: PartitionedModel) -> MeasuredMemory:
 
 
 def _stages(network: Network, stage: Stage) -> list[Stage]:
-    """The stage, and the same cut at the usual grids that are no larger than its maps."""
+    """Return the stage, and the same cut at the usual grids that are not larger than its maps."""
     stages = [stage]
     for grid in USUAL_GRIDS:
         if grid != stage.grid:

@@ -1,4 +1,4 @@
-"""Fused Tile Partitioning in one picture: a frame in tiles, and what one of them needs of every map."""
+"""Draws Fused Tile Partitioning: a frame in tiles, and the part of every map that one tile computes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TINTS: tuple[Colour, ...] = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86), (66, 228, 240),
 )  # fmt: skip
-"""Okabe and Ito's colours, which people tell apart who do not see all of them (BGR)."""
+"""Okabe and Ito's colours (BGR), which colour-blind people can distinguish."""
 
 ACCENT: Colour = (0, 94, 213)
 INK: Colour = (40, 36, 33)
@@ -53,7 +53,7 @@ MAX_MAPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a map of `rows` x `columns` cells is drawn: its top left corner, and pixels for each cell."""
+    """The place of a map in the picture: its top left corner, and pixels for each cell."""
 
     left: int
     top: int
@@ -61,6 +61,7 @@ class Scale:
     down: float
 
     def corners(self, region: Region) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the top left and bottom right corner of a region, each (x, y) in pixels."""
         return (
             (round(self.left + region.left * self.across), round(self.top + region.top * self.down)),
             (round(self.left + region.right * self.across), round(self.top + region.bottom * self.down)),
@@ -68,7 +69,7 @@ class Scale:
 
 
 def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pixels:
-    """The picture, uint8 BGR (1060, 1600, 3), over letterboxed pixels, uint8 BGR (H, W, 3), of the model's input."""
+    """Return the picture, uint8 BGR (1060, 1600, 3), for letterboxed pixels, uint8 BGR (H, W, 3)."""
     stage = partitioned.stage
     tile = stage.tiles[(stage.grid.rows // 2) * stage.grid.columns + stage.grid.columns // 2]
     canvas = np.full((HEIGHT, WIDTH, 3), PAPER, np.uint8)
@@ -83,29 +84,29 @@ def draw_plan(partitioned: PartitionedModel, pixels: Pixels, caption: str) -> Pi
 
 
 def picture_sentences(partitioned: PartitionedModel, tile: Tile) -> list[str]:
-    """What the frame shows, in words."""
+    """Return the sentences below the frame."""
     own, read, halo = _own_part(partitioned, tile), tile.inputs[0], max(_halos(partitioned, tile))
     computes = f"Tile {tile.index + 1} computes {own.width}x{own.height} pixels of the frame"
     if not halo:
         return [f"{computes}, and reads no more than these."]
-    words = [
+    lines = [
         f"{computes}. For that it reads {read.width}x{read.height}:",
         f"its own part and a halo of {halo} pixels (hatched), which its neighbours compute as well.",
     ]
     sizes = [_own_part(partitioned, other).area for other in partitioned.stage.tiles]
     if max(sizes) > 1.2 * own.area:
-        words.append("Tiles at the border have a halo on fewer sides, so their own parts may be larger.")
-    return words
+        lines.append("Tiles at the border have a halo on fewer sides, so their own parts may be larger.")
+    return lines
 
 
 def _halos(partitioned: PartitionedModel, tile: Tile) -> tuple[int, int, int, int]:
-    """Pixels that a tile reads beyond its own part: above, left, below, right."""
+    """Return the pixels that a tile reads beyond its own part: above, left, below, right."""
     own, read = _own_part(partitioned, tile), tile.inputs[0]
     return own.top - read.top, own.left - read.left, read.bottom - own.bottom, read.right - own.right
 
 
 def _own_part(partitioned: PartitionedModel, tile: Tile, size: Sequence[int] = ()) -> Region:
-    """The part that a tile's cells at the cut stand for, of a map of this size (height, width), or of the frame."""
+    """Return a tile's own part, its share of the cut scaled to a map of this size (height, width), or to the frame."""
     network, stage = partitioned.model.network, partitioned.stage
     rows, columns = network.shapes[stage.cut[0]][2:]
     height, width = size or network.input_size
@@ -119,7 +120,7 @@ def _own_part(partitioned: PartitionedModel, tile: Tile, size: Sequence[int] = (
 
 
 def _draw_frame(canvas: Pixels, partitioned: PartitionedModel, pixels: Pixels, tile: Tile) -> int:
-    """The frame with all tiles, and one tile's halo; returns the row below it."""
+    """Draw the frame with all tiles, and one tile's halo; return the row below it."""
     height, width = pixels.shape[:2]
     factor = FRAME_SIDE / max(height, width)
     size = round(width * factor), round(height * factor)
@@ -147,7 +148,7 @@ def _draw_frame(canvas: Pixels, partitioned: PartitionedModel, pixels: Pixels, t
 
 
 def _number_tiles(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, tile: Tile) -> None:
-    """The number of each tile with room for it, in its corner."""
+    """Write the number of each tile into its corner, where there is room for it."""
     for other in partitioned.stage.tiles:
         first, last = scale.corners(_own_part(partitioned, other))
         label = str(other.index + 1)
@@ -158,7 +159,7 @@ def _number_tiles(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, t
 
 
 def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, tile: Tile) -> None:
-    """How wide the halo is: arrows across it on its widest side, where they can be seen."""
+    """Write the width of the halo, with arrows across its widest side, where there is room for it."""
     halos = _halos(partitioned, tile)
     (left, top), (right, bottom) = scale.corners(_own_part(partitioned, tile))
     (outer_left, outer_top), (outer_right, outer_bottom) = scale.corners(tile.inputs[0])
@@ -175,7 +176,7 @@ def _label_halo(canvas: Pixels, partitioned: PartitionedModel, scale: Scale, til
 
 
 def _hatch(frame: Pixels, scale: Scale, own: Region, read: Region) -> None:
-    """Fine slanting lines over what is read beyond the tile's own part."""
+    """Hatch the pixels that are read beyond the tile's own part."""
     lines = frame.copy()
     (left, top), (right, bottom) = scale.corners(read)
     for start in range(left - (bottom - top), right, 12):
@@ -188,7 +189,7 @@ def _hatch(frame: Pixels, scale: Scale, own: Region, read: Region) -> None:
 
 
 def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> None:
-    """A stack of maps, from the picture to the cut, each with the part of it that the tile computes."""
+    """Draw a column of maps, from the picture to the cut, each with the part that the tile computes."""
     network, stage = partitioned.model.network, partitioned.stage
     boxes = Propagation(network, stage.layers).propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes
     names = _representative(partitioned)
@@ -214,15 +215,15 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
         title = "picture" if number == 0 else name
         draw_text(canvas, shorten_to_width(title, WIDTH - MARGIN - beside, 20), (beside, middle - 6), INK, 20, BOLD)
         share = f"{box.area / whole.area:.{int(box.area < whole.area / 100)}%}"
-        words = f"{columns}x{rows} cells, {network.shapes[name][1]} channels: {box.width}x{box.height} = {share}"
-        draw_text(canvas, words, (beside, middle + 20), FAINT, 18)
+        text = f"{columns}x{rows} cells, {network.shapes[name][1]} channels: {box.width}x{box.height} = {share}"
+        draw_text(canvas, text, (beside, middle + 20), FAINT, 18)
         if number < len(names) - 1:
             x, y = left + side // 2, corner[1] + round(rows * factor)
             draw_arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7), FAINT)
 
 
 def _representative(partitioned: PartitionedModel) -> list[str]:
-    """The picture, the cut, and maps between them at even distances: such as the last layer before the map shrinks."""
+    """Return the picture, the cut, and maps at even distances between them, each the last one of its size."""
     network, stage = partitioned.model.network, partitioned.stage
     trail = [layer.outputs[0] for layer in stage.layers]
     between = [

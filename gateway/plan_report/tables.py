@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from gateway.plan_report.plan_figures import AnalyticMemory, CutFigures, LayerFigures, MeasuredMemory, PlanReport
 
 MAX_ROWS = 30
-"""Rows of a table that are still read; of longer ones a selection is printed."""
+"""Longer tables are shortened to a selection of rows."""
 
 _NEIGHBOURS = 3
-"""Neighbours of the chosen cut, on each side, that a selection keeps."""
+"""Neighbours of the chosen cut, on each side, in a selection."""
 
 _FIGURES_WIDTH = 67
 """Characters beside the names in the table of cuts, which is the wider one."""
@@ -30,11 +30,11 @@ _FIGURES_WIDTH = 67
 _MIN_NAMES_WIDTH = 13
 
 _MIN_NAME_LENGTH = 8
-"""Characters of each name that are worth printing when several stand together."""
+"""Characters of each name when several names share a cell; with less room only the first name is printed."""
 
 
 def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
-    """The report for a terminal of `width` characters."""
+    """Return the tables for a terminal of `width` characters."""
     names = max(_MIN_NAMES_WIDTH, width - _FIGURES_WIDTH)
     height, breadth = report.input
     chosen = ",".join(report.chosen.maps)
@@ -55,7 +55,7 @@ def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
 
 
 def select_cuts(cuts: Sequence[CutFigures]) -> list[CutFigures]:
-    """All cuts when they are few, else: the first, those that shorten the chain, those around the chosen, the last."""
+    """Return all cuts, or of many: the first, the last, those that shorten the chain, those near the chosen one."""
     if len(cuts) <= MAX_ROWS:
         return list(cuts)
     chosen = next(index for index, cut in enumerate(cuts) if cut.chosen)
@@ -99,7 +99,7 @@ def _cuts(report: PlanReport, width: int) -> RenderableType:
 
 
 def _names(maps: Sequence[str], width: int) -> str:
-    """The maps of a cut; each keeps something of its name where they are too long together."""
+    """Return the names of a cut's maps, each shortened where they are too long together."""
     if len(",".join(maps)) <= width:
         return ",".join(maps)
     each = (width - len(maps) + 1) // len(maps)
@@ -147,7 +147,7 @@ def _measured(memory: MeasuredMemory) -> RenderableType:
 
 
 def _largest(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
-    """The layers with the most memory, in the order of the network."""
+    """Return the layers with the most memory, in the order of the network."""
     largest = sorted(layers, key=lambda layer: layer.whole_bytes, reverse=True)[:MAX_ROWS]
     return [layer for layer in layers if layer in largest]
 

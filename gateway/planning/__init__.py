@@ -1,1 +1,1 @@
-"""What a plan is made of: methods, partitioned models, and the plan that every edge gets."""
+"""From a model to a plan: methods, partitioned models, and the plan that every edge gets."""

@@ -1,4 +1,4 @@
-"""The methods of the paper as values of one plan, pure: how the head is divided, who distributes, what is reused."""
+"""The methods of the paper as values of one plan: division of the head, distribution, reuse. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 USUAL_DEVICES = range(2, 7)
-"""Clusters that a division with reuse is chosen for: those of the paper's experiments."""
+"""Sizes of clusters that a division with reuse is optimised for: those of the paper's experiments."""
 
 
 class Method(StrEnum):
-    """What the paper compares, section V."""
+    """The methods that the paper compares, section V."""
 
     WHOLE = "whole"
     BODP = "bodp"
@@ -35,15 +35,11 @@ class Method(StrEnum):
 
     @property
     def distribution(self) -> Distribution:
+        """Return whether the gateway shares the tasks out, or idle edges steal them."""
         return Distribution.SHARING if self in {Method.BODP, Method.WSH} else Distribution.STEALING
 
-    @property
-    def sentence(self) -> str:
-        """What it is, in a line."""
-        return SENTENCES[self]
 
-
-SENTENCES = {
+METHOD_DESCRIPTIONS = {
     Method.WHOLE: "every frame whole, on one device; idle devices steal whole frames",
     Method.BODP: "MoDNN: rows biased by speed, exchanged behind every layer; the gateway shares them out",
     Method.WSH: "fused tiles; the gateway collects them and shares them out",
@@ -55,9 +51,9 @@ SENTENCES = {
 def stages_of(
     method: Method, network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float] = ()
 ) -> tuple[Stage, ...]:
-    """The stages of a method up to `cut`. `shares` are the speeds of the devices that BODP divides among.
+    """Return the stages of a method up to `cut`. `shares` are the speeds of the devices that BODP divides among.
 
-    Raises CutError, and ConfigurationError for a grid that the method or the maps do not fit.
+    Raises CutError, and ConfigurationError for a grid that does not fit the method or the maps.
     """
     match method:
         case Method.WHOLE:
@@ -71,13 +67,13 @@ def stages_of(
 
 
 def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
-    """Divided evenly, or balanced with halos that some tiles then spare: whichever is faster, all clusters alike."""
+    """Return the faster one of two divisions, over all usual clusters: even, or balanced as if nothing were reused."""
     ways = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
     return min(ways, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:
-    """A stage for every layer. Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition."""
+    """Return a stage for every layer. Source: MoDNN (Mao et al., DATE 2017), biased one-dimensional partition."""
     if min(grid.rows, grid.columns) > 1:
         raise ConfigurationError(f"method {Method.BODP} divides along one axis, not into {grid}; write {grid.count}x1")
     cuts = layer_cuts(network, cut)

@@ -1,4 +1,4 @@
-"""A model cut and partitioned: the stage and its program for the edges, the tail for the gateway."""
+"""A model that is cut and partitioned: stages and programs for the edges, the tail for the gateway."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 
 _TOLERANCE = 1e-4
-"""Largest difference allowed, in standard deviations of the maps: kernels may sum in another order."""
+"""Allowed difference in standard deviations of the maps: kernels may sum in another order."""
 
 _ROUNDING = 2.0**-20
-"""The same in largest values of the maps, eight steps of float32: for maps that hardly differ from cell to cell."""
+"""Allowed difference relative to the largest value, eight steps of float32: for maps with almost equal cells."""
 
 _SMALLEST = 2.0**-22
-"""No difference at all: float32 cannot tell less in numbers of order 1, which an almost empty map is computed from."""
+"""Smaller differences are no difference: an almost empty map is computed from numbers of order 1, in float32."""
 
 
 @dataclass(frozen=True)
 class PartitionedModel:
-    """One model, one cut, one grid, one method; all stages but the last hand their maps to the next one."""
+    """A model with its cut, grid and method; each stage passes its maps to the next one."""
 
     model: Model
     stages: tuple[Stage, ...]
@@ -61,38 +61,42 @@ class PartitionedModel:
         method: Method = Method.WST,
         shares: Sequence[float] = (),
     ) -> PartitionedModel:
-        """Raises CutError, with the deepest cut that can be, and ConfigurationError: see `stages_of`."""
+        """Partition a model.
+
+        Raises CutError, which names the deepest possible cut, and ConfigurationError, see `stages_of`.
+        """
         chosen = choose_cut(model, cut, grid)
         for layer in model.network.head_layers(chosen):
             try:
                 check_tileable(layer, model.network.shapes)
             except CutError as error:
                 deepest = ",".join(deepest_cut(model.network))
-                raise CutError(f"{error}; the deepest cut that can be is {deepest}") from error
+                raise CutError(f"{error}; the deepest possible cut is {deepest}") from error
         return cls(model, stages_of(method, model.network, chosen, grid, shares), method)
 
     @property
     def spec(self) -> CompleteSpec:
+        """Return the model's description."""
         return self.model.spec
 
     @property
     def stage(self) -> Stage:
-        """The last stage, whose tiles bring the maps at the cut."""
+        """Return the last stage, whose tiles make the maps at the cut."""
         return self.stages[-1]
 
     @property
     def cut(self) -> tuple[str, ...]:
-        """The maps behind which the tail begins."""
+        """Return the names of the maps at the cut, the inputs of the tail."""
         return self.stage.cut
 
     @property
     def map_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes (1, C, H, W) of the maps at the cut."""
+        """Return the shapes (1, C, H, W) of the maps at the cut."""
         return [self.model.network.shapes[tensor] for tensor in self.cut]
 
     @cached_property
     def programs(self) -> tuple[bytes, ...]:
-        """The programs of the stages, as edges run them."""
+        """Return the programs of the stages, serialised, as edges run them."""
         model, network = self.model.proto, self.model.network
         begins = [(), *(stage.cut for stage in self.stages)]
         return tuple(
@@ -104,12 +108,12 @@ class PartitionedModel:
 
     @property
     def kinds(self) -> tuple[TileKinds, ...]:
-        """The kinds of tile that an engine for each stage must run."""
+        """Return the kinds of tile that the engine of each stage must run."""
         network = self.model.network
         return tuple(TileKinds.from_forms(stage.forms, working_bytes(network, stage)) for stage in self.stages)
 
     def tail(self, threads: int) -> NetworkSession | None:
-        """The remaining layers; None when the cut is behind the last one."""
+        """Return a session of the layers behind the cut; None when there are none."""
         if set(self.cut) == set(self.model.network.outputs):
             return None
         tail = tail_model(self.model.proto, self.model.network, self.cut)
@@ -117,7 +121,7 @@ class PartitionedModel:
 
 
 class TiledHead:
-    """Runs the head tile by tile in this process, stage by stage; with engines of its own unless it is given some."""
+    """Runs the head tile by tile in this process, with the given engines, one for each stage, or with its own."""
 
     def __init__(self, partitioned: PartitionedModel, threads: int, engines: Sequence[TileEngine] = ()) -> None:
         self._stages = partitioned.stages
@@ -125,7 +129,7 @@ class TiledHead:
         self._engines = engines or [PaddingEngine(program, threads) for program in partitioned.programs]
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
-        """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
+        """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
         maps: list[Array] = [pixels]
         for stage, engine in zip(self._stages, self._engines, strict=True):
             merged = MergedMaps([self._shapes[tensor] for tensor in stage.cut], stage.tiles)
@@ -141,23 +145,23 @@ class TiledHead:
 
 
 def _in_order(stage: Stage, *, reuses: bool) -> list[Tile]:
-    """The tiles that depend on none, then the others, as they are computed from strips where they can be."""
+    """Return the tiles that take no strips first: they make the strips that the others take."""
     reusing = dict(enumerate(stage.reusing)) if reuses else {}
     tiles = [reusing.get(tile.index) or tile for tile in stage.tiles]
     return sorted(tiles, key=lambda tile: bool(tile.taken))
 
 
 def _part(array: Array, region: Region) -> Array:
-    """A region of pixels (H, W, 3), or of a map (1, C, H, W)."""
+    """Return a region of pixels (H, W, 3), or of a map (1, C, H, W)."""
     rows, columns = region.slices
     return array[rows, columns] if array.ndim == 3 else array[:, :, rows, columns]
 
 
 class WholeHead:
-    """Runs the head as one big machine does: the reference that tiles are compared with.
+    """Runs the head on the whole frame, as the reference for tiles.
 
-    Nothing of the partitioning is in it: the layers of the user's own file, in its own form; one in half precision is
-    computed in single precision, as its tiles are.
+    It uses the layers of the user's own file, so that no step of the partitioning can spoil it. A model in half
+    precision is computed in single precision, as its tiles are.
     """
 
     def __init__(self, partitioned: PartitionedModel, threads: int) -> None:
@@ -167,12 +171,12 @@ class WholeHead:
         made = {name for node in model.original.graph.node for name in node.output}
         source = in_single_precision(model.original) if made.issuperset(self._cut) else model.proto
         form = picture_form(source, model.network.input_size)
-        assert form is not None, "the model has been opened"
+        assert form is not None, "opening the model has checked it"
         self._form = form
         self._session = NetworkSession(with_outputs(source, self._cut).SerializeToString(), threads)
 
     def run(self, pixels: Pixels) -> list[FeatureMap]:
-        """From letterboxed pixels, uint8 (H, W, 3), to the maps at the cut, float32 (1, C, H, W)."""
+        """Return the maps at the cut, float32 (1, C, H, W), of letterboxed pixels, uint8 (H, W, 3)."""
         feeds = self._form.make_feeds(normalise(pixels, self._preprocessing))
         outputs = self._session.run({name: feeds[name] for name in self._session.inputs})
         return [outputs[tensor][:1] for tensor in self._cut]
@@ -180,7 +184,7 @@ class WholeHead:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far tiled maps are from whole ones, in units of the maps."""
+    """The difference between tiled maps and whole ones, in units of the maps."""
 
     max_abs_diff: float
     map_std: float
@@ -188,12 +192,12 @@ class Difference:
 
     @property
     def exact(self) -> bool:
-        """Return whether the difference is no more than another order of summation makes."""
+        """Return whether another order of summation explains the difference."""
         return self.max_abs_diff <= max(_TOLERANCE * self.map_std, _ROUNDING * self.map_max, _SMALLEST)
 
 
 def compare_maps(tiled: list[FeatureMap], whole: list[FeatureMap]) -> Difference:
-    """The largest absolute difference over all maps, and the whole maps' standard deviation and largest value."""
+    """Return the largest absolute difference, and the standard deviation and largest value of the whole maps."""
     values = np.concatenate([array.ravel() for array in whole])
     return Difference(
         max(float(np.abs(a - b).max()) for a, b in zip(tiled, whole, strict=True)),
@@ -203,9 +207,9 @@ def compare_maps(tiled: list[FeatureMap], whole: list[FeatureMap]) -> Difference
 
 
 def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) -> tuple[Difference, str]:
-    """Compare the tiles of letterboxed pixels, uint8 (H, W, 3), with the whole; and which engine computed them.
+    """Compare tiles with the whole network, for letterboxed pixels, uint8 (H, W, 3).
 
-    Tiles are computed as an edge does it, with what it would prepare.
+    Return the difference, and the name of the engine that computed the tiles, prepared as on an edge.
     """
     with temporary_folder("verify") as folder:
         engines = []

@@ -1,4 +1,4 @@
-"""From a partitioned network to the plan that every edge gets. Pure."""
+"""Writes the plan that every edge gets, from a partitioned network. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PixelType = Literal["uint8", "float32"]
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """What a plan promises about time: the shortest lease of a stolen task, a frame's deadline.
+    """Terms of a plan: the shortest lease of a stolen task, a frame's deadline, the type of pixels on the wire.
 
-    And in which element type a tile's pixels cross the wire; float32 is the paper's.
+    The paper sends pixels as float32.
     """
 
     lease_s: float = 1.0
@@ -45,7 +45,7 @@ def write_plan(
     gateway: Address,
     terms: PlanTerms,
 ) -> Plan:
-    """Return the plan as edges read it. Raises ConfigurationError when no edge would take it."""
+    """Return the plan as edges read it. Raises ConfigurationError when edges would refuse it."""
     try:
         return Plan(
             epoch=epoch,
@@ -64,7 +64,7 @@ def write_plan(
         )
     except ValidationError as error:
         raise ConfigurationError(
-            f"model {network.name} cannot be planned so: {error.errors()[0]['msg']}; try a finer --grid"
+            f"model {network.name} cannot be planned: {error.errors()[0]['msg']}; try a finer --grid"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""How far two detectors agree: what both of them find in the same pictures."""
+"""Compares two detectors by the objects that both find in the same pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAME_OBJECT_IOU = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What float and int8 found in the same pictures; `score_difference` is the mean over what both found, if any."""
+    """Numbers of objects in the same pictures; `score_difference` is the mean over those that both found, if any."""
 
     pictures: int
     by_float: int
@@ -33,7 +33,7 @@ class Agreement:
 
 
 def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels]) -> Agreement | None:
-    """Run both on pictures, uint8 BGR (H, W, 3). None when there are no pictures, or nobody can decode the outputs."""
+    """Run both models on pictures, uint8 BGR (H, W, 3). Return None without pictures, or without a decoder."""
     if model.spec.decoder is None:
         return None
     runs = _detecting(model), _detecting(quantised)
@@ -59,7 +59,7 @@ def _detecting(model: Model) -> Callable[[Pixels], tuple[DetectedObject, ...]]:
 def same_objects(
     some: Sequence[DetectedObject], others: Sequence[DetectedObject]
 ) -> list[tuple[DetectedObject, DetectedObject]]:
-    """Pairs of one label whose boxes overlap most, the best of `some` first; each object is in one pair at most."""
+    """Return pairs of one label whose boxes overlap most, in the order of `some`; no object is in two pairs."""
     left = list(others)
     pairs = []
     for one in some:
@@ -71,7 +71,7 @@ def same_objects(
 
 
 def _iou(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two boxes, left, top, right, bottom."""
+    """Return the intersection over union of two boxes, left, top, right, bottom."""
     width, height = (max(0.0, min(a[2 + axis], b[2 + axis]) - max(a[axis], b[axis])) for axis in (0, 1))
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
     return width * height / max(areas - width * height, 1e-9)

@@ -1,8 +1,8 @@
-"""From a float model and pictures to the same model in int8, with onnxruntime's own tool, in the QDQ format.
+"""Quantises a float model to int8 with onnxruntime's tool, in the QDQ format, calibrated with pictures.
 
-Convolutions and what stands between them are computed in integers, whose sums are the same in any order: tiles equal
-the whole run exactly. The last convolutions and what stands behind them stay float: there coordinates and scores come
-together in one map, and the eight bits of one scale are too few for both.
+Convolutions and the operators between them are computed in integers, whose sums are the same in any order, so tiles
+equal the whole run exactly. The last convolutions and everything behind them stay float: coordinates and scores come
+together in one map there, and eight bits with one scale are too few for both.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, Pixels
 
 MAX_PICTURES = 100
-"""Pictures that are looked at: from ten on the ranges hardly change, and each takes a run of the float model."""
+"""More pictures are not used: from ten on the ranges hardly change, and each takes a run of the float model."""
 
 HOLD_OUT_EVERY = 5
-"""Of so many pictures one is not calibrated with, but kept for comparing."""
+"""One picture in so many is kept for the comparison, and not used for calibration."""
 
 CUT_GRID = Grid(3, 3)
-"""What a cut is chosen for where the description names none: the grid of all commands, unless told otherwise."""
+"""The grid that a cut is chosen for when the description has none: the default of all commands."""
 
 CONVOLUTIONS = frozenset(["Conv", "ConvTranspose"])
 MIXING = frozenset(["Add", "Concat", "Mul"])
@@ -52,21 +52,21 @@ INTEGER_OPERATORS = MIXING | frozenset(
     ["Clip", "Conv", "LeakyRelu", "MaxPool", "Pad", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Split",
      "Squeeze", "Transpose", "Unsqueeze"]
 )  # fmt: skip
-"""What onnxruntime computes on integers, on every processor."""
+"""Operators that onnxruntime computes in integers on every processor."""
 
 QUANTISED_OPERATORS = frozenset(["ConvInteger", "DequantizeLinear", "QLinearConv", "QuantizeLinear"])
 """Operators that a float model does not have."""
 
 _UNTILEABLE = "SliceConcatToSpaceToDepthFusion;TransposeOptimizer"
-"""Optimisations of onnxruntime that make layers which cannot be tiled."""
+"""Optimisers of onnxruntime that make layers which cannot be tiled."""
 
 _PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
-"""Tells quantize_static that what it recommends to be done before has been done."""
+"""Metadata for quantize_static: its recommended preparation is done. It would warn otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
-    """The model in int8, and how it came to be. `agreement` is None without a decoder or without a second picture."""
+    """The int8 model and its making. `agreement` is None without a decoder or without a second picture."""
 
     model: Model
     pictures: int
@@ -77,9 +77,9 @@ class Quantised:
 
 
 class PictureSample:
-    """The pictures of a source that are looked at: one for every second of it, at most MAX_PICTURES.
+    """Iterates over pictures of a source: one for every second of it, at most MAX_PICTURES.
 
-    Each comes with whether it is held out. `more` tells, when they have been looked at, whether there were others.
+    Each comes with a flag, whether it is held out. `more` is whether the source had others, known after an iteration.
     """
 
     def __init__(self, source: Source, *, hold_out: bool) -> None:
@@ -97,7 +97,7 @@ class PictureSample:
 
 
 class Calibration:
-    """Feeds quantize_static with pictures, prepared as in use and read one at a time."""
+    """Gives quantize_static pictures, preprocessed as in use and read one at a time."""
 
     def __init__(self, model: Model, sample: PictureSample) -> None:
         self._model = model
@@ -105,7 +105,7 @@ class Calibration:
         self.count = 0
 
     def get_next(self) -> dict[str, FeatureMap] | None:
-        """The network's input for the next picture, float32 (1, 3, H, W); None behind the last."""
+        """Return the network's input for the next picture, float32 (1, 3, H, W); None after the last."""
         picture = next(self._pictures, None)
         if picture is None:
             return None
@@ -116,16 +116,16 @@ class Calibration:
 
 
 def quantize(model: Model, source: Source, out: Path) -> Quantised:
-    """Write the int8 model to `out` and its description beside it (same name, .json); both replace what is there.
+    """Write the int8 model to `out` and its description beside it (same name, .json); existing files are replaced.
 
-    Raises ConfigurationError when `out` is no .onnx, ModelError for a model that cannot be quantised or tiled and for
-    a file that cannot be written, SourceError for pictures that cannot be read.
+    Raises ConfigurationError when `out` does not end in .onnx, ModelError for a model that cannot be quantised or tiled
+    and for a file that cannot be written, SourceError for pictures that cannot be read.
     """
     name = model.spec.name
     if out.suffix != ".onnx":
-        raise ConfigurationError(f"--out {out}: name a file that ends in .onnx")
+        raise ConfigurationError(f"--out {out}: invalid name; it must end in .onnx")
     if any(node.op_type in QUANTISED_OPERATORS for node in model.proto.graph.node):
-        raise ModelError(f"{name} is quantised already; start from the float model that it was made of")
+        raise ModelError(f"{name} is already quantised; use the original float model")
     cut = choose_cut(model, None, CUT_GRID)
     partition(model.network, cut, Grid(1, 1))
     sample = PictureSample(source, hold_out=model.spec.decoder is not None)
@@ -134,14 +134,14 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
         out.parent.mkdir(parents=True, exist_ok=True)
         with temporary_folder("quantize", out.parent) as folder:
             proto = _in_integers(_simplified(model, cut, folder), model, calibration, folder)
-            said = {"name": out.stem, "file": out.name, "cut": _pair_at_cut(proto, cut)}
+            changes = {"name": out.stem, "file": out.name, "cut": _pair_at_cut(proto, cut)}
             open_session(plain_model(proto, name).SerializeToString(), 1)
             description, written = folder / "model.json", folder / "model.onnx"
-            description.write_text(model.spec.model_copy(update=said).model_dump_json(indent=2, exclude_none=True))
+            description.write_text(model.spec.model_copy(update=changes).model_dump_json(indent=2, exclude_none=True))
             onnx.save(proto, written)
             description.replace(out.with_suffix(".json"))
             written.replace(out)
-    except DeepThingsError:  # that of the pictures is an OSError too
+    except DeepThingsError:  # a SourceError is an OSError, too
         raise
     except OSError as error:
         raise ModelError(f"{out} cannot be written: {system_reason(error)}") from error
@@ -152,19 +152,19 @@ def quantize(model: Model, source: Source, out: Path) -> Quantised:
 
 
 def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelProto:
-    """What can be folded into convolutions is; in plain form, and every node with a name of its own."""
+    """Return the model in plain form, with operators folded into convolutions, and a unique name for every node."""
     proto, path = onnx.ModelProto(), folder / "simple.onnx"
     proto.CopyFrom(model.proto)
     image = [value for value in model.proto.graph.input if value.name == model.network.input]
     del proto.graph.input[:]
-    proto.graph.input.extend(image)  # constants that are inputs, too, would not be folded
+    proto.graph.input.extend(image)  # constants that are inputs as well would not be folded
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options = {"graph_optimization_level": level, "optimized_model_filepath": str(path)}
     open_session(proto.SerializeToString(), 1, options, {"optimization.disable_specified_optimizers": _UNTILEABLE})
     simple = plain_model(onnx.load(path), model.spec.name)
     try:
         partition(describe_network(simple, model.spec.name), cut, Grid(1, 1))
-    except CutError:  # the cut is between what would be one layer
+    except CutError:  # the cut is inside of a folded layer
         simple = proto
     names: set[str] = set()
     for node in simple.graph.node:
@@ -179,15 +179,16 @@ def _simplified(model: Model, cut: Sequence[str], folder: Path) -> onnx.ModelPro
 
 
 def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration, folder: Path) -> onnx.ModelProto:
-    """The model in QDQ format.
+    """Return the model in QDQ format.
 
-    Weights have a scale for each channel, as one for all loses objects, and 7 bits, as sums of 8 overflow on x86
-    without VNNI, and tiles of different devices would not fit together. Maps are uint8: x86 and ARM have fast kernels.
+    Weights have a scale for each channel, because one scale for all loses objects. They have 7 bits, because sums of 8
+    bits overflow on x86 without VNNI, and tiles of different devices would then differ. Maps are uint8, which has fast
+    kernels on x86 and ARM.
     """
     name, preprocessing = model.spec.name, model.spec.preprocessing
     layers = _integer_layers(proto)
     if not layers:
-        raise ModelError(f"{name} cannot be quantised: behind none of its layers is there another convolution")
+        raise ModelError(f"{name} cannot be quantised: it has no layer with a convolution behind it")
     ends = [(pixel - m) / s for pixel in (0, 255) for m, s in zip(preprocessing.mean, preprocessing.std, strict=True)]
     whole_range = {"rmin": np.float32(min(0.0, *ends)), "rmax": np.float32(max(0.0, *ends))}
     onnx.save(proto, folder / "float.onnx")
@@ -200,14 +201,14 @@ def _in_integers(proto: onnx.ModelProto, model: Model, calibration: Calibration,
         )  # fmt: skip
     except DeepThingsError:
         raise
-    except Exception as error:  # whatever its tools raise
-        said = str(error).splitlines() or ["no reason is known"]
-        raise ModelError(f"{name} cannot be quantised: {said[0]}") from error
+    except Exception as error:  # its tools raise many kinds of errors
+        lines = str(error).splitlines() or ["no reason is known"]
+        raise ModelError(f"{name} cannot be quantised: {lines[0]}") from error
     return onnx.load(folder / "int8.onnx")
 
 
 def _integer_layers(proto: onnx.ModelProto) -> list[str]:
-    """The nodes to compute in integers: those for which there are integers, with a convolution somewhere behind."""
+    """Return the names of the nodes to compute in integers: supported ones with a convolution somewhere behind."""
     tables = {tensor.name for tensor in proto.graph.initializer if prod(tensor.dims) > 1}
     wanted: set[str] = set()
     layers = []
@@ -221,7 +222,10 @@ def _integer_layers(proto: onnx.ModelProto) -> list[str]:
 
 
 def _pair_at_cut(proto: onnx.ModelProto, cut: Sequence[str]) -> tuple[str, ...]:
-    """The cut's maps behind their DequantizeLinear; a second pair follows, so that the tail begins in integers, too."""
+    """Move the cut behind the DequantizeLinear of each map, and return the maps there.
+
+    A second pair of QuantizeLinear and DequantizeLinear follows, so that the tail begins in integers, too.
+    """
     quantised = {node.input[0]: node.output[0] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
     floats = {node.input[0]: node for node in proto.graph.node if node.op_type == "DequantizeLinear"}
     pairs = {tensor: floats[quantised[tensor]] for tensor in cut if tensor in quantised}

@@ -1,4 +1,4 @@
-"""One file in the state folder: what a gateway knows again after a restart."""
+"""One file in the state folder, with state that outlives a restart of the gateway."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TopicName = Annotated[str, Field(min_length=1, max_length=65535, pattern=r"^[^#+\x00]+$")]
-"""A topic to which something can be published: one that was damaged where it is kept would be tried for ever."""
+"""A topic that can be published to. An invalid one in a damaged file would be published again and again."""
 
 MAX_STATE_FILE_BYTES = 64 * 1024 * 1024
-"""A larger one is not ours: what is kept of a camera is some 100 KB at the most."""
+"""Larger files are refused: the state of a camera takes some 100 KB at most."""
 
 
 class Envelope(Message):
-    """What a state file holds: its content, the version of its form, and the release that has written it."""
+    """The top level of a state file: content, version of its format, and the release that wrote it."""
 
     version: int = Field(ge=1, strict=True)
     release: ShortText = ""
@@ -39,10 +39,11 @@ class Envelope(Message):
 
 
 class StateFile(Generic[T]):
-    """One file of JSON, validated when it is read and replaced whole when it is written.
+    """One JSON file, validated when it is read and replaced completely when it is written.
 
-    `lost` says what a person loses while it cannot be read or written; it is logged once until it works again. A file
-    of a later version, which a newer release has written, is left as it is. One without a version is of version 1.
+    `lost` is a sentence for people: what is lost while the file cannot be read or written. It is logged once until the
+    file works again. A file of a later version, from a newer release, is never changed. A file without a version has
+    version 1.
     """
 
     def __init__(
@@ -54,9 +55,9 @@ class StateFile(Generic[T]):
         durable: bool = True,
         version: int = 1,
     ) -> None:
-        """`kind` is the type of its content; without `durable` the last seconds may be missing after a power cut.
+        """`kind` is the type of the content; without `durable` the last seconds may be lost in a power cut.
 
-        A release whose `kind` an older one would read wrongly counts `version` on, and reads the older ones, too.
+        Increase `version` when older releases would misread the content; this release must still read older versions.
         """
         self.path = path
         self.lost = lost
@@ -68,13 +69,13 @@ class StateFile(Generic[T]):
 
     @property
     def newer_release_problem(self) -> str:
-        """Return that a newer release has written the file, in words; empty where that is not so."""
+        """Return the problem that a newer release has written the file, as a sentence; "" when there is none."""
         if self._newer and self.missing():
             self._newer = ""
         return self._newer
 
     def read(self) -> T | None:
-        """Return the content; None where there is no file, or none that can be read."""
+        """Return the content; None when the file is missing or cannot be read."""
         try:
             data = _read(self.path)
             envelope = _opened(data)
@@ -84,8 +85,8 @@ class StateFile(Generic[T]):
                 return self._adapter.validate_python(envelope.content)
             writer = printable(envelope.release or "unknown")
             self._newer = (
-                f"{self.path} cannot be read: release {writer} has written it, which is newer than "
-                f"this one ({installed_version()}); update deepthings, or move that file away. Until then: {self.lost}"
+                f"{self.path} cannot be read: it was written by release {writer}, which is newer than "
+                f"this one ({installed_version()}); update deepthings, or move the file away. Until then: {self.lost}"
             )
             log.error("%s", self._newer)
         except FileNotFoundError:
@@ -97,7 +98,7 @@ class StateFile(Generic[T]):
         return None
 
     def write(self, content: T) -> bool:
-        """Replace the content; return whether that was done.
+        """Replace the content; return whether it was written.
 
         A failure is logged, not raised: the gateway works without its state folder.
         """
@@ -115,7 +116,10 @@ class StateFile(Generic[T]):
         return not self.unwritable
 
     def touch(self) -> bool:
-        """Note that the content still holds; return False where there is none any more, or none of ours."""
+        """Update the file's time, as its content is still valid.
+
+        Return False when the file is missing, or a newer release has written it.
+        """
         if self.newer_release_problem:
             return False
         try:
@@ -125,11 +129,11 @@ class StateFile(Generic[T]):
         return True
 
     def missing(self) -> bool:
-        """Return whether there is no such file; somebody may have removed it, or its folder, while the gateway ran."""
+        """Return whether the file does not exist; people may remove it, or its folder, while the gateway runs."""
         return not self.path.exists()
 
     def age_s(self) -> float:
-        """Return how long ago it was written or touched, in seconds; 0 where that cannot be known."""
+        """Return the seconds since it was written or touched; 0 when unknown."""
         try:
             return max(0.0, time.time() - self.path.stat().st_mtime)
         except OSError:
@@ -137,7 +141,7 @@ class StateFile(Generic[T]):
 
 
 def _opened(data: bytes) -> Envelope | None:
-    """Return the envelope; None where there is none, as before there were versions."""
+    """Return the envelope; None for a file from before there were versions."""
     try:
         return Envelope.model_validate_json(data)
     except ValidationError:

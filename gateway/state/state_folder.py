@@ -1,4 +1,4 @@
-"""The state folder of a gateway: its files, and what is wrong with them."""
+"""The state folder of a gateway: its files, and their problems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StateFolder:
-    """A folder, and the files that parts of the gateway keep there."""
+    """A folder with the state files of the gateway's parts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,14 +26,14 @@ class StateFolder:
         durable: bool = True,
         version: int = 1,
     ) -> StateFile[Any]:
-        """Return the file of this name, whose troubles are told from now on; see StateFile."""
+        """Return the file with this name, and include its problems in `problems`; for the arguments see StateFile."""
         file: StateFile[Any] = StateFile(self.path / name, kind, lost, durable=durable, version=version)
         self._files.append(file)
         return file
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Return what cannot be read as a newer release has written it, and what cannot be written, in sentences."""
+        """Return sentences: one for each file of a newer release, and one for each reason of failed writes."""
         unwritable: dict[str, list[str]] = {}
         for file in self._files:
             if file.unwritable:

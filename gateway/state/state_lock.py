@@ -1,4 +1,4 @@
-"""A gateway's hold on its state folder, by which others know that it runs. The kernel ends it with the process."""
+"""A lock on the state folder while a gateway runs. The kernel releases it when the process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK_FILE = ".in-use"
 
 @contextlib.contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder until the end of the context; where nothing can be written there, nothing is held."""
+    """Hold a shared lock on the folder in the context; do nothing when the folder cannot be written."""
     descriptor = -1
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Return whether a gateway runs that holds this folder. Raises OSError where that cannot be found out."""
+    """Return whether a running gateway holds the folder. Raises OSError when the folder cannot be read."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -40,5 +40,5 @@ def is_in_use(folder: Path) -> bool:
     except BlockingIOError:
         return True
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # releases the exclusive lock, if it was taken
     return False

@@ -47,7 +47,7 @@ cameras:
         "camera good": (True, "320x240"),
         "camera wrong": (False, "wrong password"),
         "camera away": (False, f"not reachable: {REFUSED}"),
-        "camera elsewhere": (None, "its path is not on this machine; it is one of the camera's edge"),
+        "camera elsewhere": (None, "its path does not exist on this machine; it belongs to the camera's edge"),
     }
 
 
@@ -59,7 +59,7 @@ def test_when_all_that_can_be_tried_is_there_it_ends_well(camera, tmp_path):
 async def test_the_login_to_the_broker_is_tried(tmp_path):
     async with house_broker(tmp_path) as house:
         for password, expected in (
-            (PASSWORDS[GATEWAY], (True, "it lets us in")),
+            (PASSWORDS[GATEWAY], (True, "connected")),
             (UNSEEN, (False, "bad user name or password, or none (or its access rules do not allow this client)")),
         ):
             mqtt = f"{{host: 127.0.0.1, port: {house.address.port}, username: {GATEWAY}, password: {password}}}"
@@ -72,4 +72,4 @@ async def test_the_login_to_the_broker_is_tried(tmp_path):
         _, said = await asyncio.to_thread(check, tmp_path, f"mqtt: {mqtt}")
         ok, words = said[f"broker {house.address}"]
         assert not ok
-        assert words.startswith("it lets us in, but takes nothing below homeassistant/: not authorised")
+        assert words.startswith("connected, but it refuses topics below homeassistant/: not authorised")

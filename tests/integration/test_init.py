@@ -65,7 +65,7 @@ def mode(file):
 async def test_questions_make_a_configuration_that_was_tried(house, camera, home):
     """Asked are two wrong things, which are told at once, and corrected."""
     with at_terminal("init", cwd=home) as person:
-        person.until(f"This makes {home}/deepthings.yaml")
+        person.until(f"This writes {home}/deepthings.yaml")
         person.answer("an MQTT broker", "y")
         person.answer("name or address [homeassistant.local]:", "127.0.0.1")
         person.answer("encrypted (TLS)?")
@@ -80,9 +80,9 @@ async def test_questions_make_a_configuration_that_was_tried(house, camera, home
         person.answer(f"[{house.address.port}]:")
         person.answer(f"[{GATEWAY}]:")
         person.answer("password", PASSWORD)
-        person.until("it lets us in")
+        person.until(f"broker {house.address}: connected")
         person.answer("Name of a camera, for topics and Home Assistant [front_door]:", "Front Door")
-        person.answer("Error: name of a camera: no name for a topic", "front_door")
+        person.answer("Error: name of a camera: invalid name", "front_door")
         person.answer("Its address:", f"http://me:other@{camera.address}/picture")
         person.until("camera front_door: failed: wrong password")
         person.answer("try again?")
@@ -145,7 +145,7 @@ def test_options_answer_questions_and_a_file_that_is_there_is_not_touched(home):
     (home / "deepthings.yaml").write_text("mine")
     options = ("--no-broker", "--camera", "yard=test://64x48?fps=5", "--track", "person", "--listen", "127.0.0.1")
     with at_terminal("init", *options, cwd=home) as person:
-        person.until("deepthings.yaml is there already")
+        person.until("deepthings.yaml already exists")
         person.answer("Another name [deepthings-2.yaml]:")
         person.until("camera yard: 64x48")
         person.answer("Write its picture", "n")
@@ -191,7 +191,7 @@ async def test_by_options_all_is_tried_and_written(house, camera, home, tmp_path
         "--listen", "0.0.0.0", cwd=home,  # noqa: S104
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"broker {house.address}: it lets us in\ncamera door: 320x240\ncamera yard: 64x48\n" in done.stdout
+    assert f"broker {house.address}: connected\ncamera door: 320x240\ncamera yard: 64x48\n" in done.stdout
     assert "no credentials" in done.stderr
     assert PASSWORD not in done.stdout + done.stderr
     assert UNSEEN not in done.stdout + done.stderr
@@ -232,7 +232,7 @@ async def test_by_options_what_fails_writes_nothing_unless_it_is_not_tried(house
     done = run(*options, cwd=home)
     assert done.returncode == 1
     assert f"broker {house.address}: failed: {NO_LOGIN}" in done.stdout
-    assert done.stderr == "Error: nothing was written; correct what failed, or write it all the same with --no-try\n"
+    assert done.stderr == "Error: nothing was written; correct what failed, or add --no-try to write it anyway\n"
     assert written(home) == []
     done = run(*options, "--no-try", cwd=home)
     assert (done.returncode, done.stderr) == (0, "")
@@ -266,25 +266,25 @@ async def test_a_broker_with_a_certificate_of_its_own_authority(home, tmp_path):
         (("--no-broker",), "write --camera NAME=ADDRESS"),
         (("--no-broker", "--broker", "h"), "--broker and --no-broker exclude each other"),
         (("--broker", "h:p"), "address 'h:p' is not HOST:PORT"),
-        (("--broker", "a_b!"), "host: no host; write a name or an address alone"),
+        (("--broker", "a_b!"), "host: invalid host; write a name or an address alone"),
         (("--username", "me"), "--username without --broker"),
         (("--no-broker", "--tls"), "--tls without --broker"),
         (("--broker", "h", "--password-file", "/nowhere"), "'/nowhere' does not exist"),
         (("--broker", "h", "--password-file", "/dev/null"), "--password-file without --username"),
         (("--broker", "h", "--username", "me", "--password-file", "/dev/null"), "--password-file /dev/null is empty"),
         (("--camera", f"rtsp://me:{UNSEEN}@h/x"), "write for example front_door=rtsp://"),
-        (("--camera", f"rtsp://me:{UNSEEN}@h/?x=1"), "name of a camera: no name for a topic"),
+        (("--camera", f"rtsp://me:{UNSEEN}@h/?x=1"), "name of a camera: invalid name"),
         (("--camera", f"door=rtps://me:{UNSEEN}@h/"), "camera door: source: unknown kind of address, rtps://; did you"),
         (("--camera", "door="), "write for example front_door=rtsp://"),
-        (("--camera", "all=test://"), "name of a camera: this word has a meaning in topics"),
-        (("--camera", "a=test://", "--camera", "a=test://"), "there is a camera a already"),
+        (("--camera", "all=test://"), "name of a camera: reserved word, as topics use it"),
+        (("--camera", "a=test://", "--camera", "a=test://"), "camera a already exists"),
         (("--track", "lion"), "the model has no label 'lion'"),
-        (("--track", ","), "no label; write for example person, car"),
-        (("--listen", "0.0.0.0:1"), "no host; write a name or an address alone"),
+        (("--track", ","), "missing label; write for example person, car"),
+        (("--listen", "0.0.0.0:1"), "invalid host; write a name or an address alone"),
         (("a.txt",), "a.txt: invalid name of a configuration; end it in .yaml"),
         (("secrets.yaml",), "secrets.yaml: invalid name of a configuration"),
         (("a.yaml",), "a.yaml is a folder; write the name of a file"),
-        (("there.yaml/b.yaml",), "there.yaml/b.yaml: you cannot write into "),
+        (("there.yaml/b.yaml",), "there.yaml is not writable; write another path"),
         (("there.yaml",), "write another name, for example there-2.yaml, or --force"),
     ],
 )
@@ -313,7 +313,7 @@ async def test_the_command_of_the_page_does_what_it_says(house, camera, home):
 def test_without_a_terminal_nothing_is_asked_and_that_is_said(home):
     done = run("init", cwd=home)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("this is no terminal, so nothing is asked, as with --no-input\n")
+    assert done.stderr.endswith("this is not a terminal, so nothing is asked, as with --no-input\n")
     assert run("init", "--no-broker", "--camera", "a=test://64x48?fps=5", cwd=home).returncode == 0
 
 

@@ -81,11 +81,11 @@ def bad_inputs(folder, int8):
         (("nanodet-g", "empty", "--out", "a.onnx"), 1, "holds no pictures"),
         (("nanodet-g", "broken", "--out", "a.onnx"), 1, "none of the pictures in broken can be read"),
         (("nanodet-g", "file", "--out", "a.onnx"), 1, "broken, or not a video"),
-        (("nanodet-g", str(PHOTOS), "--out", "a.tflite"), 2, "name a file that ends in .onnx"),
+        (("nanodet-g", str(PHOTOS), "--out", "a.tflite"), 2, "it must end in .onnx"),
         (("nanodet-g", str(PHOTOS), "--out", "file/a.onnx"), 1, "file/a.onnx cannot be written"),
         (("nanodet-g", str(PHOTOS)), 2, "Missing option '--out'"),
         (("yolov99", str(PHOTOS), "--out", "a.onnx"), 2, "unknown model 'yolov99'"),
-        (("mine.onnx", str(PHOTOS), "--out", "a.onnx"), 1, "quantised already"),
+        (("mine.onnx", str(PHOTOS), "--out", "a.onnx"), 1, "already quantised"),
         (("mine.onnx", str(PHOTOS), "--out", "./mine.onnx"), 2, "would replace mine.onnx"),
     ]
 

@@ -1,4 +1,4 @@
-"""Reading the configuration file: one pass that finds every mistake."""
+"""Reads the configuration file, and finds all mistakes in it."""
 
 from __future__ import annotations
 
@@ -35,12 +35,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 6
-"""How often what is wrong is taken out, to see what was behind it: sections are as deep in each other."""
+"""Times that mistakes are removed and the rest is validated: sections are nested so deeply.
+
+One round is not enough. pydantic checks a section as a whole only when each of its values is valid, and checks across
+sections (names of cameras in hooks, ports, labels of the model) need a configuration. With one round, mistakes of these
+kinds would stay hidden until the others are corrected: test_mistakes.py and test_check_config.py have such files.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedConfiguration:
-    """What a file says: as much of the configuration as is right, and all mistakes."""
+    """A configuration file: the valid part of it, and all mistakes."""
 
     configuration: Configuration
     document: Document
@@ -48,32 +53,32 @@ class ParsedConfiguration:
     warnings: tuple[LocatedMistake, ...] = ()
 
     def require_valid(self) -> Configuration:
-        """The configuration. Raises ConfigurationError with all mistakes, a line for each."""
+        """Return the configuration. Raises ConfigurationError with all mistakes, one on each line."""
         if self.mistakes:
             raise ConfigurationError("\n".join(map(str, self.mistakes)))
         return self.configuration
 
     def check_labels(self, labels: Sequence[str]) -> ParsedConfiguration:
-        """The same, also checked against the labels of the model; one that has none is not asked."""
+        """Return a copy with mistakes for labels that the model does not have, if it has labels at all."""
         found = find_unknown_labels(self.configuration, labels) if labels else ()
-        mistakes = sorted({*self.mistakes, *_placed(self.document, found)})
+        mistakes = sorted({*self.mistakes, *_locate_all(self.document, found)})
         return replace(self, mistakes=tuple(mistakes))
 
     def add_mistake(self, path: KeyPath, message: str) -> ParsedConfiguration:
-        """The same with one mistake more, "what is wrong; what would be right", which another part has found."""
-        more = _placed(self.document, [Mistake.parse(path, message)])
+        """Return a copy with one more mistake; `message` is "what is wrong; what to write"."""
+        more = _locate_all(self.document, [Mistake.parse(path, message)])
         return replace(self, mistakes=tuple(sorted({*self.mistakes, *more})))
 
     def has_valid_model(self) -> bool:
-        """Whether no mistake is about the model."""
+        """Return whether there is no mistake about the model."""
         return not any(mistake.path.partition(".")[0] in {"", "model"} for mistake in self.mistakes)
 
 
 def read_configuration(path: Path, environment: Mapping[str, str] = os.environ) -> Configuration:
-    """The configuration in a YAML file; warnings are logged.
+    """Return the configuration in a YAML file; log its warnings.
 
-    Raises ConfigurationError with every mistake, one a line: `file:line: path.to.key: what is wrong; what would be
-    right`.
+    Raises ConfigurationError with all mistakes, one on each line: `file:line: path.to.key: what is wrong; what to
+    write`.
     """
     reading = parse_configuration(path, environment)
     for warning in reading.warnings:
@@ -82,7 +87,7 @@ def read_configuration(path: Path, environment: Mapping[str, str] = os.environ) 
 
 
 def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ) -> ParsedConfiguration:
-    """What a file says, right or not. Relative paths in it are relative to its folder."""
+    """Read a file, valid or not. Relative paths in it are relative to its folder."""
     file, secrets = str(path), SecretFile(path.parent)
     try:
         document = read_document(file, read_bounded(path), environment, secrets.tags)
@@ -91,49 +96,49 @@ def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ)
     except (OSError, ValueError) as error:
         mistake = LocatedMistake(file, 1, "", f"cannot be read: {read_failure(error)}", "name a YAML file")
         return ParsedConfiguration(Configuration(), Document(file), (mistake,))
-    configuration, findings = _validated(document, path.parent)
-    mistakes = {_mistake(document, finding, document.line_of(finding.path)) for finding in findings}
-    mistakes |= {_mistake(document, finding, line) for line, finding in document.mistakes}
+    configuration, found = _validate(document, path.parent)
+    mistakes = {_locate(document, mistake, document.line_of(mistake.path)) for mistake in found}
+    mistakes |= {_locate(document, mistake, line) for line, mistake in document.mistakes}
     written = WrittenNames.from_values(document.value)
-    mistakes |= {*_placed(document, find_contradictions(configuration, written)), *secrets.mistakes}
-    warnings = [*secrets.warnings, *_placed(document, find_doubts(configuration, written))]
+    mistakes |= {*_locate_all(document, find_contradictions(configuration, written)), *secrets.mistakes}
+    warnings = [*secrets.warnings, *_locate_all(document, find_doubts(configuration, written))]
     return ParsedConfiguration(configuration, document, tuple(sorted(mistakes)), tuple(warnings))
 
 
-def _validated(document: Document, folder: Path) -> tuple[Configuration, list[Mistake]]:
-    """As much as is right, and everything that is wrong: what a mistake hides is looked at without it."""
-    value, findings = document.value, list[Mistake]()
-    found: set[KeyPath] = set()
+def _validate(document: Document, folder: Path) -> tuple[Configuration, list[Mistake]]:
+    """Return the valid part of a document, and all mistakes: each round validates it without the known mistakes."""
+    value, mistakes = document.value, list[Mistake]()
+    known: set[KeyPath] = set()
     for _ in range(MAX_ROUNDS):
         try:
-            return Configuration.model_validate(value, context={"folder": folder}), findings
+            return Configuration.model_validate(value, context={"folder": folder}), mistakes
         except ValidationError as error:
-            told = error.errors(include_url=False)
-        before = frozenset(found)
-        found |= {error_path(each) for each in told}
-        for each in told:
+            errors = error.errors(include_url=False)
+        before = frozenset(known)
+        known |= {error_path(each) for each in errors}
+        for each in errors:
             path = error_path(each)
-            if not _is_consequence(each, document, before, found):
-                findings.append(mistake_of(each, document, Configuration))
+            if not _is_consequence(each, document, before, known):
+                mistakes.append(mistake_of(each, document, Configuration))
             value = repair(value, path, missing=each["type"] == "missing", name="[key]" in each["loc"])
-    return Configuration(), findings
+    return Configuration(), mistakes
 
 
 def _is_consequence(error: ErrorDetails, document: Document, before: Set[KeyPath], now: Set[KeyPath]) -> bool:
-    """Whether it was only brought about by a mistake that has been told, or by a value that could not be found out."""
+    """Return whether an error only follows from a known mistake, or from a value that could not be resolved."""
     path = error_path(error)
     if error["type"] == "extra_forbidden":
         return False
-    if error["type"] == "too_short" and any(told[:-1] == path and isinstance(told[-1], int) for told in now):
-        return True  # it has items, but they are wrong
+    if error["type"] == "too_short" and any(each[:-1] == path and isinstance(each[-1], int) for each in now):
+        return True  # it has items, but they are invalid
     return document.is_unresolved(path) or any(path[:length] in before for length in range(len(path) + 1))
 
 
-def _placed(document: Document, findings: Iterable[Mistake]) -> list[LocatedMistake]:
-    """Findings that tell of values, with their lines; without the values where these are secret."""
-    told = (finding.without_value() if document.is_secret(finding.path) else finding for finding in findings)
-    return [_mistake(document, finding, document.line_of(finding.path)) for finding in told]
+def _locate_all(document: Document, mistakes: Iterable[Mistake]) -> list[LocatedMistake]:
+    """Return mistakes with their lines, without values that are secret."""
+    shown = (mistake.without_value() if document.is_secret(mistake.path) else mistake for mistake in mistakes)
+    return [_locate(document, mistake, document.line_of(mistake.path)) for mistake in shown]
 
 
-def _mistake(document: Document, finding: Mistake, line: int) -> LocatedMistake:
-    return LocatedMistake(document.file, line, dotted_path(finding.path), finding.what, finding.right)
+def _locate(document: Document, mistake: Mistake, line: int) -> LocatedMistake:
+    return LocatedMistake(document.file, line, dotted_path(mistake.path), mistake.what, mistake.right)

@@ -1,4 +1,4 @@
-"""What does not fit together though each part is right: names that nobody has, ports and prefixes twice. Pure."""
+"""Checks that the parts of a configuration fit together: names in hooks, ports, prefixes, labels. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WrittenNames:
-    """The names of cameras, each with those of its zones, as they are in the file, right or not."""
+    """The names of cameras, each with the names of its zones, as in the file.
+
+    Invalid cameras are included, so that a hook for one of them is not a second mistake.
+    """
 
     zones: Mapping[str, frozenset[str]]
 
     @classmethod
     def from_values(cls, value: object) -> WrittenNames:
-        """From the plain values of the file."""
+        """Return the names in the plain values of the file."""
         cameras = _section(_section(value).get("cameras"))
         return cls(
             {
@@ -40,7 +43,7 @@ class WrittenNames:
 
 
 def find_contradictions(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Mistakes that no part shows by itself."""
+    """Yield mistakes that no part shows alone."""
     for path, hook in hooks_of(configuration):
         yield from _absent(path, hook, written)
     yield from _grids(configuration.cluster)
@@ -48,15 +51,15 @@ def find_contradictions(configuration: Configuration, written: WrittenNames) -> 
 
 
 def find_doubts(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """What is allowed and yet perhaps not meant."""
+    """Yield warnings: what is allowed, but perhaps not intended."""
     if not configuration.cameras and not written.zones:
-        yield Mistake(("cameras",), "there are none", "write their names below it")
+        yield Mistake(("cameras",), "there are no cameras", "write their names below it")
     followed = {name: configuration.objects_of(name).track for name in configuration.cameras}
     for name, camera in configuration.cameras.items():
         scheme = not_installed_here(camera.source)
         if scheme is not None:
             right = "the edge that reads this camera must have it installed"
-            yield Mistake(("cameras", name, "source"), f"{scheme}:// is no address that is known here", right)
+            yield Mistake(("cameras", name, "source"), f"{scheme}:// is not installed on this machine", right)
         for zone_name, zone in camera.zones.items():
             for label in sorted({*zone.objects} - {*followed[name]}):
                 path: KeyPath = ("cameras", name, "zones", zone_name, "objects")
@@ -69,14 +72,14 @@ def find_doubts(configuration: Configuration, written: WrittenNames) -> Iterator
 
 
 def find_unknown_labels(configuration: Configuration, labels: Sequence[str]) -> Iterator[Mistake]:
-    """Labels that a model with these does not know."""
+    """Yield a mistake for each label that the model does not have."""
     for path, label in _labels(configuration):
         if label not in labels:
             yield Mistake(path, f"the model has no label {quote_word(label)}", did_you_mean(label, labels))
 
 
 def hooks_of(configuration: Configuration) -> Iterator[tuple[KeyPath, HookSection]]:
-    """All hooks, with their places."""
+    """Yield all hooks with their paths."""
     for number, webhook in enumerate(configuration.hooks.webhooks):
         yield ("hooks", "webhooks", number), webhook
     for number, command in enumerate(configuration.hooks.commands):
@@ -84,12 +87,12 @@ def hooks_of(configuration: Configuration) -> Iterator[tuple[KeyPath, HookSectio
 
 
 def _absent(path: KeyPath, hook: HookSection, written: WrittenNames) -> Iterator[Mistake]:
-    """Cameras and zones of a hook that are not there."""
+    """Yield a mistake for each missing camera and zone of a hook."""
     for camera in hook.cameras:
         if camera not in written.zones:
             yield Mistake(
                 (*path, "cameras"),
-                f"there is no camera {quote_word(camera)}",
+                f"camera {quote_word(camera)} not found",
                 did_you_mean(camera, sorted(written.zones)),
             )
     cameras = [name for name in hook.cameras if name in written.zones] or list(written.zones)
@@ -113,17 +116,17 @@ def _grids(cluster: ClusterSection) -> Iterator[Mistake]:
 
 
 def _same_places(configuration: Configuration) -> Iterator[Mistake]:
-    """Ports and topics that two parts want."""
+    """Yield mistakes for ports and topics that two parts use."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
     if mqtt.host is not None and (mqtt.host == "localhost" or is_loopback(mqtt.host)) and mqtt.port == cluster.port:
         yield Mistake(
-            ("mqtt", "port"), "the gateway's own broker has this port, for edges", "write that of your broker"
+            ("mqtt", "port"), "the gateway's own broker uses this port for edges", "write the port of your broker"
         )
     ports = {} if mqtt.host is not None else {mqtt.port: "mqtt.port"}
     for key in ("port", "data_port"):
         port = getattr(cluster, key)
         if port in ports:
-            yield Mistake(("cluster", key), f"{ports[port]} is the same", "write another")
+            yield Mistake(("cluster", key), f"{ports[port]} has the same value", "write another")
         ports.setdefault(port, f"cluster.{key}")
     taken = {mqtt.topic_prefix: "mqtt.topic_prefix"}
     for path, wanted in (
@@ -133,12 +136,12 @@ def _same_places(configuration: Configuration) -> Iterator[Mistake]:
         section, key = path
         prefix = getattr(getattr(configuration, section), key)
         if wanted and prefix in taken:
-            yield Mistake(path, f"{taken[prefix]} is the same", "write another")
+            yield Mistake(path, f"{taken[prefix]} has the same value", "write another")
         taken.setdefault(prefix, ".".join(path))
 
 
 def _labels(configuration: Configuration) -> Iterator[tuple[KeyPath, str]]:
-    """Every label that is written or a default, with its place."""
+    """Yield every label, written or default, with its path."""
     yield from _labels_of_objects(("objects",), configuration.objects)
     for name, camera in configuration.cameras.items():
         if camera.objects is not None:

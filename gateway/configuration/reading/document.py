@@ -1,4 +1,4 @@
-"""A YAML file as plain values, each with its line; variables and secrets are put in."""
+"""Reads a YAML file as plain values, each with its line, and replaces variables and secrets."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     Tags = Mapping[str, Callable[[str], str]]
 
 MAX_DEPTH = 24
-"""Levels of sections and lists; a configuration has eight. An anchor that holds itself has no end."""
+"""Levels of sections and lists; a configuration has eight. An anchor that contains itself has no end."""
 
 MAX_VALUES = 50_000
-"""A hundred cameras with twenty zones have fewer. Anchors in anchors may stand for any number."""
+"""A hundred cameras with twenty zones have fewer values. Nested anchors can expand to any number."""
 
 KNOWN_TAGS = {CORE_TAG + kind for kind in ("null", "bool", "int", "float", "str", "merge", "map", "seq")}
 
 
 @dataclass(slots=True)
 class Document:
-    """What a file says. `keys` and `values` are lines by path; `written` is a scalar's text."""
+    """The content of a file. `keys` and `values` are lines by path; `written` is the text of scalars by path."""
 
     file: str
     value: object = None
@@ -35,40 +35,40 @@ class Document:
     values: dict[KeyPath, int] = field(default_factory=dict)
     written: dict[KeyPath, str] = field(default_factory=dict)
     secret_paths: set[KeyPath] = field(default_factory=set)
-    """Where values are from the environment, from the secrets or from a file: they are never told."""
+    """Paths of values from the environment, from the secrets or from a file; no message may contain them."""
     tagged: dict[str, set[str]] = field(default_factory=dict)
-    """What is written behind each tag: names of secrets, and of files."""
+    """The texts after each tag: names of secrets, and of files."""
     mistakes: list[tuple[int, Mistake]] = field(default_factory=list)
     unresolved: set[KeyPath] = field(default_factory=set)
-    """Where values could not be found out."""
+    """Paths of values that could not be resolved."""
 
     def nearest_path(self, path: KeyPath) -> KeyPath:
-        """The path, as far as it is in the file."""
+        """Return the path, as far as it exists in the file."""
         while path and path not in self.values:
             path = path[:-1]
         return path
 
     def line_of(self, path: KeyPath) -> int:
-        """Where the key of a path is, or the item of a list, or what is nearest above it."""
+        """Return the line of a path's key or item; if it does not exist, the line of the nearest one above it."""
         path = self.nearest_path(path)
         return self.keys.get(path, self.values.get(path, 1))
 
     def is_secret(self, path: KeyPath) -> bool:
-        """Whether a secret value is there, in what is there, or in what it is in."""
+        """Return whether a value at this path, above it or below it is secret."""
         return any(secret[: len(path)] == path or path[: len(secret)] == secret for secret in self.secret_paths)
 
     def variable_names(self) -> set[str]:
-        """Return the names of the environment variables that are written in it."""
+        """Return the names of the environment variables in the file."""
         texts = (self.written[path] for path in self.secret_paths if path in self.written)
         return {match["name"] for text in texts for match in VARIABLE.finditer(text) if match["name"]}
 
     def is_unresolved(self, path: KeyPath) -> bool:
-        """Whether what is there, or what it is in, could not be found out."""
+        """Return whether the value at this path, or one above it, could not be resolved."""
         return any(path[:length] in self.unresolved for length in range(len(path) + 1))
 
 
 def read_document(file: str, content: bytes, environment: Mapping[str, str], tags: Tags) -> Document:
-    """The document of a file. `tags` give the secret value that a tag and its text stand for, or raise ValueError.
+    """Read a file. `tags` return the secret value for a tag's text, or raise ValueError.
 
     Raises UnreadableError.
     """
@@ -89,15 +89,13 @@ class _Reading:
         line = node.start_mark.line + 1
         self.document.values[path] = line
         if len(path) > MAX_DEPTH or len(self.document.values) > MAX_VALUES:
-            what = "nested too deep, or too long"
+            what = "nested too deeply, or too long"
             raise UnreadableError(
-                LocatedMistake(self.document.file, line, "", what, "look at its anchors (&) and aliases (*)")
+                LocatedMistake(self.document.file, line, "", what, "check its anchors (&) and aliases (*)")
             )
         if node.tag not in self.tags and node.tag not in KNOWN_TAGS:
             known = " and ".join(self.tags)
-            self.add_unresolved(
-                path, line, f"this tag is not known; {known} are, and text that begins with ! needs quotes"
-            )
+            self.add_unresolved(path, line, f"unknown tag; {known} are known, and text that begins with ! needs quotes")
             return ""
         match node:
             case yaml.MappingNode():
@@ -126,23 +124,23 @@ class _Reading:
         return values
 
     def entries(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-        """Keys and values that are written there, without what is merged."""
+        """Yield the keys and values of a mapping, without merged ones."""
         for key, item in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                finding = Mistake(path, "a key is a list or a section", "write text as a key; text in { } needs quotes")
-                self.document.mistakes.append((key.start_mark.line + 1, finding))
+                mistake = Mistake(path, "a key is a list or a section", "write text as a key; text in { } needs quotes")
+                self.document.mistakes.append((key.start_mark.line + 1, mistake))
             elif key.tag != CORE_TAG + "merge":
                 yield key, item
 
     def merged(self, node: yaml.MappingNode, path: KeyPath, seen: set[int]) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-        """Keys and values of what `<<` names, the first first."""
+        """Yield keys and values of the mappings that `<<` names, in order."""
         for key, item in node.value:
             if key.tag != CORE_TAG + "merge":
                 continue
             for source in item.value if isinstance(item, yaml.SequenceNode) else [item]:
                 if not isinstance(source, yaml.MappingNode):
-                    finding = Mistake(path, "<< needs a section", "write for example <<: *front")
-                    self.document.mistakes.append((key.start_mark.line + 1, finding))
+                    mistake = Mistake(path, "<< needs a section", "write for example <<: *front")
+                    self.document.mistakes.append((key.start_mark.line + 1, mistake))
                 elif id(source) not in seen:
                     seen.add(id(source))
                     yield from self.entries(source, path)
@@ -171,7 +169,7 @@ class _Reading:
 
 
 def parse_scalar(tag: str, text: str) -> object:
-    """The value of a scalar that is no text. Raises ValueError when it is not what its tag says, or has no end."""
+    """Return the value of a scalar that is not text. Raises ValueError for an invalid or too long number."""
     try:
         match tag.removeprefix(CORE_TAG):
             case "null":
@@ -184,4 +182,4 @@ def parse_scalar(tag: str, text: str) -> object:
                 return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
         pass
-    raise ValueError("no number, or one with too many digits; write for example 30 or 0.5")
+    raise ValueError("invalid number, or too many digits; write for example 30 or 0.5")

@@ -1,4 +1,4 @@
-"""Keys of Frigate's configuration that are others here, or not needed: what to write instead. Pure."""
+"""Hints for keys of Frigate's configuration that have another name here, or are not needed. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from gateway.configuration.reading.mistakes import KeyPath
 
 ANY_NAME = "*"
-"""A name of a camera, a zone or a label in a path."""
+"""Stands for any name of a camera, a zone or a label in a path."""
 
-_STREAM = "write the address of the stream that is to be looked at as source: of the camera"
+_STREAM = "write the address of the stream for detection as source: of the camera"
 _NOT_HERE = "remove it: DeepThings does not record or play streams"
 
 FRIGATE_HINTS: dict[tuple[str, ...], str] = {
@@ -21,7 +21,7 @@ FRIGATE_HINTS: dict[tuple[str, ...], str] = {
     ("mqtt", "tls_client_key"): "write key: below tls:",
     ("mqtt", "tls_insecure"): "write insecure: below tls:",
     ("mqtt", "stats_interval"): "remove it: statistics are published when they change",
-    ("detectors",): "remove it: edges compute, and are found by themselves",
+    ("detectors",): "remove it: edges compute, and are found automatically",
     ("detect",): "write detect: below each camera",
     ("ffmpeg",): _STREAM,
     ("go2rtc",): "remove it, and write the addresses of the cameras, or of go2rtc's streams, as source: of the cameras",
@@ -30,29 +30,29 @@ FRIGATE_HINTS: dict[tuple[str, ...], str] = {
     ("live",): _NOT_HERE,
     ("snapshots",): "write snapshots: below each camera",
     ("motion",): "write motion: below each camera",
-    ("database",): "remove it: what outlives a restart is kept in the folder of state:",
+    ("database",): "remove it: the folder of state: has what outlives a restart",
     ("version",): "remove it",
-    ("model", "width"): "remove it: the model's file says it",
-    ("model", "height"): "remove it: the model's file says it",
+    ("model", "width"): "remove it: the model's file has it",
+    ("model", "height"): "remove it: the model's file has it",
     ("model", "labelmap_path"): "remove it: labels are in the model's file, or in a description beside it",
-    ("cameras", ANY_NAME, "ffmpeg"): "write source: with the address of the stream that is to be looked at",
+    ("cameras", ANY_NAME, "ffmpeg"): "write source: with the address of the stream for detection",
     ("cameras", ANY_NAME, "record"): _NOT_HERE,
     ("cameras", ANY_NAME, "live"): _NOT_HERE,
     ("cameras", ANY_NAME, "onvif"): "remove it: cameras are not moved",
-    ("cameras", ANY_NAME, "audio"): "remove it: sound is not listened to",
+    ("cameras", ANY_NAME, "audio"): "remove it: sound is not used",
     ("cameras", ANY_NAME, "review"): "remove it: every object is an event",
-    ("cameras", ANY_NAME, "detect", "width"): "remove it: pictures are scaled as the model wants them",
-    ("cameras", ANY_NAME, "detect", "height"): "remove it: pictures are scaled as the model wants them",
+    ("cameras", ANY_NAME, "detect", "width"): "remove it: pictures are scaled for the model",
+    ("cameras", ANY_NAME, "detect", "height"): "remove it: pictures are scaled for the model",
     ("cameras", ANY_NAME, "detect", "fps"): "write fps: of the camera, beside source:",
     ("cameras", ANY_NAME, "snapshots", "retain"): "remove it: the newest picture is retained at the broker",
     ("cameras", ANY_NAME, "snapshots", "crop"): "remove it: close-ups have topics of their own",
     ("cameras", ANY_NAME, "objects", "filters", ANY_NAME, "min_frames"): "remove it: three detections are needed",
 }
-"""By path; of the keys of others only the commonest."""
+"""Hints by path, for the commonest keys."""
 
 
 def hint_for(path: KeyPath) -> str:
-    """Return what to write in the place of an unknown key; empty when it is none of Frigate's."""
+    """Return what to write instead of an unknown key; "" when it is not one of Frigate's."""
     return next((hint for known, hint in FRIGATE_HINTS.items() if _matches(path, known)), "")
 
 

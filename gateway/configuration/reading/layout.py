@@ -1,4 +1,4 @@
-"""Which section of the models is at a path of the file. Pure."""
+"""Finds the section of the models at a path of the file. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def unwrapped_type(annotation: Any) -> Any:  # noqa: ANN401  (types are values here)
-    """A type without what is around it: Annotated, and None as its other possibility."""
+    """Return a type without Annotated, and without None as an alternative."""
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
@@ -26,7 +26,7 @@ def unwrapped_type(annotation: Any) -> Any:  # noqa: ANN401  (types are values h
 
 
 def section_type(annotation: Any) -> type[Section] | None:  # noqa: ANN401
-    """The section that a type is, or is a list of, or that it has by name."""
+    """Return the section of a type: itself, the items of a list, or the values of a dictionary; else None."""
     annotation = unwrapped_type(annotation)
     if has_items(annotation):
         annotation = unwrapped_type(get_args(annotation)[1 if get_origin(annotation) is dict else 0])
@@ -34,23 +34,23 @@ def section_type(annotation: Any) -> type[Section] | None:  # noqa: ANN401
 
 
 def field_at(top: type[Section], path: KeyPath) -> FieldInfo | None:
-    """The field that a path leads to, itself or an item of it."""
+    """Return the field of a path, or the field that has an item at this path."""
     return _walk(top, path)[1]
 
 
 def keys_at(top: type[Section], path: KeyPath) -> list[str]:
-    """Keys of the section at a path; none when there is no section."""
+    """Return the keys of the section at a path; [] when there is none."""
     section = _walk(top, path)[0]
     return [] if section is None else list(section.model_fields)
 
 
 def has_items(annotation: Any) -> bool:  # noqa: ANN401
-    """Whether a type is a list, or has names."""
+    """Return whether a type is a list or a dictionary."""
     return get_origin(unwrapped_type(annotation)) in {dict, tuple}
 
 
 def sections(top: type[Section], where: str = "") -> dict[type[Section], list[str]]:
-    """Every section below `top`, itself first, with the places where it may be: cameras.<name>.zones.<name>."""
+    """Return all sections below `top`, itself first, with their possible places: cameras.<name>.zones.<name>."""
     found: dict[type[Section], list[str]] = {top: [where]}
     for name, field in top.model_fields.items():
         section = section_type(field.annotation)
@@ -64,7 +64,7 @@ def sections(top: type[Section], where: str = "") -> dict[type[Section], list[st
 
 
 def _walk(top: type[Section], path: KeyPath) -> tuple[type[Section] | None, FieldInfo | None]:
-    """The section at a path, and the field that it is, or is an item of."""
+    """Return the section at a path, and the field with it."""
     section: type[Section] | None = top
     field: FieldInfo | None = None
     among_items = False

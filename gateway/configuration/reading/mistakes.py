@@ -1,4 +1,4 @@
-"""What is wrong in a file, and where. Pure."""
+"""Mistakes in a configuration file, and their places. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Something at a path: what is wrong, and what would be right. Only `right` is said of a value that is secret."""
+    """A mistake at a path: what is wrong, and `right`, what to write instead."""
 
     path: KeyPath
     what: str
@@ -20,20 +20,20 @@ class Mistake:
 
     @classmethod
     def parse(cls, path: KeyPath, message: str) -> Mistake:
-        """Of "what is wrong; what would be right"."""
+        """Return the mistake of a message "what is wrong; what to write"."""
         what, _, right = message.partition("; ")
         return cls(path, what, right)
 
     def without_value(self) -> Mistake:
-        """The same without the value, and without what was made of it."""
+        """Return a copy without the value, which is secret, and without examples made from it."""
         return Mistake(
-            self.path, "what ${...} or !secret stands for there is not right", self.right.partition(", for example ")[0]
+            self.path, "the value of ${...} or !secret is invalid", self.right.partition(", for example ")[0]
         )
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LocatedMistake:
-    """A finding with its place in a file, the first line being 1."""
+    """A mistake with its line in a file; the first line is 1."""
 
     file: str
     line: int
@@ -51,7 +51,7 @@ class LocatedMistake:
 
 
 def dotted_path(path: KeyPath) -> str:
-    """A path as people write it: cameras.front.zones.yard, hooks.webhooks[0].url; an address as a key is not told."""
+    """Return a path as text: cameras.front.zones.yard, hooks.webhooks[0].url; an address as a key becomes ..."""
     text = ""
     for part in path:
         key = str(part) if is_quotable(str(part)) else "..."

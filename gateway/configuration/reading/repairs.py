@@ -1,4 +1,4 @@
-"""Taking what is wrong out of a file's values, so that what it hides can be looked at too. Pure."""
+"""Removes mistakes from a file's values, so that the rest can be validated, too. Pure."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ PLACEHOLDERS: dict[str, object] = {
     "url": "http://localhost/",
     "command": ["true"],
 }
-"""Values of the keys that must be there, for as long as a file is looked at that lacks them."""
+"""Values of required keys, while a file without them is checked."""
 
 
 def repair(value: object, path: KeyPath, *, missing: bool = False, name: bool = False) -> object:
-    """Plain values without what is wrong at `path`, its name or its value, or with what is missing there.
+    """Return plain values without the mistake at `path`: of its value, of its name (`name`), or with a missing value.
 
-    Positions in lists stay, and names of sections that are right.
+    Positions in lists stay, and valid names of sections.
     """
     if missing:
         return _changed(value, path, PLACEHOLDERS.get(str(path[-1]), ""))
     while path and not name:
         field = field_at(Configuration, path)
+        # An invalid section becomes an empty one: hooks may refer to its name, which must stay.
         if field is not None and section_type(field.annotation) and not _is_all(field, path):
             return _changed(value, path, {})
         if not isinstance(path[-1], int):
             break
-        path = path[:-1]
+        path = path[:-1]  # a plain list goes as a whole: without one item the positions of later ones would change
     return _without(value, path)
 
 
 def _is_all(field: FieldInfo, path: KeyPath) -> bool:
-    """Whether the path is that of a list or of names, rather than of one item."""
+    """Return whether the path is that of a whole list or dictionary, and not of one item."""
     return has_items(field.annotation) and field_at(Configuration, path[:-1]) is not field
 
 
 def _changed(value: object, path: KeyPath, new: object) -> object:
-    """A copy with something else at a path."""
+    """Return a copy with another value at a path."""
     if not path:
         return new
     first, rest = path[0], path[1:]
@@ -56,7 +57,7 @@ def _changed(value: object, path: KeyPath, new: object) -> object:
 
 
 def _without(value: object, path: KeyPath) -> object:
-    """A copy without what is at a path, or without what is nearest above it."""
+    """Return a copy without the value at a path, or without the nearest one above it."""
     if not path:
         return {}
     first, rest = path[0], path[1:]

@@ -1,4 +1,4 @@
-"""Secret values outside the configuration: by name in secrets.yaml beside it, or each in a file of its own."""
+"""Reads secrets outside the configuration: by name in secrets.yaml beside it, or each in its own file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SECRETS_FILE_NAME = "secrets.yaml"
 FILE_TAG = "!file"
 
 MAX_CONFIGURATION_BYTES = 1 << 20
-"""Of a configuration or of secrets; a hundred cameras take a tenth."""
+"""Larger configurations and secrets are refused; a hundred cameras take a tenth."""
 
 
 @dataclass(slots=True)
 class SecretFile:
-    """The secrets of one folder, read when the first is asked for."""
+    """The secrets of one folder, read at the first access."""
 
     folder: Path
     mistakes: list[LocatedMistake] = field(default_factory=list)
@@ -35,22 +35,23 @@ class SecretFile:
 
     @property
     def path(self) -> Path:
+        """Return the path of secrets.yaml."""
         return self.folder / SECRETS_FILE_NAME
 
     @property
     def tags(self) -> dict[str, Callable[[str], str]]:
-        """Return what reads the values, by the tag in the configuration."""
+        """Return the functions that read values, by the tag in the configuration."""
         return {"!secret": self.secret, FILE_TAG: self.read_tagged_file}
 
     @property
     def values(self) -> Mapping[str, str]:
-        """Return all secrets of secrets.yaml by their names; what is wrong in it is in `mistakes` then."""
+        """Return all secrets of secrets.yaml by name; add its mistakes to `mistakes`."""
         if self._values is None:
             self._values = self._read()
         return self._values
 
     def read_tagged_file(self, name: str) -> str:
-        """Return a file's text without its last line's end, as Docker hands secrets over. Raises ValueError."""
+        """Return a file's text without the end of its last line, as for Docker's secrets. Raises ValueError."""
         path = resolve_file_tag(name, self.folder)
         try:
             return read_bounded(path).decode().rstrip("\r\n")
@@ -60,12 +61,12 @@ class SecretFile:
             raise ValueError(f"{path} cannot be read: {read_failure(error)}; write the path of a file") from None
 
     def secret(self, name: str) -> str:
-        """A secret, as it is written there. Raises ValueError, without the name: it may be a secret by mistake."""
+        """Return a secret of secrets.yaml. Raises ValueError without the name, which may be a secret by mistake."""
         values = self.values
         if name not in values:
             if not self.path.exists():
-                raise ValueError(f"there is no {self.path}; write it there, as name: value")
-            raise ValueError(f"{SECRETS_FILE_NAME} has no such name; {_instead(name, list(values))}")
+                raise ValueError(f"{self.path} not found; write the secret there, as name: value")
+            raise ValueError(f"name not found in {SECRETS_FILE_NAME}; {_instead(name, list(values))}")
         return values[name]
 
     def _read(self) -> dict[str, str]:
@@ -76,11 +77,11 @@ class SecretFile:
             return {}
         except (OSError, ValueError) as error:
             self.mistakes.append(
-                LocatedMistake(str(self.path), 1, "", f"cannot be read: {read_failure(error)}", "look at its rights")
+                LocatedMistake(str(self.path), 1, "", f"cannot be read: {read_failure(error)}", "check its permissions")
             )
             return {}
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            what = "others than its owner may read it"
+            what = "other users can read it"
             self.warnings.append(LocatedMistake(str(self.path), 1, "", what, f"run chmod 600 {self.path}"))
         try:
             return self._pairs(compose_yaml(str(self.path), content))
@@ -92,13 +93,13 @@ class SecretFile:
         values: dict[str, str] = {}
         if root is not None and not isinstance(root, yaml.MappingNode):
             self.mistakes.append(
-                LocatedMistake(str(self.path), 1, "", "these are no names with values", "write name: value")
+                LocatedMistake(str(self.path), 1, "", "not a list of names with values", "write name: value")
             )
             return values
         for key, item in root.value if root is not None else ():
             line = key.start_mark.line + 1
             if not (isinstance(key, yaml.ScalarNode) and isinstance(item, yaml.ScalarNode)):
-                self.mistakes.append(LocatedMistake(str(self.path), line, "", "this is no secret", "write name: value"))
+                self.mistakes.append(LocatedMistake(str(self.path), line, "", "not a secret", "write name: value"))
             elif key.value in values:
                 self.mistakes.append(LocatedMistake(str(self.path), line, key.value, "written twice", "keep one"))
             else:
@@ -107,12 +108,12 @@ class SecretFile:
 
 
 def resolve_file_tag(name: str, folder: Path) -> Path:
-    """Return the file that a tag names, in a configuration of `folder`."""
+    """Return the path of the file that a tag names; a relative one is relative to `folder`."""
     return folder / Path(name).expanduser()
 
 
 def read_bounded(path: Path) -> bytes:
-    """A file's content. Raises OSError, and ValueError when it is larger than any that is meant."""
+    """Return a file's content. Raises OSError, and ValueError when it is too large."""
     with path.open("rb") as stream:
         content = stream.read(MAX_CONFIGURATION_BYTES + 1)
     if len(content) > MAX_CONFIGURATION_BYTES:
@@ -121,7 +122,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def read_failure(error: OSError | ValueError) -> str:
-    """Why a file cannot be read."""
+    """Return why a file cannot be read."""
     return (error.strerror or "no reason is known").lower() if isinstance(error, OSError) else str(error)
 
 

@@ -1,4 +1,4 @@
-"""Environment variables in text: ${NAME}, ${NAME:-default}, and $$ for a dollar. Pure."""
+"""Replaces environment variables in text: ${NAME}, ${NAME:-default}, and $$ for a dollar. Pure."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ VARIABLE = re.compile(
 
 
 def substitute(text: str, environment: Mapping[str, str]) -> tuple[str, bool]:
-    """The text with variables in their places, and whether there were any. A dollar before anything else stays.
+    """Return the text with its variables replaced, and whether it had any. A dollar before anything else stays.
 
-    Raises ValueError: "what is wrong; what would be right".
+    Raises ValueError: "what is wrong; what to write".
     """
     found = False
 
-    def value(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         nonlocal found
         if match["dollar"]:
             return "$"
         if match["open"]:
             raise ValueError("${ without a name and }; write ${NAME} or ${NAME:-default}, or $$ for a dollar")
         found = True
-        told = environment.get(match["name"])
-        if told is None and match["default"] is None:
+        value = environment.get(match["name"])
+        if value is None and match["default"] is None:
             raise ValueError(
                 f"the environment variable {match['name']} is not set; set it, or write ${{{match['name']}:-default}}"
             )
         # As in a shell, :- stands in for an empty variable too.
-        return match["default"] if match["default"] is not None and not told else told or ""
+        return match["default"] if match["default"] is not None and not value else value or ""
 
-    return VARIABLE.sub(value, text), found
+    return VARIABLE.sub(replacement, text), found

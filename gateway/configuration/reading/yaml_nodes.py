@@ -1,4 +1,4 @@
-"""YAML text to nodes that know their lines, read as YAML 1.2 says: on, off, yes, no and 21:00 are text."""
+"""Parses YAML 1.2 to nodes with their lines: on, off, yes, no and 21:00 are text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAG_PATTERNS = (
 PARSER_HINTS = (
     (
         re.compile("mapping values are not allowed"),
-        "put text with ': ' in it in quotes and a blank behind the colon of a key, and indent one section's keys alike",
+        "put text with ': ' in it in quotes and a space after the colon of a key, and indent one section's keys alike",
     ),
     (re.compile(r"\\t"), "indent with spaces, not with tabs"),
     (re.compile("cannot start any token"), "put the value in quotes"),
@@ -38,11 +38,11 @@ PARSER_HINTS = (
         "write 'key: value', and indent one section's keys alike",
     ),
 )
-"""What usually helps, by the problem that the parser tells."""
+"""Usual remedies by the parser's message."""
 
 
 class UnreadableError(Exception):
-    """A file that is no YAML at all."""
+    """A file that is not YAML at all."""
 
     def __init__(self, mistake: LocatedMistake) -> None:
         super().__init__(str(mistake))
@@ -59,7 +59,7 @@ for _tag, _pattern, _first in TAG_PATTERNS:
 
 
 def compose_yaml(file: str, content: bytes) -> yaml.Node | None:
-    """The root node, None for an empty file. Raises UnreadableError, whose message quotes nothing of the file."""
+    """Return the root node, None for an empty file. Raises UnreadableError, which quotes nothing of the file."""
     try:
         text = content.decode("utf-8-sig")
         return yaml.compose(text, Loader=_Core)
@@ -71,21 +71,21 @@ def compose_yaml(file: str, content: bytes) -> yaml.Node | None:
         what = "a control character that YAML does not allow"
         raise UnreadableError(LocatedMistake(file, line, "", what, "remove it")) from None
     except yaml.MarkedYAMLError as error:
-        raise UnreadableError(_told(file, error)) from None
+        raise UnreadableError(_explain(file, error)) from None
     except RecursionError:
-        raise UnreadableError(LocatedMistake(file, 1, "", "nested too deep", "remove brackets")) from None
+        raise UnreadableError(LocatedMistake(file, 1, "", "nested too deeply", "remove brackets")) from None
 
 
-def _told(file: str, error: yaml.MarkedYAMLError) -> LocatedMistake:
+def _explain(file: str, error: yaml.MarkedYAMLError) -> LocatedMistake:
     at_the_end = re.search("end of stream|<stream end>", error.problem or "")
     mark = (error.context_mark if at_the_end else None) or error.problem_mark
     problem = ", ".join(part for part in (error.context, error.problem) if part)
     right = next((hint for pattern, hint in PARSER_HINTS if pattern.search(problem)), "")
-    # Names of anchors and tags may be passwords that begin with *, & or !.
+    # Names of anchors and tags may be passwords, unquoted, that begin with *, & or !.
     problem = re.sub(r"""(['"])([^'"]*)\1""", lambda quoted: quoted[0] if _is_of_yaml(quoted[2]) else "...", problem)
-    return LocatedMistake(file, mark.line + 1 if mark else 1, "", f"this is no YAML: {problem}", right)
+    return LocatedMistake(file, mark.line + 1 if mark else 1, "", f"invalid YAML: {problem}", right)
 
 
 def _is_of_yaml(word: str) -> bool:
-    """Whether it is a single character, or the parser's name for a part of the language."""
+    """Return whether it is a single character, or the parser's name for a part of the language."""
     return len(word) <= 1 or word.startswith(("<", "\\"))

@@ -1,4 +1,4 @@
-"""From a network's outputs to boxes and scores, by the decoder of its family."""
+"""Decodes a network's outputs to boxes and scores, with the decoder of its family."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 MAX_COORDINATE_PX = 1e6
-"""How far from the origin a box may reach: no network sees so far, and boxes up to there compare exactly enough."""
+"""Boxes that reach further from the origin are invalid: no input is so large, and float32 stays exact up to here."""
 
 MAX_SCORE = 1.001
-"""A score is a probability; what is above 1 by more than rounding in half precision is something else."""
+"""Higher scores are invalid: a score is a probability, and half precision rounds to a little above 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Boxes (N, 4) as left, top, right, bottom in input pixels, float32; scores (N,) and class numbers (N,).
 
-    `invalid_count` is how many more there were that are none: not finite, without an area, or with impossible scores.
+    `invalid_count` is the number of dropped candidates: not finite, without an area, or with impossible scores.
     """
 
     boxes: FloatArray
@@ -36,12 +36,13 @@ class Candidates:
 
 
 def decode(outputs: Outputs, input_size: tuple[int, int], spec: ModelSpec) -> Candidates:
-    """Everything that reaches the score threshold. Raises ModelError when no decoder fits, see family_of."""
+    """Return all candidates that reach the score threshold. Raises ModelError when no decoder fits, see family_of."""
     family = family_of(shapes_of(outputs), input_size, spec)
-    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is dropped below
+    with np.errstate(over="ignore", invalid="ignore"):  # the results are dropped below
         boxes, table = family.decode(outputs, input_size, spec)
         sizes = boxes[:, 2:] - boxes[:, :2]
     whole = (np.abs(boxes).max(axis=1) <= MAX_COORDINATE_PX) & (sizes.min(axis=1) > 0)
+    # NaN is not below the threshold either: it must count as invalid, and not as nothing detected.
     cells, classes = np.nonzero(~(table < spec.score_threshold))
     scores = table[cells, classes]
     sound = whole[cells] & (scores <= MAX_SCORE)

@@ -1,4 +1,4 @@
-"""Darknet's detection layers: region (YOLOv2, Redmon and Farhadi 2017) and yolo (v3 2018; v4, Bochkovskiy 2020)."""
+"""Decodes Darknet's detection layers: region (Redmon and Farhadi 2017), yolo (v3 2018; v4, Bochkovskiy 2020)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BEFORE_CLASSES = 5
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: for each head a map as AnchorHead describes it."""
+    """Return boxes and scores, see Family. Outputs: for each head a map as AnchorHead describes it."""
     found = [_decode_head(outputs[head.output][0], head, input_size, spec.score_threshold) for head in spec.heads]
     return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
 
@@ -28,7 +28,7 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
 def _decode_head(
     head_map: FloatArray, head: AnchorHead, input_size: InputSize, threshold: float
 ) -> tuple[FloatArray, FloatArray]:
-    """From a map (anchors * (5 + classes), H, W) to boxes (N, 4) and scores (N, classes)."""
+    """Return boxes (N, 4) and scores (N, classes) of a map (anchors * (5 + classes), H, W)."""
     _, rows, columns = head_map.shape
     by_anchor = head_map.reshape(len(head.anchors), -1, rows * columns)
     kept = indices_reaching(sigmoid(by_anchor[:, 4]).ravel(), threshold)  # a class can only lower the objectness
@@ -45,7 +45,7 @@ def _decode_head(
 
 
 def doubt(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: any finite number can."""
+    """Return the doubt, see Family: any finite number is possible."""
     finite = all(np.isfinite(outputs[head.output]).all() for head in spec.heads)
     return "" if finite else "its outputs are not finite"
 

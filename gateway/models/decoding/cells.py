@@ -1,4 +1,4 @@
-"""The cells of detectors without anchors: one for every stride of the input, row by row, fine strides first."""
+"""The cells of detectors without anchors: for each stride one row after the other, fine strides first."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ USUAL_STRIDES = (
     STRIDES, STRIDES_TO_64, (4, 8, 16, 32), (4, 8, 16, 32, 64), (16, 32), (4, 8, 16), (8, 16), (16, 32, 64),
     (8, 16, 32, 64, 128), (32,), (16,), (8,),
 )  # fmt: skip
-"""Strides of public detectors, likeliest first: P6 heads reach to 64, P2 heads for small objects begin at 4."""
+"""Strides of public detectors, likeliest first. P6 heads reach to 64, P2 heads for small objects begin at 4."""
 
 FINE_STRIDES = USUAL_STRIDES[:4]
-"""Those of detectors that are decoded here, from the finest strides on: fewer cells are more often something else's."""
+"""Strides that may identify a detector: the others make so few cells that another table may have as many rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Of N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
+    """N cells: places (N, 2) as column, row, and strides (N, 1) in pixels, float32."""
 
     places: FloatArray
     strides: FloatArray
 
 
 def cell_count(input_size: InputSize, strides: tuple[int, ...]) -> int:
-    """How many cells an input of (height, width) has; a part of a stride at the border has its cell."""
+    """Return the number of cells of an input (height, width); a part of a stride at the border is a cell, too."""
     return sum(-(-input_size[0] // stride) * -(-input_size[1] // stride) for stride in strides)
 
 
 def strides_by_cell_count(
     input_size: InputSize, usual: tuple[tuple[int, ...], ...] = USUAL_STRIDES
 ) -> dict[int, tuple[int, ...]]:
-    """The usual strides by the number of cells that they make."""
+    """Return the usual strides by the number of cells that they make; the likeliest wins where two make as many."""
     return {cell_count(input_size, strides): strides for strides in reversed(usual)}
 
 
 @lru_cache(maxsize=4)  # a process decodes one model; tests and benchmarks a few
 def make_cells(input_size: InputSize, strides: tuple[int, ...]) -> Cells:
-    """All cells of an input of (height, width)."""
+    """Return all cells of an input (height, width)."""
     places, of_cells = [], []
     for stride in strides:
         rows, columns = -(-input_size[0] // stride), -(-input_size[1] // stride)

@@ -30,31 +30,31 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 COCO_IDS = 91
-"""Numbers of COCO's categories, of which some are not used: what DETR and RF-DETR count classes by."""
+"""COCO's category numbers, some of them unused: DETR and RF-DETR number classes so."""
 
 MAX_QUERIES = 1000
-"""Queries of public ones are 100 to 900; more boxes than that come of cells or priors."""
+"""Public models have 100 to 900 queries; more boxes come from cells or priors."""
 
 QUERIES_STEP = 50
-"""Numbers of queries are round ones, which tells one table of them from tables of cells."""
+"""The number of queries is a multiple of this, which distinguishes a table of queries from one of cells."""
 
 RF_DETR_NAMES = frozenset(["dets", "labels"])
 
 
 def decode_softmax(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the softmax (1, N, classes + 1)."""
+    """Return boxes and scores, see Family. Outputs: boxes (1, N, 4), logits of a softmax (1, N, classes + 1)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, softmax(logits)[:, :-1], size, spec)
 
 
 def decode_sigmoid(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: boxes (1, N, 4), and numbers before the sigmoid (1, N, classes)."""
+    """Return boxes and scores, see Family. Outputs: boxes (1, N, 4), logits of a sigmoid (1, N, classes)."""
     boxes, logits = read_pair(outputs)
     return _kept(boxes, sigmoid(logits), size, spec)
 
 
 def decode_probabilities(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Output: (1, N, 4 + classes), probabilities behind the box; or these two apart."""
+    """Return boxes and scores, see Family. Output: (1, N, 4 + classes), box and probabilities; or two outputs."""
     return _kept(*_boxes_and_probabilities(outputs), size, spec)
 
 
@@ -66,14 +66,14 @@ def _boxes_and_probabilities(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
 
 
 def doubt_softmax(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: most queries show no object, and say so in the last column."""
+    """Return the doubt, see Family. Most queries show no object, so their last column is the largest."""
     boxes, logits = read_pair(outputs)
     last = "" if _last_is_likeliest(logits) else 'its last class is not the likeliest, as "no object" is'
     return first_doubt(_box_doubt(boxes, size), logit_doubt(logits), last)
 
 
 def doubt_sigmoid(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family."""
+    """Return the doubt, see Family."""
     boxes, logits = read_pair(outputs)
     nothing = logits.shape[1] > 1 and _last_is_likeliest(logits) and np.median(logits[:, -1]) > 0
     last = 'its last class is the likeliest everywhere, as "no object" is' if nothing else ""
@@ -81,7 +81,7 @@ def doubt_sigmoid(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 
 
 def doubt_probabilities(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: corners are no centres and sizes, and queries have no background."""
+    """Return the doubt, see Family. Boxes must not be corners, and there must be no background class."""
     boxes, scores = _boxes_and_probabilities(outputs)
     corner = (boxes[:, 2:] >= boxes[:, :2]).all(axis=1).mean() >= NEARLY_ALL
     background = np.allclose(scores.sum(axis=1), 1, atol=SUM_ROUNDING)
@@ -98,7 +98,7 @@ def _kept(boxes: FloatArray, scores: FloatArray, size: InputSize, spec: ModelSpe
 
 
 def _last_is_likeliest(logits: FloatArray) -> bool:
-    """Whether the last class is, in most queries."""
+    """Return whether the last class is the likeliest in most queries."""
     return bool((logits[:, -1] > logits[:, :-1].max(axis=1)).mean() >= 0.5)
 
 

@@ -1,4 +1,4 @@
-"""What a family of detectors is: how its outputs look, how they are read, how its pictures are prepared."""
+"""A family of detectors: the shapes of its outputs, their decoder, and its preprocessing."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ Shapes = Mapping[str, tuple[int, ...]]
 InputSize = tuple[int, int]
 
 COCO_CLASSES = 80
-"""What public detectors are trained on, so the first guess where no labels tell how many classes there are."""
+"""Classes of the data set that public detectors are trained on: the first guess without labels."""
 
 ANY_NUMBER = 0
-"""In the place of a number of classes: outputs that name the class of a box can hold any."""
-
+"""Stands for any number of classes: outputs that hold the class number of a box have no fixed number."""
 
 USUAL_REMEDY = "export it as docs/models.md shows"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Detectors whose outputs are read in one way. Sizes are (height, width) of the input, in pixels.
+    """Detectors with one decoder. Sizes are (height, width) of the input, in pixels.
 
     `describe` returns how the outputs look for an input size. `classes` returns the numbers of classes that outputs of
     these shapes can hold, likeliest first; empty: the outputs are not of this family. `decode` returns boxes, float32
     (N, 4) as left, top, right, bottom in input pixels, and scores, float32 (N, classes), of all cells with a score that
     is not below the threshold.
 
-    `doubt` returns what in the outputs for a picture cannot be of this family, empty when all of it can; `remedy` is
-    what to do then. `overlapping`: several boxes are made for one object, so all but the best must be suppressed.
+    `doubt` returns the reason why outputs for a picture cannot be of this family, "" when they can be; `remedy` is what
+    to do then. `overlapping`: several boxes are made for one object, so all but the best must be suppressed.
     """
 
     name: str
@@ -50,7 +49,7 @@ class Family:
 
 
 def choose_class_count(possible: tuple[int, ...], spec: ModelSpec) -> int:
-    """The number of classes: as many as there are labels, else COCO's, else the likeliest."""
+    """Return the number of classes: as many as there are labels, else COCO's, else the likeliest."""
     return next((number for number in (len(spec.labels), COCO_CLASSES) if number in possible), possible[0])
 
 
@@ -60,7 +59,7 @@ def shapes_of(outputs: Outputs) -> Shapes:
 
 
 def only_table(shapes: Shapes) -> tuple[int, int] | None:
-    """Rows and columns of the one output (1, rows, columns); None when there are others, or it is no table."""
+    """Return rows and columns of the only output (1, rows, columns); None for other outputs."""
     if len(shapes) != 1:
         return None
     (shape,) = shapes.values()
@@ -68,9 +67,9 @@ def only_table(shapes: Shapes) -> tuple[int, int] | None:
 
 
 def masked_table(shapes: Shapes) -> tuple[str, int] | None:
-    """Return the name of the one table (1, rows, columns), and how many numbers in it are for masks.
+    """Return the name of the only table (1, rows, columns), and how many of its numbers are for masks.
 
-    That is none, unless there are maps (1, masks, H, W) besides, which masks are made of. None for other outputs.
+    Only networks with prototype masks (1, masks, H, W) have such numbers. None for other outputs.
     """
     tables = [name for name, shape in shapes.items() if len(shape) == 3 and shape[0] == 1]
     maps = [shape for shape in shapes.values() if len(shape) == 4 and shape[0] == 1]
@@ -80,20 +79,20 @@ def masked_table(shapes: Shapes) -> tuple[str, int] | None:
 
 
 BOX_NAMES = ("box", "dets", "loc")
-"""What outputs with boxes are called, where only a name can tell."""
+"""Parts of names of outputs with boxes, for shapes that leave it open."""
 
 
 def boxes_and_scores(shapes: Shapes) -> tuple[str, str] | None:
-    """Return which output has boxes (1, N, 4) and which scores (1, N, more than one); None for other outputs.
+    """Return the names of the outputs with boxes (1, N, 4) and with scores (1, N, more than one), else None.
 
-    Maps (1, C, H, W) besides are left alone: masks are made of them.
+    A map (1, C, H, W) beside them is ignored: it holds prototype masks.
     """
     tables = {name: shape for name, shape in shapes.items() if len(shape) == 3 and shape[0] == 1}
     maps = [name for name, shape in shapes.items() if len(shape) == 4]
     if len(tables) != 2 or len(shapes) > 2 + len(maps[:1]) or len({shape[1] for shape in tables.values()}) != 1:
         return None
     boxes = [name for name, shape in tables.items() if shape[2] == 4]
-    if len(boxes) == 2:  # as many scores as a box has numbers: only a name tells which is which
+    if len(boxes) == 2:  # there are four scores, too: only the name can tell
         boxes = [name for name in boxes if any(word in name.lower() for word in BOX_NAMES)]
     if len(boxes) != 1:
         return None

@@ -1,6 +1,6 @@
-"""What detectors have in common whose file does everything, suppression included: rows of box, score and class number.
+"""Decodes the rows (box, score, class number) of detectors that do everything in the file, suppression included.
 
-Rows that hold nothing have a score of 0, or lie behind the count.
+Empty rows have a score of 0, or are behind the count.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 MAX_CLASSES = 2000
-"""Class numbers from there on are no such: the largest public list, LVIS, has 1203."""
+"""Larger class numbers are invalid: the largest public list, LVIS, has 1203."""
 
 Rows = tuple["FloatArray", "FloatArray", "FloatArray"]
 """Boxes (N, 4) as left, top, right, bottom in input pixels, scores (N,), class numbers (N,)."""
 
 
 def boxes_with_scores(rows: Rows, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Return boxes, and a table of scores with one that is not 0 in each row, see Family."""
+    """Return boxes (N, 4) and scores (N, classes), see Family; one score in each row is not 0."""
     boxes, scores, numbers = rows
     kept = indices_reaching(scores, spec.score_threshold)
     known = kept[(numbers[kept] >= 0) & (numbers[kept] < MAX_CLASSES)]
@@ -36,7 +36,7 @@ def boxes_with_scores(rows: Rows, spec: ModelSpec) -> tuple[FloatArray, FloatArr
 
 
 def row_doubts(rows: Rows, size: InputSize) -> str:
-    """Return what cannot be, see Family: probabilities, whole class numbers, boxes in pixels."""
+    """Return the doubt, see Family: rows have probabilities, whole class numbers, boxes in pixels."""
     boxes, scores, numbers = rows
     doubt = first_doubt(score_doubt(scores), whole_number_doubt(numbers), box_doubt(boxes, size))
     return doubt or ("its class numbers are impossible" if np.abs(numbers).max(initial=0) >= MAX_CLASSES else "")

@@ -1,7 +1,7 @@
-"""Finished detections in outputs of their own: boxes, scores and classes, perhaps with their count.
+"""Decodes finished detections in separate outputs: boxes, scores and classes, perhaps with their count.
 
-So are D-FINE and RT-DETR with their post-processing, torchvision, YOLO-NAS' batch format and TensorRT's suppression;
-MMDeploy (MMDetection) has boxes and scores together.
+D-FINE and RT-DETR with their post-processing, torchvision, YOLO-NAS' batch format and TensorRT's suppression have
+these. MMDeploy (MMDetection) has boxes and scores in one output.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ CLASS_WORDS = ("class", "label")
 
 
 def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: boxes (1, N, 4), scores (1, N), classes (1, N), perhaps a count."""
+    """Return boxes and scores, see Family. Outputs: boxes (1, N, 4), scores (1, N), classes (1, N), perhaps a count."""
     return boxes_with_scores(_rows(outputs), spec)
 
 
 def decode_mmdeploy(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: (1, N, 5) as left, top, right, bottom, score; and labels (1, N)."""
+    """Return boxes and scores, see Family. Outputs: (1, N, 5) as left, top, right, bottom, score; labels (1, N)."""
     return boxes_with_scores(_mmdeploy_rows(outputs), spec)
 
 
@@ -55,7 +55,7 @@ def _mmdeploy_rows(outputs: Outputs) -> Rows:
 
 
 def _names(shapes: Shapes) -> tuple[str, list[str], str]:
-    """The names of the boxes, of the lists of scores and classes, and of the count; "" for what there is not."""
+    """Return the names of the boxes, of the two lists of scores and classes, and of the count; "" for a missing one."""
     found = {
         name: [other for other, rows in shapes.items() if rows == shape[:-1]]
         for name, shape in shapes.items()
@@ -66,7 +66,7 @@ def _names(shapes: Shapes) -> tuple[str, list[str], str]:
         return "", [], ""
     lists = found[boxes[0]]
     rest = [name for name in shapes if name not in {boxes[0], *lists}]
-    if len(lists) == 3:  # of one row, a count looks like the others
+    if len(lists) == 3:  # with one row, the count has the same shape
         rest = [name for name in lists if "num" in name.lower()]
         lists = [name for name in lists if name not in rest]
     if len(lists) != 2 or len(rest) > 1 or any(shapes[name] not in {(1,), (1, 1)} for name in rest):
@@ -75,7 +75,7 @@ def _names(shapes: Shapes) -> tuple[str, list[str], str]:
 
 
 def _mmdeploy_names(shapes: Shapes) -> tuple[str, str]:
-    """The names of the boxes with their scores, and of the labels; "" for other outputs. Masks may come with them."""
+    """Return the names of the boxes with scores, and of the labels; "" for other outputs. Masks are ignored."""
     boxes = [name for name, shape in shapes.items() if len(shape) == 3 and shape[0] == 1 and shape[2] == 5]
     labels = [name for name, shape in shapes.items() if boxes and shape == shapes[boxes[0]][:2]]
     masks = [name for name, shape in shapes.items() if len(shape) == 4]

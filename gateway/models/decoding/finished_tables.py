@@ -1,8 +1,8 @@
-"""Finished detections in one table.
+"""Decodes finished detections in one table.
 
-Left, top, right, bottom, score, class (YOLOv10, YOLO26, Ultralytics' nms=True); with the picture's number in front,
-seven columns (YOLOv7's end2end, YOLO-NAS' flat format, which have class and score in another order); or class and score
-in front of the box (PaddleDetection).
+Its columns are left, top, right, bottom, score, class (YOLOv10, YOLO26, Ultralytics' nms=True). YOLOv7's end2end and
+YOLO-NAS' flat format have the picture's number in front, and class and score in different orders. PaddleDetection has
+class and score in front of the box.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def decode(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Output: (1, N, 6), (1, N, 7) or the same without the first axis."""
+    """Return boxes and scores, see Family. Output: (1, N, 6), (1, N, 7) or the same without the first axis."""
     return boxes_with_scores(_rows(outputs), spec)
 
 
 def decode_paddle(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: (N, 6) as class, score, box; and how many rows are each picture's."""
+    """Return boxes and scores, see Family. Outputs: (N, 6) as class, score, box; the number of rows by picture."""
     return boxes_with_scores(_paddle_rows(outputs), spec)
 
 
@@ -48,7 +48,7 @@ def _paddle_rows(outputs: Outputs) -> Rows:
 
 
 def _table(shapes: Shapes) -> tuple[str, int]:
-    """The table's name and its columns, without those for masks; no columns: there is none."""
+    """Return the table's name and its number of columns without those for masks; 0 columns for other outputs."""
     if len(shapes) == 1:
         ((name, shape),) = shapes.items()
         if len(shape) == 2 or (len(shape) == 3 and shape[0] == 1):

@@ -1,4 +1,4 @@
-"""What classes are called where nobody says it: by their number, as the data set most detectors are trained on does."""
+"""Usual labels, for models that have none: those of the data set that most detectors are trained on."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ COCO = (
 """COCO's 80 categories, in their order."""
 
 UNUSED_IDS = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
-"""Of COCO's numbers from 0 to 90, those without a category."""
+"""COCO's numbers from 0 to 90 that have no category."""
 
 
 def class_label(number: int, labels: tuple[str, ...]) -> str:
-    """Return what a class is called: its label, or class_N behind the last of them."""
+    """Return the label of a class, or class_N behind the last label."""
     return labels[number] if number < len(labels) else f"class_{number}"
 
 
 def usual_labels(family: str, classes: int) -> tuple[str, ...]:
-    """Return the labels of so many classes of a family's models that nobody names; class_N where nobody knows."""
+    """Return the usual labels of a family's models with this number of classes; class_N where there are none."""
     if family == "yunet":
         return ("face",)
     if classes == len(COCO):

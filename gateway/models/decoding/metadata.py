@@ -1,4 +1,4 @@
-"""What a model file says of itself in its metadata, as Ultralytics and others write it: its task, and its classes."""
+"""Reads the metadata that Ultralytics and others write into a model file: task, labels and size of the input."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TEXT_BYTES = 64 * 1024
-"""Text of a property that is read: 1203 of LVIS take 25 KiB, and parsing more takes memory."""
+"""Longer properties are ignored: the 1203 labels of LVIS take 25 KiB, and parsing takes memory."""
 
 MAX_NAMES = 2000
 MAX_NAME_LENGTH = 100
-"""Characters of a label that are kept: they go into every message about it."""
+"""Characters of a label that are kept: every message about it has them."""
 
 OTHER_TASKS = {
     "pose": "finds poses",
@@ -24,12 +24,12 @@ OTHER_TASKS = {
     "semantic": "finds the class of each pixel",
     "depth": "measures depth",
 }
-"""Tasks whose outputs are not read; boxes of segmentation (segment) are."""
+"""Tasks that no decoder reads; the boxes of segmentation (segment) can be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """`task` is "", `names` are none and `size` (height, width, in pixels) is None where the file does not say them."""
+    """Metadata of a model file; `task` is "", `names` is empty and `size` (height, width) is None when missing."""
 
     task: str = ""
     names: tuple[str, ...] = ()
@@ -37,19 +37,19 @@ class Metadata:
 
     @property
     def refusal(self) -> str:
-        """Why the outputs of such a task cannot be read as boxes; empty where they can."""
+        """Return the reason why the outputs of this task cannot be read as boxes; "" when they can be."""
         what = OTHER_TASKS.get(self.task)
         return f"the file says that it {what} (task {self.task}); export a detector (task detect)" if what else ""
 
 
 def read_metadata(properties: Mapping[str, str]) -> Metadata:
-    """Return what properties of an ONNX file, by key, say; text that cannot be read says nothing."""
+    """Return the metadata in the properties of an ONNX file, by key; text that cannot be parsed is ignored."""
     return Metadata(properties.get("task", "").strip().lower(), _names(properties.get("names", "")),
                     _size(properties.get("imgsz", "")))  # fmt: skip
 
 
 def _value(text: str) -> object:
-    """What Python or JSON writes so; None for anything else, and for what is too long."""
+    """Return the value of a Python or JSON literal; None for other text, and for text that is too long."""
     if len(text.encode()) > MAX_TEXT_BYTES:
         return None
     try:
@@ -62,23 +62,23 @@ def _value(text: str) -> object:
 
 
 def _size(text: str) -> tuple[int, int] | None:
-    """Height and width of the pictures that the network was trained on, or exported with."""
-    said = _value(text)
-    said = [said, said] if isinstance(said, int) else said
-    if not isinstance(said, list | tuple) or len(said) != 2 or not all(isinstance(n, int) and n > 0 for n in said):
+    """Return height and width of the pictures that the network was exported for."""
+    size = _value(text)
+    size = [size, size] if isinstance(size, int) else size
+    if not isinstance(size, list | tuple) or len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
         return None
-    return said[0], said[1]
+    return size[0], size[1]
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Labels by class number, of a dictionary or list."""
-    said = _value(text)
-    if isinstance(said, list | tuple):
-        said = dict(enumerate(said))
-    if not isinstance(said, dict):
+    """Return labels by class number, from the text of a dictionary or list."""
+    names = _value(text)
+    if isinstance(names, list | tuple):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
         return ()
     try:
-        by_number = {int(number): " ".join(str(name).split())[:MAX_NAME_LENGTH] for number, name in said.items()}
+        by_number = {int(number): " ".join(str(name).split())[:MAX_NAME_LENGTH] for number, name in names.items()}
     except (TypeError, ValueError):
         return ()
     if not by_number or min(by_number) < 0 or max(by_number) >= MAX_NAMES:

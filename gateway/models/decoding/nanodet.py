@@ -1,7 +1,7 @@
-"""NanoDet and PicoDet: class scores and box distributions by cell (generalised focal loss, Li et al. 2020).
+"""Decodes NanoDet and PicoDet: class scores and box distributions by cell (generalised focal loss, Li et al. 2020).
 
-PicoDet, as PaddleDetection writes it without its post-processing, looks like NanoDet-Plus in eight outputs; only the
-names, which Paddle gives, tell that it measures from the middle of a cell.
+PicoDet, as PaddleDetection exports it without post-processing, has the shapes of NanoDet-Plus in eight outputs, but it
+measures from the middle of a cell. Only the names that Paddle gives to outputs distinguish the two.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 _SIDES = 4
 
 _BINS = (8, 11)
-"""Of each side: upstream's configurations have 8, NanoDet-g 11."""
+"""Bins of each side: upstream's configurations have 8, NanoDet-g 11."""
 
 BOX_WORDS = ("box", "dis", "reg")
-"""What exporters call the outputs with distributions: boxes_8, dis_pred_stride_8, reg_8."""
+"""Parts of names of outputs with distributions: boxes_8, dis_pred_stride_8, reg_8."""
 
 SCORE_WORDS = ("cls", "class", "score")
 
 PADDLE_WORD = ".tmp_"
-"""What Paddle has in its names: transpose_0.tmp_0."""
+"""Part of the names that Paddle gives to outputs: transpose_0.tmp_0."""
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: scores after the sigmoid, distributions before the softmax.
+    """Return boxes and scores, see Family. Outputs: scores after the sigmoid, distributions before the softmax.
 
-    A side's distance from the cell's point is the expectation of its bins' numbers, times the stride.
+    The distance of a side from the cell's point is the expectation of its bins' indices, times the stride.
     """
     pieces = _pieces(outputs, input_size, spec)
     first, numbers, distributions, scores = 0, [], [], []
@@ -68,7 +68,7 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
 
 
 def doubt(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: probabilities, and finite numbers before the softmax."""
+    """Return the doubt, see Family: scores are probabilities, distributions are finite."""
     pieces = _pieces(outputs, input_size, spec)
     scores = np.concatenate([score for score, _ in pieces])
     finite = all(np.isfinite(distribution).all() for _, distribution in pieces)
@@ -76,7 +76,7 @@ def doubt(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> str:
 
 
 def _pieces(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> list[tuple[FloatArray, FloatArray]]:
-    """Scores (cells, classes) and distributions (cells, 4 * bins), in the order of the strides."""
+    """Return scores (cells, classes) and distributions (cells, 4 * bins), in the order of the strides."""
     if len(outputs) > 1:
         pairs = _pairs(shapes_of(outputs), input_size)
         return [(outputs[scores][0], outputs[boxes][0]) for scores, boxes in pairs]
@@ -88,7 +88,7 @@ def _pieces(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> list[tu
 def _boxes(
     distributions: FloatArray, numbers: np.ndarray[tuple[int, ...], np.dtype[np.intp]], every: Cells, inside: float
 ) -> FloatArray:
-    """From distributions (N, 4 * bins) of the cells with these numbers to boxes (N, 4)."""
+    """Return boxes (N, 4) of distributions (N, 4 * bins) of the cells with these numbers."""
     stride = every.strides[numbers]
     weights = softmax(distributions.reshape(len(numbers), _SIDES, distributions.shape[1] // _SIDES))
     sides = weights @ np.arange(weights.shape[2], dtype=np.float32) * stride
@@ -124,7 +124,7 @@ def _classes_of_pairs(shapes: Shapes, input_size: InputSize) -> tuple[int, ...]:
 
 
 def _pairs(shapes: Shapes, input_size: InputSize) -> list[tuple[str, str]]:
-    """The outputs with scores and with distributions of each stride, fine strides first; none where they are not so."""
+    """Return the outputs with scores and with distributions of each stride, fine strides first, else []."""
     strides = next((usual for usual in USUAL_STRIDES if 2 * len(usual) == len(shapes) and usual[0] == STRIDES[0]), ())
     pairs = []
     for stride in strides:
@@ -137,7 +137,7 @@ def _pairs(shapes: Shapes, input_size: InputSize) -> list[tuple[str, str]]:
 
 
 def _has_distributions(name: str, shape: tuple[int, ...]) -> bool:
-    """Whether an output is called so, or has as many columns as distributions have."""
+    """Return whether an output has distributions, by its name, else by its number of columns."""
     words = name.lower()
     if any(word in words for word in BOX_WORDS):
         return shape[-1] % _SIDES == 0

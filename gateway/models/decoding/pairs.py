@@ -1,7 +1,7 @@
-"""Detectors with boxes in one output and a score for each class in another: single shot detectors and YOLO-NAS.
+"""Decodes boxes in one output and class scores in another: single shot detectors and YOLO-NAS.
 
-SSD (Liu et al. 2016) with its priors in the graph, such as UltraFace's exports, has boxes in parts of the picture and
-a background among the scores; YOLO-NAS has boxes in pixels, and none.
+SSD (Liu et al. 2016) with its priors in the graph, such as UltraFace's exports, has boxes in parts of the picture and a
+background score. YOLO-NAS has boxes in pixels, and no background.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 SUM_ROUNDING = 0.01
-"""By how much the probabilities of a box, the background's included, may miss 1 together."""
+"""Allowed difference from 1 of the sum of a box's probabilities, the background's included."""
 
 
 def decode_ssd(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in parts of the input, scores (1, N, 1 + classes).
+    """Return boxes and scores, see Family. Outputs: boxes (1, N, 4) in parts of the input, scores (1, N, 1 + classes).
 
-    The first score is the background's, and is left out.
+    The first score is the background's; it is dropped.
     """
     boxes, scores = read_pair(outputs)
     scores = scores[:, 1:]
@@ -38,17 +38,18 @@ def decode_ssd(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tupl
 
 
 def decode_yolonas(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Outputs: boxes (1, N, 4) in pixels, scores (1, N, classes)."""
+    """Return boxes and scores, see Family. Outputs: boxes (1, N, 4) in pixels, scores (1, N, classes)."""
     boxes, scores = read_pair(outputs)
     kept = indices_reaching(scores.max(axis=1), spec.score_threshold)
     return boxes[kept], scores[kept]
 
 
 def doubt_ssd(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in parts of the picture; probabilities that make 1 by box."""
+    """Return the doubt, see Family: boxes are in parts of the picture, the probabilities of each add up to 1."""
     boxes, scores = read_pair(outputs)
     sums = scores.sum(axis=1)
-    # Some have a sigmoid for each class; only who names the decoder can say that the first is the background's.
+    # Some models have a sigmoid for each class: then only a description that names the decoder shows that the first
+    # score is the background's.
     apart = spec.decoder is None and (np.abs(sums - 1) > SUM_ROUNDING).any()
     return first_doubt(
         score_doubt(scores), box_doubt(boxes, size, parts=True), area_doubt(boxes),
@@ -57,7 +58,7 @@ def doubt_ssd(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
 
 
 def doubt_yolonas(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in pixels, probabilities."""
+    """Return the doubt, see Family: boxes are in pixels, scores are probabilities."""
     boxes, scores = read_pair(outputs)
     return first_doubt(score_doubt(scores), box_doubt(boxes, size), area_doubt(boxes))
 
@@ -65,13 +66,13 @@ def doubt_yolonas(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 def read_pair(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
     """Return boxes (N, 4) and scores (N, columns), whichever comes first."""
     names = boxes_and_scores(shapes_of(outputs))
-    assert names is not None, "the shapes have been looked at"
+    assert names is not None, "the shapes have been checked"
     boxes, scores = (outputs[name][0] for name in names)
     return boxes, scores
 
 
 def _columns(shapes: Shapes) -> int:
-    """How many scores a box has; 0 for other outputs."""
+    """Return the number of scores of a box; 0 for other outputs."""
     names = boxes_and_scores(shapes)
     return 0 if names is None else shapes[names[1]][2]
 

@@ -1,6 +1,6 @@
-"""Whether numbers can be what a family means by them: each function returns what cannot be, empty when all can.
+"""Checks whether numbers can be what a family means by them; each function returns a doubt, "" when there is none.
 
-They look at all cells of one picture, most of which show nothing: what holds for nearly all of them is asked for.
+The functions check all cells of one picture. Most of these show nothing, so a condition must hold for nearly all cells.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
 
 NEARLY_ALL = 0.99
-"""Of an untrained or badly fed network a few boxes may be anything."""
+"""Share of boxes that must be plausible: a badly trained network makes a few that are not."""
 
 _MOST = 0.9
 
 _ROUNDING = 0.001
-"""By how much a probability may miss 0 or 1: half precision does."""
+"""Allowed distance of a probability below 0 or above 1, from half precision."""
 
 _SILENT, _LOUD = 0.05, 0.2
-"""What a typical score stays below, as most cells show nothing, and what it never reaches."""
+"""Bounds of a typical score: most cells show nothing, so it is below the first and never reaches the second."""
 
 MAX_RELATIVE_COORDINATE = 1.5
-"""Boxes of which no coordinate is further from the origin are parts of the picture, not pixels."""
+"""Boxes whose coordinates are all below it are in parts of the picture, not in pixels."""
 
 
 def score_doubt(scores: FloatArray) -> str:
-    """Return what keeps scores from being probabilities."""
+    """Return why scores cannot be probabilities."""
     if not scores.size:
         return ""
     lowest, highest = float(scores.min()), float(scores.max())
@@ -39,38 +39,38 @@ def score_doubt(scores: FloatArray) -> str:
 
 
 def tail_doubt(scores: FloatArray) -> str:
-    """Return what keeps the last columns of scores (N, classes) from being scores.
+    """Return why the last columns of scores (N, classes) cannot be scores.
 
-    An angle or key points behind the classes are large in nearly all cells, where the scores before them are nearly 0.
+    An angle or key points behind the classes are large in nearly all cells, while scores are nearly 0.
     """
     typical = np.median(scores, axis=0)
     silent, loud = typical < _SILENT, typical >= _LOUD
     first_loud = int(np.argmax(loud))
     tail = loud.any() and first_loud > 0 and loud[first_loud:].all() and silent[:first_loud].all()
-    return "its last numbers are large everywhere, as no score is (an angle, or key points)" if tail else ""
+    return "its last numbers are too large for scores (an angle, or key points)" if tail else ""
 
 
 def logit_doubt(logits: FloatArray) -> str:
-    """Return what keeps numbers from being scores before a sigmoid or softmax."""
+    """Return why numbers cannot be logits, the scores before a sigmoid or softmax."""
     lowest, highest = float(logits.min(initial=0)), float(logits.max(initial=0))
     if not np.isfinite([lowest, highest]).all():
         return "its scores are not finite"
     if lowest >= 0 and highest <= 1 + _ROUNDING:
-        return "its scores are probabilities already"
+        return "its scores are already probabilities"
     return ""
 
 
 def whole_number_doubt(numbers: FloatArray) -> str:
-    """Return what keeps numbers from being those of classes."""
+    """Return why numbers cannot be class numbers."""
     if numbers.size and not (np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()):
-        return "its class numbers are not whole"
+        return "its class numbers are not integers"
     return ""
 
 
 def box_doubt(boxes: FloatArray, size: InputSize, *, parts: bool = False) -> str:
-    """Return what keeps boxes (N, 4), left, top, right, bottom, from lying in a picture of (height, width) pixels.
+    """Return why boxes (N, 4), left, top, right, bottom, cannot be in a picture of (height, width) pixels.
 
-    `parts`: they are not in pixels, but in parts of the picture.
+    `parts`: the boxes are in parts of the picture, not in pixels.
     """
     if not len(boxes) or not boxes.any():
         return ""
@@ -91,17 +91,17 @@ def box_doubt(boxes: FloatArray, size: InputSize, *, parts: bool = False) -> str
 
 
 def area_doubt(boxes: FloatArray) -> str:
-    """Return what keeps boxes (N, 4), left, top, right, bottom, from showing something each: they have no area."""
+    """Return why boxes (N, 4), left, top, right, bottom, cannot each show an object: too many have no area."""
     without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST if len(boxes) else False
     return "its boxes have no area" if without else ""
 
 
 def row_doubt(table: FloatArray) -> str:
-    """Return what keeps rows (N, columns) from being cells, each of which has its numbers: most are 0."""
+    """Return why rows (N, columns) cannot be cells: each cell has numbers, but most rows are 0."""
     empty = len(table) and (table == 0).all(axis=1).mean() > 0.5
     return "most of its rows are empty, as of finished detections" if empty else ""
 
 
 def first_doubt(*doubts: str) -> str:
-    """Return the first doubt that there is."""
+    """Return the first doubt, "" when there is none."""
     return next(filter(None, doubts), "")

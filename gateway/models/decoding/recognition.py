@@ -1,4 +1,4 @@
-"""Which family of detectors a network belongs to: by the description, or by its outputs' shapes and numbers. Pure."""
+"""Finds a network's family of detectors from its description, or from its outputs' shapes and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ FAMILIES = {
         DETR, RT_DETR, END2END, DETECTION_LISTS, PADDLE, MMDEPLOY, PICODET, YUNET,
     )
 }  # fmt: skip
-"""Every family that is known, by the name that a description gives it as its decoder."""
+"""All families by name; a description has the name as its decoder."""
 
 MAX_OUTPUTS_SHOWN = 3
-"""Outputs that a message names; of more, as a head for each stride has them, the number tells enough."""
+"""Outputs that a message lists; of the others it has only the number."""
 
 MAX_FAMILIES_SHOWN = 2
-"""Families that a message names."""
+"""Families that a message lists."""
 
 
 def output_shapes(network: Network) -> Shapes:
-    """What families_of wants to know of a network; () for outputs whose size hangs on what is seen."""
+    """Return the shapes of a network's outputs by name; () for outputs whose size depends on the picture."""
     return {name: network.shapes.get(name, ()) for name in network.outputs}
 
 
 def named_decoder(spec: ModelSpec) -> str | None:
-    """The decoder that the description asks for; with heads it needs no other word."""
+    """Return the decoder that the description names; one with heads is Darknet's."""
     return DARKNET.name if spec.decoder is None and spec.heads else spec.decoder
 
 
 def families_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> list[Family]:
-    """Return the families that outputs of these shapes by name can come from: one only, if the description names it.
+    """Return the families that these outputs, shapes by name, can come from; only one if the description names it.
 
-    With labels, those with as many classes. Raises ModelError, with what was found and what was expected, when there
-    is none, or the one that is named does not fit.
+    With labels, only families with as many classes. Raises ModelError, with the outputs that were found and expected,
+    when there is none, or the named one does not fit.
     """
     name = named_decoder(spec)
     if name is not None:
@@ -78,7 +78,7 @@ def families_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> list[
 
 
 def family_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> Family:
-    """Return the family of a model that has been opened, whose description names it. Raises ModelError as above."""
+    """Return the family of an opened model, whose description names it. Raises ModelError, see families_of."""
     families = families_of(shapes, input_size, spec)
     if len(families) > 1:
         raise ModelError(f"model {spec.name}: its outputs, {describe_outputs(shapes, input_size)}, could be of several "
@@ -87,10 +87,10 @@ def family_of(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> Family:
 
 
 def choose_family(families: Sequence[Family], outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> Family:
-    """Return the one of these families that the outputs for a picture can come from.
+    """Return the one of these families that fits the outputs for a picture.
 
-    Where several are left and there are no labels, it is the one with the 80 classes of COCO.
-    Raises ModelError, with what is wrong with the numbers, when there is none, or several.
+    If several fit, return the one with the 80 classes of COCO.
+    Raises ModelError, with the doubt about the numbers, when none or several fit.
     """
     doubts = {family.name: family.doubt(outputs, input_size, spec) for family in families}
     left = [family for family in families if not doubts[family.name]]
@@ -111,19 +111,22 @@ def choose_family(families: Sequence[Family], outputs: Outputs, input_size: Inpu
 
 
 def classes_of(family: Family, shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> int:
-    """Return how many classes the outputs hold; 0 where they can hold any number."""
+    """Return the number of classes of the outputs; 0 when it is not fixed."""
     return choose_class_count(family.classes(shapes, input_size, spec), spec)
 
 
 def describe_outputs(shapes: Shapes, input_size: InputSize) -> str:
-    """Return names and shapes of outputs, and the input's size, as messages tell them."""
-    told = [f"{name} {list(shape) if shape else '[?]'}" for name, shape in shapes.items()]
-    rest = f" and {len(told) - MAX_OUTPUTS_SHOWN} more" if len(told) > MAX_OUTPUTS_SHOWN else ""
-    return f"{', '.join(told[:MAX_OUTPUTS_SHOWN])}{rest} (input {input_size[0]}x{input_size[1]})"
+    """Return names and shapes of outputs, and the input's size, as text for a message."""
+    texts = [f"{name} {list(shape) if shape else '[?]'}" for name, shape in shapes.items()]
+    rest = f" and {len(texts) - MAX_OUTPUTS_SHOWN} more" if len(texts) > MAX_OUTPUTS_SHOWN else ""
+    return f"{', '.join(texts[:MAX_OUTPUTS_SHOWN])}{rest} (input {input_size[0]}x{input_size[1]})"
 
 
 def _named(name: str, shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> Family:
-    """The family of this name; called for every frame, so messages are made when they are needed."""
+    """Return the family of this name. Raises ModelError.
+
+    It is called for every frame, so the texts of errors are made only when needed.
+    """
     named = FAMILIES.get(name)
     if named is None:
         raise ModelError(

@@ -1,6 +1,6 @@
-"""Detectors that Ultralytics' exporter decoded already: boxes as centre and size in input pixels.
+"""Decodes the outputs of Ultralytics' exporter: boxes as centre and size in input pixels.
 
-Those that find masks, too (-seg), have numbers for them behind the classes, which are left alone.
+Models for segmentation (-seg) have numbers for masks behind the classes; these are ignored.
 """
 
 from __future__ import annotations
@@ -32,44 +32,45 @@ ANCHORS = 3
 
 
 def decode_v5(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Output: (1, boxes, 5 + classes) as x, y, width, height, objectness, classes."""
+    """Return boxes and scores, see Family. Output: (1, boxes, 5 + classes): x, y, width, height, objectness, scores."""
     table = _table(outputs)
     rows = table[indices_reaching(table[:, 4], spec.score_threshold)]
     return corners(rows[:, :2], rows[:, 2:4]), rows[:, 5:] * rows[:, 4:5]
 
 
 def decode_v8(outputs: Outputs, _size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Output: (1, 4 + classes, cells) as x, y, width, height, classes."""
+    """Return boxes and scores, see Family. Output: (1, 4 + classes, cells) as x, y, width, height, classes."""
     table = _table(outputs, by_column=True)
     rows = table[indices_reaching(table[:, 4:].max(axis=1), spec.score_threshold)]
     return corners(rows[:, :2], rows[:, 2:4]), rows[:, 4:]
 
 
 def decode_v8_parts(outputs: Outputs, size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """The same, with boxes in parts of the input."""
+    """Return boxes and scores, see Family. Output as for decode_v8, with boxes in parts of the input."""
     boxes, scores = decode_v8(outputs, size, spec)
     return boxes * np.array([size[1], size[0]] * 2, np.float32), scores
 
 
 def doubt_v5(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
+    """Return the doubt, see Family: boxes are in pixels, probabilities behind them."""
     table = _table(outputs)
     boxes = corners(table[:, :2], table[:, 2:4])
     return first_doubt(row_doubt(table), box_doubt(boxes, size), score_doubt(table[:, 4:]))
 
 
 def doubt_v8(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in pixels, probabilities behind them."""
+    """Return the doubt, see Family: boxes are in pixels, probabilities behind them."""
     table = _table(outputs, by_column=True)
     boxes = corners(table[:, :2], table[:, 2:4])
     return first_doubt(score_doubt(table[:, 4:]), tail_doubt(table[:, 4:]), box_doubt(boxes, size))
 
 
 def doubt_v8_parts(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in parts of the picture, probabilities behind them."""
+    """Return the doubt, see Family: boxes are in parts of the picture, probabilities behind them."""
     table = _table(outputs, by_column=True)
     boxes = table[:, :4]
-    beyond = "its boxes are no parts of the picture" if not 0 < boxes.max(initial=0) <= MAX_RELATIVE_COORDINATE else ""
+    relative = 0 < boxes.max(initial=0) <= MAX_RELATIVE_COORDINATE
+    beyond = "" if relative else "its boxes are not in parts of the picture"
     return first_doubt(
         score_doubt(table[:, 4:]),
         tail_doubt(table[:, 4:]),
@@ -79,9 +80,9 @@ def doubt_v8_parts(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 
 
 def _table(outputs: Outputs, *, by_column: bool = False) -> FloatArray:
-    """The rows of all boxes, without numbers for masks."""
+    """Return the rows of all boxes, without numbers for masks."""
     found = masked_table(shapes_of(outputs))
-    assert found is not None, "the shapes have been looked at"
+    assert found is not None, "the shapes have been checked"
     name, masks = found
     table: FloatArray = outputs[name][0].T if by_column else outputs[name][0]
     return table[:, : table.shape[1] - masks]
@@ -92,7 +93,7 @@ def _classes_v5(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple
     if found is None:
         return ()
     (_, rows, columns), masks = shapes[found[0]], found[1]
-    # One box a cell is YOLOX's as well; only who names the decoder can say that it is not.
+    # One box in each cell may be YOLOX's, too, so the description must name the decoder.
     anchors = (ANCHORS, 1) if spec.decoder == "yolov5" else (ANCHORS,)
     fits = any(rows == number * cells for number in anchors for cells in strides_by_cell_count(input_size))
     return (columns - masks - 5,) if fits and columns - masks > 5 else ()
@@ -108,7 +109,7 @@ def _classes_v8(shapes: Shapes, input_size: InputSize, _spec: ModelSpec) -> tupl
 
 def _classes_v8_parts(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     classes = _classes_v8(shapes, input_size, spec)
-    # More classes than cells: rather a table on its side, of a family whose numbers are all from 0 to 1 undecoded.
+    # More classes than cells: it is rather a transposed table of a family whose raw numbers are all from 0 to 1.
     return tuple(number for number in classes if number + 4 <= max(shape[-1] for shape in shapes.values()))
 
 

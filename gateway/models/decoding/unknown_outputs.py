@@ -1,4 +1,4 @@
-"""Outputs that are not read: what such networks are, and how to get one that is read."""
+"""Remedies for outputs that no decoder reads: the likely kind of network, and how to export another."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gateway.models.decoding.family import InputSize, Shapes
 
-_DEFAULT_REMEDY = "docs/models.md lists those that are read, and how to export them"
+_DEFAULT_REMEDY = "docs/models.md lists the models that can be read, and how to export them"
 
 
 def remedy_for(shapes: Shapes, input_size: InputSize) -> str:
-    """Return what these outputs look like, if anything, and what to do about it."""
+    """Return the likely kind of network, if any, and what to do about it."""
     kinds = (_classification, _undecoded_grid, _segmentation, _maps, _priors)
     return next(
         (remedy for kind in kinds if shapes and (remedy := kind(list(shapes.values()), input_size))), _DEFAULT_REMEDY

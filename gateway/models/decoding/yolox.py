@@ -1,6 +1,6 @@
-"""YOLOX: one box for every cell, without anchors (Ge et al. 2021), as its exporter leaves it, or decoded already.
+"""Decodes YOLOX: one box for every cell, without anchors (Ge et al. 2021), as exported, or with decoded boxes.
 
-YOLOv6 has the same decoded form, with an objectness of 1 everywhere, and other pictures.
+YOLOv6 has the same decoded form, with an objectness of 1 everywhere, and another preprocessing.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 _BEFORE_CLASSES = 5
-"""Of a cell: centre x and y and the logarithms of width and height, in strides; objectness."""
+"""Numbers of a cell: centre x and y and the logarithms of width and height, in strides; objectness."""
 
 MAX_TYPICAL_STRIDES = 8.0
-"""What most cells' four numbers stay below: e**8 strides are more than any picture has."""
+"""Bound of the typical number of a box before decoding: e**8 strides are more than any picture has."""
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. Output: (1, cells, 5 + classes), objectness and classes after the sigmoid."""
+    """Return boxes and scores, see Family. Output: (1, cells, 5 + classes), all scores after the sigmoid."""
     (table,) = outputs.values()
     kept = indices_reaching(table[0, :, 4], spec.score_threshold)
     rows, every = (
@@ -43,22 +43,22 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
 
 
 def doubt(outputs: Outputs, _size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: small numbers by cell, then probabilities."""
+    """Return the doubt, see Family: a cell has four small numbers, then probabilities."""
     (table,) = outputs.values()
     typical = float(np.median(np.abs(table[0, :, :4])))
-    far = "" if typical <= MAX_TYPICAL_STRIDES else f"its boxes are decoded already: they are of order {typical:.3g}"
+    far = "" if typical <= MAX_TYPICAL_STRIDES else f"its boxes are already decoded: they are of order {typical:.3g}"
     return first_doubt(row_doubt(table[0]), score_doubt(table[0, :, 4:]), far)
 
 
 def doubt_decoded(outputs: Outputs, size: InputSize, spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in pixels, probabilities, objectness that differs."""
+    """Return the doubt, see Family: boxes are in pixels, scores are probabilities, objectness is not always 1."""
     (table,) = outputs.values()
     sure = "the objectness of all its boxes is 1, as YOLOv6 has it" if (table[0, :, 4] == 1).all() else ""
     return first_doubt(doubt_v5(outputs, size, spec), sure)
 
 
 def doubt_v6(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family: boxes in pixels, an objectness of 1, probabilities."""
+    """Return the doubt, see Family: boxes are in pixels, objectness is 1, scores are probabilities."""
     (table,) = outputs.values()
     unsure = "" if (table[0, :, 4] == 1).all() else "the objectness of its boxes is not 1"
     boxes = corners(table[0, :, :2], table[0, :, 2:4])

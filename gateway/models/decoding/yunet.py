@@ -1,4 +1,4 @@
-"""YuNet: faces, by cell (Wu et al. 2023), as OpenCV's model zoo has it. Its landmarks are left alone."""
+"""Decodes YuNet, a detector of faces (Wu et al. 2023), as in OpenCV's model zoo. Landmarks are ignored."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 _WIDTHS = {"cls": 1, "obj": 1, "bbox": 4}
-"""Outputs of each stride, cls_8 and so on, with their numbers by cell; kps_8 and so on are not needed."""
+"""Outputs of each stride, cls_8 and so on, with their numbers for each cell; kps_8 and so on are ignored."""
 
 
 def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores, see Family. A box is its centre in its cell, and the logarithms of its sizes, in strides."""
+    """Return boxes and scores, see Family. A box is centre in the cell and logarithms of sizes, in strides."""
     scores, boxes = _scores(outputs), _joined(outputs, "bbox")
     kept = indices_reaching(scores[:, 0], spec.score_threshold)
     every = make_cells(input_size, STRIDES)
@@ -33,7 +33,7 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
 
 
 def doubt(outputs: Outputs, _size: InputSize, _spec: ModelSpec) -> str:
-    """Return what cannot be, see Family."""
+    """Return the doubt, see Family."""
     typical = float(np.median(np.abs(_joined(outputs, "bbox"))))
     far = "" if typical <= MAX_TYPICAL_STRIDES else f"its boxes are of order {typical:.3g}, not in strides"
     return first_doubt(score_doubt(_joined(outputs, "cls")), score_doubt(_joined(outputs, "obj")), far)
@@ -44,7 +44,7 @@ def _joined(outputs: Outputs, part: str) -> FloatArray:
 
 
 def _scores(outputs: Outputs) -> FloatArray:
-    """The geometric mean of class score and objectness, (N, 1)."""
+    """Return the geometric mean of class score and objectness, (N, 1)."""
     return np.asarray(np.sqrt(np.clip(_joined(outputs, "cls"), 0, 1) * np.clip(_joined(outputs, "obj"), 0, 1)))
 
 

@@ -67,7 +67,7 @@ def test_a_picture_replaces_an_older_one(tmp_path):
 
 @pytest.mark.parametrize("name", ["picture", "picture.txt", "picture.onnx"])
 def test_a_name_that_is_no_pictures_is_refused_and_nothing_is_written(tmp_path, name):
-    with pytest.raises(SourceError, match=r"end it in \.png or \.jpg"):
+    with pytest.raises(SourceError, match=r"it must end in \.png or \.jpg"):
         write_picture(tmp_path / name, grey())
     assert list(tmp_path.iterdir()) == []
 

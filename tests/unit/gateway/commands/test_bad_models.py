@@ -121,7 +121,7 @@ def test_a_cut_that_cannot_be_names_the_layer_and_the_deepest_cut_that_can(deept
     done = deepthings("verify", "--model", "bad.onnx", "--cut", "last")
     (line,) = done.stderr.splitlines()
     assert "layer squeeze (GlobalAveragePool) cannot be computed tile by tile" in line
-    assert "the deepest cut that can be is conv" in line
+    assert "the deepest possible cut is conv" in line
 
 
 def test_weights_that_broke_off_are_refused_with_layer_and_bytes(deepthings, tmp_path):

@@ -66,10 +66,10 @@ def test_a_source_needs_no_configuration(shot, tmp_path):
     [
         (["stret"], "camera 'stret' not found in deepthings.yaml; did you mean 'street'?"),
         (["street", "--config", "no.yaml"], "configuration no.yaml not found; name it with --config"),
-        (["street", "--output", "a.gif"], "a.gif is no name of a picture; end it in .jpg or .png"),
+        (["street", "--output", "a.gif"], "a.gif is not the name of a picture; it must end in .jpg or .png"),
         ([], "write either the name of a camera"),
         (["street", "--source", "test://"], "write either the name of a camera"),
-        (["street", "--rotate", "90"], "--rotate and --crop are for --source"),
+        (["street", "--rotate", "90"], "--rotate and --crop need --source"),
         (["--source", "test://", "--crop", "0,1"], "write left, top, right, bottom, for example 0,0.2,1,1"),
         (["--source", "test://", "--rotate", "45"], "'45' is not one of"),
         (["--source", "ftp://me:s3cr3t@x"], "camera source ftp://... is not supported"),

@@ -93,7 +93,7 @@ def test_mistakes_are_lines_that_an_editor_can_follow(check):
     code, out, err = check(bad("mqtt: {prt: 1}\nobjects: {track: persn}\n"))
     assert (code, out) == (2, "")
     assert err.splitlines() == [
-        "Warning: bad.yaml:1: cameras: there are none; write their names below it",
+        "Warning: bad.yaml:1: cameras: there are no cameras; write their names below it",
         "bad.yaml:1: mqtt.prt: unknown key; did you mean 'port'?",
         "bad.yaml:2: objects.track[0]: the model has no label 'persn'; did you mean 'person'?",
     ]
@@ -119,7 +119,7 @@ def test_json_has_the_same(check):
         ("model:\n  path: nanodet", "bad.yaml:2: model.path: unknown model 'nanodet'"),
         ("model: {path: none.onnx}", "bad.yaml:1: model.path: model none.onnx cannot be read"),
         ("model: {weights: w.weights}", "bad.yaml:1: model.path: --weights w.weights: model nanodet-g has its own"),
-        ("model: {path: !secret front_door_url}", "bad.yaml:1: model.path: what ${...} or !secret stands for there"),
+        ("model: {path: !secret front_door_url}", "bad.yaml:1: model.path: the value of ${...} or !secret is invalid"),
     ],
 )
 def test_a_model_that_cannot_be_opened_is_a_mistake(check, text, expected):

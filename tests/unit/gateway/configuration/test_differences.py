@@ -23,8 +23,7 @@ def configuration(front=None, **sections):
 
 
 def test_nothing_changed_is_no_difference():
-    assert not compare_configurations(configuration(), configuration())
-    assert compare_configurations(configuration(), configuration(cluster={"lease": 2}))
+    assert compare_configurations(configuration(), configuration()) == ConfigurationChanges()
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ def test_a_variable_may_be_a_part_of_a_text_or_a_number(reading):
 @pytest.mark.parametrize(
     ("text", "secrets", "expected"),
     [
-        (camera("!secret frnt"), "front: x", "secrets.yaml has no such name; did you mean 'front'?"),
-        (camera(f"!secret {HIDDEN}"), "front: x", "secrets.yaml has no such name; write it there, as name: value"),
-        (camera("!secret front"), None, "there is no secrets.yaml; write it there, as name: value"),
-        (camera("!secret front"), "", "secrets.yaml has no such name; write it there, as name: value"),
+        (camera("!secret frnt"), "front: x", "name not found in secrets.yaml; did you mean 'front'?"),
+        (camera(f"!secret {HIDDEN}"), "front: x", "name not found in secrets.yaml; write it there, as name: value"),
+        (camera("!secret front"), None, "secrets.yaml not found; write the secret there, as name: value"),
+        (camera("!secret front"), "", "name not found in secrets.yaml; write it there, as name: value"),
     ],
 )
 def test_a_secret_that_is_not_there_is_told_without_its_name(told, text, secrets, expected):
@@ -53,10 +53,10 @@ def test_a_secret_that_is_not_there_is_told_without_its_name(told, text, secrets
 @pytest.mark.parametrize(
     ("secrets", "expected"),
     [
-        ("- a", "secrets.yaml:1: these are no names with values; write name: value"),
-        (f"a: 1\nb: [{HIDDEN}]\nfront: x", "secrets.yaml:2: this is no secret; write name: value"),
+        ("- a", "secrets.yaml:1: not a list of names with values; write name: value"),
+        (f"a: 1\nb: [{HIDDEN}]\nfront: x", "secrets.yaml:2: not a secret; write name: value"),
         (f"front: x\nfront: {HIDDEN}", "secrets.yaml:2: front: written twice; keep one"),
-        (f"front: *{HIDDEN}", "secrets.yaml:1: this is no YAML: found undefined alias ...; put a value that "
+        (f"front: *{HIDDEN}", "secrets.yaml:1: invalid YAML: found undefined alias ...; put a value that "
          "begins with * in quotes"),
     ],
 )  # fmt: skip
@@ -146,4 +146,4 @@ def test_all_mistakes_are_one_error_and_warnings_are_logged(reading, tmp_path, c
         f"{tmp_path}/deepthings.yaml:1: mqtt.prt: unknown key; did you mean 'port'?",
         f"{tmp_path}/deepthings.yaml:2: modle: unknown key; did you mean 'model'?",
     ]
-    assert "cameras: there are none" in caplog.text
+    assert "cameras: there are no cameras" in caplog.text

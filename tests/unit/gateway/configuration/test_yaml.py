@@ -53,33 +53,33 @@ def test_keys_are_text_whatever_they_look_like(reading):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("mqtt: {host: x", "1: this is no YAML: while parsing a flow mapping, expected ',' or '}', but got "
+        ("mqtt: {host: x", "1: invalid YAML: while parsing a flow mapping, expected ',' or '}', but got "
          "'<stream end>'; write 'key: value', and indent one section's keys alike"),
-        ("mqtt:\n\thost: x", "2: this is no YAML: while scanning for the next token, found character '\\t' that "
+        ("mqtt:\n\thost: x", "2: invalid YAML: while scanning for the next token, found character '\\t' that "
          "cannot start any token; indent with spaces, not with tabs"),
-        ("a: 1\nmqtt: @x", "2: this is no YAML: while scanning for the next token, found character '@' that cannot "
+        ("a: 1\nmqtt: @x", "2: invalid YAML: while scanning for the next token, found character '@' that cannot "
          "start any token; put the value in quotes"),
-        ("a: b: c", "1: this is no YAML: mapping values are not allowed here; put text with ': ' in it in quotes and "
-         "a blank behind the colon of a key, and indent one section's keys alike"),
-        ("a: 'x\n\n\n", "1: this is no YAML: while scanning a quoted scalar, found unexpected end of stream; close the "
+        ("a: b: c", "1: invalid YAML: mapping values are not allowed here; put text with ': ' in it in quotes and "
+         "a space after the colon of a key, and indent one section's keys alike"),
+        ("a: 'x\n\n\n", "1: invalid YAML: while scanning a quoted scalar, found unexpected end of stream; close the "
          "quotes"),
-        ("a: *hunter2", "1: this is no YAML: found undefined alias ...; put a value that begins with * in quotes"),
-        ("a: !hunter2!x y", "1: this is no YAML: while parsing a node, found undefined tag handle ...; put a value "
+        ("a: *hunter2", "1: invalid YAML: found undefined alias ...; put a value that begins with * in quotes"),
+        ("a: !hunter2!x y", "1: invalid YAML: while parsing a node, found undefined tag handle ...; put a value "
          "that begins with ! in quotes"),
-        ("---\na: 1\n---\nb: 2", "3: this is no YAML: expected a single document in the stream, but found another "
+        ("---\na: 1\n---\nb: 2", "3: invalid YAML: expected a single document in the stream, but found another "
          "document; remove the line ---"),
         (b"mqtt:\n  host: \xff", "2: this is not UTF-8; save it as UTF-8 text"),
         (b"mqtt:\n  host: a\x00b", "2: a control character that YAML does not allow; remove it"),
-        ("[" * 5000, "1: nested too deep; remove brackets"),
+        ("[" * 5000, "1: nested too deeply; remove brackets"),
         ("mqtt: {<<: 5}", "1: mqtt: << needs a section; write for example <<: *front"),
         ("? [a]\n: 5", "1: a key is a list or a section; write text as a key; text in { } needs quotes"),
         ("mqtt: !hunter2 x",
-         "1: mqtt: this tag is not known; !secret and !file are, and text that begins with ! needs quotes"),
+         "1: mqtt: unknown tag; !secret and !file are known, and text that begins with ! needs quotes"),
         ("mqtt: !!python/object:os.system x",
-         "1: mqtt: this tag is not known; !secret and !file are, and text that begins with ! needs quotes"),
+         "1: mqtt: unknown tag; !secret and !file are known, and text that begins with ! needs quotes"),
         ("mqtt: {port: " + "9" * 5000 + "}",
-         "1: mqtt.port: no number, or one with too many digits; write for example 30 or 0.5"),
-        ("a: &a [*a]", "1: nested too deep, or too long; look at its anchors (&) and aliases (*)"),
+         "1: mqtt.port: invalid number, or too many digits; write for example 30 or 0.5"),
+        ("a: &a [*a]", "1: nested too deeply, or too long; check its anchors (&) and aliases (*)"),
     ],
 )  # fmt: skip
 def test_what_is_no_yaml_is_told_with_its_line_and_nothing_of_the_file(told, text, expected):
@@ -90,7 +90,7 @@ def test_anchors_in_anchors_do_not_fill_the_memory(told):
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (mistake,) = told("\n".join(levels))
-    assert mistake.endswith("nested too deep, or too long; look at its anchors (&) and aliases (*)")
+    assert mistake.endswith("nested too deeply, or too long; check its anchors (&) and aliases (*)")
     assert MAX_VALUES < 9**12
 
 

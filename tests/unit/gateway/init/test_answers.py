@@ -16,7 +16,7 @@ def test_labels_are_those_of_the_model():
     assert answers.parse_labels("person,  traffic light,", LABELS) == ("person", "traffic light")
     with pytest.raises(ConfigurationError, match="did you mean 'person'"):
         answers.parse_labels("persn", LABELS)
-    with pytest.raises(ConfigurationError, match="a word is there twice; keep one"):
+    with pytest.raises(ConfigurationError, match="a word is written twice; keep one"):
         answers.parse_labels("car, car", LABELS)
 
 
@@ -68,7 +68,7 @@ def test_a_password_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "password").write_bytes(b"\xff")
     with pytest.raises(ConfigurationError, match=r"--password-file .*/password is not text in UTF-8"):
         given_broker("h", "me", tmp_path / "password", none=False, encrypted=False, ca=None)
-    with pytest.raises(ConfigurationError, match=r"tls\.ca: no such file"):
+    with pytest.raises(ConfigurationError, match=r"tls\.ca: file not found"):
         given_broker("h", None, None, none=False, encrypted=True, ca=Path("/nowhere"))
 
 

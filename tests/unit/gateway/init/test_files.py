@@ -59,7 +59,7 @@ def test_secrets_in_a_style_that_cannot_be_continued_are_left_alone(tmp_path):
 
 def test_secrets_that_cannot_be_read_are_told_of_before_anything_is_asked(tmp_path):
     (tmp_path / "secrets.yaml").write_text("- a\n")
-    with pytest.raises(ConfigurationError, match=r"secrets\.yaml:1: these are no names with values"):
+    with pytest.raises(ConfigurationError, match=r"secrets\.yaml:1: not a list of names with values"):
         secrets_beside(tmp_path / "home.yaml")
 
 

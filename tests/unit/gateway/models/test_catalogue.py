@@ -182,7 +182,7 @@ def of_onnxruntime(op, domain):
     ("nodes", "reason"),
     [
         (dynamically_quantised("image"), "is quantised dynamically: .*use the float model, or make an int8 one of it"),
-        (of_onnxruntime("FusedConv", "com.microsoft"), "was optimised by onnxruntime, .*use the file that it was made"),
+        (of_onnxruntime("FusedConv", "com.microsoft"), "was optimised by onnxruntime, .*use the original file"),
         (of_onnxruntime("Conv", "com.microsoft.nchwc"), "was optimised by onnxruntime"),
     ],
 )

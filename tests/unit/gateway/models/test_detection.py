@@ -205,7 +205,7 @@ def test_outputs_that_are_no_numbers_are_a_failure_and_not_nothing(nanodet, valu
     maps = [np.zeros(shape, np.float32) for shape in partitioned.map_shapes]
     detector.detect(maps, Letterbox(300, 400, *nanodet.network.input_size))
     maps[0][0, 0, 0, 0] = value
-    with pytest.raises(ModelError, match="outputs of model nanodet-g are no numbers"):
+    with pytest.raises(ModelError, match="outputs of model nanodet-g are not finite numbers"):
         detector.detect(maps, Letterbox(300, 400, *nanodet.network.input_size))
 
 

@@ -221,10 +221,10 @@ REFUSED = {
     "oriented boxes": ({"output0": OBB.transpose(0, 2, 1)}, {}, "not from 0 to 1 but from -0.6"),
     "oriented boxes that say so": ({"output0": V8}, {"task": "obb"}, "finds oriented boxes .*export a detector"),
     "oriented boxes of one angle": (
-        {"output0": np.concatenate([V8[:, :19], np.full((1, 1, CELLS), 0.4)], axis=1)}, {}, "large everywhere"
+        {"output0": np.concatenate([V8[:, :19], np.full((1, 1, CELLS), 0.4)], axis=1)}, {}, "too large for scores"
     ),
     "a pose in parts of the picture": (
-        {"output0": np.concatenate([V8[:, :5], np.full((1, 51, CELLS), 0.5)], axis=1)}, {}, "large everywhere"
+        {"output0": np.concatenate([V8[:, :5], np.full((1, 51, CELLS), 0.5)], axis=1)}, {}, "too large for scores"
     ),
     "another number of classes": (
         {"output0": V8[:, :20]}, {"names": NAMES}, "yolov8 with 16 classes.*but it has 2 labels"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.planning.methods import Method, stages_of
+from gateway.planning.methods import METHOD_DESCRIPTIONS, Method, stages_of
 from shared.errors import ConfigurationError, CutError
 from shared.ftp.grid import Grid
 from shared.ftp.region import Region
@@ -37,9 +37,9 @@ def heights(stage):
     return [tile.outputs[0].height for tile in stage.tiles]
 
 
-def test_every_method_has_a_name_and_a_sentence():
+def test_every_method_has_a_name_and_a_description():
     assert [str(method) for method in Method] == ["whole", "bodp", "ftp-wsh", "ftp-wst", "ftp-wst-s"]
-    assert len({method.sentence for method in Method}) == len(Method)
+    assert len({METHOD_DESCRIPTIONS[method] for method in Method}) == len(Method)
 
 
 def test_idle_devices_steal_but_where_the_gateway_shares_out():

@@ -279,7 +279,7 @@ class Broken(Noise):
 @pytest.mark.parametrize(
     ("model", "out", "source", "error", "words"),
     [
-        (detector, "tiny.tflite", Noise(), ConfigurationError, "ends in .onnx"),
+        (detector, "tiny.tflite", Noise(), ConfigurationError, "must end in .onnx"),
         (detector, "taken/tiny.onnx", Noise(), ModelError, "tiny.onnx cannot be written: "),
         (detector, "tiny.onnx", Broken(), SourceError, "folder pictures holds none"),
         (lambda: detector(cut=("nowhere",)), "tiny.onnx", Noise(), CutError, "has no layer 'nowhere'"),
@@ -296,12 +296,12 @@ def test_what_cannot_be_done_is_refused_and_leaves_nothing(tmp_path, model, out,
 def test_a_model_of_one_convolution_is_refused(tmp_path):
     build = ModelBuilder(SIZE, SIZE)
     last = build.layer("Relu", build.conv("image", 8, 3))
-    with pytest.raises(ModelError, match="behind none of its layers"):
+    with pytest.raises(ModelError, match="it has no layer with a convolution behind it"):
         quantize(model_of(build, last), Noise(), tmp_path / "tiny.onnx")
 
 
 def test_a_model_that_is_quantised_already_is_refused(quantised, tmp_path):
-    with pytest.raises(ModelError, match="tiny is quantised already"):
+    with pytest.raises(ModelError, match="tiny is already quantised"):
         quantize(quantised, Noise(), tmp_path / "again.onnx")
 
 

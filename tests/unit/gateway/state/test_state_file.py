@@ -94,8 +94,8 @@ def test_a_file_of_a_newer_release_is_refused_in_words_and_stays_as_it_is(tmp_pa
     assert file.read() is None
     (said,) = caplog.messages
     assert said == file.newer_release_problem
-    assert said.startswith(f"{path} cannot be read: release '9.9")
-    assert f"newer than this one ({installed_version()}); update deepthings, or move that file away" in said
+    assert said.startswith(f"{path} cannot be read: it was written by release '9.9")
+    assert f"newer than this one ({installed_version()}); update deepthings, or move the file away" in said
     assert said.endswith("names are lost")
     assert "\x1b" not in said
     assert not file.write({"c": "d"})

@@ -38,5 +38,5 @@ def test_a_file_of_a_newer_release_is_a_problem_that_says_what_helps(tmp_path):
     (tmp_path / "names.json").write_text('{"version": 7, "release": "2.0", "content": {}}')
     folder.register_file("names.json", dict[str, str], "names are lost").read()
     (said,) = folder.problems
-    assert "release 2.0 has written it" in said
+    assert "it was written by release 2.0" in said
     assert find_cure(said) == ""

@@ -40,32 +40,32 @@ ADDRESSES = [
     (f"cameras: {{front: {{source: '{source}'}}}}", f"1: cameras.front.source: {said}")
     for source, said in (
         ("ffmpeg:rtsp://10.0.0.1/x#video=h264",
-         "ffmpeg: before an address is of another program; write what is behind it alone"),
-        ("192.168.1.20:554/stream", "a host without the kind of address; write rtsp:// or http:// before it"),
-        ("cam.local/video", "a host without the kind of address; write rtsp:// or http:// before it"),
-        ("u:p@192.168.1.20/", "a host without the kind of address; write rtsp:// or http:// before it"),
+         "ffmpeg: before an address is another program's; remove it"),
+        ("192.168.1.20:554/stream", "the kind of address is missing; write rtsp:// or http:// before it"),
+        ("cam.local/video", "the kind of address is missing; write rtsp:// or http:// before it"),
+        ("u:p@192.168.1.20/", "the kind of address is missing; write rtsp:// or http:// before it"),
         ("rtsp://u:{FRIGATE_RTSP_PASSWORD}@h/", "{FRIGATE_RTSP_PASSWORD} is not replaced here; write "
          "${FRIGATE_RTSP_PASSWORD}"),
-        ("rtsp://u:12/34@h/a", "it can be read in two ways; write #, /, ? and @ of a password as %23, %2F, %3F and "
+        ("rtsp://u:12/34@h/a", "ambiguous; write #, /, ? and @ of a password as %23, %2F, %3F and "
          "%40, or @ in a path as %40"),
     )
 ]  # fmt: skip
 
 FOREIGN = [
-    ("mqtt: {user: me}", "1: mqtt.user: a key of Frigate, which is not known here; write username:"),
-    ("detectors: {cpu: {type: cpu}}", "1: detectors: a key of Frigate, which is not known here; remove it: edges "
-     "compute, and are found by themselves"),
-    (CAMERA + "    detect: {fps: 5}", "4: cameras.front.detect.fps: a key of Frigate, which is not known here; write "
+    ("mqtt: {user: me}", "1: mqtt.user: a key of Frigate, which is unknown here; write username:"),
+    ("detectors: {cpu: {type: cpu}}", "1: detectors: a key of Frigate, which is unknown here; remove it: edges "
+     "compute, and are found automatically"),
+    (CAMERA + "    detect: {fps: 5}", "4: cameras.front.detect.fps: a key of Frigate, which is unknown here; write "
      "fps: of the camera, beside source:"),
-    ("cameras:\n  front:\n    source:rtsp://h/", "2: cameras.front: this is one text; write a blank behind source:"),
+    ("cameras:\n  front:\n    source:rtsp://h/", "2: cameras.front: this is one text; write a space after source:"),
 ]  # fmt: skip
 
 TYPES = [
-    ("- mqtt", "1: a list is no section; write its keys below it, indented, each with a colon"),
-    ("mqtt: 5", "1: mqtt: 5 is no section; write its keys below it, indented, each with a colon"),
-    ("cameras:\n- front", "1: cameras: a list is no section; write its names below it, indented, each with a colon"),
-    ("mqtt:\n  port: many", "2: mqtt.port: 'many' is no whole number; write digits alone, for example 30"),
-    ("mqtt:\n  port: 1.5", "2: mqtt.port: 1.5 is no whole number; write digits alone, for example 30"),
+    ("- mqtt", "1: a list is not a section; write its keys below it, indented, each with a colon"),
+    ("mqtt: 5", "1: mqtt: 5 is not a section; write its keys below it, indented, each with a colon"),
+    ("cameras:\n- front", "1: cameras: a list is not a section; write its names below it, indented, each with a colon"),
+    ("mqtt:\n  port: many", "2: mqtt.port: 'many' is not an integer; write digits alone, for example 30"),
+    ("mqtt:\n  port: 1.5", "2: mqtt.port: 1.5 is not an integer; write digits alone, for example 30"),
     ("mqtt:\n  port: 70000", "2: mqtt.port: 70000 is too large; write at most 65535"),
     ("mqtt:\n  port: 0", "2: mqtt.port: 0 is too small; write 1 or more"),
     (CAMERA + "    fps: 0",
@@ -73,16 +73,16 @@ TYPES = [
     (CAMERA + "    fps: every",
      "4: cameras.front.fps: invalid frame rate; write a number above 0 and up to 240, or all"),
     ("objects:\n  filters:\n    person:\n      threshold: .inf",
-     "4: objects.filters.person.threshold: .inf is no finite number; write for example 30 or 0.5"),
+     "4: objects.filters.person.threshold: .inf is not a finite number; write for example 30 or 0.5"),
     ("objects:\n  filters:\n    person:\n      threshold: [5]",
-     "4: objects.filters.person.threshold: a list is no number; write for example 30 or 0.5"),
-    (CAMERA + "    rotate: 45", "4: cameras.front.rotate: 45 is not known; known are 0, 90, 180, 270"),
-    (CAMERA + "    kind: snapshots", "4: cameras.front.kind: 'snapshots' is not known; did you mean 'snapshot'?"),
+     "4: objects.filters.person.threshold: a list is not a number; write for example 30 or 0.5"),
+    (CAMERA + "    rotate: 45", "4: cameras.front.rotate: 45 is unknown; known are 0, 90, 180, 270"),
+    (CAMERA + "    kind: snapshots", "4: cameras.front.kind: 'snapshots' is unknown; did you mean 'snapshot'?"),
     (CAMERA + "    enabled: maybe", "4: cameras.front.enabled: 'maybe' is neither true nor false; write true or false"),
     (CAMERA + "    friendly_name: 007", "4: cameras.front.friendly_name: this is a number, not text; put it in quotes"),
     (CAMERA + "    friendly_name: true",
      "4: cameras.front.friendly_name: this is true or false, not text; put it in quotes: 'true'"),
-    (CAMERA + "    friendly_name: [a]", "4: cameras.front.friendly_name: a list is no text; write one value"),
+    (CAMERA + "    friendly_name: [a]", "4: cameras.front.friendly_name: a list is not text; write one value"),
     (CAMERA + "    friendly_name: ''", "4: cameras.front.friendly_name: empty; write at least one"),
     (CAMERA + "    stale_after: 1:30",
      "4: cameras.front.stale_after: not a duration; write seconds, for example 30, or 30s, 5m, 1h"),
@@ -91,45 +91,46 @@ TYPES = [
      "bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
     (CAMERA + "    crop: [0.5, 0, 0.5, 1]", "4: cameras.front.crop: must enclose a part of the picture; write left, "
      "top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"),
-    ("model:\n  weights: 5", "2: model.weights: 5 is no path; write the path of a file"),
+    ("model:\n  weights: 5", "2: model.weights: 5 is not a path; write the path of a file"),
     ("hooks:\n  commands:\n  - command: echo",
-     "3: hooks.commands[0].command: 'echo' is no list; write [a, b], or each on a line of its own behind a -"),
+     "3: hooks.commands[0].command: 'echo' is not a list; write [a, b], or each item on its own line after a -"),
     ("hooks:\n  commands:\n  - command: []", "3: hooks.commands[0].command: empty; write at least one"),
     ("hooks:\n  commands:\n  - command: [5]",
      "3: hooks.commands[0].command[0]: this is a number, not text; put it in quotes"),
     ("hooks:\n  webhooks:\n  - url: http://h/\n    events: [news]",
-     "4: hooks.webhooks[0].events[0]: 'news' is not known; did you mean 'new'?"),
-    ("cluster:\n  method: ftp-wts", "2: cluster.method: 'ftp-wts' is not known; did you mean 'ftp-wst'?"),
-    ("cluster:\n  policy: random", "2: cluster.policy: 'random' is not known; known are round-robin, longest-queue"),
-    ("cluster:\n  grid: 3", "2: cluster.grid: no grid; write rows x columns, for example 3x3"),
-    ("cluster:\n  grid: 0x3", "2: cluster.grid: no grid; write rows x columns, for example 3x3"),
-    ("cluster:\n  grid: 100x1", "2: cluster.grid: no map has so many tiles; write at most 99x99"),
+     "4: hooks.webhooks[0].events[0]: 'news' is unknown; did you mean 'new'?"),
+    ("cluster:\n  method: ftp-wts", "2: cluster.method: 'ftp-wts' is unknown; did you mean 'ftp-wst'?"),
+    ("cluster:\n  policy: random", "2: cluster.policy: 'random' is unknown; known are round-robin, longest-queue"),
+    ("cluster:\n  grid: 3", "2: cluster.grid: invalid grid; write rows x columns, for example 3x3"),
+    ("cluster:\n  grid: 0x3", "2: cluster.grid: invalid grid; write rows x columns, for example 3x3"),
+    ("cluster:\n  grid: 100x1", "2: cluster.grid: too many tiles; write at most 99x99"),
 ]  # fmt: skip
 
 NAMES = [
-    ("cameras:\n  Front Door:\n    source: test://", "2: cameras.Front Door: no name for a topic; write lower-case "
+    ("cameras:\n  Front Door:\n    source: test://", "2: cameras.Front Door: invalid name; write lower-case "
      "letters, digits, - and _, at most 63 of them, for example front_door"),
     ("cameras:\n  '???':\n    source: test://",
-     "2: cameras.???: no name for a topic; write lower-case letters, digits, - and _, at most 63 of them"),
+     "2: cameras.???: invalid name; write lower-case letters, digits, - and _, at most 63 of them"),
     ("cameras:\n  all:\n    source: test://",
-     "2: cameras.all: this word has a meaning in topics; write another, for example all_1"),
+     "2: cameras.all: reserved word, as topics use it; write another, for example all_1"),
     (CAMERA + "    zones:\n      snapshot:\n        coordinates: 0,0,1,0,1,1",
-     "5: cameras.front.zones.snapshot: this word has a meaning in topics; write another, for example snapshot_1"),
-    (CAMERA + "    zones:\n      Yard:\n        coordinates: 0,0,1,0,1,1", "5: cameras.front.zones.Yard: no name for a "
-     "topic; write lower-case letters, digits, - and _, at most 63 of them, for example yard"),
-    (CAMERA + "    edge: Pi 4", "4: cameras.front.edge: no name for a topic; write lower-case letters, digits, - and "
+     "5: cameras.front.zones.snapshot: reserved word, as topics use it; write another, for example snapshot_1"),
+    (CAMERA + "    zones:\n      Yard:\n        coordinates: 0,0,1,0,1,1", "5: cameras.front.zones.Yard: invalid name; "
+     "write lower-case letters, digits, - and _, at most 63 of them, for example yard"),
+    (CAMERA + "    edge: Pi 4", "4: cameras.front.edge: invalid name; write lower-case letters, digits, - and "
      "_, at most 63 of them, for example pi_4"),
-    ("objects:\n  track:\n  - person\n  - Event", "4: objects.track[1]: this word has a meaning in topics; rename the "
+    ("objects:\n  track:\n  - person\n  - Event", "4: objects.track[1]: reserved word, as topics use it; rename the "
      "label in the description of the model"),
-    ("objects:\n  track: '?'", "2: objects.track: no label; write it as the model has it, for example person"),
+    ("objects:\n  track: '?'", "2: objects.track: invalid label; write it as the model has it, for example person"),
     ("objects:\n  track: [traffic light, traffic_light]",
-     "2: objects.track: 'traffic light' and 'traffic_light' are one word in topics; keep one of them"),
-    ("objects:\n  track: [cat, cat]", "2: objects.track: a word is there twice; keep one of them"),
+     "2: objects.track: 'traffic light' and 'traffic_light' are the same word in topics; keep one of them"),
+    ("objects:\n  track: [cat, cat]", "2: objects.track: a word is written twice; keep one of them"),
     ("objects:\n  filters:\n    Cat: {}\n    cat: {}",
-     "2: objects.filters: 'Cat' and 'cat' are one word in topics; keep one of them"),
-    ("mqtt:\n  topic_prefix: home/#", "2: mqtt.topic_prefix: no prefix of topics; write letters, digits, - and _, "
-     "levels with / between, without + and #"),
-    ("mqtt:\n  host: box:1883", "2: mqtt.host: no host; write a name or an address alone, the port has its own key"),
+     "2: objects.filters: 'Cat' and 'cat' are the same word in topics; keep one of them"),
+    ("mqtt:\n  topic_prefix: home/#", "2: mqtt.topic_prefix: invalid topic prefix; write letters, digits, - and _, "
+     "with / between levels, without + and #"),
+    ("mqtt:\n  host: box:1883", "2: mqtt.host: invalid host; write a name or an address alone, the "
+     "port has its own key"),
 ]  # fmt: skip
 
 PLACES = [
@@ -140,53 +141,54 @@ PLACES = [
      "7: cameras.front.motion.mask[1]: -1 is negative; write parts of the picture from 0 to 1, or pixels"),
     ("objects:\n  mask: 0,0,1,1", "2: objects.mask: 2 corners enclose no area; write three or more"),
     ("objects:\n  filters:\n    cat:\n      min_area: 0.5\n      max_area: 0.2",
-     "3: objects.filters.cat: min_area is above max_area, so nothing fits; exchange them"),
+     "3: objects.filters.cat: min_area is greater than max_area, so nothing fits; swap them"),
     ("objects:\n  filters:\n    cat:\n      min_ratio: 3\n      max_ratio: 2",
-     "3: objects.filters.cat: min_ratio is above max_ratio, so nothing fits; exchange them"),
+     "3: objects.filters.cat: min_ratio is greater than max_ratio, so nothing fits; swap them"),
     ("cameras:\n  front:\n    source: rtps://h/",
      "3: cameras.front.source: unknown kind of address, rtps://; did you mean 'rtsps'?"),
     ("cameras:\n  front:\n    source: rtsp:/h",
-     "3: cameras.front.source: slashes are missing behind rtsp:; write rtsp://"),
+     "3: cameras.front.source: slashes are missing after rtsp:; write rtsp://"),
     ("cameras:\n  front:\n    source: ' '", "3: cameras.front.source: empty; write for example "
      "rtsp://user:password@host/stream or /dev/video0"),
     ("hooks:\n  webhooks:\n  - url: mqtt://h/",
-     "3: hooks.webhooks[0].url: no address for HTTP; write http://host/path or https://host/path"),
-    ("hooks:\n  webhooks:\n  - url: http://u:p/w@h/", "3: hooks.webhooks[0].url: no host and port can be read in it; "
+     "3: hooks.webhooks[0].url: invalid address; write http://host/path or https://host/path"),
+    ("hooks:\n  webhooks:\n  - url: http://u:p/w@h/", "3: hooks.webhooks[0].url: no host and port found in it; "
      "write http://host/path or http://user:password@host:port/path, with /, @, # and : of a password as %2F, %40, %23 "
      "and %3A"),
 ]  # fmt: skip
 
 REFERENCES = [
     (CAMERA + "hooks:\n  webhooks:\n  - url: http://h/\n    cameras: [front, frnt]",
-     "7: hooks.webhooks[0].cameras: there is no camera 'frnt'; did you mean 'front'?"),
+     "7: hooks.webhooks[0].cameras: camera 'frnt' not found; did you mean 'front'?"),
     (CAMERA + "hooks:\n  commands:\n  - command: [x]\n    zones: yard",
-     "7: hooks.commands[0].zones: no camera has a zone 'yard'; there are none yet"),
+     "7: hooks.commands[0].zones: no camera has a zone 'yard'; there are none"),
     (CAMERA + "    zones:\n      yard:\n        coordinates: 0,0,1,0,1,1\n  back:\n    source: test://\n"
      "hooks:\n  commands:\n  - command: [x]\n    cameras: back\n    zones: yard",
-     "13: hooks.commands[0].zones: none of its cameras has a zone 'yard'; there are none yet"),
+     "13: hooks.commands[0].zones: none of its cameras has a zone 'yard'; there are none"),
     ("cluster:\n  method: whole\n  grid: 2x2",
      "3: cluster.grid: method whole does not divide frames; remove it, or write method: ftp-wst"),
     ("cluster:\n  method: bodp\n  grid: 2x2",
      "3: cluster.grid: method bodp divides along one axis, not into 2x2; write 4x1"),
-    ("cluster:\n  data_port: 1883", "2: cluster.data_port: mqtt.port is the same; write another"),
-    ("mqtt:\n  host: 1.2.3.4.5", "2: mqtt.host: no address; write four numbers up to 255, for example 192.168.1.10"),
-    ("mqtt:\n  host: localhost\n  port: 7883", "3: mqtt.port: the gateway's own broker has this port, for edges; write "
-     "that of your broker"),
-    ("mqtt:\n  port: 7883", "1: cluster.port: mqtt.port is the same; write another"),
-    ("cluster:\n  data_port: 7883", "2: cluster.data_port: cluster.port is the same; write another"),
+    ("cluster:\n  data_port: 1883", "2: cluster.data_port: mqtt.port has the same value; write another"),
+    ("mqtt:\n  host: 1.2.3.4.5", "2: mqtt.host: invalid address; write four numbers up to 255, for "
+     "example 192.168.1.10"),
+    ("mqtt:\n  host: localhost\n  port: 7883", "3: mqtt.port: the gateway's own broker uses this port for edges; write "
+     "the port of your broker"),
+    ("mqtt:\n  port: 7883", "1: cluster.port: mqtt.port has the same value; write another"),
+    ("cluster:\n  data_port: 7883", "2: cluster.data_port: cluster.port has the same value; write another"),
     ("mqtt:\n  host: box\n  password: x", "1: mqtt: password without username; write username"),
     ("mqtt:\n  username: me", "1: mqtt: a login without a broker; write host, the name or address of the broker it "
      "is for"),
-    ("mqtt:\n  host: box\n  tls:\n    key: k.pem", "4: mqtt.tls.key: no such file on this machine; write the path of "
+    ("mqtt:\n  host: box\n  tls:\n    key: k.pem", "4: mqtt.tls.key: file not found on this machine; write the path of "
      "a PEM file"),
-    ("mqtt:\n  host: box\n  tls: maybe", "3: mqtt.tls: 'maybe' is no section; write its keys below it, indented, each "
-     "with a colon"),
+    ("mqtt:\n  host: box\n  tls: maybe", "3: mqtt.tls: 'maybe' is not a section; write its keys below it, indented, "
+     "each with a colon"),
     ("mqtt:\n  host: box\n  client_id: 'a b'", "3: mqtt.client_id: invalid client id; write up to 200 "
-     "letters, digits and signs, without blanks"),
+     "letters, digits and signs, without spaces"),
     ("home_assistant:\n  discovery_prefix: deepthings",
-     "2: home_assistant.discovery_prefix: mqtt.topic_prefix is the same; write another"),
+     "2: home_assistant.discovery_prefix: mqtt.topic_prefix has the same value; write another"),
     ("frigate_compat:\n  enabled: yes\n  topic_prefix: homeassistant",
-     "3: frigate_compat.topic_prefix: home_assistant.discovery_prefix is the same; write another"),
+     "3: frigate_compat.topic_prefix: home_assistant.discovery_prefix has the same value; write another"),
 ]  # fmt: skip
 
 
@@ -222,20 +224,20 @@ hooks:
 """
     assert [line.removeprefix("deepthings.yaml:").rpartition("; ")[0] for line in told(text)] == [
         "1: mqtt.prot: unknown key",
-        "5: objects.filters.persn: min_area is above max_area, so nothing fits",
+        "5: objects.filters.persn: min_area is greater than max_area, so nothing fits",
         "5: objects.filters.persn.min_scor: unknown key",
         "7: cameras.front.source: is missing",
         "8: cameras.front.fps: invalid frame rate",
         "10: cameras.front.zones.yard.coordinates: is missing",
         "10: cameras.front.zones.yard.inertia: 0 is too small",
-        "11: cameras.front.zones.zones: this word has a meaning in topics",
+        "11: cameras.front.zones.zones: reserved word, as topics use it",
         "11: cameras.front.zones.zones.coordinates: not a polygon",
         "12: cameras.front: written twice, in line 7 and in line 12",
         "15: cameras.back.source: the environment variable NOWHERE is not set",
         "16: cameras.back.sorce: unknown key",
-        "19: hooks.webhooks[0]: 'just text' is no section",
+        "19: hooks.webhooks[0]: 'just text' is not a section",
         "20: hooks.webhooks[1].url: this is a number, not text",
-        "21: hooks.webhooks[1].cameras: there is no camera 'frnt'",
+        "21: hooks.webhooks[1].cameras: camera 'frnt' not found",
         "22: hooks.webhooks[1].zones: none of its cameras has a zone 'yrd'",
     ]
 
@@ -291,7 +293,7 @@ def test_a_default_that_the_model_does_not_know_is_told_too(reading):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("mqtt: {}", "cameras: there are none; write their names below it"),
+        ("mqtt: {}", "cameras: there are no cameras; write their names below it"),
         (CAMERA + "    zones: {yard: {coordinates: '0,0,1,0,1,1', objects: [person, cat]}}",
          "cameras.front.zones.yard.objects: this camera does not follow 'cat'; add it to track of its objects"),
         (CAMERA + "hooks: {commands: [{command: [x], labels: cat}]}",
@@ -318,7 +320,7 @@ def test_a_kind_of_address_that_is_installed_elsewhere_is_no_mistake_but_told(re
     found = reading("cameras: {front: {source: 'canvas://louvre/1'}}")
     assert not found.mistakes
     assert [(each.path, each.what) for each in found.warnings] == [
-        ("cameras.front.source", "canvas:// is no address that is known here")
+        ("cameras.front.source", "canvas:// is not installed on this machine")
     ]
 
 

@@ -62,7 +62,7 @@ def test_paddles_padding_is_no_object():
     ("row", "doubt"),
     [
         ((*BOX, 8.0, 4), "scores are not from 0 to 1"),
-        ((*BOX, 0.8, 4.5), "class numbers are not whole"),
+        ((*BOX, 0.8, 4.5), "class numbers are not integers"),
         ((*BOX, 0.8, 5000), "class numbers are impossible"),
         ((*BOX[2:], *BOX[:2], 0.8, 4), "end before they begin"),
         ((0.1, 0.1, 0.5, 0.5, 0.8, 4), "within 0 and 1"),
