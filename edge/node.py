@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.assignments import Assignments
 from edge.cameras.supervisor import CameraSupervisor
-from edge.computing.border_exchange import Exchange
-from edge.computing.plan_work import NoEngine, Work
+from edge.computing.border_exchange import BorderExchange
+from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
 from edge.owner import Owner
@@ -26,7 +26,7 @@ from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
 from edge.tasks.task import Task
 from edge.thief import Thief
-from edge.worker import UNSENT_RESULTS_CAP, Worker
+from edge.worker import MAX_UNSENT_RESULTS, Worker
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
 from shared.files.unfinished import remove_abandoned
@@ -63,16 +63,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATS_S = 1.0
+NODE_STATS_PERIOD_S = 1.0
 """How often an edge tells what it has done, while that changes."""
 
-WARNING_S = 600.0
+MISTAKE_REPEAT_PERIOD_S = 600.0
 """A mistake of configuration that lasts is logged again so often, when gateways come and plans change."""
 
-VITALS_S = 30.0
+UNCHANGED_STATS_PERIOD_S = 30.0
 """How often it does while it does not: load and temperature are among it."""
 
-GOODBYE_S = 1.0
+LAST_OUTCOMES_TIMEOUT_S = 1.0
 """When an edge stops, the gateway has so long to say which of its last frames were published."""
 
 
@@ -92,12 +92,12 @@ class EdgeNode:
             owner=owner,
         )
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
-        self._courier = Courier(self._traffic, UNSENT_RESULTS_CAP)
+        self._courier = Courier(self._traffic, MAX_UNSENT_RESULTS)
         self._strips = StripStore(self._traffic)
         self._worker = Worker(config.name, self._courier, self._strips)
         self._thief = Thief(config.name, self._bus, self._traffic, self._strips, self._worker.wake)
         self._owner = Owner(config.name, self._bus, self._courier, self._on_own_work)
-        self._exchange = Exchange(config.name, self._bus.broker, self._courier)
+        self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
@@ -105,7 +105,7 @@ class EdgeNode:
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
         self._postponed: Plan | None = None
-        self._warnings = RateLimit(WARNING_S)
+        self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
         self._plans = PlanFollower(self._adopt)
         self._trial = self._passed = 0
         self._able = True
@@ -125,7 +125,7 @@ class EdgeNode:
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
-            self._worker.look_ahead(self._owner),
+            self._worker.prefetch_strips(self._owner),
             self._shared.run(),
             self._courier.run(),
             self._assignments.run(),
@@ -140,7 +140,7 @@ class EdgeNode:
     async def _say_goodbye(self, stop: asyncio.Event) -> None:
         """While everything still runs: frames that will not be finished are reported, and the last figures."""
         await stop.wait()
-        await self._owner.leave(GOODBYE_S)
+        await self._owner.stop_frames(LAST_OUTCOMES_TIMEOUT_S)
         await self._supervisor.close()
         await self._cameras.close()
         with contextlib.suppress(BrokerError):
@@ -168,7 +168,7 @@ class EdgeNode:
 
     def _resume(self) -> None:
         """The gateway may have forgotten what we told it."""
-        self._owner.announce_again()
+        self._owner.reannounce_tasks()
         self._cameras.announce_again()
         self._thief.forget_request()
         self._worker.wake()
@@ -250,10 +250,10 @@ class EdgeNode:
         told: NodeStats | None = None
         told_at = 0.0
         while True:
-            await asyncio.sleep(STATS_S)
+            await asyncio.sleep(NODE_STATS_PERIOD_S)
             stats, now = self._stats(), time.monotonic()
             same = told is not None and _gist(stats) == _gist(told)
-            if not same or now - told_at >= VITALS_S:
+            if not same or now - told_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
                 told, told_at = stats, now
 
@@ -270,7 +270,7 @@ class EdgeNode:
             self._worker.wake()
         elif standing.trial != self._trial:
             self._trial = standing.trial
-            self._plans.again()
+            self._plans.retry_plan()
 
     # the plan
 
@@ -300,12 +300,12 @@ class EdgeNode:
         except WrongResultError:
             self._able = False
             if not following:
-                self._follow(Work(plan, [NoEngine()] * len(plan.stages), gateway))
+                self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
         if trial != self._passed:
             log.info("the programs were prepared again, and have passed their test")
         self._passed, self._able = trial, True
-        work = Work(plan, engines, gateway)
+        work = PlanWork(plan, engines, gateway)
         if following:
             self._worker.work = work
             self._shared.renew_engines(work)
@@ -317,13 +317,13 @@ class EdgeNode:
         """An engine for each stage of a plan, whose programs `gateway` has."""
         engines = []
         for stage in plan.stages:
-            program = await self._programs.get(stage.program, gateway)
-            kinds = Work.kinds(stage)
+            program = await self._programs.get_program(stage.program, gateway)
+            kinds = PlanWork.tile_kinds(stage)
             engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
         return engines
 
-    def _follow(self, work: Work) -> None:
-        work.complete()
+    def _follow(self, work: PlanWork) -> None:
+        work.validate()
         for follower in (self._owner, self._thief, self._shared, self._worker):
             follower.adopt_plan(work)
         self._cameras.invite()
@@ -354,7 +354,7 @@ class EdgeNode:
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, Take)
-            lent = self._owner.lend(take)
+            lent = self._owner.lend_tile(take)
             if isinstance(lent, Absent):
                 await connection.send(lent)
             else:
@@ -362,7 +362,7 @@ class EdgeNode:
                 try:
                     await connection.send(header, [pixels.data])
                 except DeepThingsError:
-                    self._owner.put_back(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
+                    self._owner.put_back_task(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
                     raise
             take, _ = await connection.expect(Take)
 
@@ -370,16 +370,16 @@ class EdgeNode:
         """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
         while True:
             if isinstance(header, Border):
-                self._exchange.arrived(header, payload)
+                self._exchange.on_border(header, payload)
             else:
                 assert isinstance(header, TileHeader)
-                await self._shared.accept(header, payload)
+                await self._shared.accept_tile(header, payload)
             header, payload = await connection.expect(TileHeader, Border)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:
             assert isinstance(request, PictureRequest)
-            owned = self._owner.picture(request.frame)
+            owned = self._owner.find_frame(request.frame)
             if owned is None:
                 await connection.send(Absent(reason="that frame is finished"))
             else:

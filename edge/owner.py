@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.computing.assignment import Assignment
+from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.prediction import Experience, reuse_pays
-from edge.tasks.task import Openings, Taker, Task
+from edge.tasks.task import AvailableTasks, Taker, Task
 from edge.tasks.task_queue import TaskQueue
 from edge.tasks.tile_order import TileOrder
 from shared.model.letterbox import Letterbox, Pixels
@@ -25,8 +25,8 @@ from shared.wire.headers import Absent, Tile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.computing.plan_work import Work
-    from edge.tasks.task import Turn
+    from edge.computing.plan_work import PlanWork
+    from edge.tasks.task import ScheduledTask
     from shared.ftp.strip_cache import Array
     from shared.mqtt.bus import Bus
     from shared.wire.courier import Courier
@@ -37,28 +37,28 @@ log = logging.getLogger(__name__)
 NO_ANSWER_GRACE_S = 5.0
 """The gateway ends every frame by its deadline; an owner that hears nothing so long after gives the frame up."""
 
-ANSWER_WITHIN_S = 15.0
+OUTCOME_TIMEOUT_S = 15.0
 """Whether a frame that is given up was published all the same, only the gateway knows: so long it is asked. An edge
 that was frozen has a new connection to the broker by then."""
 
-ASK_AGAIN_S = 1.0
+OUTCOME_RETRY_S = 1.0
 """It answers in milliseconds; the question, or a connection, may be lost."""
 
-ASKED_CAP = 1000
+MAX_REQUESTED_OUTCOMES = 1000
 """Frames in one question; more of them wait for the next."""
 
 PICTURE_KEPT_S = 10.0
 """After a frame is published, its picture is fetched for snapshots; that takes less, or fails."""
 
-OTHERS_CAP = 1000
+MAX_OTHER_NODES = 1000
 """Other edges that are known, as many as a gateway lists; a client that invents names without end changes nothing."""
 
-CHECK_S = 0.1
+LEASE_CHECK_PERIOD_S = 0.1
 """How often leases and deadlines are looked at; leases last a second or more."""
 
 
 @dataclass(slots=True)
-class GivenUp:
+class GivenUpFrame:
     """A frame that is to be dropped with this outcome, unless the gateway knows of another. Times are monotonic."""
 
     outcome: Outcome
@@ -89,9 +89,9 @@ class Owner:
         self._bus = bus
         self._courier = courier
         self._has_work = has_work
-        self._work: Work | None = None
+        self._work: PlanWork | None = None
         self._frames: dict[str, OwnedFrame] = {}
-        self._given_up: dict[str, GivenUp] = {}
+        self._given_up: dict[str, GivenUpFrame] = {}
         self._published: dict[str, tuple[float, OwnedFrame]] = {}
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._others: set[str] = set()
@@ -102,27 +102,27 @@ class Owner:
         self._busy = asyncio.Event()
         self.queue = TaskQueue(node, TileOrder((), {}), lease_s=1.0)
 
-    def adopt_plan(self, work: Work) -> None:
+    def adopt_plan(self, work: PlanWork) -> None:
         """Follow another plan; frames that were begun under the earlier one are given up."""
-        self.give_up(Outcome.REPLANNED)
+        self.give_up_frames(Outcome.REPLANNED)
         self._work = work
         self._experience = Experience(self._node)
         self.queue = TaskQueue(
             self._node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=not self._others
         )
 
-    def give_up(self, outcome: Outcome) -> None:
+    def give_up_frames(self, outcome: Outcome) -> None:
         """Finish all frames with this outcome, unless the gateway decided otherwise."""
-        self._ask_for({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
+        self._give_up({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
 
-    def inquire(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
+    def request_outcome(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
         """Call `finished` with what became of a frame that is not here any more; with `outcome` if nobody knows."""
-        self._ask_for({frame: finished}, outcome)
+        self._give_up({frame: finished}, outcome)
 
-    async def leave(self, timeout_s: float) -> None:
+    async def stop_frames(self, timeout_s: float) -> None:
         """Take no frames any more and give up those that are here; waits until the gateway has answered, or so long."""
         self._leaving = True
-        self.give_up(Outcome.STOPPED)
+        self.give_up_frames(Outcome.STOPPED)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._given_up:
@@ -131,28 +131,30 @@ class Owner:
         for frame in list(self._given_up):
             self._finish(frame, self._given_up[frame].outcome)
 
-    def _ask_for(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
+    def _give_up(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
         now = time.monotonic()
         for frame, finished in frames.items():
             if frame not in self._given_up:
                 self._busy.set()
                 self.queue.drop_frame(frame)
-                self._given_up[frame] = GivenUp(outcome, finished, now + ANSWER_WITHIN_S, now)
-        self._ask(now)
+                self._given_up[frame] = GivenUpFrame(outcome, finished, now + OUTCOME_TIMEOUT_S, now)
+        self._request_outcomes(now)
 
-    def _ask(self, now: float, *, all_again: bool = False) -> None:
+    def _request_outcomes(self, now: float, *, all_again: bool = False) -> None:
         """Ask for the outcomes of frames that are due to be asked for, and finish those that have waited too long."""
         for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
             log.debug("%s: no answer from the gateway", frame)
             self._finish(frame, self._given_up[frame].outcome)
-        due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][:ASKED_CAP]
+        due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][
+            :MAX_REQUESTED_OUTCOMES
+        ]
         if not due:
             return
         for frame in due:
-            self._given_up[frame].ask_at = now + ASK_AGAIN_S
+            self._given_up[frame].ask_at = now + OUTCOME_RETRY_S
         self._announce(given_up={frame: self._given_up[frame].outcome for frame in due})
 
-    async def accept(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
+    async def accept_frame(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
         """Take a picture, uint8 BGR (H, W, 3); `finished` is called once, with what became of it."""
         work = self._work
         if self._leaving or work is None:
@@ -172,30 +174,30 @@ class Owner:
         self._busy.set()
         if work.plan.distribution is Distribution.SHARING:
             self._announce(opened=info)
-            await self._hand_over(work, info, pixels)
+            await self._send_tiles(work, info, pixels)
             return
         self.queue.add_frame(info.frame, reuse=self._reuses(work))
         self._announce(opened=info)
 
-    async def _hand_over(self, work: Work, info: FrameInfo, pixels: Pixels) -> None:
+    async def _send_tiles(self, work: PlanWork, info: FrameInfo, pixels: Pixels) -> None:
         """Bring all tiles to the gateway, which shares them out."""
         for tile in work.stages[0]:
             view = pixels[tile.inputs[0].slices]
             header = self._header(work, info, tile.index, view)
-            await self._courier.send(work.gateway, (header, [work.pixels_out(view).data]))
+            await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
 
-    def _reuses(self, work: Work) -> bool:
+    def _reuses(self, work: PlanWork) -> bool:
         """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
         conditions = self._experience.conditions(1 + len(self._others), self.queue.pace.of_all, work.result_bytes)
         return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
-    def announce_again(self) -> None:
+    def reannounce_tasks(self) -> None:
         """The gateway may have forgotten how many tasks wait, and we may have missed the end of frames: it tells it."""
         now = time.monotonic()
-        self._ask(now, all_again=True)
+        self._request_outcomes(now, all_again=True)
         for frame in [name for name in self._frames if name not in self._given_up]:
             self._announce(opened=self._frames[frame].info)
-        if self._work is not None and self.queue.openings(now) != Openings():
+        if self._work is not None and self.queue.available_tasks(now) != AvailableTasks():
             self._announce()
 
     @property
@@ -205,9 +207,9 @@ class Owner:
 
     def upcoming_task(self) -> Task | None:
         """Return the task that the worker would be assigned next, if it would be computed from strips."""
-        return self.queue.upcoming()
+        return self.queue.upcoming_task()
 
-    def take_assignment(self, work: Work) -> Assignment | None:
+    def take_assignment(self, work: PlanWork) -> TileAssignment | None:
         """Take the next own tile for the worker; its strips are still to be gathered, where it is computed from some.
 
         None when nothing can be computed now, or another plan than the worker's is followed.
@@ -221,28 +223,28 @@ class Owner:
                 return assignment
         return None
 
-    def without_strips(self, assignment: Assignment) -> Assignment | None:
+    def without_strips(self, assignment: TileAssignment) -> TileAssignment | None:
         """Return the same tile with its whole halo, as its strips cannot be had; None when it is done."""
-        turn = self.queue.without_strips(Task(assignment.info.frame, assignment.tile.index))
+        turn = self.queue.run_whole(Task(assignment.info.frame, assignment.tile.index))
         return None if turn is None or self._work is None else self._assignment(self._work, turn)
 
-    def is_wanted(self, assignment: Assignment, work: Work) -> bool:
+    def is_wanted(self, assignment: TileAssignment, work: PlanWork) -> bool:
         """Return whether an assignment's frame is still under way in this plan."""
         return self._work is work and assignment.info.frame in self._frames
 
-    def on_result_sent(self, assignment: Assignment) -> None:
+    def on_result_sent(self, assignment: TileAssignment) -> None:
         """Expect the gateway's confirmation of an own tile from now on."""
-        self.queue.sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
+        self.queue.on_result_sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
 
-    def _assignment(self, work: Work, turn: Turn) -> Assignment | None:
+    def _assignment(self, work: PlanWork, turn: ScheduledTask) -> TileAssignment | None:
         found = self._pixels_of(turn)
         if found is None:
             return None
         info, pixels = found
         tile = work.tile(turn.task.tile, reusing=turn.reusing)
-        return Assignment(info, self._node, tile, pixels, wanted=turn.wanted)
+        return TileAssignment(info, self._node, tile, pixels, wanted=turn.wanted)
 
-    def _pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
+    def _pixels_of(self, turn: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
         """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
         frame = self._frames.get(turn.task.frame)
         if frame is None or self._work is None:
@@ -250,39 +252,39 @@ class Owner:
         region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 
-    def lend(self, take: Take) -> tuple[Tile, Array] | Absent:
+    def lend_tile(self, take: Take) -> tuple[Tile, Array] | Absent:
         """A task for a thief from the back of the queue: its header and pixels, contiguous; or why there is none."""
         work = self._work
         if work is None or take.epoch != work.epoch:
             return Absent(reason="another plan is followed here")
         if take.again is not None:
-            turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
+            turn = self.queue.run_whole(Task(take.again.frame, take.again.tile))
         else:
             turn = self.queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
         found = self._pixels_of(turn) if turn is not None else None
         if turn is None or found is None:
-            later = take.again is None and not take.idle and self.queue.openings(time.monotonic()).waiting > 0
+            later = take.again is None and not take.idle and self.queue.available_tasks(time.monotonic()).waiting > 0
             if later:
                 self._announce()  # the gateway has counted one less
             return Absent(reason="no task is waiting for you", later=later)
         info, view = found
         log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
-        if take.reuses and self.queue.openings(time.monotonic()).near.get(take.thief):
+        if take.reuses and self.queue.available_tasks(time.monotonic()).near.get(take.thief):
             self._announce()  # with this one it will have all that others need
         header = self._header(work, info, turn.task.tile, view)
         said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
-        return header.model_copy(update=said), work.pixels_out(view)
+        return header.model_copy(update=said), work.encode_pixels(view)
 
-    def _header(self, work: Work, info: FrameInfo, tile: int, view: Pixels) -> Tile:
+    def _header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> Tile:
         height, width = view.shape[:2]
         return Tile(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
-    def picture(self, frame: str) -> OwnedFrame | None:
+    def find_frame(self, frame: str) -> OwnedFrame | None:
         """A frame that is not finished, or was published just now."""
         published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
         return self._frames.get(frame) or next(iter(published), None)
 
-    def tile_failed(self, task: Task, node: str) -> None:
+    def on_tile_failed(self, task: Task, node: str) -> None:
         """A node, this one or another, cannot compute a task: others do it."""
         if self.queue.task_failed(task, node):
             log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
@@ -290,15 +292,15 @@ class Owner:
 
     def on_tile_done(self, done: TileDone) -> None:
         if done.error:
-            self.tile_failed(Task(done.frame, done.tile), done.worker)
+            self.on_tile_failed(Task(done.frame, done.tile), done.worker)
             return
         now = time.monotonic()
-        before = self.queue.openings(now)
+        before = self.queue.available_tasks(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
         self.queue.task_done(task, done.worker, compute_s, now, done.macs, done.strips)
-        self._experience.add(done.worker, done.fetch_bytes_per_s)
-        self._look_around()
-        if self._work is not None and self.queue.openings(now) != before:
+        self._experience.add_tile(done.worker, done.fetch_bytes_per_s)
+        self._update_alone()
+        if self._work is not None and self.queue.available_tasks(now) != before:
             self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
@@ -306,58 +308,58 @@ class Owner:
 
     def on_node_found(self, node: str) -> None:
         """Another edge is there."""
-        if len(self._others) < OTHERS_CAP:
+        if len(self._others) < MAX_OTHER_NODES:
             self._others.add(node)
-        self._look_around()
+        self._update_alone()
 
     def on_node_lost(self, node: str) -> None:
         """Run again what a lost thief held."""
         self._others.discard(node)
-        self._look_around()
-        lost = self.queue.node_lost(node)
+        self._update_alone()
+        lost = self.queue.requeue_node(node)
         if lost:
             log.info("edge %s is gone: %s tiles that it had run again", node, len(lost))
-        self._requeued(lost, f"{node} is gone")
+        self._announce_requeued(lost, f"{node} is gone")
 
-    def _look_around(self) -> None:
+    def _update_alone(self) -> None:
         self.queue.alone = not self._others or self._experience.on_its_own
 
-    def put_back(self, task: Task, reason: str) -> None:
+    def put_back_task(self, task: Task, reason: str) -> None:
         """A task that could not be handed over waits again."""
         if self.queue.put_back(task):
-            self._requeued([task], reason)
+            self._announce_requeued([task], reason)
 
     async def run(self) -> None:
         """Watch leases and deadlines until cancelled; without a frame there are none, and the processor rests."""
         while True:
             await self._busy.wait()
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(LEASE_CHECK_PERIOD_S)
             if not (self._frames or self._given_up or self._published):
                 self._busy.clear()
             now = time.monotonic()
-            self._requeued(self.queue.expire(now), "its lease ended")
-            self._ask(now)
+            self._announce_requeued(self.queue.requeue_expired(now), "its lease ended")
+            self._request_outcomes(now)
             self._published = {camera: kept for camera, kept in self._published.items() if kept[0] > now}
             if self._work is None:
                 continue
-            overdue = self.queue.openings(now).overdue
+            overdue = self.queue.available_tasks(now).overdue
             if overdue > self._told_overdue:
                 self._announce()
             self._told_overdue = overdue
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
             late = {name: owned.finished for name, owned in self._frames.items() if owned.opened_at < oldest}
-            self._ask_for(
+            self._give_up(
                 {name: finished for name, finished in late.items() if name not in self._given_up}, Outcome.NO_ANSWER
             )
 
-    def _requeued(self, tasks: list[Task], reason: str) -> None:
+    def _announce_requeued(self, tasks: list[Task], reason: str) -> None:
         for task in tasks:
             log.debug("%s tile %s will run again: %s", task.frame, task.tile, reason)
         if tasks:
             self._announce()
 
     def _announce(self, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None) -> None:
-        openings = self.queue.openings(time.monotonic())
+        openings = self.queue.available_tasks(time.monotonic())
         message = TaskAnnouncement(
             node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=openings.waiting,
             overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},

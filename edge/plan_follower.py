@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNREST_FIRST_S, UNREST_LONGEST_S = 0.5, 30.0
+FIRST_UNREST_S, MAX_UNREST_S = 0.5, 30.0
 """How long to wait after a plan was replaced while it was made ready: where they come in quick succession, preparing
 each of them would take all of a small device's time."""
 
 
-FAULTY_FIRST_S, FAULTY_LONGEST_S = 10.0, 1800.0
+FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S = 10.0, 1800.0
 """The same for a machine that computes wrongly: it prepares its programs twice for each try, for nothing."""
 
 
@@ -47,15 +47,15 @@ class PlanFollower:
         self._newest = plan
         self._told.set()
 
-    def again(self) -> None:
+    def retry_plan(self) -> None:
         """Have the newest plan made ready once more."""
         if self._newest is not None:
             self._told.set()
 
     async def run(self) -> None:
         """Follow plans until cancelled; one that cannot be followed is tried again, ever more rarely."""
-        failures, unrest = Backoff(), Backoff(UNREST_FIRST_S, UNREST_LONGEST_S)
-        faults = Backoff(FAULTY_FIRST_S, FAULTY_LONGEST_S)
+        failures, unrest = Backoff(), Backoff(FIRST_UNREST_S, MAX_UNREST_S)
+        faults = Backoff(FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S)
         while True:
             await self._told.wait()
             self._told.clear()

@@ -20,17 +20,17 @@ from shared.wire.headers import Absent, Take, TaskRef, Tile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.computing.plan_work import Work
+    from edge.computing.plan_work import PlanWork
     from edge.computing.strips import StripStore
     from shared.model.letterbox import Pixels
     from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)
 
-PREFETCH = 1
+MAX_STOLEN_TILES = 1
 """Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave work to others."""
 
-ASK_AGAIN_S = 5.0
+STEAL_RETRY_S = 5.0
 """A request that was not granted for so long is repeated, in case the gateway lost it."""
 
 
@@ -46,7 +46,7 @@ class StolenTile:
 
 
 class Thief:
-    """Keeps up to PREFETCH stolen tiles ready for the worker."""
+    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
 
     def __init__(
         self, node: str, bus: Bus, traffic: Traffic, strips: StripStore, wake_worker: Callable[[], None]
@@ -56,7 +56,7 @@ class Thief:
         self._traffic = traffic
         self._strips = strips
         self._wake_worker = wake_worker
-        self._work: Work | None = None
+        self._work: PlanWork | None = None
         self._asked_at: float | None = None
         self._asked_idle = False
         self._kept: Grant | None = None
@@ -66,7 +66,7 @@ class Thief:
         self._victims: dict[Address, Connection] = {}
         self._asking = asyncio.Lock()
 
-    def adopt_plan(self, work: Work) -> None:
+    def adopt_plan(self, work: PlanWork) -> None:
         """Follow another plan; what was stolen and requested under the earlier one is forgotten."""
         self._work = work
         self._stolen.clear()
@@ -76,15 +76,15 @@ class Thief:
         """The gateway may have forgotten our request: the next `ask` sends it again."""
         self._asked_at = None
 
-    def ask(self, missed: str | None = None, *, idle: bool = True) -> None:
+    def request_task(self, missed: str | None = None, *, idle: bool = True) -> None:
         """Ask the gateway for work, unless there is enough here or a request is waiting already.
 
         Who was asking ahead and has become `idle` says so: for idle ones there may be more. Where a victim has told us
         to come back then, we do, without asking the gateway.
         """
         now = time.monotonic()
-        waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S and self._asked_idle >= idle
-        if self._work is None or waiting or len(self._stolen) >= PREFETCH or self._pulling:
+        waiting = self._asked_at is not None and now - self._asked_at < STEAL_RETRY_S and self._asked_idle >= idle
+        if self._work is None or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._pulling:
             return
         if self._kept is not None and not idle:
             return
@@ -96,7 +96,7 @@ class Thief:
         request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
         self._bus.post(topics.STEAL, request, self._node)
 
-    def take(self) -> StolenTile | None:
+    def take_stolen(self) -> StolenTile | None:
         """The next stolen tile that is still worth running."""
         while self._stolen:
             stolen = self._stolen.popleft()
@@ -133,7 +133,7 @@ class Thief:
                     self._pulling = False
                 self._asked_at = None
                 if missed is not None:
-                    self.ask(missed, idle=idle)
+                    self.request_task(missed, idle=idle)
                 self._wake_worker()
         finally:
             for connection in self._victims.values():
@@ -146,27 +146,27 @@ class Thief:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
         take = Take(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
-        stolen = await self._take(victim, work, take)
+        stolen = await self._fetch_tile(victim, work, take)
         if isinstance(stolen, Absent):
             self._kept = grant if stolen.later else None
             return stolen.later
         if stolen.header.reusing:
-            await self._strips.prefetch(work, stolen.header.info.frame, stolen.header.tile)
+            await self._strips.prefetch_strips(work, stolen.header.info.frame, stolen.header.tile)
         self._stolen.append(stolen)
         return True
 
-    async def whole(self, work: Work, stolen: StolenTile) -> StolenTile | None:
+    async def fetch_whole(self, work: PlanWork, stolen: StolenTile) -> StolenTile | None:
         """The same tile with its whole halo, as its strips are not to be had; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
         again = Take(thief=self._node, epoch=work.epoch, again=task)
         try:
-            found = await self._take(stolen.victim, work, again)
+            found = await self._fetch_tile(stolen.victim, work, again)
         except DeepThingsError as error:
             log.debug("%s tile %s not had again: %s", task.frame, task.tile, error)
             return None
         return None if isinstance(found, Absent) else found
 
-    async def _take(self, victim: Address, work: Work, take: Take) -> StolenTile | Absent:
+    async def _fetch_tile(self, victim: Address, work: PlanWork, take: Take) -> StolenTile | Absent:
         async with self._asking:  # the worker asks for a tile once more while another one is pulled
             connection = await self._connection(victim)
             begun = time.monotonic()
@@ -176,7 +176,7 @@ class Thief:
             return header
         assert isinstance(header, Tile)
         rate = payload.size / max(1e-6, took_s)
-        pixels = work.pixels_in(header, payload)
+        pixels = work.decode_pixels(header, payload)
         if pixels is None or (header.reusing and take.again):
             connection.close()
             raise ProtocolError(f"{connection.peer} sent a tile that is not of the plan")

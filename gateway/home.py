@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.bridge.event_queue import EventQueue
-from gateway.bridge.health import Health
+from gateway.bridge.health import GatewayHealth
 from gateway.bridge.health_publisher import HealthPublisher
 from gateway.bridge.problems import Problems
 from gateway.bridge.requests import Requests, named
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
-    from gateway.cluster.listener import FetchPicture
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
@@ -67,7 +67,7 @@ class Home:
         self._members = members
         self._read = read
         self._info = info
-        self._health = Health(time.monotonic())
+        self._health = GatewayHealth(time.monotonic())
         self._health_publisher = HealthPublisher(bus, self._health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -163,13 +163,13 @@ class Home:
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
-        self._health.ended(camera, outcome, time.monotonic())
+        self._health.on_frame_ended(camera, outcome, time.monotonic())
 
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster at `bridge/event`."""
         self._put_event(BridgeEvent(type=kind, name=name, reason=reason, at=time.time()))
 
-    def settings(self, camera: str, revision: int) -> CameraSettings | None:
+    def agent_settings(self, camera: str, revision: int) -> CameraSettings | None:
         """Return the settings of a camera for its agent; None when they have another revision by now."""
         return self._cameras.settings(camera, revision)
 

@@ -57,7 +57,7 @@ class Gateway:
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
-            self._public_broker, gateway_name(client_id, config.broker, prefix), prefix, login=login,
+            self._public_broker, name_to_claim(client_id, config.broker, prefix), prefix, login=login,
             trouble=trouble if config.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
@@ -81,7 +81,7 @@ class Gateway:
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
-        self._data.serve_settings(self._home.settings)
+        self._data.serve_settings(self._home.agent_settings)
         self._home.problems.add("edges", lambda _: self._cluster.problems())
         self._home.problems.add("names", self._names.problems)
         self._home.problems.add("reachability", self._prober.problems)
@@ -176,7 +176,7 @@ class Gateway:
         self._names.on_claim(name, claim, time.monotonic())
 
 
-def gateway_name(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
+def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
     """Return what a gateway claims, at the house's broker or, without one, at its own."""
     where = "its own broker" if broker is None else f"broker {broker}"
     return OwnedName(

@@ -162,7 +162,9 @@ class CameraSessions:
         for number, outcome in ended.items():
             session.missed(number, outcome)
         for number in unknown:  # of an earlier life of this edge, or lost on the way here
-            self._owner.inquire(hello.under_way[number], Outcome.NO_EDGE, self._finished(hello.camera, feed, number))
+            self._owner.request_outcome(
+                hello.under_way[number], Outcome.NO_EDGE, self._finished(hello.camera, feed, number)
+            )
         if hello.camera in self._controls:
             session.control(self._controls[hello.camera])
         if self._open:
@@ -228,7 +230,7 @@ class CameraSessions:
         feed.begin(info.number)
         finished = self._finished(session.camera, feed, info.number)
         try:
-            await self._owner.accept(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
+            await self._owner.accept_frame(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
         except Exception:  # whatever it was, the frame is not under way, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise

@@ -17,7 +17,7 @@ from shared.wire.headers import Border
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.computing.plan_work import Work
+    from edge.computing.plan_work import PlanWork
     from shared.ftp.merge import Map
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FRAMES_CAP = 64
+MAX_BORDER_FRAMES = 64
 """Frames that something has arrived for; older ones are finished, or lost by their deadline."""
 
-Place = tuple[int, int, int, int]
+BorderKey = tuple[int, int, int, int]
 """Attempt, stage, giver, reader."""
 
 
-class SpoiltBorderError(DeepThingsError):
+class InvalidBorderError(DeepThingsError):
     """What tile `giver` handed on is no numbers."""
 
     def __init__(self, giver: int) -> None:
@@ -42,20 +42,20 @@ class SpoiltBorderError(DeepThingsError):
         self.giver = giver
 
 
-class Exchange:
+class BorderExchange:
     """Hands parts of maps to the workers of the next stage's tiles, and waits for those that theirs have for ours."""
 
     def __init__(self, node: str, broker: Address, courier: Courier) -> None:
         self._node = node
         self._broker = broker
         self._courier = courier
-        self._frames: OrderedDict[str, dict[Place, asyncio.Future[Array]]] = OrderedDict()
+        self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[Array]]] = OrderedDict()
 
-    def arrived(self, header: Border, payload: Array) -> None:
+    def on_border(self, header: Border, payload: Array) -> None:
         """A neighbour's part came over the wire."""
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
 
-    async def give(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> None:
+    async def send_borders(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[Map]) -> None:
         """Send what others need of a tile's maps, which a stage has just made."""
         own = work.stages[stage][header.tile]
         for reader in work.stages[stage + 1]:
@@ -79,10 +79,10 @@ class Exchange:
             address = Address(worker.host, worker.port).seen_from(self._broker)
             await self._courier.send(address, (message, [part.data for part in parts]))
 
-    async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
+    async def gather_maps(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
         """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
 
-        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, SpoiltBorderError when
+        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, InvalidBorderError when
         values of it are no numbers.
         """
         reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
@@ -102,7 +102,7 @@ class Exchange:
                 payload = await self._wait(header.info.frame, place, work.plan.deadline_s)
                 values = _split(payload, overlaps, [array.shape[1] for array in maps])
                 if not all_finite(value for value in values if value is not None):
-                    raise SpoiltBorderError(giver.index)
+                    raise InvalidBorderError(giver.index)
             else:
                 continue
             for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
@@ -110,7 +110,7 @@ class Exchange:
                     whole[:, :, *part.seen_from(region.top, region.left).slices] = value
         return parts
 
-    def drop(self, frame: str, attempt: int) -> None:
+    def drop_attempt(self, frame: str, attempt: int) -> None:
         """Nobody here works on this attempt of a frame any more, nor on earlier ones."""
         places = self._frames.get(frame, {})
         for place in [place for place in places if place[0] <= attempt]:
@@ -118,12 +118,12 @@ class Exchange:
         if not places:
             self._frames.pop(frame, None)
 
-    def _put(self, frame: str, place: Place, payload: Array) -> None:
+    def _put(self, frame: str, place: BorderKey, payload: Array) -> None:
         future = self._future(frame, place)
         if not future.done():
             future.set_result(payload)
 
-    async def _wait(self, frame: str, place: Place, timeout_s: float) -> Array:
+    async def _wait(self, frame: str, place: BorderKey, timeout_s: float) -> Array:
         try:
             async with asyncio.timeout(timeout_s):
                 payload = await asyncio.shield(self._future(frame, place))
@@ -135,9 +135,9 @@ class Exchange:
         self._frames.get(frame, {}).pop(place, None)
         return payload
 
-    def _future(self, frame: str, place: Place) -> asyncio.Future[Array]:
+    def _future(self, frame: str, place: BorderKey) -> asyncio.Future[Array]:
         places = self._frames.setdefault(frame, {})
-        while len(self._frames) > FRAMES_CAP:
+        while len(self._frames) > MAX_BORDER_FRAMES:
             for late in self._frames.popitem(last=False)[1].values():
                 late.cancel()
         if place not in places:

@@ -41,14 +41,14 @@ class NoEngine:
 
 
 @dataclass(frozen=True)
-class Work:
+class PlanWork:
     """One plan, ready to run: an engine for each stage."""
 
     plan: Plan
     engines: Sequence[TileEngine]
     gateway: Address
 
-    def complete(self) -> None:
+    def validate(self) -> None:
         """Derive all that is derived from the plan, so that whatever does not fit is found before anyone works by it.
 
         Raises whatever it likes for a plan that does not fit.
@@ -69,7 +69,7 @@ class Work:
         return bool(self._reusing) and self.engines[0].reuses
 
     @staticmethod
-    def kinds(stage: StagePlan) -> TileKinds:
+    def tile_kinds(stage: StagePlan) -> TileKinds:
         """The kinds of tile that a stage's engine must run."""
         tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
         return TileKinds.of((plan.tile(0).form for plan in tiles), stage.working_bytes)
@@ -89,7 +89,7 @@ class Work:
     def tile_order(self) -> TileOrder:
         """The tiles of a frame, as a queue wants to know them."""
         cells = [joint.channels * np.dtype(joint.dtype).itemsize for joint in self.plan.stages[0].joints]
-        return TileOrder.of(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
+        return TileOrder.of_tiles(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
 
     @cached_property
     def result_bytes(self) -> int:
@@ -108,7 +108,7 @@ class Work:
         assert found is not None, "only a tile that depends on others is computed from strips"
         return found
 
-    def pixels_in(self, header: TileHeader, payload: Array) -> Pixels | None:
+    def decode_pixels(self, header: TileHeader, payload: Array) -> Pixels | None:
         """A tile's pixels, uint8 (h, w, 3), as they came over the wire; None when they are not of the plan."""
         size = (header.height, header.width)
         known = header.epoch == self.epoch and header.tile < self.tile_count
@@ -120,7 +120,7 @@ class Work:
             return None
         return payload.view(kind).reshape(*size, 3).astype(np.uint8, copy=False)
 
-    def pixels_out(self, view: Pixels) -> Array:
+    def encode_pixels(self, view: Pixels) -> Array:
         """A tile's pixels, uint8 (h, w, 3), as they cross the wire: contiguous, of the plan's element type."""
         return np.ascontiguousarray(view, np.dtype(self.plan.pixels))
 
@@ -128,7 +128,7 @@ class Work:
         """The tiles that a tile takes strips from."""
         return tuple(sorted({strip.tile for strip in self.tile(index, reusing=True).taken}))
 
-    def strips_of(self, index: int, giver: int, payload: Array) -> list[Array] | None:
+    def decode_strips(self, index: int, giver: int, payload: Array) -> list[Array] | None:
         """The strips of `giver` for tile `index` in bytes as they came, in order; None when they are not as planned."""
         joints = self.plan.stages[0].joints
         strips: list[Array] = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEPT_PROGRAMS = 64
+MAX_KEPT_PROGRAMS = 64
 """Programs kept on disk, the newest: a cluster goes back and forth between a few plans, one of which may have a program
 for each layer."""
 
@@ -34,7 +34,7 @@ class ProgramCache:
         self._folder = folder
         self._traffic = traffic
 
-    async def get(self, program: ProgramRef, gateway: Address) -> Path:
+    async def get_program(self, program: ProgramRef, gateway: Address) -> Path:
         """The program's file, fetched from `gateway` when it is not here, or not whole.
 
         Raises PeerLostError, PeerTimeoutError, ProtocolError; ModelError when it cannot be written.
@@ -83,10 +83,10 @@ class ProgramCache:
     def _forget_old(self, newest: Path) -> None:
         """Whatever the clock says, `newest` stays: a Pi without a network does not know the time."""
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
-        for path in _oldest(others, KEPT_PROGRAMS - 1):
+        for path in _oldest(others, MAX_KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
         prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]
-        for path in _oldest(prepared, KEPT_PROGRAMS):
+        for path in _oldest(prepared, MAX_KEPT_PROGRAMS):
             remove(path)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
-RECENT_TILES = 64
+PACE_TILES = 64
 """How many results the longest tile, and the pace of all, are taken from: several frames' worth."""
 
-RECENT_TILES_OF_ONE = 8
+PACE_TILES_OF_NODE = 8
 """The same for the pace of one node."""
 
 
@@ -16,16 +16,16 @@ class NodePace:
     """Seconds that workers need for a multiply-accumulate operation, as of late."""
 
     def __init__(self) -> None:
-        self._seconds: deque[float] = deque(maxlen=RECENT_TILES)
-        self._all: deque[float] = deque(maxlen=RECENT_TILES)
+        self._seconds: deque[float] = deque(maxlen=PACE_TILES)
+        self._all: deque[float] = deque(maxlen=PACE_TILES)
         self._by_worker: dict[str, deque[float]] = {}
 
-    def add(self, worker: str, compute_s: float, macs: int) -> None:
+    def add_result(self, worker: str, compute_s: float, macs: int) -> None:
         """`worker` has computed a tile; one of unknown `macs`, 0, only counts for its length."""
         self._seconds.append(compute_s)
         if macs:
             self._all.append(compute_s / macs)
-            self._by_worker.setdefault(worker, deque(maxlen=RECENT_TILES_OF_ONE)).append(compute_s / macs)
+            self._by_worker.setdefault(worker, deque(maxlen=PACE_TILES_OF_NODE)).append(compute_s / macs)
 
     def forget_node(self, worker: str) -> None:
         """It is gone."""

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.tasks.tile_order import Costs, TileOrder
+    from edge.tasks.tile_order import TileCosts, TileOrder
 
-DEVICES_CAP = 64
+MAX_DEVICES = 64
 """More devices than tiles change nothing."""
 
-RECENT_TILES = 64
+EXPERIENCE_TILES = 64
 """Several frames' worth of experience."""
 
-ENOUGH_TILES = 18
+MIN_EXPERIENCE_TILES = 18
 """Two frames of nine tiles: enough to see whether others help."""
 
-MOSTLY = 0.58
+MOSTLY_OWN_SHARE = 0.58
 """Of two nodes that share one's frames of nine tiles evenly, the owner computes five, 0.56."""
 
 
@@ -46,10 +46,10 @@ class Experience:
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._own: deque[bool] = deque(maxlen=RECENT_TILES)
-        self._rates: deque[float] = deque(maxlen=RECENT_TILES)
+        self._own: deque[bool] = deque(maxlen=EXPERIENCE_TILES)
+        self._rates: deque[float] = deque(maxlen=EXPERIENCE_TILES)
 
-    def add(self, worker: str, fetch_bytes_per_s: float) -> None:
+    def add_tile(self, worker: str, fetch_bytes_per_s: float) -> None:
         """A tile was computed by `worker`, which got its pixels this fast; 0 when they were its own."""
         self._own.append(worker == self._node)
         if fetch_bytes_per_s:
@@ -70,7 +70,7 @@ class Experience:
     @property
     def on_its_own(self) -> bool:
         """Whether this node computes most of its tiles itself, as others are busy with their own."""
-        return len(self._own) >= ENOUGH_TILES and self._own_share > MOSTLY
+        return len(self._own) >= MIN_EXPERIENCE_TILES and self._own_share > MOSTLY_OWN_SHARE
 
     @property
     def _own_share(self) -> float:
@@ -89,15 +89,15 @@ def makespan_s(tile_order: TileOrder, conditions: Conditions, *, reuse: bool) ->
     to the gateway over its link, and strips come back over it. Half of a dependent tile's strips are taken to be
     where they are needed already, as owners prefer takers that have some.
     """
-    return _Play(tile_order, conditions).run(reuse=reuse)
+    return _Simulation(tile_order, conditions).run(reuse=reuse)
 
 
-class _Play:
+class _Simulation:
     def __init__(self, tile_order: TileOrder, conditions: Conditions) -> None:
         self._agenda = tile_order
         self._pace_s = conditions.pace_s
         self._link = conditions.link_bytes_per_s
-        count = max(1, min(DEVICES_CAP, round(conditions.devices)))
+        count = max(1, min(MAX_DEVICES, round(conditions.devices)))
         self._free = [(0.0, device) for device in range(count)]  # the first one is the owner
         self._result_bytes = conditions.result_bytes / len(tile_order.order)
         self._owner_s = self._into_gateway_s = self._from_gateway_s = 0.0
@@ -117,10 +117,10 @@ class _Play:
                 self._kept_s[tile] = self._compute(self._agenda.whole[tile], given)
         for tile in self._agenda.order:
             if tile in self._agenda.givers:
-                self._depend(tile)
+                self._compute_dependent(tile)
         return self._into_gateway_s
 
-    def _depend(self, tile: int) -> None:
+    def _compute_dependent(self, tile: int) -> None:
         """A dependent tile: from strips when they are there, or with its whole halo if that is sooner."""
         free_s, _ = self._free[0]
         ready_s = max(self._kept_s[giver] for giver in self._agenda.givers[tile])
@@ -130,7 +130,7 @@ class _Play:
         else:
             self._compute(whole)
 
-    def _compute(self, costs: Costs, given: float = 0.0, strips: float = 0.0, not_before_s: float = 0.0) -> float:
+    def _compute(self, costs: TileCosts, given: float = 0.0, strips: float = 0.0, not_before_s: float = 0.0) -> float:
         """The next free device computes a tile; when all it sends has arrived."""
         free_s, device = heapq.heappop(self._free)
         begin_s = free_s

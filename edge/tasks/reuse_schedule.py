@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.tasks.tile_order import TileOrder
 
 
-class Mode(Enum):
+class ReuseMode(Enum):
     """The form in which a node can compute a task now."""
 
     WHOLE = auto()
@@ -68,13 +68,13 @@ class ReuseSchedule:
             strips.makers[task.tile] = worker
             strips.kept.update((task.tile, reader) for reader in readers)
 
-    def mode(self, task: Task, node: str, *, reuses: bool) -> Mode:
+    def mode(self, task: Task, node: str, *, reuses: bool) -> ReuseMode:
         """Return how a node could compute a task; `reuses`: its engine can compute from strips."""
         strips, givers = self._frames.get(task.frame), self._order.givers.get(task.tile)
         if strips is None or not givers or task.tile in strips.whole:
-            return Mode.WHOLE
+            return ReuseMode.WHOLE
         reached = all(self._reaches(strips, Task(task.frame, giver), task.tile, node) for giver in givers)
-        return Mode.FROM_STRIPS if reached and reuses else Mode.BLOCKED
+        return ReuseMode.FROM_STRIPS if reached and reuses else ReuseMode.BLOCKED
 
     def readers(self, task: Task) -> tuple[int, ...]:
         """Return the tiles for which the gateway should keep a task's strips."""

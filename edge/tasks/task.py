@@ -18,7 +18,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ScheduledTask:
     """A task to run: from strips (`reusing`) or with its whole halo; the tiles in `wanted` need its own strips."""
 
     task: Task
@@ -40,7 +40,7 @@ ANYONE = Taker("", reuses=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Openings:
+class AvailableTasks:
     """Numbers of tasks that may be taken.
 
     `waiting`: by anyone. `overdue`: by idle nodes, with their whole halo. `near`: by node, those whose strips it has

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from edge.tasks.leases import Leases
 from edge.tasks.pace import NodePace
-from edge.tasks.reuse_schedule import Mode, ReuseSchedule
-from edge.tasks.task import ANYONE, Openings, Taker, Task, Turn
+from edge.tasks.reuse_schedule import ReuseMode, ReuseSchedule
+from edge.tasks.task import ANYONE, AvailableTasks, ScheduledTask, Taker, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,7 @@ class TaskQueue:
         """Return the length of a lease: longer while tiles take longer."""
         return max(self._lease_s, min(self._longest_s, LEASE_FACTOR * self.pace.longest_s))
 
-    def openings(self, now: float) -> Openings:
+    def available_tasks(self, now: float) -> AvailableTasks:
         """Return what may be taken now, and by whom."""
         waiting, blocked, near, unfit = 0, [], Counter[str](), Counter[str]()
         for task in self._waiting:
@@ -76,7 +76,7 @@ class TaskQueue:
                 makers = self._reuse.makers_of_givers(task) - {self.node}
                 near.update(node for node in makers if self._turn(task, Taker(node, reuses=True)))
         overdue = 0 if waiting or self._reuse.worth_waiting(blocked, now) else len(blocked)
-        return Openings(waiting, overdue, dict(sorted(near.items())), dict(sorted(unfit.items())))
+        return AvailableTasks(waiting, overdue, dict(sorted(near.items())), dict(sorted(unfit.items())))
 
     def add_frame(self, frame: str, *, reuse: bool = False) -> None:
         """Queue a frame's tasks in the order of its tiles, behind those of earlier frames."""
@@ -84,16 +84,16 @@ class TaskQueue:
             self._reuse.add_frame(frame)
         self._waiting.extend(Task(frame, tile) for tile in self._order.order)
 
-    def take_task(self, now: float, *, reuses: bool = False) -> Turn | None:
+    def take_task(self, now: float, *, reuses: bool = False) -> ScheduledTask | None:
         """Take the next task for the edge's own idle worker; it stays leased to it until `sent` or `put_back`."""
         return self._lease(self._next(self._waiting, Taker(self.node, reuses=reuses), now), self.node, now, math.inf)
 
-    def upcoming(self) -> Task | None:
+    def upcoming_task(self) -> Task | None:
         """Return the task that the edge's own worker would take next, if it would compute it from strips."""
         turn = self._best(self._waiting, Taker(self.node, reuses=True))
         return turn.task if turn is not None and turn.reusing else None
 
-    def lend_task(self, taker: Taker, now: float) -> Turn | None:
+    def lend_task(self, taker: Taker, now: float) -> ScheduledTask | None:
         """Lease the last task that the thief may have to it.
 
         A thief that is not idle gets none while others will be free sooner for all waiting tasks: the last tasks of a
@@ -108,16 +108,16 @@ class TaskQueue:
             del self._helpers[next(iter(self._helpers))]
         return self._lease(turn, taker.node, now, now + self.current_lease_s)
 
-    def without_strips(self, task: Task) -> Turn | None:
+    def run_whole(self, task: Task) -> ScheduledTask | None:
         """Run a task that was taken or lent with its whole halo, as its strips cannot be had; None when it is done."""
         holder = self._leases.holder(task)
         if holder is None:
             return None
         self._leases.set_cost(task, self._order.whole[task.tile].macs)
         self._reuse.run_whole(task)
-        return Turn(task, wanted=self._wanted(task, holder))
+        return ScheduledTask(task, wanted=self._wanted(task, holder))
 
-    def sent(self, task: Task, now: float) -> None:
+    def on_result_sent(self, task: Task, now: float) -> None:
         """Give our own result, which is on its way to the gateway, as long to arrive as a thief's."""
         if self._leases.holder(task) == self.node:
             self._leases.extend(task, now + self.current_lease_s)
@@ -146,7 +146,7 @@ class TaskQueue:
         self, task: Task, worker: str, compute_s: float, now: float, macs: int = 0, strips: Iterable[int] = ()
     ) -> None:
         """Note that the gateway has a tile, computed by `worker`, and its strips for these readers."""
-        self.pace.add(worker, compute_s, macs)
+        self.pace.add_result(worker, compute_s, macs)
         self._leases.end_lease(task)
         self._unfit.pop(task, None)
         self._leases.on_result(worker, now)
@@ -154,11 +154,11 @@ class TaskQueue:
             self._waiting.remove(task)
         self._reuse.on_result(task, worker, strips)
 
-    def expire(self, now: float) -> list[Task]:
+    def requeue_expired(self, now: float) -> list[Task]:
         """Queue the tasks whose leases have ended again, first in line, and return them."""
         return self._take_back(self._leases.expired(now))
 
-    def node_lost(self, node: str) -> list[Task]:
+    def requeue_node(self, node: str) -> list[Task]:
         """Queue what a lost node held again, first in line, and return it."""
         self.pace.forget_node(node)
         self._helpers.pop(node, None)
@@ -176,7 +176,7 @@ class TaskQueue:
             self.put_back(task)
         return tasks
 
-    def _lease(self, turn: Turn | None, node: str, now: float, until: float) -> Turn | None:
+    def _lease(self, turn: ScheduledTask | None, node: str, now: float, until: float) -> ScheduledTask | None:
         """Lease the task of a turn, which no longer waits."""
         if turn is not None:
             costs = self._order.reusing if turn.reusing else self._order.whole
@@ -184,22 +184,22 @@ class TaskQueue:
             self._leases.grant_lease(turn.task, node, now, until, costs[turn.task.tile].macs)
         return turn
 
-    def _next(self, tasks: Iterable[Task], taker: Taker, now: float) -> Turn | None:
+    def _next(self, tasks: Iterable[Task], taker: Taker, now: float) -> ScheduledTask | None:
         """Return what the taker should compute next; a blocked task with its whole halo when waiting takes longer."""
         tasks = [task for task in tasks if taker.node not in self._unfit.get(task, ())]
         best = self._best(tasks, taker)
         if best is not None or not taker.idle or not tasks or self._reuse.worth_waiting(tasks, now, taker.node):
             return best
         self._reuse.run_whole(tasks[0])
-        return Turn(tasks[0], wanted=self._wanted(tasks[0], taker.node))
+        return ScheduledTask(tasks[0], wanted=self._wanted(tasks[0], taker.node))
 
-    def _best(self, tasks: Iterable[Task], taker: Taker) -> Turn | None:
+    def _best(self, tasks: Iterable[Task], taker: Taker) -> ScheduledTask | None:
         """Return the first task that the taker may have.
 
         Of several in one frame that it computes from strips, the one of whose givers it has computed most: those strips
         need not travel.
         """
-        best: Turn | None = None
+        best: ScheduledTask | None = None
         for task in tasks:
             if best is not None and task.frame != best.task.frame:
                 break
@@ -210,17 +210,17 @@ class TaskQueue:
                 break
         return best
 
-    def _has_more(self, turn: Turn, other: Turn, node: str) -> bool:
+    def _has_more(self, turn: ScheduledTask, other: ScheduledTask, node: str) -> bool:
         return self._reuse.own_givers(turn.task, node) > self._reuse.own_givers(other.task, node)
 
-    def _turn(self, task: Task, taker: Taker) -> Turn | None:
+    def _turn(self, task: Task, taker: Taker) -> ScheduledTask | None:
         """Return how the taker would compute a waiting task; None while it is blocked, or not for this taker."""
         if taker.node in self._unfit.get(task, ()):
             return None
         mode = self._reuse.mode(task, taker.node, reuses=taker.reuses)
-        if mode is Mode.WHOLE:
-            return Turn(task, wanted=self._wanted(task, taker.node))
-        return Turn(task, reusing=True) if mode is Mode.FROM_STRIPS else None
+        if mode is ReuseMode.WHOLE:
+            return ScheduledTask(task, wanted=self._wanted(task, taker.node))
+        return ScheduledTask(task, reusing=True) if mode is ReuseMode.FROM_STRIPS else None
 
     def _wanted(self, task: Task, node: str) -> tuple[int, ...]:
         """Return the tiles for which the gateway should keep a task's strips; of our own tasks none while alone."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class TileCosts:
     """One tile in one form: multiply-accumulate operations, bytes of its pixels, and of the strips that it takes."""
 
     macs: int
@@ -31,12 +31,12 @@ class TileOrder:
     """
 
     order: tuple[int, ...]
-    whole: Mapping[int, Costs]
-    reusing: Mapping[int, Costs] = field(default_factory=dict)
+    whole: Mapping[int, TileCosts]
+    reusing: Mapping[int, TileCosts] = field(default_factory=dict)
     givers: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def of_tiles(
         cls,
         tiles: Sequence[Tile],
         reusing: Sequence[Tile | None] = (),
@@ -59,9 +59,9 @@ class TileOrder:
         dependent = sorted(givers, key=lambda index: (max(places[giver] for giver in givers[index]), index))
         return cls(
             (*free, *dependent),
-            {tile.index: Costs(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
+            {tile.index: TileCosts(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
             {
-                tile.index: Costs(
+                tile.index: TileCosts(
                     tile.macs,
                     tile.inputs[0].area * pixel_bytes,
                     sum(joint_bytes[strip.joint] * strip.region.area for strip in tile.taken),

@@ -22,7 +22,7 @@ HEALTH_PERIOD_S = 60.0
 HEALTH_CHECK_PERIOD_S = 1.0
 """Health is compared with the last published one this often."""
 
-LASTING = {"nodes_online", "cameras_online", "cameras", "problems"}
+LASTING_FIELDS = {"nodes_online", "cameras_online", "cameras", "problems"}
 """Fields whose change is published at once; the others change all the time."""
 
 
@@ -44,7 +44,7 @@ class HealthPublisher:
         while True:
             await asyncio.sleep(HEALTH_CHECK_PERIOD_S)
             report, now = self._report(), time.monotonic()
-            lasting = report.model_dump(include=LASTING)
+            lasting = report.model_dump(include=LASTING_FIELDS)
             due = lasting != self._published or now - published_at >= HEALTH_PERIOD_S
             if due and self._bus.cluster_connected.is_set():
                 with contextlib.suppress(BrokerError):

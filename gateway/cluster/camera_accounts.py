@@ -12,7 +12,7 @@ from shared.frame_account import Account
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameInfo, Outcome
 
-ACCOUNTS_CAP = 1000
+MAX_CAMERA_ACCOUNTS = 1000
 """Cameras; a client that invents names without end makes the oldest be forgotten."""
 
 
@@ -26,7 +26,7 @@ class _Camera:
     lost: bool = False
 
 
-class Accounts:
+class CameraAccounts:
     """What agents reported by their edges, and what was decided here since."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Accounts:
 
     def on_stats(self, stats: CameraStats) -> None:
         """Take what an edge tells of one of its cameras; what we told ourselves comes back, too, and says nothing."""
-        camera = self._of(stats.camera)
+        camera = self._camera(stats.camera)
         if camera.lost and stats.reason == _reason(stats):
             return
         if camera.stats is not None and stats.counts.captured < camera.stats.counts.captured:
@@ -42,16 +42,16 @@ class Accounts:
         camera.stats, camera.lost = stats, False
         camera.account.report(stats.counts)
 
-    def decided(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
+    def on_outcome(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
         """Enter what became of a frame; returns the account to publish of a camera whose edge is gone, else None."""
-        camera, session = self._of(info.camera), info.frame.rpartition("-")[0]
+        camera, session = self._camera(info.camera), info.frame.rpartition("-")[0]
         if camera.session and session != camera.session:
             self._cameras[info.camera] = camera = _Camera(stats=camera.stats)
         camera.session = session
         camera.account.decide(info.number, outcome)
         return _closed(camera, camera.stats) if camera.lost and camera.stats is not None else None
 
-    def node_lost(self, node: str) -> list[CameraStats]:
+    def close_accounts(self, node: str) -> list[CameraStats]:
         """Return the closed accounts of all cameras of an edge that is gone."""
         closed = []
         for camera in self._cameras.values():
@@ -61,10 +61,10 @@ class Accounts:
                 closed.append(_closed(camera, stats))
         return closed
 
-    def _of(self, name: str) -> _Camera:
+    def _camera(self, name: str) -> _Camera:
         camera = self._cameras.setdefault(name, _Camera())
         self._cameras.move_to_end(name)
-        while len(self._cameras) > ACCOUNTS_CAP:
+        while len(self._cameras) > MAX_CAMERA_ACCOUNTS:
             self._cameras.popitem(last=False)
         return camera
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from gateway.cluster.collector import Assembly, Collector, Receipt
 from gateway.cluster.coordinator import Coordinator, Match
-from gateway.cluster.endings import Endings
 from gateway.cluster.finisher import Finisher
+from gateway.cluster.frame_endings import FrameEndings
 from gateway.cluster.nodes_publisher import NodesPublisher
-from gateway.cluster.replanning import Replanning
-from gateway.cluster.sharing_service import Sharer
+from gateway.cluster.replanning import Replanner
+from gateway.cluster.sharing_service import SharingService
 from gateway.cluster.trust.barring import Barring
-from gateway.cluster.victims import POLICIES
+from gateway.cluster.victims import VICTIM_POLICIES
 from gateway.planning.planner import write_plan
 from shared.engine.memory import give_back
 from shared.errors import BrokerError
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.cluster_listener import ClusterListener
     from gateway.cluster.data_plane import DataPlane
-    from gateway.cluster.listener import ClusterListener
     from gateway.membership.members import Membership
     from gateway.models.catalogue import Model
     from gateway.options import GatewayConfig
@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECK_S = 0.25
+DEADLINE_CHECK_PERIOD_S = 0.25
 """How often deadlines are looked at; they are seconds away, and a gateway without a frame looks for ever."""
 
-LAST_FRAMES_S = 2.0
+LAST_FRAMES_TIMEOUT_S = 2.0
 """When the gateway stops, frames whose tiles are all there have so long to be published."""
 
 
@@ -81,15 +81,15 @@ class Cluster:
         self._bus = bus
         self._members = members
         self._listener = listener
-        self._coordinator = Coordinator(POLICIES[config.policy])
+        self._coordinator = Coordinator(VICTIM_POLICIES[config.policy])
         self._barring = Barring(
             members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
             tell=listener.on_cluster_event,
         )  # fmt: skip
-        self._sharer = Sharer(members, data.traffic, config.frames_at_once, self._barring.may_compute)
-        self._replanning = Replanning(config, model, members)
-        self._adopt(partitioned)
-        self._endings = Endings(bus, listener.on_frame_ended)
+        self._sharer = SharingService(members, data.traffic, config.frames_at_once, self._barring.may_compute)
+        self._replanning = Replanner(config, model, members)
+        self._adopt_plan(partitioned)
+        self._endings = FrameEndings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
             config,
             partitioned,
@@ -97,9 +97,9 @@ class Cluster:
             data.traffic,
             members.address,
             listener.on_detections,
-            self._endings.decided,
-            self._barring.suspected,
-            self._barring.found_wrong,
+            self._endings.has_ended,
+            self._barring.is_suspected,
+            self._barring.on_wrong_tiles,
         )
         if not self._replanning.needed:
             model.forget_weights()
@@ -118,13 +118,13 @@ class Cluster:
             self._replan(),
             self._watch_deadlines(),
             self._nodes_publisher.run(),
-            self._finisher.run(self._decide, self._free),
+            self._finisher.run(self._decide, self._free_frame),
             self._end_frames(stop),
         )
 
     async def on_connected(self) -> None:
         """Publish the plan again: called after each connection to the cluster's broker, which may have lost it."""
-        self._members.await_all(time.monotonic())
+        self._members.expect_all_nodes(time.monotonic())
         await self._bus.publish(topics.PLAN, self._plan)
         self.publish_nodes_soon()
 
@@ -156,16 +156,16 @@ class Cluster:
         await stop.wait()
         for assembly in self._collector.assemblies():
             if not assembly.merged.complete:
-                self._done(assembly, Outcome.STOPPED)
+                self._end_frame(assembly, Outcome.STOPPED)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_FRAMES_S):
-                await self._finisher.finished()
+            async with asyncio.timeout(LAST_FRAMES_TIMEOUT_S):
+                await self._finisher.wait_finished()
         for assembly in self._collector.assemblies():
             self._decide(assembly, Outcome.STOPPED)
 
     # the plan
 
-    def _adopt(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
+    def _adopt_plan(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
         """Follow another plan from now on; frames of the one before must be finished."""
         config = self._config
         self._partitioned = partitioned
@@ -177,21 +177,21 @@ class Cluster:
             partitioned.model.network,
             partitioned.spec.preprocessing,
             partitioned.stages,
-            self._data.offer(partitioned.programs),
+            self._data.offer_programs(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
             gateway=advertised(self._data.address, self._members.broker),
             terms=config.terms,
         )
-        self._sharer.adopt(self._plan, nodes)
+        self._sharer.adopt_plan(self._plan, nodes)
 
     async def _replan(self) -> None:
         """Follow the devices that are there, where the plan is made for each of them."""
         async for partitioned, nodes in self._replanning.run():
             for assembly in self._collector.assemblies():
                 if not assembly.merged.complete:
-                    self._done(assembly, Outcome.REPLANNED)
-            self._adopt(partitioned, nodes)
-            await self._finisher.finished()  # what owners still have when they hear of the new plan, they give up
+                    self._end_frame(assembly, Outcome.REPLANNED)
+            self._adopt_plan(partitioned, nodes)
+            await self._finisher.wait_finished()  # what owners still have when they hear of the new plan, they give up
             self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
@@ -210,37 +210,37 @@ class Cluster:
             event = BridgeEventType.NODE_LOST if before else BridgeEventType.NODE_JOINED
             self._listener.on_cluster_event(event, name)
         if self._members.online(name) is not None:
-            self._barring.tell_standing(name)
+            self._barring.publish_standing(name)
         if node.state is State.OFFLINE:
-            self._coordinator.node_lost(name)
+            self._coordinator.forget_node(name)
             self._sharer.on_node_lost(name)
-            self._drop(self._collector.orphaned(name))
+            self._drop_frames(self._collector.orphaned(name))
             self._endings.on_node_lost(name)
         self._nodes_publisher.publish_soon()
 
     def _on_node_stats(self, _: str, stats: NodeStats) -> None:
         self._members.on_stats(stats)
         if self._members.online(stats.node) is not None:
-            self._barring.passed(stats.node, stats.passed)
+            self._barring.on_test_passed(stats.node, stats.passed)
         self._nodes_publisher.publish_soon()
 
     def _on_tasks(self, _: str, announcement: TaskAnnouncement) -> None:
-        self._answer(announcement)
+        self._answer_given_up(announcement)
         if announcement.epoch != self._plan.epoch or self._members.online(announcement.node) is None:
             if announcement.opened is not None and announcement.epoch != self._plan.epoch:
-                self._endings.answer(announcement.opened.frame, announcement.node, Outcome.REPLANNED)
+                self._endings.publish_outcome(announcement.opened.frame, announcement.node, Outcome.REPLANNED)
             return
         if announcement.opened is not None:
-            self._open(announcement.opened, announcement.node)
+            self._open_frame(announcement.opened, announcement.node)
         new = announcement
-        self._grant(self._coordinator.announce(new.node, new.waiting, new.overdue, new.near, new.unfit))
+        self._publish_grants(self._coordinator.on_announcement(new.node, new.waiting, new.overdue, new.near, new.unfit))
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
-        if known and not self._members.drained(request.node) and self._barring.may_compute(request.node):
-            self._grant(self._coordinator.request(request.node, request.missed, idle=request.idle))
+        if known and not self._members.is_drained(request.node) and self._barring.may_compute(request.node):
+            self._publish_grants(self._coordinator.on_request(request.node, request.missed, idle=request.idle))
 
-    def _grant(self, matches: list[Match]) -> None:
+    def _publish_grants(self, matches: list[Match]) -> None:
         for match in matches:
             victim = self._members.online(match.victim)
             if victim is not None:
@@ -250,17 +250,17 @@ class Cluster:
     def _nodes(self) -> Nodes:
         received = {f"tcp_{kind}": count for kind, count in self._data.traffic.items()}
         by_mqtt = {"mqtt": self._bus.sent_bytes, "mqtt_received": self._bus.received_bytes}
-        return self._barring.reported(self._members.report({**received, **by_mqtt}))
+        return self._barring.add_standings(self._members.report({**received, **by_mqtt}))
 
     def _on_barred(self, node: str) -> None:
         """A node may not compute any more: what it has goes to others."""
-        self._coordinator.withdraw(node)
+        self._coordinator.withdraw_request(node)
         self._sharer.on_barred(node)
         self._nodes_publisher.publish_soon()
 
     # frames
 
-    def _answer(self, announcement: TaskAnnouncement) -> None:
+    def _answer_given_up(self, announcement: TaskAnnouncement) -> None:
         """Tell an owner what became of frames that it gives up: what it proposes, unless it was decided before.
 
         Complete ones are about to be published, and answered then.
@@ -268,22 +268,22 @@ class Cluster:
         under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
         for frame, outcome in announcement.given_up.items():
             assembly = under_way.get(frame)
-            if self._endings.decided(frame):
-                self._endings.answer(frame, announcement.node, outcome)
+            if self._endings.has_ended(frame):
+                self._endings.publish_outcome(frame, announcement.node, outcome)
             elif assembly is None:
-                self._collector.close(frame)  # results that are still on their way must not open it
-                self._endings.answer(frame, announcement.node, outcome)
+                self._collector.close_frame(frame)  # results that are still on their way must not open it
+                self._endings.publish_outcome(frame, announcement.node, outcome)
             elif assembly.owner == announcement.node and not assembly.merged.complete:
-                self._done(assembly, outcome)
+                self._end_frame(assembly, outcome)
 
-    def _open(self, info: FrameInfo, owner: str) -> None:
+    def _open_frame(self, info: FrameInfo, owner: str) -> None:
         """Begin a frame; an owner that has missed its end is told."""
-        if self._endings.decided(info.frame):
-            self._endings.answer(info.frame, owner, Outcome.FAILED)
-        elif self._collector.open(info, owner, time.monotonic()) is None:
+        if self._endings.has_ended(info.frame):
+            self._endings.publish_outcome(info.frame, owner, Outcome.FAILED)
+        elif self._collector.open_frame(info, owner, time.monotonic()) is None:
             log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
-            self._collector.close(info.frame)
-            self._endings.decide(info, owner, Outcome.OVERLOAD)
+            self._collector.close_frame(info.frame)
+            self._endings.decide_outcome(info, owner, Outcome.OVERLOAD)
 
     def _on_result(self, result: Result, payload: Payload) -> None:
         known = self._members.online(result.worker) and self._members.online(result.owner)
@@ -296,17 +296,17 @@ class Cluster:
         if receipt is Receipt.NOT_FINITE:
             self._tile_failed(result, "its result contains values that are not finite")
             return
-        self._barring.worked(result.worker)
+        self._barring.on_tile_computed(result.worker)
         if receipt is Receipt.FULL:
-            self._open(result.info, result.owner)
+            self._open_frame(result.info, result.owner)
             return
-        self._replanning.speeds.add(result.worker, result.macs, result.compute_ms)
+        self._replanning.speeds.add_result(result.worker, result.macs, result.compute_ms)
         if self._plan.distribution is Distribution.SHARING:
             self._sharer.on_result(result.info.frame, result.tile)
         else:
             self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
-            self._finisher.finish(self._collector.get(result.info.frame))
+            self._finisher.finish_soon(self._collector.get_assembly(result.info.frame))
 
     def _tile_failed(self, result: Result, reason: str) -> None:
         """A tile is not computed: others do it at once, and its worker not again."""
@@ -314,12 +314,12 @@ class Cluster:
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
             return
         log.debug("%s tile %s is not computed by %s: %s", result.info.frame, result.tile, worker, reason)
-        self._barring.failed(worker, reason)
+        self._barring.on_tile_failed(worker, reason)
         self._nodes_publisher.publish_soon()
-        if not self._collector.failed(result.info, result.owner, worker, result.tile, now):
+        if not self._collector.on_tile_failed(result.info, result.owner, worker, result.tile, now):
             return
         if self._plan.distribution is Distribution.SHARING:
-            self._sharer.on_failed(result.info.frame, result.tile, worker)
+            self._sharer.on_tile_failed(result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
                 frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
@@ -341,37 +341,37 @@ class Cluster:
 
     async def _watch_deadlines(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_S)
-            self._drop(self._collector.overdue(time.monotonic()))
+            await asyncio.sleep(DEADLINE_CHECK_PERIOD_S)
+            self._drop_frames(self._collector.overdue(time.monotonic()))
             self._drop_hopeless()
-            self._barring.watch()
-            self._sharer.watch()
-            for node in self._members.lost(time.monotonic()):
+            self._barring.lift_bars()
+            self._sharer.reassign_expired()
+            for node in self._members.lost_nodes(time.monotonic()):
                 self._on_node_state(node.node, node)
 
     def _drop_hopeless(self) -> None:
         """Give frames up that nobody is left for."""
-        able = self._barring.able(self._plan.epoch)
+        able = self._barring.able_nodes(self._plan.epoch)
         if able is not None:
-            self._drop(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
+            self._drop_frames(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
 
-    def _drop(self, frames: list[tuple[Assembly, Outcome]]) -> None:
+    def _drop_frames(self, frames: list[tuple[Assembly, Outcome]]) -> None:
         for assembly, outcome in frames:
             missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
             level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # why they fail is told already
             log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
-            self._done(assembly, outcome)
+            self._end_frame(assembly, outcome)
 
-    def _done(self, assembly: Assembly, outcome: Outcome) -> None:
+    def _end_frame(self, assembly: Assembly, outcome: Outcome) -> None:
         self._decide(assembly, outcome)
-        self._free(assembly)
+        self._free_frame(assembly)
 
     def _decide(self, assembly: Assembly, outcome: Outcome) -> bool:
-        return self._endings.decide(assembly.info, assembly.owner, outcome)
+        return self._endings.decide_outcome(assembly.info, assembly.owner, outcome)
 
-    def _free(self, assembly: Assembly) -> None:
-        self._collector.close(assembly.info.frame)
-        self._sharer.drop(assembly.info.frame)
+    def _free_frame(self, assembly: Assembly) -> None:
+        self._collector.close_frame(assembly.info.frame)
+        self._sharer.drop_frame(assembly.info.frame)
 
     def _strips_of(self, request: StripsRequest) -> dict[int, list[Array]]:
         """Return the kept strips that a node asks for; none for a request of another plan."""
@@ -382,5 +382,5 @@ class Cluster:
     def _on_shared_tile(self, header: Tile, payload: Payload) -> None:
         """Share out a tile."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
-        if known and not self._collector.finished(header.info.frame) and self._members.online(header.owner):
+        if known and not self._collector.is_finished(header.info.frame) and self._members.online(header.owner):
             self._sharer.on_tile(header, payload)

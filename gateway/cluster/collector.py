@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.wire.connection import Payload
     from shared.wire.headers import Result
 
-REMEMBERED_FRAMES = 1024
+MAX_REMEMBERED_FRAMES = 1024
 """Finished frames that late results are recognised by; a lease ends within far fewer frames."""
 
 
@@ -78,7 +78,7 @@ class Collector:
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._strips: StripCache[tuple[int, int]] = StripCache()
 
-    def open(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
+    def open_frame(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
         """The frame's assembly, begun if need be; None when it is finished already or there is no room."""
         if info.frame in self._finished:
             return None
@@ -93,7 +93,7 @@ class Collector:
         """The shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
         return result_shapes(self._shapes, self._stage.tiles[tile]) if tile < len(self._stage.tiles) else None
 
-    def finished(self, frame: str) -> bool:
+    def is_finished(self, frame: str) -> bool:
         """Whether the frame was published or given up a short while ago."""
         return frame in self._finished
 
@@ -105,8 +105,8 @@ class Collector:
         arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
-        receipt = self.place(result.info, result.owner, result.worker, result.tile, arrays, now)
-        if receipt is not Receipt.FULL and not self.finished(result.info.frame):
+        receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
+        if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
             for reader, strip in strips.items():  # copied, as they came with maps that are not kept
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
@@ -120,10 +120,12 @@ class Collector:
         kept = {giver: self._strips.get(frame, (giver, reader)) for giver in givers}
         return {giver: arrays for giver, arrays in kept.items() if arrays is not None}
 
-    def place(self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float) -> Receipt:
+    def merge_result(
+        self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float
+    ) -> Receipt:
         """Merge one result. Raises ValueError when its shapes do not fit the plan."""
         late = info.frame in self._finished
-        assembly = self.open(info, owner, now)
+        assembly = self.open_frame(info, owner, now)
         if assembly is None:
             return Receipt.LATE if late else Receipt.FULL
         if not assembly.merged.place(tile, arrays):
@@ -136,26 +138,26 @@ class Collector:
         assembly.completed_at = now
         return Receipt.COMPLETED
 
-    def failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
+    def on_tile_failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
         """A worker could not compute a tile; False when that does not matter any more."""
-        assembly = self.open(info, owner, now)
+        assembly = self.open_frame(info, owner, now)
         if assembly is None or tile not in assembly.merged.missing:
             return False
         assembly.unfit[tile].add(worker)
         return True
 
-    def get(self, frame: str) -> Assembly:
+    def get_assembly(self, frame: str) -> Assembly:
         """The assembly of an open frame. Raises KeyError."""
         return self._open[frame]
 
-    def close(self, frame: str) -> None:
+    def close_frame(self, frame: str) -> None:
         """The frame is published or given up: its maps are free for another."""
         self._strips.drop(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None:
             self._free.append(assembly.merged)
         self._finished[frame] = None
-        while len(self._finished) > REMEMBERED_FRAMES:
+        while len(self._finished) > MAX_REMEMBERED_FRAMES:
             self._finished.popitem(last=False)
 
     def assemblies(self) -> list[Assembly]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.cluster.victims import Candidate, Policy, round_robin
+from gateway.cluster.victims import Candidate, VictimPolicy, round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +30,10 @@ class _Queue:
     near: dict[str, int] = field(default_factory=dict)
     unfit: dict[str, int] = field(default_factory=dict)
 
-    def open_to(self, thief: str) -> int:
+    def count_for(self, thief: str) -> int:
         return max(0, self.waiting - self.unfit.get(thief, 0)) + self.near.get(thief, 0)
 
-    def take(self, thief: str) -> None:
+    def take_task(self, thief: str) -> None:
         if self.waiting:
             self.waiting -= 1
         elif self.near.get(thief):
@@ -50,11 +50,11 @@ class Coordinator:
     and the owner is not granted again until it announces. Overdue tasks are for idle thieves only.
     """
 
-    policy: Policy = round_robin
+    policy: VictimPolicy = round_robin
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _parked: dict[str, bool] = field(default_factory=dict)
 
-    def announce(
+    def on_announcement(
         self,
         owner: str,
         waiting: int,
@@ -68,23 +68,23 @@ class Coordinator:
         """
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting, queue.overdue, queue.near, queue.unfit = waiting, overdue, dict(near or {}), dict(unfit or {})
-        if queue.open_to(owner):
+        if queue.count_for(owner):
             self._parked.pop(owner, None)
         return self._match()
 
-    def request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
+    def on_request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
         """`thief` wants a task, as it is or soon will be `idle`. Its second request replaces its first."""
         if missed is not None and missed in self._queues:
             self._queues[missed] = _Queue()
         self._parked[thief] = idle
         return self._match()
 
-    def node_lost(self, node: str) -> None:
+    def forget_node(self, node: str) -> None:
         """Neither its tasks nor its request are there any more."""
         self._queues.pop(node, None)
         self._parked.pop(node, None)
 
-    def withdraw(self, thief: str) -> None:
+    def withdraw_request(self, thief: str) -> None:
         """Forget the request of a node that may not have work any more."""
         self._parked.pop(thief, None)
 
@@ -97,7 +97,7 @@ class Coordinator:
         matches = []
         for thief, idle in list(self._parked.items()):
             others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
-            candidates = [Candidate(owner, queue.open_to(thief)) for owner, queue in others if queue.open_to(thief)]
+            candidates = [Candidate(owner, queue.count_for(thief)) for owner, queue in others if queue.count_for(thief)]
             if not candidates and idle:
                 candidates = [Candidate(owner, queue.overdue) for owner, queue in others if queue.overdue]
             if not candidates:
@@ -105,6 +105,6 @@ class Coordinator:
             victim = self.policy(candidates).owner
             del self._parked[thief]
             queue = self._queues[victim] = self._queues.pop(victim)  # its next turn is after all others'
-            queue.take(thief)
+            queue.take_task(thief)
             matches.append(Match(thief, victim))
         return matches

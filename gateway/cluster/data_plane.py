@@ -70,7 +70,7 @@ class DataPlane:
         """Serve until cancelled."""
         await self._server.run()
 
-    def offer(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+    def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
         """Have these programs, and no others, for the asking."""
         self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
         return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]

@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gateway.cluster.trust.attribution import faults
-from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
+from gateway.cluster.trust.attribution import find_faults
+from gateway.cluster.trust.verification import VerificationFolder, Verifier, fetch_picture
 from gateway.models.detection import Detector, Findings
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.cluster.collector import Assembly
-    from gateway.cluster.listener import FetchPicture
-    from gateway.cluster.trust.attribution import Fault
-    from gateway.cluster.trust.verification import Proof
+    from gateway.cluster.trust.attribution import NodeFault
+    from gateway.cluster.trust.verification import VerificationResult
     from gateway.options import GatewayConfig
     from gateway.planning.partitioned import PartitionedModel
     from shared.model.letterbox import Pixels
@@ -47,7 +47,7 @@ class Finisher:
         observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
         decided: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
-        found_wrong: Callable[[Assembly, Mapping[str, Fault], Proof], None],
+        found_wrong: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
     ) -> None:
         """`observe` is called with each frame's detections, how to get its picture, which its owner keeps so long, and
         when it was heard of (monotonic seconds).
@@ -65,15 +65,15 @@ class Finisher:
         self._decided = decided
         self._detector = Detector(partitioned, config.threads)
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
-        self._pictures = PictureFolder(config.pictures)
+        self._pictures = VerificationFolder(config.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # never more than the collector has frames
 
-    def finish(self, assembly: Assembly) -> None:
+    def finish_soon(self, assembly: Assembly) -> None:
         """The frame's turn will come."""
         self._complete.put_nowait(assembly)
 
-    async def finished(self) -> None:
+    async def wait_finished(self) -> None:
         """Wait until every frame so far is published or given up, and its owner told."""
         await self._complete.join()
 
@@ -114,8 +114,8 @@ class Finisher:
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._picture(assembly), assembly.opened_at)
-            await self._prove(assembly, detections)
+            await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
+            await self._examine(assembly, detections)
         except DeepThingsError as error:
             log.warning("%s is published, but not looked at further: %s", info.frame, error)
         except Exception:  # published it is, whatever happens then
@@ -146,24 +146,24 @@ class Finisher:
             duplicates=assembly.duplicates,
         )
 
-    async def _prove(self, assembly: Assembly, detections: FrameDetections) -> None:
+    async def _examine(self, assembly: Assembly, detections: FrameDetections) -> None:
         info = assembly.info
-        wants_verification = self._verifier.wants_next(suspected=self._suspected(assembly))
-        wants_picture = self._pictures.wants(info.camera)
+        wants_verification = self._verifier.next_is_due(suspected=self._suspected(assembly))
+        wants_picture = self._pictures.is_due(info.camera)
         if not (wants_verification or wants_picture):
             return
-        picture = await self._picture(assembly)
+        picture = await self._fetch_picture(assembly)
         if wants_verification:
             proof = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._verifier.verify, picture, assembly.merged
             )
-            await self._tell_proof(assembly, proof)
+            await self._publish_verification(assembly, proof)
         if wants_picture:
-            await asyncio.to_thread(self._pictures.write, info.camera, picture, detections.objects)
+            await asyncio.to_thread(self._pictures.write_annotated, info.camera, picture, detections.objects)
 
-    async def _tell_proof(self, assembly: Assembly, proof: Proof) -> None:
+    async def _publish_verification(self, assembly: Assembly, proof: VerificationResult) -> None:
         """A frame that is proved wrong has been published already; those who computed it are known."""
-        found = faults(proof.wrong, assembly.workers, self._partitioned.stages)
+        found = find_faults(proof.wrong, assembly.workers, self._partitioned.stages)
         if proof.wrong:
             self._found_wrong(assembly, found, proof)
         message = Verification(
@@ -174,7 +174,7 @@ class Finisher:
         )
         await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
-    async def _picture(self, assembly: Assembly) -> Pixels:
+    async def _fetch_picture(self, assembly: Assembly) -> Pixels:
         address = self._address_of(assembly.owner)
         if address is None:
             raise PeerLostError(f"its owner {assembly.owner} is gone")

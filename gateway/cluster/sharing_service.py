@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.cluster.shares import Share, Sharing
+from gateway.cluster.share_queue import ShareQueue, TileShare
 from shared.wire.courier import Courier
 from shared.wire.headers import Tile, WorkerRef
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNSENT_TILES_CAP = 1024
+MAX_UNSENT_TILES = 1024
 """Tiles on their way to one node: all of thirty-two frames in thirty-two tiles."""
 
-Collected = tuple[Tile, "Payload"]
+CollectedTile = tuple[Tile, "Payload"]
 """A tile as its owner sent it."""
 
 
-class Sharer:
+class SharingService:
     """Sends every tile of the current plan's frames to a node, and once more when that node is lost."""
 
     def __init__(
@@ -37,16 +37,16 @@ class Sharer:
         self._may_compute = may_compute
         self._members = members
         self._capacity = capacity
-        self._courier = Courier(traffic, UNSENT_TILES_CAP, self._on_lost)
+        self._courier = Courier(traffic, MAX_UNSENT_TILES, self._on_lost)
         self._epoch = 0
         self._nodes: tuple[str, ...] = ()
-        self._sharing: Sharing[Collected] = Sharing(1, 1.0, 0, together=False)
+        self._sharing: ShareQueue[CollectedTile] = ShareQueue(1, 1.0, 0, together=False)
 
-    def adopt(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
+    def adopt_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
         """A new plan; `nodes` are those that its tiles were made for, in order, where that matters."""
         self._nodes = tuple(nodes)
         together = len(plan.stages) > 1
-        self._sharing = Sharing(plan.tile_count, plan.deadline_s / 2, self._capacity, together=together)
+        self._sharing = ShareQueue(plan.tile_count, plan.deadline_s / 2, self._capacity, together=together)
         self._epoch = plan.epoch
 
     async def run(self) -> None:
@@ -56,45 +56,45 @@ class Sharer:
     def on_tile(self, header: Tile, payload: Payload) -> None:
         """An owner brings a tile."""
         now = time.monotonic()
-        self._send(self._sharing.arrived(header.info.frame, header.tile, (header, payload), self._ready(), now))
+        self._send(self._sharing.add_tile(header.info.frame, header.tile, (header, payload), self._able_nodes(), now))
 
     def on_result(self, frame: str, tile: int) -> None:
-        self._sharing.done(frame, tile)
+        self._sharing.tile_done(frame, tile)
 
-    def on_failed(self, frame: str, tile: int, node: str) -> None:
+    def on_tile_failed(self, frame: str, tile: int, node: str) -> None:
         """A node cannot compute a tile."""
-        self._send(self._sharing.failed(frame, tile, node, self._ready(), time.monotonic()))
+        self._send(self._sharing.tile_failed(frame, tile, node, self._able_nodes(), time.monotonic()))
 
     def on_barred(self, node: str) -> None:
         """A node may not compute any more: what it has goes to others."""
-        self._send(self._sharing.node_lost(node, self._ready(), time.monotonic()))
+        self._send(self._sharing.reassign_node(node, self._able_nodes(), time.monotonic()))
 
-    def drop(self, frame: str) -> None:
-        self._sharing.drop(frame)
+    def drop_frame(self, frame: str) -> None:
+        self._sharing.drop_frame(frame)
 
     def on_node_lost(self, node: str) -> None:
         address = self._members.last_address(node)
         if address is not None:
             self._courier.forget(address)
-        left = tuple(name for name in self._ready() if name != node)
-        self._send(self._sharing.node_lost(node, left, time.monotonic()))
+        left = tuple(name for name in self._able_nodes() if name != node)
+        self._send(self._sharing.reassign_node(node, left, time.monotonic()))
 
-    def watch(self) -> None:
+    def reassign_expired(self) -> None:
         """Look at what is late, now and then."""
-        self._send(self._sharing.expire(self._ready(), time.monotonic()))
+        self._send(self._sharing.reassign_expired(self._able_nodes(), time.monotonic()))
 
-    def _ready(self) -> tuple[str, ...]:
+    def _able_nodes(self) -> tuple[str, ...]:
         """Nodes that follow the plan: those that it was made for, in its order; all others only when none is there."""
-        ready = tuple(name for name in self._members.ready(self._epoch) if self._may_compute(name))
+        ready = tuple(name for name in self._members.ready_nodes(self._epoch) if self._may_compute(name))
         return tuple(name for name in self._nodes if name in ready) or ready
 
     def _on_lost(self, address: Address) -> None:
-        for node in self._ready():
+        for node in self._able_nodes():
             if self._members.address(node) == address:
-                left = tuple(name for name in self._ready() if name != node)
-                self._send(self._sharing.node_lost(node, left, time.monotonic()))
+                left = tuple(name for name in self._able_nodes() if name != node)
+                self._send(self._sharing.reassign_node(node, left, time.monotonic()))
 
-    def _send(self, shares: Sequence[Share[Collected]]) -> None:
+    def _send(self, shares: Sequence[TileShare[CollectedTile]]) -> None:
         for share in shares:
             header, payload = share.tile
             address = self._members.address(share.node)

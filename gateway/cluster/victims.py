@@ -17,7 +17,7 @@ class Candidate:
     tasks: int
 
 
-Policy = Callable[[Sequence[Candidate]], Candidate]
+VictimPolicy = Callable[[Sequence[Candidate]], Candidate]
 """Chooses among candidates, at least one, of which the one that was granted from longest ago comes first."""
 
 
@@ -31,4 +31,4 @@ def longest_queue(candidates: Sequence[Candidate]) -> Candidate:
     return max(candidates, key=lambda candidate: candidate.tasks)
 
 
-POLICIES: dict[str, Policy] = {"round-robin": round_robin, "longest-queue": longest_queue}
+VICTIM_POLICIES: dict[str, VictimPolicy] = {"round-robin": round_robin, "longest-queue": longest_queue}

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from shared.payloads.cluster import UnreachedPeer
 
-KNOWN_NODES_CAP = 1000
+MAX_KNOWN_NODES = 1000
 """Names remembered, present or not; a client that invents names without end is not listed further."""
 
-RETURN_S = 40.0
+NODE_RETURN_TIMEOUT_S = 40.0
 """An edge that lives is back at a broker that was started again after half of that, its longest pause."""
 
 
@@ -38,13 +38,13 @@ class Membership:
     _awaited: dict[str, float] = field(default_factory=dict)
     _drained: set[str] = field(default_factory=set)
 
-    def await_all(self, now: float) -> None:
+    def expect_all_nodes(self, now: float) -> None:
         """Expect a sign of life of every edge from `now`, in monotonic seconds: the broker may have lost a will."""
         self._awaited = {name: now for name, member in self._members.items() if member.state.state is State.ONLINE}
 
-    def lost(self, now: float) -> tuple[NodeState, ...]:
+    def lost_nodes(self, now: float) -> tuple[NodeState, ...]:
         """Return the edges that were awaited for too long, as they are from now on."""
-        late = [name for name, since in self._awaited.items() if now - since > RETURN_S]
+        late = [name for name, since in self._awaited.items() if now - since > NODE_RETURN_TIMEOUT_S]
         return tuple(self._members[name].state.model_copy(update={"state": State.OFFLINE}) for name in late)
 
     def on_state(self, node: NodeState) -> None:
@@ -52,7 +52,7 @@ class Membership:
         self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) >= KNOWN_NODES_CAP and not self._forget_one():
+            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_one():
                 return
             member = self._members[node.node] = _Member(node)
         member.state = node
@@ -90,7 +90,7 @@ class Membership:
         member = self._members.get(node)
         return Address(*member.reached).seen_from(self.broker) if member and member.reached else None
 
-    def ready(self, epoch: int) -> tuple[str, ...]:
+    def ready_nodes(self, epoch: int) -> tuple[str, ...]:
         """The admitted edges that follow the plan of this epoch, by name."""
         return tuple(
             name
@@ -116,7 +116,7 @@ class Membership:
         """Give a drained node work again."""
         self._drained.discard(node)
 
-    def drained(self, node: str) -> bool:
+    def is_drained(self, node: str) -> bool:
         """Return whether a node is drained."""
         return node in self._drained
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.payloads.cluster import Identity, NameClaim
 
-SHOWN_S = 300.0
+CONTEST_SHOWN_S = 300.0
 """A contest is a problem for so long after the last attempt: a supervisor may wait minutes before the next."""
 
-QUESTIONS_CAP = 256
-CONTESTS_CAP = 100
+MAX_CLAIM_QUESTIONS = 256
+MAX_CONTESTS = 100
 """Names, and questions that wait for an answer; more of them come from nobody but an attacker."""
 
 
@@ -36,19 +36,19 @@ class ContestedNames:
         if not claim.answers:
             self._questions[name, claim.identity.instance] = claim.identity
             self._questions.move_to_end((name, claim.identity.instance))
-            if len(self._questions) > QUESTIONS_CAP:
+            if len(self._questions) > MAX_CLAIM_QUESTIONS:
                 self._questions.popitem(last=False)
             return
         newcomer = self._questions.pop((name, claim.answers), None)
         if newcomer is not None and claim.identity.instance != claim.answers:
             self._contests[name] = _Contest(claim.identity, newcomer, now)
             self._contests.move_to_end(name)
-            if len(self._contests) > CONTESTS_CAP:
+            if len(self._contests) > MAX_CONTESTS:
                 self._contests.popitem(last=False)
 
     def problems(self, now: float) -> list[str]:
         """Return who wanted the name of whom of late, and the cure."""
-        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < SHOWN_S]
+        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < CONTEST_SHOWN_S]
 
 
 def _problem(name: str, found: _Contest) -> str:

@@ -13,7 +13,7 @@ NODE_OVERHEAD_BYTES = 8
 """Quotes, colon and comma around a name."""
 
 
-def fitting(report: Nodes, largest_bytes: int) -> Nodes:
+def shorten_node_list(report: Nodes, largest_bytes: int) -> Nodes:
     """Return the list with as many edges as fit into a message of `largest_bytes`: those that are there come first."""
     if _size(report) <= largest_bytes:
         return report

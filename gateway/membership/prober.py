@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.membership.reachability import Facts, problems
+from gateway.membership.reachability import Contacts, contact_problems
 from shared.errors import DeepThingsError
 from shared.logs.rate_limit import RateLimit
 from shared.wire.connection import Connection, Traffic
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+PROBE_CHECK_PERIOD_S = 1.0
 """How often it is looked at who has come, and what is wrong."""
 
-FIRST_AGAIN_S, LONGEST_AGAIN_S = 5.0, 60.0
+FIRST_PROBE_RETRY_S, MAX_PROBE_RETRY_S = 5.0, 60.0
 """An address that was not reached is tried again after the first, then after twice the time, up to the longest."""
 
-AT_ONCE = 8
+MAX_CONCURRENT_PROBES = 8
 """Addresses that are tried at once; each may take five seconds."""
 
-SETTLE_S = 5.0
+CONTACTS_SETTLE_S = 5.0
 """A problem is logged when it has lasted so long: parties come one after the other."""
 
-WARNING_S = 300.0
+CONTACTS_REPEAT_PERIOD_S = 300.0
 """One that comes and goes, as an edge does that starts again and again, is logged so often."""
 
 
@@ -45,7 +45,7 @@ class _Attempt:
     address: Address
     instance: str
     next_at: float = 0.0
-    wait_s: float = FIRST_AGAIN_S
+    wait_s: float = FIRST_PROBE_RETRY_S
     reached: bool = False
     reason: str = ""
 
@@ -61,13 +61,13 @@ class Prober:
         self._attempts: dict[str, _Attempt] = {}
         self._since: dict[str, float] = {}
         self._logged: set[str] = set()
-        self._warnings = RateLimit(WARNING_S)
+        self._warnings = RateLimit(CONTACTS_REPEAT_PERIOD_S)
 
     def problems(self, _: float) -> list[str]:
         """Return who cannot reach whom."""
         nodes = {name: state for name in self._members.present if (state := self._members.online(name)) is not None}
-        return problems(
-            Facts(
+        return contact_problems(
+            Contacts(
                 identity=self._identity(),
                 host=self._listening().host,
                 port=self._listening().port,
@@ -85,10 +85,10 @@ class Prober:
         """Try who comes, and again who was not reached, until cancelled."""
         while True:
             now = time.monotonic()
-            due = self._due(now)[:AT_ONCE]
+            due = self._due(now)[:MAX_CONCURRENT_PROBES]
             await asyncio.gather(*(self._try(attempt) for attempt in due))
             self._log(time.monotonic())
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(PROBE_CHECK_PERIOD_S)
 
     def _due(self, now: float) -> list[_Attempt]:
         present = self._members.present
@@ -112,14 +112,18 @@ class Prober:
             failures = traffic.unreached.at(time.monotonic())
             attempt.reason = failures[0].reason if failures else str(error)
             attempt.next_at = time.monotonic() + attempt.wait_s
-            attempt.wait_s = min(LONGEST_AGAIN_S, attempt.wait_s * 2)
+            attempt.wait_s = min(MAX_PROBE_RETRY_S, attempt.wait_s * 2)
 
     def _log(self, now: float) -> None:
         """Log what begins, once it has lasted, and what ends."""
         found = self.problems(now)
         self._since = {said: self._since.get(said, now) for said in found}
         for said in found:
-            if said not in self._logged and now - self._since[said] >= SETTLE_S and self._warnings.allows(said, now):
+            if (
+                said not in self._logged
+                and now - self._since[said] >= CONTACTS_SETTLE_S
+                and self._warnings.allows(said, now)
+            ):
                 self._logged.add(said)
                 log.warning("%s", said)
         for said in sorted(self._logged - set(found)):

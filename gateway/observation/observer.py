@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gateway.bridge.event_queue import EventQueue
-    from gateway.bridge.health import Health
+    from gateway.bridge.health import GatewayHealth
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import Cameras
-    from gateway.cluster.listener import FetchPicture
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.cameras import Snapshots
     from gateway.configuration.root import Configuration
-    from gateway.observation.listener import SceneListener
     from gateway.observation.scene.states import SceneUpdate
+    from gateway.observation.scene_listener import SceneListener
     from gateway.state.state_folder import StateFolder
     from shared.model.letterbox import Pixels
     from shared.payloads.cluster import FrameDetections
@@ -56,7 +56,7 @@ class Observer:
         bus: Planes,
         events: EventQueue,
         notify: Callable[[ObjectEvent | Trigger], None],
-        health: Health,
+        health: GatewayHealth,
         listeners: Sequence[SceneListener] = (),
     ) -> None:
         """`notify` is called with each event and trigger; `listeners` receive each change of a scene."""
@@ -157,7 +157,7 @@ class Observer:
             scene = self._scene(name) if name in self._cameras.known else None
             if scene is None or name in self._away or not self._cameras.effective(name).detect:
                 return
-            degraded = self._health.degraded(name, time.monotonic())
+            degraded = self._health.is_degraded(name, time.monotonic())
             update = scene.update(
                 detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=received_at
             )

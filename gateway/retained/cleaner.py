@@ -59,7 +59,7 @@ class RetainedCleaner:
             {name: self._cameras.followed_labels(name) for name in configured},
             self._by_hand, prefix=self._bus.prefix, frigate=self._frigate,
         )  # fmt: skip
-        for topic in self._retained.stale(expected):
+        for topic in self._retained.stale_topics(expected):
             with contextlib.suppress(BrokerError):  # tried again after the next connection
                 await self._bus.publish_at(topic, "", retain=True)
 
@@ -72,20 +72,20 @@ class RetainedCleaner:
                 returned = self._check_due = True
             if self._check_due and self._bus.public_connected.is_set():
                 await self.clear_stale()
-            write = self._retained.content(self._by_hand)
+            write = self._retained.pending_write(self._by_hand)
             if write is not None:
                 await asyncio.to_thread(write)
 
     def write_last(self) -> None:
         """Write the list of retained topics at once, as the gateway stops."""
-        write = self._retained.content(self._by_hand, last=True)
+        write = self._retained.pending_write(self._by_hand, last=True)
         if write is not None:
             write()
 
     def _on_retained(self, topic: str, *, retained: bool) -> None:
         if topic.startswith(f"{self._discovery_prefix}/"):
             return  # the announcer knows these
-        self._retained.note(topic, retained=retained)
+        self._retained.note_topic(topic, retained=retained)
         self._check_due |= retained
 
     @property

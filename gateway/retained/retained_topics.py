@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cameras.mqtt_values import SETTINGS
-from gateway.integrations.frigate.messages import level
+from gateway.integrations.frigate.messages import topic_level
 from gateway.observation.scene.states import ALL
 from gateway.state.state_file import TopicName
 from shared.mqtt import topics
@@ -62,18 +62,18 @@ class RetainedTopics:
         self._written = content
         self._written_at = -RETAINED_WRITE_PERIOD_S
 
-    def note(self, topic: str, *, retained: bool) -> None:
+    def note_topic(self, topic: str, *, retained: bool) -> None:
         """Remember that something is retained there now, or nothing any more."""
         if not retained:
             self._topics.discard(topic)
         elif len(self._topics) < MAX_RETAINED_TOPICS:
             self._topics.add(topic)
 
-    def stale(self, expected: ExpectedTopics) -> list[str]:
+    def stale_topics(self, expected: ExpectedTopics) -> list[str]:
         """Return the topics where something is retained that is not expected, sorted."""
         return sorted(topic for topic in self._topics if topic not in expected)
 
-    def content(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
+    def pending_write(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
         """Return what writes the file, in a thread; None where nothing has changed.
 
         Also None where it was written just now, unless this is the `last` time.
@@ -142,9 +142,9 @@ def _of_camera(prefix: str, name: str, camera: Camera, labels: Sequence[str]) ->
 def _of_camera_in_frigate(prefix: str, name: str, camera: Camera, labels: Sequence[str]) -> Iterator[str]:
     yield f"{prefix}/{name}/detect/state"
     for place in (name, *camera.zones):
-        for label in (ALL, *map(level, labels)):
+        for label in (ALL, *map(topic_level, labels)):
             yield f"{prefix}/{place}/{label}"
             yield f"{prefix}/{place}/{label}/active"
     if camera.snapshots.enabled:
         for label in labels:
-            yield f"{prefix}/{name}/{level(label)}/snapshot"
+            yield f"{prefix}/{name}/{topic_level(label)}/snapshot"

@@ -13,31 +13,33 @@ if TYPE_CHECKING:
     from shared.ftp.merge import Map
     from shared.ftp.stage import Stage, Tile
 
-WRONG = 0.05
+MAX_DEVIATION = 0.05
 """Difference, in standard deviations of the maps, from which on a tile is wrong: tiles are exact to 1e-4 of one, and
 processors that compute in half precision differ by some hundredths at the most."""
 
-WRONG_QUANTISED = 0.5
+MAX_QUANTISED_DEVIATION = 0.5
 """The same for a quantised model: where two processors round to another step, the layers behind it add steps to it."""
 
-FLAT = 2.0**-12
+MAX_FLAT_DEVIATION = 2.0**-12
 """The same, in largest values of the maps, for maps that hardly differ from cell to cell."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class NodeFault:
     """A node's tiles that are wrong, and by how much at the most, in units of the map."""
 
     tiles: tuple[int, ...]
     difference: float
 
 
-def limit(map_std: float, map_max: float, *, quantised: bool) -> float:
+def deviation_limit(map_std: float, map_max: float, *, quantised: bool) -> float:
     """Return from which difference on a tile is wrong, in units of the map."""
-    return max((WRONG_QUANTISED if quantised else WRONG) * map_std, FLAT * map_max)
+    return max((MAX_QUANTISED_DEVIATION if quantised else MAX_DEVIATION) * map_std, MAX_FLAT_DEVIATION * map_max)
 
 
-def differing(tiled: Sequence[Map], whole: Sequence[Map], tiles: Sequence[Tile], limit: float) -> dict[int, float]:
+def differing_tiles(
+    tiled: Sequence[Map], whole: Sequence[Map], tiles: Sequence[Tile], limit: float
+) -> dict[int, float]:
     """Return, by tile, the largest difference of those that differ by more than `limit`; infinite for no numbers."""
     found = {}
     for tile in tiles:
@@ -51,7 +53,9 @@ def differing(tiled: Sequence[Map], whole: Sequence[Map], tiles: Sequence[Tile],
     return found
 
 
-def faults(differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]) -> dict[str, Fault]:
+def find_faults(
+    differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]
+) -> dict[str, NodeFault]:
     """Return, by node, what it did wrong.
 
     Where tiles hand something on, they spread what is wrong. A tile that may have read strips of a wrong one is not
@@ -67,4 +71,4 @@ def faults(differing: Mapping[int, float], workers: Mapping[int, str], stages: S
     for tile in guilty:
         if tile in workers:
             by_node.setdefault(workers[tile], []).append(tile)
-    return {node: Fault(tuple(tiles), max(differing[tile] for tile in tiles)) for node, tiles in by_node.items()}
+    return {node: NodeFault(tuple(tiles), max(differing[tile] for tile in tiles)) for node, tiles in by_node.items()}

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.cluster.collector import Assembly
-    from gateway.cluster.trust.attribution import Fault
-    from gateway.cluster.trust.verification import Proof
+    from gateway.cluster.trust.attribution import NodeFault
+    from gateway.cluster.trust.verification import VerificationResult
     from gateway.membership.members import Membership
 
 log = logging.getLogger(__name__)
@@ -43,24 +43,24 @@ class Barring:
 
     def may_compute(self, node: str) -> bool:
         """Return whether a node may be given tiles, and its results be used."""
-        return not self._standings.barred(node)
+        return not self._standings.is_barred(node)
 
-    def able(self, epoch: int) -> frozenset[str] | None:
+    def able_nodes(self, epoch: int) -> frozenset[str] | None:
         """Return who follows the plan of this epoch and may compute; None where nobody does, and nobody is barred."""
         barred = self._standings.all_barred
-        able = frozenset(self._members.ready(epoch)) - barred
+        able = frozenset(self._members.ready_nodes(epoch)) - barred
         return able if able or barred else None
 
-    def failed(self, node: str, reason: str) -> None:
+    def on_tile_failed(self, node: str, reason: str) -> None:
         """Take note that a node did not compute a tile."""
-        if self.may_compute(node) and self._standings.failed(node, reason, time.monotonic()):
+        if self.may_compute(node) and self._standings.on_failure(node, reason, time.monotonic()):
             self._bar(node)
 
-    def worked(self, node: str) -> None:
+    def on_tile_computed(self, node: str) -> None:
         """Take note that a node computed a tile."""
-        self._standings.worked(node)
+        self._standings.on_success(node)
 
-    def found_wrong(self, assembly: Assembly, found: Mapping[str, Fault], proof: Proof) -> None:
+    def on_wrong_tiles(self, assembly: Assembly, found: Mapping[str, NodeFault], proof: VerificationResult) -> None:
         """Bar those who computed tiles of a frame, which was published, that are proved wrong."""
         for node, fault in found.items():
             tiles = ", ".join(str(tile) for tile in fault.tiles)
@@ -68,37 +68,37 @@ class Barring:
                 f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}, where "
                 f"the maps' standard deviation is {proof.difference.map_std:.3g}"
             )
-            if self._standings.wrong(node, reason, time.monotonic()):
+            if self._standings.on_wrong_tile(node, reason, time.monotonic()):
                 self._bar(node)
 
-    def suspected(self, assembly: Assembly) -> bool:
+    def is_suspected(self, assembly: Assembly) -> bool:
         """Return whether one who works on probation took part in a frame."""
         now = time.monotonic()
         return any(self._standings.on_probation(node, now) for node in set(assembly.workers.values()))
 
-    def passed(self, node: str, trial: int) -> None:
+    def on_test_passed(self, node: str, trial: int) -> None:
         """Take note that a node has prepared its programs again and passed its test."""
-        self._standings.passed(node, trial)
+        self._standings.on_test_passed(node, trial)
 
-    def watch(self) -> None:
+    def lift_bars(self) -> None:
         """Let those work again whose time has come."""
-        for node in self._standings.lift(time.monotonic()):
+        for node in self._standings.lift_bars(time.monotonic()):
             log.info("edge %s has passed its test, and gets work again", node)
-            self.tell_standing(node)
+            self.publish_standing(node)
             self._tell(BridgeEventType.NODE_TRUSTED, node, "")
 
-    def tell_standing(self, node: str) -> None:
+    def publish_standing(self, node: str) -> None:
         """Say to a node how it stands."""
         reason = self._standings.reason(node)[: 2 * REASON_CAP]
-        barred, trial = self._standings.barred(node), self._standings.trial(node)
+        barred, trial = self._standings.is_barred(node), self._standings.trial(node)
         self._post(NodeStanding(node=node, barred=barred, trial=trial, reason=reason))
 
-    def reported(self, report: Nodes) -> Nodes:
+    def add_standings(self, report: Nodes) -> Nodes:
         """Return the list of nodes with what is known of how they compute."""
-        nodes = {name: self._reported(name, node) for name, node in report.nodes.items()}
+        nodes = {name: self._add_standing(name, node) for name, node in report.nodes.items()}
         return Nodes(nodes=nodes, gateway_bytes=report.gateway_bytes)
 
-    def _reported(self, name: str, node: NodeReport) -> NodeReport:
+    def _add_standing(self, name: str, node: NodeReport) -> NodeReport:
         known = {"failed": self._standings.failed_tiles(name), "barred": self._standings.reason(name)}
         return node.model_copy(update=known)
 
@@ -114,5 +114,5 @@ class Barring:
         reason = self._standings.reason(node)
         log.warning("edge %s %s; it gets no work until it has passed a test", node, reason)
         self._on_barred(node)
-        self.tell_standing(node)
+        self.publish_standing(node)
         self._tell(BridgeEventType.NODE_BARRED, node, reason)

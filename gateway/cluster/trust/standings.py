@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FAILURES_CAP = 3
+MAX_FAILURES = 3
 """Tiles in a row that a node may fail to compute: one may be the picture's fault, and is then everybody's."""
 
-FIRST_BAR_S, LONGEST_BAR_S = 10.0, 3600.0
+FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
 """How long a node is barred at least; twice as long each time, as a fault that comes back is in the device."""
 
 PROBATION_S = 60.0
 """How long a node is looked at more closely once it may work again; one failure then bars it."""
 
-FORGIVEN_S = 24 * 3600.0
+FORGIVE_AFTER_S = 24 * 3600.0
 """A node that has done right for so long starts afresh."""
 
-KNOWN_NODES_CAP = 1000
+MAX_STANDINGS = 1000
 """Nodes that something is remembered of: more than a cluster has."""
 
 
@@ -49,33 +49,33 @@ class Standings:
     def __init__(self) -> None:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
-    def failed(self, node: str, reason: str, now: float) -> bool:
+    def on_failure(self, node: str, reason: str, now: float) -> bool:
         """A node did not compute a tile; return whether it is barred for it now."""
         record = self._record(node)
         record.failures += 1
         record.failed += 1
         record.failing, record.seen_at = reason, now
-        if record.failures >= FAILURES_CAP or self.on_probation(node, now):
+        if record.failures >= MAX_FAILURES or self.on_probation(node, now):
             return self._bar(record, f"did not compute {record.failures} tiles: {reason}", now)
         return False
 
-    def worked(self, node: str) -> None:
+    def on_success(self, node: str) -> None:
         """A node computed a tile, as far as can be seen."""
         record = self._records.get(node)
         if record is not None:
             record.failures, record.failing = 0, ""
 
-    def wrong(self, node: str, reason: str, now: float) -> bool:
+    def on_wrong_tile(self, node: str, reason: str, now: float) -> bool:
         """A tile of this node was proved wrong; return whether it is barred for it now."""
         return self._bar(self._record(node), reason, now)
 
-    def passed(self, node: str, trial: int) -> None:
+    def on_test_passed(self, node: str, trial: int) -> None:
         """A node says that it has passed the trial of this number."""
         record = self._records.get(node)
         if record is not None and record.barred and trial == record.bars:
             record.passed = True
 
-    def lift(self, now: float) -> tuple[str, ...]:
+    def lift_bars(self, now: float) -> tuple[str, ...]:
         """Let those work again that have passed, and have been barred for long enough; return who they are."""
         due = tuple(
             node for node, record in self._records.items() if record.barred and record.passed and record.until <= now
@@ -84,11 +84,13 @@ class Standings:
             record = self._records[node]
             record.barred, record.failures, record.failing = False, 0, ""
             record.until = record.seen_at = now
-        for node in [name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVEN_S < now]:
+        for node in [
+            name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVE_AFTER_S < now
+        ]:
             del self._records[node]
         return due
 
-    def barred(self, node: str) -> bool:
+    def is_barred(self, node: str) -> bool:
         record = self._records.get(node)
         return record is not None and record.barred
 
@@ -130,7 +132,7 @@ class Standings:
 
     def _record(self, node: str) -> _Record:
         record = self._records.setdefault(node, _Record())
-        while len(self._records) > KNOWN_NODES_CAP:
+        while len(self._records) > MAX_STANDINGS:
             self._records.popitem(last=False)
         return record
 
@@ -138,7 +140,7 @@ class Standings:
     def _bar(record: _Record, reason: str, now: float) -> bool:
         if record.barred:
             return False
-        record.until = now + min(LONGEST_BAR_S, FIRST_BAR_S * 2.0**record.bars)
+        record.until = now + min(MAX_BAR_S, FIRST_BAR_S * 2.0**record.bars)
         record.bars = min(record.bars + 1, 2**31)
         record.barred, record.passed, record.reason, record.seen_at = True, False, reason, now
         return True

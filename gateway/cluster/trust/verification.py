@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.annotation.boxes import annotate, write_picture
-from gateway.cluster.trust.attribution import differing, limit
+from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PICTURE_EVERY_S = 1.0
+PICTURE_PERIOD_S = 1.0
 """How often a camera's annotated picture is written at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerificationResult:
     """How far a frame's maps are from those of the unpartitioned network, and which tiles are wrong, by how much."""
 
     difference: Difference
@@ -50,24 +50,24 @@ class Verifier:
         self._quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
         self._whole = WholeHead(partitioned, threads) if every else None
 
-    def wants_next(self, *, suspected: bool = False) -> bool:
+    def next_is_due(self, *, suspected: bool = False) -> bool:
         """Return whether it is this frame's turn, or that of one which a `suspected` node has taken part in."""
         self._frames += 1
         return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
-    def verify(self, picture: Pixels, merged: MergedMaps) -> Proof:
+    def verify(self, picture: Pixels, merged: MergedMaps) -> VerificationResult:
         """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
         assert self._whole is not None
         letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
         difference = compare(merged.maps, whole)
         if difference.exact:
-            return Proof(difference, {})
-        most = limit(difference.map_std, difference.map_max, quantised=self._quantised)
-        return Proof(difference, differing(merged.maps, whole, merged.tiles, most))
+            return VerificationResult(difference, {})
+        most = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
+        return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, most))
 
 
-class PictureFolder:
+class VerificationFolder:
     """The newest annotated picture of each camera, CAMERA.png."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -76,11 +76,11 @@ class PictureFolder:
         self._folder = folder
         self._written: dict[str, float] = {}
 
-    def wants(self, camera: str) -> bool:
-        due = self._written.get(camera, 0.0) + PICTURE_EVERY_S <= time.monotonic()
+    def is_due(self, camera: str) -> bool:
+        due = self._written.get(camera, 0.0) + PICTURE_PERIOD_S <= time.monotonic()
         return self._folder is not None and due
 
-    def write(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
+    def write_annotated(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
         """Raises SourceError when the folder cannot be written."""
         assert self._folder is not None
         self._written[camera] = time.monotonic()

@@ -11,23 +11,23 @@ from shared.payloads.observations import EventType
 if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
-OBJECTS_CAP = 4096
+MAX_REMEMBERED_EVENTS = 4096
 """Objects of which the last event is kept: more than 256 cameras can follow. The oldest is given up for another."""
 
 
-class Events:
+class FrigateEvents:
     """Remembers what was said of each object, until it ends."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._before: dict[str, dict[str, Any]] = {}
 
-    def message(self, event: ObjectEvent, at: float) -> FrigateMessage:
+    def event_message(self, event: ObjectEvent, at: float) -> FrigateMessage:
         """The event as Frigate tells it; `at` is when its frame was taken, in seconds since 1970."""
         after = _described(event, at)
         before = self._before.pop(event.id, after)
         if event.type is not EventType.END:
-            if len(self._before) >= OBJECTS_CAP:
+            if len(self._before) >= MAX_REMEMBERED_EVENTS:
                 del self._before[next(iter(self._before))]
             self._before[event.id] = after
         said = {"type": event.type.value, "before": before, "after": after}

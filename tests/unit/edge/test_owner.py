@@ -52,12 +52,12 @@ class Bench:
         self.woken += 1
 
     async def begin(self):
-        await self.owner.accept(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
+        await self.owner.accept_frame(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
         self.owner.on_tile_done(TileDone(frame="earlier", tile=0, worker="me", compute_ms=TILE_S * 1e3, macs=LARGEST))
         assert [(said.waiting, said.overdue) for said in self.bus.said] == [(5, 0)]
 
     def lend(self, thief="a", *, idle=True, **more):
-        lent = self.owner.lend(Take(thief=thief, epoch=WORK.epoch, idle=idle, **more))
+        lent = self.owner.lend_tile(Take(thief=thief, epoch=WORK.epoch, idle=idle, **more))
         return lent if isinstance(lent, Absent) else lent[0].tile
 
     def says(self, now):
@@ -77,7 +77,7 @@ class Bench:
 async def bench(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(owner_module, "time", clock)
-    monkeypatch.setattr(owner_module, "CHECK_S", 0)
+    monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
     made = Bench(clock)
     await made.begin()
     made.bus.said.clear()
@@ -93,7 +93,7 @@ async def watching(bench):
 
 
 async def test_a_thief_of_another_plan_is_told_so(bench):
-    lent = bench.owner.lend(Take(thief="a", epoch=WORK.epoch - 1, idle=False))
+    lent = bench.owner.lend_tile(Take(thief="a", epoch=WORK.epoch - 1, idle=False))
     assert lent == Absent(reason="another plan is followed here")
 
 
@@ -184,7 +184,7 @@ async def test_a_tile_that_failed_late_changes_nothing(bench):
 
 
 def test_names_without_end_are_not_remembered(bench):
-    for number in range(2 * owner_module.OTHERS_CAP):
+    for number in range(2 * owner_module.MAX_OTHER_NODES):
         bench.owner.on_node_found(f"invented-{number}")
-    assert len(bench.owner._others) == owner_module.OTHERS_CAP
+    assert len(bench.owner._others) == owner_module.MAX_OTHER_NODES
     assert not bench.owner.queue.alone

@@ -103,7 +103,7 @@ def test_it_listens_where_it_was_told(plane):
 
 
 async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
-    references = plane.data.offer([b"first program", b"second"])
+    references = plane.data.offer_programs([b"first program", b"second"])
     assert [(ref.sha256, ref.bytes) for ref in references] == [
         (hashlib.sha256(b"first program").hexdigest(), 13), (hashlib.sha256(b"second").hexdigest(), 6),
     ]  # fmt: skip
@@ -114,8 +114,8 @@ async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
 
 
 async def test_a_program_of_another_plan_is_absent(plane):
-    (before,) = plane.data.offer([b"before"])
-    plane.data.offer([b"after"])
+    (before,) = plane.data.offer_programs([b"before"])
+    plane.data.offer_programs([b"after"])
     ((answer, payload),) = await plane.tell(ProgramRequest(sha256=before.sha256))
     assert isinstance(answer, Absent)
     assert (answer.reason, payload) == ("the plan has no such program", b"")

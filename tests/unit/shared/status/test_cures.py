@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.bridge.health import Health
+from gateway.bridge.health import GatewayHealth
 from gateway.cameras.mismatches import places_outside
 from gateway.cameras.presence import CameraPresence
 from gateway.configuration.root import Configuration
-from gateway.membership.reachability import Facts, problems
+from gateway.membership.reachability import Contacts, contact_problems
 from shared.payloads.cluster import Identity, NodeState, State, UnreachedPeer
 from shared.status.cures import cure
 
@@ -52,7 +52,7 @@ def test_what_says_it_already_or_is_unheard_of_has_none(problem):
 
 def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     """The sentences are those of the parts that make them: a word that changes there fails here."""
-    health = Health(0.0)
+    health = GatewayHealth(0.0)
     told = list(health.report(5.0, 0.0, 0, (0, 1), {"door": "no picture for 30 s"}).problems)
     presence = CameraPresence()
     presence.expect(["door"])
@@ -63,8 +63,8 @@ def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     )  # fmt: skip
     near = far.model_copy(update={"node": "near", "host": "10.0.0.2", "identity": Identity(network="a")})
     peers = {"near": [UnreachedPeer(host="10.0.0.1", port=7, reason="no route to it")]}
-    facts = Facts(Identity(network="a"), "10.0.0.1", 7, {"far": far, "near": near}, {"near": ("x:1", "lost")}, peers)
-    found = problems(facts)
+    facts = Contacts(Identity(network="a"), "10.0.0.1", 7, {"far": far, "near": near}, {"near": ("x:1", "lost")}, peers)
+    found = contact_problems(facts)
     assert len(found) >= 3
     for problem in [*told, *found]:
         assert cure(problem) or any(verb in problem for verb in (": start", "; look", ": set")), problem

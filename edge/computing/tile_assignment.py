@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class TileAssignment:
     """A tile of a frame and its pixels, uint8 (h, w, 3).
 
     `tile` says in which form it is computed: one that takes strips needs them in `strips`. The gateway is to keep its

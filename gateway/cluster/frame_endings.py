@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.cluster.camera_accounts import Accounts
-from gateway.cluster.outcomes import Outcomes
+from gateway.cluster.camera_accounts import CameraAccounts
+from gateway.cluster.frame_outcomes import FrameOutcomes
 from shared.mqtt import topics
 from shared.payloads.cluster import FrameDone
 
@@ -16,38 +16,38 @@ if TYPE_CHECKING:
     from shared.payloads.frames import FrameInfo, Outcome
 
 
-class Endings:
+class FrameEndings:
     """Frames' ends; `ended(camera, outcome)` is called for each."""
 
     def __init__(self, bus: Planes, ended: Callable[[str, Outcome], None]) -> None:
         self._bus = bus
         self._ended = ended
-        self._outcomes = Outcomes()
-        self._accounts = Accounts()
+        self._outcomes = FrameOutcomes()
+        self._accounts = CameraAccounts()
         bus.on(topics.CAMERA_STATS, lambda _, stats: self._accounts.on_stats(stats))
 
-    def decided(self, frame: str) -> bool:
+    def has_ended(self, frame: str) -> bool:
         """Return whether a frame has ended."""
-        return self._outcomes.of(frame) is not None
+        return self._outcomes.outcome_of(frame) is not None
 
-    def decide(self, info: FrameInfo, owner: str, outcome: Outcome) -> bool:
+    def decide_outcome(self, info: FrameInfo, owner: str, outcome: Outcome) -> bool:
         """Enter a frame's outcome and tell its owner; returns False when it had one already."""
-        if not self._outcomes.decide(info.frame, outcome):
+        if not self._outcomes.decide_outcome(info.frame, outcome):
             return False
-        self.answer(info.frame, owner, outcome)
+        self.publish_outcome(info.frame, owner, outcome)
         self._ended(info.camera, outcome)
-        account = self._accounts.decided(info, outcome)
+        account = self._accounts.on_outcome(info, outcome)
         if account is not None:
             self._bus.post(topics.CAMERA_STATS, account, account.camera)
         return True
 
-    def answer(self, frame: str, owner: str, otherwise: Outcome) -> None:
+    def publish_outcome(self, frame: str, owner: str, otherwise: Outcome) -> None:
         """Tell an owner what became of a frame: `otherwise` from now on, if nothing was decided."""
-        self._outcomes.decide(frame, otherwise)
-        outcome = self._outcomes.of(frame) or otherwise
+        self._outcomes.decide_outcome(frame, otherwise)
+        outcome = self._outcomes.outcome_of(frame) or otherwise
         self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
     def on_node_lost(self, node: str) -> None:
         """Close the accounts of its cameras."""
-        for account in self._accounts.node_lost(node):
+        for account in self._accounts.close_accounts(node):
             self._bus.post(topics.CAMERA_STATS, account, account.camera)

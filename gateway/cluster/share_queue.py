@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Share(Generic[T]):
+class TileShare(Generic[T]):
     """`node` is to compute a tile; `workers` are, by tile, those that compute the frame in this attempt."""
 
     tile: T
@@ -36,7 +36,7 @@ class _Frame(Generic[T]):
     unfit: dict[int, set[str]] = field(default_factory=dict)
 
 
-class Sharing(Generic[T]):
+class ShareQueue(Generic[T]):
     """Frames whose tiles are shared out, up to `capacity`.
 
     With one stage each tile goes to the next node in turn as soon as it is here. With several, all tiles of a frame are
@@ -52,7 +52,7 @@ class Sharing(Generic[T]):
         self._turn = 0
         self._frames: OrderedDict[str, _Frame[T]] = OrderedDict()
 
-    def arrived(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def add_tile(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """A tile of a frame is here."""
         if frame not in self._frames and len(self._frames) >= self._capacity:
             return []
@@ -62,26 +62,26 @@ class Sharing(Generic[T]):
         shared.tiles[index] = tile
         return self._share(shared, nodes, now) if self._ready(shared) else []
 
-    def done(self, frame: str, index: int) -> None:
+    def tile_done(self, frame: str, index: int) -> None:
         """The result of a tile is here."""
         shared = self._frames.get(frame)
         if shared is not None:
             shared.done.add(index)
 
-    def drop(self, frame: str) -> None:
+    def drop_frame(self, frame: str) -> None:
         """The frame is finished or given up."""
         self._frames.pop(frame, None)
 
-    def node_lost(self, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def reassign_node(self, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """What a lost node had goes to others; `nodes` are those that are left."""
         frames = [
             shared
             for shared in self._frames.values()
             if any(holder == node and index not in shared.done for index, holder in shared.holders.items())
         ]
-        return self._again(frames, {node}, nodes, now)
+        return self._reassign(frames, {node}, nodes, now)
 
-    def failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def tile_failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """A node cannot compute a tile of a frame: it goes to others. With several stages all of them begin anew."""
         shared = self._frames.get(frame)
         if shared is None or index in shared.done:
@@ -99,7 +99,7 @@ class Sharing(Generic[T]):
         shared.attempt += 1
         return self._share(shared, nodes, now)
 
-    def expire(self, nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def reassign_expired(self, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Shares without a result in time, and tiles that nobody could take before, are given out again."""
         late = [
             shared
@@ -112,22 +112,22 @@ class Sharing(Generic[T]):
             if nodes and shared not in late and self._ready(shared) and len(shared.holders) < len(shared.tiles)
         ]
         return [
-            *(share for shared in late for share in self._again_elsewhere(shared, nodes, now)),
+            *(share for shared in late for share in self._reassign_late(shared, nodes, now)),
             *(share for shared in unheld for share in self._share(shared, nodes, now)),
         ]
 
-    def _again_elsewhere(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def _reassign_late(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """What is late goes to nodes that are not, if there are any: who is late may be frozen."""
         late = {holder for index, holder in shared.holders.items() if index not in shared.done}
         others = [] if self._together else [node for node in nodes if node not in late]
-        return self._again([shared], late, others or nodes, now)
+        return self._reassign([shared], late, others or nodes, now)
 
     def _ready(self, shared: _Frame[T]) -> bool:
         return len(shared.tiles) == self._tile_count or not self._together
 
-    def _again(
+    def _reassign(
         self, frames: Iterable[_Frame[T]], holders: set[str], nodes: Sequence[str], now: float
-    ) -> list[Share[T]]:
+    ) -> list[TileShare[T]]:
         shares = []
         for shared in frames:
             if self._together:
@@ -139,7 +139,7 @@ class Sharing(Generic[T]):
             shares += self._share(shared, nodes, now)
         return shares
 
-    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
+    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Give the tiles that nobody holds to nodes in turn; nothing when there is no node."""
         free = [index for index in sorted(shared.tiles) if index not in shared.holders]
         given = {index: fit for index in free if (fit := self._fit(shared, index, nodes))}
@@ -151,7 +151,7 @@ class Sharing(Generic[T]):
             self._turn += 1
         workers = tuple(shared.holders[index] for index in sorted(shared.holders)) if self._together else ()
         return [
-            Share(shared.tiles[index], shared.holders[index], shared.attempt, workers)
+            TileShare(shared.tiles[index], shared.holders[index], shared.attempt, workers)
             for index in given
             if self._together or index not in shared.done
         ]
