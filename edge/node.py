@@ -1,4 +1,4 @@
-"""An edge as a process: its parts, what it hears on the bus, whom it serves on the data plane, its life."""
+"""An edge as a process: builds its parts, handles messages of the bus and connections on the data plane."""
 
 from __future__ import annotations
 
@@ -64,20 +64,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NODE_STATS_PERIOD_S = 1.0
-"""How often an edge tells what it has done, while that changes."""
+"""An edge publishes its figures this often while they change."""
 
 MISTAKE_REPEAT_PERIOD_S = 600.0
-"""A mistake of configuration that lasts is logged again so often, when gateways come and plans change."""
+"""A lasting mistake of the configuration is logged again at most this often."""
 
 UNCHANGED_STATS_PERIOD_S = 30.0
-"""How often it does while it does not: load and temperature are among it."""
+"""Figures are published this often while only load and temperature change."""
 
 LAST_OUTCOMES_TIMEOUT_S = 1.0
-"""When an edge stops, the gateway has so long to say which of its last frames were published."""
+"""A stopping edge waits this long for the outcomes of its last frames."""
 
 
 class EdgeNode:
-    """Owner, thief and worker of one device."""
+    """Runs the owner, thief and worker of one device."""
 
     def __init__(self, config: EdgeConfig, owner: NameOwner, watch: GatewayWatch) -> None:
         self._config = config
@@ -87,7 +87,7 @@ class EdgeNode:
             config.broker,
             owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
-            birth=self._birth,
+            birth=self._on_connected,
             prefix=config.topic_prefix,
             owner=owner,
         )
@@ -113,10 +113,10 @@ class EdgeNode:
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         watch.follow(self._bus)
-        self._listen_to_the_bus()
+        self._subscribe()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
+        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
         remove_abandoned(self._config.cache)
         log.info("edge %s listens on %s", self._config.name, self._server.address)
         await run_together(
@@ -132,13 +132,13 @@ class EdgeNode:
             self._supervisor.run(),
             self._report_stats(),
             self._own_state.run(),
-            self._say_goodbye(stop),
+            self._stop(stop),
             notification.current.follow(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 
-    async def _say_goodbye(self, stop: asyncio.Event) -> None:
-        """While everything still runs: frames that will not be finished are reported, and the last figures."""
+    async def _stop(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; then give up frames, stop cameras and publish the last figures. All parts still run."""
         await stop.wait()
         await self._owner.stop_frames(LAST_OUTCOMES_TIMEOUT_S)
         await self._supervisor.close()
@@ -148,7 +148,7 @@ class EdgeNode:
 
     # the bus
 
-    def _listen_to_the_bus(self) -> None:
+    def _subscribe(self) -> None:
         name = self._config.name
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
         self._bus.on(topics.PLAN, self._on_plan)
@@ -159,7 +159,8 @@ class EdgeNode:
         self._bus.on(topics.STANDINGS, lambda _, standing: self._on_standing(standing), name)
         self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
-    async def _birth(self) -> None:
+    async def _on_connected(self) -> None:
+        """Publish all retained state: called after each (re)connect."""
         await self._publish_state()
         self._resume()
 
@@ -167,19 +168,19 @@ class EdgeNode:
         await self._bus.publish(topics.NODE_STATE, self._state(State.ONLINE), self._config.name)
 
     def _resume(self) -> None:
-        """The gateway may have forgotten what we told it."""
+        """Announce and request everything again: the gateway may have lost it."""
         self._owner.reannounce_tasks()
         self._cameras.announce_again()
         self._thief.forget_request()
         self._worker.wake()
 
     def _on_own_work(self) -> None:
-        """The gateway, told of our own tasks, has taken our request for others' off its list."""
+        """Let the thief request again: the gateway withdraws a node's request when that announces tasks of its own."""
         self._thief.forget_request()
         self._worker.wake()
 
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
-        """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
+        """Check the gateway's protocol; follow a plan that was postponed because of another, incompatible gateway."""
         self._gateway = bridge
         kind = (bridge.version, bridge.protocol)
         if not self._compatible and self._warnings.allows(kind, time.monotonic()):
@@ -191,16 +192,16 @@ class EdgeNode:
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
-        self._look_at_loopback()
+        self._warn_of_loopback()
 
     @property
     def _compatible(self) -> bool:
-        """Return whether the gateway, if one is there, understands this edge and is understood."""
+        """Return whether gateway and edge understand each other, or no gateway is online."""
         bridge = self._gateway
         return bridge is None or bridge.state is not State.ONLINE or compatible(bridge.protocol, bridge.understood)
 
-    def _look_at_loopback(self) -> None:
-        """Warn of addresses that cannot work, with the gateway as it is known by now."""
+    def _warn_of_loopback(self) -> None:
+        """Warn of loopback addresses that cannot work with this gateway."""
         if self._gateway is None:
             return
         own_host = advertised(self._server.address, self._config.broker).host
@@ -247,20 +248,20 @@ class EdgeNode:
         )
 
     async def _report_stats(self) -> None:
-        told: NodeStats | None = None
-        told_at = 0.0
+        published: NodeStats | None = None
+        published_at = 0.0
         while True:
             await asyncio.sleep(NODE_STATS_PERIOD_S)
             stats, now = self._stats(), time.monotonic()
-            same = told is not None and _gist(stats) == _gist(told)
-            if not same or now - told_at >= UNCHANGED_STATS_PERIOD_S:
+            same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
+            if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.post(topics.NODE_STATS, stats, self._config.name)
-                told, told_at = stats, now
+                published, published_at = stats, now
 
     def _on_standing(self, standing: NodeStanding) -> None:
-        """The gateway bars this node, or lets it work again."""
+        """Process that the gateway bars this node, or lifts its bar."""
         if standing.barred and not self._worker.barred:
-            log.warning("the gateway gives this edge no work: it %s", standing.reason)
+            log.warning("the gateway gives this edge no work, because it %s", standing.reason)
         elif self._worker.barred and not standing.barred:
             log.info("the gateway gives this edge work again")
         self._worker.barred = standing.barred
@@ -275,19 +276,19 @@ class EdgeNode:
     # the plan
 
     def _on_plan(self, _: str, plan: Plan) -> None:
-        """Follow a plan, but for one of a gateway of another protocol: it waits for one that is understood."""
+        """Follow a plan; postpone one of an incompatible gateway until a compatible gateway is online."""
         if self._compatible:
             self._postponed = None
             self._plans.on_plan(plan)
         else:
             self._postponed = plan
         self._gateway_host = plan.gateway_host
-        self._look_at_loopback()
+        self._warn_of_loopback()
 
     async def _adopt(self, plan: Plan) -> None:
-        """Make a plan ready and follow it, or make the one that is followed ready again where that is asked for.
+        """Prepare a plan and follow it; prepare a followed plan again if the gateway requests a test.
 
-        A machine that computes wrongly follows it without computing: others do, also for its cameras.
+        A device that computes wrongly follows the plan without computing: its frames are computed by others.
         """
         following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
         trial = self._trial
@@ -303,7 +304,7 @@ class EdgeNode:
                 self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
         if trial != self._passed:
-            log.info("the programs were prepared again, and have passed their test")
+            log.info("the programs were prepared again and have passed their test")
         self._passed, self._able = trial, True
         work = PlanWork(plan, engines, gateway)
         if following:
@@ -314,7 +315,7 @@ class EdgeNode:
             self._follow(work)
 
     async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
-        """An engine for each stage of a plan, whose programs `gateway` has."""
+        """Return an engine for each stage of a plan; programs are fetched from `gateway`."""
         engines = []
         for stage in plan.stages:
             program = await self._programs.get_program(stage.program, gateway)
@@ -349,7 +350,7 @@ class EdgeNode:
         elif isinstance(first, PictureRequest):
             await self._serve_pictures(connection, first)
         else:
-            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not for an edge")
+            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not a message for an edge")
 
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
@@ -367,7 +368,7 @@ class EdgeNode:
             take, _ = await connection.expect(Take)
 
     async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
-        """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
+        """Receive tiles that the gateway shares out, and parts of maps from other workers at the border of stages."""
         while True:
             if isinstance(header, Border):
                 self._exchange.on_border(header, payload)
@@ -381,7 +382,7 @@ class EdgeNode:
             assert isinstance(request, PictureRequest)
             owned = self._owner.find_frame(request.frame)
             if owned is None:
-                await connection.send(Absent(reason="that frame is finished"))
+                await connection.send(Absent(reason="this frame is finished"))
             else:
                 await connection.send(Picture(info=owned.info), [owned.picture.data])
             with contextlib.suppress(PeerLostError):
@@ -390,6 +391,6 @@ class EdgeNode:
             return
 
 
-def _gist(stats: NodeStats) -> tuple[object, ...]:
-    """What is told at once when it changes."""
+def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:
+    """Return the figures that are published as soon as they change."""
     return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed, stats.unreached

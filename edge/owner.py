@@ -1,4 +1,4 @@
-"""The owner's side: frames become tasks, tasks are announced and lent out, and come back when they are lost."""
+"""The owner's side: divides frames into tasks, announces and lends them, and queues lost ones again."""
 
 from __future__ import annotations
 
@@ -35,41 +35,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_ANSWER_GRACE_S = 5.0
-"""The gateway ends every frame by its deadline; an owner that hears nothing so long after gives the frame up."""
+"""The gateway ends every frame by its deadline; this long after it, an owner without an outcome gives the frame up."""
 
 OUTCOME_TIMEOUT_S = 15.0
-"""Whether a frame that is given up was published all the same, only the gateway knows: so long it is asked. An edge
-that was frozen has a new connection to the broker by then."""
+"""A frame that is given up may have been published: the outcome is requested from the gateway for this long. An edge
+that was frozen has reconnected to the broker by then."""
 
 OUTCOME_RETRY_S = 1.0
-"""It answers in milliseconds; the question, or a connection, may be lost."""
+"""The request is repeated after this time: the gateway answers in milliseconds, but messages may be lost."""
 
 MAX_REQUESTED_OUTCOMES = 1000
-"""Frames in one question; more of them wait for the next."""
+"""Frames in one request; the others follow in the next."""
 
 PICTURE_KEPT_S = 10.0
-"""After a frame is published, its picture is fetched for snapshots; that takes less, or fails."""
+"""A published frame's picture is kept this long, because the gateway fetches it for snapshots."""
 
 MAX_OTHER_NODES = 1000
-"""Other edges that are known, as many as a gateway lists; a client that invents names without end changes nothing."""
+"""Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
 
 LEASE_CHECK_PERIOD_S = 0.1
-"""How often leases and deadlines are looked at; leases last a second or more."""
+"""Leases and deadlines are checked this often; leases last at least a second."""
 
 
 @dataclass(slots=True)
 class GivenUpFrame:
-    """A frame that is to be dropped with this outcome, unless the gateway knows of another. Times are monotonic."""
+    """A frame that is given up: it gets `outcome` unless the gateway answers with another. Times are monotonic."""
 
     outcome: Outcome
     finished: Callable[[Outcome], None]
     answer_by: float
-    ask_at: float
+    request_at: float
 
 
 @dataclass(slots=True)
 class OwnedFrame:
-    """A frame under way: its picture, its letterboxed pixels, uint8 (H, W, 3) each, and whom to tell its end."""
+    """A frame under way: its picture and its letterboxed pixels, uint8 (H, W, 3) each."""
 
     info: FrameInfo
     picture: Pixels
@@ -79,16 +79,20 @@ class OwnedFrame:
 
 
 class Owner:
-    """Frames that cameras gave to this edge, from acceptance until the gateway is finished with them.
+    """Owns the frames that cameras give to this edge, until the gateway has published their outcome.
 
-    `has_work` is called after each announcement of tasks.
+    Only the gateway decides outcomes: it may publish a frame in the moment in which the owner gives it up. The owner
+    therefore announces a given-up frame with the outcome that it proposes, and repeats that until the gateway answers
+    with the outcome that counts. Only when no answer arrives in time the owner uses its own proposal.
+
+    `on_announced` is called after each announcement of tasks.
     """
 
-    def __init__(self, node: str, bus: Bus, courier: Courier, has_work: Callable[[], None]) -> None:
+    def __init__(self, node: str, bus: Bus, courier: Courier, on_announced: Callable[[], None]) -> None:
         self._node = node
         self._bus = bus
         self._courier = courier
-        self._has_work = has_work
+        self._on_announced = on_announced
         self._work: PlanWork | None = None
         self._frames: dict[str, OwnedFrame] = {}
         self._given_up: dict[str, GivenUpFrame] = {}
@@ -96,14 +100,14 @@ class Owner:
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._others: set[str] = set()
         self._experience = Experience(node)
-        self._told_overdue = 0
+        self._announced_overdue = 0
         self._leaving = False
         self._answered = asyncio.Event()
         self._busy = asyncio.Event()
         self.queue = TaskQueue(node, TileOrder((), {}), lease_s=1.0)
 
     def adopt_plan(self, work: PlanWork) -> None:
-        """Follow another plan; frames that were begun under the earlier one are given up."""
+        """Follow another plan; frames of the earlier one are given up."""
         self.give_up_frames(Outcome.REPLANNED)
         self._work = work
         self._experience = Experience(self._node)
@@ -112,15 +116,15 @@ class Owner:
         )
 
     def give_up_frames(self, outcome: Outcome) -> None:
-        """Finish all frames with this outcome, unless the gateway decided otherwise."""
+        """Give up all frames, with this outcome unless the gateway answers with another."""
         self._give_up({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
 
     def request_outcome(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
-        """Call `finished` with what became of a frame that is not here any more; with `outcome` if nobody knows."""
+        """Request the outcome of a frame that is not owned any more; call `finished` with it, or with `outcome`."""
         self._give_up({frame: finished}, outcome)
 
     async def stop_frames(self, timeout_s: float) -> None:
-        """Take no frames any more and give up those that are here; waits until the gateway has answered, or so long."""
+        """Accept no more frames and give up all; wait for the gateway's answers, at most `timeout_s`."""
         self._leaving = True
         self.give_up_frames(Outcome.STOPPED)
         with contextlib.suppress(TimeoutError):
@@ -132,6 +136,7 @@ class Owner:
             self._finish(frame, self._given_up[frame].outcome)
 
     def _give_up(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
+        """Give up frames, by name with their callbacks; the first proposal for a frame counts."""
         now = time.monotonic()
         for frame, finished in frames.items():
             if frame not in self._given_up:
@@ -141,21 +146,21 @@ class Owner:
         self._request_outcomes(now)
 
     def _request_outcomes(self, now: float, *, all_again: bool = False) -> None:
-        """Ask for the outcomes of frames that are due to be asked for, and finish those that have waited too long."""
+        """Request the outcomes that are due, and finish frames that have waited too long for an answer."""
         for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
             log.debug("%s: no answer from the gateway", frame)
             self._finish(frame, self._given_up[frame].outcome)
-        due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][
+        due = [name for name, waiting in self._given_up.items() if all_again or waiting.request_at <= now][
             :MAX_REQUESTED_OUTCOMES
         ]
         if not due:
             return
         for frame in due:
-            self._given_up[frame].ask_at = now + OUTCOME_RETRY_S
+            self._given_up[frame].request_at = now + OUTCOME_RETRY_S
         self._announce(given_up={frame: self._given_up[frame].outcome for frame in due})
 
     async def accept_frame(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
-        """Take a picture, uint8 BGR (H, W, 3); `finished` is called once, with what became of it."""
+        """Accept a frame with its picture, uint8 BGR (H, W, 3); `finished` is called once, with its outcome."""
         work = self._work
         if self._leaving or work is None:
             finished(Outcome.STOPPED if self._leaving else Outcome.NO_PLAN)
@@ -165,7 +170,7 @@ class Owner:
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )
-        if self._leaving or work is not self._work:
+        if self._leaving or work is not self._work:  # changed while the pixels were prepared
             finished(Outcome.STOPPED if self._leaving else Outcome.REPLANNED)
             return
         now = time.monotonic()
@@ -180,19 +185,22 @@ class Owner:
         self._announce(opened=info)
 
     async def _send_tiles(self, work: PlanWork, info: FrameInfo, pixels: Pixels) -> None:
-        """Bring all tiles to the gateway, which shares them out."""
+        """Send all tiles to the gateway, which shares them out."""
         for tile in work.stages[0]:
             view = pixels[tile.inputs[0].slices]
             header = self._header(work, info, tile.index, view)
             await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
 
     def _reuses(self, work: PlanWork) -> bool:
-        """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
+        """Return whether the next frame is computed with reuse: whether its strips are worth their transfers."""
         conditions = self._experience.conditions(1 + len(self._others), self.queue.pace.of_all, work.result_bytes)
         return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
     def reannounce_tasks(self) -> None:
-        """The gateway may have forgotten how many tasks wait, and we may have missed the end of frames: it tells it."""
+        """Announce tasks and open frames again: called after each (re)connect, when the gateway may have lost them.
+
+        Outcomes that were missed meanwhile are requested, and the gateway publishes those of announced frames again.
+        """
         now = time.monotonic()
         self._request_outcomes(now, all_again=True)
         for frame in [name for name in self._frames if name not in self._given_up]:
@@ -202,7 +210,7 @@ class Owner:
 
     @property
     def has_waiting_tasks(self) -> bool:
-        """Return whether tasks wait, for anyone or for strips."""
+        """Return whether tasks wait, for a node or for strips."""
         return not self.queue.empty
 
     def upcoming_task(self) -> Task | None:
@@ -210,23 +218,23 @@ class Owner:
         return self.queue.upcoming_task()
 
     def take_assignment(self, work: PlanWork) -> TileAssignment | None:
-        """Take the next own tile for the worker; its strips are still to be gathered, where it is computed from some.
+        """Take the next own tile for the worker, which gathers its strips if it is computed from some.
 
-        None when nothing can be computed now, or another plan than the worker's is followed.
+        Return None when no task can be computed now, or the worker has another plan.
         """
         while self._work is work:
-            turn = self.queue.take_task(time.monotonic(), reuses=work.reuses)
-            if turn is None:
+            scheduled = self.queue.take_task(time.monotonic(), reuses=work.reuses)
+            if scheduled is None:
                 return None
-            assignment = self._assignment(work, turn)
+            assignment = self._assignment(work, scheduled)
             if assignment is not None:
                 return assignment
         return None
 
     def without_strips(self, assignment: TileAssignment) -> TileAssignment | None:
-        """Return the same tile with its whole halo, as its strips cannot be had; None when it is done."""
-        turn = self.queue.run_whole(Task(assignment.info.frame, assignment.tile.index))
-        return None if turn is None or self._work is None else self._assignment(self._work, turn)
+        """Return the same tile with its whole halo, because its strips are not available; None when it is done."""
+        scheduled = self.queue.run_whole(Task(assignment.info.frame, assignment.tile.index))
+        return None if scheduled is None or self._work is None else self._assignment(self._work, scheduled)
 
     def is_wanted(self, assignment: TileAssignment, work: PlanWork) -> bool:
         """Return whether an assignment's frame is still under way in this plan."""
@@ -236,61 +244,64 @@ class Owner:
         """Expect the gateway's confirmation of an own tile from now on."""
         self.queue.on_result_sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
 
-    def _assignment(self, work: PlanWork, turn: ScheduledTask) -> TileAssignment | None:
-        found = self._pixels_of(turn)
+    def _assignment(self, work: PlanWork, scheduled: ScheduledTask) -> TileAssignment | None:
+        found = self._pixels_of(scheduled)
         if found is None:
             return None
         info, pixels = found
-        tile = work.tile(turn.task.tile, reusing=turn.reusing)
-        return TileAssignment(info, self._node, tile, pixels, wanted=turn.wanted)
+        tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        return TileAssignment(info, self._node, tile, pixels, wanted=scheduled.wanted)
 
-    def _pixels_of(self, turn: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
+    def _pixels_of(self, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
         """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
-        frame = self._frames.get(turn.task.frame)
+        frame = self._frames.get(scheduled.task.frame)
         if frame is None or self._work is None:
             return None
-        region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
+        region = self._work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 
     def lend_tile(self, take: Take) -> tuple[Tile, Array] | Absent:
-        """A task for a thief from the back of the queue: its header and pixels, contiguous; or why there is none."""
+        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
         work = self._work
         if work is None or take.epoch != work.epoch:
-            return Absent(reason="another plan is followed here")
+            return Absent(reason="this edge follows another plan")
         if take.again is not None:
-            turn = self.queue.run_whole(Task(take.again.frame, take.again.tile))
+            scheduled = self.queue.run_whole(Task(take.again.frame, take.again.tile))
         else:
-            turn = self.queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
-        found = self._pixels_of(turn) if turn is not None else None
-        if turn is None or found is None:
+            scheduled = self.queue.lend_task(
+                Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic()
+            )
+        found = self._pixels_of(scheduled) if scheduled is not None else None
+        if scheduled is None or found is None:
             later = take.again is None and not take.idle and self.queue.available_tasks(time.monotonic()).waiting > 0
             if later:
-                self._announce()  # the gateway has counted one less
-            return Absent(reason="no task is waiting for you", later=later)
+                self._announce()  # the gateway has counted this task as granted, but it still waits
+            return Absent(reason="no task is waiting for this node", later=later)
         info, view = found
-        log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
+        log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
         if take.reuses and self.queue.available_tasks(time.monotonic()).near.get(take.thief):
-            self._announce()  # with this one it will have all that others need
-        header = self._header(work, info, turn.task.tile, view)
-        said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
-        return header.model_copy(update=said), work.encode_pixels(view)
+            self._announce()  # with this tile the thief will have all strips for others
+        header = self._header(work, info, scheduled.task.tile, view)
+        lease = {"lease_s": self.queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
+        return header.model_copy(update=lease), work.encode_pixels(view)
 
     def _header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> Tile:
         height, width = view.shape[:2]
         return Tile(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
     def find_frame(self, frame: str) -> OwnedFrame | None:
-        """A frame that is not finished, or was published just now."""
+        """Return a frame that is under way or was published recently; None for others."""
         published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
         return self._frames.get(frame) or next(iter(published), None)
 
     def on_tile_failed(self, task: Task, node: str) -> None:
-        """A node, this one or another, cannot compute a task: others do it."""
+        """Queue a task for other nodes, because this node or another cannot compute it."""
         if self.queue.task_failed(task, node):
-            log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
+            log.debug("%s tile %s will run on another edge: %s cannot compute it", task.frame, task.tile, node)
             self._announce()
 
     def on_tile_done(self, done: TileDone) -> None:
+        """Process the gateway's message that it has a tile, or that a worker failed to compute it."""
         if done.error:
             self.on_tile_failed(Task(done.frame, done.tile), done.worker)
             return
@@ -304,33 +315,34 @@ class Owner:
             self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
+        """Finish a frame with the outcome that the gateway has published."""
         self._finish(done.frame, done.outcome)
 
     def on_node_found(self, node: str) -> None:
-        """Another edge is there."""
+        """Note that another edge is online."""
         if len(self._others) < MAX_OTHER_NODES:
             self._others.add(node)
         self._update_alone()
 
     def on_node_lost(self, node: str) -> None:
-        """Run again what a lost thief held."""
+        """Queue the tasks of a lost thief again."""
         self._others.discard(node)
         self._update_alone()
         lost = self.queue.requeue_node(node)
         if lost:
-            log.info("edge %s is gone: %s tiles that it had run again", node, len(lost))
-        self._announce_requeued(lost, f"{node} is gone")
+            log.info("edge %s is offline: its %s tiles will run again", node, len(lost))
+        self._announce_requeued(lost, f"{node} is offline")
 
     def _update_alone(self) -> None:
         self.queue.alone = not self._others or self._experience.on_its_own
 
     def put_back_task(self, task: Task, reason: str) -> None:
-        """A task that could not be handed over waits again."""
+        """Queue a task again that could not be sent to its thief."""
         if self.queue.put_back(task):
             self._announce_requeued([task], reason)
 
     async def run(self) -> None:
-        """Watch leases and deadlines until cancelled; without a frame there are none, and the processor rests."""
+        """Check leases and deadlines until cancelled; without frames there are none, and the loop sleeps."""
         while True:
             await self._busy.wait()
             await asyncio.sleep(LEASE_CHECK_PERIOD_S)
@@ -342,10 +354,12 @@ class Owner:
             self._published = {camera: kept for camera, kept in self._published.items() if kept[0] > now}
             if self._work is None:
                 continue
+            # Tasks become overdue by time alone, without an event that would announce them.
             overdue = self.queue.available_tasks(now).overdue
-            if overdue > self._told_overdue:
+            if overdue > self._announced_overdue:
                 self._announce()
-            self._told_overdue = overdue
+            self._announced_overdue = overdue
+            # The gateway ends frames at their deadline; if that message was lost, the outcome is requested.
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
             late = {name: owned.finished for name, owned in self._frames.items() if owned.opened_at < oldest}
             self._give_up(
@@ -365,9 +379,9 @@ class Owner:
             overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},
             unfit=dict(openings.unfit),
         )  # fmt: skip
-        self._told_overdue = openings.overdue
+        self._announced_overdue = openings.overdue
         self._bus.post(topics.TASKS, message, self._node)
-        self._has_work()
+        self._on_announced()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:
         owned, given_up = self._frames.pop(frame, None), self._given_up.pop(frame, None)

@@ -1,4 +1,4 @@
-"""Tiles that the gateway shares out to this edge: each is computed through all stages, and its result sent back."""
+"""Work sharing on an edge: computes tiles from the gateway through all stages, and sends their results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SHARED_TILES = 64
-"""Tiles that are here at once, a few MB at the most; further ones wait on their way, and so at the gateway."""
+"""Tiles that are here at the same time, a few MB at most; further ones wait in the connection, and at the gateway."""
 
 
 class SharedWork:
-    """A coroutine for every tile; the engine's thread takes them in turn."""
+    """Computes each tile in a task of its own; the worker's thread runs them in turn."""
 
     def __init__(self, worker: Worker, exchange: BorderExchange) -> None:
         self._worker = worker
@@ -48,18 +48,20 @@ class SharedWork:
         self._work = work
 
     async def accept_tile(self, header: TileHeader, payload: Payload) -> None:
-        """Begin a tile; waits while too many are here. Raises ProtocolError for one that is not of the plan."""
+        """Start a tile; wait while too many are here. Raises ProtocolError for a tile that does not fit the plan."""
         work = self._work
         if work is None or header.epoch != work.epoch:
             return
         pixels = work.decode_pixels(header, payload)
         if pixels is None or (len(work.stages) > 1 and not header.workers):
-            raise ProtocolError(f"tile {header.tile} of {header.info.frame} is not of the plan")
+            raise ProtocolError(f"tile {header.tile} of {header.info.frame} does not fit the plan")
         if self._worker.barred:
             await self._worker.report_failure(work, header.info, header.owner, header.tile, BARRED_REASON)
             return
         key = header.info.frame, header.tile
-        if len(work.stages) > 1:  # tiles of one stage need nothing of each other, and are shared again one by one
+        if (
+            len(work.stages) > 1
+        ):  # a new attempt replaces all tiles of the frame; with one stage, single tiles are shared again
             for (frame, tile), (attempt, _) in list(self._tasks.items()):
                 if frame == header.info.frame and attempt < header.attempt:
                     self._give_up(frame, tile)
@@ -71,7 +73,7 @@ class SharedWork:
         task.add_done_callback(lambda ended: self._ended(key, header.attempt, ended))
 
     async def run(self) -> None:
-        """Live until cancelled, then give up what is here."""
+        """Run until cancelled, then give up all tiles."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -106,8 +108,8 @@ class SharedWork:
             await self._worker.report_failure(work, header.info, header.owner, header.tile, str(error))
             return
         except InvalidBorderError as error:
-            culprit = header.workers[error.giver % len(header.workers)].node
-            await self._worker.report_failure(work, header.info, header.owner, error.giver, str(error), culprit)
+            sender = header.workers[error.giver % len(header.workers)].node
+            await self._worker.report_failure(work, header.info, header.owner, error.giver, str(error), sender)
             return
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)

@@ -1,4 +1,4 @@
-"""The worker: one tile after the other, stolen while there are no own ones; results go to the gateway."""
+"""The worker: computes stolen and own tiles one after the other, and sends results to the gateway."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOT_FINITE_REASON = "values of its result are no numbers"
+NOT_FINITE_REASON = "its result contains values that are not finite"
 
-BARRED_REASON = "this node may not compute"
+BARRED_REASON = "this node is barred"
 
 MAX_UNSENT_RESULTS = 4
-"""Results on their way while the next tile runs; a slow link then slows the worker, not the memory."""
+"""Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileResult:
-    """A tile's part of the maps at the cut, what computing it took, and how fast it had come; 0 for an own one.
+    """A tile's part of the maps at the cut, float32 (1, C, h, w) each.
 
-    `strips` are those that the gateway is to keep, by reader.
+    `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones. `strips`: by reader, those that the
+    gateway shall keep.
     """
 
     maps: Sequence[Map]
@@ -58,7 +59,7 @@ class TileResult:
 
 
 class Worker:
-    """Runs tiles in one thread of its own, for as long as there are any."""
+    """Runs tiles in a separate thread, one at a time, while there are any."""
 
     def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
@@ -71,7 +72,7 @@ class Worker:
         self.own = 0
         self.stolen = 0
         self.barred = False
-        """Whether the gateway lets this node compute nothing."""
+        """True while the gateway has barred this node."""
 
     def adopt_plan(self, work: PlanWork) -> None:
         """Compute tiles of another plan from now on."""
@@ -79,12 +80,12 @@ class Worker:
         self.wake()
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Check for tiles now: some may have become available."""
         self._awake.set()
         self._changed.set()
 
     async def run(self, owner: Owner, thief: Thief) -> None:
-        """Work until cancelled."""
+        """Compute tiles until cancelled."""
         while True:
             self._awake.clear()
             work = self.work
@@ -95,11 +96,11 @@ class Worker:
 
     async def _run_next(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
         if self.barred:
-            return await self._hand_back(work, thief)
+            return await self._return_stolen(work, thief)
         return await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)
 
     async def prefetch_strips(self, owner: Owner) -> None:
-        """While a tile runs, get the strips for our next own one, until cancelled."""
+        """Fetch the strips for the next own tile while another one runs, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -110,9 +111,9 @@ class Worker:
     async def compute_tile(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[Map], list[Array], float]:
-        """Have an engine run a tile in its turn: the maps, the strips that it gives, and milliseconds.
+        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
 
-        Raises ModelError, whatever the engine raises, also when a value of the result is no number.
+        Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
 
         def run() -> tuple[list[Map], list[Array], float]:
@@ -130,7 +131,7 @@ class Worker:
             raise ModelError(f"the engine failed: {error}") from error
 
     async def _wait_until_woken(self) -> None:
-        """Until woken; now and then all the same, so that a lost request is asked again."""
+        """Wait until woken, but not for long, so that a lost request is repeated."""
         try:
             async with asyncio.timeout(1.0):
                 await self._awake.wait()
@@ -141,10 +142,10 @@ class Worker:
         assignment = owner.take_assignment(work)
         if assignment is None:
             return False
-        if assignment.tile.taken:
+        if assignment.tile.taken:  # it is computed from strips
             strips = await self._strips.gather_strips(work, assignment.info.frame, assignment.tile.index)
             found = owner.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
-            if found is None or not owner.is_wanted(found, work):  # meanwhile the frame was given up
+            if found is None or not owner.is_wanted(found, work):  # the frame was given up meanwhile
                 return True
             assignment = found
         if await self._run_assignment(work, assignment):
@@ -154,11 +155,11 @@ class Worker:
         return True
 
     async def _run_stolen(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
-        """A stolen tile that is here goes before our own: somebody waits for it already, and it is but one."""
+        """Run a stolen tile; return whether there was one. It goes before own tiles, because its lease is running."""
         stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not owner.has_waiting_tasks:
+        if not owner.has_waiting_tasks:  # request the next one while this one runs, to hide the transfer
             thief.request_task(idle=False)
         if stolen.header.epoch != work.epoch:
             return True
@@ -186,16 +187,16 @@ class Worker:
         except ModelError as error:
             await self.report_failure(work, info, assigned.owner, tile.index, str(error))
             return False
-        how = "from strips" if tile.taken else "whole"
-        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
+        form = "from strips" if tile.taken else "whole"
+        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, compute_ms)
         kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
         done = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
         await self.send_result(work, info, assigned.owner, tile.index, done)
         return True
 
-    async def _hand_back(self, work: PlanWork, thief: Thief) -> bool:
-        """Give up a stolen tile, for somebody who may compute."""
+    async def _return_stolen(self, work: PlanWork, thief: Thief) -> bool:
+        """Report a stolen tile as failed, so that a node that may compute gets it; return whether there was one."""
         stolen = thief.take_stolen()
         if stolen is None:
             return False
@@ -207,10 +208,10 @@ class Worker:
     async def report_failure(
         self, work: PlanWork, info: FrameInfo, owner: str, tile: int, reason: str, worker: str = ""
     ) -> None:
-        """Have the gateway told that a tile cannot be computed by this node, or by another `worker`."""
+        """Send the gateway that a tile cannot be computed by this node, or by another `worker`."""
         if not worker and reason != BARRED_REASON:
             level = logging.DEBUG if self._failing else logging.WARNING
-            log.log(level, "%s tile %s cannot be computed here: %s; others do it", info.frame, tile, reason)
+            log.log(level, "%s tile %s cannot be computed here: %s; other edges compute it", info.frame, tile, reason)
             self._failing = True
         header = Result(
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
@@ -219,7 +220,7 @@ class Worker:
         await self._courier.send(work.gateway, (header, []))
 
     async def send_result(self, work: PlanWork, info: FrameInfo, owner: str, tile: int, done: TileResult) -> None:
-        """Have the result of a tile sent to the gateway, and count it."""
+        """Send the result of a tile to the gateway, and count it."""
         header = Result(
             info=info,
             epoch=work.epoch,

@@ -1,4 +1,4 @@
-"""The assembly behind the detections: cameras, scenes, Home Assistant, hooks, requests, health."""
+"""The parts that process detections: cameras, scenes, Home Assistant, hooks, requests, health."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent, Trigger
 
 STOP_PUBLISHING_TIMEOUT_S = 3.0
-"""A gateway that stops waits no longer for a slow broker to take its last messages."""
+"""A stopping gateway waits this long for a slow broker to accept its last messages."""
 
 
 class Home:
-    """Puts the parts behind the detections together. A ClusterListener."""
+    """Builds and connects the parts that process detections. A ClusterListener."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Home:
         read: Callable[[], Configuration] | None,
         info: Callable[[], BridgeInfo],
     ) -> None:
-        """`read` reads the configuration file once more, `info` describes the running gateway."""
+        """`read` reads the configuration file again, None without a file; `info` describes the running gateway."""
         self._configuration = configuration
         self._bus = bus
         self._members = members
@@ -119,9 +119,9 @@ class Home:
     # connections with brokers
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each connection to a broker, which may have lost it.
+        """Publish all retained state again: called after each (re)connect to a broker, which may have lost it.
 
-        All of it is published before `bridge/state` says that the gateway is online.
+        The caller publishes that the gateway is online afterwards, so that subscribers never see outdated state of it.
         """
         self._health_publisher.republish()
         await self._publish_info()
@@ -130,7 +130,7 @@ class Home:
         self._announcer.connected()
 
     async def publish_stopping(self) -> None:
-        """Publish that cameras are offline and nothing is seen, in this order, before the gateway stops."""
+        """Publish that cameras are offline and scenes are empty, in this order, before the gateway stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PUBLISHING_TIMEOUT_S):
                 await self._cameras.farewell()
@@ -139,7 +139,7 @@ class Home:
         self._cleaner.write_last()
 
     async def _publish_info(self) -> None:
-        with contextlib.suppress(BrokerError):  # after the next connection everything is published again
+        with contextlib.suppress(BrokerError):  # published again after the next connect
             await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
 
     async def _republish_states(self) -> None:
@@ -149,7 +149,7 @@ class Home:
     # the cluster
 
     async def on_detections(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
-        """Follow one frame's detections; `received_at` in monotonic seconds."""
+        """Process the detections of one frame; `received_at` in monotonic seconds."""
         if detections.camera in self._configuration.cameras:
             self._sizes[detections.camera] = detections.image
         await self._observer.observe(detections, fetch, received_at)
@@ -170,7 +170,7 @@ class Home:
         self._put_event(BridgeEvent(type=kind, name=name, reason=reason, at=time.time()))
 
     def agent_settings(self, camera: str, revision: int) -> CameraSettings | None:
-        """Return the settings of a camera for its agent; None when they have another revision by now."""
+        """Return the settings of a camera for its agent; None when they have another revision."""
         return self._cameras.settings(camera, revision)
 
     # cameras and events
@@ -189,7 +189,7 @@ class Home:
             try:
                 await asyncio.wait([running, changed], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
-                    running.result()  # it never ends by itself but by a failure
+                    running.result()  # hooks only end by a failure: raise it
             finally:
                 for task in (running, changed):
                     task.cancel()
@@ -204,7 +204,7 @@ class Home:
         self._announcer.changed()
 
     def _discovered(self) -> dict[str, str]:
-        """Return what Home Assistant is to know, by topic; labels as they were set last."""
+        """Return the discovery payloads for Home Assistant, by topic, with the labels that are followed now."""
         by_hand = sorted(self._cameras.by_hand)
         return discovery(self._configuration, self._nodes, release(), self._followed_labels(), by_hand)
 
@@ -228,7 +228,7 @@ class Home:
         ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
-        """Return remarks of cameras, and settings that do not fit the edges and pictures that there are."""
+        """Return problems of cameras, and settings that do not fit the present edges and pictures."""
         cameras = self._configuration.cameras
         found = [f"camera {name}: {remark}" for name, remark in self._cameras.remarks.items()]
         if now - self._started_at > WAIT_S:  # edges have had time to connect
@@ -269,12 +269,14 @@ class Home:
         return await self.reload()
 
     async def reload(self) -> dict[str, Any]:
-        """Read the configuration file again, and follow it as far as that needs no restart; return what changed.
+        """Read the configuration file again and apply all changes that need no restart; return the changes.
 
-        Raises ConfigurationError when there is no file, or it is invalid: then nothing changes.
+        Raises ConfigurationError when there is no file, or it is invalid; nothing changes then.
         """
         if self._read is None:
-            raise ConfigurationError("this gateway was started without a configuration file: nothing to read again")
+            raise ConfigurationError(
+                "this gateway was started without a configuration file: there is none to read again"
+            )
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = differences(before, after)
         self._configuration = after

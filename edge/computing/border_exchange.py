@@ -1,4 +1,4 @@
-"""What workers of one frame exchange at the border of two stages: the parts of the maps that their neighbours need."""
+"""The exchange of maps between two stages: workers of a frame send each other the parts that their neighbours need."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BORDER_FRAMES = 64
-"""Frames that something has arrived for; older ones are finished, or lost by their deadline."""
+"""Frames with received parts; older ones are finished, or lost by their deadline."""
 
 BorderKey = tuple[int, int, int, int]
 """Attempt, stage, giver, reader."""
 
 
 class InvalidBorderError(DeepThingsError):
-    """What tile `giver` handed on is no numbers."""
+    """Raised for a part of a map from tile `giver` with values that are not finite."""
 
     def __init__(self, giver: int) -> None:
-        super().__init__(f"values that tile {giver} handed on are no numbers")
+        super().__init__(f"tile {giver} sent values that are not finite")
         self.giver = giver
 
 
 class BorderExchange:
-    """Hands parts of maps to the workers of the next stage's tiles, and waits for those that theirs have for ours."""
+    """Sends parts of maps to the workers of the next stage's tiles, and collects the parts for our own tiles."""
 
     def __init__(self, node: str, broker: Address, courier: Courier) -> None:
         self._node = node
@@ -52,11 +52,11 @@ class BorderExchange:
         self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[Array]]] = OrderedDict()
 
     def on_border(self, header: Border, payload: Array) -> None:
-        """A neighbour's part came over the wire."""
+        """Store a part that a neighbour sent."""
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
 
     async def send_borders(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[Map]) -> None:
-        """Send what others need of a tile's maps, which a stage has just made."""
+        """Send the parts of a tile's maps, the output of `stage`, that other tiles need."""
         own = work.stages[stage][header.tile]
         for reader in work.stages[stage + 1]:
             overlaps = _overlaps(own, reader)
@@ -80,10 +80,10 @@ class BorderExchange:
             await self._courier.send(address, (message, [part.data for part in parts]))
 
     async def gather_maps(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[Map]) -> list[Map]:
-        """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
+        """Return a tile's part of each map that stage + 1 reads, float32 (1, C, h, w).
 
-        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, InvalidBorderError when
-        values of it are no numbers.
+        Raises PeerTimeoutError when a neighbour's part has not arrived by the frame's deadline, InvalidBorderError when
+        its values are not finite.
         """
         reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
         parts: list[Map] = [
@@ -111,7 +111,7 @@ class BorderExchange:
         return parts
 
     def drop_attempt(self, frame: str, attempt: int) -> None:
-        """Nobody here works on this attempt of a frame any more, nor on earlier ones."""
+        """Remove the parts of this attempt of a frame, and of earlier ones: they are not needed any more."""
         places = self._frames.get(frame, {})
         for place in [place for place in places if place[0] <= attempt]:
             places.pop(place).cancel()
@@ -130,12 +130,14 @@ class BorderExchange:
         except TimeoutError:
             _, stage, giver, reader = place
             raise PeerTimeoutError(
-                f"{frame}: tile {giver} did not hand on stage {stage} to tile {reader} within {timeout_s:.0f} s"
+                f"{frame}: tile {giver} did not send its part of stage {stage} to tile {reader} within "
+                f"{timeout_s:.0f} s"
             ) from None
         self._frames.get(frame, {}).pop(place, None)
         return payload
 
     def _future(self, frame: str, place: BorderKey) -> asyncio.Future[Array]:
+        """Return the future of a part: it may arrive before or after a tile waits for it."""
         places = self._frames.setdefault(frame, {})
         while len(self._frames) > MAX_BORDER_FRAMES:
             for late in self._frames.popitem(last=False)[1].values():
@@ -146,15 +148,15 @@ class BorderExchange:
 
 
 def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
-    """What the reader needs of each map that the giver has made."""
+    """Return the regions of each of the giver's maps that the reader needs."""
     return [made.overlap(needed) for made, needed in zip(giver.outputs, reader.inputs, strict=True)]
 
 
 def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[Map | None]:
-    """The parts of maps in bytes as they came. Raises ValueError when they are not as planned."""
+    """Return the parts of maps in a received payload. Raises ValueError when they do not fit the plan."""
     planned = sum(count * part.area for part, count in zip(overlaps, channels, strict=True) if part)
     if payload.size != 4 * planned:
-        raise ValueError(f"a neighbour handed on {payload.size} bytes where {4 * planned} were due")
+        raise ValueError(f"a neighbour sent {payload.size} bytes instead of {4 * planned}")
     values = payload.view(np.float32)
     parts: list[Map | None] = []
     start = 0

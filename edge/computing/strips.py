@@ -1,4 +1,4 @@
-"""Strips on an edge: those that it has computed itself, and how it gets others from the gateway."""
+"""Strips on an edge: keeps its own ones, and fetches others from the gateway."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_STRIP_BYTES = 8 * 2**20
-"""Strips that this edge has computed, or will need: those of a few frames. Others are at the gateway."""
+"""Strips that are kept here, own and fetched ones: those of a few frames. The gateway has the others."""
 
 StripPair = tuple[int, int]
-"""Giver and reader."""
+"""Giver and reader, as indices of tiles."""
 
 
 class StripStore:
-    """Where a worker leaves the strips of its tiles, and finds those that it needs."""
+    """Stores the strips of a worker's tiles, and finds those that it needs."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
         self._here: StripCache[StripPair] = StripCache(MAX_STRIP_BYTES)
         self._connection: tuple[Address, Connection] | None = None
-        self._asking = asyncio.Lock()
+        self._connection_lock = asyncio.Lock()
 
     def keep_strips(self, frame: str, tile: Tile, given: Sequence[Array]) -> dict[int, list[Array]]:
         """Keep the strips that a tile gives, and return them by reader."""
@@ -48,7 +48,7 @@ class StripStore:
         return by_reader
 
     async def gather_strips(self, work: PlanWork, frame: str, index: int) -> list[Array] | None:
-        """All strips that a tile takes, in its order; None when some are not to be had."""
+        """Return all strips that a tile takes, in its order; None when some are not available."""
         found = await self._find(work, frame, index)
         missing = [giver for giver in work.givers(index) if giver not in found]
         if missing:
@@ -58,13 +58,13 @@ class StripStore:
         return [next(queues[strip.tile]) for strip in work.tile(index, reusing=True).taken]
 
     async def prefetch_strips(self, work: PlanWork, frame: str, index: int) -> None:
-        """Get what the gateway has of them while another tile runs; those that are still computed here will be here."""
+        """Fetch the tile's strips that the gateway has, while another tile runs."""
         for giver, strips in (await self._find(work, frame, index)).items():
             self._here.put(frame, (giver, index), strips)
 
     async def _find(self, work: PlanWork, frame: str, index: int) -> dict[int, list[Array]]:
-        """By giver, the strips that are here, or at the gateway."""
-        async with self._asking:
+        """Return, by giver, the strips that are kept here or at the gateway."""
+        async with self._connection_lock:  # one request at a time; it also keeps two tasks from the same fetch
             kept = {giver: self._here.get(frame, (giver, index)) for giver in work.givers(index)}
             found = {giver: strips for giver, strips in kept.items() if strips is not None}
             if len(found) < len(kept):
@@ -87,11 +87,11 @@ class StripStore:
 
     async def _gateway(self, address: Address) -> Connection:
         if self._connection is None or self._connection[0] != address or self._connection[1].closed:
-            self.close()
+            self._close()
             self._connection = address, await Connection.open(address, self._traffic)
         return self._connection[1]
 
-    def close(self) -> None:
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection[1].close()
             self._connection = None

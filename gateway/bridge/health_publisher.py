@@ -1,4 +1,4 @@
-"""Publishing the gateway's health: at once when something lasting of it changes, else once a minute."""
+"""Publishes the gateway's health: immediately when a lasting field changes, else once a minute."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from shared.payloads.bridge import BridgeHealth
 
 HEALTH_PERIOD_S = 60.0
-"""Health is published this often when nothing of it changes."""
+"""Health is published this often when no lasting field changes."""
 
 HEALTH_CHECK_PERIOD_S = 1.0
 """Health is compared with the last published one this often."""
 
 LASTING_FIELDS = {"nodes_online", "cameras_online", "cameras", "problems"}
-"""Fields whose change is published at once; the others change all the time."""
+"""Fields whose changes are published immediately; the others change all the time."""
 
 
 class HealthPublisher:

@@ -1,4 +1,4 @@
-"""One cluster at work: its plan, its edges, their announcements, grants and results, and what becomes of frames."""
+"""A running cluster: its plan, its edges, their announcements, grants and results, and the outcomes of frames."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEADLINE_CHECK_PERIOD_S = 0.25
-"""How often deadlines are looked at; they are seconds away, and a gateway without a frame looks for ever."""
+"""Deadlines are checked this often: they are seconds long, and a gateway without frames shall use little CPU."""
 
 LAST_FRAMES_TIMEOUT_S = 2.0
-"""When the gateway stops, frames whose tiles are all there have so long to be published."""
+"""A stopping gateway waits this long until complete frames are published."""
 
 
 class Cluster:
-    """Plans, coordinates, collects and publishes, with the edges that are there."""
+    """Makes plans, coordinates the present edges, collects their results and publishes detections."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Cluster:
         members: Membership,
         listener: ClusterListener,
     ) -> None:
-        """Begin with one plan. Raises ConfigurationError where it cannot be carried out."""
+        """Start with one plan. Raises ConfigurationError where it cannot be carried out."""
         self._config = config
         self._data = data
         self._bus = bus
@@ -83,11 +83,11 @@ class Cluster:
         self._listener = listener
         self._coordinator = Coordinator(VICTIM_POLICIES[config.policy])
         self._barring = Barring(
-            members, self._on_barred, post=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
-            tell=listener.on_cluster_event,
+            members, self._on_barred, publish=lambda standing: bus.post(topics.STANDINGS, standing, standing.node),
+            publish_event=listener.on_cluster_event,
         )  # fmt: skip
-        self._sharer = SharingService(members, data.traffic, config.frames_at_once, self._barring.may_compute)
-        self._replanning = Replanner(config, model, members)
+        self._sharing = SharingService(members, data.traffic, config.frames_at_once, self._barring.may_compute)
+        self._replanner = Replanner(config, model, members)
         self._adopt_plan(partitioned)
         self._endings = FrameEndings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
@@ -101,7 +101,7 @@ class Cluster:
             self._barring.is_suspected,
             self._barring.on_wrong_tiles,
         )
-        if not self._replanning.needed:
+        if not self._replanner.needed:
             model.forget_weights()
             give_back()
         self._nodes_publisher = NodesPublisher(bus, self._nodes, listener.on_nodes)
@@ -112,9 +112,9 @@ class Cluster:
         bus.on(topics.STEAL, self._on_steal)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Live until `stop`, and then until frames have their end."""
+        """Run until `stop`, and then until all frames have an outcome."""
         await run_together(
-            self._sharer.run(),
+            self._sharing.run(),
             self._replan(),
             self._watch_deadlines(),
             self._nodes_publisher.run(),
@@ -123,7 +123,7 @@ class Cluster:
         )
 
     async def on_connected(self) -> None:
-        """Publish the plan again: called after each connection to the cluster's broker, which may have lost it."""
+        """Publish the plan again: called after each (re)connect to the cluster's broker, which may have lost it."""
         self._members.expect_all_nodes(time.monotonic())
         await self._bus.publish(topics.PLAN, self._plan)
         self.publish_nodes_soon()
@@ -137,7 +137,7 @@ class Cluster:
         return self._barring.problems()
 
     def info(self) -> BridgeInfo:
-        """Return what this gateway runs."""
+        """Return the gateway's version, model and plan."""
         stage, spec = self._partitioned.stages[-1], self._partitioned.spec
         return BridgeInfo(
             version=release(),
@@ -152,7 +152,7 @@ class Cluster:
         )  # fmt: skip
 
     async def _end_frames(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`; then publish what is complete, and tell owners that the rest will not be."""
+        """Wait for `stop`; then publish complete frames, and publish to owners that the others are dropped."""
         await stop.wait()
         for assembly in self._collector.assemblies():
             if not assembly.merged.complete:
@@ -166,7 +166,7 @@ class Cluster:
     # the plan
 
     def _adopt_plan(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
-        """Follow another plan from now on; frames of the one before must be finished."""
+        """Follow another plan; the incomplete frames of the one before must be ended."""
         config = self._config
         self._partitioned = partitioned
         self._collector = Collector(
@@ -182,16 +182,16 @@ class Cluster:
             gateway=advertised(self._data.address, self._members.broker),
             terms=config.terms,
         )
-        self._sharer.adopt_plan(self._plan, nodes)
+        self._sharing.adopt_plan(self._plan, nodes)
 
     async def _replan(self) -> None:
-        """Follow the devices that are there, where the plan is made for each of them."""
-        async for partitioned, nodes in self._replanning.run():
+        """Follow the present devices, for a method whose plan is made for each of them."""
+        async for partitioned, nodes in self._replanner.run():
             for assembly in self._collector.assemblies():
                 if not assembly.merged.complete:
                     self._end_frame(assembly, Outcome.REPLANNED)
             self._adopt_plan(partitioned, nodes)
-            await self._finisher.wait_finished()  # what owners still have when they hear of the new plan, they give up
+            await self._finisher.wait_finished()  # owners give up their other frames when they receive the new plan
             self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):
                 await self._bus.publish(topics.PLAN, self._plan)
@@ -213,7 +213,7 @@ class Cluster:
             self._barring.publish_standing(name)
         if node.state is State.OFFLINE:
             self._coordinator.forget_node(name)
-            self._sharer.on_node_lost(name)
+            self._sharing.on_node_lost(name)
             self._drop_frames(self._collector.orphaned(name))
             self._endings.on_node_lost(name)
         self._nodes_publisher.publish_soon()
@@ -253,17 +253,17 @@ class Cluster:
         return self._barring.add_standings(self._members.report({**received, **by_mqtt}))
 
     def _on_barred(self, node: str) -> None:
-        """A node may not compute any more: what it has goes to others."""
+        """Reassign the tasks of a node that was barred."""
         self._coordinator.withdraw_request(node)
-        self._sharer.on_barred(node)
+        self._sharing.on_barred(node)
         self._nodes_publisher.publish_soon()
 
     # frames
 
     def _answer_given_up(self, announcement: TaskAnnouncement) -> None:
-        """Tell an owner what became of frames that it gives up: what it proposes, unless it was decided before.
+        """Publish the outcomes of frames that an owner gives up: those that it proposes, unless others are decided.
 
-        Complete ones are about to be published, and answered then.
+        Complete frames are about to be published; their outcome is published then.
         """
         under_way = {assembly.info.frame: assembly for assembly in self._collector.assemblies()}
         for frame, outcome in announcement.given_up.items():
@@ -271,17 +271,17 @@ class Cluster:
             if self._endings.has_ended(frame):
                 self._endings.publish_outcome(frame, announcement.node, outcome)
             elif assembly is None:
-                self._collector.close_frame(frame)  # results that are still on their way must not open it
+                self._collector.close_frame(frame)  # late results must not open it again
                 self._endings.publish_outcome(frame, announcement.node, outcome)
             elif assembly.owner == announcement.node and not assembly.merged.complete:
                 self._end_frame(assembly, outcome)
 
     def _open_frame(self, info: FrameInfo, owner: str) -> None:
-        """Begin a frame; an owner that has missed its end is told."""
+        """Open a frame; if it has an outcome, the owner has missed it, and it is published again."""
         if self._endings.has_ended(info.frame):
             self._endings.publish_outcome(info.frame, owner, Outcome.FAILED)
         elif self._collector.open_frame(info, owner, time.monotonic()) is None:
-            log.warning("%s dropped: %s frames are open already", info.frame, self._config.frames_at_once)
+            log.warning("%s dropped: %s other frames are under way", info.frame, self._config.frames_at_once)
             self._collector.close_frame(info.frame)
             self._endings.decide_outcome(info, owner, Outcome.OVERLOAD)
 
@@ -290,7 +290,7 @@ class Cluster:
         if result.epoch != self._plan.epoch or known is None:
             return
         if result.error or not self._barring.may_compute(result.worker):
-            self._tile_failed(result, result.error or "this node may not compute")
+            self._tile_failed(result, result.error or "this node is barred")
             return
         receipt = self._collector.add_result(result, payload, time.monotonic())
         if receipt is Receipt.NOT_FINITE:
@@ -300,16 +300,16 @@ class Cluster:
         if receipt is Receipt.FULL:
             self._open_frame(result.info, result.owner)
             return
-        self._replanning.speeds.add_result(result.worker, result.macs, result.compute_ms)
+        self._replanner.speeds.add_result(result.worker, result.macs, result.compute_ms)
         if self._plan.distribution is Distribution.SHARING:
-            self._sharer.on_result(result.info.frame, result.tile)
+            self._sharing.on_result(result.info.frame, result.tile)
         else:
             self._bus.post(topics.RESULTS, self._tile_done(result), result.owner)
         if receipt is Receipt.COMPLETED:
             self._finisher.finish_soon(self._collector.get_assembly(result.info.frame))
 
     def _tile_failed(self, result: Result, reason: str) -> None:
-        """A tile is not computed: others do it at once, and its worker not again."""
+        """Have other nodes compute a tile that its worker could not compute."""
         now, worker = time.monotonic(), result.worker
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
             return
@@ -319,7 +319,7 @@ class Cluster:
         if not self._collector.on_tile_failed(result.info, result.owner, worker, result.tile, now):
             return
         if self._plan.distribution is Distribution.SHARING:
-            self._sharer.on_tile_failed(result.info.frame, result.tile, worker)
+            self._sharing.on_tile_failed(result.info.frame, result.tile, worker)
         else:
             failed = TileDone(
                 frame=result.info.frame, tile=result.tile, worker=worker, compute_ms=0.0, error=reason[:REASON_CAP]
@@ -345,12 +345,12 @@ class Cluster:
             self._drop_frames(self._collector.overdue(time.monotonic()))
             self._drop_hopeless()
             self._barring.lift_bars()
-            self._sharer.reassign_expired()
+            self._sharing.reassign_expired()
             for node in self._members.lost_nodes(time.monotonic()):
                 self._on_node_state(node.node, node)
 
     def _drop_hopeless(self) -> None:
-        """Give frames up that nobody is left for."""
+        """Give up frames with a tile that no remaining node can compute."""
         able = self._barring.able_nodes(self._plan.epoch)
         if able is not None:
             self._drop_frames(self._collector.hopeless(able, together=len(self._plan.stages) > 1))
@@ -358,7 +358,7 @@ class Cluster:
     def _drop_frames(self, frames: list[tuple[Assembly, Outcome]]) -> None:
         for assembly, outcome in frames:
             missing = ", ".join(str(tile) for tile in sorted(assembly.merged.missing))
-            level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # why they fail is told already
+            level = logging.DEBUG if outcome is Outcome.FAILED else logging.WARNING  # the reason is logged already
             log.log(level, "%s dropped (%s): tiles %s are missing", assembly.info.frame, outcome, missing)
             self._end_frame(assembly, outcome)
 
@@ -371,16 +371,16 @@ class Cluster:
 
     def _free_frame(self, assembly: Assembly) -> None:
         self._collector.close_frame(assembly.info.frame)
-        self._sharer.drop_frame(assembly.info.frame)
+        self._sharing.drop_frame(assembly.info.frame)
 
     def _strips_of(self, request: StripsRequest) -> dict[int, list[Array]]:
-        """Return the kept strips that a node asks for; none for a request of another plan."""
+        """Return the kept strips that a node requests; none for a request of another plan."""
         if request.epoch != self._plan.epoch:
             return {}
         return self._collector.kept_strips(request.frame, request.givers, request.reader)
 
     def _on_shared_tile(self, header: Tile, payload: Payload) -> None:
-        """Share out a tile."""
+        """Share out a tile, unless its frame is finished or of another plan."""
         known = header.epoch == self._plan.epoch and header.tile < self._plan.tile_count
         if known and not self._collector.is_finished(header.info.frame) and self._members.online(header.owner):
-            self._sharer.on_tile(header, payload)
+            self._sharing.on_tile(header, payload)

@@ -1,4 +1,4 @@
-"""Assembling frames from results of tiles, pure: results and strips in, finished and given-up frames out.
+"""Assembles frames from the results of tiles, pure: results and strips in, complete and given-up frames out.
 
 Time is monotonic seconds, given by the caller.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.wire.headers import Result
 
 MAX_REMEMBERED_FRAMES = 1024
-"""Finished frames that late results are recognised by; a lease ends within far fewer frames."""
+"""Finished frames that are remembered to recognise late results; a lease ends within far fewer frames."""
 
 
 class Receipt(Enum):
@@ -45,7 +45,11 @@ class Receipt(Enum):
 
 @dataclass(slots=True)
 class Assembly:
-    """A frame whose tiles are coming in. `workers` computed them, by tile; those in `unfit` could not."""
+    """A frame whose results arrive.
+
+    By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
+    ones and stolen ones.
+    """
 
     info: FrameInfo
     owner: str
@@ -59,14 +63,14 @@ class Assembly:
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def tile_counts(self) -> dict[str, TileCounts]:
-        """Tiles by node."""
+        """Return the numbers of computed tiles, by node."""
         return {node: TileCounts(own=own, stolen=stolen) for node, (own, stolen) in sorted(self.tiles.items())}
 
 
 class Collector:
-    """Assembles up to `capacity` frames at once, each in maps that are allocated once and used again.
+    """Assembles up to `capacity` frames at the same time, each in maps that are allocated once and reused.
 
-    It also keeps the strips of tiles for the neighbours that are computed from them.
+    It also keeps the strips of tiles for neighbouring tiles that are computed from them.
     """
 
     def __init__(self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float) -> None:
@@ -79,7 +83,7 @@ class Collector:
         self._strips: StripCache[tuple[int, int]] = StripCache()
 
     def open_frame(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
-        """The frame's assembly, begun if need be; None when it is finished already or there is no room."""
+        """Return the frame's assembly, a new one if needed; None when the frame is finished or no maps are free."""
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
@@ -90,15 +94,15 @@ class Collector:
         return assembly
 
     def result_shapes(self, tile: int) -> list[tuple[int, ...]] | None:
-        """The shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
+        """Return the shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
         return result_shapes(self._shapes, self._stage.tiles[tile]) if tile < len(self._stage.tiles) else None
 
     def is_finished(self, frame: str) -> bool:
-        """Whether the frame was published or given up a short while ago."""
+        """Return whether the frame was published or given up recently."""
         return frame in self._finished
 
     def add_result(self, result: Result, payload: Payload, now: float) -> Receipt:
-        """Merge a result as it came from the wire, and keep its strips.
+        """Merge a result as received, and keep its strips.
 
         Raises ProtocolError when it does not fit the plan.
         """
@@ -107,7 +111,9 @@ class Collector:
             return Receipt.NOT_FINITE
         receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
         if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
-            for reader, strip in strips.items():  # copied, as they came with maps that are not kept
+            # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
+            # kept, too: they are the same, and the first result may have come without them.
+            for reader, strip in strips.items():
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
 
@@ -123,8 +129,8 @@ class Collector:
     def merge_result(
         self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[Map], now: float
     ) -> Receipt:
-        """Merge one result. Raises ValueError when its shapes do not fit the plan."""
-        late = info.frame in self._finished
+        """Merge a result, if it is the first of its tile. Raises ValueError when its shapes do not fit the plan."""
+        late = info.frame in self._finished  # must not open the frame again: its maps would never be freed
         assembly = self.open_frame(info, owner, now)
         if assembly is None:
             return Receipt.LATE if late else Receipt.FULL
@@ -139,7 +145,7 @@ class Collector:
         return Receipt.COMPLETED
 
     def on_tile_failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
-        """A worker could not compute a tile; False when that does not matter any more."""
+        """Note that a worker could not compute a tile; return False when the tile is not needed any more."""
         assembly = self.open_frame(info, owner, now)
         if assembly is None or tile not in assembly.merged.missing:
             return False
@@ -147,11 +153,11 @@ class Collector:
         return True
 
     def get_assembly(self, frame: str) -> Assembly:
-        """The assembly of an open frame. Raises KeyError."""
+        """Return the assembly of an open frame. Raises KeyError."""
         return self._open[frame]
 
     def close_frame(self, frame: str) -> None:
-        """The frame is published or given up: its maps are free for another."""
+        """Finish a frame that is published or given up: its maps are reused by another."""
         self._strips.drop(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None:
@@ -161,11 +167,11 @@ class Collector:
             self._finished.popitem(last=False)
 
     def assemblies(self) -> list[Assembly]:
-        """All open frames, oldest first."""
+        """Return all open frames, oldest first."""
         return list(self._open.values())
 
     def overdue(self, now: float) -> list[tuple[Assembly, Outcome]]:
-        """Frames that are still incomplete past their deadline; the caller closes them."""
+        """Return the incomplete frames whose deadline has passed; the caller closes them."""
         return [
             (assembly, Outcome.DEADLINE)
             for assembly in self._open.values()
@@ -173,7 +179,7 @@ class Collector:
         ]
 
     def orphaned(self, owner: str) -> list[tuple[Assembly, Outcome]]:
-        """Incomplete frames of an owner that is gone; the caller closes them."""
+        """Return the incomplete frames of a lost owner; the caller closes them."""
         return [
             (assembly, Outcome.OWNER_LOST)
             for assembly in self._open.values()
@@ -181,9 +187,9 @@ class Collector:
         ]
 
     def hopeless(self, able: frozenset[str], *, together: bool) -> list[tuple[Assembly, Outcome]]:
-        """Incomplete frames of which a tile is left that none of these nodes can compute; the caller closes them.
+        """Return the incomplete frames with a tile that none of the `able` nodes can compute; the caller closes them.
 
-        `together`: who has failed a tile of a frame computes none of it.
+        `together`: a node that failed one tile of a frame gets no other tile of it either.
         """
         return [
             (assembly, Outcome.FAILED)
@@ -200,8 +206,8 @@ def split_result(
 ) -> tuple[list[Map], dict[int, Payload]]:
     """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
 
-    `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
-    Raises ProtocolError when the result is not of the plan.
+    `expected` are the shapes of this tile in the plan, None when the plan has no such tile.
+    Raises ProtocolError when the result does not fit the plan.
     """
     if expected is None or list(result.shapes) != list(expected):
         raise ProtocolError(

@@ -1,4 +1,4 @@
-"""What becomes of frames: decided once, told to their owners, entered in the accounts of their cameras."""
+"""The outcomes of frames: decided once, published to their owners, entered in the accounts of their cameras."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FrameEndings:
-    """Frames' ends; `ended(camera, outcome)` is called for each."""
+    """Decides and publishes the outcomes of frames; `ended(camera, outcome)` is called for each."""
 
     def __init__(self, bus: Planes, ended: Callable[[str, Outcome], None]) -> None:
         self._bus = bus
@@ -27,11 +27,11 @@ class FrameEndings:
         bus.on(topics.CAMERA_STATS, lambda _, stats: self._accounts.on_stats(stats))
 
     def has_ended(self, frame: str) -> bool:
-        """Return whether a frame has ended."""
+        """Return whether a frame has an outcome."""
         return self._outcomes.outcome_of(frame) is not None
 
     def decide_outcome(self, info: FrameInfo, owner: str, outcome: Outcome) -> bool:
-        """Enter a frame's outcome and tell its owner; returns False when it had one already."""
+        """Decide a frame's outcome and publish it; return False when the frame already has one."""
         if not self._outcomes.decide_outcome(info.frame, outcome):
             return False
         self.publish_outcome(info.frame, owner, outcome)
@@ -41,13 +41,13 @@ class FrameEndings:
             self._bus.post(topics.CAMERA_STATS, account, account.camera)
         return True
 
-    def publish_outcome(self, frame: str, owner: str, otherwise: Outcome) -> None:
-        """Tell an owner what became of a frame: `otherwise` from now on, if nothing was decided."""
-        self._outcomes.decide_outcome(frame, otherwise)
-        outcome = self._outcomes.outcome_of(frame) or otherwise
+    def publish_outcome(self, frame: str, owner: str, default: Outcome) -> None:
+        """Publish a frame's outcome to its owner; `default` becomes the outcome if none is decided."""
+        self._outcomes.decide_outcome(frame, default)
+        outcome = self._outcomes.outcome_of(frame) or default
         self._bus.post(topics.OUTCOMES, FrameDone(frame=frame, outcome=outcome), owner)
 
     def on_node_lost(self, node: str) -> None:
-        """Close the accounts of its cameras."""
+        """Close and publish the accounts of the cameras of a lost node."""
         for account in self._accounts.close_accounts(node):
             self._bus.post(topics.CAMERA_STATS, account, account.camera)

@@ -1,4 +1,4 @@
-"""What became of frames, pure: decided once for each, and remembered for owners that did not hear it."""
+"""The outcomes of frames, pure: decided once for each, and kept for owners that missed the message."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from shared.payloads.frames import Outcome
 
 MAX_REMEMBERED_OUTCOMES = 4096
-"""Owners ask within half a minute: so long, a hundred frames a second are remembered."""
+"""Owners request outcomes within half a minute: this covers that time at a hundred frames a second."""
 
 
 class FrameOutcomes:
-    """The only place where a frame's outcome is decided: nothing is published and dropped."""
+    """The only place where outcomes are decided, so that no frame is both published and dropped."""
 
     def __init__(self) -> None:
         self._decided: OrderedDict[str, Outcome] = OrderedDict()
 
     def decide_outcome(self, frame: str, outcome: Outcome) -> bool:
-        """Decide a frame's outcome; returns False, with nothing changed, when it was decided before."""
+        """Decide a frame's outcome; return False, and change nothing, when it is already decided."""
         if frame in self._decided:
             return False
         self._decided[frame] = outcome
@@ -28,5 +28,5 @@ class FrameOutcomes:
         return True
 
     def outcome_of(self, frame: str) -> Outcome | None:
-        """What was decided; None for a frame that is open, unknown, or long gone."""
+        """Return the outcome; None for a frame that is open, unknown, or no longer remembered."""
         return self._decided.get(frame)

@@ -1,4 +1,4 @@
-"""Publishing the list of nodes when it changes."""
+"""Publishes the list of nodes when it changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans that are made for the devices that are there: another one when they come, go, or show another speed."""
+"""Makes a new plan for the present devices when they join, leave, or change their speed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NODES_SETTLE_S = 1.0
-"""Devices that have been the same for so long are planned for: a cluster that starts up comes one by one."""
+"""The set of devices must stay unchanged this long before it is planned for: at a start they join one by one."""
 
 MIN_PLAN_DURATION_S = 10.0
-"""How long a plan is followed at least before measured speeds may change it."""
+"""Measured speeds change a plan after this time at the earliest."""
 
 
 class Replanner:
-    """Watches the devices for a method that divides the work among all of them."""
+    """Watches the devices, for a method that divides the work among all of them."""
 
     def __init__(self, config: GatewayConfig, model: Model, members: Membership) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class Replanner:
         self.speeds = NodeSpeeds()
 
     async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:
-        """Partitioned anew, and the devices that each tile is for, whenever that is due. Never ends."""
+        """Yield each new partition, and the devices that its tiles are for, in order. Never ends."""
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
         planned_at = -MIN_PLAN_DURATION_S
@@ -48,10 +48,10 @@ class Replanner:
             present = self._members.present
             await asyncio.sleep(NODES_SETTLE_S)
             if not present or present != self._members.present:
-                continue
+                continue  # none is present, or the set of devices still changes
             wanted = self.speeds.work_shares(present)
-            tried = time.monotonic() - planned_at >= MIN_PLAN_DURATION_S
-            if present == planned and not (tried and shares_differ(wanted, shares)):
+            speeds_count = time.monotonic() - planned_at >= MIN_PLAN_DURATION_S
+            if present == planned and not (speeds_count and shares_differ(wanted, shares)):
                 continue
             planned, shares, planned_at = present, wanted, time.monotonic()
             log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(planned, shares, strict=True)))

@@ -1,4 +1,4 @@
-"""How fast nodes compute, pure: results in, and out the shares that a biased partition gives them."""
+"""The measured speeds of nodes, pure: results in, shares of the work for a biased partition out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_SPEED_RESULTS = 48
-"""Results that a node's speed is taken from."""
+"""The latest results, whose median is a node's speed."""
 
 MIN_SPEED_RESULTS = 8
-"""With fewer, a node is taken to be like the others: the first tiles of a process are slow."""
+"""With fewer results a node counts as fast as the others, because the first tiles of a process are slow."""
 
 MIN_SHARE_CHANGE = 0.3
-"""Shares that differ by less are left as they are; measurements do."""
+"""Relative change of a share that justifies another plan; less is within the noise of measurements."""
 
 
 @dataclass(slots=True)
@@ -29,17 +29,17 @@ class NodeSpeeds:
     )
 
     def add_result(self, node: str, macs: int, compute_ms: float) -> None:
-        """A node has computed something."""
+        """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored."""
         if macs and compute_ms > 0:
             self._recent[node].append(macs * 1e3 / compute_ms)
 
     def speed_of(self, node: str) -> float | None:
-        """Operations per second; None while too little was seen."""
+        """Return operations per second; None before MIN_SPEED_RESULTS results."""
         recent = self._recent.get(node, ())
         return median(recent) if len(recent) >= MIN_SPEED_RESULTS else None
 
     def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
-        """What part of the work each node should have; together 1."""
+        """Return each node's share of the work; the sum is 1."""
         known = [speed for node in nodes if (speed := self.speed_of(node)) is not None]
         usual = fmean(known) if known else 1.0
         speeds = [self.speed_of(node) or usual for node in nodes]
@@ -47,5 +47,5 @@ class NodeSpeeds:
 
 
 def shares_differ(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether some share has changed noticeably."""
+    """Return whether a share has changed by more than MIN_SHARE_CHANGE."""
     return len(one) != len(other) or any(abs(a - b) > MIN_SHARE_CHANGE * b for a, b in zip(one, other, strict=True))

@@ -1,4 +1,4 @@
-"""Tries the address of every edge that comes, and tells who cannot reach whom."""
+"""Probes the address of every edge that joins, and reports which parties cannot reach each other."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBE_CHECK_PERIOD_S = 1.0
-"""How often it is looked at who has come, and what is wrong."""
+"""New edges are probed, and problems are logged, this often."""
 
 FIRST_PROBE_RETRY_S, MAX_PROBE_RETRY_S = 5.0, 60.0
-"""An address that was not reached is tried again after the first, then after twice the time, up to the longest."""
+"""Pauses before an unreachable address is probed again: the first, doubled each time up to the maximum."""
 
 MAX_CONCURRENT_PROBES = 8
-"""Addresses that are tried at once; each may take five seconds."""
+"""Addresses that are probed at the same time; each may take five seconds."""
 
 CONTACTS_SETTLE_S = 5.0
-"""A problem is logged when it has lasted so long: parties come one after the other."""
+"""A problem is logged when it has lasted this long: at a start, edges connect one after the other."""
 
 CONTACTS_REPEAT_PERIOD_S = 300.0
-"""One that comes and goes, as an edge does that starts again and again, is logged so often."""
+"""A problem that comes and goes, for example of an edge that restarts again and again, is logged this often."""
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is known of one edge's address; it is `reached` when there is no reason."""
+    """The probes of one edge's address. `reason`: why the last one failed; empty before the first, or if reached."""
 
     address: Address
     instance: str
@@ -51,10 +51,13 @@ class _Attempt:
 
 
 class Prober:
-    """Knows which edges the gateway does not reach, and what edges tell of each other."""
+    """Finds the edges that the gateway cannot reach, and those that cannot reach each other."""
 
     def __init__(self, members: Membership, listening: Callable[[], Address], identity: Callable[[], Identity]) -> None:
-        """`listening` is the gateway's data plane as it is advertised."""
+        """Probe the edges of `members`.
+
+        `listening` returns the advertised address of the gateway's data plane, `identity` the gateway's identity.
+        """
         self._members = members
         self._listening = listening
         self._identity = identity
@@ -64,7 +67,7 @@ class Prober:
         self._warnings = RateLimit(CONTACTS_REPEAT_PERIOD_S)
 
     def problems(self, _: float) -> list[str]:
-        """Return who cannot reach whom."""
+        """Return which parties cannot reach each other, a line for each."""
         nodes = {name: state for name in self._members.present if (state := self._members.online(name)) is not None}
         return contact_problems(
             Contacts(
@@ -82,7 +85,7 @@ class Prober:
         )
 
     async def run(self) -> None:
-        """Try who comes, and again who was not reached, until cancelled."""
+        """Probe new edges, and again unreachable ones, until cancelled."""
         while True:
             now = time.monotonic()
             due = self._due(now)[:MAX_CONCURRENT_PROBES]
@@ -115,17 +118,17 @@ class Prober:
             attempt.wait_s = min(MAX_PROBE_RETRY_S, attempt.wait_s * 2)
 
     def _log(self, now: float) -> None:
-        """Log what begins, once it has lasted, and what ends."""
+        """Log problems once they have lasted, and their end."""
         found = self.problems(now)
-        self._since = {said: self._since.get(said, now) for said in found}
-        for said in found:
+        self._since = {problem: self._since.get(problem, now) for problem in found}
+        for problem in found:
             if (
-                said not in self._logged
-                and now - self._since[said] >= CONTACTS_SETTLE_S
-                and self._warnings.allows(said, now)
+                problem not in self._logged
+                and now - self._since[problem] >= CONTACTS_SETTLE_S
+                and self._warnings.allows(problem, now)
             ):
-                self._logged.add(said)
-                log.warning("%s", said)
-        for said in sorted(self._logged - set(found)):
-            self._logged.discard(said)
-            log.info("no longer so: %s", said)
+                self._logged.add(problem)
+                log.warning("%s", problem)
+        for problem in sorted(self._logged - set(found)):
+            self._logged.discard(problem)
+            log.info("solved: %s", problem)

@@ -1,7 +1,7 @@
-"""Who cannot reach whom, and what to do, pure: what parties tell of themselves and of others in, problems out.
+"""Finds parties that cannot reach each other, pure: addresses and failed connections in, problems and cures out.
 
 Two parties reach each other on loopback when they have the same network (shared/mqtt/identity.py). One that listens on
-loopback only while another is elsewhere is a mistake that can be named before anything fails.
+loopback only, while another party is on another device, is a mistake that is reported before anything fails.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Identity, NodeState, UnreachedPeer
 
 MAX_NAMED_EDGES = 5
-"""Edges that one sentence names."""
+"""Edges that one problem names."""
 
-EDGE_CURE = "look at the firewall there, and at its --listen and --port"
-GATEWAY_CURE = "look at the firewall there, and at cluster.listen and cluster.data_port (--listen, --data-port)"
+EDGE_CURE = "check the firewall there, and its --listen and --port"
+GATEWAY_CURE = "check the firewall there, and cluster.listen and cluster.data_port (--listen, --data-port)"
 
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """What is known. `host` and `port` are the gateway's data plane as it is advertised, host empty for the broker's.
+    """The known addresses and failed connections.
 
-    `failed` are the edges that the gateway has tried and not reached: address and reason; `unreached` is what edges
-    tell of others.
+    `identity` is the gateway's. `host` and `port` are its advertised data plane; an empty host stands for the broker's.
+    `failed`: by edge, the address that the gateway could not reach, and the reason. `unreached`: by edge, the peers
+    that it could not reach.
     """
 
     identity: Identity
@@ -41,7 +42,7 @@ class Contacts:
 
 
 def contact_problems(contacts: Contacts) -> list[str]:
-    """Return a sentence for each, with what to look at."""
+    """Return a line for each problem, with what to check."""
     return [
         *_gateway_on_loopback(contacts),
         *_edges_on_loopback(contacts),
@@ -51,7 +52,7 @@ def contact_problems(contacts: Contacts) -> list[str]:
 
 
 def on_different_networks(one: Identity, other: Identity) -> bool:
-    """Return whether two parties are known not to reach each other on loopback."""
+    """Return whether two parties are known to be in different networks, where loopback does not connect them."""
     return bool(one.network and other.network and one.network != other.network)
 
 
@@ -93,7 +94,7 @@ def _not_reached(contacts: Contacts) -> Iterator[str]:
 
 
 def _not_reached_by(contacts: Contacts) -> Iterator[str]:
-    """What edges tell; of addresses that are nobody's by now, nothing."""
+    """Yield the problems that edges report, except those of outdated addresses."""
     for name, peers in sorted(contacts.unreached.items()):
         node = contacts.nodes.get(name)
         for peer in peers if node is not None else ():
@@ -111,7 +112,7 @@ def _not_reached_by(contacts: Contacts) -> Iterator[str]:
 
 
 def _is_at(host: str, port: int, peer: UnreachedPeer) -> bool:
-    """Return whether a party is advertised there; an empty host is the broker's, by whatever name a peer knows it."""
+    """Return whether a party is advertised there; an empty host, the broker's, matches any: its names differ."""
     return port == peer.port and host in {"", peer.host}
 
 

@@ -8,7 +8,7 @@ LOOK = "try it on the device of its edge: deepthings camera shot NAME"
 
 CURES: tuple[tuple[str, str], ...] = (
     # the whole cluster
-    (r"^no edge is there", "start one on each device that shall compute: deepthings edge --gateway HOST"),
+    (r"^no edge is connected", "start one on each device that shall compute: deepthings edge --gateway HOST"),
     (
         r"^no edge may compute",
         "all have computed wrongly, or not at all: look at what is said of each, and at its log",
@@ -30,7 +30,7 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"nothing (was|is) heard of it", "an edge must be online to read it; look at that edge's log"),
     (r"its agent (is not connected|was stopped)", "its edge starts it again by itself; look at that edge's log"),
     (r"none is processed", "an edge must be online and follow the plan"),
-    (r"were lost of late", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
+    (r"were lost recently", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
     # cameras: what they say
     (r"wrong password", "correct user and password in its source:, then have the configuration read again"),
     (r"wants a user and a password", "write them into its source: rtsp://user:password@host/..."),
@@ -44,7 +44,7 @@ CURES: tuple[tuple[str, str], ...] = (
 )
 """Patterns and what helps; the first that fits."""
 
-SAID_ALREADY = re.compile(r"(: |; )(start|restart|set|stop|install|look|give|make|use|write|update)\b")
+SAID_ALREADY = re.compile(r"(: |; )(start|restart|set|stop|install|look|check|give|make|use|write|update)\b")
 """Problems that end with their cure."""
 
 

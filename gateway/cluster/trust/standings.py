@@ -1,7 +1,7 @@
-"""Which nodes may compute, pure: failures and proofs in, who is barred out.
+"""The standings of nodes, pure: failures and wrong tiles in, barred nodes out.
 
 A node whose tiles are wrong, or that cannot compute them, is barred: it gets no work. It prepares its programs again,
-tests itself and says that it has passed; then it works on probation, and what it does is looked at more closely.
+tests itself and reports that it has passed; then it works on probation, and its results are verified more often.
 Time is monotonic seconds, given by the caller.
 """
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_FAILURES = 3
-"""Tiles in a row that a node may fail to compute: one may be the picture's fault, and is then everybody's."""
+"""A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
 
 FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
-"""How long a node is barred at least; twice as long each time, as a fault that comes back is in the device."""
+"""A node is barred for the first time at least, each time twice as long: a fault that returns is in the device."""
 
 PROBATION_S = 60.0
-"""How long a node is looked at more closely once it may work again; one failure then bars it."""
+"""Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""
 
 FORGIVE_AFTER_S = 24 * 3600.0
-"""A node that has done right for so long starts afresh."""
+"""A node without failures for this long starts with a clean record."""
 
 MAX_STANDINGS = 1000
-"""Nodes that something is remembered of: more than a cluster has."""
+"""Nodes with a record: more than a cluster has."""
 
 
 @dataclass(slots=True)
@@ -44,13 +44,13 @@ class _Record:
 
 
 class Standings:
-    """What is known against nodes. A gateway that starts knows nothing."""
+    """Records of failures and bars, by node; they start empty with the gateway."""
 
     def __init__(self) -> None:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def on_failure(self, node: str, reason: str, now: float) -> bool:
-        """A node did not compute a tile; return whether it is barred for it now."""
+        """Note that a node did not compute a tile; return whether that bars it."""
         record = self._record(node)
         record.failures += 1
         record.failed += 1
@@ -60,23 +60,23 @@ class Standings:
         return False
 
     def on_success(self, node: str) -> None:
-        """A node computed a tile, as far as can be seen."""
+        """Note that a node computed a tile."""
         record = self._records.get(node)
         if record is not None:
             record.failures, record.failing = 0, ""
 
     def on_wrong_tile(self, node: str, reason: str, now: float) -> bool:
-        """A tile of this node was proved wrong; return whether it is barred for it now."""
+        """Note that a node computed a wrong tile; return whether that bars it."""
         return self._bar(self._record(node), reason, now)
 
     def on_test_passed(self, node: str, trial: int) -> None:
-        """A node says that it has passed the trial of this number."""
+        """Note that a node has passed its test; an outdated `trial` number is ignored."""
         record = self._records.get(node)
         if record is not None and record.barred and trial == record.bars:
             record.passed = True
 
     def lift_bars(self, now: float) -> tuple[str, ...]:
-        """Let those work again that have passed, and have been barred for long enough; return who they are."""
+        """Lift the bars of nodes that have passed their test and whose time is over; return these nodes."""
         due = tuple(
             node for node, record in self._records.items() if record.barred and record.passed and record.until <= now
         )
@@ -91,26 +91,27 @@ class Standings:
         return due
 
     def is_barred(self, node: str) -> bool:
+        """Return whether a node is barred."""
         record = self._records.get(node)
         return record is not None and record.barred
 
     def failed_tiles(self, node: str) -> int:
-        """Return how many tiles a node did not compute."""
+        """Return the number of tiles that a node did not compute."""
         record = self._records.get(node)
         return record.failed if record is not None else 0
 
     @property
     def all_barred(self) -> frozenset[str]:
-        """The nodes that may not compute."""
+        """Return the nodes that may not compute."""
         return frozenset(node for node, record in self._records.items() if record.barred)
 
     def on_probation(self, node: str, now: float) -> bool:
-        """Return whether a node has been let work again a short while ago."""
+        """Return whether a node's bar was lifted recently."""
         record = self._records.get(node)
         return record is not None and record.bars > 0 and not record.barred and now < record.until + PROBATION_S
 
     def trial(self, node: str) -> int:
-        """Return the number of the trial that a node must pass, or has passed last; 0 for none."""
+        """Return the number of the test that a node must pass, or has passed last; 0 for none."""
         record = self._records.get(node)
         return record.bars if record is not None else 0
 
@@ -120,14 +121,14 @@ class Standings:
         return record.reason if record is not None and record.barred else ""
 
     def problems(self, present: Iterable[str]) -> tuple[str, ...]:
-        """Return what is wrong with those that are there, a line for each."""
+        """Return the problems of the present nodes, a line for each."""
         lines = []
         for node in sorted(present):
             record = self._records.get(node, _Record())
             if record.barred:
                 lines.append(f"edge {node} {record.reason}; it gets no work until it has passed a test")
             elif record.failing:
-                lines.append(f"edge {node} did not compute a tile: {record.failing}; others do it")
+                lines.append(f"edge {node} did not compute a tile: {record.failing}; other edges compute it")
         return tuple(lines)
 
     def _record(self, node: str) -> _Record:

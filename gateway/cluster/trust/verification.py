@@ -1,4 +1,4 @@
-"""Looking over the cluster's shoulder: a frame's picture from its owner, compared and drawn."""
+"""Verifies merged maps against the unpartitioned network, and writes annotated pictures."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PICTURE_PERIOD_S = 1.0
-"""How often a camera's annotated picture is written at most."""
+"""A camera's annotated picture is written at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """How far a frame's maps are from those of the unpartitioned network, and which tiles are wrong, by how much."""
+    """Difference between a frame's maps and those of the unpartitioned network; `wrong`: by tile, its difference."""
 
     difference: Difference
     wrong: Mapping[int, float]
 
 
 class Verifier:
-    """Compares merged maps with the unpartitioned network, every so many frames, and whenever a node is suspected."""
+    """Compares merged maps with the unpartitioned network: every `every`th frame, and those of suspected nodes."""
 
     def __init__(self, partitioned: PartitionedModel, every: int, threads: int) -> None:
         self._every = every
@@ -51,12 +51,12 @@ class Verifier:
         self._whole = WholeHead(partitioned, threads) if every else None
 
     def next_is_due(self, *, suspected: bool = False) -> bool:
-        """Return whether it is this frame's turn, or that of one which a `suspected` node has taken part in."""
+        """Count a frame; return whether it is to be verified. One of a `suspected` node is verified out of turn."""
         self._frames += 1
         return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
     def verify(self, picture: Pixels, merged: MergedMaps) -> VerificationResult:
-        """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
+        """Compare the maps with those of the unpartitioned network for this picture, uint8 BGR (H, W, 3)."""
         assert self._whole is not None
         letterbox = Letterbox.of(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
@@ -68,7 +68,7 @@ class Verifier:
 
 
 class VerificationFolder:
-    """The newest annotated picture of each camera, CAMERA.png."""
+    """A folder with the newest annotated picture of each camera, CAMERA.png."""
 
     def __init__(self, folder: Path | None) -> None:
         if folder is not None:
@@ -77,18 +77,19 @@ class VerificationFolder:
         self._written: dict[str, float] = {}
 
     def is_due(self, camera: str) -> bool:
+        """Return whether a camera's picture is to be written now."""
         due = self._written.get(camera, 0.0) + PICTURE_PERIOD_S <= time.monotonic()
         return self._folder is not None and due
 
     def write_annotated(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
-        """Raises SourceError when the folder cannot be written."""
+        """Write a camera's picture with its objects. Raises SourceError when the folder cannot be written."""
         assert self._folder is not None
         self._written[camera] = time.monotonic()
         write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
 
 
 async def fetch_picture(owner: Address, frame: str, traffic: Traffic) -> Pixels:
-    """A frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
+    """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
     connection = await Connection.open(owner, traffic)
     try:
         header, payload = await connection.ask(PictureRequest(frame=frame), Picture, Absent)

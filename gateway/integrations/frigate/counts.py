@@ -1,4 +1,4 @@
-"""Frigate's counts of objects, by camera and by zone. Pure."""
+"""Frigate's counts of objects, by camera and by zone, pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ if TYPE_CHECKING:
     from shared.payloads.observations import LabelState
 
 FRIGATE_ALL = "all"
+"""Frigate's topic level for objects of all labels."""
 
 ObjectCounts = tuple[int, int]
-"""Objects, and those of them that are not stationary."""
+"""Number of objects, and of those that are not stationary."""
 
 
 class FrigateCounts:
-    """Remembers what was told, and tells what has changed.
+    """Derives Frigate's messages from states of scenes: those whose counts have changed.
 
-    A zone that several cameras have is one for Frigate: its counts are added up. One with the name of a camera is not
-    told of, as it would have the camera's topics. Unlike Frigate's, counts are retained: who comes late knows them.
+    A zone that several cameras have is one zone in Frigate: its counts are added. A zone with the name of a camera is
+    left out, because it would have the camera's topics. Unlike Frigate's, counts are retained for late subscribers.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -36,19 +37,19 @@ class FrigateCounts:
         total: LabelState,
         zones: Mapping[str, Mapping[str, LabelState]],
     ) -> list[FrigateMessage]:
-        """What a camera sees now: by label, of all labels, and by zone and label."""
+        """Set a camera's states: by label, of all labels, and by zone and label; return the messages that change."""
         seen = {(camera, label): _pair(state) for label, state in {**labels, FRIGATE_ALL: total}.items()}
         seen |= {(zone, label): _pair(state) for zone, states in zones.items() for label, state in states.items()}
         self._counts[camera] = seen
         return self._changes()
 
     def forget_camera(self, camera: str) -> list[FrigateMessage]:
-        """The camera is no more."""
+        """Remove a camera; return the messages that change."""
         self._counts.pop(camera, None)
         return self._changes()
 
     def all_counts(self) -> list[FrigateMessage]:
-        """Everything, for a broker that may have forgotten it."""
+        """Return all messages, for a new connection to a broker, which may have lost them."""
         self._published.clear()
         return self._changes()
 

@@ -1,4 +1,4 @@
-"""Frigate's plain topics. Pure."""
+"""Frigate's plain topics, pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class FrigateMessage:
 
 
 def availability_message(prefix: str, *, online: bool) -> FrigateMessage:
-    """Whether the gateway is there; what says `offline` is to be its will, too, if it can have a second one."""
+    """Return the message that the gateway is online or offline."""
     return FrigateMessage(f"{prefix}/available", b"online" if online else b"offline", retain=True)
 
 
 def detect_state_message(prefix: str, camera: str, *, on: bool) -> FrigateMessage:
-    """Whether objects are looked for."""
+    """Return the message that objects of a camera are detected or not."""
     return FrigateMessage(f"{prefix}/{camera}/detect/state", b"ON" if on else b"OFF", retain=True)
 
 
@@ -38,10 +38,10 @@ def parse_detect_command(payload: bytes) -> bool | None:
 
 
 def snapshot_message(prefix: str, camera: str, label: str, jpeg: bytes) -> FrigateMessage:
-    """The picture of an object of a label."""
+    """Return the message with the picture of an object of a label."""
     return FrigateMessage(f"{prefix}/{camera}/{topic_level(label)}/snapshot", jpeg, retain=True)
 
 
 def topic_level(label: str) -> str:
-    """A label as Frigate has it in topics: as it is, but for what a level cannot hold."""
+    """Return a label as a topic level, as in Frigate: unchanged but for characters that a level cannot contain."""
     return re.sub(r"[/+#\x00]", "_", label)

@@ -1,4 +1,4 @@
-"""Publishing at Frigate's topics, and switching detection by them."""
+"""Publishes at Frigate's topics, and switches detection by them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class FrigatePublisher:
         await self._publish([detect_state_message(self.prefix, camera, on=self._cameras.effective(camera).detect)])
 
     async def on_camera_forgotten(self, camera: str) -> None:
-        """Publish the counts without a camera that does not exist any more."""
+        """Publish the counts without a removed camera."""
         await self._publish(self._counts.forget_camera(camera))
 
     async def _on_detect(self, received: Received) -> None:

@@ -94,13 +94,13 @@ async def watching(bench):
 
 async def test_a_thief_of_another_plan_is_told_so(bench):
     lent = bench.owner.lend_tile(Take(thief="a", epoch=WORK.epoch - 1, idle=False))
-    assert lent == Absent(reason="another plan is followed here")
+    assert lent == Absent(reason="this edge follows another plan")
 
 
 async def test_who_takes_ahead_where_others_are_free_sooner_is_told_to_come_later(bench):
     assert bench.lend() in FREE
     assert {bench.lend(idle=False) for _ in range(3)} < FREE
-    assert bench.lend(idle=False) == Absent(reason="no task is waiting for you", later=True)
+    assert bench.lend(idle=False) == Absent(reason="no task is waiting for this node", later=True)
     assert bench.lend() in FREE
 
 
@@ -117,12 +117,12 @@ async def test_a_task_that_was_refused_is_announced_as_the_gateway_has_counted_o
 async def test_where_nothing_waits_for_anyone_nobody_is_told_to_come_later(bench):
     assert {bench.lend(node) for node in "abcde"} == FREE
     bench.says(0.95)
-    assert bench.lend("f", idle=False) == bench.lend("f") == Absent(reason="no task is waiting for you")
+    assert bench.lend("f", idle=False) == bench.lend("f") == Absent(reason="no task is waiting for this node")
     assert bench.says(0.95) == []
 
 
 async def test_a_tile_that_is_finished_is_not_to_be_had_again_later(bench):
-    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == Absent(reason="no task is waiting for you")
+    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == Absent(reason="no task is waiting for this node")
 
 
 async def test_a_thief_that_will_have_all_strips_is_announced_as_near(bench):
@@ -167,7 +167,9 @@ async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
 async def test_a_tile_that_a_thief_cannot_compute_is_announced_at_once_and_not_for_it(bench):
     tile = bench.lend("a")
     bench.says(0.1)
-    failed = TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="values of its result are no numbers")
+    failed = TileDone(
+        frame="f", tile=tile, worker="a", compute_ms=0.0, error="its result contains values that are not finite"
+    )
     bench.owner.on_tile_done(failed)
     assert [(said.waiting, said.unfit) for said in bench.bus.said] == [(5, {"a": 1})]
     left = FREE - {tile}

@@ -77,7 +77,7 @@ class Exchange:
         if self.spoilt is not None:
             raise InvalidBorderError(self.spoilt)
         if self.late:
-            raise PeerTimeoutError("tile 1 did not hand on stage 0")
+            raise PeerTimeoutError("tile 1 did not send its part of stage 0")
         boxes = work.stages[stage + 1][header.tile].inputs
         return [np.zeros((1, 4, box.height, box.width), np.float32) for box in boxes]
 
@@ -150,13 +150,13 @@ async def test_a_tile_that_comes_before_any_plan_is_left_alone():
 
 @pytest.mark.parametrize(("tile", "change"), [(3, {}), (1, {"height": 1}), (1, {"reusing": True})])
 async def test_a_tile_that_is_not_of_the_plan_is_an_error_of_the_gateway(tile, change):
-    with pytest.raises(ProtocolError, match=f"tile {tile} of f is not of the plan"):
+    with pytest.raises(ProtocolError, match=f"tile {tile} of f does not fit the plan"):
         await Bench(FUSED).accept(tile, **change)
 
 
 async def test_with_several_stages_a_tile_must_say_who_computes_the_others():
     bench = Bench(LAYERED)
-    with pytest.raises(ProtocolError, match="not of the plan"):
+    with pytest.raises(ProtocolError, match="does not fit the plan"):
         await bench.accept(1, workers=())
 
 
@@ -232,7 +232,7 @@ async def test_a_neighbour_that_hands_on_what_is_no_number_is_named():
     bench.exchange.spoilt = 1
     await bench.accept(0)
     await bench.settle()
-    assert bench.worker.failed == [("f", 1, "values that tile 1 handed on are no numbers", WORKERS[1])]
+    assert bench.worker.failed == [("f", 1, "tile 1 sent values that are not finite", WORKERS[1])]
     assert bench.results == []
 
 
@@ -241,7 +241,7 @@ async def test_a_neighbour_that_hands_on_nothing_costs_the_tile(caplog):
     bench.exchange.late = True
     await bench.accept(0)
     await bench.settle()
-    assert "f tile 0 given up: tile 1 did not hand on stage 0" in caplog.text
+    assert "f tile 0 given up: tile 1 did not send its part of stage 0" in caplog.text
     assert (bench.results, bench.exchange.dropped) == ([], [("f", 0)])
 
 

@@ -271,7 +271,7 @@ async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(be
     assert len(bench.bus.requests) == 2
 
 
-LATER = Absent(reason="no task is waiting for you", later=True)
+LATER = Absent(reason="no task is waiting for this node", later=True)
 
 
 async def refused(bench, *tiles):

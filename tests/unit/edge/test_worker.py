@@ -201,7 +201,7 @@ async def test_a_result_that_is_no_number_is_a_failure(value, where):
     made, given = maps(), [np.ones((1, 2, 3, 4), np.float32)]
     (made if where == "map" else given)[-1][0, 1, 2, 3] = value
     engine.run = lambda *_: (made, given)
-    with pytest.raises(ModelError, match="values of its result are no numbers"):
+    with pytest.raises(ModelError, match="its result contains values that are not finite"):
         await worker.compute_tile(engine, None, [])
 
 

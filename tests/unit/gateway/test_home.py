@@ -430,14 +430,14 @@ async def health(house):
 async def test_health_is_told_at_once_and_then_when_it_changes(watched):
     first = await health(watched)
     assert (first.cameras, first.cameras_online, first.nodes_online) == (1, 0, 0)
-    assert first.problems == ("camera door: nothing was heard of it yet", "no edge is there")
+    assert first.problems == ("camera door: nothing was heard of it yet", "no edge is connected")
     await watched.edges("pi-1")
     assert (await health(watched)).nodes_online == 1
     await watched.hear()
     assert (await health(watched)).problems == ()
     watched.home.on_frame_ended("door", Outcome.DEADLINE)
     last = await health(watched)
-    assert last.problems == ("frames of camera door were lost of late",)
+    assert last.problems == ("frames of camera door were lost recently",)
     assert last.dropped == 1
 
 

@@ -203,7 +203,7 @@ async def test_a_worker_that_listens_on_another_host_is_reached_there():
 async def test_a_neighbour_that_hands_on_nothing_is_given_up_by_name():
     work, workers = rows(2, deadline_s=0.01), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
-    with pytest.raises(PeerTimeoutError, match="f: tile 0 did not hand on stage 0 to tile 1"):
+    with pytest.raises(PeerTimeoutError, match="f: tile 0 did not send its part of stage 0 to tile 1"):
         await cables["b"].gather_maps(
             work, shared_tile(work, 1, workers), 0, part(whole, work.stages[0][1].outputs)
         )  # fmt: skip
@@ -244,7 +244,7 @@ async def test_a_part_that_is_not_as_planned_is_refused(change):
     await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     ((_, header, payload),) = cables.sent
     cables["b"].on_border(header, change(payload))
-    with pytest.raises(ValueError, match=r"handed on .* bytes where .* were due"):
+    with pytest.raises(ValueError, match=r"sent .* bytes instead of"):
         await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
 
 
@@ -319,6 +319,6 @@ async def test_a_part_that_is_no_number_is_refused_and_its_giver_named(value):
     top[0][...] = value
     await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    with pytest.raises(InvalidBorderError, match="values that tile 0 handed on are no numbers") as refused:
+    with pytest.raises(InvalidBorderError, match="tile 0 sent values that are not finite") as refused:
         await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
     assert refused.value.giver == 0

@@ -268,10 +268,6 @@ async def test_only_strips_of_the_latest_frames_are_kept(gateway, store):
     assert len(gateway.asked) == asked
 
 
-def test_the_gateways_connection_may_be_closed_before_it_was_opened(store):
-    store.close()
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 async def test_strips_that_are_no_numbers_are_not_to_be_had(gateway, store, value):
     maps = whole_maps()

@@ -90,9 +90,9 @@ def test_there_is_a_problem_for_each_camera_that_is_lost_or_degraded_and_for_wan
     assert said.problems == (
         "camera cellar: no route",
         "camera door: wrong password",
-        "no edge is there",
-        "frames of camera attic were lost of late",
-        "frames of camera yard were lost of late",
+        "no edge is connected",
+        "frames of camera attic were lost recently",
+        "frames of camera yard were lost recently",
     )
     assert (said.nodes_online, said.cameras_online, said.cameras) == (0, 1, 3)
 

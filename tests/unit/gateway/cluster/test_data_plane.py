@@ -144,7 +144,7 @@ async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
 async def test_a_camera_that_is_not_as_the_edge_believes_is_absent(plane, camera, revision):
     plane.settings["door", 7] = CameraSettings.model_validate({"source": "test://"})
     ((answer, _),) = await plane.tell(SettingsRequest(camera=camera, revision=revision))
-    assert answer == Absent(reason="that camera is not configured, or otherwise by now")
+    assert answer == Absent(reason="this camera is not configured, or its settings have changed")
 
 
 def with_masks(count):
@@ -174,6 +174,6 @@ async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_
 @pytest.mark.parametrize("header", [Ready(), Absent(), Settings()])
 async def test_what_is_not_for_a_gateway_is_refused_by_name(plane, header):
     peer = Peer()
-    with pytest.raises(ProtocolError, match=f"{header.kind.name} is not for a gateway"):
+    with pytest.raises(ProtocolError, match=f"{header.kind.name} is not a message for a gateway"):
         await plane.data._server.serve(peer, header, np.empty(0, np.uint8))
     assert peer.told == []

@@ -70,7 +70,7 @@ def test_what_was_tried_and_not_reached_is_named_with_address_and_reason_and_wha
     failed = {"shed": ("10.0.0.2:7", "it does not answer"), "gone": ("10.0.0.9:7", "no route to it")}
     (said,) = contact_problems(facts(node("shed", "10.0.0.2", "a"), failed=failed))
     assert said == (
-        "the gateway cannot reach edge shed at 10.0.0.2:7: it does not answer; look at the firewall there, and at its "
+        "the gateway cannot reach edge shed at 10.0.0.2:7: it does not answer; check the firewall there, and its "
         "--listen and --port"
     )
 
@@ -89,15 +89,13 @@ def test_an_edge_that_cannot_reach_another_says_whom(host):
     """An empty host is the broker's, which each knows by a name of its own."""
     unreached = {"attic": [UnreachedPeer(host="10.0.0.2", port=7, reason="no route to it")]}
     (said,) = contact_problems(facts(node("shed", host, "a"), node("attic", "10.0.0.3", "b"), unreached=unreached))
-    assert said.startswith("edge attic cannot reach edge shed at 10.0.0.2:7: no route to it; look at the firewall")
+    assert said.startswith("edge attic cannot reach edge shed at 10.0.0.2:7: no route to it; check the firewall")
 
 
 def test_an_edge_that_cannot_reach_the_gateway_says_so():
     unreached = {"attic": [UnreachedPeer(host="10.0.0.1", port=9, reason="connection refused")]}
     (said,) = contact_problems(facts(node("attic", "10.0.0.3", "b"), unreached=unreached))
-    assert said.startswith(
-        "edge attic cannot reach the gateway at 10.0.0.1:9: connection refused; look at the firewall"
-    )
+    assert said.startswith("edge attic cannot reach the gateway at 10.0.0.1:9: connection refused; check the firewall")
     assert "cluster.data_port" in said
 
 

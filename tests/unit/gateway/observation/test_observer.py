@@ -50,7 +50,7 @@ async def settled(house):
     async with running(house.home._observer.run()):
         while not house.home._observer._changes.empty():  # noqa: ASYNC110  (a queue tells nobody that it is empty)
             await asyncio.sleep(0)
-        async with house.home._observer._one_by_one:
+        async with house.home._observer._lock:
             pass
 
 

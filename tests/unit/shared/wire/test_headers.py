@@ -133,7 +133,7 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         (headers.SettingsRequest, {"camera": "door", "revision": 3}),
         (headers.Report, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
         (headers.Control, {"detect": False, "fps": 2.5}),
-        (headers.Absent, {"reason": "no task is waiting for you", "later": True}),
+        (headers.Absent, {"reason": "no task is waiting for this node", "later": True}),
     ],
 )
 def test_an_unknown_field_is_ignored(kind, payload):
