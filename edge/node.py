@@ -106,9 +106,9 @@ class EdgeNode:
         self._gateway_host = ""
         self._postponed: Plan | None = None
         self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
-        self._plans = PlanFollower(self._adopt)
-        self._trial = self._passed = 0
-        self._able = True
+        self._plans = PlanFollower(self._adopt_plan)
+        self._requested_trial = self._passed_trial = 0
+        self._computes_correctly = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(reached_here(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
@@ -243,7 +243,7 @@ class EdgeNode:
             threads=self._config.threads,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * REASON_CAP],
-            passed=self._passed if self._worker.barred else 0,
+            passed=self._passed_trial if self._worker.barred else 0,
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
 
@@ -266,11 +266,11 @@ class EdgeNode:
             log.info("the gateway gives this edge work again")
         self._worker.barred = standing.barred
         if not standing.barred:
-            self._trial = self._passed = 0
+            self._requested_trial = self._passed_trial = 0
             self._thief.forget_request()
             self._worker.wake()
-        elif standing.trial != self._trial:
-            self._trial = standing.trial
+        elif standing.trial != self._requested_trial:
+            self._requested_trial = standing.trial
             self._plans.retry_plan()
 
     # the plan
@@ -285,27 +285,27 @@ class EdgeNode:
         self._gateway_host = plan.gateway_host
         self._warn_of_loopback()
 
-    async def _adopt(self, plan: Plan) -> None:
+    async def _adopt_plan(self, plan: Plan) -> None:
         """Prepare a plan and follow it; prepare a followed plan again if the gateway requests a test.
 
         A device that computes wrongly follows the plan without computing: its frames are computed by others.
         """
         following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
-        trial = self._trial
-        if following and self._able and trial == self._passed:
+        trial = self._requested_trial
+        if following and self._computes_correctly and trial == self._passed_trial:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         try:
-            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed)
+            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed_trial)
         except WrongResultError:
-            self._able = False
+            self._computes_correctly = False
             if not following:
                 self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
-        if trial != self._passed:
+        if trial != self._passed_trial:
             log.info("the programs were prepared again and have passed their test")
-        self._passed, self._able = trial, True
+        self._passed_trial, self._computes_correctly = trial, True
         work = PlanWork(plan, engines, gateway)
         if following:
             self._worker.work = work

@@ -101,7 +101,7 @@ class Owner:
         self._others: set[str] = set()
         self._experience = Experience(node)
         self._announced_overdue = 0
-        self._leaving = False
+        self._stopping = False
         self._answered = asyncio.Event()
         self._busy = asyncio.Event()
         self.queue = TaskQueue(node, TileOrder((), {}), lease_s=1.0)
@@ -125,7 +125,7 @@ class Owner:
 
     async def stop_frames(self, timeout_s: float) -> None:
         """Accept no more frames and give up all; wait for the gateway's answers, at most `timeout_s`."""
-        self._leaving = True
+        self._stopping = True
         self.give_up_frames(Outcome.STOPPED)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -162,16 +162,16 @@ class Owner:
     async def accept_frame(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
         """Accept a frame with its picture, uint8 BGR (H, W, 3); `finished` is called once, with its outcome."""
         work = self._work
-        if self._leaving or work is None:
-            finished(Outcome.STOPPED if self._leaving else Outcome.NO_PLAN)
+        if self._stopping or work is None:
+            finished(Outcome.STOPPED if self._stopping else Outcome.NO_PLAN)
             return
         begun = time.monotonic()
         letterbox = Letterbox.of((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )
-        if self._leaving or work is not self._work:  # changed while the pixels were prepared
-            finished(Outcome.STOPPED if self._leaving else Outcome.REPLANNED)
+        if self._stopping or work is not self._work:  # changed while the pixels were prepared
+            finished(Outcome.STOPPED if self._stopping else Outcome.REPLANNED)
             return
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})

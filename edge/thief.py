@@ -81,8 +81,8 @@ class Thief:
 
         `missed`: the victim where nothing was found. `idle`: there is nothing to do, not just soon.
 
-        Who was asking ahead and has become `idle` says so: for idle ones there may be more. Where a victim has told us
-        to come back then, we do, without asking the gateway.
+        A node that becomes idle repeats an open request as `idle`: more tasks are for idle nodes. If a victim answered
+        that it has tasks for this node once it is idle, its grant is used again instead of a request.
         """
         now = time.monotonic()
         waiting = (

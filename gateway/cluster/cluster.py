@@ -119,7 +119,7 @@ class Cluster:
             self._watch_deadlines(),
             self._nodes_publisher.run(),
             self._finisher.run(self._decide, self._free_frame),
-            self._end_frames(stop),
+            self._stop_frames(stop),
         )
 
     async def on_connected(self) -> None:
@@ -151,7 +151,7 @@ class Cluster:
             ),
         )  # fmt: skip
 
-    async def _end_frames(self, stop: asyncio.Event) -> None:
+    async def _stop_frames(self, stop: asyncio.Event) -> None:
         """Wait for `stop`; then publish complete frames, and publish to owners that the others are dropped."""
         await stop.wait()
         for assembly in self._collector.assemblies():
@@ -190,7 +190,7 @@ class Cluster:
             for assembly in self._collector.assemblies():
                 if not assembly.merged.complete:
                     self._end_frame(assembly, Outcome.REPLANNED)
-            self._adopt_plan(partitioned, nodes)
+            self._adopt_plan(partitioned, nodes)  # complete frames are not affected: the finisher has their maps
             await self._finisher.wait_finished()  # owners give up their other frames when they receive the new plan
             self._listener.on_cluster_event(BridgeEventType.REPLANNED, str(self._plan.epoch))
             with contextlib.suppress(BrokerError):

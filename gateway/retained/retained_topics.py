@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RETAINED_FILE = "retained.json"
 
-_LOST = "what is removed from the configuration while the gateway is away stays at the broker"
+_LOST = "topics of cameras that are removed while the gateway is stopped will not be cleared at the broker"
 
 MAX_RETAINED_TOPICS = 50_000
 """Enough for 256 cameras with a hundred labels and a few zones each; more are published, but not cleared later."""

@@ -18,7 +18,7 @@ MAX_FAILURES = 3
 """A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
 
 FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
-"""A node is barred for the first time at least, each time twice as long: a fault that returns is in the device."""
+"""Shortest bars: the first, doubled each time up to the maximum, because a fault that returns is in the device."""
 
 PROBATION_S = 60.0
 """Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""

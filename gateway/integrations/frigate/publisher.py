@@ -33,7 +33,7 @@ class FrigatePublisher:
     """Publishes all cameras at Frigate's topics. A SceneListener."""
 
     def __init__(self, prefix: str, bus: Planes, cameras: Cameras) -> None:
-        self.prefix = prefix
+        self._prefix = prefix
         self._bus = bus
         self._cameras = cameras
         self._counts = FrigateCounts(prefix)
@@ -43,14 +43,14 @@ class FrigatePublisher:
     async def on_connected(self) -> None:
         """Publish all retained state again."""
         states = [
-            detect_state_message(self.prefix, name, on=self._cameras.effective(name).detect)
+            detect_state_message(self._prefix, name, on=self._cameras.effective(name).detect)
             for name in self._cameras.configured
         ]
-        await self._publish([availability_message(self.prefix, online=True), *states, *self._counts.all_counts()])
+        await self._publish([availability_message(self._prefix, online=True), *states, *self._counts.all_counts()])
 
     async def on_stopping(self) -> None:
         """Publish that the gateway is offline."""
-        await self._publish([availability_message(self.prefix, online=False)])
+        await self._publish([availability_message(self._prefix, online=False)])
 
     async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
         """Publish a step of a scene; its counts only when they are known."""
@@ -63,11 +63,11 @@ class FrigatePublisher:
 
     async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
         """Publish the best view of an object of a label."""
-        await self._publish([snapshot_message(self.prefix, camera, label, jpeg)])
+        await self._publish([snapshot_message(self._prefix, camera, label, jpeg)])
 
     async def on_settings_changed(self, camera: str) -> None:
         """Publish whether objects are detected."""
-        await self._publish([detect_state_message(self.prefix, camera, on=self._cameras.effective(camera).detect)])
+        await self._publish([detect_state_message(self._prefix, camera, on=self._cameras.effective(camera).detect)])
 
     async def on_camera_forgotten(self, camera: str) -> None:
         """Publish the counts without a removed camera."""
@@ -76,7 +76,7 @@ class FrigatePublisher:
     async def _on_detect(self, received: Received) -> None:
         (camera,) = received.names
         if parse_detect_command(received.payload) is None or received.retained:
-            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self.prefix, camera, received.payload[:20])
+            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self._prefix, camera, received.payload[:20])
             return
         await self._cameras.change(camera, "detect", received.payload)
 
