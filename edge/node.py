@@ -1,4 +1,4 @@
-"""An edge as a process: its parts, what it hears on the bus, whom it serves on the data plane, its life."""
+"""An edge as a process: builds its parts, handles messages of the bus and connections on the data plane."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from edge.cameras.agent_sessions import CameraSessions
 from edge.cameras.assignments import Assignments
 from edge.cameras.supervisor import CameraSupervisor
-from edge.computing.border_exchange import Exchange
-from edge.computing.plan_work import NoEngine, Work
+from edge.computing.border_exchange import BorderExchange
+from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
 from edge.owner import Owner
@@ -26,7 +26,7 @@ from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
 from edge.tasks.task import Task
 from edge.thief import Thief
-from edge.worker import UNSENT_RESULTS_CAP, Worker
+from edge.worker import MAX_UNSENT_RESULTS, Worker
 from shared.engine.opening import open_engine
 from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
 from shared.files.unfinished import remove_abandoned
@@ -71,21 +71,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATS_S = 1.0
-"""How often an edge tells what it has done, while that changes."""
+NODE_STATS_PERIOD_S = 1.0
+"""An edge publishes its figures this often while they change."""
 
-WARNING_S = 600.0
-"""A mistake of configuration that lasts is logged again so often, when gateways come and plans change."""
+MISTAKE_REPEAT_PERIOD_S = 600.0
+"""A lasting mistake of the configuration is logged again at most this often."""
 
-VITALS_S = 30.0
-"""How often it does while it does not: load and temperature are among it."""
+UNCHANGED_STATS_PERIOD_S = 30.0
+"""Figures are published this often while only load and temperature change."""
 
-GOODBYE_S = 1.0
-"""When an edge stops, the gateway has so long to say which of its last frames were published."""
+LAST_OUTCOMES_TIMEOUT_S = 1.0
+"""A stopping edge waits this long for the outcomes of its last frames."""
 
 
 class EdgeNode:
-    """Owner, thief and worker of one device."""
+    """Runs the owner, thief and worker of one device."""
 
     def __init__(self, config: EdgeConfig, owner: NameOwner, watch: GatewayWatch) -> None:
         self._config = config
@@ -95,17 +95,17 @@ class EdgeNode:
             config.broker,
             owner.client_id,
             will=Outgoing(topics.NODE_STATE, self._state(State.OFFLINE), config.name),
-            on_connected=self._birth,
+            on_connected=self._on_connected,
             prefix=config.topic_prefix,
             owner=owner,
         )
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
-        self._courier = Courier(self._traffic, UNSENT_RESULTS_CAP)
+        self._courier = Courier(self._traffic, MAX_UNSENT_RESULTS)
         self._strips = StripStore(self._traffic)
         self._worker = Worker(config.name, self._courier, self._strips)
         self._thief = Thief(config.name, self._bus, self._traffic, self._strips, self._worker.wake)
         self._owner = Owner(config.name, self._bus, self._courier, self._on_own_work)
-        self._exchange = Exchange(config.name, self._bus.broker, self._courier)
+        self._exchange = BorderExchange(config.name, self._bus.broker, self._courier)
         self._shared = SharedWork(self._worker, self._exchange)
         self._cameras = CameraSessions(config.name, self._bus, self._owner, config.frames_in_flight)
         self._rate, self._cpu = RecentRate(), vitals.CpuShare()
@@ -113,18 +113,18 @@ class EdgeNode:
         self._gateway: BridgeState | None = None
         self._gateway_host = ""
         self._postponed: Plan | None = None
-        self._warnings = RateLimit(WARNING_S)
-        self._plans = PlanFollower(self._adopt)
-        self._trial = self._passed = 0
-        self._able = True
+        self._warnings = RateLimit(MISTAKE_REPEAT_PERIOD_S)
+        self._plans = PlanFollower(self._adopt_plan)
+        self._requested_trial = self._passed_trial = 0
+        self._computes_correctly = True
         self._server = DataServer(self._serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         watch.subscribe(self._bus)
-        self._listen_to_the_bus()
+        self._subscribe()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
+        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
         remove_abandoned(self._config.cache)
         log.info("edge %s listens on %s", self._config.name, self._server.address)
         await run_together(
@@ -133,22 +133,22 @@ class EdgeNode:
             self._owner.run(),
             self._thief.run(),
             self._worker.run(self._owner, self._thief),
-            self._worker.look_ahead(self._owner),
+            self._worker.prefetch_strips(self._owner),
             self._shared.run(),
             self._courier.run(),
             self._assignments.run(),
             self._supervisor.run(),
             self._report_stats(),
             self._own_state.run(),
-            self._say_goodbye(stop),
+            self._stop(stop),
             notification.current_manager.follow_connection(self._bus.connected, f"broker {self._config.broker}"),
             self._bus.run(),
         )
 
-    async def _say_goodbye(self, stop: asyncio.Event) -> None:
-        """While everything still runs: frames that will not be finished are reported, and the last figures."""
+    async def _stop(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; then give up frames, stop cameras and publish the last figures. All parts still run."""
         await stop.wait()
-        await self._owner.leave(GOODBYE_S)
+        await self._owner.stop_frames(LAST_OUTCOMES_TIMEOUT_S)
         await self._supervisor.close()
         await self._cameras.close()
         with contextlib.suppress(BrokerError):
@@ -156,7 +156,7 @@ class EdgeNode:
 
     # the bus
 
-    def _listen_to_the_bus(self) -> None:
+    def _subscribe(self) -> None:
         name = self._config.name
         self._bus.on(topics.BRIDGE_STATE, self._on_bridge_state)
         self._bus.on(topics.PLAN, self._on_plan)
@@ -167,7 +167,8 @@ class EdgeNode:
         self._bus.on(topics.STANDINGS, lambda _, standing: self._on_standing(standing), name)
         self._bus.on(topics.CAMERAS, lambda _, assigned: self._assignments.on_assignment(assigned), name)
 
-    async def _birth(self) -> None:
+    async def _on_connected(self) -> None:
+        """Publish all retained state: called after each (re)connect."""
         await self._publish_state()
         self._resume()
 
@@ -175,19 +176,19 @@ class EdgeNode:
         await self._bus.publish(topics.NODE_STATE, self._state(State.ONLINE), self._config.name)
 
     def _resume(self) -> None:
-        """The gateway may have forgotten what we told it."""
-        self._owner.announce_again()
+        """Announce and request everything again: the gateway may have lost it."""
+        self._owner.reannounce_tasks()
         self._cameras.republish_stats()
         self._thief.forget_request()
         self._worker.wake()
 
     def _on_own_work(self) -> None:
-        """The gateway, told of our own tasks, has taken our request for others' off its list."""
+        """Let the thief request again: the gateway withdraws a node's request when that announces tasks of its own."""
         self._thief.forget_request()
         self._worker.wake()
 
     def _on_bridge_state(self, _: str, bridge: BridgeState) -> None:
-        """Follow no plan of a gateway of another protocol: one that is understood may come, or was there all along."""
+        """Check the gateway's protocol; follow a plan that was postponed because of another, incompatible gateway."""
         self._gateway = bridge
         kind = (bridge.version, bridge.protocol)
         if not self._compatible and self._warnings.allows(kind, time.monotonic()):
@@ -199,16 +200,16 @@ class EdgeNode:
         if self._compatible and self._postponed is not None:
             plan, self._postponed = self._postponed, None
             self._plans.on_plan(plan)
-        self._look_at_loopback()
+        self._warn_of_loopback()
 
     @property
     def _compatible(self) -> bool:
-        """Return whether the gateway, if one is there, understands this edge and is understood."""
+        """Return whether gateway and edge understand each other, or no gateway is online."""
         bridge = self._gateway
         return bridge is None or bridge.state is not State.ONLINE or compatible(bridge.protocol, bridge.understood)
 
-    def _look_at_loopback(self) -> None:
-        """Warn of addresses that cannot work, with the gateway as it is known by now."""
+    def _warn_of_loopback(self) -> None:
+        """Warn of loopback addresses that cannot work with this gateway."""
         if self._gateway is None:
             return
         own_host = advertised_address(self._server.address, self._config.broker).host
@@ -250,70 +251,70 @@ class EdgeNode:
             threads=self._config.threads,
             temperature=vitals.temperature(),
             problem=self._plans.problem[: 2 * MAX_REASON_LENGTH],
-            passed=self._passed if self._worker.barred else 0,
+            passed=self._passed_trial if self._worker.barred else 0,
             unreached=unreached_peers(self._traffic, time.monotonic()),
         )
 
     async def _report_stats(self) -> None:
-        told: NodeStats | None = None
-        told_at = 0.0
+        published: NodeStats | None = None
+        published_at = 0.0
         while True:
-            await asyncio.sleep(STATS_S)
+            await asyncio.sleep(NODE_STATS_PERIOD_S)
             stats, now = self._stats(), time.monotonic()
-            same = told is not None and _gist(stats) == _gist(told)
-            if not same or now - told_at >= VITALS_S:
+            same = published is not None and _lasting_figures(stats) == _lasting_figures(published)
+            if not same or now - published_at >= UNCHANGED_STATS_PERIOD_S:
                 self._bus.publish_soon(topics.NODE_STATS, stats, self._config.name)
-                told, told_at = stats, now
+                published, published_at = stats, now
 
     def _on_standing(self, standing: NodeStanding) -> None:
-        """The gateway bars this node, or lets it work again."""
+        """Process that the gateway bars this node, or lifts its bar."""
         if standing.barred and not self._worker.barred:
-            log.warning("the gateway gives this edge no work: it %s", standing.reason)
+            log.warning("the gateway gives this edge no work, because it %s", standing.reason)
         elif self._worker.barred and not standing.barred:
             log.info("the gateway gives this edge work again")
         self._worker.barred = standing.barred
         if not standing.barred:
-            self._trial = self._passed = 0
+            self._requested_trial = self._passed_trial = 0
             self._thief.forget_request()
             self._worker.wake()
-        elif standing.trial != self._trial:
-            self._trial = standing.trial
-            self._plans.again()
+        elif standing.trial != self._requested_trial:
+            self._requested_trial = standing.trial
+            self._plans.retry_plan()
 
     # the plan
 
     def _on_plan(self, _: str, plan: Plan) -> None:
-        """Follow a plan, but for one of a gateway of another protocol: it waits for one that is understood."""
+        """Follow a plan; postpone one of an incompatible gateway until a compatible gateway is online."""
         if self._compatible:
             self._postponed = None
             self._plans.on_plan(plan)
         else:
             self._postponed = plan
         self._gateway_host = plan.gateway_host
-        self._look_at_loopback()
+        self._warn_of_loopback()
 
-    async def _adopt(self, plan: Plan) -> None:
-        """Make a plan ready and follow it, or make the one that is followed ready again where that is asked for.
+    async def _adopt_plan(self, plan: Plan) -> None:
+        """Prepare a plan and follow it; prepare a followed plan again if the gateway requests a test.
 
-        A machine that computes wrongly follows it without computing: others do, also for its cameras.
+        A device that computes wrongly follows the plan without computing: its frames are computed by others.
         """
         following = self._worker.work is not None and self._worker.work.epoch == plan.epoch
-        trial = self._trial
-        if following and self._able and trial == self._passed:
+        trial = self._requested_trial
+        if following and self._computes_correctly and trial == self._passed_trial:
             self._resume()
             return
         gateway = Address(plan.gateway_host, plan.gateway_port).seen_from(self._config.broker)
         try:
-            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed)
+            engines = await self._open_engines(plan, gateway, afresh=trial != self._passed_trial)
         except WrongResultError:
-            self._able = False
+            self._computes_correctly = False
             if not following:
-                self._follow(Work(plan, [NoEngine()] * len(plan.stages), gateway))
+                self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
-        if trial != self._passed:
-            log.info("the programs were prepared again, and have passed their test")
-        self._passed, self._able = trial, True
-        work = Work(plan, engines, gateway)
+        if trial != self._passed_trial:
+            log.info("the programs were prepared again and have passed their test")
+        self._passed_trial, self._computes_correctly = trial, True
+        work = PlanWork(plan, engines, gateway)
         if following:
             self._worker.work = work
             self._shared.renew_engines(work)
@@ -322,16 +323,16 @@ class EdgeNode:
             self._follow(work)
 
     async def _open_engines(self, plan: Plan, gateway: Address, *, afresh: bool) -> list[TileEngine]:
-        """An engine for each stage of a plan, whose programs `gateway` has."""
+        """Return an engine for each stage of a plan; programs are fetched from `gateway`."""
         engines = []
         for stage in plan.stages:
-            program = await self._programs.get(stage.program, gateway)
-            kinds = Work.kinds(stage)
+            program = await self._programs.get_program(stage.program, gateway)
+            kinds = PlanWork.tile_kinds(stage)
             engines.append(await open_engine(program, kinds, self._config.cache, self._config.threads, afresh=afresh))
         return engines
 
-    def _follow(self, work: Work) -> None:
-        work.complete()
+    def _follow(self, work: PlanWork) -> None:
+        work.validate()
         for follower in (self._owner, self._thief, self._shared, self._worker):
             follower.adopt_plan(work)
         self._cameras.open()
@@ -357,12 +358,12 @@ class EdgeNode:
         elif isinstance(first, PictureRequestHeader):
             await self._serve_pictures(connection, first)
         else:
-            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not for an edge")
+            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not a message for an edge")
 
     async def _serve_thief(self, connection: Connection, take: Header) -> None:
         while True:
             assert isinstance(take, TakeHeader)
-            lent = self._owner.lend(take)
+            lent = self._owner.lend_tile(take)
             if isinstance(lent, AbsentHeader):
                 await connection.send(lent)
             else:
@@ -370,26 +371,26 @@ class EdgeNode:
                 try:
                     await connection.send(header, [pixels.data])
                 except DeepThingsError:
-                    self._owner.put_back(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
+                    self._owner.put_back_task(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
                     raise
             take, _ = await connection.expect(TakeHeader)
 
     async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
-        """Tiles that the gateway shares out, and what other workers have for ours at the border of stages."""
+        """Receive tiles that the gateway shares out, and parts of maps from other workers at the border of stages."""
         while True:
             if isinstance(header, BorderHeader):
-                self._exchange.arrived(header, payload)
+                self._exchange.on_border(header, payload)
             else:
                 assert isinstance(header, TileHeader)
-                await self._shared.accept(header, payload)
+                await self._shared.accept_tile(header, payload)
             header, payload = await connection.expect(TileHeader, BorderHeader)
 
     async def _serve_pictures(self, connection: Connection, request: Header) -> None:
         while True:
             assert isinstance(request, PictureRequestHeader)
-            owned = self._owner.picture(request.frame)
+            owned = self._owner.find_frame(request.frame)
             if owned is None:
-                await connection.send(AbsentHeader(reason="that frame is finished"))
+                await connection.send(AbsentHeader(reason="this frame is finished"))
             else:
                 await connection.send(PictureHeader(info=owned.info), [owned.picture.data])
             with contextlib.suppress(PeerLostError):
@@ -398,6 +399,6 @@ class EdgeNode:
             return
 
 
-def _gist(stats: NodeStats) -> tuple[object, ...]:
-    """What is told at once when it changes."""
+def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:
+    """Return the figures that are published as soon as they change."""
     return stats.epoch, stats.tiles, stats.tiles_per_s, stats.cameras, stats.problem, stats.passed, stats.unreached

@@ -1,4 +1,4 @@
-"""The owner's side: frames become tasks, tasks are announced and lent out, and come back when they are lost."""
+"""The owner's side: divides frames into tasks, announces and lends them, and queues lost ones again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.computing.assignment import Assignment
+from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.prediction import Experience, reuse_pays
-from edge.tasks.task import Openings, Taker, Task
+from edge.tasks.task import AvailableTasks, Taker, Task
 from edge.tasks.task_queue import TaskQueue
 from edge.tasks.tile_order import TileOrder
 from shared.model.letterbox import Letterbox
@@ -25,8 +25,8 @@ from shared.wire.headers import AbsentHeader, TileHeader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.computing.plan_work import Work
-    from edge.tasks.task import Turn
+    from edge.computing.plan_work import PlanWork
+    from edge.tasks.task import ScheduledTask
     from shared.model.arrays import Array, Pixels
     from shared.mqtt.bus import Bus
     from shared.wire.courier import Courier
@@ -35,41 +35,41 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NO_ANSWER_GRACE_S = 5.0
-"""The gateway ends every frame by its deadline; an owner that hears nothing so long after gives the frame up."""
+"""The gateway ends every frame by its deadline; this long after it, an owner without an outcome gives the frame up."""
 
-ANSWER_WITHIN_S = 15.0
-"""Whether a frame that is given up was published all the same, only the gateway knows: so long it is asked. An edge
-that was frozen has a new connection to the broker by then."""
+OUTCOME_TIMEOUT_S = 15.0
+"""A frame that is given up may have been published: the outcome is requested from the gateway for this long. An edge
+that was frozen has reconnected to the broker by then."""
 
-ASK_AGAIN_S = 1.0
-"""It answers in milliseconds; the question, or a connection, may be lost."""
+OUTCOME_RETRY_S = 1.0
+"""The request is repeated after this time: the gateway answers in milliseconds, but messages may be lost."""
 
-ASKED_CAP = 1000
-"""Frames in one question; more of them wait for the next."""
+MAX_REQUESTED_OUTCOMES = 1000
+"""Frames in one request; the others follow in the next."""
 
 PICTURE_KEPT_S = 10.0
-"""After a frame is published, its picture is fetched for snapshots; that takes less, or fails."""
+"""A published frame's picture is kept this long, because the gateway fetches it for snapshots."""
 
-OTHERS_CAP = 1000
-"""Other edges that are known, as many as a gateway lists; a client that invents names without end changes nothing."""
+MAX_OTHER_NODES = 1000
+"""Other edges that are remembered, as many as a gateway lists: a faulty client may invent names without end."""
 
-CHECK_S = 0.1
-"""How often leases and deadlines are looked at; leases last a second or more."""
+LEASE_CHECK_PERIOD_S = 0.1
+"""Leases and deadlines are checked this often; leases last at least a second."""
 
 
 @dataclass(slots=True)
-class GivenUp:
-    """A frame that is to be dropped with this outcome, unless the gateway knows of another. Times are monotonic."""
+class GivenUpFrame:
+    """A frame that is given up: it gets `outcome` unless the gateway answers with another. Times are monotonic."""
 
     outcome: Outcome
     finished: Callable[[Outcome], None]
     answer_by: float
-    ask_at: float
+    request_at: float
 
 
 @dataclass(slots=True)
 class OwnedFrame:
-    """A frame under way: its picture, its letterboxed pixels, uint8 (H, W, 3) each, and whom to tell its end."""
+    """A frame under way: its picture and its letterboxed pixels, uint8 (H, W, 3) each."""
 
     info: FrameInfo
     picture: Pixels
@@ -79,50 +79,54 @@ class OwnedFrame:
 
 
 class Owner:
-    """Frames that cameras gave to this edge, from acceptance until the gateway is finished with them.
+    """Owns the frames that cameras give to this edge, until the gateway has published their outcome.
 
-    `has_work` is called after each announcement of tasks.
+    Only the gateway decides outcomes: it may publish a frame in the moment in which the owner gives it up. The owner
+    therefore announces a given-up frame with the outcome that it proposes, and repeats that until the gateway answers
+    with the outcome that counts. Only when no answer arrives in time the owner uses its own proposal.
+
+    `on_announced` is called after each announcement of tasks.
     """
 
-    def __init__(self, node: str, bus: Bus, courier: Courier, has_work: Callable[[], None]) -> None:
+    def __init__(self, node: str, bus: Bus, courier: Courier, on_announced: Callable[[], None]) -> None:
         self._node = node
         self._bus = bus
         self._courier = courier
-        self._has_work = has_work
-        self._work: Work | None = None
+        self._on_announced = on_announced
+        self._work: PlanWork | None = None
         self._frames: dict[str, OwnedFrame] = {}
-        self._given_up: dict[str, GivenUp] = {}
+        self._given_up: dict[str, GivenUpFrame] = {}
         self._published: dict[str, tuple[float, OwnedFrame]] = {}
         self._preparing = ThreadPoolExecutor(1, "prepare")
         self._others: set[str] = set()
         self._experience = Experience(node)
-        self._told_overdue = 0
-        self._leaving = False
+        self._announced_overdue = 0
+        self._stopping = False
         self._answered = asyncio.Event()
         self._busy = asyncio.Event()
         self.queue = TaskQueue(node, TileOrder((), {}), lease_s=1.0)
 
-    def adopt_plan(self, work: Work) -> None:
-        """Follow another plan; frames that were begun under the earlier one are given up."""
-        self.give_up(Outcome.REPLANNED)
+    def adopt_plan(self, work: PlanWork) -> None:
+        """Follow another plan; frames of the earlier one are given up."""
+        self.give_up_frames(Outcome.REPLANNED)
         self._work = work
         self._experience = Experience(self._node)
         self.queue = TaskQueue(
             self._node, work.tile_order, work.plan.lease_s, longest_s=work.plan.deadline_s / 2, alone=not self._others
         )
 
-    def give_up(self, outcome: Outcome) -> None:
-        """Finish all frames with this outcome, unless the gateway decided otherwise."""
-        self._ask_for({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
+    def give_up_frames(self, outcome: Outcome) -> None:
+        """Give up all frames, with this outcome unless the gateway answers with another."""
+        self._give_up({frame: owned.finished for frame, owned in self._frames.items()}, outcome)
 
-    def inquire(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
-        """Call `finished` with what became of a frame that is not here any more; with `outcome` if nobody knows."""
-        self._ask_for({frame: finished}, outcome)
+    def request_outcome(self, frame: str, outcome: Outcome, finished: Callable[[Outcome], None]) -> None:
+        """Request the outcome of a frame that is not owned any more; call `finished` with it, or with `outcome`."""
+        self._give_up({frame: finished}, outcome)
 
-    async def leave(self, timeout_s: float) -> None:
-        """Take no frames any more and give up those that are here; waits until the gateway has answered, or so long."""
-        self._leaving = True
-        self.give_up(Outcome.STOPPED)
+    async def stop_frames(self, timeout_s: float) -> None:
+        """Accept no more frames and give up all; wait for the gateway's answers, at most `timeout_s`."""
+        self._stopping = True
+        self.give_up_frames(Outcome.STOPPED)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self._given_up:
@@ -131,40 +135,43 @@ class Owner:
         for frame in list(self._given_up):
             self._finish(frame, self._given_up[frame].outcome)
 
-    def _ask_for(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
+    def _give_up(self, frames: dict[str, Callable[[Outcome], None]], outcome: Outcome) -> None:
+        """Give up frames, by name with their callbacks; the first proposal for a frame counts."""
         now = time.monotonic()
         for frame, finished in frames.items():
             if frame not in self._given_up:
                 self._busy.set()
                 self.queue.drop_frame(frame)
-                self._given_up[frame] = GivenUp(outcome, finished, now + ANSWER_WITHIN_S, now)
-        self._ask(now)
+                self._given_up[frame] = GivenUpFrame(outcome, finished, now + OUTCOME_TIMEOUT_S, now)
+        self._request_outcomes(now)
 
-    def _ask(self, now: float, *, all_again: bool = False) -> None:
-        """Ask for the outcomes of frames that are due to be asked for, and finish those that have waited too long."""
+    def _request_outcomes(self, now: float, *, all_again: bool = False) -> None:
+        """Request the outcomes that are due, and finish frames that have waited too long for an answer."""
         for frame in [name for name, waiting in self._given_up.items() if waiting.answer_by <= now]:
             log.debug("%s: no answer from the gateway", frame)
             self._finish(frame, self._given_up[frame].outcome)
-        due = [name for name, waiting in self._given_up.items() if all_again or waiting.ask_at <= now][:ASKED_CAP]
+        due = [name for name, waiting in self._given_up.items() if all_again or waiting.request_at <= now][
+            :MAX_REQUESTED_OUTCOMES
+        ]
         if not due:
             return
         for frame in due:
-            self._given_up[frame].ask_at = now + ASK_AGAIN_S
+            self._given_up[frame].request_at = now + OUTCOME_RETRY_S
         self._announce(given_up={frame: self._given_up[frame].outcome for frame in due})
 
-    async def accept(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
-        """Take a picture, uint8 BGR (H, W, 3); `finished` is called once, with what became of it."""
+    async def accept_frame(self, info: FrameInfo, picture: Pixels, finished: Callable[[Outcome], None]) -> None:
+        """Accept a frame with its picture, uint8 BGR (H, W, 3); `finished` is called once, with its outcome."""
         work = self._work
-        if self._leaving or work is None:
-            finished(Outcome.STOPPED if self._leaving else Outcome.NO_PLAN)
+        if self._stopping or work is None:
+            finished(Outcome.STOPPED if self._stopping else Outcome.NO_PLAN)
             return
         begun = time.monotonic()
         letterbox = Letterbox.for_picture((info.height, info.width), work.plan.input, work.plan.preprocessing)
         pixels = await asyncio.get_running_loop().run_in_executor(
             self._preparing, letterbox.apply, picture, work.plan.preprocessing
         )
-        if self._leaving or work is not self._work:
-            finished(Outcome.STOPPED if self._leaving else Outcome.REPLANNED)
+        if self._stopping or work is not self._work:  # changed while the pixels were prepared
+            finished(Outcome.STOPPED if self._stopping else Outcome.REPLANNED)
             return
         now = time.monotonic()
         info = info.model_copy(update={"prepare_ms": (now - begun) * 1e3})
@@ -172,200 +179,209 @@ class Owner:
         self._busy.set()
         if work.plan.distribution is Distribution.SHARING:
             self._announce(opened=info)
-            await self._hand_over(work, info, pixels)
+            await self._send_tiles(work, info, pixels)
             return
         self.queue.add_frame(info.frame, reuse=self._reuses(work))
         self._announce(opened=info)
 
-    async def _hand_over(self, work: Work, info: FrameInfo, pixels: Pixels) -> None:
-        """Bring all tiles to the gateway, which shares them out."""
+    async def _send_tiles(self, work: PlanWork, info: FrameInfo, pixels: Pixels) -> None:
+        """Send all tiles to the gateway, which shares them out."""
         for tile in work.stages[0]:
             view = pixels[tile.inputs[0].slices]
             header = self._header(work, info, tile.index, view)
-            await self._courier.send(work.gateway, (header, [work.pixels_out(view).data]))
+            await self._courier.send(work.gateway, (header, [work.encode_pixels(view).data]))
 
-    def _reuses(self, work: Work) -> bool:
-        """Whether a frame's overlaps are to be computed once, as strips are worth their way."""
+    def _reuses(self, work: PlanWork) -> bool:
+        """Return whether the next frame is computed with reuse: whether its strips are worth their transfers."""
         conditions = self._experience.conditions(1 + len(self._others), self.queue.pace.of_all, work.result_bytes)
         return work.reuses and (conditions is None or reuse_pays(work.tile_order, conditions))
 
-    def announce_again(self) -> None:
-        """The gateway may have forgotten how many tasks wait, and we may have missed the end of frames: it tells it."""
+    def reannounce_tasks(self) -> None:
+        """Announce tasks and open frames again: called after each (re)connect, when the gateway may have lost them.
+
+        Outcomes that were missed meanwhile are requested, and the gateway publishes those of announced frames again.
+        """
         now = time.monotonic()
-        self._ask(now, all_again=True)
+        self._request_outcomes(now, all_again=True)
         for frame in [name for name in self._frames if name not in self._given_up]:
             self._announce(opened=self._frames[frame].info)
-        if self._work is not None and self.queue.openings(now) != Openings():
+        if self._work is not None and self.queue.available_tasks(now) != AvailableTasks():
             self._announce()
 
     @property
     def has_waiting_tasks(self) -> bool:
-        """Return whether tasks wait, for anyone or for strips."""
+        """Return whether tasks wait, for a node or for strips."""
         return not self.queue.empty
 
     def upcoming_task(self) -> Task | None:
         """Return the task that the worker would be assigned next, if it would be computed from strips."""
-        return self.queue.upcoming()
+        return self.queue.upcoming_task()
 
-    def take_assignment(self, work: Work) -> Assignment | None:
-        """Take the next own tile for the worker; its strips are still to be gathered, where it is computed from some.
+    def take_assignment(self, work: PlanWork) -> TileAssignment | None:
+        """Take the next own tile for the worker, which gathers its strips if it is computed from some.
 
-        None when nothing can be computed now, or another plan than the worker's is followed.
+        Return None when no task can be computed now, or the worker has another plan.
         """
         while self._work is work:
-            turn = self.queue.take_task(time.monotonic(), reuses=work.reuses)
-            if turn is None:
+            scheduled = self.queue.take_task(time.monotonic(), reuses=work.reuses)
+            if scheduled is None:
                 return None
-            assignment = self._assignment(work, turn)
+            assignment = self._assignment(work, scheduled)
             if assignment is not None:
                 return assignment
         return None
 
-    def without_strips(self, assignment: Assignment) -> Assignment | None:
-        """Return the same tile with its whole halo, as its strips cannot be had; None when it is done."""
-        turn = self.queue.without_strips(Task(assignment.info.frame, assignment.tile.index))
-        return None if turn is None or self._work is None else self._assignment(self._work, turn)
+    def without_strips(self, assignment: TileAssignment) -> TileAssignment | None:
+        """Return the same tile with its whole halo, because its strips are not available; None when it is done."""
+        scheduled = self.queue.run_whole(Task(assignment.info.frame, assignment.tile.index))
+        return None if scheduled is None or self._work is None else self._assignment(self._work, scheduled)
 
-    def is_wanted(self, assignment: Assignment, work: Work) -> bool:
+    def is_wanted(self, assignment: TileAssignment, work: PlanWork) -> bool:
         """Return whether an assignment's frame is still under way in this plan."""
         return self._work is work and assignment.info.frame in self._frames
 
-    def on_result_sent(self, assignment: Assignment) -> None:
+    def on_result_sent(self, assignment: TileAssignment) -> None:
         """Expect the gateway's confirmation of an own tile from now on."""
-        self.queue.sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
+        self.queue.on_result_sent(Task(assignment.info.frame, assignment.tile.index), time.monotonic())
 
-    def _assignment(self, work: Work, turn: Turn) -> Assignment | None:
-        found = self._pixels_of(turn)
+    def _assignment(self, work: PlanWork, scheduled: ScheduledTask) -> TileAssignment | None:
+        found = self._pixels_of(scheduled)
         if found is None:
             return None
         info, pixels = found
-        tile = work.tile(turn.task.tile, reusing=turn.reusing)
-        return Assignment(info, self._node, tile, pixels, wanted=turn.wanted)
+        tile = work.tile(scheduled.task.tile, reusing=scheduled.reusing)
+        return TileAssignment(info, self._node, tile, pixels, wanted=scheduled.wanted)
 
-    def _pixels_of(self, turn: Turn) -> tuple[FrameInfo, Pixels] | None:
+    def _pixels_of(self, scheduled: ScheduledTask) -> tuple[FrameInfo, Pixels] | None:
         """Return the frame of a task and the tile's view of its pixels; None when the frame is finished."""
-        frame = self._frames.get(turn.task.frame)
+        frame = self._frames.get(scheduled.task.frame)
         if frame is None or self._work is None:
             return None
-        region = self._work.tile(turn.task.tile, reusing=turn.reusing).inputs[0]
+        region = self._work.tile(scheduled.task.tile, reusing=scheduled.reusing).inputs[0]
         return frame.info, frame.pixels[region.slices]
 
-    def lend(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
-        """A task for a thief from the back of the queue: its header and pixels, contiguous; or why there is none."""
+    def lend_tile(self, take: TakeHeader) -> tuple[TileHeader, Array] | AbsentHeader:
+        """Lend a thief a task from the back of the queue: its header and contiguous pixels; or Absent."""
         work = self._work
         if work is None or take.epoch != work.epoch:
-            return AbsentHeader(reason="another plan is followed here")
+            return AbsentHeader(reason="this edge follows another plan")
         if take.again is not None:
-            turn = self.queue.without_strips(Task(take.again.frame, take.again.tile))
+            scheduled = self.queue.run_whole(Task(take.again.frame, take.again.tile))
         else:
-            turn = self.queue.lend_task(Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic())
-        found = self._pixels_of(turn) if turn is not None else None
-        if turn is None or found is None:
-            later = take.again is None and not take.idle and self.queue.openings(time.monotonic()).waiting > 0
+            scheduled = self.queue.lend_task(
+                Taker(take.thief, take.idle, take.reuses and work.reuses), time.monotonic()
+            )
+        found = self._pixels_of(scheduled) if scheduled is not None else None
+        if scheduled is None or found is None:
+            later = take.again is None and not take.idle and self.queue.available_tasks(time.monotonic()).waiting > 0
             if later:
-                self._announce()  # the gateway has counted one less
-            return AbsentHeader(reason="no task is waiting for you", later=later)
+                self._announce()  # the gateway has counted this task as granted, but it still waits
+            return AbsentHeader(reason="no task is waiting for this node", later=later)
         info, view = found
-        log.debug("%s tile %s lent to %s", turn.task.frame, turn.task.tile, take.thief)
-        if take.reuses and self.queue.openings(time.monotonic()).near.get(take.thief):
-            self._announce()  # with this one it will have all that others need
-        header = self._header(work, info, turn.task.tile, view)
-        said = {"lease_s": self.queue.current_lease_s, "reusing": turn.reusing, "wanted": turn.wanted}
-        return header.model_copy(update=said), work.pixels_out(view)
+        log.debug("%s tile %s lent to %s", scheduled.task.frame, scheduled.task.tile, take.thief)
+        if take.reuses and self.queue.available_tasks(time.monotonic()).near.get(take.thief):
+            self._announce()  # with this tile the thief will have all strips for others
+        header = self._header(work, info, scheduled.task.tile, view)
+        lease = {"lease_s": self.queue.current_lease_s, "reusing": scheduled.reusing, "wanted": scheduled.wanted}
+        return header.model_copy(update=lease), work.encode_pixels(view)
 
-    def _header(self, work: Work, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
+    def _header(self, work: PlanWork, info: FrameInfo, tile: int, view: Pixels) -> TileHeader:
         height, width = view.shape[:2]
         return TileHeader(info=info, epoch=work.epoch, owner=self._node, tile=tile, height=height, width=width)
 
-    def picture(self, frame: str) -> OwnedFrame | None:
-        """A frame that is not finished, or was published just now."""
+    def find_frame(self, frame: str) -> OwnedFrame | None:
+        """Return a frame that is under way or was published recently; None for others."""
         published = [owned for _, owned in self._published.values() if owned.info.frame == frame]
         return self._frames.get(frame) or next(iter(published), None)
 
-    def tile_failed(self, task: Task, node: str) -> None:
-        """A node, this one or another, cannot compute a task: others do it."""
+    def on_tile_failed(self, task: Task, node: str) -> None:
+        """Queue a task for other nodes, because this node or another cannot compute it."""
         if self.queue.task_failed(task, node):
-            log.debug("%s tile %s will run elsewhere: %s cannot compute it", task.frame, task.tile, node)
+            log.debug("%s tile %s will run on another edge: %s cannot compute it", task.frame, task.tile, node)
             self._announce()
 
     def on_tile_done(self, done: TileDone) -> None:
+        """Process the gateway's message that it has a tile, or that a worker failed to compute it."""
         if done.error:
-            self.tile_failed(Task(done.frame, done.tile), done.worker)
+            self.on_tile_failed(Task(done.frame, done.tile), done.worker)
             return
         now = time.monotonic()
-        before = self.queue.openings(now)
+        before = self.queue.available_tasks(now)
         task, compute_s = Task(done.frame, done.tile), done.compute_ms / 1e3
         self.queue.task_done(task, done.worker, compute_s, now, done.macs, done.strips)
-        self._experience.add(done.worker, done.fetch_bytes_per_s)
-        self._look_around()
-        if self._work is not None and self.queue.openings(now) != before:
+        self._experience.add_tile(done.worker, done.fetch_bytes_per_s)
+        self._update_alone()
+        if self._work is not None and self.queue.available_tasks(now) != before:
             self._announce()
 
     def on_frame_done(self, done: FrameDone) -> None:
+        """Finish a frame with the outcome that the gateway has published."""
         self._finish(done.frame, done.outcome)
 
     def on_node_found(self, node: str) -> None:
-        """Another edge is there."""
-        if len(self._others) < OTHERS_CAP:
+        """Note that another edge is online."""
+        if len(self._others) < MAX_OTHER_NODES:
             self._others.add(node)
-        self._look_around()
+        self._update_alone()
 
     def on_node_lost(self, node: str) -> None:
-        """Run again what a lost thief held."""
+        """Queue the tasks of a lost thief again."""
         self._others.discard(node)
-        self._look_around()
-        lost = self.queue.node_lost(node)
+        self._update_alone()
+        lost = self.queue.requeue_node(node)
         if lost:
-            log.info("edge %s is gone: %s tiles that it had run again", node, len(lost))
-        self._requeued(lost, f"{node} is gone")
+            log.info("edge %s is offline: its %s tiles will run again", node, len(lost))
+        self._announce_requeued(lost, f"{node} is offline")
 
-    def _look_around(self) -> None:
+    def _update_alone(self) -> None:
         self.queue.alone = not self._others or self._experience.on_its_own
 
-    def put_back(self, task: Task, reason: str) -> None:
-        """A task that could not be handed over waits again."""
+    def put_back_task(self, task: Task, reason: str) -> None:
+        """Queue a task again that could not be sent to its thief."""
         if self.queue.put_back(task):
-            self._requeued([task], reason)
+            self._announce_requeued([task], reason)
 
     async def run(self) -> None:
-        """Watch leases and deadlines until cancelled; without a frame there are none, and the processor rests."""
+        """Check leases and deadlines until cancelled; without frames there are none, and the loop sleeps."""
         while True:
             await self._busy.wait()
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(LEASE_CHECK_PERIOD_S)
             if not (self._frames or self._given_up or self._published):
                 self._busy.clear()
             now = time.monotonic()
-            self._requeued(self.queue.expire(now), "its lease ended")
-            self._ask(now)
+            self._announce_requeued(self.queue.requeue_expired(now), "its lease ended")
+            self._request_outcomes(now)
             self._published = {camera: kept for camera, kept in self._published.items() if kept[0] > now}
             if self._work is None:
                 continue
-            overdue = self.queue.openings(now).overdue
-            if overdue > self._told_overdue:
+            # Tasks become overdue by time alone, without an event that would announce them.
+            overdue = self.queue.available_tasks(now).overdue
+            if overdue > self._announced_overdue:
                 self._announce()
-            self._told_overdue = overdue
+            self._announced_overdue = overdue
+            # The gateway ends frames at their deadline; if that message was lost, the outcome is requested.
             oldest = now - self._work.plan.deadline_s - NO_ANSWER_GRACE_S
             late = {name: owned.finished for name, owned in self._frames.items() if owned.opened_at < oldest}
-            self._ask_for(
+            self._give_up(
                 {name: finished for name, finished in late.items() if name not in self._given_up}, Outcome.NO_ANSWER
             )
 
-    def _requeued(self, tasks: list[Task], reason: str) -> None:
+    def _announce_requeued(self, tasks: list[Task], reason: str) -> None:
         for task in tasks:
             log.debug("%s tile %s will run again: %s", task.frame, task.tile, reason)
         if tasks:
             self._announce()
 
     def _announce(self, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None) -> None:
-        openings = self.queue.openings(time.monotonic())
+        openings = self.queue.available_tasks(time.monotonic())
         message = TaskAnnouncement(
             node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=openings.waiting,
             overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},
             unfit=dict(openings.unfit),
         )  # fmt: skip
-        self._told_overdue = openings.overdue
+        self._announced_overdue = openings.overdue
         self._bus.publish_soon(topics.TASKS, message, self._node)
-        self._has_work()
+        self._on_announced()
 
     def _finish(self, frame: str, outcome: Outcome) -> None:
         owned, given_up = self._frames.pop(frame, None), self._given_up.pop(frame, None)

@@ -1,4 +1,4 @@
-"""Following the gateway's plans: the newest one is made ready and adopted, whatever became of those before it."""
+"""Follows the gateway's plans: prepares and adopts the newest one, and tries again after failures."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNREST_FIRST_S, UNREST_LONGEST_S = 0.5, 30.0
-"""How long to wait after a plan was replaced while it was made ready: where they come in quick succession, preparing
-each of them would take all of a small device's time."""
+FIRST_UNREST_S, MAX_UNREST_S = 0.5, 30.0
+"""Pauses after a plan was replaced while it was prepared: when plans follow each other quickly, preparing each of them
+would take all the time of a small device."""
 
 
-FAULTY_FIRST_S, FAULTY_LONGEST_S = 10.0, 1800.0
-"""The same for a machine that computes wrongly: it prepares its programs twice for each try, for nothing."""
+FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S = 10.0, 1800.0
+"""Pauses of a device that computes wrongly: each attempt prepares its programs twice, probably in vain."""
 
 
 class PlanFollower:
-    """Makes one plan ready at a time. `adopt` does it; it is cancelled as soon as there is a newer plan.
+    """Prepares one plan at a time with `adopt`, which is cancelled as soon as there is a newer plan.
 
-    `problem` is why the newest plan is not followed, one line; empty while nothing is wrong.
+    `problem` is the reason why the newest plan is not followed, one line; empty while there is none.
     """
 
     def __init__(self, adopt: Callable[[Plan], Awaitable[None]]) -> None:
         self._adopt = adopt
         self._newest: Plan | None = None
-        self._told, self._replaced = asyncio.Event(), asyncio.Event()
+        self._due, self._replaced = asyncio.Event(), asyncio.Event()
         self._faulty = False
         self.problem = ""
 
@@ -45,22 +45,22 @@ class PlanFollower:
         if self._newest is not None and self._newest.epoch != plan.epoch:
             self._replaced.set()
         self._newest = plan
-        self._told.set()
+        self._due.set()
 
-    def again(self) -> None:
-        """Have the newest plan made ready once more."""
+    def retry_plan(self) -> None:
+        """Prepare the newest plan once more."""
         if self._newest is not None:
-            self._told.set()
+            self._due.set()
 
     async def run(self) -> None:
-        """Follow plans until cancelled; one that cannot be followed is tried again, ever more rarely."""
-        failures, unrest = Backoff(), Backoff(UNREST_FIRST_S, UNREST_LONGEST_S)
-        faults = Backoff(FAULTY_FIRST_S, FAULTY_LONGEST_S)
+        """Follow plans until cancelled; one that cannot be followed is tried again, with growing pauses."""
+        failures, unrest = Backoff(), Backoff(FIRST_UNREST_S, MAX_UNREST_S)
+        faults = Backoff(FIRST_FAULTY_RETRY_S, MAX_FAULTY_RETRY_S)
         while True:
-            await self._told.wait()
-            self._told.clear()
+            await self._due.wait()
+            self._due.clear()
             self._replaced.clear()
-            plan = self._newest
+            plan = self._newest  # a plan that arrives from now on sets both events again
             assert plan is not None
             attempt = asyncio.create_task(self._attempt(plan))
             replaced = asyncio.create_task(self._replaced.wait())
@@ -80,22 +80,22 @@ class PlanFollower:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay_s):
                         await self._replaced.wait()
-                self._told.set()
+                self._due.set()
             else:
                 failures.reset()
                 faults.reset()
                 unrest.reset()
 
     async def _attempt(self, plan: Plan) -> None:
-        """The fault boundary of one plan."""
+        """Adopt a plan; any failure becomes a problem, and does not stop the edge."""
         try:
             await self._adopt(plan)
             self.problem = ""
         except DeepThingsError as error:
             self.problem, self._faulty = str(error), isinstance(error, WrongResultError)
         except OSError as error:
-            self.problem, self._faulty = f"this device cannot: {system_reason(error)}", False
-        except Exception as error:  # whatever a plan says, this edge goes on with the one it has
+            self.problem, self._faulty = f"this device cannot prepare it: {system_reason(error)}", False
+        except Exception as error:  # a plan may contain anything; the current one stays in use
             log.debug("plan %s failed", plan.epoch, exc_info=True)
             self._faulty = False
             self.problem = f"it does not fit its program, or this release ({system_reason(error)})"

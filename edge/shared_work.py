@@ -1,4 +1,4 @@
-"""Tiles that the gateway shares out to this edge: each is computed through all stages, and its result sent back."""
+"""Work sharing on an edge: computes tiles from the gateway through all stages, and sends their results."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from edge.computing.border_exchange import SpoiltBorderError
-from edge.worker import BARRED, Done
+from edge.computing.border_exchange import InvalidBorderError
+from edge.worker import BARRED_REASON, TileResult
 from shared.errors import DeepThingsError, ModelError, ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.computing.border_exchange import Exchange
-    from edge.computing.plan_work import Work
+    from edge.computing.border_exchange import BorderExchange
+    from edge.computing.plan_work import PlanWork
     from edge.worker import Worker
     from shared.model.arrays import Array, Pixels
     from shared.wire.connection import Payload
@@ -22,43 +22,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TILES_CAP = 64
-"""Tiles that are here at once, a few MB at the most; further ones wait on their way, and so at the gateway."""
+MAX_SHARED_TILES = 64
+"""Tiles that are here at the same time, a few MB at most; further ones wait in the connection, and at the gateway."""
 
 
 class SharedWork:
-    """A coroutine for every tile; the engine's thread takes them in turn."""
+    """Computes each tile in a task of its own; the worker's thread runs them in turn."""
 
-    def __init__(self, worker: Worker, exchange: Exchange) -> None:
+    def __init__(self, worker: Worker, exchange: BorderExchange) -> None:
         self._worker = worker
         self._exchange = exchange
-        self._work: Work | None = None
-        self._room = asyncio.Semaphore(TILES_CAP)
+        self._work: PlanWork | None = None
+        self._room = asyncio.Semaphore(MAX_SHARED_TILES)
         self._tasks: dict[tuple[str, int], tuple[int, asyncio.Task[None]]] = {}
 
-    def adopt_plan(self, work: Work) -> None:
+    def adopt_plan(self, work: PlanWork) -> None:
         """Follow another plan; tiles of the earlier one are given up."""
         self._work = work
         for frame, tile in list(self._tasks):
             self._give_up(frame, tile)
 
-    def renew_engines(self, work: Work) -> None:
+    def renew_engines(self, work: PlanWork) -> None:
         """Use other engines for the same plan."""
         self._work = work
 
-    async def accept(self, header: TileHeader, payload: Payload) -> None:
-        """Begin a tile; waits while too many are here. Raises ProtocolError for one that is not of the plan."""
+    async def accept_tile(self, header: TileHeader, payload: Payload) -> None:
+        """Start a tile; wait while too many are here. Raises ProtocolError for a tile that does not fit the plan."""
         work = self._work
         if work is None or header.epoch != work.epoch:
             return
-        pixels = work.pixels_in(header, payload)
+        pixels = work.decode_pixels(header, payload)
         if pixels is None or (len(work.stages) > 1 and not header.workers):
-            raise ProtocolError(f"tile {header.tile} of {header.info.frame} is not of the plan")
+            raise ProtocolError(f"tile {header.tile} of {header.info.frame} does not fit the plan")
         if self._worker.barred:
-            await self._worker.fail(work, header.info, header.owner, header.tile, BARRED)
+            await self._worker.report_failure(work, header.info, header.owner, header.tile, BARRED_REASON)
             return
         key = header.info.frame, header.tile
-        if len(work.stages) > 1:  # tiles of one stage need nothing of each other, and are shared again one by one
+        if (
+            len(work.stages) > 1
+        ):  # a new attempt replaces all tiles of the frame; with one stage, single tiles are shared again
             for (frame, tile), (attempt, _) in list(self._tasks.items()):
                 if frame == header.info.frame and attempt < header.attempt:
                     self._give_up(frame, tile)
@@ -70,7 +72,7 @@ class SharedWork:
         task.add_done_callback(lambda ended: self._ended(key, header.attempt, ended))
 
     async def run(self) -> None:
-        """Live until cancelled, then give up what is here."""
+        """Run until cancelled, then give up all tiles."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -88,28 +90,28 @@ class SharedWork:
         if not task.cancelled() and task.exception() is not None:
             log.error("%s tile %s failed", *key, exc_info=task.exception())
         if not any(frame == key[0] for frame, _ in self._tasks):
-            self._exchange.drop(key[0], attempt)
+            self._exchange.drop_attempt(key[0], attempt)
 
-    async def _compute(self, work: Work, header: TileHeader, pixels: Pixels) -> None:
+    async def _compute(self, work: PlanWork, header: TileHeader, pixels: Pixels) -> None:
         parts: Sequence[Array] = [pixels]
         compute_ms, macs, last = 0.0, 0, len(work.stages) - 1
         try:
             for stage, (tiles, engine) in enumerate(zip(work.stages, work.engines, strict=True)):
                 tile = tiles[header.tile]
-                maps, _, took_ms = await self._worker.compute(engine, tile.form, parts)
+                maps, _, took_ms = await self._worker.compute_tile(engine, tile.form, parts)
                 compute_ms, macs = compute_ms + took_ms, macs + tile.macs
                 if stage < last:
-                    await self._exchange.give(work, header, stage, maps)
-                    parts = await self._exchange.take(work, header, stage, maps)
+                    await self._exchange.send_borders(work, header, stage, maps)
+                    parts = await self._exchange.gather_maps(work, header, stage, maps)
         except ModelError as error:
-            await self._worker.fail(work, header.info, header.owner, header.tile, str(error))
+            await self._worker.report_failure(work, header.info, header.owner, header.tile, str(error))
             return
-        except SpoiltBorderError as error:
-            culprit = header.workers[error.giver % len(header.workers)].node
-            await self._worker.fail(work, header.info, header.owner, error.giver, str(error), culprit)
+        except InvalidBorderError as error:
+            sender = header.workers[error.giver % len(header.workers)].node
+            await self._worker.report_failure(work, header.info, header.owner, error.giver, str(error), sender)
             return
         except (DeepThingsError, ValueError) as error:  # the gateway shares the frame out again, or drops it
             log.warning("%s tile %s given up: %s", header.info.frame, header.tile, error)
             return
-        done = Done(maps, compute_ms, macs)
-        await self._worker.deliver(work, header.info, header.owner, header.tile, done)
+        done = TileResult(maps, compute_ms, macs)
+        await self._worker.send_result(work, header.info, header.owner, header.tile, done)

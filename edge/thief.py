@@ -1,4 +1,4 @@
-"""The thief's side: ask when there is nothing to do, pull what is granted straight from the victim."""
+"""The thief's side: requests tasks when there is nothing to do, and fetches granted tiles directly from the victim."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from shared.wire.headers import AbsentHeader, TakeHeader, TaskRef, TileHeader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.computing.plan_work import Work
+    from edge.computing.plan_work import PlanWork
     from edge.computing.strips import StripStore
     from shared.model.arrays import Pixels
     from shared.mqtt.bus import Bus
 
 log = logging.getLogger(__name__)
 
-PREFETCH = 1
-"""Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave work to others."""
+MAX_STOLEN_TILES = 1
+"""Stolen tiles that wait here while one runs: enough to hide the transfer, few enough to leave tasks to others."""
 
-ASK_AGAIN_S = 5.0
-"""A request that was not granted for so long is repeated, in case the gateway lost it."""
+STEAL_RETRY_S = 5.0
+"""A request without a grant is repeated after this time, in case the gateway lost it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StolenTile:
-    """A tile pulled from its owner: pixels uint8 (h, w, 3), worth running until `until` (monotonic)."""
+    """A tile from its owner: pixels uint8 (h, w, 3). Its lease ends at `until` (monotonic seconds)."""
 
     header: TileHeader
     pixels: Pixels
@@ -46,7 +46,7 @@ class StolenTile:
 
 
 class Thief:
-    """Keeps up to PREFETCH stolen tiles ready for the worker."""
+    """Keeps up to MAX_STOLEN_TILES stolen tiles ready for the worker."""
 
     def __init__(
         self, node: str, bus: Bus, traffic: WireTraffic, strips: StripStore, wake_worker: Callable[[], None]
@@ -56,48 +56,52 @@ class Thief:
         self._traffic = traffic
         self._strips = strips
         self._wake_worker = wake_worker
-        self._work: Work | None = None
-        self._asked_at: float | None = None
-        self._asked_idle = False
-        self._kept: Grant | None = None
+        self._work: PlanWork | None = None
+        self._requested_at: float | None = None
+        self._requested_idle = False
+        self._kept_grant: Grant | None = None
         self._stolen: deque[StolenTile] = deque()
-        self._pulling = False
+        self._fetching = False
         self._grants: asyncio.Queue[Grant] = asyncio.Queue(maxsize=16)
         self._victims: dict[Address, Connection] = {}
-        self._asking = asyncio.Lock()
+        self._fetch_lock = asyncio.Lock()
 
-    def adopt_plan(self, work: Work) -> None:
-        """Follow another plan; what was stolen and requested under the earlier one is forgotten."""
+    def adopt_plan(self, work: PlanWork) -> None:
+        """Follow another plan; tiles and requests of the earlier one are dropped."""
         self._work = work
         self._stolen.clear()
-        self._asked_at = self._kept = None
+        self._requested_at = self._kept_grant = None
 
     def forget_request(self) -> None:
-        """The gateway may have forgotten our request: the next `ask` sends it again."""
-        self._asked_at = None
+        """Let the next `request_task` send a request again: the gateway may have lost the last one."""
+        self._requested_at = None
 
-    def ask(self, missed: str | None = None, *, idle: bool = True) -> None:
-        """Ask the gateway for work, unless there is enough here or a request is waiting already.
+    def request_task(self, missed: str | None = None, *, idle: bool = True) -> None:
+        """Request a task from the gateway, unless enough tiles are here or a request is open.
 
-        Who was asking ahead and has become `idle` says so: for idle ones there may be more. Where a victim has told us
-        to come back then, we do, without asking the gateway.
+        `missed`: the victim where nothing was found. `idle`: there is nothing to do, not just soon.
+
+        A node that becomes idle repeats an open request as `idle`: more tasks are for idle nodes. If a victim answered
+        that it has tasks for this node once it is idle, its grant is used again instead of a request.
         """
         now = time.monotonic()
-        waiting = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S and self._asked_idle >= idle
-        if self._work is None or waiting or len(self._stolen) >= PREFETCH or self._pulling:
+        waiting = (
+            self._requested_at is not None and now - self._requested_at < STEAL_RETRY_S and self._requested_idle >= idle
+        )
+        if self._work is None or waiting or len(self._stolen) >= MAX_STOLEN_TILES or self._fetching:
             return
-        if self._kept is not None and not idle:
+        if self._kept_grant is not None and not idle:
             return
-        self._asked_at, self._asked_idle = now, idle
-        if self._kept is not None:
-            grant, self._kept = self._kept, None
+        self._requested_at, self._requested_idle = now, idle
+        if self._kept_grant is not None:
+            grant, self._kept_grant = self._kept_grant, None
             self.on_grant(grant)
             return
         request = StealRequest(node=self._node, epoch=self._work.epoch, missed=missed, idle=idle)
         self._bus.publish_soon(topics.STEAL, request, self._node)
 
-    def take(self) -> StolenTile | None:
-        """The next stolen tile that is still worth running."""
+    def take_stolen(self) -> StolenTile | None:
+        """Return the next stolen tile whose lease has not ended; None when there is none."""
         while self._stolen:
             stolen = self._stolen.popleft()
             if stolen.until > time.monotonic():
@@ -106,68 +110,70 @@ class Thief:
         return None
 
     def on_grant(self, grant: Grant) -> None:
+        """Queue a grant to be followed."""
         if not self._grants.full():
             self._grants.put_nowait(grant)
 
     async def run(self) -> None:
-        """Follow grants until cancelled. A victim that fails costs one request, not the thief."""
+        """Follow grants until cancelled. A victim that fails costs one request and does not stop the thief."""
         backoff = Backoff(first_s=0.05, longest_s=2.0)
         try:
             while True:
                 grant = await self._grants.get()
-                missed, idle = None, self._asked_idle
-                self._pulling = True
+                missed, idle = None, self._requested_idle
+                self._fetching = True
                 try:
-                    found = await self._pull(grant)
+                    found = await self._follow_grant(grant)
                     backoff.reset()
                     missed = None if found else grant.victim
                 except DeepThingsError as error:
                     log.info("stealing from %s failed: %s", grant.victim, error)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
-                except Exception:  # whatever a victim sends, it costs one request
+                except Exception:  # whatever a victim sends costs one request only
                     log.exception("stealing from %s failed", grant.victim)
                     missed = grant.victim
                     await asyncio.sleep(backoff.next_s())
                 finally:
-                    self._pulling = False
-                self._asked_at = None
+                    self._fetching = False
+                self._requested_at = None
                 if missed is not None:
-                    self.ask(missed, idle=idle)
+                    self.request_task(missed, idle=idle)
                 self._wake_worker()
         finally:
             for connection in self._victims.values():
                 connection.close()
 
-    async def _pull(self, grant: Grant) -> bool:
-        """Pull one tile; False when nothing is left there, or will be when we are idle."""
+    async def _follow_grant(self, grant: Grant) -> bool:
+        """Fetch one granted tile; return False when the victim has none left, also not for an idle thief."""
         work = self._work
         if work is None or grant.epoch != work.epoch:
             return True
         victim = Address(grant.host, grant.port).seen_from(self._bus.broker)
-        take = TakeHeader(thief=self._node, epoch=work.epoch, idle=self._asked_idle, reuses=work.reuses)
-        stolen = await self._take(victim, work, take)
+        take = TakeHeader(thief=self._node, epoch=work.epoch, idle=self._requested_idle, reuses=work.reuses)
+        stolen = await self._fetch_tile(victim, work, take)
         if isinstance(stolen, AbsentHeader):
-            self._kept = grant if stolen.later else None
+            # Nothing for a busy thief, but for an idle one: this grant is used again, without a request, once idle.
+            self._kept_grant = grant if stolen.later else None
             return stolen.later
         if stolen.header.reusing:
-            await self._strips.prefetch(work, stolen.header.info.frame, stolen.header.tile)
+            await self._strips.prefetch_strips(work, stolen.header.info.frame, stolen.header.tile)
         self._stolen.append(stolen)
         return True
 
-    async def whole(self, work: Work, stolen: StolenTile) -> StolenTile | None:
-        """The same tile with its whole halo, as its strips are not to be had; None when it is finished."""
+    async def fetch_whole(self, work: PlanWork, stolen: StolenTile) -> StolenTile | None:
+        """Fetch the same tile with its whole halo, because its strips are not available; None when it is finished."""
         task = TaskRef(frame=stolen.header.info.frame, tile=stolen.header.tile)
         again = TakeHeader(thief=self._node, epoch=work.epoch, again=task)
         try:
-            found = await self._take(stolen.victim, work, again)
+            found = await self._fetch_tile(stolen.victim, work, again)
         except DeepThingsError as error:
-            log.debug("%s tile %s not had again: %s", task.frame, task.tile, error)
+            log.debug("%s tile %s not received again: %s", task.frame, task.tile, error)
             return None
         return None if isinstance(found, AbsentHeader) else found
 
-    async def _take(self, victim: Address, work: Work, take: TakeHeader) -> StolenTile | AbsentHeader:
-        async with self._asking:  # the worker asks for a tile once more while another one is pulled
+    async def _fetch_tile(self, victim: Address, work: PlanWork, take: TakeHeader) -> StolenTile | AbsentHeader:
+        async with self._fetch_lock:  # the worker may fetch a whole tile while another one is fetched
             connection = await self._connection(victim)
             begun = time.monotonic()
             header, payload = await connection.request(take, TileHeader, AbsentHeader)
@@ -176,10 +182,10 @@ class Thief:
             return header
         assert isinstance(header, TileHeader)
         rate = payload.size / max(1e-6, took_s)
-        pixels = work.pixels_in(header, payload)
+        pixels = work.decode_pixels(header, payload)
         if pixels is None or (header.reusing and take.again):
             connection.close()
-            raise ProtocolError(f"{connection.peer} sent a tile that is not of the plan")
+            raise ProtocolError(f"{connection.peer} sent a tile that does not fit the plan")
         return StolenTile(header, pixels, victim, time.monotonic() + header.lease_s, rate)
 
     async def _connection(self, address: Address) -> Connection:

@@ -1,4 +1,4 @@
-"""The worker: one tile after the other, stolen while there are no own ones; results go to the gateway."""
+"""The worker: computes stolen and own tiles one after the other, and sends results to the gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.computing.assignment import Assignment
+from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
 from shared.errors import ModelError
 from shared.finite import all_finite
@@ -22,7 +22,7 @@ from shared.wire.headers import ResultHeader
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge.computing.plan_work import Work
+    from edge.computing.plan_work import PlanWork
     from edge.computing.strips import StripStore
     from edge.owner import Owner
     from edge.thief import StolenTile, Thief
@@ -34,19 +34,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOT_FINITE = "values of its result are no numbers"
+NOT_FINITE_REASON = "its result contains values that are not finite"
 
-BARRED = "this node may not compute"
+BARRED_REASON = "this node is barred"
 
-UNSENT_RESULTS_CAP = 4
-"""Results on their way while the next tile runs; a slow link then slows the worker, not the memory."""
+MAX_UNSENT_RESULTS = 4
+"""Results that are sent while the next tile runs; a slow link then slows the worker and does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A tile's part of the maps at the cut, what computing it took, and how fast it had come; 0 for an own one.
+class TileResult:
+    """A tile's part of the maps at the cut, float32 (1, C, h, w) each.
 
-    `strips` are those that the gateway is to keep, by reader.
+    `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones. `strips`: by reader, those that the
+    gateway shall keep.
     """
 
     maps: Sequence[FeatureMap]
@@ -57,7 +58,7 @@ class Done:
 
 
 class Worker:
-    """Runs tiles in one thread of its own, for as long as there are any."""
+    """Runs tiles in a separate thread, one at a time, while there are any."""
 
     def __init__(self, node: str, courier: Courier, strips: StripStore) -> None:
         self._node = node
@@ -65,60 +66,60 @@ class Worker:
         self._strips = strips
         self._thread = ThreadPoolExecutor(1, "tiles", initializer=lower_thread_priority)
         self._awake, self._changed = asyncio.Event(), asyncio.Event()
-        self.work: Work | None = None
+        self.work: PlanWork | None = None
         self._failing = False
         self.own = 0
         self.stolen = 0
         self.barred = False
-        """Whether the gateway lets this node compute nothing."""
+        """True while the gateway has barred this node."""
 
-    def adopt_plan(self, work: Work) -> None:
+    def adopt_plan(self, work: PlanWork) -> None:
         """Compute tiles of another plan from now on."""
         self.work = work
         self.wake()
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """Check for tiles now: some may have become available."""
         self._awake.set()
         self._changed.set()
 
     async def run(self, owner: Owner, thief: Thief) -> None:
-        """Work until cancelled."""
+        """Compute tiles until cancelled."""
         while True:
             self._awake.clear()
             work = self.work
             if work is None or not await self._run_next(work, owner, thief):
                 if not self.barred:
-                    thief.ask()
-                await self._sleep()
+                    thief.request_task()
+                await self._wait_until_woken()
 
-    async def _run_next(self, work: Work, owner: Owner, thief: Thief) -> bool:
+    async def _run_next(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
         if self.barred:
-            return await self._hand_back(work, thief)
+            return await self._return_stolen(work, thief)
         return await self._run_stolen(work, owner, thief) or await self._run_own(work, owner)
 
-    async def look_ahead(self, owner: Owner) -> None:
-        """While a tile runs, get the strips for our next own one, until cancelled."""
+    async def prefetch_strips(self, owner: Owner) -> None:
+        """Fetch the strips for the next own tile while another one runs, until cancelled."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             task = owner.upcoming_task() if self.work is not None and self.work.reuses else None
             if self.work is not None and task is not None:
-                await self._strips.prefetch(self.work, task.frame, task.tile)
+                await self._strips.prefetch_strips(self.work, task.frame, task.tile)
 
-    async def compute(
+    async def compute_tile(
         self, engine: TileEngine, form: Form, parts: Sequence[Array], strips: Sequence[Array] = ()
     ) -> tuple[list[FeatureMap], list[Array], float]:
-        """Have an engine run a tile in its turn: the maps, the strips that it gives, and milliseconds.
+        """Run a tile in the worker's thread; return its maps, the strips that it gives, and milliseconds.
 
-        Raises ModelError, whatever the engine raises, also when a value of the result is no number.
+        Raises ModelError for any exception of the engine, and when a value of the result is not finite.
         """
 
         def run() -> tuple[list[FeatureMap], list[Array], float]:
             begun = time.monotonic()
             maps, given = engine.run(form, parts, strips)
             if not all_finite((*maps, *given)):
-                raise ModelError(NOT_FINITE)
+                raise ModelError(NOT_FINITE_REASON)
             return maps, given, (time.monotonic() - begun) * 1e3
 
         try:
@@ -128,84 +129,88 @@ class Worker:
         except Exception as error:
             raise ModelError(f"the engine failed: {error}") from error
 
-    async def _sleep(self) -> None:
-        """Until woken; now and then all the same, so that a lost request is asked again."""
+    async def _wait_until_woken(self) -> None:
+        """Wait until woken, but not for long, so that a lost request is repeated."""
         try:
             async with asyncio.timeout(1.0):
                 await self._awake.wait()
         except TimeoutError:
             return
 
-    async def _run_own(self, work: Work, owner: Owner) -> bool:
+    async def _run_own(self, work: PlanWork, owner: Owner) -> bool:
         assignment = owner.take_assignment(work)
         if assignment is None:
             return False
-        if assignment.tile.taken:
-            strips = await self._strips.gather(work, assignment.info.frame, assignment.tile.index)
+        if assignment.tile.taken:  # it is computed from strips
+            strips = await self._strips.gather_strips(work, assignment.info.frame, assignment.tile.index)
             found = owner.without_strips(assignment) if strips is None else replace(assignment, strips=strips)
-            if found is None or not owner.is_wanted(found, work):  # meanwhile the frame was given up
+            if found is None or not owner.is_wanted(found, work):  # the frame was given up meanwhile
                 return True
             assignment = found
-        if await self._run(work, assignment):
+        if await self._run_assignment(work, assignment):
             owner.on_result_sent(assignment)
         else:
-            owner.tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
+            owner.on_tile_failed(Task(assignment.info.frame, assignment.tile.index), self._node)
         return True
 
-    async def _run_stolen(self, work: Work, owner: Owner, thief: Thief) -> bool:
-        """A stolen tile that is here goes before our own: somebody waits for it already, and it is but one."""
-        stolen = thief.take()
+    async def _run_stolen(self, work: PlanWork, owner: Owner, thief: Thief) -> bool:
+        """Run a stolen tile; return whether there was one. It goes before own tiles, because its lease is running."""
+        stolen = thief.take_stolen()
         if stolen is None:
             return False
-        if not owner.has_waiting_tasks:
-            thief.ask(idle=False)
+        if not owner.has_waiting_tasks:  # request the next one while this one runs, to hide the transfer
+            thief.request_task(idle=False)
         if stolen.header.epoch != work.epoch:
             return True
         strips: Sequence[Array] | None = ()
         found: StolenTile | None = stolen
         if stolen.header.reusing:
-            strips = await self._strips.gather(work, stolen.header.info.frame, stolen.header.tile)
+            strips = await self._strips.gather_strips(work, stolen.header.info.frame, stolen.header.tile)
             if strips is None:
-                found = await thief.whole(work, stolen)
+                found = await thief.fetch_whole(work, stolen)
         if found is not None:
             header = found.header
             tile = work.tile(header.tile, reusing=header.reusing)
-            assignment = Assignment(
+            assignment = TileAssignment(
                 header.info, header.owner, tile, found.pixels, strips or (), header.wanted, found.fetch_bytes_per_s
             )
-            await self._run(work, assignment)
+            await self._run_assignment(work, assignment)
         return True
 
-    async def _run(self, work: Work, assigned: Assignment) -> bool:
+    async def _run_assignment(self, work: PlanWork, assigned: TileAssignment) -> bool:
         info, tile = assigned.info, assigned.tile
         try:
-            maps, given, compute_ms = await self.compute(work.engines[0], tile.form, [assigned.pixels], assigned.strips)
+            maps, given, compute_ms = await self.compute_tile(
+                work.engines[0], tile.form, [assigned.pixels], assigned.strips
+            )
         except ModelError as error:
-            await self.fail(work, info, assigned.owner, tile.index, str(error))
+            await self.report_failure(work, info, assigned.owner, tile.index, str(error))
             return False
-        how = "from strips" if tile.taken else "whole"
-        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, how, compute_ms)
-        kept = self._strips.keep(info.frame, tile, given) if given else {}
+        form = "from strips" if tile.taken else "whole"
+        log.debug("%s tile %s of %s ran %s in %.1f ms", info.frame, tile.index, assigned.owner, form, compute_ms)
+        kept = self._strips.keep_strips(info.frame, tile, given) if given else {}
         wanted = {reader: strips for reader, strips in kept.items() if reader in assigned.wanted}
-        done = Done(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
-        await self.deliver(work, info, assigned.owner, tile.index, done)
+        done = TileResult(maps, compute_ms, tile.macs, assigned.fetch_bytes_per_s, wanted)
+        await self.send_result(work, info, assigned.owner, tile.index, done)
         return True
 
-    async def _hand_back(self, work: Work, thief: Thief) -> bool:
-        """Give up a stolen tile, for somebody who may compute."""
-        stolen = thief.take()
+    async def _return_stolen(self, work: PlanWork, thief: Thief) -> bool:
+        """Report a stolen tile as failed, so that a node that may compute gets it; return whether there was one."""
+        stolen = thief.take_stolen()
         if stolen is None:
             return False
         header = stolen.header
         if header.epoch == work.epoch:
-            await self.fail(work, header.info, header.owner, header.tile, BARRED)
+            await self.report_failure(work, header.info, header.owner, header.tile, BARRED_REASON)
         return True
 
-    async def fail(self, work: Work, info: FrameInfo, owner: str, tile: int, reason: str, worker: str = "") -> None:
-        """Have the gateway told that a tile cannot be computed by this node, or by another `worker`."""
-        if not worker and reason != BARRED:
+    async def report_failure(
+        self, work: PlanWork, info: FrameInfo, owner: str, tile: int, reason: str, worker: str = ""
+    ) -> None:
+        """Send the gateway that a tile cannot be computed by this node, or by another `worker`."""
+        if not worker and reason != BARRED_REASON:
             level = logging.DEBUG if self._failing else logging.WARNING
-            log.log(level, "%s tile %s cannot be computed here: %s; others do it", info.frame, tile, reason)
+            log.log(level, "%s tile %s cannot be computed here: %s; other edges compute it", info.frame, tile, reason)
             self._failing = True
         header = ResultHeader(
             info=info, epoch=work.epoch, owner=owner, worker=worker or self._node, tile=tile, shapes=(), compute_ms=0.0,
@@ -213,8 +218,8 @@ class Worker:
         )  # fmt: skip
         await self._courier.send(work.gateway, (header, []))
 
-    async def deliver(self, work: Work, info: FrameInfo, owner: str, tile: int, done: Done) -> None:
-        """Have the result of a tile sent to the gateway, and count it."""
+    async def send_result(self, work: PlanWork, info: FrameInfo, owner: str, tile: int, done: TileResult) -> None:
+        """Send the result of a tile to the gateway, and count it."""
         header = ResultHeader(
             info=info,
             epoch=work.epoch,

@@ -1,4 +1,4 @@
-"""The assembly behind the detections: cameras, scenes, Home Assistant, hooks, requests, health."""
+"""The parts that process detections: cameras, scenes, Home Assistant, hooks, requests, health."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gateway.bridge.event_queue import EventQueue
-from gateway.bridge.health import Health
+from gateway.bridge.health import GatewayHealth
 from gateway.bridge.health_publisher import HealthPublisher
 from gateway.bridge.problems import Problems
 from gateway.bridge.requests import RequestHandler, required_name
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from camera_sources.camera_settings import CameraSettings
     from gateway.broker.planes import Planes
-    from gateway.cluster.listener import FetchPicture
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.root import Configuration
     from gateway.membership.members import Membership
     from shared.network.addresses import Address
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent, Trigger
 
 STOP_PUBLISHING_TIMEOUT_S = 3.0
-"""A gateway that stops waits no longer for a slow broker to take its last messages."""
+"""A stopping gateway waits this long for a slow broker to accept its last messages."""
 
 
 class Home:
-    """Puts the parts behind the detections together. A ClusterListener."""
+    """Builds and connects the parts that process detections. A ClusterListener."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class Home:
         read: Callable[[], Configuration] | None,
         info: Callable[[], BridgeInfo],
     ) -> None:
-        """`read` reads the configuration file once more, `info` describes the running gateway."""
+        """`read` reads the configuration file again, None without a file; `info` describes the running gateway."""
         self._configuration = configuration
         self._bus = bus
         self._members = members
         self._read = read
         self._info = info
-        self._health = Health(time.monotonic())
+        self._health = GatewayHealth(time.monotonic())
         self._health_publisher = HealthPublisher(bus, self._health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -120,9 +120,9 @@ class Home:
     # connections with brokers
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each connection to a broker, which may have lost it.
+        """Publish all retained state again: called after each (re)connect to a broker, which may have lost it.
 
-        All of it is published before `bridge/state` says that the gateway is online.
+        The caller publishes that the gateway is online afterwards, so that subscribers never see outdated state of it.
         """
         self._health_publisher.republish()
         await self._publish_info()
@@ -131,7 +131,7 @@ class Home:
         self._announcer.on_connected()
 
     async def publish_stopping(self) -> None:
-        """Publish that cameras are offline and nothing is seen, in this order, before the gateway stops."""
+        """Publish that cameras are offline and scenes are empty, in this order, before the gateway stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PUBLISHING_TIMEOUT_S):
                 await self._cameras.publish_offline()
@@ -140,7 +140,7 @@ class Home:
         self._cleaner.write_last()
 
     async def _publish_info(self) -> None:
-        with contextlib.suppress(BrokerError):  # after the next connection everything is published again
+        with contextlib.suppress(BrokerError):  # published again after the next connect
             await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
 
     async def _republish_states(self) -> None:
@@ -150,7 +150,7 @@ class Home:
     # the cluster
 
     async def on_detections(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
-        """Follow one frame's detections; `received_at` in monotonic seconds."""
+        """Process the detections of one frame; `received_at` in monotonic seconds."""
         if detections.camera in self._configuration.cameras:
             self._sizes[detections.camera] = detections.image
         await self._observer.observe(detections, fetch, received_at)
@@ -164,14 +164,14 @@ class Home:
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
-        self._health.ended(camera, outcome, time.monotonic())
+        self._health.on_frame_ended(camera, outcome, time.monotonic())
 
     def on_cluster_event(self, kind: BridgeEventType, name: str = "", reason: str = "") -> None:
         """Publish an event of the cluster at `bridge/event`."""
         self._put_event(BridgeEvent(type=kind, name=name, reason=reason, at=time.time()))
 
-    def settings(self, camera: str, revision: int) -> CameraSettings | None:
-        """Return the settings of a camera for its agent; None when they have another revision by now."""
+    def agent_settings(self, camera: str, revision: int) -> CameraSettings | None:
+        """Return the settings of a camera for its agent; None when they have another revision."""
         return self._cameras.agent_settings(camera, revision)
 
     # cameras and events
@@ -191,7 +191,7 @@ class Home:
         self._announcer.request_update()
 
     def _discovered(self) -> Mapping[str, str]:
-        """Return what Home Assistant is to know, by topic; labels as they were set last."""
+        """Return the discovery payloads for Home Assistant, by topic, with the labels that are followed now."""
         by_hand = sorted(self._cameras.by_hand)
         return self._discovery.messages(
             self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand
@@ -217,7 +217,7 @@ class Home:
         ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
-        """Return remarks of cameras, and settings that do not fit the edges and pictures that there are."""
+        """Return problems of cameras, and settings that do not fit the present edges and pictures."""
         cameras = self._configuration.cameras
         found = [f"camera {name}: {remark}" for name, remark in self._cameras.problems.items()]
         if now - self._started_at > EDGES_RETURN_S:  # edges have had time to connect
@@ -258,12 +258,14 @@ class Home:
         return await self.reload()
 
     async def reload(self) -> dict[str, Any]:
-        """Read the configuration file again, and follow it as far as that needs no restart; return what changed.
+        """Read the configuration file again and apply all changes that need no restart; return the changes.
 
-        Raises ConfigurationError when there is no file, or it is invalid: then nothing changes.
+        Raises ConfigurationError when there is no file, or it is invalid; nothing changes then.
         """
         if self._read is None:
-            raise ConfigurationError("this gateway was started without a configuration file: nothing to read again")
+            raise ConfigurationError(
+                "this gateway was started without a configuration file: there is none to read again"
+            )
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = compare_configurations(before, after)
         self._configuration = after

@@ -1,4 +1,4 @@
-"""The gateway as a process: it builds its parts, connects them with its brokers, and handles signals."""
+"""The gateway as a process: builds its parts, connects them with the brokers, and handles signals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """One gateway: it builds its parts, connects them with its brokers, and lives until it is stopped."""
+    """Builds the parts of a gateway, connects them with the brokers, and runs them until it is stopped."""
 
     def __init__(self, config: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
@@ -57,7 +57,7 @@ class Gateway:
         client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
         self._public_broker = config.broker or cluster_broker
         self._name_owner = NameOwner(
-            self._public_broker, gateway_name(client_id, config.broker, prefix), prefix, login=login,
+            self._public_broker, name_to_claim(client_id, config.broker, prefix), prefix, login=login,
             health=health if config.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
@@ -81,7 +81,7 @@ class Gateway:
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
-        self._data.serve_settings(self._home.settings)
+        self._data.serve_settings(self._home.agent_settings)
         self._home.problems.add_source("edges", lambda _: self._cluster.problems())
         self._home.problems.add_source("names", self._names.problems)
         self._home.problems.add_source("reachability", self._prober.problems)
@@ -93,16 +93,16 @@ class Gateway:
         self._bus.on(topics.BRIDGE_STATE, lambda _, state: self._own_state.on_received(state))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Live until `stop`. Raises DeepThingsError where going on makes no sense."""
+        """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
         config = self._config
         listeners = [cluster_listener(Address(config.host, config.cluster_port))]
         if config.broker is None:
             listeners.append(public_listener(Address(config.host, config.port)))
         with hold_folder(config.configuration.state):
             async with own_broker(*listeners) as broker:
-                await self._live(broker, stop)
+                await self._run_parts(broker, stop)
 
-    async def _live(self, broker: OwnBroker, stop: asyncio.Event) -> None:
+    async def _run_parts(self, broker: OwnBroker, stop: asyncio.Event) -> None:
         stage = self._partitioned.stage
         log.info(
             "gateway: %s cut behind %s, %s layers in %s tiles; data plane %s",
@@ -122,7 +122,7 @@ class Gateway:
         )
 
     async def _on_connected(self) -> None:
-        """Publish all retained state; that the gateway is online comes last, when the rest is true."""
+        """Publish all retained state; `bridge/state` comes last, so that an online gateway has published the rest."""
         await self._cluster.on_connected()
         await self._home.on_connected()
         await self._publish_state()
@@ -141,19 +141,19 @@ class Gateway:
         await self._home.publish_stopping()
 
     async def _reload_on_sighup(self) -> None:
-        """Read the configuration again at each SIGHUP, as other services do, until cancelled."""
+        """Read the configuration again at each SIGHUP, until cancelled."""
         requested = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, requested.set)
         try:
             while True:
                 await requested.wait()
-                await self._bus.connected.wait()  # changes have to be published
+                await self._bus.connected.wait()  # changes must be published
                 requested.clear()
                 try:
                     log.info("configuration read again: %s", await self._home.reload())
                 except DeepThingsError as error:
-                    log.warning("the configuration stays as it was: %s", error)
+                    log.warning("the configuration is not changed: %s", error)
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
 
@@ -176,8 +176,8 @@ class Gateway:
         self._names.on_claim(name, claim, time.monotonic())
 
 
-def gateway_name(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
-    """Return what a gateway claims, at the house's broker or, without one, at its own."""
+def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
+    """Return the name that a gateway claims, at the house's broker or, without one, at its own."""
     where = "its own broker" if broker is None else f"broker {broker}"
     return OwnedName(
         client_id=client_id,

@@ -140,13 +140,13 @@ class Desk:
         self.everything.append(stats)
         self._news.set()
 
-    async def accept(self, info, picture, finished):
+    async def accept_frame(self, info, picture, finished):
         """As the owner."""
         self.frames.setdefault(info.camera, []).append((info, picture))
         self._news.set()
         finished(Outcome.PUBLISHED)
 
-    def inquire(self, _, outcome, finished):
+    def request_outcome(self, _, outcome, finished):
         """As the owner, who knows nothing of it."""
         finished(outcome)
 

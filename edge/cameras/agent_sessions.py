@@ -170,7 +170,7 @@ class CameraSessions:
         for number, outcome in ended.items():
             session.send_outcome(number, outcome)
         for number in unknown:  # sent before this edge restarted, or lost on the way here
-            self._owner.inquire(
+            self._owner.request_outcome(
                 hello.under_way[number], Outcome.NO_EDGE, self._end_callback(hello.camera, feed, number)
             )
         if hello.camera in self._controls:
@@ -236,7 +236,7 @@ class CameraSessions:
         feed.begin_frame(info.number)
         finished = self._end_callback(session.camera, feed, info.number)
         try:
-            await self._owner.accept(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
+            await self._owner.accept_frame(info.model_copy(update={"transfer_ms": arrived * 1e3}), picture, finished)
         except Exception:  # after any error the frame must end, or its agent would wait for ever
             finished(Outcome.FAILED)
             raise

@@ -1,1 +1,1 @@
-"""Computing tiles: programs, the plan as an edge carries it out, strips and borders."""
+"""Computing tiles: programs, the plan as an edge executes it, strips and borders."""

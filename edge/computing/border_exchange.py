@@ -1,4 +1,4 @@
-"""What workers of one frame exchange at the border of two stages: the parts of the maps that their neighbours need."""
+"""The exchange of maps between two stages: workers of a frame send each other the parts that their neighbours need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.wire.headers import BorderHeader
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.computing.plan_work import Work
+    from edge.computing.plan_work import PlanWork
     from shared.ftp.region import Region
     from shared.ftp.stage import Tile
     from shared.model.arrays import Array, FeatureMap
@@ -26,36 +26,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FRAMES_CAP = 64
-"""Frames that something has arrived for; older ones are finished, or lost by their deadline."""
+MAX_BORDER_FRAMES = 64
+"""Frames with received parts; older ones are finished, or lost by their deadline."""
 
-Place = tuple[int, int, int, int]
+BorderKey = tuple[int, int, int, int]
 """Attempt, stage, giver, reader."""
 
 
-class SpoiltBorderError(DeepThingsError):
-    """What tile `giver` handed on is no numbers."""
+class InvalidBorderError(DeepThingsError):
+    """Raised for a part of a map from tile `giver` with values that are not finite."""
 
     def __init__(self, giver: int) -> None:
-        super().__init__(f"values that tile {giver} handed on are no numbers")
+        super().__init__(f"tile {giver} sent values that are not finite")
         self.giver = giver
 
 
-class Exchange:
-    """Hands parts of maps to the workers of the next stage's tiles, and waits for those that theirs have for ours."""
+class BorderExchange:
+    """Sends parts of maps to the workers of the next stage's tiles, and collects the parts for our own tiles."""
 
     def __init__(self, node: str, broker: Address, courier: Courier) -> None:
         self._node = node
         self._broker = broker
         self._courier = courier
-        self._frames: OrderedDict[str, dict[Place, asyncio.Future[Array]]] = OrderedDict()
+        self._frames: OrderedDict[str, dict[BorderKey, asyncio.Future[Array]]] = OrderedDict()
 
-    def arrived(self, header: BorderHeader, payload: Array) -> None:
-        """A neighbour's part came over the wire."""
+    def on_border(self, header: BorderHeader, payload: Array) -> None:
+        """Store a part that a neighbour sent."""
         self._put(header.frame, (header.attempt, header.stage, header.giver, header.reader), payload)
 
-    async def give(self, work: Work, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> None:
-        """Send what others need of a tile's maps, which a stage has just made."""
+    async def send_borders(self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> None:
+        """Send the parts of a tile's maps, the output of `stage`, that other tiles need."""
         own = work.stages[stage][header.tile]
         for reader in work.stages[stage + 1]:
             overlaps = _overlaps(own, reader)
@@ -78,11 +78,13 @@ class Exchange:
             address = Address(worker.host, worker.port).seen_from(self._broker)
             await self._courier.send(address, (message, [part.data for part in parts]))
 
-    async def take(self, work: Work, header: TileHeader, stage: int, maps: Sequence[FeatureMap]) -> list[FeatureMap]:
-        """A tile's part of each map that stage + 1 reads: its own, and what its neighbours made.
+    async def gather_maps(
+        self, work: PlanWork, header: TileHeader, stage: int, maps: Sequence[FeatureMap]
+    ) -> list[FeatureMap]:
+        """Return a tile's part of each map that stage + 1 reads, float32 (1, C, h, w).
 
-        Raises PeerTimeoutError when a neighbour's part has not come by the frame's deadline, SpoiltBorderError when
-        values of it are no numbers.
+        Raises PeerTimeoutError when a neighbour's part has not arrived by the frame's deadline, InvalidBorderError when
+        its values are not finite.
         """
         reader, givers = work.stages[stage + 1][header.tile], work.stages[stage]
         parts: list[FeatureMap] = [
@@ -101,7 +103,7 @@ class Exchange:
                 payload = await self._wait(header.info.frame, place, work.plan.deadline_s)
                 values = _split(payload, overlaps, [array.shape[1] for array in maps])
                 if not all_finite(value for value in values if value is not None):
-                    raise SpoiltBorderError(giver.index)
+                    raise InvalidBorderError(giver.index)
             else:
                 continue
             for whole, region, part, value in zip(parts, reader.inputs, overlaps, values, strict=True):
@@ -109,34 +111,36 @@ class Exchange:
                     whole[:, :, *part.relative_to(region.top, region.left).slices] = value
         return parts
 
-    def drop(self, frame: str, attempt: int) -> None:
-        """Nobody here works on this attempt of a frame any more, nor on earlier ones."""
+    def drop_attempt(self, frame: str, attempt: int) -> None:
+        """Remove the parts of this attempt of a frame, and of earlier ones: they are not needed any more."""
         places = self._frames.get(frame, {})
         for place in [place for place in places if place[0] <= attempt]:
             places.pop(place).cancel()
         if not places:
             self._frames.pop(frame, None)
 
-    def _put(self, frame: str, place: Place, payload: Array) -> None:
+    def _put(self, frame: str, place: BorderKey, payload: Array) -> None:
         future = self._future(frame, place)
         if not future.done():
             future.set_result(payload)
 
-    async def _wait(self, frame: str, place: Place, timeout_s: float) -> Array:
+    async def _wait(self, frame: str, place: BorderKey, timeout_s: float) -> Array:
         try:
             async with asyncio.timeout(timeout_s):
                 payload = await asyncio.shield(self._future(frame, place))
         except TimeoutError:
             _, stage, giver, reader = place
             raise PeerTimeoutError(
-                f"{frame}: tile {giver} did not hand on stage {stage} to tile {reader} within {timeout_s:.0f} s"
+                f"{frame}: tile {giver} did not send its part of stage {stage} to tile {reader} within "
+                f"{timeout_s:.0f} s"
             ) from None
         self._frames.get(frame, {}).pop(place, None)
         return payload
 
-    def _future(self, frame: str, place: Place) -> asyncio.Future[Array]:
+    def _future(self, frame: str, place: BorderKey) -> asyncio.Future[Array]:
+        """Return the future of a part: it may arrive before or after a tile waits for it."""
         places = self._frames.setdefault(frame, {})
-        while len(self._frames) > FRAMES_CAP:
+        while len(self._frames) > MAX_BORDER_FRAMES:
             for late in self._frames.popitem(last=False)[1].values():
                 late.cancel()
         if place not in places:
@@ -145,15 +149,15 @@ class Exchange:
 
 
 def _overlaps(giver: Tile, reader: Tile) -> list[Region | None]:
-    """What the reader needs of each map that the giver has made."""
+    """Return the regions of each of the giver's maps that the reader needs."""
     return [made.overlap(needed) for made, needed in zip(giver.outputs, reader.inputs, strict=True)]
 
 
 def _split(payload: Array, overlaps: Sequence[Region | None], channels: Sequence[int]) -> list[FeatureMap | None]:
-    """The parts of maps in bytes as they came. Raises ValueError when they are not as planned."""
+    """Return the parts of maps in a received payload. Raises ValueError when they do not fit the plan."""
     planned = sum(count * part.area for part, count in zip(overlaps, channels, strict=True) if part)
     if payload.size != 4 * planned:
-        raise ValueError(f"a neighbour handed on {payload.size} bytes where {4 * planned} were due")
+        raise ValueError(f"a neighbour sent {payload.size} bytes instead of {4 * planned}")
     values = payload.view(np.float32)
     parts: list[FeatureMap | None] = []
     start = 0

@@ -1,4 +1,4 @@
-"""The plan as an edge carries it out: the tiles of its stages, and the engines that run them."""
+"""A plan as an edge executes it: the tiles of its stages, and the engines that run them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NoEngine:
-    """What a machine that computes wrongly has in the place of an engine."""
+    """Replaces the engine on a device that computes wrongly: every tile fails."""
 
     name = "none"
     reuses = False
@@ -35,21 +35,22 @@ class NoEngine:
         parts: Sequence[Array],  # noqa: ARG002
         strips: Sequence[Array] = (),  # noqa: ARG002
     ) -> tuple[list[FeatureMap], list[Array]]:
-        raise ModelError("this machine computes wrongly; its memory or processor may be faulty")
+        """Raise ModelError."""
+        raise ModelError("this device computes wrongly; its memory or processor may be faulty")
 
 
 @dataclass(frozen=True)
-class Work:
-    """One plan, ready to run: an engine for each stage."""
+class PlanWork:
+    """A plan that is ready to run, with an engine for each stage."""
 
     plan: Plan
     engines: Sequence[TileEngine]
     gateway: Address
 
-    def complete(self) -> None:
-        """Derive all that is derived from the plan, so that whatever does not fit is found before anyone works by it.
+    def validate(self) -> None:
+        """Compute all cached properties, so that an invalid plan is found before it is followed.
 
-        Raises whatever it likes for a plan that does not fit.
+        Raises any exception for an invalid plan.
         """
         _ = self.stages, self._reusing, self.tile_order, self.result_bytes
 
@@ -63,18 +64,18 @@ class Work:
 
     @property
     def reuses(self) -> bool:
-        """Whether tiles can be computed from strips here."""
+        """Return whether tiles can be computed from strips here."""
         return bool(self._reusing) and self.engines[0].reuses
 
     @staticmethod
-    def kinds(stage: StagePlan) -> TileKinds:
-        """The kinds of tile that a stage's engine must run."""
+    def tile_kinds(stage: StagePlan) -> TileKinds:
+        """Return the kinds of tiles that a stage's engine must run."""
         tiles = (*stage.tiles, *(plan for plan in stage.reusing if plan is not None))
         return TileKinds.from_forms((plan.to_tile(0).form for plan in tiles), stage.working_bytes)
 
     @cached_property
     def stages(self) -> tuple[tuple[Tile, ...], ...]:
-        """The tiles of every stage."""
+        """Return the tiles of every stage."""
         return tuple(tuple(plan.to_tile(index) for index, plan in enumerate(stage.tiles)) for stage in self.plan.stages)
 
     @cached_property
@@ -85,13 +86,13 @@ class Work:
 
     @cached_property
     def tile_order(self) -> TileOrder:
-        """The tiles of a frame, as a queue wants to know them."""
+        """Return the order and costs of a frame's tiles."""
         cells = [joint.channels * np.dtype(joint.dtype).itemsize for joint in self.plan.stages[0].joints]
-        return TileOrder.of(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
+        return TileOrder.of_tiles(self.stages[0], self._reusing, cells, 3 * np.dtype(self.plan.pixels).itemsize)
 
     @cached_property
     def result_bytes(self) -> int:
-        """Of all results of a frame."""
+        """Return the size of all results of a frame."""
         last = self.plan.stages[-1]
         tiles = self.stages[-1]
         return 4 * sum(
@@ -101,13 +102,13 @@ class Work:
         )
 
     def tile(self, index: int, *, reusing: bool = False) -> Tile:
-        """A tile of the first stage, with its whole halo or as it is computed from strips."""
+        """Return a tile of the first stage, with its whole halo or in the form that is computed from strips."""
         found = self._reusing[index] if reusing else self.stages[0][index]
         assert found is not None, "only a tile that depends on others is computed from strips"
         return found
 
-    def pixels_in(self, header: TileHeader, payload: Array) -> Pixels | None:
-        """A tile's pixels, uint8 (h, w, 3), as they came over the wire; None when they are not of the plan."""
+    def decode_pixels(self, header: TileHeader, payload: Array) -> Pixels | None:
+        """Return a received tile's pixels, uint8 (h, w, 3); None when they do not fit the plan."""
         size = (header.height, header.width)
         known = header.epoch == self.epoch and header.tile < self.tile_count
         if not known or (header.reusing and not (self.reuses and self._reusing[header.tile])):
@@ -118,16 +119,16 @@ class Work:
             return None
         return payload.view(kind).reshape(*size, 3).astype(np.uint8, copy=False)
 
-    def pixels_out(self, view: Pixels) -> Array:
-        """A tile's pixels, uint8 (h, w, 3), as they cross the wire: contiguous, of the plan's element type."""
+    def encode_pixels(self, view: Pixels) -> Array:
+        """Return a tile's pixels, uint8 (h, w, 3), for the wire: contiguous, in the plan's element type."""
         return np.ascontiguousarray(view, np.dtype(self.plan.pixels))
 
     def givers(self, index: int) -> tuple[int, ...]:
-        """The tiles that a tile takes strips from."""
+        """Return the tiles that a tile takes strips from, sorted."""
         return tuple(sorted({strip.tile for strip in self.tile(index, reusing=True).taken}))
 
-    def strips_of(self, index: int, giver: int, payload: Array) -> list[Array] | None:
-        """The strips of `giver` for tile `index` in bytes as they came, in order; None when they are not as planned."""
+    def decode_strips(self, index: int, giver: int, payload: Array) -> list[Array] | None:
+        """Return the received strips of `giver` for tile `index`, in order; None when they do not fit the plan."""
         joints = self.plan.stages[0].joints
         strips: list[Array] = []
         start = 0

@@ -1,4 +1,4 @@
-"""The programs of stages: fetched from the gateway once, kept on disk by their hash, with what was prepared of them."""
+"""The programs of stages: fetched from the gateway once, and cached on disk by their hash."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEPT_PROGRAMS = 64
-"""Programs kept on disk, the newest: a cluster goes back and forth between a few plans, one of which may have a program
-for each layer."""
+MAX_KEPT_PROGRAMS = 64
+"""The newest programs stay on disk: a cluster switches between a few plans, one of which may have a program for each
+layer."""
 
 
 class ProgramCache:
@@ -35,8 +35,8 @@ class ProgramCache:
         self._folder = folder
         self._traffic = traffic
 
-    async def get(self, program: ProgramRef, gateway: Address) -> Path:
-        """The program's file, fetched from `gateway` when it is not here, or not whole.
+    async def get_program(self, program: ProgramRef, gateway: Address) -> Path:
+        """Return the program's file; fetch it from `gateway` when it is missing or damaged.
 
         Raises PeerLostError, PeerTimeoutError, ProtocolError; ModelError when it cannot be written.
         """
@@ -78,15 +78,15 @@ class ProgramCache:
         return payload.data
 
     def _forget_old(self, newest: Path) -> None:
-        """Whatever the clock says, `newest` stays: a Pi without a network does not know the time."""
+        """Remove old programs, never `newest`: a Pi without a network has the wrong time, so its file may look old."""
         others = [path for path in self._folder.glob("*.onnx") if path != newest]
-        for path in _oldest(others, KEPT_PROGRAMS - 1):
+        for path in _oldest(others, MAX_KEPT_PROGRAMS - 1):
             path.unlink(missing_ok=True)
         prepared = [path for path in self._folder.glob("prepared-*") if path.suffix != ".part"]
-        for path in _oldest(prepared, KEPT_PROGRAMS):
+        for path in _oldest(prepared, MAX_KEPT_PROGRAMS):
             remove_tree(path)
 
 
 def _oldest(paths: Iterable[Path], kept: int) -> list[Path]:
-    """All but the `kept` newest."""
+    """Return all paths but the `kept` newest."""
     return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)[kept:]

@@ -1,1 +1,1 @@
-"""The tasks of an edge: their queue and order, and predictions of how long they take."""
+"""The tasks of an edge: their queue, their order, and predictions of their duration."""

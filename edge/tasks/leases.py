@@ -1,4 +1,4 @@
-"""Leases, pure: which node computes which task, until when, and when its result is due.
+"""Leases, pure: the node that computes a task, the end of its time, and when its result is due.
 
 Time is monotonic seconds, given by the caller.
 """
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from edge.tasks.task import Task
 
 LATE_FACTOR = 3.0
-"""A result that takes this many times as long as predicted may never come: its strips are not waited for any more."""
+"""A result that takes this many times as long as predicted may never come: nobody waits for its strips any more."""
 
 
 @dataclass(slots=True)
 class _Lease:
-    """`since`: when its holder began, as far as is known; `macs`: what the task costs in the form that it runs in."""
+    """`since`: when its holder began, as far as is known; `macs`: cost of the task in the form that is computed."""
 
     holder: str
     since: float
@@ -28,7 +28,7 @@ class _Lease:
 
 
 class Leases:
-    """Tasks that are being computed. A holder computes its tasks one after the other, in the order of their leases."""
+    """The leased tasks. A holder computes its tasks one after the other, in the order of their leases."""
 
     def __init__(self, pace: NodePace) -> None:
         self._pace = pace
@@ -42,7 +42,7 @@ class Leases:
         self._leases[task] = _Lease(holder, now, until, macs)
 
     def end_lease(self, task: Task) -> bool:
-        """Return whether there was a lease to end."""
+        """End a task's lease; return whether there was one."""
         return self._leases.pop(task, None) is not None
 
     def holder(self, task: Task) -> str | None:
@@ -55,7 +55,7 @@ class Leases:
         return {task.tile: lease.holder for task, lease in self._leases.items() if task.frame == frame}
 
     def set_cost(self, task: Task, macs: int) -> None:
-        """Note what a task costs now that it runs in another form."""
+        """Set the cost of a leased task that runs in another form now."""
         self._leases[task].macs = macs
 
     def extend(self, task: Task, until: float) -> None:
@@ -63,7 +63,7 @@ class Leases:
         self._leases[task].until = until
 
     def on_result(self, worker: str, now: float) -> None:
-        """Note that a worker is done with a task, and so begins its next one no earlier than now."""
+        """Note that a worker has finished a task: it begins its next one no earlier than now."""
         following = next((lease for lease in self._leases.values() if lease.holder == worker), None)
         if following is not None:
             following.since = max(following.since, now)
@@ -81,16 +81,16 @@ class Leases:
         self._leases = {task: lease for task, lease in self._leases.items() if task.frame != frame}
 
     def due_in_s(self, task: Task, now: float) -> float:
-        """Return when the result of a task is due; infinite when it is late, or nobody has begun it."""
+        """Return the seconds until the result of a task is due; infinite when it is very late, or not leased."""
         lease = self._leases.get(task)
         if lease is None:
             return math.inf
         late_s = (LATE_FACTOR - 1) * lease.macs * (self._pace.of_node(lease.holder) or 0.0)
-        due = self.free_at(lease.holder, task)
+        due = self.free_at(lease.holder, task)  # behind the holder's earlier tasks
         return math.inf if now > due + late_s else max(0.0, due - now)
 
     def free_at(self, holder: str, last: Task | None = None) -> float:
-        """Return when a holder should be done with its tasks, or with those up to `last`; 0 if it has none."""
+        """Return when a holder should have finished its tasks, or those up to `last`; 0 if it has none."""
         due, pace = 0.0, self._pace.of_node(holder) or 0.0
         for task, lease in self._leases.items():
             if lease.holder == holder:

@@ -1,47 +1,47 @@
-"""How fast nodes compute tiles, pure: learnt from results."""
+"""The pace of nodes, pure: seconds for an operation, measured from results."""
 
 from __future__ import annotations
 
 from collections import deque
 from statistics import median
 
-RECENT_TILES = 64
-"""How many results the longest tile, and the pace of all, are taken from: several frames' worth."""
+PACE_TILES = 64
+"""The longest tile and the pace of all nodes are taken from this many results: those of several frames."""
 
-RECENT_TILES_OF_ONE = 8
-"""The same for the pace of one node."""
+PACE_TILES_OF_NODE = 8
+"""The pace of one node is taken from this many results."""
 
 
 class NodePace:
-    """Seconds that workers need for a multiply-accumulate operation, as of late."""
+    """Seconds that workers recently needed for a multiply-accumulate operation."""
 
     def __init__(self) -> None:
-        self._seconds: deque[float] = deque(maxlen=RECENT_TILES)
-        self._all: deque[float] = deque(maxlen=RECENT_TILES)
+        self._seconds: deque[float] = deque(maxlen=PACE_TILES)
+        self._all: deque[float] = deque(maxlen=PACE_TILES)
         self._by_worker: dict[str, deque[float]] = {}
 
-    def add(self, worker: str, compute_s: float, macs: int) -> None:
-        """`worker` has computed a tile; one of unknown `macs`, 0, only counts for its length."""
+    def add_result(self, worker: str, compute_s: float, macs: int) -> None:
+        """Note that `worker` has computed a tile; one of unknown cost (0 `macs`) only counts for the longest tile."""
         self._seconds.append(compute_s)
         if macs:
             self._all.append(compute_s / macs)
-            self._by_worker.setdefault(worker, deque(maxlen=RECENT_TILES_OF_ONE)).append(compute_s / macs)
+            self._by_worker.setdefault(worker, deque(maxlen=PACE_TILES_OF_NODE)).append(compute_s / macs)
 
     def forget_node(self, worker: str) -> None:
-        """It is gone."""
+        """Forget the pace of a lost node."""
         self._by_worker.pop(worker, None)
 
     @property
     def longest_s(self) -> float:
-        """The longest recent tile; 0 before the first."""
+        """Return the duration of the longest recent tile; 0 before the first result."""
         return max(self._seconds, default=0.0)
 
     @property
     def of_all(self) -> float | None:
-        """The median; None before the first result."""
+        """Return the median of all nodes; None before the first result."""
         return median(self._all) if self._all else None
 
     def of_node(self, worker: str) -> float | None:
-        """Of one worker; that of all while it has computed nothing."""
+        """Return the median of one worker; that of all nodes before its first result."""
         own = self._by_worker.get(worker)
         return median(own) if own else self.of_all

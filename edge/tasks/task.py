@@ -1,4 +1,4 @@
-"""Tasks, and what is said of them: one task is one tile of one frame."""
+"""Tasks: one task is one tile of one frame."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A task to run: from strips (`reusing`) or with its whole halo; the tiles in `wanted` need its own strips."""
+class ScheduledTask:
+    """A task and its form: from strips (`reusing`) or with its whole halo. The tiles in `wanted` need its strips."""
 
     task: Task
     reusing: bool = False
@@ -28,7 +28,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """A node that takes a task: whether it is idle, and whether its engine can compute from strips."""
+    """A node that takes a task. `idle`: it has nothing to do; `reuses`: its engine can compute from strips."""
 
     node: str
     idle: bool = True
@@ -36,15 +36,15 @@ class Taker:
 
 
 ANYONE = Taker("", reuses=True)
-"""A taker that has computed nothing yet."""
+"""A taker that has computed no tile yet, and so has no strips of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Openings:
-    """Numbers of tasks that may be taken.
+class AvailableTasks:
+    """Numbers of tasks that nodes may take.
 
-    `waiting`: by anyone. `overdue`: by idle nodes, with their whole halo. `near`: by node, those whose strips it has
-    computed itself. `unfit`: by node, those among the waiting ones that it failed to compute.
+    `waiting`: by anyone. `overdue`: by idle nodes, with their whole halo. `near`: by node, those for which it has
+    computed the strips itself. `unfit`: by node, those among the waiting ones that it failed to compute.
     """
 
     waiting: int = 0

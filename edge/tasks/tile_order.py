@@ -1,4 +1,4 @@
-"""What an edge's queue must know of the tiles of a plan, pure: their order, who waits for whom, what each costs."""
+"""The order of a frame's tiles, their dependencies and their costs, pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """One tile in one form: multiply-accumulate operations, bytes of its pixels, and of the strips that it takes."""
+class TileCosts:
+    """The costs of a tile in one form: multiply-accumulate operations, bytes of its pixels and of its strips."""
 
     macs: int
     pixel_bytes: int
@@ -25,27 +25,30 @@ class Costs:
 class TileOrder:
     """A frame's tiles in the `order` in which their owner computes them, first those that depend on none.
 
-    `whole` has, by tile, what it costs with its whole halo; `reusing` the same of those that can be computed from
-    strips of their `givers` instead. `readers` are the other way round.
+    `whole`: by tile, its costs with the whole halo. `reusing`: the costs of those tiles that can be computed from
+    strips of their `givers` instead.
     Source: paper, section III-C.
     """
 
     order: tuple[int, ...]
-    whole: Mapping[int, Costs]
-    reusing: Mapping[int, Costs] = field(default_factory=dict)
+    whole: Mapping[int, TileCosts]
+    reusing: Mapping[int, TileCosts] = field(default_factory=dict)
     givers: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(
+    def of_tiles(
         cls,
         tiles: Sequence[Tile],
         reusing: Sequence[Tile | None] = (),
         joint_bytes: Sequence[int] = (),
         pixel_bytes: int = 3,
     ) -> TileOrder:
-        """Of a stage's tiles; `joint_bytes` are those of one cell, all channels, of the map at each joint.
+        """Return the order for a stage's tiles.
 
-        Those whose strips most others need come first, and of the others those whose last giver comes first.
+        `joint_bytes`: by joint, the bytes of one cell of its map, all channels. `pixel_bytes`: those of one pixel.
+
+        Tiles whose strips most others need come first, so that few others are blocked; of the dependent tiles, those
+        whose last giver comes first.
         """
         givers = {
             tile.index: frozenset(strip.tile for strip in tile.taken)
@@ -59,9 +62,9 @@ class TileOrder:
         dependent = sorted(givers, key=lambda index: (max(places[giver] for giver in givers[index]), index))
         return cls(
             (*free, *dependent),
-            {tile.index: Costs(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
+            {tile.index: TileCosts(tile.macs, tile.inputs[0].area * pixel_bytes) for tile in tiles},
             {
-                tile.index: Costs(
+                tile.index: TileCosts(
                     tile.macs,
                     tile.inputs[0].area * pixel_bytes,
                     sum(joint_bytes[strip.joint] * strip.region.area for strip in tile.taken),
@@ -73,5 +76,5 @@ class TileOrder:
         )
 
     def readers(self, giver: int) -> tuple[int, ...]:
-        """Who takes strips of this tile."""
+        """Return the tiles that take strips of this tile."""
         return tuple(reader for reader, givers in self.givers.items() if giver in givers)

@@ -1,4 +1,4 @@
-"""How the gateway is, pure: counts of frames, and what is wrong."""
+"""The gateway's health, pure: counts of frames, and problems."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from shared.payloads.frames import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WINDOW_S = 60.0
-"""What "of late" means for the rate of frames."""
+RATE_WINDOW_S = 60.0
+"""The rate of frames is measured over this time."""
 
-FRAMES_CAP = 10_000
-"""Times of published frames within the window: more than 160 a second are counted as so many."""
+MAX_RATED_FRAMES = 10_000
+"""Published frames within the window: a rate of more than 160 a second is reported as 160."""
 
 DEGRADED_S = 10.0
-"""A camera is degraded for so long after the cluster lost one of its frames."""
+"""A camera is degraded for this long after the cluster lost one of its frames."""
 
-HARMLESS = frozenset({Outcome.PUBLISHED, Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED})
-"""A newer frame took its place, or there is a new plan: nobody failed."""
+HARMLESS_OUTCOMES = frozenset({Outcome.PUBLISHED, Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED})
+"""Outcomes that are no failure: published, replaced by a newer frame, or ended by a new plan or a stop."""
 
 
 @dataclass(slots=True)
-class Health:
-    """Frames as they end. Time is monotonic seconds, given by the caller."""
+class GatewayHealth:
+    """Counts the outcomes of frames. Time is monotonic seconds, given by the caller."""
 
     started_at: float
     published: int = 0
     dropped: int = 0
-    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=FRAMES_CAP))
+    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RATED_FRAMES))
     _lost_at: dict[str, float] = field(default_factory=dict)
     _lost: Counter[Outcome] = field(default_factory=Counter)
 
-    def ended(self, camera: str, outcome: Outcome, now: float) -> None:
-        """A frame was published, or dropped."""
+    def on_frame_ended(self, camera: str, outcome: Outcome, now: float) -> None:
+        """Count a frame that was published or dropped."""
         if outcome is Outcome.PUBLISHED:
             self.published += 1
             self._recent.append(now)
             return
         self.dropped += 1
-        if outcome not in HARMLESS:
+        if outcome not in HARMLESS_OUTCOMES:
             self._lost_at[camera] = now
             self._lost[outcome] += 1
 
-    def degraded(self, camera: str, now: float) -> bool:
-        """Whether frames of this camera were lost of late."""
+    def is_degraded(self, camera: str, now: float) -> bool:
+        """Return whether frames of this camera were lost recently."""
         return now - self._lost_at.get(camera, float("-inf")) < DEGRADED_S
 
     def report(
@@ -60,18 +60,18 @@ class Health:
         lost: Mapping[str, str],
         others: Sequence[str] = (),
     ) -> BridgeHealth:
-        """Return what is told at `at`, in seconds since 1970.
+        """Return the health at `at`, in seconds since 1970.
 
-        `cameras`: how many are online, and all; `lost`: reasons; `others`: what other parts know to be wrong.
+        `cameras`: numbers of those online, and of all; `lost`: by camera, why it is offline; `others`: other problems.
         """
-        while self._recent and now - self._recent[0] > WINDOW_S:
+        while self._recent and now - self._recent[0] > RATE_WINDOW_S:
             self._recent.popleft()
-        window_s = max(1.0, min(WINDOW_S, now - self.started_at))
+        window_s = max(1.0, min(RATE_WINDOW_S, now - self.started_at))
         online, configured = cameras
         problems = [f"camera {name}: {reason}" for name, reason in sorted(lost.items())]
-        problems += [] if nodes else ["no edge is there"]
-        degraded = sorted(camera for camera in self._lost_at if self.degraded(camera, now))
-        problems += [f"frames of camera {name} were lost of late" for name in degraded]
+        problems += [] if nodes else ["no edge is connected"]
+        degraded = sorted(camera for camera in self._lost_at if self.is_degraded(camera, now))
+        problems += [f"frames of camera {name} were lost recently" for name in degraded]
         return BridgeHealth(
             at=at,
             up_s=round(now - self.started_at, 1),

@@ -1,4 +1,4 @@
-"""Publishing the gateway's health: at once when something lasting of it changes, else once a minute."""
+"""Publishes the gateway's health: immediately when a lasting field changes, else once a minute."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from shared.payloads.bridge import BridgeHealth
 
 HEALTH_PERIOD_S = 60.0
-"""Health is published this often when nothing of it changes."""
+"""Health is published this often when no lasting field changes."""
 
 HEALTH_CHECK_PERIOD_S = 1.0
 """Health is compared with the last published one this often."""
 
-LASTING = {"nodes_online", "cameras_online", "cameras", "problems"}
-"""Fields whose change is published at once; the others change all the time."""
+LASTING_FIELDS = {"nodes_online", "cameras_online", "cameras", "problems"}
+"""Fields whose changes are published immediately; the others change all the time."""
 
 
 class HealthPublisher:
@@ -44,7 +44,7 @@ class HealthPublisher:
         while True:
             await asyncio.sleep(HEALTH_CHECK_PERIOD_S)
             report, now = self._report(), time.monotonic()
-            lasting = report.model_dump(include=LASTING)
+            lasting = report.model_dump(include=LASTING_FIELDS)
             due = lasting != self._published or now - published_at >= HEALTH_PERIOD_S
             if due and self._bus.cluster_connected.is_set():
                 with contextlib.suppress(BrokerError):

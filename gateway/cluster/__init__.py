@@ -1,1 +1,1 @@
-"""One cluster at work: announcements, grants, results, plans, deadlines, and what becomes of frames."""
+"""A running cluster: announcements, grants, results, plans, deadlines, and the outcomes of frames."""

@@ -1,6 +1,7 @@
-"""Accounts of cameras whose edge is gone, pure: what is retained of them would be old figures for ever.
+"""The frame accounts of cameras, pure: closed by the gateway when a camera's edge is lost.
 
-What was published only the gateway knows then. An edge that comes back tells its own figures again.
+Otherwise outdated figures would stay retained. Only the gateway knows then which frames were published. An edge that
+returns publishes its own figures again.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from shared.frame_account import FrameAccount
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameInfo, Outcome
 
-ACCOUNTS_CAP = 1000
-"""Cameras; a client that invents names without end makes the oldest be forgotten."""
+MAX_CAMERA_ACCOUNTS = 1000
+"""Cameras with an account; beyond that the oldest account is removed. A faulty client may invent names without end."""
 
 
 @dataclass(slots=True)
 class _Camera:
-    """One camera's agent, by its session, which is what the names of its frames begin with."""
+    """The account of one camera's agent, which is identified by the session in the names of its frames."""
 
     session: str = ""
     account: FrameAccount = field(default_factory=FrameAccount)
@@ -26,33 +27,33 @@ class _Camera:
     lost: bool = False
 
 
-class Accounts:
-    """What agents reported by their edges, and what was decided here since."""
+class CameraAccounts:
+    """Figures that agents reported through their edges, and outcomes that were decided here since."""
 
     def __init__(self) -> None:
         self._cameras: OrderedDict[str, _Camera] = OrderedDict()
 
     def on_stats(self, stats: CameraStats) -> None:
-        """Take what an edge tells of one of its cameras; what we told ourselves comes back, too, and says nothing."""
-        camera = self._of(stats.camera)
+        """Update a camera's account from its edge; our own messages, which come back as well, are ignored."""
+        camera = self._camera(stats.camera)
         if camera.lost and stats.reason == _reason(stats):
             return
         if camera.stats is not None and stats.counts.captured < camera.stats.counts.captured:
-            self._cameras[stats.camera] = camera = _Camera()  # another agent, which begins at 0
+            self._cameras[stats.camera] = camera = _Camera()  # a new agent, which counts from 0
         camera.stats, camera.lost = stats, False
         camera.account.add_report(stats.counts)
 
-    def decided(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
-        """Enter what became of a frame; returns the account to publish of a camera whose edge is gone, else None."""
-        camera, session = self._of(info.camera), info.frame.rpartition("-")[0]
+    def on_outcome(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
+        """Enter a frame's outcome; return the account to publish if the camera's edge is lost, else None."""
+        camera, session = self._camera(info.camera), info.frame.rpartition("-")[0]
         if camera.session and session != camera.session:
             self._cameras[info.camera] = camera = _Camera(stats=camera.stats)
         camera.session = session
         camera.account.record_outcome(info.number, outcome)
         return _closed(camera, camera.stats) if camera.lost and camera.stats is not None else None
 
-    def node_lost(self, node: str) -> list[CameraStats]:
-        """Return the closed accounts of all cameras of an edge that is gone."""
+    def close_accounts(self, node: str) -> list[CameraStats]:
+        """Close the accounts of all cameras of a lost edge, and return them."""
         closed = []
         for camera in self._cameras.values():
             stats = camera.stats
@@ -61,10 +62,10 @@ class Accounts:
                 closed.append(_closed(camera, stats))
         return closed
 
-    def _of(self, name: str) -> _Camera:
+    def _camera(self, name: str) -> _Camera:
         camera = self._cameras.setdefault(name, _Camera())
         self._cameras.move_to_end(name)
-        while len(self._cameras) > ACCOUNTS_CAP:
+        while len(self._cameras) > MAX_CAMERA_ACCOUNTS:
             self._cameras.popitem(last=False)
         return camera
 

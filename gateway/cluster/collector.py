@@ -1,4 +1,4 @@
-"""Assembling frames from results of tiles, pure: results and strips in, finished and given-up frames out.
+"""Assembles frames from the results of tiles, pure: results and strips in, complete and given-up frames out.
 
 Time is monotonic seconds, given by the caller.
 """
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from shared.wire.connection import Payload
     from shared.wire.headers import ResultHeader
 
-REMEMBERED_FRAMES = 1024
-"""Finished frames that late results are recognised by; a lease ends within far fewer frames."""
+MAX_REMEMBERED_FRAMES = 1024
+"""Finished frames that are remembered to recognise late results; a lease ends within far fewer frames."""
 
 
 class Receipt(Enum):
@@ -44,7 +44,11 @@ class Receipt(Enum):
 
 @dataclass(slots=True)
 class Assembly:
-    """A frame whose tiles are coming in. `workers` computed them, by tile; those in `unfit` could not."""
+    """A frame whose results arrive.
+
+    By tile: `workers` are the nodes that computed it, `unfit` those that could not. `tiles` are numbers by node: own
+    ones and stolen ones.
+    """
 
     info: FrameInfo
     owner: str
@@ -58,14 +62,14 @@ class Assembly:
     unfit: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def tile_counts(self) -> dict[str, TileCounts]:
-        """Tiles by node."""
+        """Return the numbers of computed tiles, by node."""
         return {node: TileCounts(own=own, stolen=stolen) for node, (own, stolen) in sorted(self.tiles.items())}
 
 
 class Collector:
-    """Assembles up to `capacity` frames at once, each in maps that are allocated once and used again.
+    """Assembles up to `capacity` frames at the same time, each in maps that are allocated once and reused.
 
-    It also keeps the strips of tiles for the neighbours that are computed from them.
+    It also keeps the strips of tiles for neighbouring tiles that are computed from them.
     """
 
     def __init__(self, stage: Stage, shapes: Sequence[tuple[int, ...]], capacity: int, deadline_s: float) -> None:
@@ -77,8 +81,8 @@ class Collector:
         self._finished: OrderedDict[str, None] = OrderedDict()
         self._strips: StripCache[tuple[int, int]] = StripCache()
 
-    def open(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
-        """The frame's assembly, begun if need be; None when it is finished already or there is no room."""
+    def open_frame(self, info: FrameInfo, owner: str, now: float) -> Assembly | None:
+        """Return the frame's assembly, a new one if needed; None when the frame is finished or no maps are free."""
         if info.frame in self._finished:
             return None
         assembly = self._open.get(info.frame)
@@ -89,24 +93,26 @@ class Collector:
         return assembly
 
     def result_shapes(self, tile: int) -> list[tuple[int, ...]] | None:
-        """The shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
+        """Return the shapes (1, C, h, w) that a result of this tile must have; None when the plan has no such tile."""
         return result_shapes(self._shapes, self._stage.tiles[tile]) if tile < len(self._stage.tiles) else None
 
-    def finished(self, frame: str) -> bool:
-        """Whether the frame was published or given up a short while ago."""
+    def is_finished(self, frame: str) -> bool:
+        """Return whether the frame was published or given up recently."""
         return frame in self._finished
 
     def add_result(self, result: ResultHeader, payload: Payload, now: float) -> Receipt:
-        """Merge a result as it came from the wire, and keep its strips.
+        """Merge a result as received, and keep its strips.
 
         Raises ProtocolError when it does not fit the plan.
         """
         arrays, strips = split_result(result, payload, self.result_shapes(result.tile))
         if not all_finite(arrays):
             return Receipt.NOT_FINITE
-        receipt = self.place(result.info, result.owner, result.worker, result.tile, arrays, now)
-        if receipt is not Receipt.FULL and not self.finished(result.info.frame):
-            for reader, strip in strips.items():  # copied, as they came with maps that are not kept
+        receipt = self.merge_result(result.info, result.owner, result.worker, result.tile, arrays, now)
+        if receipt is not Receipt.FULL and not self.is_finished(result.info.frame):
+            # Copied: a view would keep the whole payload in memory, which is mostly maps. Strips of duplicates are
+            # kept, too: they are the same, and the first result may have come without them.
+            for reader, strip in strips.items():
                 self._strips.put(result.info.frame, (result.tile, reader), [strip.copy()])
         return receipt
 
@@ -119,12 +125,12 @@ class Collector:
         kept = {giver: self._strips.get(frame, (giver, reader)) for giver in givers}
         return {giver: arrays for giver, arrays in kept.items() if arrays is not None}
 
-    def place(
+    def merge_result(
         self, info: FrameInfo, owner: str, worker: str, tile: int, arrays: Sequence[FeatureMap], now: float
     ) -> Receipt:
-        """Merge one result. Raises ValueError when its shapes do not fit the plan."""
-        late = info.frame in self._finished
-        assembly = self.open(info, owner, now)
+        """Merge a result, if it is the first of its tile. Raises ValueError when its shapes do not fit the plan."""
+        late = info.frame in self._finished  # must not open the frame again: its maps would never be freed
+        assembly = self.open_frame(info, owner, now)
         if assembly is None:
             return Receipt.LATE if late else Receipt.FULL
         if not assembly.merged.place(tile, arrays):
@@ -137,34 +143,34 @@ class Collector:
         assembly.completed_at = now
         return Receipt.COMPLETED
 
-    def failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
-        """A worker could not compute a tile; False when that does not matter any more."""
-        assembly = self.open(info, owner, now)
+    def on_tile_failed(self, info: FrameInfo, owner: str, worker: str, tile: int, now: float) -> bool:
+        """Note that a worker could not compute a tile; return False when the tile is not needed any more."""
+        assembly = self.open_frame(info, owner, now)
         if assembly is None or tile not in assembly.merged.missing:
             return False
         assembly.unfit[tile].add(worker)
         return True
 
-    def get(self, frame: str) -> Assembly:
-        """The assembly of an open frame. Raises KeyError."""
+    def get_assembly(self, frame: str) -> Assembly:
+        """Return the assembly of an open frame. Raises KeyError."""
         return self._open[frame]
 
-    def close(self, frame: str) -> None:
-        """The frame is published or given up: its maps are free for another."""
+    def close_frame(self, frame: str) -> None:
+        """Finish a frame that is published or given up: its maps are reused by another."""
         self._strips.drop_frame(frame)
         assembly = self._open.pop(frame, None)
         if assembly is not None:
             self._free.append(assembly.merged)
         self._finished[frame] = None
-        while len(self._finished) > REMEMBERED_FRAMES:
+        while len(self._finished) > MAX_REMEMBERED_FRAMES:
             self._finished.popitem(last=False)
 
     def assemblies(self) -> list[Assembly]:
-        """All open frames, oldest first."""
+        """Return all open frames, oldest first."""
         return list(self._open.values())
 
     def overdue(self, now: float) -> list[tuple[Assembly, Outcome]]:
-        """Frames that are still incomplete past their deadline; the caller closes them."""
+        """Return the incomplete frames whose deadline has passed; the caller closes them."""
         return [
             (assembly, Outcome.DEADLINE)
             for assembly in self._open.values()
@@ -172,7 +178,7 @@ class Collector:
         ]
 
     def orphaned(self, owner: str) -> list[tuple[Assembly, Outcome]]:
-        """Incomplete frames of an owner that is gone; the caller closes them."""
+        """Return the incomplete frames of a lost owner; the caller closes them."""
         return [
             (assembly, Outcome.OWNER_LOST)
             for assembly in self._open.values()
@@ -180,9 +186,9 @@ class Collector:
         ]
 
     def hopeless(self, able: frozenset[str], *, together: bool) -> list[tuple[Assembly, Outcome]]:
-        """Incomplete frames of which a tile is left that none of these nodes can compute; the caller closes them.
+        """Return the incomplete frames with a tile that none of the `able` nodes can compute; the caller closes them.
 
-        `together`: who has failed a tile of a frame computes none of it.
+        `together`: a node that failed one tile of a frame gets no other tile of it either.
         """
         return [
             (assembly, Outcome.FAILED)
@@ -199,8 +205,8 @@ def split_result(
 ) -> tuple[list[FeatureMap], dict[int, Payload]]:
     """Return the maps in a result's payload, float32 (1, C, h, w) each, and its strips by reader, without copying.
 
-    `expected` are the shapes that the plan gives to this tile, None when it has no such tile.
-    Raises ProtocolError when the result is not of the plan.
+    `expected` are the shapes of this tile in the plan, None when the plan has no such tile.
+    Raises ProtocolError when the result does not fit the plan.
     """
     if expected is None or list(result.shapes) != list(expected):
         raise ProtocolError(

@@ -1,7 +1,7 @@
-"""Matching idle edges with waiting tasks, pure: announcements and requests in, grants out.
+"""Matches idle edges with waiting tasks, pure: announcements and requests in, grants out.
 
-Source: paper, section III-B (the gateway's list of edges with tasks). Past the paper: a request that finds no work is
-parked until there is some, so nobody polls.
+Source: paper, section III-B (the gateway's list of edges with tasks). Beyond the paper: a request that finds no work is
+parked until there is some, so that no edge polls.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gateway.cluster.victims import Candidate, Policy, round_robin
+from gateway.cluster.victims import Candidate, VictimPolicy, round_robin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,15 +25,19 @@ class Match:
 
 @dataclass(slots=True)
 class _Queue:
+    """The last announcement of one owner, less the tasks granted since."""
+
     waiting: int = 0
     overdue: int = 0
     near: dict[str, int] = field(default_factory=dict)
     unfit: dict[str, int] = field(default_factory=dict)
 
-    def open_to(self, thief: str) -> int:
+    def count_for(self, thief: str) -> int:
+        """Return how many tasks a thief may take now, whether it is idle or not."""
         return max(0, self.waiting - self.unfit.get(thief, 0)) + self.near.get(thief, 0)
 
-    def take(self, thief: str) -> None:
+    def take_task(self, thief: str) -> None:
+        """Count one task less: of those that the thief may take, the most general kind first."""
         if self.waiting:
             self.waiting -= 1
         elif self.near.get(thief):
@@ -44,17 +48,18 @@ class _Queue:
 
 @dataclass(slots=True)
 class Coordinator:
-    """Knows how many tasks wait at each owner, as far as it was told, and who asks for work.
+    """Matches parked requests with announced tasks.
 
-    The counts are estimates: owners work on their queue too. A thief that finds nothing says so with its next request,
-    and the owner is not granted again until it announces. Overdue tasks are for idle thieves only.
+    The counts are estimates, because owners also work on their own queues. A thief that finds nothing names the owner
+    as `missed` in its next request; no tasks of this owner are granted then until it announces again. Overdue tasks
+    are for idle thieves only.
     """
 
-    policy: Policy = round_robin
+    policy: VictimPolicy = round_robin
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _parked: dict[str, bool] = field(default_factory=dict)
 
-    def announce(
+    def on_announcement(
         self,
         owner: str,
         waiting: int,
@@ -62,49 +67,52 @@ class Coordinator:
         near: Mapping[str, int] | None = None,
         unfit: Mapping[str, int] | None = None,
     ) -> list[Match]:
-        """`owner` has so many tasks waiting now, so many more for idle nodes only, or for those that are `near`.
+        """Replace an owner's counts; return the grants that are possible now.
 
-        So many of the waiting ones are not for the nodes in `unfit`. While some wait for itself, it asks for none.
+        `waiting`: tasks for any node; `overdue`: further ones for idle nodes; `near`: further ones for single nodes;
+        `unfit`: by node, how many of the waiting ones it cannot compute. An owner with tasks for itself needs no
+        others, so its own request is withdrawn.
         """
         queue = self._queues.setdefault(owner, _Queue())
         queue.waiting, queue.overdue, queue.near, queue.unfit = waiting, overdue, dict(near or {}), dict(unfit or {})
-        if queue.open_to(owner):
+        if queue.count_for(owner):
             self._parked.pop(owner, None)
         return self._match()
 
-    def request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
-        """`thief` wants a task, as it is or soon will be `idle`. Its second request replaces its first."""
+    def on_request(self, thief: str, missed: str | None = None, *, idle: bool = True) -> list[Match]:
+        """Park a request; return the grants that are possible now. A node's second request replaces its first.
+
+        `missed` is the owner where the node last found nothing. `idle`: the node has nothing to do, not just soon.
+        """
         if missed is not None and missed in self._queues:
-            self._queues[missed] = _Queue()
+            self._queues[missed] = _Queue()  # its counts are outdated: otherwise the same grant would follow at once
         self._parked[thief] = idle
         return self._match()
 
-    def node_lost(self, node: str) -> None:
-        """Neither its tasks nor its request are there any more."""
+    def forget_node(self, node: str) -> None:
+        """Remove a node's tasks and its request."""
         self._queues.pop(node, None)
         self._parked.pop(node, None)
 
-    def withdraw(self, thief: str) -> None:
-        """Forget the request of a node that may not have work any more."""
+    def withdraw_request(self, thief: str) -> None:
+        """Remove the request of a node that may not get work any more."""
         self._parked.pop(thief, None)
 
-    @property
-    def parked(self) -> tuple[str, ...]:
-        """Who waits for work, longest first."""
-        return tuple(self._parked)
-
     def _match(self) -> list[Match]:
+        """Serve parked requests, oldest first, as far as there are tasks for them."""
         matches = []
         for thief, idle in list(self._parked.items()):
             others = [(owner, queue) for owner, queue in self._queues.items() if owner != thief]
-            candidates = [Candidate(owner, queue.open_to(thief)) for owner, queue in others if queue.open_to(thief)]
-            if not candidates and idle:
+            candidates = [Candidate(owner, queue.count_for(thief)) for owner, queue in others if queue.count_for(thief)]
+            if not candidates and idle:  # overdue tasks are costly: the node must recompute whole halos
                 candidates = [Candidate(owner, queue.overdue) for owner, queue in others if queue.overdue]
             if not candidates:
                 continue
             victim = self.policy(candidates).owner
             del self._parked[thief]
-            queue = self._queues[victim] = self._queues.pop(victim)  # its next turn is after all others'
-            queue.take(thief)
+            # Moved to the end of the dictionary, whose order is the one in which policies see the owners: this makes
+            # round robin fair. The dictionary may change here, because `others` is a list.
+            queue = self._queues[victim] = self._queues.pop(victim)
+            queue.take_task(thief)
             matches.append(Match(thief, victim))
         return matches

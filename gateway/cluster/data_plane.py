@@ -1,4 +1,4 @@
-"""What a gateway serves by TCP: programs, strips and cameras' settings out; results and tiles to be shared in."""
+"""The gateway's TCP server: sends programs, strips and camera settings, receives results and tiles to share out."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 
 
 class DataPlane:
-    """Serves programs, strips and cameras' settings, and passes on what arrives."""
+    """Serves programs, strips and camera settings, and passes on results and tiles."""
 
     def __init__(self, listen: Address, traffic: WireTraffic) -> None:
-        """Listen at once. Raises ListenError."""
+        """Listen immediately. Raises ListenError."""
         self.traffic = traffic
         self._server = DataServer(self._serve, listen, traffic)
         self._on_result: Callable[[ResultHeader, Payload], None] = lambda *_: None
@@ -55,11 +55,11 @@ class DataPlane:
         on_tile: Callable[[TileHeader, Payload], None],
         strips_of: Callable[[StripsRequestHeader], Mapping[int, Sequence[Array]]],
     ) -> None:
-        """Call these with each result, and with each tile that is to be shared out; send the strips that are kept."""
+        """Set the cluster's handlers: for results, for tiles to share out, and for requests of strips."""
         self._on_result, self._on_tile, self._strips_of = on_result, on_tile, strips_of
 
     def serve_settings(self, settings_of: Callable[[str, int], CameraSettings | None]) -> None:
-        """Send agents what `settings_of(camera, revision)` returns; None is answered as absent."""
+        """Send agents the settings that `settings_of(camera, revision)` returns; None is answered with Absent."""
         self._settings_of = settings_of
 
     @property
@@ -70,8 +70,8 @@ class DataPlane:
         """Serve until cancelled."""
         await self._server.run()
 
-    def offer(self, programs: Sequence[bytes]) -> list[ProgramRef]:
-        """Have these programs, and no others, for the asking."""
+    def offer_programs(self, programs: Sequence[bytes]) -> list[ProgramRef]:
+        """Serve these programs and no others; return their hashes and sizes, in order."""
         self._programs = {hashlib.sha256(program).hexdigest(): program for program in programs}
         return [ProgramRef(sha256=sha256, bytes=len(program)) for sha256, program in self._programs.items()]
 
@@ -88,7 +88,7 @@ class DataPlane:
             elif isinstance(header, SettingsRequestHeader):
                 await self._send_settings(connection, header)
             else:
-                raise ProtocolError(f"{header.kind.name} is not for a gateway")
+                raise ProtocolError(f"{header.kind.name} is not a message for a gateway")
             header, payload = await connection.receive()
 
     async def _send_program(self, connection: Connection, request: ProgramRequestHeader) -> None:
@@ -106,11 +106,13 @@ class DataPlane:
     async def _send_settings(self, connection: Connection, request: SettingsRequestHeader) -> None:
         settings = self._settings_of(request.camera, request.revision)
         if settings is None:
-            await connection.send(AbsentHeader(reason="that camera is not configured, or otherwise by now"))
+            await connection.send(AbsentHeader(reason="this camera is not configured, or its settings have changed"))
             return
         payload = AssignedCamera(settings=settings).encode().encode()
         if len(payload) > MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]:
-            log.warning("camera %s cannot be served: its settings are too long; draw fewer corners", request.camera)
+            log.warning(
+                "camera %s cannot be served: its settings are too long; give its zones fewer corners", request.camera
+            )
             await connection.send(AbsentHeader(reason="its settings are too long"))
         else:
             await connection.send(SettingsHeader(), [memoryview(payload)])

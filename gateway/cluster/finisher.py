@@ -1,4 +1,4 @@
-"""What happens to a frame whose tiles are all there: tail, decoding, publication, proof."""
+"""Finishes frames whose tiles are complete: tail, decoding, publication, verification."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gateway.cluster.trust.attribution import faults
-from gateway.cluster.trust.verification import PictureFolder, Verifier, fetch_picture
+from gateway.cluster.trust.attribution import find_faults
+from gateway.cluster.trust.verification import VerificationFolder, Verifier, fetch_picture
 from gateway.models.detection import DetectionResult, Detector
 from shared.errors import BrokerError, DeepThingsError, PeerLostError
 from shared.model.letterbox import Letterbox
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from gateway.broker.planes import Planes
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.cluster.collector import Assembly
-    from gateway.cluster.listener import FetchPicture
-    from gateway.cluster.trust.attribution import Fault
-    from gateway.cluster.trust.verification import Proof
+    from gateway.cluster.trust.attribution import NodeFault
+    from gateway.cluster.trust.verification import VerificationResult
     from gateway.options import GatewayOptions
     from gateway.planning.partitioned import PartitionedModel
     from shared.model.arrays import Pixels
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Finisher:
-    """Takes complete frames one after the other; the heavy part runs in a thread of its own."""
+    """Finishes complete frames one after the other; network and decoding run in a separate thread."""
 
     def __init__(
         self,
@@ -45,43 +45,43 @@ class Finisher:
         traffic: WireTraffic,
         address_of: Callable[[str], Address | None],
         observe: Callable[[FrameDetections, FetchPicture, float], Awaitable[None]],
-        decided: Callable[[str], bool],
+        has_outcome: Callable[[str], bool],
         suspected: Callable[[Assembly], bool],
-        found_wrong: Callable[[Assembly, Mapping[str, Fault], Proof], None],
+        on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
     ) -> None:
-        """`observe` is called with each frame's detections, how to get its picture, which its owner keeps so long, and
-        when it was heard of (monotonic seconds).
+        """`observe` is called with each frame's detections, a function that fetches its picture, and the time when the
+        gateway first received something of the frame (monotonic seconds).
 
-        `decided` says whether a frame has an outcome already. A frame that is `suspected` is verified, where frames
-        are; `found_wrong` is called when one is proved wrong.
+        `has_outcome` returns whether a frame has an outcome. Where frames are verified, a frame that is `suspected` is
+        verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles.
         """
         self._suspected = suspected
-        self._found_wrong = found_wrong
+        self._on_wrong_tiles = on_wrong_tiles
         self._partitioned = partitioned
         self._bus = bus
         self._traffic = traffic
         self._address_of = address_of
         self._observe = observe
-        self._decided = decided
+        self._has_outcome = has_outcome
         self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
         self._verifier = Verifier(partitioned, config.verify_every, config.threads)
-        self._pictures = PictureFolder(config.pictures)
+        self._pictures = VerificationFolder(config.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
-        self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # never more than the collector has frames
+        self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # bounded by the frames of the collector
 
-    def finish(self, assembly: Assembly) -> None:
-        """The frame's turn will come."""
+    def finish_soon(self, assembly: Assembly) -> None:
+        """Queue a complete frame."""
         self._complete.put_nowait(assembly)
 
-    async def finished(self) -> None:
-        """Wait until every frame so far is published or given up, and its owner told."""
+    async def wait_finished(self) -> None:
+        """Wait until all queued frames are published or given up."""
         await self._complete.join()
 
     async def run(self, decide: Callable[[Assembly, Outcome], bool], free: Callable[[Assembly], None]) -> None:
         """Finish frames until cancelled.
 
-        `decide` is told a frame's outcome the moment it is known; it returns False when there was one already. `free`
-        says that the frame's maps are not needed any more.
+        `decide` is called with a frame's outcome as soon as it is known; it returns False when the frame has one.
+        `free` is called when the frame's maps are not needed any more.
         """
         while True:
             assembly = await self._complete.get()
@@ -89,9 +89,9 @@ class Finisher:
                 await self._finish(assembly, decide)
             except DeepThingsError as error:
                 log.warning("%s: %s", assembly.info.frame, error)
-            except Exception:  # one frame's failure must not end the others
+            except Exception:  # the failure of one frame must not stop the others
                 log.exception("%s could not be finished", assembly.info.frame)
-            decide(assembly, Outcome.FAILED)  # unless it is published
+            decide(assembly, Outcome.FAILED)  # no effect if the frame is published
             free(assembly)
             self._complete.task_done()
 
@@ -104,22 +104,23 @@ class Finisher:
         findings = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._detector.detect, assembly.merged.maps, letterbox
         )
-        if self._decided(info.frame):
-            return  # its owner has given it up meanwhile: it was told so, and so it stays
+        if self._has_outcome(info.frame):
+            return  # its owner gave it up meanwhile, and has been sent that outcome
         if not self._bus.cluster_connected.is_set():
-            raise BrokerError("not published: there is no connection to the broker")
+            raise BrokerError("not published: the broker is not connected")
         detections = self._detections(assembly, findings)
+        # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
+        # seen a frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
-        # In the same turn of the loop: were we killed now, nobody would have seen a frame whose owner is not told.
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
         log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
         try:
-            await self._observe(detections, lambda: self._picture(assembly), assembly.opened_at)
-            await self._prove(assembly, detections)
+            await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
+            await self._examine(assembly, detections)
         except DeepThingsError as error:
-            log.warning("%s is published, but not looked at further: %s", info.frame, error)
-        except Exception:  # published it is, whatever happens then
-            log.exception("%s is published, but not looked at further", info.frame)
+            log.warning("%s is published, but not examined further: %s", info.frame, error)
+        except Exception:  # the frame is published, so its outcome must not change
+            log.exception("%s is published, but not examined further", info.frame)
 
     def _detections(self, assembly: Assembly, findings: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
@@ -146,36 +147,37 @@ class Finisher:
             duplicates=assembly.duplicates,
         )
 
-    async def _prove(self, assembly: Assembly, detections: FrameDetections) -> None:
+    async def _examine(self, assembly: Assembly, detections: FrameDetections) -> None:
+        """Verify the frame and write its annotated picture, where these are due."""
         info = assembly.info
-        wants_verification = self._verifier.wants_next(suspected=self._suspected(assembly))
-        wants_picture = self._pictures.wants(info.camera)
-        if not (wants_verification or wants_picture):
+        verify = self._verifier.next_is_due(suspected=self._suspected(assembly))
+        write_picture = self._pictures.is_due(info.camera)
+        if not (verify or write_picture):
             return
-        picture = await self._picture(assembly)
-        if wants_verification:
-            proof = await asyncio.get_running_loop().run_in_executor(
+        picture = await self._fetch_picture(assembly)
+        if verify:
+            result = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._verifier.verify, picture, assembly.merged
             )
-            await self._tell_proof(assembly, proof)
-        if wants_picture:
-            await asyncio.to_thread(self._pictures.write, info.camera, picture, detections.objects)
+            await self._publish_verification(assembly, result)
+        if write_picture:
+            await asyncio.to_thread(self._pictures.write_annotated, info.camera, picture, detections.objects)
 
-    async def _tell_proof(self, assembly: Assembly, proof: Proof) -> None:
-        """A frame that is proved wrong has been published already; those who computed it are known."""
-        found = faults(proof.wrong, assembly.workers, self._partitioned.stages)
-        if proof.wrong:
-            self._found_wrong(assembly, found, proof)
+    async def _publish_verification(self, assembly: Assembly, result: VerificationResult) -> None:
+        """Publish the result of a verification, and report the nodes that computed wrong tiles."""
+        found = find_faults(result.wrong, assembly.workers, self._partitioned.stages)
+        if result.wrong:
+            self._on_wrong_tiles(assembly, found, result)
         message = Verification(
             frame=assembly.info.frame,
-            max_abs_diff=proof.difference.max_abs_diff,
-            map_std=proof.difference.map_std,
+            max_abs_diff=result.difference.max_abs_diff,
+            map_std=result.difference.map_std,
             wrong={node: fault.tiles for node, fault in found.items()},
         )
         await self._bus.publish(topics.BRIDGE_VERIFICATION, message)
 
-    async def _picture(self, assembly: Assembly) -> Pixels:
+    async def _fetch_picture(self, assembly: Assembly) -> Pixels:
         address = self._address_of(assembly.owner)
         if address is None:
-            raise PeerLostError(f"its owner {assembly.owner} is gone")
+            raise PeerLostError(f"its owner {assembly.owner} is offline")
         return await fetch_picture(address, assembly.info.frame, self._traffic)

@@ -1,4 +1,4 @@
-"""Publishing the list of nodes when it changes."""
+"""Publishes the list of nodes when it changes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from gateway.membership.node_list import fitting
+from gateway.membership.node_list import shorten_node_list
 from shared.errors import BrokerError
 from shared.mqtt import topics
 from shared.mqtt.bus import MAX_MESSAGE_BYTES
@@ -45,5 +45,5 @@ class NodesPublisher:
                 published = report
                 await self._on_nodes(report)
                 with contextlib.suppress(BrokerError):
-                    await self._bus.publish(topics.BRIDGE_NODES, fitting(report, MAX_MESSAGE_BYTES))
+                    await self._bus.publish(topics.BRIDGE_NODES, shorten_node_list(report, MAX_MESSAGE_BYTES))
             await asyncio.sleep(NODES_PERIOD_S)

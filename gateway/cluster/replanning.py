@@ -1,4 +1,4 @@
-"""Plans that are made for the devices that are there: another one when they come, go, or show another speed."""
+"""Makes a new plan for the present devices when they join, leave, or change their speed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.cluster.speeds import Speeds, differ
+from gateway.cluster.speeds import NodeSpeeds, shares_differ
 from gateway.planning.methods import Method
 from gateway.planning.partitioned import PartitionedModel
 
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SETTLED_S = 1.0
-"""Devices that have been the same for so long are planned for: a cluster that starts up comes one by one."""
+NODES_SETTLE_S = 1.0
+"""The set of devices must stay unchanged this long before it is planned for: at a start they join one by one."""
 
-SPEEDS_S = 10.0
-"""How long a plan is followed at least before measured speeds may change it."""
+MIN_PLAN_DURATION_S = 10.0
+"""Measured speeds change a plan after this time at the earliest."""
 
 
-class Replanning:
-    """Watches the devices for a method that divides the work among all of them."""
+class Replanner:
+    """Watches the devices, for a method that divides the work among all of them."""
 
     def __init__(self, config: GatewayOptions, model: Model, members: Membership) -> None:
         self._config = config
         self._model = model
         self._members = members
         self.needed = config.method is Method.BODP and config.grid is None
-        self.speeds = Speeds()
+        self.speeds = NodeSpeeds()
 
     async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:
-        """Partitioned anew, and the devices that each tile is for, whenever that is due. Never ends."""
+        """Yield each new partition, and the devices that its tiles are for, in order. Never ends."""
         planned: tuple[str, ...] = ()
         shares: tuple[float, ...] = (1.0,)
-        planned_at = -SPEEDS_S
+        planned_at = -MIN_PLAN_DURATION_S
         if not self.needed:
             await asyncio.Event().wait()
         while True:
             present = self._members.present
-            await asyncio.sleep(SETTLED_S)
+            await asyncio.sleep(NODES_SETTLE_S)
             if not present or present != self._members.present:
-                continue
-            wanted = self.speeds.shares(present)
-            tried = time.monotonic() - planned_at >= SPEEDS_S
-            if present == planned and not (tried and differ(wanted, shares)):
+                continue  # none is present, or the set of devices still changes
+            wanted = self.speeds.work_shares(present)
+            speeds_count = time.monotonic() - planned_at >= MIN_PLAN_DURATION_S
+            if present == planned and not (speeds_count and shares_differ(wanted, shares)):
                 continue
             planned, shares, planned_at = present, wanted, time.monotonic()
             log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(planned, shares, strict=True)))

@@ -1,4 +1,4 @@
-"""Work sharing on the data plane: tiles from owners in, and out to the nodes that shall compute them."""
+"""Work sharing on the data plane: receives tiles from owners and sends them to the nodes that compute them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from gateway.cluster.shares import Share, Sharing
+from gateway.cluster.share_queue import ShareQueue, TileShare
 from shared.wire.courier import Courier
 from shared.wire.headers import TileHeader, WorkerRef
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNSENT_TILES_CAP = 1024
-"""Tiles on their way to one node: all of thirty-two frames in thirty-two tiles."""
+MAX_UNSENT_TILES = 1024
+"""Tiles that wait to be sent to one node: all tiles of thirty-two frames in thirty-two tiles."""
 
-Collected = tuple[TileHeader, "Payload"]
+CollectedTile = tuple[TileHeader, "Payload"]
 """A tile as its owner sent it."""
 
 
-class Sharer:
-    """Sends every tile of the current plan's frames to a node, and once more when that node is lost."""
+class SharingService:
+    """Sends every tile of the current plan's frames to a node, and again to another when that node is lost."""
 
     def __init__(
         self,
@@ -37,76 +37,79 @@ class Sharer:
         capacity: int,
         may_compute: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """`may_compute` says which nodes may be given tiles."""
+        """`may_compute` returns whether a node may be given tiles."""
         self._may_compute = may_compute
         self._members = members
         self._capacity = capacity
-        self._courier = Courier(traffic, UNSENT_TILES_CAP, self._on_lost)
+        self._courier = Courier(traffic, MAX_UNSENT_TILES, self._on_lost)
         self._epoch = 0
         self._nodes: tuple[str, ...] = ()
-        self._sharing: Sharing[Collected] = Sharing(1, 1.0, 0, together=False)
+        self._shares: ShareQueue[CollectedTile] = ShareQueue(1, 1.0, 0, together=False)
 
-    def adopt(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
-        """A new plan; `nodes` are those that its tiles were made for, in order, where that matters."""
+    def adopt_plan(self, plan: Plan, nodes: Sequence[str] = ()) -> None:
+        """Follow another plan. `nodes`: those that its tiles were made for, in order; empty if it fits any."""
         self._nodes = tuple(nodes)
         together = len(plan.stages) > 1
-        self._sharing = Sharing(plan.tile_count, plan.deadline_s / 2, self._capacity, together=together)
+        self._shares = ShareQueue(plan.tile_count, plan.deadline_s / 2, self._capacity, together=together)
         self._epoch = plan.epoch
 
     async def run(self) -> None:
-        """Live until cancelled."""
+        """Send until cancelled."""
         await self._courier.run()
 
     def on_tile(self, header: TileHeader, payload: Payload) -> None:
-        """An owner brings a tile."""
+        """Assign a tile that an owner sent."""
         now = time.monotonic()
-        self._send(self._sharing.arrived(header.info.frame, header.tile, (header, payload), self._ready(), now))
+        self._send(self._shares.add_tile(header.info.frame, header.tile, (header, payload), self._able_nodes(), now))
 
     def on_result(self, frame: str, tile: int) -> None:
-        self._sharing.done(frame, tile)
+        """Note that a tile is computed."""
+        self._shares.tile_done(frame, tile)
 
-    def on_failed(self, frame: str, tile: int, node: str) -> None:
-        """A node cannot compute a tile."""
-        self._send(self._sharing.failed(frame, tile, node, self._ready(), time.monotonic()))
+    def on_tile_failed(self, frame: str, tile: int, node: str) -> None:
+        """Assign a tile to others, because a node cannot compute it."""
+        self._send(self._shares.tile_failed(frame, tile, node, self._able_nodes(), time.monotonic()))
 
     def on_barred(self, node: str) -> None:
-        """A node may not compute any more: what it has goes to others."""
-        self._send(self._sharing.node_lost(node, self._ready(), time.monotonic()))
+        """Assign the tiles of a barred node to others."""
+        self._send(self._shares.reassign_node(node, self._able_nodes(), time.monotonic()))
 
-    def drop(self, frame: str) -> None:
-        self._sharing.drop(frame)
+    def drop_frame(self, frame: str) -> None:
+        """Remove a frame that is finished or given up."""
+        self._shares.drop_frame(frame)
 
     def on_node_lost(self, node: str) -> None:
+        """Assign the tiles of a lost node to others, and send it no more."""
         address = self._members.last_address(node)
         if address is not None:
             self._courier.drop_address(address)
-        left = tuple(name for name in self._ready() if name != node)
-        self._send(self._sharing.node_lost(node, left, time.monotonic()))
+        left = tuple(name for name in self._able_nodes() if name != node)
+        self._send(self._shares.reassign_node(node, left, time.monotonic()))
 
-    def watch(self) -> None:
-        """Look at what is late, now and then."""
-        self._send(self._sharing.expire(self._ready(), time.monotonic()))
+    def reassign_expired(self) -> None:
+        """Assign late tiles again: called periodically."""
+        self._send(self._shares.reassign_expired(self._able_nodes(), time.monotonic()))
 
-    def _ready(self) -> tuple[str, ...]:
-        """Nodes that follow the plan: those that it was made for, in its order; all others only when none is there."""
-        ready = tuple(name for name in self._members.ready(self._epoch) if self._may_compute(name))
+    def _able_nodes(self) -> tuple[str, ...]:
+        """Return the nodes that follow the plan: those that it was made for, in order; if none is present, others."""
+        ready = tuple(name for name in self._members.ready_nodes(self._epoch) if self._may_compute(name))
         return tuple(name for name in self._nodes if name in ready) or ready
 
     def _on_lost(self, address: Address) -> None:
-        for node in self._ready():
+        for node in self._able_nodes():
             if self._members.address(node) == address:
-                left = tuple(name for name in self._ready() if name != node)
-                self._send(self._sharing.node_lost(node, left, time.monotonic()))
+                left = tuple(name for name in self._able_nodes() if name != node)
+                self._send(self._shares.reassign_node(node, left, time.monotonic()))
 
-    def _send(self, shares: Sequence[Share[Collected]]) -> None:
+    def _send(self, shares: Sequence[TileShare[CollectedTile]]) -> None:
         for share in shares:
             header, payload = share.tile
             address = self._members.address(share.node)
             workers = [self._members.online(name) for name in share.workers]
             if address is None or None in workers:
-                continue  # it has just gone; the share comes back with its lease
+                continue  # a node was just lost: the tile is assigned again when its lease ends
             refs = tuple(WorkerRef(node=node.node, host=node.host, port=node.port) for node in workers if node)
-            said = header.model_copy(update={"attempt": share.attempt, "workers": refs})
+            sent = header.model_copy(update={"attempt": share.attempt, "workers": refs})
             log.debug("%s tile %s shared to %s", header.info.frame, header.tile, share.node)
-            if not self._courier.post(address, (said, [payload.data])):
+            if not self._courier.post(address, (sent, [payload.data])):
                 log.warning("%s tile %s not sent: too many wait for %s", header.info.frame, header.tile, share.node)

@@ -1,4 +1,4 @@
-"""How fast nodes compute, pure: results in, and out the shares that a biased partition gives them."""
+"""The measured speeds of nodes, pure: results in, shares of the work for a biased partition out."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RECENT_RESULTS = 48
-"""Results that a node's speed is taken from."""
+MAX_SPEED_RESULTS = 48
+"""The latest results, whose median is a node's speed."""
 
-ENOUGH_RESULTS = 8
-"""With fewer, a node is taken to be like the others: the first tiles of a process are slow."""
+MIN_SPEED_RESULTS = 8
+"""With fewer results a node counts as fast as the others, because the first tiles of a process are slow."""
 
-NOTICEABLE = 0.3
-"""Shares that differ by less are left as they are; measurements do."""
+MIN_SHARE_CHANGE = 0.3
+"""Relative change of a share that justifies another plan; less is within the noise of measurements."""
 
 
 @dataclass(slots=True)
-class Speeds:
+class NodeSpeeds:
     """Multiply-accumulate operations per second, by node."""
 
-    _recent: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=RECENT_RESULTS)))
+    _recent: dict[str, deque[float]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=MAX_SPEED_RESULTS))
+    )
 
-    def add(self, node: str, macs: int, compute_ms: float) -> None:
-        """A node has computed something."""
+    def add_result(self, node: str, macs: int, compute_ms: float) -> None:
+        """Note that a node has computed a tile; one of unknown cost (0 `macs`) is ignored."""
         if macs and compute_ms > 0:
             self._recent[node].append(macs * 1e3 / compute_ms)
 
-    def of(self, node: str) -> float | None:
-        """Operations per second; None while too little was seen."""
+    def speed_of(self, node: str) -> float | None:
+        """Return operations per second; None before MIN_SPEED_RESULTS results."""
         recent = self._recent.get(node, ())
-        return median(recent) if len(recent) >= ENOUGH_RESULTS else None
+        return median(recent) if len(recent) >= MIN_SPEED_RESULTS else None
 
-    def shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
-        """What part of the work each node should have; together 1."""
-        known = [speed for node in nodes if (speed := self.of(node)) is not None]
+    def work_shares(self, nodes: Sequence[str]) -> tuple[float, ...]:
+        """Return each node's share of the work; the sum is 1."""
+        known = [speed for node in nodes if (speed := self.speed_of(node)) is not None]
         usual = fmean(known) if known else 1.0
-        speeds = [self.of(node) or usual for node in nodes]
+        speeds = [self.speed_of(node) or usual for node in nodes]
         return tuple(speed / sum(speeds) for speed in speeds)
 
 
-def differ(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether some share has changed noticeably."""
-    return len(one) != len(other) or any(abs(a - b) > NOTICEABLE * b for a, b in zip(one, other, strict=True))
+def shares_differ(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether a share has changed by more than MIN_SHARE_CHANGE."""
+    return len(one) != len(other) or any(abs(a - b) > MIN_SHARE_CHANGE * b for a, b in zip(one, other, strict=True))

@@ -1,4 +1,4 @@
-"""Choosing the owner that the next thief takes from, pure: policies of one interface.
+"""Policies that choose the owner from which the next thief takes a task, pure.
 
 Source: paper, section III-B (the gateway serves owners round robin).
 """
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An owner with tasks for this thief, and how many."""
+    """An owner with tasks for this thief, and their number."""
 
     owner: str
     tasks: int
 
 
-Policy = Callable[[Sequence[Candidate]], Candidate]
-"""Chooses among candidates, at least one, of which the one that was granted from longest ago comes first."""
+VictimPolicy = Callable[[Sequence[Candidate]], Candidate]
+"""Chooses one of at least one candidate. They are sorted: the owner whose last grant is the oldest comes first."""
 
 
 def round_robin(candidates: Sequence[Candidate]) -> Candidate:
-    """Owners take turns, so that thieves serve all cameras alike."""
+    """Return the first owner: owners take turns, so that thieves serve all cameras equally."""
     return candidates[0]
 
 
 def longest_queue(candidates: Sequence[Candidate]) -> Candidate:
-    """The owner with the most tasks; those with as many take turns."""
+    """Return the owner with the most tasks; owners with equal numbers take turns."""
     return max(candidates, key=lambda candidate: candidate.tasks)
 
 
-POLICIES: dict[str, Policy] = {"round-robin": round_robin, "longest-queue": longest_queue}
+VICTIM_POLICIES: dict[str, VictimPolicy] = {"round-robin": round_robin, "longest-queue": longest_queue}

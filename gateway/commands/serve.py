@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from gateway.cluster.victims import POLICIES
+from gateway.cluster.victims import VICTIM_POLICIES
 from gateway.commands.model_options import cut_option, method_option, model_option, weights_option
 from gateway.configuration.reading.configuration_file import read_configuration
 from gateway.configuration.root import Configuration
@@ -38,7 +38,10 @@ from shared.process.lifecycle import run_service
 @click.option("--grid", type=GRID_TYPE, help="Rows x columns of tiles.  [default: 3x3; with bodp a row for each edge]")
 @cut_option
 @click.option(
-    "--policy", type=click.Choice(list(POLICIES)), default="round-robin", help="The edge that idle edges steal from."
+    "--policy",
+    type=click.Choice(list(VICTIM_POLICIES)),
+    default="round-robin",
+    help="The edge that idle edges steal from.",
 )
 @listen_option
 @click.option(

@@ -1,1 +1,1 @@
-"""The members of the cluster: which edges there are, and who can reach whom."""
+"""The members of the cluster: the known edges, and which of them can reach each other."""

@@ -1,4 +1,4 @@
-"""The edges that the gateway knows, pure: presence and figures in, the public list out."""
+"""The edges that the gateway knows, pure: states and figures in, the public list out."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
     from shared.payloads.cluster import UnreachedPeer
 
-KNOWN_NODES_CAP = 1000
-"""Names remembered, present or not; a client that invents names without end is not listed further."""
+MAX_KNOWN_NODES = 1000
+"""Edges that are remembered, present or not: a faulty client that invents names must not fill the memory."""
 
-RETURN_S = 40.0
-"""An edge that lives is back at a broker that was started again after half of that, its longest pause."""
+NODE_RETURN_TIMEOUT_S = 40.0
+"""After a restart of the broker an edge reconnects within half of this, its longest pause between two attempts."""
 
 
 @dataclass(slots=True)
 class _Member:
+    """`reached`: host and port of the edge when it was last online."""
+
     state: NodeState
     stats: NodeStats | None = None
     reached: tuple[str, int] | None = None
@@ -31,28 +33,31 @@ class _Member:
 
 @dataclass(slots=True)
 class Membership:
-    """Who is there, and who was refused. `broker` is the gateway's way to the broker."""
+    """The edges and their states. `broker` is the address at which the gateway reaches the broker."""
 
     broker: Address
     _members: dict[str, _Member] = field(default_factory=dict)
     _awaited: dict[str, float] = field(default_factory=dict)
     _drained: set[str] = field(default_factory=set)
 
-    def await_all(self, now: float) -> None:
-        """Expect a sign of life of every edge from `now`, in monotonic seconds: the broker may have lost a will."""
+    def expect_all_nodes(self, now: float) -> None:
+        """Expect a message of every online edge from `now` on, in monotonic seconds.
+
+        Called after a reconnect: an edge may be lost meanwhile, and a restarted broker does not publish its will.
+        """
         self._awaited = {name: now for name, member in self._members.items() if member.state.state is State.ONLINE}
 
-    def lost(self, now: float) -> tuple[NodeState, ...]:
-        """Return the edges that were awaited for too long, as they are from now on."""
-        late = [name for name, since in self._awaited.items() if now - since > RETURN_S]
+    def lost_nodes(self, now: float) -> tuple[NodeState, ...]:
+        """Return the offline states of edges from which the expected message has not arrived in time."""
+        late = [name for name, since in self._awaited.items() if now - since > NODE_RETURN_TIMEOUT_S]
         return tuple(self._members[name].state.model_copy(update={"state": State.OFFLINE}) for name in late)
 
     def on_state(self, node: NodeState) -> None:
-        """An edge came, went, or speaks another protocol."""
+        """Take over the state that an edge has published."""
         self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) >= KNOWN_NODES_CAP and not self._forget_one():
+            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_one():
                 return
             member = self._members[node.node] = _Member(node)
         member.state = node
@@ -60,7 +65,7 @@ class Membership:
             member.reached = node.host, node.port
 
     def _forget_one(self) -> bool:
-        """Forget the edge that has been known longest of those that are not there; return whether there was one."""
+        """Forget the absent edge that has been known longest; return whether there was one."""
         gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
         if gone is not None:
             del self._members[gone]
@@ -68,30 +73,31 @@ class Membership:
         return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
+        """Take over the figures that an edge has published."""
         self._awaited.pop(stats.node, None)
         member = self._members.get(stats.node)
         if member is not None:
             member.stats = stats
 
     def online(self, node: str) -> NodeState | None:
-        """An admitted edge, as it presented itself; None for all others."""
+        """Return the state of an admitted edge that is online; None for all others."""
         member = self._members.get(node)
         if member is None or self.refusal(member.state) or member.state.state is not State.ONLINE:
             return None
         return member.state
 
     def address(self, node: str) -> Address | None:
-        """Where the gateway reaches an admitted edge; None for all others."""
+        """Return the address at which the gateway reaches an admitted edge; None for all others."""
         state = self.online(node)
         return Address(state.host, state.port).seen_from(self.broker) if state else None
 
     def last_address(self, node: str) -> Address | None:
-        """Where the gateway reached an edge when it was last there; None for one that never was."""
+        """Return the last address of an edge, also of an offline one; None for one that was never online."""
         member = self._members.get(node)
         return Address(*member.reached).seen_from(self.broker) if member and member.reached else None
 
-    def ready(self, epoch: int) -> tuple[str, ...]:
-        """The admitted edges that follow the plan of this epoch, by name."""
+    def ready_nodes(self, epoch: int) -> tuple[str, ...]:
+        """Return the names of admitted edges that follow the plan of this epoch, sorted."""
         return tuple(
             name
             for name, member in sorted(self._members.items())
@@ -99,12 +105,12 @@ class Membership:
         )
 
     def unreached(self, node: str) -> tuple[UnreachedPeer, ...]:
-        """The addresses that an edge tells that it cannot reach."""
+        """Return the addresses that an edge reports as unreachable."""
         member = self._members.get(node)
         return member.stats.unreached if member and member.stats else ()
 
     def drain_node(self, node: str) -> None:
-        """Give a node no tiles of others and no cameras until it is resumed.
+        """Give a node no tiles of other nodes and no cameras until it is resumed.
 
         Raises ConfigurationError when it is not online.
         """
@@ -116,7 +122,7 @@ class Membership:
         """Give a drained node work again."""
         self._drained.discard(node)
 
-    def drained(self, node: str) -> bool:
+    def is_drained(self, node: str) -> bool:
         """Return whether a node is drained."""
         return node in self._drained
 
@@ -127,12 +133,12 @@ class Membership:
 
     @property
     def present(self) -> tuple[str, ...]:
-        """The admitted edges that are there, by name."""
+        """Return the names of admitted edges that are online, sorted."""
         return tuple(name for name in sorted(self._members) if self.online(name) is not None)
 
     @staticmethod
     def refusal(node: NodeState) -> str:
-        """Why this edge cannot take part; empty when it can."""
+        """Return the reason why an edge cannot take part; empty when it can."""
         if node.state is State.ONLINE and not compatible(node.protocol, node.understood):
             return (
                 f"it speaks version {node.protocol} of the protocol, the gateway version {PROTOCOL}: "
@@ -141,7 +147,7 @@ class Membership:
         return ""
 
     def problems(self) -> tuple[str, ...]:
-        """Return what edges that are there say is wrong, a line for each."""
+        """Return the problems that online edges report, a line for each."""
         return tuple(
             f"edge {name} does not follow the plan: {member.stats.problem}"
             for name, member in sorted(self._members.items())
@@ -149,7 +155,7 @@ class Membership:
         )
 
     def report(self, gateway_bytes: Mapping[str, int]) -> Nodes:
-        """The public list."""
+        """Return the public list of edges; `gateway_bytes` are the gateway's own counts of traffic."""
         return Nodes(
             nodes={name: self._report(member) for name, member in sorted(self._members.items())},
             gateway_bytes=dict(gateway_bytes),

@@ -1,4 +1,4 @@
-"""Names that two living processes want, pure: claims in, problems out."""
+"""Detects names that two running processes claim, pure: claims in, problems out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.payloads.cluster import Identity, NameClaim
 
-SHOWN_S = 300.0
-"""A contest is a problem for so long after the last attempt: a supervisor may wait minutes before the next."""
+CONTEST_SHOWN_S = 300.0
+"""A conflict is shown this long after the last attempt: a supervisor may wait minutes before the next one."""
 
-QUESTIONS_CAP = 256
-CONTESTS_CAP = 100
-"""Names, and questions that wait for an answer; more of them come from nobody but an attacker."""
+MAX_CLAIM_QUESTIONS = 256
+MAX_CONTESTS = 100
+"""Conflicts that are shown, and claims that wait for an answer; only an attacker causes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +25,30 @@ class _Contest:
 
 
 class ContestedNames:
-    """Pairs questions for a name with the answers of who has it. Time is monotonic seconds."""
+    """Pairs claims of a name with the answers of its owner. Time is monotonic seconds."""
 
     def __init__(self) -> None:
         self._questions: OrderedDict[tuple[str, str], Identity] = OrderedDict()
         self._contests: OrderedDict[str, _Contest] = OrderedDict()
 
     def on_claim(self, name: str, claim: NameClaim, now: float) -> None:
-        """Take in a claim on the name of an edge; on the gateway's when `name` is empty."""
+        """Process a claim, or an answer to one, of an edge's name; of the gateway's when `name` is empty."""
         if not claim.answers:
             self._questions[name, claim.identity.instance] = claim.identity
             self._questions.move_to_end((name, claim.identity.instance))
-            if len(self._questions) > QUESTIONS_CAP:
+            if len(self._questions) > MAX_CLAIM_QUESTIONS:
                 self._questions.popitem(last=False)
             return
         newcomer = self._questions.pop((name, claim.answers), None)
         if newcomer is not None and claim.identity.instance != claim.answers:
             self._contests[name] = _Contest(claim.identity, newcomer, now)
             self._contests.move_to_end(name)
-            if len(self._contests) > CONTESTS_CAP:
+            if len(self._contests) > MAX_CONTESTS:
                 self._contests.popitem(last=False)
 
     def problems(self, now: float) -> list[str]:
-        """Return who wanted the name of whom of late, and the cure."""
-        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < SHOWN_S]
+        """Return the recent conflicts and what to do, a line for each."""
+        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < CONTEST_SHOWN_S]
 
 
 def _problem(name: str, found: _Contest) -> str:

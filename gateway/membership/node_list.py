@@ -1,4 +1,4 @@
-"""The list of nodes as a broker takes it: shortened where there are too many of them. Pure."""
+"""Shortens the list of nodes to the largest message that a broker accepts, pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from shared.payloads.base import Message
 
 NODE_OVERHEAD_BYTES = 8
-"""Quotes, colon and comma around a name."""
+"""JSON around a name: quotes, colon and comma."""
 
 
-def fitting(report: Nodes, largest_bytes: int) -> Nodes:
-    """Return the list with as many edges as fit into a message of `largest_bytes`: those that are there come first."""
+def shorten_node_list(report: Nodes, largest_bytes: int) -> Nodes:
+    """Return the list with as many edges as fit into a message of `largest_bytes`; offline edges are left out first."""
     if _size(report) <= largest_bytes:
         return report
     sizes = {name: len(name) + NODE_OVERHEAD_BYTES + _size(node) for name, node in report.nodes.items()}

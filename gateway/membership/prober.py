@@ -1,4 +1,4 @@
-"""Tries the address of every edge that comes, and tells who cannot reach whom."""
+"""Probes the address of every edge that joins, and reports which parties cannot reach each other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.membership.reachability import Facts, problems
+from gateway.membership.reachability import Contacts, contact_problems
 from shared.errors import DeepThingsError
 from shared.logs.rate_limit import RateLimit
 from shared.wire.connection import Connection, WireTraffic
@@ -22,52 +22,55 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-"""How often it is looked at who has come, and what is wrong."""
+PROBE_CHECK_PERIOD_S = 1.0
+"""New edges are probed, and problems are logged, this often."""
 
-FIRST_AGAIN_S, LONGEST_AGAIN_S = 5.0, 60.0
-"""An address that was not reached is tried again after the first, then after twice the time, up to the longest."""
+FIRST_PROBE_RETRY_S, MAX_PROBE_RETRY_S = 5.0, 60.0
+"""Pauses before an unreachable address is probed again: the first, doubled each time up to the maximum."""
 
-AT_ONCE = 8
-"""Addresses that are tried at once; each may take five seconds."""
+MAX_CONCURRENT_PROBES = 8
+"""Addresses that are probed at the same time; each may take five seconds."""
 
-SETTLE_S = 5.0
-"""A problem is logged when it has lasted so long: parties come one after the other."""
+CONTACTS_SETTLE_S = 5.0
+"""A problem is logged when it has lasted this long: at a start, edges connect one after the other."""
 
-WARNING_S = 300.0
-"""One that comes and goes, as an edge does that starts again and again, is logged so often."""
+CONTACTS_REPEAT_PERIOD_S = 300.0
+"""A problem that comes and goes, for example of an edge that restarts again and again, is logged this often."""
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is known of one edge's address; it is `reached` when there is no reason."""
+    """The probes of one edge's address. `reason`: why the last one failed; empty before the first, or if reached."""
 
     address: Address
     instance: str
     next_at: float = 0.0
-    wait_s: float = FIRST_AGAIN_S
+    wait_s: float = FIRST_PROBE_RETRY_S
     reached: bool = False
     reason: str = ""
 
 
 class Prober:
-    """Knows which edges the gateway does not reach, and what edges tell of each other."""
+    """Finds the edges that the gateway cannot reach, and those that cannot reach each other."""
 
     def __init__(self, members: Membership, listening: Callable[[], Address], identity: Callable[[], Identity]) -> None:
-        """`listening` is the gateway's data plane as it is advertised."""
+        """Probe the edges of `members`.
+
+        `listening` returns the advertised address of the gateway's data plane, `identity` the gateway's identity.
+        """
         self._members = members
         self._listening = listening
         self._identity = identity
         self._attempts: dict[str, _Attempt] = {}
         self._since: dict[str, float] = {}
         self._logged: set[str] = set()
-        self._warnings = RateLimit(WARNING_S)
+        self._warnings = RateLimit(CONTACTS_REPEAT_PERIOD_S)
 
     def problems(self, _: float) -> list[str]:
-        """Return who cannot reach whom."""
+        """Return which parties cannot reach each other, a line for each."""
         nodes = {name: state for name in self._members.present if (state := self._members.online(name)) is not None}
-        return problems(
-            Facts(
+        return contact_problems(
+            Contacts(
                 identity=self._identity(),
                 host=self._listening().host,
                 port=self._listening().port,
@@ -82,13 +85,13 @@ class Prober:
         )
 
     async def run(self) -> None:
-        """Try who comes, and again who was not reached, until cancelled."""
+        """Probe new edges, and again unreachable ones, until cancelled."""
         while True:
             now = time.monotonic()
-            due = self._due(now)[:AT_ONCE]
+            due = self._due(now)[:MAX_CONCURRENT_PROBES]
             await asyncio.gather(*(self._try(attempt) for attempt in due))
             self._log(time.monotonic())
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(PROBE_CHECK_PERIOD_S)
 
     def _due(self, now: float) -> list[_Attempt]:
         present = self._members.present
@@ -112,16 +115,20 @@ class Prober:
             failures = traffic.unreached.recent(time.monotonic())
             attempt.reason = failures[0].reason if failures else str(error)
             attempt.next_at = time.monotonic() + attempt.wait_s
-            attempt.wait_s = min(LONGEST_AGAIN_S, attempt.wait_s * 2)
+            attempt.wait_s = min(MAX_PROBE_RETRY_S, attempt.wait_s * 2)
 
     def _log(self, now: float) -> None:
-        """Log what begins, once it has lasted, and what ends."""
+        """Log problems once they have lasted, and their end."""
         found = self.problems(now)
-        self._since = {said: self._since.get(said, now) for said in found}
-        for said in found:
-            if said not in self._logged and now - self._since[said] >= SETTLE_S and self._warnings.allows(said, now):
-                self._logged.add(said)
-                log.warning("%s", said)
-        for said in sorted(self._logged - set(found)):
-            self._logged.discard(said)
-            log.info("no longer so: %s", said)
+        self._since = {problem: self._since.get(problem, now) for problem in found}
+        for problem in found:
+            if (
+                problem not in self._logged
+                and now - self._since[problem] >= CONTACTS_SETTLE_S
+                and self._warnings.allows(problem, now)
+            ):
+                self._logged.add(problem)
+                log.warning("%s", problem)
+        for problem in sorted(self._logged - set(found)):
+            self._logged.discard(problem)
+            log.info("solved: %s", problem)

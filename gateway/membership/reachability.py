@@ -1,7 +1,7 @@
-"""Who cannot reach whom, and what to do, pure: what parties tell of themselves and of others in, problems out.
+"""Finds parties that cannot reach each other, pure: addresses and failed connections in, problems and cures out.
 
 Two parties reach each other on loopback when they have the same network (shared/mqtt/identity.py). One that listens on
-loopback only while another is elsewhere is a mistake that can be named before anything fails.
+loopback only, while another party is on another device, is a mistake that is reported before anything fails.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
     from shared.payloads.cluster import Identity, NodeState, UnreachedPeer
 
-NAMED_CAP = 5
-"""Edges that one sentence names."""
+MAX_NAMED_EDGES = 5
+"""Edges that one problem names."""
 
-EDGE_CURE = "look at the firewall there, and at its --listen and --port"
-GATEWAY_CURE = "look at the firewall there, and at cluster.listen and cluster.data_port (--listen, --data-port)"
+EDGE_CURE = "check the firewall there, and its --listen and --port"
+GATEWAY_CURE = "check the firewall there, and cluster.listen and cluster.data_port (--listen, --data-port)"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known. `host` and `port` are the gateway's data plane as it is advertised, host empty for the broker's.
+class Contacts:
+    """The known addresses and failed connections.
 
-    `failed` are the edges that the gateway has tried and not reached: address and reason; `unreached` is what edges
-    tell of others.
+    `identity` is the gateway's. `host` and `port` are its advertised data plane; an empty host stands for the broker's.
+    `failed`: by edge, the address that the gateway could not reach, and the reason. `unreached`: by edge, the peers
+    that it could not reach.
     """
 
     identity: Identity
@@ -40,31 +41,42 @@ class Facts:
     unreached: Mapping[str, Sequence[UnreachedPeer]]
 
 
-def problems(facts: Facts) -> list[str]:
-    """Return a sentence for each, with what to look at."""
-    return [*_gateway_on_loopback(facts), *_edges_on_loopback(facts), *_not_reached(facts), *_not_reached_by(facts)]
+def contact_problems(contacts: Contacts) -> list[str]:
+    """Return a line for each problem, with what to check."""
+    return [
+        *_gateway_on_loopback(contacts),
+        *_edges_on_loopback(contacts),
+        *_not_reached(contacts),
+        *_not_reached_by(contacts),
+    ]
 
 
-def elsewhere(one: Identity, other: Identity) -> bool:
-    """Return whether two parties are known not to reach each other on loopback."""
+def on_different_networks(one: Identity, other: Identity) -> bool:
+    """Return whether two parties are known to be in different networks, where loopback does not connect them."""
     return bool(one.network and other.network and one.network != other.network)
 
 
-def _gateway_on_loopback(facts: Facts) -> Iterator[str]:
-    far = [name for name, node in sorted(facts.nodes.items()) if elsewhere(facts.identity, node.identity)]
-    if is_loopback(facts.host) and far:
+def _gateway_on_loopback(contacts: Contacts) -> Iterator[str]:
+    far = [
+        name for name, node in sorted(contacts.nodes.items()) if on_different_networks(contacts.identity, node.identity)
+    ]
+    if is_loopback(contacts.host) and far:
         yield (
-            f"the gateway listens on {facts.host} only, where {_named(far)} on other devices cannot reach it: set "
+            f"the gateway listens on {contacts.host} only, where {_named(far)} on other devices cannot reach it: set "
             "cluster.listen: 0.0.0.0, or start it with --listen 0.0.0.0"
         )
 
 
-def _edges_on_loopback(facts: Facts) -> Iterator[str]:
-    for name, node in sorted(facts.nodes.items()):
+def _edges_on_loopback(contacts: Contacts) -> Iterator[str]:
+    for name, node in sorted(contacts.nodes.items()):
         if not is_loopback(node.host):
             continue
-        far = [other for other, state in sorted(facts.nodes.items()) if elsewhere(node.identity, state.identity)]
-        who = ["the gateway"] if elsewhere(node.identity, facts.identity) else []
+        far = [
+            other
+            for other, state in sorted(contacts.nodes.items())
+            if on_different_networks(node.identity, state.identity)
+        ]
+        who = ["the gateway"] if on_different_networks(node.identity, contacts.identity) else []
         if who or far:
             yield (
                 f"edge {name} on {node.identity} listens on {node.host} only, where {_named(far, who)} on other "
@@ -72,37 +84,39 @@ def _edges_on_loopback(facts: Facts) -> Iterator[str]:
             )
 
 
-def _not_reached(facts: Facts) -> Iterator[str]:
-    for name, (address, reason) in sorted(facts.failed.items()):
-        node = facts.nodes.get(name)
-        if node is not None and not (is_loopback(node.host) and elsewhere(node.identity, facts.identity)):
+def _not_reached(contacts: Contacts) -> Iterator[str]:
+    for name, (address, reason) in sorted(contacts.failed.items()):
+        node = contacts.nodes.get(name)
+        if node is not None and not (
+            is_loopback(node.host) and on_different_networks(node.identity, contacts.identity)
+        ):
             yield f"the gateway cannot reach edge {name} at {address}: {reason}; {EDGE_CURE}"
 
 
-def _not_reached_by(facts: Facts) -> Iterator[str]:
-    """What edges tell; of addresses that are nobody's by now, nothing."""
-    for name, peers in sorted(facts.unreached.items()):
-        node = facts.nodes.get(name)
+def _not_reached_by(contacts: Contacts) -> Iterator[str]:
+    """Yield the problems that edges report, except those of outdated addresses."""
+    for name, peers in sorted(contacts.unreached.items()):
+        node = contacts.nodes.get(name)
         for peer in peers if node is not None else ():
             assert node is not None
             where = f"at {format_address(peer.host, peer.port)}: {printable(peer.reason)}"
-            if _is_at(facts.host, facts.port, peer):
-                if not (is_loopback(facts.host) and elsewhere(node.identity, facts.identity)):
+            if _is_at(contacts.host, contacts.port, peer):
+                if not (is_loopback(contacts.host) and on_different_networks(node.identity, contacts.identity)):
                     yield f"edge {name} cannot reach the gateway {where}; {GATEWAY_CURE}"
                 continue
-            for other, state in sorted(facts.nodes.items()):
-                far = is_loopback(state.host) and elsewhere(node.identity, state.identity)
+            for other, state in sorted(contacts.nodes.items()):
+                far = is_loopback(state.host) and on_different_networks(node.identity, state.identity)
                 if other != name and not far and _is_at(state.host, state.port, peer):
                     yield f"edge {name} cannot reach edge {other} {where}; {EDGE_CURE}"
                     break
 
 
 def _is_at(host: str, port: int, peer: UnreachedPeer) -> bool:
-    """Return whether a party is advertised there; an empty host is the broker's, by whatever name a peer knows it."""
+    """Return whether a party is advertised there; an empty host, the broker's, matches any: its names differ."""
     return port == peer.port and host in {"", peer.host}
 
 
 def _named(edges: Sequence[str], others: Sequence[str] = ()) -> str:
-    names = [*others, *(f"edge {name}" for name in edges[:NAMED_CAP])]
-    more = len(edges) - NAMED_CAP
+    names = [*others, *(f"edge {name}" for name in edges[:MAX_NAMED_EDGES])]
+    more = len(edges) - MAX_NAMED_EDGES
     return ", ".join([*names, *([f"{more} more edges"] if more > 0 else [])])

@@ -1,4 +1,4 @@
-"""Following what cameras see, and publishing it: objects, events, triggers and snapshots, each when it changes."""
+"""Follows the scenes of cameras, and publishes their objects, events, triggers and snapshots when these change."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gateway.bridge.event_queue import EventQueue
-    from gateway.bridge.health import Health
+    from gateway.bridge.health import GatewayHealth
     from gateway.broker.planes import Planes
     from gateway.cameras.registry import CameraRegistry
-    from gateway.cluster.listener import FetchPicture
+    from gateway.cluster.cluster_listener import FetchPicture
     from gateway.configuration.cameras import SnapshotsSection
     from gateway.configuration.root import Configuration
-    from gateway.observation.listener import SceneListener
     from gateway.observation.scene.states import SceneUpdate
+    from gateway.observation.scene_listener import SceneListener
     from gateway.state.state_folder import StateFolder
     from shared.model.arrays import Pixels
     from shared.payloads.cluster import FrameDetections
@@ -42,11 +42,11 @@ EXPIRY_CHECK_PERIOD_S = 0.5
 """Objects of cameras that send no frames expire at checks that are this far apart."""
 
 MAX_SCENES = 256
-"""Cameras that are followed: the configured ones, and some that were started by hand."""
+"""Cameras with a scene: the configured ones, and some that were started by hand."""
 
 
 class Observer:
-    """One scene for each camera."""
+    """Keeps a scene for each camera."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Observer:
         bus: Planes,
         events: EventQueue,
         notify: Callable[[ObjectEvent | Trigger], None],
-        health: Health,
+        health: GatewayHealth,
         listeners: Sequence[SceneListener] = (),
     ) -> None:
         """`notify` is called with each event and trigger; `listeners` receive each change of a scene."""
@@ -75,11 +75,11 @@ class Observer:
         self._wanted: set[str] = set()
         self._away: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
-        self._one_by_one = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Expire objects and follow changes of settings, until cancelled."""
-        async with self._one_by_one:
+        async with self._lock:
             for name in self._memory.cameras:
                 self._scene(name)
         while True:
@@ -87,7 +87,7 @@ class Observer:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EXPIRY_CHECK_PERIOD_S):
                     changed = await self._changes.get()
-            async with self._one_by_one:
+            async with self._lock:
                 if changed is not None:
                     await self._follow(changed)
                     continue
@@ -99,8 +99,8 @@ class Observer:
                 await self._store_positions()
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each connection to the broker, which may have lost it."""
-        async with self._one_by_one:
+        """Publish all retained state again: called after each (re)connect to the broker, which may have lost it."""
+        async with self._lock:
             for name in self._cameras.configured:
                 scene = self._scene(name)
                 if scene is not None and not self._cameras.effective_settings(name).detect:
@@ -119,7 +119,7 @@ class Observer:
             await listener.on_stopping()
         kept = await self._remember_all()
         for name, scene in self._scenes.items():
-            if name in self._cameras.known:  # also of cameras that have not come back yet: their counts are retained
+            if name in self._cameras.known:  # also cameras that have not returned yet: their counts are retained
                 stop = scene.suspend if kept else scene.clear
                 update = stop(time.monotonic(), EndReason.GATEWAY_AWAY)
                 for event in update.events:
@@ -137,7 +137,7 @@ class Observer:
         self._changes.put_nowait(camera)
 
     def request_snapshot(self, camera: str) -> None:
-        """Publish the next frame's picture whatever it shows."""
+        """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
         self._wanted.add(camera)
 
     async def reload(self, configuration: Configuration) -> None:
@@ -147,17 +147,17 @@ class Observer:
             self.on_camera_changed(name)
 
     async def observe(self, detections: FrameDetections, fetch: FetchPicture, received_at: float) -> None:
-        """Follow one frame's detections. `fetch` gets its picture while its owner keeps it.
+        """Process the detections of one frame. `fetch` fetches its picture while its owner keeps it.
 
         `received_at` is when the gateway first received something of the frame, in monotonic seconds. Frames of a
-        camera that was lost or removed meanwhile are ignored: nothing would ever clear what they show.
+        camera that was lost or removed meanwhile are ignored: nothing would clear their objects later.
         """
         name = detections.camera
-        async with self._one_by_one:  # or an older state could be published after a newer one
+        async with self._lock:  # otherwise an older state could be published after a newer one
             scene = self._scene(name) if name in self._cameras.known else None
             if scene is None or name in self._away or not self._cameras.effective_settings(name).detect:
                 return
-            degraded = self._health.degraded(name, time.monotonic())
+            degraded = self._health.is_degraded(name, time.monotonic())
             update = scene.update(
                 detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=received_at
             )
@@ -199,7 +199,7 @@ class Observer:
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
-            if online:  # it stays so when detection is switched on again
+            if online:  # it is still settled when detection is switched on again
                 await self._cameras.mark_settled(name)
         elif self._cameras.source_ended(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
@@ -207,7 +207,7 @@ class Observer:
             await self._publish(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
 
     async def _forget(self, name: str) -> None:
-        """Forget a camera that does not exist any more."""
+        """Forget a removed camera."""
         del self._scenes[name]
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
@@ -216,14 +216,14 @@ class Observer:
             await listener.on_camera_forgotten(name)
 
     async def _publish(self, name: str, update: SceneUpdate, *, known: bool = False) -> None:
-        """Publish a step of a scene; its state only when that is `known`: after enough frames."""
+        """Publish a change of a scene; its state only if it is `known`, after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # stored before they are published: a `new` that is lost in a restart would have no `end`
+            if update.events:  # stored before they are published: after a restart, a published `new` must get its `end`
                 await self._remember(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
-        finally:  # also when the gateway stops meanwhile: the scene has changed already
+        finally:  # also if the gateway stops meanwhile: the scene has changed already
             for event in update.events:
                 self._events.put(topics.EVENTS, event, name)
                 self._notify(event)
@@ -234,11 +234,11 @@ class Observer:
             await listener.on_scene_changed(name, update, known=known)
 
     def _known(self, name: str) -> bool:
-        """Return whether a camera exists and its scene's state is certain enough to be published."""
+        """Return whether a camera exists and the state of its scene is certain enough to be published."""
         return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
-        """Store a camera's events; while there is no broker, and nothing is published, what was stored stays."""
+        """Store a camera's events; while no broker is connected, and nothing is published, nothing is stored either."""
         self._memory_waits |= not self._bus.public_connected.is_set()
         if not self._memory_waits:
             self._memory.remember_scene(
@@ -247,7 +247,7 @@ class Observer:
             await asyncio.to_thread(self._memory.write)
 
     async def _remember_all(self) -> bool:
-        """Store all events; return whether that worked."""
+        """Store all events; return whether that succeeded."""
         self._memory.keep_only(self._scenes)
         for name, scene in self._scenes.items():
             self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
@@ -256,15 +256,15 @@ class Observer:
         return kept
 
     async def _store_positions(self) -> None:
-        """Store where objects are, when that is due."""
+        """Store the positions of objects, when that is due."""
         if self._memory_waits:
             if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
-        turned = [name for name, one in self._scenes.items() if self._memory.is_outdated(name, away=one.away)]
-        if turned or self._memory.is_due(moving=bool(moving)):
-            for name in (*turned, *moving):
+        outdated = [name for name, one in self._scenes.items() if self._memory.is_outdated(name, away=one.away)]
+        if outdated or self._memory.is_due(moving=bool(moving)):
+            for name in (*outdated, *moving):
                 self._memory.remember_scene(
                     name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
                 )

@@ -1,4 +1,4 @@
-"""Publishing the states of scenes: retained, and again when they change."""
+"""Publishes the states of scenes, retained, when they change."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ BOXES_PERIOD_S = 1.0
 """Boxes are published at most this often while nothing else changes."""
 
 StateTopic = tuple["Topic[LabelState]", tuple[str, ...]]
+"""A topic, and the names in it."""
 
 
 class StatePublisher:
@@ -34,7 +35,7 @@ class StatePublisher:
     async def publish_state(self, camera: str, state: SceneState, now: float) -> None:
         """Publish what has changed; boxes alone at most every BOXES_PERIOD_S. `now` is monotonic seconds.
 
-        Labels and zones that do not exist any more are forgotten; others clear what is retained of them.
+        Labels and zones that do not exist any more are forgotten; RetainedCleaner clears their retained messages.
         """
         states, published = dict(_states(camera, state)), self._published.setdefault(camera, {})
         for gone in [topic for topic in published if topic not in states]:
@@ -48,13 +49,13 @@ class StatePublisher:
             await self._publish(camera, topic, label_state, now)
 
     async def republish_states(self, states: Mapping[str, SceneState]) -> None:
-        """Publish these whether they changed or not: a new connection's broker may have lost what was retained."""
+        """Publish these states whether they changed or not, after a connect: the broker may have lost them."""
         self._published.clear()
         for camera, state in states.items():
             await self.publish_state(camera, state, 0.0)
 
     def forget_camera(self, camera: str) -> None:
-        """Publish everything of a camera when it comes back."""
+        """Forget the published states of a camera, so that all are published when it returns."""
         self._published.pop(camera, None)
 
     async def _publish(self, camera: str, where: StateTopic, state: LabelState, now: float) -> None:

@@ -1,1 +1,1 @@
-"""Retained messages: what may be retained, also over restarts, and clearing what is stale."""
+"""Retained messages: the topics that may have one, over restarts too, and clearing stale ones."""

@@ -1,4 +1,4 @@
-"""Clearing retained messages of cameras, zones and labels that are not configured any more."""
+"""Clears retained messages of cameras, zones and labels that are not configured any more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLEANER_PERIOD_S = 1.0
 
 
 class RetainedCleaner:
-    """Notes what this gateway has retained, and clears what is stale.
+    """Notes which topics this gateway has retained, and clears stale ones.
 
     `discovery_prefix` and `frigate` are the first levels of topics of Home Assistant, whose announcer clears its own,
     and of Frigate, None where these are not published.
@@ -38,11 +38,11 @@ class RetainedCleaner:
 
     @property
     def cameras_of_last_run(self) -> frozenset[str]:
-        """Return the cameras that were started by hand in the gateway's last run."""
+        """Return the cameras that were started by hand in the last run of the gateway."""
         return self._retained.by_hand
 
     def follow_cameras(self, cameras: CameraRegistry) -> None:
-        """Expect what these cameras publish, and nothing else."""
+        """Expect the topics of these cameras, and no others."""
         self._cameras = cameras
 
     def check_soon(self) -> None:
@@ -59,12 +59,12 @@ class RetainedCleaner:
             {name: self._cameras.followed_labels(name) for name in configured},
             self._by_hand, prefix=self._bus.prefix, frigate=self._frigate,
         )  # fmt: skip
-        for topic in self._retained.stale(expected):
+        for topic in self._retained.stale_topics(expected):
             with contextlib.suppress(BrokerError):  # tried again after the next connection
                 await self._bus.publish_at(topic, "", retain=True)
 
     async def run(self) -> None:
-        """Clear what becomes stale, and write the list of retained topics, until cancelled."""
+        """Clear topics that become stale, and write the list of retained ones, until cancelled."""
         returned = False
         while True:
             await asyncio.sleep(CLEANER_PERIOD_S)
@@ -72,20 +72,20 @@ class RetainedCleaner:
                 returned = self._check_due = True
             if self._check_due and self._bus.public_connected.is_set():
                 await self.clear_stale()
-            write = self._retained.content(self._by_hand)
+            write = self._retained.pending_write(self._by_hand)
             if write is not None:
                 await asyncio.to_thread(write)
 
     def write_last(self) -> None:
         """Write the list of retained topics at once, as the gateway stops."""
-        write = self._retained.content(self._by_hand, last=True)
+        write = self._retained.pending_write(self._by_hand, last=True)
         if write is not None:
             write()
 
     def _on_retained(self, topic: str, *, retained: bool) -> None:
         if topic.startswith(f"{self._discovery_prefix}/"):
-            return  # the announcer knows these
-        self._retained.note(topic, retained=retained)
+            return  # the announcer clears these
+        self._retained.note_topic(topic, retained=retained)
         self._check_due |= retained
 
     @property

@@ -1,4 +1,4 @@
-"""The retained topics of this gateway, over restarts, and which of them are stale."""
+"""The retained topics of this gateway, kept over restarts; finds the stale ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.cameras.mqtt_values import CAMERA_SETTINGS
-from gateway.integrations.frigate.messages import level
+from gateway.integrations.frigate.counts import FRIGATE_ALL
+from gateway.integrations.frigate.messages import topic_level
 from gateway.observation.scene.states import ALL_LABELS
 from gateway.state.state_file import TopicName
 from shared.mqtt import topics
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 RETAINED_FILE = "retained.json"
 
-_LOST = "what is removed from the configuration while the gateway is away stays at the broker"
+_LOST = "topics of cameras that are removed while the gateway is stopped will not be cleared at the broker"
 
 MAX_RETAINED_TOPICS = 50_000
 """Enough for 256 cameras with a hundred labels and a few zones each; more are published, but not cleared later."""
@@ -52,7 +53,7 @@ class ExpectedTopics:
 
 
 class RetainedTopics:
-    """Remembers where something is retained. `by_hand` are the cameras of the last run that were not configured."""
+    """Remembers the retained topics. `by_hand` are the cameras of the last run that were not configured."""
 
     def __init__(self, folder: StateFolder) -> None:
         self._file: StateFile[_Content] = folder.register_file(RETAINED_FILE, _Content, _LOST, durable=False)
@@ -62,21 +63,21 @@ class RetainedTopics:
         self._written = content
         self._written_at = -RETAINED_WRITE_PERIOD_S
 
-    def note(self, topic: str, *, retained: bool) -> None:
-        """Remember that something is retained there now, or nothing any more."""
+    def note_topic(self, topic: str, *, retained: bool) -> None:
+        """Note that a topic has a retained message now, or none any more."""
         if not retained:
             self._topics.discard(topic)
         elif len(self._topics) < MAX_RETAINED_TOPICS:
             self._topics.add(topic)
 
-    def stale(self, expected: ExpectedTopics) -> list[str]:
-        """Return the topics where something is retained that is not expected, sorted."""
+    def stale_topics(self, expected: ExpectedTopics) -> list[str]:
+        """Return the retained topics that are not expected, sorted."""
         return sorted(topic for topic in self._topics if topic not in expected)
 
-    def content(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
-        """Return what writes the file, in a thread; None where nothing has changed.
+    def pending_write(self, by_hand: Iterable[str], *, last: bool = False) -> Callable[[], None] | None:
+        """Return a function that writes the file, to be called in a thread; None when nothing has changed.
 
-        Also None where it was written just now, unless this is the `last` time.
+        Also None when the file was just written, unless this is the `last` time.
         """
         now = time.monotonic()
         if now - self._written_at < RETAINED_WRITE_PERIOD_S and not last:
@@ -100,7 +101,7 @@ def expected_topics(
     prefix: str,
     frigate: str | None,
 ) -> ExpectedTopics:
-    """Return where something may be retained of these cameras, and of the gateway itself. Pure.
+    """Return the topics that these cameras and the gateway itself may have retained. Pure.
 
     `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
     `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
@@ -142,9 +143,9 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
 def _of_camera_in_frigate(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Iterator[str]:
     yield f"{prefix}/{name}/detect/state"
     for place in (name, *camera.zones):
-        for label in (ALL_LABELS, *map(level, labels)):
+        for label in (FRIGATE_ALL, *map(topic_level, labels)):
             yield f"{prefix}/{place}/{label}"
             yield f"{prefix}/{place}/{label}/active"
     if camera.snapshots.enabled:
         for label in labels:
-            yield f"{prefix}/{name}/{level(label)}/snapshot"
+            yield f"{prefix}/{name}/{topic_level(label)}/snapshot"

@@ -8,7 +8,7 @@ TRY_CAMERA = "test it on the device of its edge: deepthings camera shot NAME"
 
 CURES: tuple[tuple[str, str], ...] = (
     # the whole cluster
-    (r"^no edge is there", "start one on each device that is to compute: deepthings edge --gateway HOST"),
+    (r"^no edge is connected", "start one on each device that is to compute: deepthings edge --gateway HOST"),
     (
         r"^no edge may compute",
         "all have computed wrong values, or nothing: check the problem of each edge, and its log",
@@ -30,7 +30,7 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"no edge (has reported|reports) it", "an edge must be online to read it; check that edge's log"),
     (r"its agent (is not connected|was stopped)", "its edge restarts it; check that edge's log"),
     (r"none is processed", "an edge must be online and follow the plan"),
-    (r"were lost of late", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
+    (r"were lost recently", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
     # cameras: their own errors
     (r"wrong password", "correct user and password in its source:, then reload the configuration"),
     (r"wants a user and a password", "write them into its source: rtsp://user:password@host/..."),

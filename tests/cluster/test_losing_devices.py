@@ -92,7 +92,7 @@ async def test_a_vanished_thief_is_noticed_by_its_will_long_before_its_lease_end
         counts = cluster.witness.stats["front"].counts
         log = cluster.log("edge-1")
     assert (counts.published, counts.dropped) == (6, {})
-    assert "will run again: robber is gone" in log
+    assert "will run again: robber is offline" in log
 
 
 async def test_an_edge_killed_in_mid_stream_costs_no_frame(tmp_path):

@@ -24,7 +24,7 @@ from tests.harness import running_cluster
 FORGETFUL = """
 import edge.computing.strips, gateway.cluster.collector
 from shared.ftp.strip_cache import StripCache
-edge.computing.strips.STRIPS_CAP_BYTES = 0
+edge.computing.strips.MAX_STRIP_BYTES = 0
 gateway.cluster.collector.StripCache = lambda: StripCache(0)
 """
 """A sitecustomize.py: no node keeps any strips, though each says that it has computed them."""

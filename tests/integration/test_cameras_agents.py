@@ -239,7 +239,7 @@ async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection
 
 async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(monkeypatch):
     async with desk() as edge:
-        accept, left = edge.accept, [1, 2, 3]
+        accept, left = edge.accept_frame, [1, 2, 3]
 
         async def fail_at_first(*frame):
             if left:
@@ -247,7 +247,7 @@ async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(m
                 raise ValueError
             await accept(*frame)
 
-        monkeypatch.setattr(edge, "accept", fail_at_first)
+        monkeypatch.setattr(edge, "accept_frame", fail_at_first)
         async with hand_started(edge):
             await edge.until_more(10)
             await edge.until("an account", lambda: edge.said["front"].counts.published >= 10)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.broker import house_broker
 from gateway.broker.house_broker import DROPPED_FRAMES_PERIOD_S, HouseBroker
-from gateway.service import gateway_name
+from gateway.service import name_to_claim
 from shared.mqtt.broker_health import BrokerHealth
 from shared.mqtt.broker_login import ANONYMOUS
 from shared.mqtt.name_claim import NameOwner
@@ -30,7 +30,7 @@ async def health():
 @pytest.fixture
 async def house(health):
     """One that is not connected: nothing of it runs."""
-    owner = NameOwner(BOX, gateway_name("deepthings-gateway", BOX, "deepthings"), "deepthings")
+    owner = NameOwner(BOX, name_to_claim("deepthings-gateway", BOX, "deepthings"), "deepthings")
     return HouseBroker(
         BOX, owner, lambda state: BridgeState(state=state, protocol=5), nothing, nothing, login=ANONYMOUS,
         health=health, prefix="deepthings",

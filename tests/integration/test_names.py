@@ -10,7 +10,7 @@ import pytest
 
 from edge.command import edge_name
 from edge.options import EdgeConfig
-from gateway.service import gateway_name
+from gateway.service import name_to_claim
 from shared.errors import NameTakenError
 from shared.mqtt import topics
 from shared.mqtt.bus import Bus, Outgoing
@@ -135,7 +135,7 @@ async def test_edges_of_one_name_below_different_prefixes_live_side_by_side(brok
 
 class Gateway:
     def __init__(self, broker, prefix="deepthings"):
-        self.owner = NameOwner(broker, gateway_name(gateway_client_id(prefix), broker, prefix), prefix)
+        self.owner = NameOwner(broker, name_to_claim(gateway_client_id(prefix), broker, prefix), prefix)
         self.bus = Bus(broker, self.owner.client_id, on_connected=self._birth, prefix=prefix, owner=self.owner)
 
     async def _birth(self):

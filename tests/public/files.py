@@ -121,7 +121,8 @@ def cache(folder: Path) -> dict[str, Any]:
     sha256 = hashlib.sha256(program).hexdigest()
     (folder / f"{sha256}.onnx").write_bytes(program)
     reference = ProgramRef(sha256=sha256, bytes=len(program))
-    found = asyncio.run(ProgramCache(folder, WireTraffic()).get(reference, NOWHERE))  # one that is there is not fetched
+    cached = ProgramCache(folder, WireTraffic())
+    found = asyncio.run(cached.get_program(reference, NOWHERE))  # one that is there is not fetched
     asyncio.run(open_engine(found, TileKinds(stage.forms, 10**6), folder))
     (prepared,) = (path for path in folder.iterdir() if path.is_dir())
     outer = json.loads((prepared / MANIFEST_FILE).read_bytes())

@@ -9,15 +9,15 @@ from typing import Any
 
 from gateway.configuration.objects import ZoneSection
 from gateway.configuration.reading.configuration_file import parse_configuration
-from gateway.integrations.frigate import (
-    Counts,
-    Events,
+from gateway.integrations.frigate.counts import FrigateCounts
+from gateway.integrations.frigate.events import FrigateEvents
+from gateway.integrations.frigate.messages import (
     FrigateMessage,
-    available,
-    detect_command,
-    detect_state,
+    availability_message,
+    detect_state_message,
     detect_topic,
-    snapshot,
+    parse_detect_command,
+    snapshot_message,
 )
 from gateway.integrations.home_assistant.announcer import BIRTH
 from gateway.integrations.home_assistant.discovery import discovery
@@ -75,25 +75,33 @@ def _decoded(messages: dict[str, str]) -> dict[str, Any]:
 
 def frigate() -> dict[str, Any]:
     """Describe Frigate's topics for one object and a few counts."""
-    events, counts = Events("frigate"), Counts("frigate")
+    events, counts = FrigateEvents("frigate"), FrigateCounts("frigate")
     kinds = (EventType.NEW, EventType.UPDATE, EventType.END)
     told = [
-        events.message(ObjectEvent.model_validate({**PERSON, "type": kind, "stationary": at > 1}), 1607123956.0 + at)
+        events.event_message(
+            ObjectEvent.model_validate({**PERSON, "type": kind, "stationary": at > 1}), 1607123956.0 + at
+        )
         for at, kind in enumerate(kinds)
     ]
     two, one = LabelState(count=2, active=1), LabelState(count=1, active=1)
-    changes = counts.update("door", {"person": two, "traffic light": one}, two, {"yard": {"person": one, "all": one}})
+    changes = counts.update_camera(
+        "door", {"person": two, "traffic light": one}, two, {"yard": {"person": one, "all": one}}
+    )
     plain = [
-        available("frigate", online=True), available("frigate", online=False), detect_state("frigate", "door", on=True),
-        detect_state("frigate", "door", on=False), snapshot("frigate", "door", "traffic light", b"JPEG"),
+        availability_message("frigate", online=True), availability_message("frigate", online=False),
+        detect_state_message("frigate", "door", on=True), detect_state_message("frigate", "door", on=False),
+        snapshot_message("frigate", "door", "traffic light", b"JPEG"),
     ]  # fmt: skip
+    switch = detect_topic("frigate")
     return {
         "events": [_message(message) for message in told],
         "counts": [_message(message) for message in changes],
-        "forgotten": [_message(message) for message in counts.forget("door")],
+        "forgotten": [_message(message) for message in counts.forget_camera("door")],
         "plain": [_message(message) for message in plain],
-        "listens to": detect_topic("frigate"),
-        "hears": [detect_command("frigate", "frigate/door/detect/set", payload) for payload in (b"ON", b"OFF", b"x")],
+        "listens to": f"{switch.root}/{switch.path}".replace("{camera}", "+"),
+        "hears": [
+            None if state is None else ("door", state) for state in map(parse_detect_command, (b"ON", b"OFF", b"x"))
+        ],
     }
 
 

@@ -1,1 +1,1 @@
-"""Which nodes may compute: verification, attribution of wrong tiles, standings, barring."""
+"""Trust in nodes: verification, attribution of wrong tiles, standings, barring."""

@@ -1,4 +1,4 @@
-"""Which tiles of merged maps are wrong, and whose fault it is, pure."""
+"""Finds the wrong tiles of merged maps and the nodes that caused them, pure."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage, Tile
     from shared.model.arrays import FeatureMap
 
-WRONG = 0.05
-"""Difference, in standard deviations of the maps, from which on a tile is wrong: tiles are exact to 1e-4 of one, and
-processors that compute in half precision differ by some hundredths at the most."""
+MAX_DEVIATION = 0.05
+"""A tile is wrong beyond this difference, in standard deviations of the maps: tiles are exact to 1e-4, and processors
+that compute in half precision differ by some hundredths at most."""
 
-WRONG_QUANTISED = 0.5
-"""The same for a quantised model: where two processors round to another step, the layers behind it add steps to it."""
+MAX_QUANTISED_DEVIATION = 0.5
+"""The same for a quantised model: where processors round to different steps, later layers increase the difference."""
 
-FLAT = 2.0**-12
-"""The same, in largest values of the maps, for maps that hardly differ from cell to cell."""
+MAX_FLAT_DEVIATION = 2.0**-12
+"""The same in units of the largest value, for almost constant maps, whose standard deviation is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A node's tiles that are wrong, and by how much at the most, in units of the map."""
+class NodeFault:
+    """A node's wrong tiles, and their largest difference in units of the map."""
 
     tiles: tuple[int, ...]
     difference: float
 
 
-def limit(map_std: float, map_max: float, *, quantised: bool) -> float:
-    """Return from which difference on a tile is wrong, in units of the map."""
-    return max((WRONG_QUANTISED if quantised else WRONG) * map_std, FLAT * map_max)
+def deviation_limit(map_std: float, map_max: float, *, quantised: bool) -> float:
+    """Return the largest allowed difference of a tile, in units of the map."""
+    return max((MAX_QUANTISED_DEVIATION if quantised else MAX_DEVIATION) * map_std, MAX_FLAT_DEVIATION * map_max)
 
 
-def differing(
+def differing_tiles(
     tiled: Sequence[FeatureMap], whole: Sequence[FeatureMap], tiles: Sequence[Tile], limit: float
 ) -> dict[int, float]:
-    """Return, by tile, the largest difference of those that differ by more than `limit`; infinite for no numbers."""
+    """Return the tiles that differ by more than `limit`, and by how much; infinite where a value is not finite."""
     found = {}
     for tile in tiles:
         most = 0.0
@@ -53,11 +53,13 @@ def differing(
     return found
 
 
-def faults(differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]) -> dict[str, Fault]:
-    """Return, by node, what it did wrong.
+def find_faults(
+    differing: Mapping[int, float], workers: Mapping[int, str], stages: Sequence[Stage]
+) -> dict[str, NodeFault]:
+    """Return the faults, by node.
 
-    Where tiles hand something on, they spread what is wrong. A tile that may have read strips of a wrong one is not
-    its worker's fault; of several stages, that exchange borders, only the tile that differs most is somebody's.
+    Tiles that pass on values also pass on errors. A tile that may have read strips of a wrong tile is therefore not
+    counted against its worker; with several stages, whose tiles exchange borders, only the tile that differs most is.
     """
     if len(stages) > 1:
         worst = max(differing, key=lambda tile: differing[tile], default=None)
@@ -69,4 +71,4 @@ def faults(differing: Mapping[int, float], workers: Mapping[int, str], stages: S
     for tile in guilty:
         if tile in workers:
             by_node.setdefault(workers[tile], []).append(tile)
-    return {node: Fault(tuple(tiles), max(differing[tile] for tile in tiles)) for node, tiles in by_node.items()}
+    return {node: NodeFault(tuple(tiles), max(differing[tile] for tile in tiles)) for node, tiles in by_node.items()}

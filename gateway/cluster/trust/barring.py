@@ -1,4 +1,4 @@
-"""Barring nodes that compute wrongly: what is decided about them is told to them, and to people."""
+"""Bars nodes that compute wrongly, and publishes that to them and to people."""
 
 from __future__ import annotations
 
@@ -14,105 +14,105 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.cluster.collector import Assembly
-    from gateway.cluster.trust.attribution import Fault
-    from gateway.cluster.trust.verification import Proof
+    from gateway.cluster.trust.attribution import NodeFault
+    from gateway.cluster.trust.verification import VerificationResult
     from gateway.membership.members import Membership
 
 log = logging.getLogger(__name__)
 
 
 class Barring:
-    """The nodes' standings, and who hears of them.
+    """Keeps the standings of nodes and publishes their changes.
 
-    `on_barred` is called with a node that may not compute from now on, `post` sends a standing to its node, `tell`
-    publishes an event of the bridge.
+    `on_barred` is called with a node that may not compute any more, `publish` publishes a standing to its node,
+    `publish_event` an event of the bridge.
     """
 
     def __init__(
         self,
         members: Membership,
         on_barred: Callable[[str], None],
-        post: Callable[[NodeStanding], None],
-        tell: Callable[[BridgeEventType, str, str], None],
+        publish: Callable[[NodeStanding], None],
+        publish_event: Callable[[BridgeEventType, str, str], None],
     ) -> None:
         self._members = members
         self._on_barred = on_barred
-        self._post = post
-        self._tell = tell
+        self._publish = publish
+        self._publish_event = publish_event
         self._standings = Standings()
 
     def may_compute(self, node: str) -> bool:
-        """Return whether a node may be given tiles, and its results be used."""
-        return not self._standings.barred(node)
+        """Return whether a node may get tiles, and its results may be used."""
+        return not self._standings.is_barred(node)
 
-    def able(self, epoch: int) -> frozenset[str] | None:
-        """Return who follows the plan of this epoch and may compute; None where nobody does, and nobody is barred."""
+    def able_nodes(self, epoch: int) -> frozenset[str] | None:
+        """Return the nodes that follow this plan and may compute; None while no node follows it and none is barred."""
         barred = self._standings.all_barred
-        able = frozenset(self._members.ready(epoch)) - barred
+        able = frozenset(self._members.ready_nodes(epoch)) - barred
         return able if able or barred else None
 
-    def failed(self, node: str, reason: str) -> None:
-        """Take note that a node did not compute a tile."""
-        if self.may_compute(node) and self._standings.failed(node, reason, time.monotonic()):
+    def on_tile_failed(self, node: str, reason: str) -> None:
+        """Note that a node did not compute a tile; bar it where these are too many."""
+        if self.may_compute(node) and self._standings.on_failure(node, reason, time.monotonic()):
             self._bar(node)
 
-    def worked(self, node: str) -> None:
-        """Take note that a node computed a tile."""
-        self._standings.worked(node)
+    def on_tile_computed(self, node: str) -> None:
+        """Note that a node computed a tile."""
+        self._standings.on_success(node)
 
-    def found_wrong(self, assembly: Assembly, found: Mapping[str, Fault], proof: Proof) -> None:
-        """Bar those who computed tiles of a frame, which was published, that are proved wrong."""
+    def on_wrong_tiles(self, assembly: Assembly, found: Mapping[str, NodeFault], result: VerificationResult) -> None:
+        """Bar the nodes that computed wrong tiles of a frame, which is published already."""
         for node, fault in found.items():
             tiles = ", ".join(str(tile) for tile in fault.tiles)
             reason = (
-                f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}, where "
-                f"the maps' standard deviation is {proof.difference.map_std:.3g}"
+                f"computed tile {tiles} of {assembly.info.frame} wrongly: it differs by {fault.difference:.3g}; "
+                f"the standard deviation of the maps is {result.difference.map_std:.3g}"
             )
-            if self._standings.wrong(node, reason, time.monotonic()):
+            if self._standings.on_wrong_tile(node, reason, time.monotonic()):
                 self._bar(node)
 
-    def suspected(self, assembly: Assembly) -> bool:
-        """Return whether one who works on probation took part in a frame."""
+    def is_suspected(self, assembly: Assembly) -> bool:
+        """Return whether a node on probation computed a tile of a frame."""
         now = time.monotonic()
         return any(self._standings.on_probation(node, now) for node in set(assembly.workers.values()))
 
-    def passed(self, node: str, trial: int) -> None:
-        """Take note that a node has prepared its programs again and passed its test."""
-        self._standings.passed(node, trial)
+    def on_test_passed(self, node: str, trial: int) -> None:
+        """Note that a node has prepared its programs again and passed its test."""
+        self._standings.on_test_passed(node, trial)
 
-    def watch(self) -> None:
-        """Let those work again whose time has come."""
-        for node in self._standings.lift(time.monotonic()):
-            log.info("edge %s has passed its test, and gets work again", node)
-            self.tell_standing(node)
-            self._tell(BridgeEventType.NODE_TRUSTED, node, "")
+    def lift_bars(self) -> None:
+        """Lift the bars that are due, and publish that."""
+        for node in self._standings.lift_bars(time.monotonic()):
+            log.info("edge %s has passed its test and gets work again", node)
+            self.publish_standing(node)
+            self._publish_event(BridgeEventType.NODE_TRUSTED, node, "")
 
-    def tell_standing(self, node: str) -> None:
-        """Say to a node how it stands."""
+    def publish_standing(self, node: str) -> None:
+        """Publish a node's standing to it."""
         reason = self._standings.reason(node)[: 2 * MAX_REASON_LENGTH]
-        barred, trial = self._standings.barred(node), self._standings.trial(node)
-        self._post(NodeStanding(node=node, barred=barred, trial=trial, reason=reason))
+        barred, trial = self._standings.is_barred(node), self._standings.trial(node)
+        self._publish(NodeStanding(node=node, barred=barred, trial=trial, reason=reason))
 
-    def reported(self, report: Nodes) -> Nodes:
-        """Return the list of nodes with what is known of how they compute."""
-        nodes = {name: self._reported(name, node) for name, node in report.nodes.items()}
+    def add_standings(self, report: Nodes) -> Nodes:
+        """Return the list of nodes with their failed tiles and the reasons of bars."""
+        nodes = {name: self._add_standing(name, node) for name, node in report.nodes.items()}
         return Nodes(nodes=nodes, gateway_bytes=report.gateway_bytes)
 
-    def _reported(self, name: str, node: NodeReport) -> NodeReport:
+    def _add_standing(self, name: str, node: NodeReport) -> NodeReport:
         known = {"failed": self._standings.failed_tiles(name), "barred": self._standings.reason(name)}
         return node.model_copy(update=known)
 
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong with nodes, a line for each."""
+        """Return the problems of nodes, a line for each."""
         present = self._members.present
         problems = (*self._standings.problems(present), *self._members.problems())
         if present and self._standings.all_barred.issuperset(present):
-            problems = (*problems, "no edge may compute: frames are dropped")
+            problems = (*problems, "no edge may compute: all are barred, and frames are dropped")
         return problems
 
     def _bar(self, node: str) -> None:
         reason = self._standings.reason(node)
         log.warning("edge %s %s; it gets no work until it has passed a test", node, reason)
         self._on_barred(node)
-        self.tell_standing(node)
-        self._tell(BridgeEventType.NODE_BARRED, node, reason)
+        self.publish_standing(node)
+        self._publish_event(BridgeEventType.NODE_BARRED, node, reason)

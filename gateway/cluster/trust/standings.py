@@ -1,7 +1,7 @@
-"""Which nodes may compute, pure: failures and proofs in, who is barred out.
+"""The standings of nodes, pure: failures and wrong tiles in, barred nodes out.
 
 A node whose tiles are wrong, or that cannot compute them, is barred: it gets no work. It prepares its programs again,
-tests itself and says that it has passed; then it works on probation, and what it does is looked at more closely.
+tests itself and reports that it has passed; then it works on probation, and its results are verified more often.
 Time is monotonic seconds, given by the caller.
 """
 
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FAILURES_CAP = 3
-"""Tiles in a row that a node may fail to compute: one may be the picture's fault, and is then everybody's."""
+MAX_FAILURES = 3
+"""A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
 
-FIRST_BAR_S, LONGEST_BAR_S = 10.0, 3600.0
-"""How long a node is barred at least; twice as long each time, as a fault that comes back is in the device."""
+FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
+"""Shortest bars: the first, doubled each time up to the maximum, because a fault that returns is in the device."""
 
 PROBATION_S = 60.0
-"""How long a node is looked at more closely once it may work again; one failure then bars it."""
+"""Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""
 
-FORGIVEN_S = 24 * 3600.0
-"""A node that has done right for so long starts afresh."""
+FORGIVE_AFTER_S = 24 * 3600.0
+"""A node without failures for this long starts with a clean record."""
 
-KNOWN_NODES_CAP = 1000
-"""Nodes that something is remembered of: more than a cluster has."""
+MAX_STANDINGS = 1000
+"""Nodes with a record: more than a cluster has."""
 
 
 @dataclass(slots=True)
@@ -44,39 +44,39 @@ class _Record:
 
 
 class Standings:
-    """What is known against nodes. A gateway that starts knows nothing."""
+    """Records of failures and bars, by node; they start empty with the gateway."""
 
     def __init__(self) -> None:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
-    def failed(self, node: str, reason: str, now: float) -> bool:
-        """A node did not compute a tile; return whether it is barred for it now."""
+    def on_failure(self, node: str, reason: str, now: float) -> bool:
+        """Note that a node did not compute a tile; return whether that bars it."""
         record = self._record(node)
         record.failures += 1
         record.failed += 1
         record.failing, record.seen_at = reason, now
-        if record.failures >= FAILURES_CAP or self.on_probation(node, now):
+        if record.failures >= MAX_FAILURES or self.on_probation(node, now):
             return self._bar(record, f"did not compute {record.failures} tiles: {reason}", now)
         return False
 
-    def worked(self, node: str) -> None:
-        """A node computed a tile, as far as can be seen."""
+    def on_success(self, node: str) -> None:
+        """Note that a node computed a tile."""
         record = self._records.get(node)
         if record is not None:
             record.failures, record.failing = 0, ""
 
-    def wrong(self, node: str, reason: str, now: float) -> bool:
-        """A tile of this node was proved wrong; return whether it is barred for it now."""
+    def on_wrong_tile(self, node: str, reason: str, now: float) -> bool:
+        """Note that a node computed a wrong tile; return whether that bars it."""
         return self._bar(self._record(node), reason, now)
 
-    def passed(self, node: str, trial: int) -> None:
-        """A node says that it has passed the trial of this number."""
+    def on_test_passed(self, node: str, trial: int) -> None:
+        """Note that a node has passed its test; an outdated `trial` number is ignored."""
         record = self._records.get(node)
         if record is not None and record.barred and trial == record.bars:
             record.passed = True
 
-    def lift(self, now: float) -> tuple[str, ...]:
-        """Let those work again that have passed, and have been barred for long enough; return who they are."""
+    def lift_bars(self, now: float) -> tuple[str, ...]:
+        """Lift the bars of nodes that have passed their test and whose time is over; return these nodes."""
         due = tuple(
             node for node, record in self._records.items() if record.barred and record.passed and record.until <= now
         )
@@ -84,31 +84,34 @@ class Standings:
             record = self._records[node]
             record.barred, record.failures, record.failing = False, 0, ""
             record.until = record.seen_at = now
-        for node in [name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVEN_S < now]:
+        for node in [
+            name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVE_AFTER_S < now
+        ]:
             del self._records[node]
         return due
 
-    def barred(self, node: str) -> bool:
+    def is_barred(self, node: str) -> bool:
+        """Return whether a node is barred."""
         record = self._records.get(node)
         return record is not None and record.barred
 
     def failed_tiles(self, node: str) -> int:
-        """Return how many tiles a node did not compute."""
+        """Return the number of tiles that a node did not compute."""
         record = self._records.get(node)
         return record.failed if record is not None else 0
 
     @property
     def all_barred(self) -> frozenset[str]:
-        """The nodes that may not compute."""
+        """Return the nodes that may not compute."""
         return frozenset(node for node, record in self._records.items() if record.barred)
 
     def on_probation(self, node: str, now: float) -> bool:
-        """Return whether a node has been let work again a short while ago."""
+        """Return whether a node's bar was lifted recently."""
         record = self._records.get(node)
         return record is not None and record.bars > 0 and not record.barred and now < record.until + PROBATION_S
 
     def trial(self, node: str) -> int:
-        """Return the number of the trial that a node must pass, or has passed last; 0 for none."""
+        """Return the number of the test that a node must pass, or has passed last; 0 for none."""
         record = self._records.get(node)
         return record.bars if record is not None else 0
 
@@ -118,19 +121,19 @@ class Standings:
         return record.reason if record is not None and record.barred else ""
 
     def problems(self, present: Iterable[str]) -> tuple[str, ...]:
-        """Return what is wrong with those that are there, a line for each."""
+        """Return the problems of the present nodes, a line for each."""
         lines = []
         for node in sorted(present):
             record = self._records.get(node, _Record())
             if record.barred:
                 lines.append(f"edge {node} {record.reason}; it gets no work until it has passed a test")
             elif record.failing:
-                lines.append(f"edge {node} did not compute a tile: {record.failing}; others do it")
+                lines.append(f"edge {node} did not compute a tile: {record.failing}; other edges compute it")
         return tuple(lines)
 
     def _record(self, node: str) -> _Record:
         record = self._records.setdefault(node, _Record())
-        while len(self._records) > KNOWN_NODES_CAP:
+        while len(self._records) > MAX_STANDINGS:
             self._records.popitem(last=False)
         return record
 
@@ -138,7 +141,7 @@ class Standings:
     def _bar(record: _Record, reason: str, now: float) -> bool:
         if record.barred:
             return False
-        record.until = now + min(LONGEST_BAR_S, FIRST_BAR_S * 2.0**record.bars)
+        record.until = now + min(MAX_BAR_S, FIRST_BAR_S * 2.0**record.bars)
         record.bars = min(record.bars + 1, 2**31)
         record.barred, record.passed, record.reason, record.seen_at = True, False, reason, now
         return True

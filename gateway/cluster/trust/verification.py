@@ -1,4 +1,4 @@
-"""Looking over the cluster's shoulder: a frame's picture from its owner, compared and drawn."""
+"""Verifies merged maps against the unpartitioned network, and writes annotated pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.annotation.boxes import annotate, write_picture
-from gateway.cluster.trust.attribution import differing, limit
+from gateway.cluster.trust.attribution import deviation_limit, differing_tiles
 from gateway.planning.partitioned import Difference, PartitionedModel, WholeHead, compare_maps
 from shared.errors import PeerLostError, ProtocolError
 from shared.files.unfinished import remove_abandoned
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PICTURE_EVERY_S = 1.0
-"""How often a camera's annotated picture is written at most."""
+PICTURE_PERIOD_S = 1.0
+"""A camera's annotated picture is written at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """How far a frame's maps are from those of the unpartitioned network, and which tiles are wrong, by how much."""
+class VerificationResult:
+    """Difference between a frame's maps and those of the unpartitioned network; `wrong`: by tile, its difference."""
 
     difference: Difference
     wrong: Mapping[int, float]
 
 
 class Verifier:
-    """Compares merged maps with the unpartitioned network, every so many frames, and whenever a node is suspected."""
+    """Compares merged maps with the unpartitioned network: every `every`th frame, and those of suspected nodes."""
 
     def __init__(self, partitioned: PartitionedModel, every: int, threads: int) -> None:
         self._every = every
@@ -50,25 +50,25 @@ class Verifier:
         self._quantised = any(layer.op == "QuantizeLinear" for layer in partitioned.model.network.layers)
         self._whole = WholeHead(partitioned, threads) if every else None
 
-    def wants_next(self, *, suspected: bool = False) -> bool:
-        """Return whether it is this frame's turn, or that of one which a `suspected` node has taken part in."""
+    def next_is_due(self, *, suspected: bool = False) -> bool:
+        """Count a frame; return whether it is to be verified. One of a `suspected` node is verified out of turn."""
         self._frames += 1
         return self._whole is not None and (suspected or (self._frames - 1) % self._every == 0)
 
-    def verify(self, picture: Pixels, merged: MergedMaps) -> Proof:
-        """Run the unpartitioned network on the picture, uint8 BGR (H, W, 3), and compare."""
+    def verify(self, picture: Pixels, merged: MergedMaps) -> VerificationResult:
+        """Compare the maps with those of the unpartitioned network for this picture, uint8 BGR (H, W, 3)."""
         assert self._whole is not None
         letterbox = Letterbox.for_picture(picture.shape, self._size, self._preprocessing)
         whole = self._whole.run(letterbox.apply(picture, self._preprocessing))
         difference = compare_maps(merged.maps, whole)
         if difference.exact:
-            return Proof(difference, {})
-        most = limit(difference.map_std, difference.map_max, quantised=self._quantised)
-        return Proof(difference, differing(merged.maps, whole, merged.tiles, most))
+            return VerificationResult(difference, {})
+        most = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
+        return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, most))
 
 
-class PictureFolder:
-    """The newest annotated picture of each camera, CAMERA.png."""
+class VerificationFolder:
+    """A folder with the newest annotated picture of each camera, CAMERA.png."""
 
     def __init__(self, folder: Path | None) -> None:
         if folder is not None:
@@ -76,19 +76,20 @@ class PictureFolder:
         self._folder = folder
         self._written: dict[str, float] = {}
 
-    def wants(self, camera: str) -> bool:
-        due = self._written.get(camera, 0.0) + PICTURE_EVERY_S <= time.monotonic()
+    def is_due(self, camera: str) -> bool:
+        """Return whether a camera's picture is to be written now."""
+        due = self._written.get(camera, 0.0) + PICTURE_PERIOD_S <= time.monotonic()
         return self._folder is not None and due
 
-    def write(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
-        """Raises SourceError when the folder cannot be written."""
+    def write_annotated(self, camera: str, picture: Pixels, objects: tuple[DetectedObject, ...]) -> None:
+        """Write a camera's picture with its objects. Raises SourceError when the folder cannot be written."""
         assert self._folder is not None
         self._written[camera] = time.monotonic()
         write_picture(self._folder / f"{camera}.png", annotate(picture, objects))
 
 
 async def fetch_picture(owner: Address, frame: str, traffic: WireTraffic) -> Pixels:
-    """A frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
+    """Fetch a frame's picture, uint8 BGR (H, W, 3), from its owner. Raises PeerLostError, ProtocolError."""
     connection = await Connection.open(owner, traffic)
     try:
         header, payload = await connection.request(PictureRequestHeader(frame=frame), PictureHeader, AbsentHeader)

@@ -1,4 +1,4 @@
-"""Frigate's events: every change of a followed object, with what was said of it before. Pure."""
+"""Frigate's events, pure: every change of a followed object, with its previous state."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from shared.payloads.observations import EventType
 if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
-OBJECTS_CAP = 4096
-"""Objects of which the last event is kept: more than 256 cameras can follow. The oldest is given up for another."""
+MAX_REMEMBERED_EVENTS = 4096
+"""Objects whose last event is kept, more than 256 cameras can follow; beyond that the oldest is forgotten."""
 
 
-class Events:
-    """Remembers what was said of each object, until it ends."""
+class FrigateEvents:
+    """Keeps the last event of each object until it ends."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._before: dict[str, dict[str, Any]] = {}
 
-    def message(self, event: ObjectEvent, at: float) -> FrigateMessage:
-        """The event as Frigate tells it; `at` is when its frame was taken, in seconds since 1970."""
+    def event_message(self, event: ObjectEvent, at: float) -> FrigateMessage:
+        """Return an event in Frigate's form; `at` is when its frame was captured, in seconds since 1970."""
         after = _described(event, at)
         before = self._before.pop(event.id, after)
         if event.type is not EventType.END:
-            if len(self._before) >= OBJECTS_CAP:
+            if len(self._before) >= MAX_REMEMBERED_EVENTS:
                 del self._before[next(iter(self._before))]
             self._before[event.id] = after
-        said = {"type": event.type.value, "before": before, "after": after}
-        return FrigateMessage(f"{self._prefix}/events", json.dumps(said).encode())
+        content = {"type": event.type.value, "before": before, "after": after}
+        return FrigateMessage(f"{self._prefix}/events", json.dumps(content).encode())
 
 
 def _described(event: ObjectEvent, at: float) -> dict[str, Any]:
-    """Frigate's fields. The part of the picture that was looked at is all that is known of it: the object's box."""
+    """Return Frigate's fields. `region`, the searched part of the picture, is not known: it is the object's box."""
     left, top, right, bottom = (round(side) for side in event.box)
     width, height = right - left, bottom - top
     return {

@@ -1,9 +1,11 @@
-"""Frigate's plain topics. Pure."""
+"""Frigate's plain topics, pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from shared.mqtt.topics import PlainTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,33 +17,31 @@ class FrigateMessage:
     retain: bool = False
 
 
-def available(prefix: str, *, online: bool) -> FrigateMessage:
-    """Whether the gateway is there; what says `offline` is to be its will, too, if it can have a second one."""
+def availability_message(prefix: str, *, online: bool) -> FrigateMessage:
+    """Return the message that the gateway is online or offline."""
     return FrigateMessage(f"{prefix}/available", b"online" if online else b"offline", retain=True)
 
 
-def detect_state(prefix: str, camera: str, *, on: bool) -> FrigateMessage:
-    """Whether objects are looked for."""
+def detect_state_message(prefix: str, camera: str, *, on: bool) -> FrigateMessage:
+    """Return the message that objects of a camera are detected or not."""
     return FrigateMessage(f"{prefix}/{camera}/detect/state", b"ON" if on else b"OFF", retain=True)
 
 
-def detect_topic(prefix: str) -> str:
-    """Where it is switched, for all cameras."""
-    return f"{prefix}/+/detect/set"
+def detect_topic(prefix: str) -> PlainTopic:
+    """Return the topic at which the detection of each camera is switched."""
+    return PlainTopic("{camera}/detect/set", "ON or OFF", root=prefix)
 
 
-def detect_command(prefix: str, topic: str, payload: bytes) -> tuple[str, bool] | None:
-    """The camera, and whether objects are to be looked for; None where that is not what is said there."""
-    match = re.fullmatch(rf"{re.escape(prefix)}/([^/]+)/detect/set", topic)
-    state = {b"ON": True, b"OFF": False}.get(payload.strip().upper())
-    return None if match is None or state is None else (match[1], state)
+def parse_detect_command(payload: bytes) -> bool | None:
+    """Return whether a payload switches detection on or off; None where it is invalid."""
+    return {b"ON": True, b"OFF": False}.get(payload.strip().upper())
 
 
-def snapshot(prefix: str, camera: str, label: str, jpeg: bytes) -> FrigateMessage:
-    """The picture of an object of a label."""
-    return FrigateMessage(f"{prefix}/{camera}/{level(label)}/snapshot", jpeg, retain=True)
+def snapshot_message(prefix: str, camera: str, label: str, jpeg: bytes) -> FrigateMessage:
+    """Return the message with the picture of an object of a label."""
+    return FrigateMessage(f"{prefix}/{camera}/{topic_level(label)}/snapshot", jpeg, retain=True)
 
 
-def level(label: str) -> str:
-    """A label as Frigate has it in topics: as it is, but for what a level cannot hold."""
+def topic_level(label: str) -> str:
+    """Return a label as a topic level, as in Frigate: unchanged but for characters that a level cannot contain."""
     return re.sub(r"[/+#\x00]", "_", label)

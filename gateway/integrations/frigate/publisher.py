@@ -1,4 +1,4 @@
-"""Publishing at Frigate's topics, and switching detection by them."""
+"""Publishes at Frigate's topics, and switches detection by them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.integrations.frigate.counts import Counts
-from gateway.integrations.frigate.events import Events
-from gateway.integrations.frigate.messages import FrigateMessage, available, detect_command, detect_state, snapshot
+from gateway.integrations.frigate.counts import FrigateCounts
+from gateway.integrations.frigate.events import FrigateEvents
+from gateway.integrations.frigate.messages import (
+    FrigateMessage,
+    availability_message,
+    detect_state_message,
+    detect_topic,
+    parse_detect_command,
+    snapshot_message,
+)
 from shared.errors import BrokerError
-from shared.mqtt.topics import PlainTopic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,49 +33,52 @@ class FrigatePublisher:
     """Publishes all cameras at Frigate's topics. A SceneListener."""
 
     def __init__(self, prefix: str, bus: Planes, cameras: CameraRegistry) -> None:
-        self.prefix = prefix
+        self._prefix = prefix
         self._bus = bus
         self._cameras = cameras
-        self._counts = Counts(prefix)
-        self._events = Events(prefix)
-        bus.on_plain(PlainTopic("{camera}/detect/set", "ON or OFF", root=prefix), self._on_detect)
+        self._counts = FrigateCounts(prefix)
+        self._events = FrigateEvents(prefix)
+        bus.on_plain(detect_topic(prefix), self._on_detect)
 
     async def on_connected(self) -> None:
         """Publish all retained state again."""
         states = [
-            detect_state(self.prefix, name, on=self._cameras.effective_settings(name).detect)
+            detect_state_message(self._prefix, name, on=self._cameras.effective_settings(name).detect)
             for name in self._cameras.configured
         ]
-        await self._publish([available(self.prefix, online=True), *states, *self._counts.again()])
+        await self._publish([availability_message(self._prefix, online=True), *states, *self._counts.all_counts()])
 
     async def on_stopping(self) -> None:
         """Publish that the gateway is offline."""
-        await self._publish([available(self.prefix, online=False)])
+        await self._publish([availability_message(self._prefix, online=False)])
 
     async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
         """Publish a step of a scene; its counts only when they are known."""
         state = update.state
-        events = [self._events.message(event, state.all.captured_at or event.start_time) for event in update.events]
-        counts = self._counts.update(camera, state.labels, state.all, state.zones) if known else []
+        events = [
+            self._events.event_message(event, state.all.captured_at or event.start_time) for event in update.events
+        ]
+        counts = self._counts.update_camera(camera, state.labels, state.all, state.zones) if known else []
         await self._publish([*events, *counts])
 
     async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
         """Publish the best view of an object of a label."""
-        await self._publish([snapshot(self.prefix, camera, label, jpeg)])
+        await self._publish([snapshot_message(self._prefix, camera, label, jpeg)])
 
     async def on_settings_changed(self, camera: str) -> None:
         """Publish whether objects are detected."""
-        await self._publish([detect_state(self.prefix, camera, on=self._cameras.effective_settings(camera).detect)])
+        await self._publish(
+            [detect_state_message(self._prefix, camera, on=self._cameras.effective_settings(camera).detect)]
+        )
 
     async def on_camera_forgotten(self, camera: str) -> None:
-        """Publish the counts without a camera that does not exist any more."""
-        await self._publish(self._counts.forget(camera))
+        """Publish the counts without a removed camera."""
+        await self._publish(self._counts.forget_camera(camera))
 
     async def _on_detect(self, received: Received) -> None:
         (camera,) = received.names
-        command = detect_command(self.prefix, f"{self.prefix}/{camera}/detect/set", received.payload)
-        if command is None or received.retained:
-            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self.prefix, camera, received.payload[:20])
+        if parse_detect_command(received.payload) is None or received.retained:
+            log.warning("%s/%s/detect/set: invalid payload %r is ignored", self._prefix, camera, received.payload[:20])
             return
         await self._cameras.change_setting(camera, "detect", received.payload)
 

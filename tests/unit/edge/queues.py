@@ -43,7 +43,7 @@ def thief(node="thief", *, idle=True, reuses=True):
 
 def counts(queue):
     """Tasks that anyone may take, and those that wait for strips."""
-    waiting = queue.openings(0.0).waiting
+    waiting = queue.available_tasks(0.0).waiting
     return waiting, len(queue._waiting) - waiting
 
 

@@ -52,12 +52,12 @@ class Bench:
         self.woken += 1
 
     async def begin(self):
-        await self.owner.accept(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
+        await self.owner.accept_frame(frame_info(), np.zeros((36, 48, 3), np.uint8), lambda _: None)
         self.owner.on_tile_done(TileDone(frame="earlier", tile=0, worker="me", compute_ms=TILE_S * 1e3, macs=LARGEST))
         assert [(said.waiting, said.overdue) for said in self.bus.said] == [(5, 0)]
 
     def lend(self, thief="a", *, idle=True, **more):
-        lent = self.owner.lend(TakeHeader(thief=thief, epoch=WORK.epoch, idle=idle, **more))
+        lent = self.owner.lend_tile(TakeHeader(thief=thief, epoch=WORK.epoch, idle=idle, **more))
         return lent if isinstance(lent, AbsentHeader) else lent[0].tile
 
     def says(self, now):
@@ -77,7 +77,7 @@ class Bench:
 async def bench(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(owner_module, "time", clock)
-    monkeypatch.setattr(owner_module, "CHECK_S", 0)
+    monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
     made = Bench(clock)
     await made.begin()
     made.bus.said.clear()
@@ -93,14 +93,14 @@ async def watching(bench):
 
 
 async def test_a_thief_of_another_plan_is_told_so(bench):
-    lent = bench.owner.lend(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
-    assert lent == AbsentHeader(reason="another plan is followed here")
+    lent = bench.owner.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
+    assert lent == AbsentHeader(reason="this edge follows another plan")
 
 
 async def test_who_takes_ahead_where_others_are_free_sooner_is_told_to_come_later(bench):
     assert bench.lend() in FREE
     assert {bench.lend(idle=False) for _ in range(3)} < FREE
-    assert bench.lend(idle=False) == AbsentHeader(reason="no task is waiting for you", later=True)
+    assert bench.lend(idle=False) == AbsentHeader(reason="no task is waiting for this node", later=True)
     assert bench.lend() in FREE
 
 
@@ -117,12 +117,14 @@ async def test_a_task_that_was_refused_is_announced_as_the_gateway_has_counted_o
 async def test_where_nothing_waits_for_anyone_nobody_is_told_to_come_later(bench):
     assert {bench.lend(node) for node in "abcde"} == FREE
     bench.says(0.95)
-    assert bench.lend("f", idle=False) == bench.lend("f") == AbsentHeader(reason="no task is waiting for you")
+    assert bench.lend("f", idle=False) == bench.lend("f") == AbsentHeader(reason="no task is waiting for this node")
     assert bench.says(0.95) == []
 
 
 async def test_a_tile_that_is_finished_is_not_to_be_had_again_later(bench):
-    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == AbsentHeader(reason="no task is waiting for you")
+    assert bench.lend(again=TaskRef(frame="f", tile=4), idle=False) == AbsentHeader(
+        reason="no task is waiting for this node"
+    )
 
 
 async def test_a_thief_that_will_have_all_strips_is_announced_as_near(bench):
@@ -167,7 +169,9 @@ async def test_results_after_which_other_tasks_can_be_had_are_announced(bench):
 async def test_a_tile_that_a_thief_cannot_compute_is_announced_at_once_and_not_for_it(bench):
     tile = bench.lend("a")
     bench.says(0.1)
-    failed = TileDone(frame="f", tile=tile, worker="a", compute_ms=0.0, error="values of its result are no numbers")
+    failed = TileDone(
+        frame="f", tile=tile, worker="a", compute_ms=0.0, error="its result contains values that are not finite"
+    )
     bench.owner.on_tile_done(failed)
     assert [(said.waiting, said.unfit) for said in bench.bus.said] == [(5, {"a": 1})]
     left = FREE - {tile}
@@ -184,7 +188,7 @@ async def test_a_tile_that_failed_late_changes_nothing(bench):
 
 
 def test_names_without_end_are_not_remembered(bench):
-    for number in range(2 * owner_module.OTHERS_CAP):
+    for number in range(2 * owner_module.MAX_OTHER_NODES):
         bench.owner.on_node_found(f"invented-{number}")
-    assert len(bench.owner._others) == owner_module.OTHERS_CAP
+    assert len(bench.owner._others) == owner_module.MAX_OTHER_NODES
     assert not bench.owner.queue.alone

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge import owner as owner_module
-from edge.owner import ANSWER_WITHIN_S, ASK_AGAIN_S, NO_ANSWER_GRACE_S, PICTURE_KEPT_S, Owner
+from edge.owner import NO_ANSWER_GRACE_S, OUTCOME_RETRY_S, OUTCOME_TIMEOUT_S, PICTURE_KEPT_S, Owner
 from shared.ftp.grid import Grid
 from shared.payloads.cluster import FrameDone, TaskAnnouncement
 from shared.payloads.frames import Outcome
@@ -25,7 +25,7 @@ class Bench:
     def __init__(self, monkeypatch):
         self.now, self.said, self.ended = 0.0, [], {}
         monkeypatch.setattr(owner_module, "time", self)
-        monkeypatch.setattr(owner_module, "CHECK_S", 0)
+        monkeypatch.setattr(owner_module, "LEASE_CHECK_PERIOD_S", 0)
         self.owner = Owner("me", self, None, lambda: None)
         self.owner.adopt_plan(WORK)
 
@@ -38,7 +38,7 @@ class Bench:
     async def begin(self, *frames):
         for frame in frames:
             info = frame_info(frame).model_copy(update={"camera": frame})
-            await self.owner.accept(
+            await self.owner.accept_frame(
                 info, np.zeros((36, 48, 3), np.uint8), lambda outcome, frame=frame: self.ended.update({frame: outcome})
             )
         self.said.clear()
@@ -75,9 +75,9 @@ async def test_a_frame_without_an_answer_is_dropped_only_as_the_gateway_says(ben
 async def test_it_is_asked_again_until_nobody_seems_to_be_there(bench):
     await bench.begin("f")
     assert await bench.at(LATE_S) == [{"f": Outcome.NO_ANSWER}]
-    assert await bench.at(LATE_S + ASK_AGAIN_S / 2) == []
-    assert await bench.at(LATE_S + ASK_AGAIN_S) == [{"f": Outcome.NO_ANSWER}]
-    assert await bench.at(LATE_S + ANSWER_WITHIN_S) == []
+    assert await bench.at(LATE_S + OUTCOME_RETRY_S / 2) == []
+    assert await bench.at(LATE_S + OUTCOME_RETRY_S) == [{"f": Outcome.NO_ANSWER}]
+    assert await bench.at(LATE_S + OUTCOME_TIMEOUT_S) == []
     assert bench.ended == {"f": Outcome.NO_ANSWER}
 
 
@@ -93,9 +93,9 @@ async def test_a_new_plan_drops_what_was_not_published(bench):
 async def test_whoever_was_cut_off_asks_at_once(bench):
     """For what it gave up, and for what has ended meanwhile: frames that go on are opened again."""
     await bench.begin("f", "g")
-    bench.owner.inquire("earlier", Outcome.NO_EDGE, lambda outcome: bench.ended.update(earlier=outcome))
+    bench.owner.request_outcome("earlier", Outcome.NO_EDGE, lambda outcome: bench.ended.update(earlier=outcome))
     bench.said.clear()
-    bench.owner.announce_again()
+    bench.owner.reannounce_tasks()
     assert [message.given_up for message in bench.said if message.given_up] == [{"earlier": Outcome.NO_EDGE}]
     assert [message.opened.frame for message in bench.said if message.opened] == ["f", "g"]
     bench.answer("earlier", Outcome.PUBLISHED)
@@ -105,7 +105,7 @@ async def test_whoever_was_cut_off_asks_at_once(bench):
 
 async def test_an_edge_that_leaves_takes_no_more_frames_and_waits_for_answers(bench):
     await bench.begin("f", "g")
-    leaving = asyncio.create_task(bench.owner.leave(0.05))
+    leaving = asyncio.create_task(bench.owner.stop_frames(0.05))
     await settled()
     await bench.begin("late")
     bench.answer("f", Outcome.PUBLISHED)
@@ -117,10 +117,10 @@ async def test_the_picture_of_a_published_frame_is_kept_a_while_for_snapshots(be
     await bench.begin("f", "g")
     bench.answer("f", Outcome.PUBLISHED)
     bench.answer("g", Outcome.DEADLINE)
-    assert bench.owner.picture("f").info.frame == "f"
-    assert bench.owner.picture("g") is None
+    assert bench.owner.find_frame("f").info.frame == "f"
+    assert bench.owner.find_frame("g") is None
     await bench.at(PICTURE_KEPT_S)
-    assert bench.owner.picture("f") is None
+    assert bench.owner.find_frame("f") is None
 
 
 async def test_only_the_newest_picture_of_a_camera_is_kept(bench):
@@ -128,5 +128,5 @@ async def test_only_the_newest_picture_of_a_camera_is_kept(bench):
     for frame in "fg":
         bench.owner._frames[frame].info = frame_info(frame)
         bench.answer(frame, Outcome.PUBLISHED)
-    assert bench.owner.picture("f") is None
-    assert bench.owner.picture("g") is not None
+    assert bench.owner.find_frame("f") is None
+    assert bench.owner.find_frame("g") is not None

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from edge import shared_work as shared_work_module
-from edge.computing.border_exchange import SpoiltBorderError
+from edge.computing.border_exchange import InvalidBorderError
 from edge.shared_work import SharedWork
-from edge.worker import BARRED
+from edge.worker import BARRED_REASON
 from gateway.planning.methods import Method, stages_of
 from shared.errors import ModelError, PeerTimeoutError, ProtocolError
 from shared.ftp.grid import Grid
@@ -47,7 +47,7 @@ class Worker:
     def busy(self):
         self.idle.clear()
 
-    async def compute(self, engine, form, parts, strips=()):
+    async def compute_tile(self, engine, form, parts, strips=()):
         assert not strips
         await self.idle.wait()
         if self.failing:
@@ -55,10 +55,10 @@ class Worker:
         self.computed.append((engine, form, [part.shape for part in parts]))
         return [np.full((1, 4, 2, 3), len(self.computed), np.float32)], [], 5.0
 
-    async def fail(self, _work, info, _owner, tile, reason, worker=""):
+    async def report_failure(self, _work, info, _owner, tile, reason, worker=""):
         self.failed.append((info.frame, tile, reason, worker))
 
-    async def deliver(self, work, info, owner, tile, done):
+    async def send_result(self, work, info, owner, tile, done):
         self.delivered.append((work.epoch, info.frame, tile, owner, done))
 
 
@@ -71,18 +71,18 @@ class Exchange:
         self.late = False
         self.spoilt: int | None = None
 
-    async def give(self, _work, header, stage, _maps):
+    async def send_borders(self, _work, header, stage, _maps):
         self.given.append((header.info.frame, header.tile, header.attempt, stage))
 
-    async def take(self, work, header, stage, _maps):
+    async def gather_maps(self, work, header, stage, _maps):
         if self.spoilt is not None:
-            raise SpoiltBorderError(self.spoilt)
+            raise InvalidBorderError(self.spoilt)
         if self.late:
-            raise PeerTimeoutError("tile 1 did not hand on stage 0")
+            raise PeerTimeoutError("tile 1 did not send its part of stage 0")
         boxes = work.stages[stage + 1][header.tile].inputs
         return [np.zeros((1, 4, box.height, box.width), np.float32) for box in boxes]
 
-    def drop(self, frame, attempt):
+    def drop_attempt(self, frame, attempt):
         self.dropped.append((frame, attempt))
 
 
@@ -98,7 +98,7 @@ class Bench:
     async def accept(self, tile, *, frame="f", attempt=0, **change):
         workers = WORKERS if len(self.work.stages) > 1 else ()
         header = shared_tile(self.work, tile, workers, frame=frame, attempt=attempt).model_copy(update=change)
-        await self.shared.accept(header, np.zeros(header.height * header.width * 3, np.uint8))
+        await self.shared.accept_tile(header, np.zeros(header.height * header.width * 3, np.uint8))
 
     async def settle(self):
         """Let everything happen that can."""
@@ -144,19 +144,19 @@ async def test_a_tile_of_another_plan_is_left_alone():
 
 async def test_a_tile_that_comes_before_any_plan_is_left_alone():
     shared = SharedWork(Worker(), Exchange())
-    await shared.accept(shared_tile(FUSED, 0), np.zeros(3, np.uint8))
+    await shared.accept_tile(shared_tile(FUSED, 0), np.zeros(3, np.uint8))
     assert not shared._tasks
 
 
 @pytest.mark.parametrize(("tile", "change"), [(3, {}), (1, {"height": 1}), (1, {"reusing": True})])
 async def test_a_tile_that_is_not_of_the_plan_is_an_error_of_the_gateway(tile, change):
-    with pytest.raises(ProtocolError, match=f"tile {tile} of f is not of the plan"):
+    with pytest.raises(ProtocolError, match=f"tile {tile} of f does not fit the plan"):
         await Bench(FUSED).accept(tile, **change)
 
 
 async def test_with_several_stages_a_tile_must_say_who_computes_the_others():
     bench = Bench(LAYERED)
-    with pytest.raises(ProtocolError, match="not of the plan"):
+    with pytest.raises(ProtocolError, match="does not fit the plan"):
         await bench.accept(1, workers=())
 
 
@@ -223,7 +223,7 @@ async def test_a_node_that_may_not_compute_gives_its_tiles_up_at_once():
     bench = Bench(FUSED)
     bench.worker.barred = True
     await bench.accept(0)
-    assert bench.worker.failed == [("f", 0, BARRED, "")]
+    assert bench.worker.failed == [("f", 0, BARRED_REASON, "")]
     assert bench.results == bench.worker.computed == []
 
 
@@ -232,7 +232,7 @@ async def test_a_neighbour_that_hands_on_what_is_no_number_is_named():
     bench.exchange.spoilt = 1
     await bench.accept(0)
     await bench.settle()
-    assert bench.worker.failed == [("f", 1, "values that tile 1 handed on are no numbers", WORKERS[1])]
+    assert bench.worker.failed == [("f", 1, "tile 1 sent values that are not finite", WORKERS[1])]
     assert bench.results == []
 
 
@@ -241,7 +241,7 @@ async def test_a_neighbour_that_hands_on_nothing_costs_the_tile(caplog):
     bench.exchange.late = True
     await bench.accept(0)
     await bench.settle()
-    assert "f tile 0 given up: tile 1 did not hand on stage 0" in caplog.text
+    assert "f tile 0 given up: tile 1 did not send its part of stage 0" in caplog.text
     assert (bench.results, bench.exchange.dropped) == ([], [("f", 0)])
 
 
@@ -269,7 +269,7 @@ async def test_a_new_plan_ends_the_tiles_of_the_one_before():
 
 
 async def test_no_more_tiles_are_here_than_there_is_room_for(monkeypatch):
-    monkeypatch.setattr(shared_work_module, "TILES_CAP", 2)
+    monkeypatch.setattr(shared_work_module, "MAX_SHARED_TILES", 2)
     bench = Bench(FUSED)
     bench.worker.busy()
     await bench.accept(0)

@@ -39,7 +39,7 @@ class Strips:
     def __init__(self):
         self.prefetched = []
 
-    async def prefetch(self, _work, frame, tile):
+    async def prefetch_strips(self, _work, frame, tile):
         self.prefetched.append((frame, tile))
 
 
@@ -121,52 +121,52 @@ async def bench(monkeypatch):
 
 
 async def test_who_has_asked_waits_for_an_answer(bench):
-    bench.thief.ask()
-    bench.thief.ask()
-    bench.thief.ask(idle=False)
+    bench.thief.request_task()
+    bench.thief.request_task()
+    bench.thief.request_task(idle=False)
     assert bench.bus.requests == [(None, True)]
 
 
 async def test_who_asked_ahead_and_became_idle_says_so(bench):
-    bench.thief.ask(idle=False)
-    bench.thief.ask(idle=False)
-    bench.thief.ask()
-    bench.thief.ask()
+    bench.thief.request_task(idle=False)
+    bench.thief.request_task(idle=False)
+    bench.thief.request_task()
+    bench.thief.request_task()
     assert bench.bus.requests == [(None, False), (None, True)]
 
 
 async def test_a_request_that_the_gateway_may_have_forgotten_is_asked_again(bench):
-    bench.thief.ask()
+    bench.thief.request_task()
     bench.thief.forget_request()
-    bench.thief.ask()
+    bench.thief.request_task()
     assert len(bench.bus.requests) == 2
 
 
 async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
     bench.victim.tiles = [(4,)]
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.grant()
     assert bench.victim.asked == [TakeHeader(thief="me", epoch=WORK.epoch, idle=False, reuses=True)]
     assert bench.woken == 1
-    stolen = bench.thief.take()
+    stolen = bench.thief.take_stolen()
     assert (stolen.header.tile, stolen.victim) == (4, VICTIM)
     assert stolen.fetch_bytes_per_s > 0
-    assert bench.thief.take() is None
+    assert bench.thief.take_stolen() is None
 
 
 async def test_who_has_a_tile_ahead_asks_for_no_other(bench):
     bench.victim.tiles = [(4,)]
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.grant()
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     assert len(bench.bus.requests) == 1
-    bench.thief.take()
-    bench.thief.ask(idle=False)
+    bench.thief.take_stolen()
+    bench.thief.request_task(idle=False)
     assert len(bench.bus.requests) == 2
 
 
 async def test_where_nothing_was_left_the_next_request_says_so_and_is_as_idle_as_before(bench):
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.grant()
     assert bench.bus.requests == [(None, False), ("victim", False)]
 
@@ -176,9 +176,9 @@ async def test_whatever_a_victim_makes_go_wrong_costs_one_request(bench, monkeyp
         raise IndexError("tile 10 of 9")
 
     monkeypatch.setattr(thief_module.Backoff, "next_s", lambda _: 0.0)
-    monkeypatch.setattr(WORK.__class__, "pixels_in", break_)
+    monkeypatch.setattr(WORK.__class__, "decode_pixels", break_)
     bench.victim.tiles = [(4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
     assert bench.bus.requests == [(None, True), ("victim", True)]
     assert "stealing from victim failed" in caplog.text
@@ -186,24 +186,24 @@ async def test_whatever_a_victim_makes_go_wrong_costs_one_request(bench, monkeyp
     monkeypatch.setattr(thief_module, "Connection", bench.victim)
     bench.victim.tiles = [(4,)]
     await bench.grant()
-    assert bench.thief.take().header.tile == 4
+    assert bench.thief.take_stolen().header.tile == 4
 
 
 async def test_strips_of_a_reusing_tile_are_fetched_ahead(bench):
     bench.victim.tiles = [(1, True), (4,)]
     for _ in range(2):
-        bench.thief.ask()
+        bench.thief.request_task()
         await bench.grant()
-        bench.thief.take()
+        bench.thief.take_stolen()
     assert bench.strips.prefetched == [("f", 1)]
 
 
 async def test_a_tile_whose_strips_are_not_to_be_had_is_asked_for_once_more(bench):
     bench.victim.tiles = [(1, True)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
-    stolen = bench.thief.take()
-    again = await bench.thief.whole(WORK, stolen)
+    stolen = bench.thief.take_stolen()
+    again = await bench.thief.fetch_whole(WORK, stolen)
     assert bench.victim.asked[-1].again == TaskRef(frame="f", tile=1)
     assert (again.header.tile, again.header.reusing) == (1, False)
     assert again.pixels.shape[:2] == WORK.tile(1).form.sizes[0]
@@ -211,27 +211,27 @@ async def test_a_tile_whose_strips_are_not_to_be_had_is_asked_for_once_more(benc
 
 async def test_a_tile_that_cannot_be_had_again_is_given_up(bench):
     bench.victim.tiles = [(1, True)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
-    stolen = bench.thief.take()
+    stolen = bench.thief.take_stolen()
     bench.victim.closed = bench.victim.lost = True
-    assert await bench.thief.whole(WORK, stolen) is None
+    assert await bench.thief.fetch_whole(WORK, stolen) is None
 
 
 async def test_the_worker_asks_once_more_after_a_tile_that_is_being_pulled(bench):
     """Both questions go over one connection, whose answers would be mixed up."""
     bench.victim.tiles = [(1, True), (4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
-    stolen = bench.thief.take()
+    stolen = bench.thief.take_stolen()
     bench.victim.answering.clear()
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.grant()
-    again = asyncio.create_task(bench.thief.whole(WORK, stolen))
+    again = asyncio.create_task(bench.thief.fetch_whole(WORK, stolen))
     await bench.settle()
     bench.victim.answering.set()
     assert (await again).header.tile == 1
-    assert bench.thief.take().header.tile == 4
+    assert bench.thief.take_stolen().header.tile == 4
 
 
 @pytest.mark.parametrize("change", [{"epoch": 6}, {"tile": 9}, {"height": 1}])
@@ -239,15 +239,15 @@ async def test_a_tile_that_is_not_of_the_plan_costs_the_connection(bench, change
     header, pixels = Victim.answer(4, **change)
     bench.victim.answer = lambda *_: (header, pixels)
     bench.victim.tiles = [(4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
     assert bench.victim.closed
-    assert bench.thief.take() is None
+    assert bench.thief.take_stolen() is None
 
 
 async def test_a_grant_of_another_plan_is_left_alone(bench):
     bench.victim.tiles = [(4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant(GRANT.model_copy(update={"epoch": 6}))
     assert bench.victim.asked == []
 
@@ -256,30 +256,30 @@ async def test_a_tile_whose_lease_has_ended_is_not_worth_running(bench):
     header, pixels = Victim.answer(4, lease_s=0.0)
     bench.victim.answer = lambda *_: (header, pixels)
     bench.victim.tiles = [(4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
-    assert bench.thief.take() is None
+    assert bench.thief.take_stolen() is None
 
 
 async def test_with_a_new_plan_what_was_stolen_under_the_old_one_is_forgotten(bench):
     bench.victim.tiles = [(4,)]
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.grant()
     bench.thief.adopt_plan(WORK)
-    assert bench.thief.take() is None
-    bench.thief.ask()
+    assert bench.thief.take_stolen() is None
+    bench.thief.request_task()
     assert len(bench.bus.requests) == 2
 
 
-LATER = AbsentHeader(reason="no task is waiting for you", later=True)
+LATER = AbsentHeader(reason="no task is waiting for this node", later=True)
 
 
 async def refused(bench, *tiles):
     """A bench whose thief asked ahead, and was told to come when it is idle; then there are these tiles."""
     bench.victim.tiles = [LATER, *tiles]
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.grant()
-    assert bench.thief.take() is None
+    assert bench.thief.take_stolen() is None
     return bench
 
 
@@ -291,9 +291,9 @@ async def test_who_is_told_to_come_later_tells_the_gateway_of_nothing_missed(ben
 
 async def test_who_is_told_to_come_later_does_not_ask_ahead_again(bench):
     await refused(bench, (4,))
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     bench.thief.forget_request()
-    bench.thief.ask(idle=False)
+    bench.thief.request_task(idle=False)
     await bench.settle()
     assert len(bench.bus.requests) == 1
     assert len(bench.victim.asked) == 1
@@ -301,20 +301,20 @@ async def test_who_is_told_to_come_later_does_not_ask_ahead_again(bench):
 
 async def test_who_was_told_to_come_later_comes_when_it_is_idle_without_asking_the_gateway(bench):
     await refused(bench, (4,))
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
     assert [take.idle for take in bench.victim.asked] == [False, True]
-    assert bench.thief.take().header.tile == 4
+    assert bench.thief.take_stolen().header.tile == 4
     assert bench.bus.requests == [(None, False)]
 
 
 async def test_who_comes_later_waits_for_the_answer(bench):
     await refused(bench, (4,))
     bench.victim.answering.clear()
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
-    bench.thief.ask()
-    bench.thief.ask()
+    bench.thief.request_task()
+    bench.thief.request_task()
     bench.victim.answering.set()
     await bench.settle()
     assert len(bench.victim.asked) == 2
@@ -323,17 +323,17 @@ async def test_who_comes_later_waits_for_the_answer(bench):
 
 async def test_who_comes_later_and_finds_nothing_says_so_to_the_gateway(bench):
     await refused(bench)
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
     assert bench.bus.requests == [(None, False), ("victim", True)]
 
 
 async def test_a_victim_is_come_back_to_once(bench):
     await refused(bench, (4,))
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
-    bench.thief.take()
-    bench.thief.ask()
+    bench.thief.take_stolen()
+    bench.thief.request_task()
     assert bench.bus.requests == [(None, False), (None, True)]
     assert len(bench.victim.asked) == 2
 
@@ -342,7 +342,7 @@ async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back
     await refused(bench, (4,))
     bench.victim.closed = bench.victim.lost = True
     monkeypatch.setattr(thief_module.Backoff, "next_s", lambda _: 0.0)
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
     assert bench.bus.requests == [(None, False), ("victim", True)]
 
@@ -350,7 +350,7 @@ async def test_a_victim_that_cannot_be_reached_later_is_missed_and_not_come_back
 async def test_with_a_new_plan_nobody_comes_back_to_a_victim_of_the_old_one(bench):
     await refused(bench, (4,))
     bench.thief.adopt_plan(WORK)
-    bench.thief.ask()
+    bench.thief.request_task()
     await bench.settle()
     assert bench.bus.requests == [(None, False), (None, True)]
     assert len(bench.victim.asked) == 1

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from edge import worker as worker_module
-from edge.computing.assignment import Assignment
 from edge.computing.strips import StripStore
+from edge.computing.tile_assignment import TileAssignment
 from edge.tasks.task import Task
-from edge.worker import Done, Worker
+from edge.worker import TileResult, Worker
 from gateway.cluster.collector import split_result
 from shared.errors import ModelError
 from shared.ftp.grid import Grid
@@ -40,7 +40,7 @@ class Strips:
     def __init__(self):
         self.prefetched = []
 
-    async def prefetch(self, work, frame, tile):
+    async def prefetch_strips(self, work, frame, tile):
         assert work is WORK
         self.prefetched.append((frame, tile))
 
@@ -86,7 +86,7 @@ async def test_a_result_brings_its_strips_behind_its_maps_in_one_message():
         7: [random((1, 4, 2, 9), np.float32), random((1, 3, 1, 9), np.uint8)],
         1: [random((1, 2, 2, 2), np.uint8)],
     }
-    await worker.deliver(WORK, frame_info(), "owner", 4, Done(maps(), 12.5, 100, 1e6, strips))
+    await worker.send_result(WORK, frame_info(), "owner", 4, TileResult(maps(), 12.5, 100, 1e6, strips))
     header, made, brought = read(courier)
     assert (header.tile, header.owner, header.worker, header.compute_ms, header.macs) == (4, "owner", "me", 12.5, 100)
     assert header.strips == {7: 4 * 72 + 27, 1: 8}
@@ -103,7 +103,9 @@ async def test_strips_that_are_views_are_sent_as_what_is_seen():
     whole = random((1, 3, 8, 8), np.float32)
     view = whole[:, :, 2:4, 1:7]
     assert not view.flags.c_contiguous
-    await Worker("me", courier, Strips()).deliver(WORK, frame_info(), "me", 4, Done(maps(), 1.0, 1, strips={3: [view]}))
+    await Worker("me", courier, Strips()).send_result(
+        WORK, frame_info(), "me", 4, TileResult(maps(), 1.0, 1, strips={3: [view]})
+    )
     _, _, brought = read(courier)
     assert np.array_equal(brought[3].view(np.float32).reshape(view.shape), view)
 
@@ -118,11 +120,13 @@ async def test_only_strips_that_are_wanted_travel_and_all_are_kept_here():
     ]
     work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
     pixels = np.zeros((*tile.form.sizes[0], 3), np.uint8)
-    assert await Worker("me", courier, strips)._run(work, Assignment(frame_info(), "me", tile, pixels, wanted=(1, 7)))
+    assert await Worker("me", courier, strips)._run_assignment(
+        work, TileAssignment(frame_info(), "me", tile, pixels, wanted=(1, 7))
+    )
     header, _, brought = read(courier)
     assert set(header.strips) == set(brought) == {1, 7}
     for reader in (1, 7):
-        assert WORK.strips_of(reader, 4, brought[reader]) is not None
+        assert WORK.decode_strips(reader, 4, brought[reader]) is not None
     assert {reader for reader in range(9) if strips._here.get("f", (4, reader))} == {1, 3, 5, 7}
 
 
@@ -131,7 +135,7 @@ async def test_tiles_are_computed_in_one_thread_which_has_stepped_back(monkeypat
     monkeypatch.setattr(worker_module, "lower_thread_priority", lambda: stepped_back.append(threading.get_ident()))
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     for _ in range(2):
-        await worker.compute(engine, None, [])
+        await worker.compute_tile(engine, None, [])
         assert stepped_back == [engine.thread]
     assert engine.thread != threading.get_ident()
 
@@ -145,7 +149,7 @@ class Watch:
         self.worker.work = work
 
     async def __aenter__(self):
-        self.running = asyncio.create_task(self.worker.look_ahead(self.owner))
+        self.running = asyncio.create_task(self.worker.prefetch_strips(self.owner))
         await self.settle()
         return self
 
@@ -197,8 +201,8 @@ async def test_a_result_that_is_no_number_is_a_failure(value, where):
     made, given = maps(), [np.ones((1, 2, 3, 4), np.float32)]
     (made if where == "map" else given)[-1][0, 1, 2, 3] = value
     engine.run = lambda *_: (made, given)
-    with pytest.raises(ModelError, match="values of its result are no numbers"):
-        await worker.compute(engine, None, [])
+    with pytest.raises(ModelError, match="its result contains values that are not finite"):
+        await worker.compute_tile(engine, None, [])
 
 
 class Broken:
@@ -219,13 +223,13 @@ async def test_a_tile_that_fails_is_told_to_the_gateway_and_its_kind_in_the_log_
     courier, engine = Courier(), Broken()
     worker, tile = Worker("me", courier, StripStore(WireTraffic())), WORK.tile(4)
     work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})
-    assigned = Assignment(frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
+    assigned = TileAssignment(frame_info(), "owner", tile, np.zeros((*tile.form.sizes[0], 3), np.uint8))
     for _ in range(3):
-        assert not await worker._run(work, assigned)
+        assert not await worker._run_assignment(work, assigned)
     assert [
         (header.tile, header.owner, header.worker, header.error, payload.size) for header, payload in courier.sent
     ] == [(4, "owner", "me", "the engine failed: out of memory", 0)] * 3
     engine.fails = False
-    assert await worker._run(work, assigned)
+    assert await worker._run_assignment(work, assigned)
     assert (worker.own, worker.stolen) == (0, 1)
     assert [record.levelname for record in caplog.records if "cannot be computed here" in record.message] == ["WARNING"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.tasks.tile_order import Costs, TileOrder
+from edge.tasks.tile_order import TileCosts, TileOrder
 
-WHOLE = Costs(100, 1000)
-REUSING = Costs(60, 700, 400)
+WHOLE = TileCosts(100, 1000)
+REUSING = TileCosts(60, 700, 400)
 
 CROSS = TileOrder(
     order=(4, 0, 2, 6, 8, 1, 3, 5, 7),

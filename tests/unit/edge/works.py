@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.computing.plan_work import Work
+from edge.computing.plan_work import PlanWork
 from gateway.planning.methods import Method
 from gateway.planning.planner import PlanTerms, write_plan
 from shared.ftp.reuse import with_reuse
@@ -39,7 +39,7 @@ def work_of(network, stages, method=Method.WST, *, deadline_s=10.0, pixels="uint
     programs = [ProgramRef(sha256=f"{number:064x}", bytes=1) for number in range(len(stages))]
     terms = PlanTerms(deadline_s=deadline_s, pixels=pixels)
     plan = write_plan(method, network, Preprocessing(), stages, programs, 7, GATEWAY, terms)
-    return Work(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
+    return PlanWork(plan, [FakeEngine(reuses=reuses) for _ in stages], GATEWAY)
 
 
 def reusing_work(grid, *, reuses=True):

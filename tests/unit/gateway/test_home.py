@@ -117,10 +117,10 @@ async def test_an_edge_that_is_drained_serves_no_camera_and_takes_no_tiles_until
     answer = await house.ask("drain_node", node=serving)
     assert (answer.ok, answer.data) == (True, {"node": serving, "drained": [serving]})
     assert (house.served(serving), house.served(other)) == (set(), {"door"})
-    assert (house.members.drained(serving), house.members.drained(other)) == (True, False)
+    assert (house.members.is_drained(serving), house.members.is_drained(other)) == (True, False)
     answer = await house.ask("resume_node", node=serving)
     assert (answer.ok, answer.data) == (True, {"node": serving, "drained": []})
-    assert not house.members.drained(serving)
+    assert not house.members.is_drained(serving)
 
 
 async def test_an_edge_that_is_drained_stays_so_when_it_comes_back(house):
@@ -128,7 +128,7 @@ async def test_an_edge_that_is_drained_stays_so_when_it_comes_back(house):
     await house.ask("drain_node", node="pi-1")
     await house.edges(gone=["pi-1"])
     await house.edges("pi-1")
-    assert house.members.drained("pi-1")
+    assert house.members.is_drained("pi-1")
     assert house.served("pi-1") == set()
 
 
@@ -136,7 +136,7 @@ async def test_an_edge_that_is_not_there_cannot_be_drained(house):
     await house.edges("pi-1")
     answer = await house.ask("drain_node", node="pi-9")
     assert (answer.ok, answer.error) == (False, "edge 'pi-9' not found; present: pi-1")
-    assert not house.members.drained("pi-9")
+    assert not house.members.is_drained("pi-9")
 
 
 async def test_a_camera_of_an_edge_that_died_while_the_gateway_was_away_is_not_there(house):
@@ -317,7 +317,7 @@ async def test_a_topic_that_cannot_be_cleared_keeps_no_other(house, monkeypatch)
         await publish(topic, payload, retain=retain)
 
     await house.bus.publish_at("deepthings/detections/yard/car", "1", retain=True)
-    house.home._cleaner._retained.note("deepthings/detections/attic/+", retained=True)
+    house.home._cleaner._retained.note_topic("deepthings/detections/attic/+", retained=True)
     monkeypatch.setattr(house.bus, "publish_at", refusing)
     await house.home._cleaner.clear_stale()
     assert "detections/yard/car" not in house.bus.retained
@@ -403,7 +403,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    clock, report = Clock(), module.Health.report
+    clock, report = Clock(), module.GatewayHealth.report
 
     def watched(*said):
         clock.look()
@@ -411,7 +411,7 @@ def clock(monkeypatch):
 
     monkeypatch.setattr("gateway.bridge.health_publisher.HEALTH_CHECK_PERIOD_S", 0)
     monkeypatch.setattr(module.time, "monotonic", clock.monotonic)
-    monkeypatch.setattr(module.Health, "report", watched)
+    monkeypatch.setattr(module.GatewayHealth, "report", watched)
     return clock
 
 
@@ -430,14 +430,14 @@ async def health(house):
 async def test_health_is_told_at_once_and_then_when_it_changes(watched):
     first = await health(watched)
     assert (first.cameras, first.cameras_online, first.nodes_online) == (1, 0, 0)
-    assert first.problems == ("camera door: no edge has reported it yet", "no edge is there")
+    assert first.problems == ("camera door: no edge has reported it yet", "no edge is connected")
     await watched.edges("pi-1")
     assert (await health(watched)).nodes_online == 1
     await watched.hear()
     assert (await health(watched)).problems == ()
     watched.home.on_frame_ended("door", Outcome.DEADLINE)
     last = await health(watched)
-    assert last.problems == ("frames of camera door were lost of late",)
+    assert last.problems == ("frames of camera door were lost recently",)
     assert last.dropped == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.computing.border_exchange import FRAMES_CAP, Exchange, SpoiltBorderError
+from edge.computing.border_exchange import MAX_BORDER_FRAMES, BorderExchange, InvalidBorderError
 from gateway.planning.methods import Method, stages_of
 from shared.errors import PeerTimeoutError
 from shared.ftp.grid import Grid
@@ -25,7 +25,7 @@ class Cables:
     """Couriers of several nodes: what one sends arrives at the exchange of another, in any order, when told to."""
 
     def __init__(self, *nodes):
-        self.nodes = {Address(BROKER.host, port_of(name)): Exchange(name, BROKER, self) for name in nodes}
+        self.nodes = {Address(BROKER.host, port_of(name)): BorderExchange(name, BROKER, self) for name in nodes}
         self.sent = []
 
     def __getitem__(self, name):
@@ -39,7 +39,7 @@ class Cables:
         shuffle(self.sent)
         while self.sent:
             address, header, payload = self.sent.pop()
-            self.nodes[address].arrived(header, payload)
+            self.nodes[address].on_border(header, payload)
 
 
 def chain():
@@ -108,10 +108,10 @@ async def exchange_all(work, workers, shuffle=lambda _: None):
         whole = maps_at(work, stage, seed=stage)
         made = [part(whole, work.stages[stage][tile].outputs) for tile in tiles]
         for tile in tiles:
-            await cables[workers[tile]].give(work, shared_tile(work, tile, workers), stage, made[tile])
+            await cables[workers[tile]].send_borders(work, shared_tile(work, tile, workers), stage, made[tile])
         cables.deliver(shuffle)
         for tile in tiles:
-            taken = await cables[workers[tile]].take(work, shared_tile(work, tile, workers), stage, made[tile])
+            taken = await cables[workers[tile]].gather_maps(work, shared_tile(work, tile, workers), stage, made[tile])
             assert_read(work, stage, tile, whole, taken)
 
 
@@ -143,10 +143,10 @@ async def test_a_part_that_comes_later_is_waited_for():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    waiting = asyncio.create_task(cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
+    waiting = asyncio.create_task(cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
     await settled()
     assert not waiting.done()
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
     assert_read(work, 0, 1, whole, await waiting)
 
@@ -155,15 +155,15 @@ async def test_a_part_that_comes_before_its_reader_is_kept_for_it():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    assert_read(work, 0, 1, whole, await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
+    assert_read(work, 0, 1, whole, await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
 
 
 async def test_only_neighbours_get_something_and_only_what_they_need():
     work, workers = rows(4), list("abcd")
     cables, whole = Cables(*workers), maps_at(work, 0)
-    await cables["b"].give(work, shared_tile(work, 1, workers), 0, part(whole, work.stages[0][1].outputs))
+    await cables["b"].send_borders(work, shared_tile(work, 1, workers), 0, part(whole, work.stages[0][1].outputs))
     sent = {header.reader: (address.port, payload.size) for address, header, payload in cables.sent}
     below = work.stages[0][1].outputs[0].overlap(work.stages[1][2].inputs[0])
     assert set(sent) == {2}  # a stride of two looks at a row above, and at none below
@@ -176,10 +176,10 @@ async def test_what_stays_on_a_node_crosses_no_cable():
     workers = ["a", "a", "b"]
     cables, whole = Cables("a", "b"), maps_at(work, 0)
     made = [part(whole, work.stages[0][tile].outputs) for tile in range(3)]
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, made[0])
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, made[0])
     assert cables.sent == []
     assert_read(
-        work, 0, 1, whole, await cables["a"].take(work, shared_tile(work, 1, workers), 0, made[1])
+        work, 0, 1, whole, await cables["a"].gather_maps(work, shared_tile(work, 1, workers), 0, made[1])
     )  # fmt: skip
 
 
@@ -187,7 +187,7 @@ async def test_a_part_says_what_it_is_a_part_of():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 1)
     made = part(whole, work.stages[1][0].outputs)
-    await cables["a"].give(work, shared_tile(work, 0, workers, attempt=3), 1, made)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers, attempt=3), 1, made)
     ((_, header, _),) = cables.sent
     assert header == BorderHeader(frame="f", epoch=7, giver=0, reader=1, stage=1, attempt=3)
 
@@ -198,15 +198,15 @@ async def test_a_worker_that_listens_on_another_host_is_reached_there():
     header = shared_tile(work, 0, workers)
     elsewhere = header.workers[1].model_copy(update={"host": "10.0.0.7"})
     header = header.model_copy(update={"workers": (header.workers[0], elsewhere)})
-    await cables["a"].give(work, header, 0, part(whole, work.stages[0][0].outputs))
+    await cables["a"].send_borders(work, header, 0, part(whole, work.stages[0][0].outputs))
     assert [address for address, _, _ in cables.sent] == [Address("10.0.0.7", port_of("b"))]
 
 
 async def test_a_neighbour_that_hands_on_nothing_is_given_up_by_name():
     work, workers = rows(2, deadline_s=0.01), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
-    with pytest.raises(PeerTimeoutError, match="f: tile 0 did not hand on stage 0 to tile 1"):
-        await cables["b"].take(
+    with pytest.raises(PeerTimeoutError, match="f: tile 0 did not send its part of stage 0 to tile 1"):
+        await cables["b"].gather_maps(
             work, shared_tile(work, 1, workers), 0, part(whole, work.stages[0][1].outputs)
         )  # fmt: skip
 
@@ -215,23 +215,25 @@ async def test_what_belongs_to_another_attempt_frame_or_stage_is_not_used():
     work, workers = rows(2, deadline_s=0.01), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers, attempt=0), 0, top)
-    await cables["a"].give(work, shared_tile(work, 0, workers, frame="g", attempt=1), 0, top)
-    await cables["a"].give(work, shared_tile(work, 0, workers, attempt=1), 1, part(whole, work.stages[1][0].outputs))
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers, attempt=0), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers, frame="g", attempt=1), 0, top)
+    await cables["a"].send_borders(
+        work, shared_tile(work, 0, workers, attempt=1), 1, part(whole, work.stages[1][0].outputs)
+    )
     cables.deliver()
     with pytest.raises(PeerTimeoutError):
-        await cables["b"].take(work, shared_tile(work, 1, workers, attempt=1), 0, bottom)
+        await cables["b"].gather_maps(work, shared_tile(work, 1, workers, attempt=1), 0, bottom)
 
 
 async def test_the_first_of_two_parts_for_one_place_is_used():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, [array + 1 for array in top])
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, [array + 1 for array in top])
     cables.deliver()
-    assert_read(work, 0, 1, whole, await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
+    assert_read(work, 0, 1, whole, await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
 
 
 @pytest.mark.parametrize(
@@ -241,20 +243,20 @@ async def test_a_part_that_is_not_as_planned_is_refused(change):
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     ((_, header, payload),) = cables.sent
-    cables["b"].arrived(header, change(payload))
-    with pytest.raises(ValueError, match=r"handed on .* bytes where .* were due"):
-        await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+    cables["b"].on_border(header, change(payload))
+    with pytest.raises(ValueError, match=r"sent .* bytes instead of"):
+        await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
 
 
 async def test_who_waits_for_a_frame_that_is_dropped_is_woken():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     bottom = part(whole, work.stages[0][1].outputs)
-    waiting = asyncio.create_task(cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom))
+    waiting = asyncio.create_task(cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom))
     await settled()
-    cables["b"].drop("f", 0)
+    cables["b"].drop_attempt("f", 0)
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
@@ -263,46 +265,46 @@ async def test_parts_of_a_frame_that_was_dropped_are_forgotten():
     work, workers = rows(2, deadline_s=0.01), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    cables["b"].drop("f", 0)
-    cables["b"].drop("never-heard-of", 0)
+    cables["b"].drop_attempt("f", 0)
+    cables["b"].drop_attempt("never-heard-of", 0)
     with pytest.raises(PeerTimeoutError):
-        await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+        await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
 
 
 async def test_parts_of_a_later_attempt_outlive_the_end_of_an_earlier_one():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers, attempt=1), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers, attempt=1), 0, top)
     cables.deliver()
-    cables["b"].drop("f", 0)
+    cables["b"].drop_attempt("f", 0)
     again = shared_tile(work, 1, workers, attempt=1)
-    assert_read(work, 0, 1, whole, await cables["b"].take(work, again, 0, bottom))
+    assert_read(work, 0, 1, whole, await cables["b"].gather_maps(work, again, 0, bottom))
 
 
 async def test_parts_of_frames_without_end_push_out_the_oldest():
     work, workers = rows(2, deadline_s=0.01), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    for number in range(FRAMES_CAP + 1):
-        await cables["a"].give(work, shared_tile(work, 0, workers, frame=f"f-{number}"), 0, top)
+    for number in range(MAX_BORDER_FRAMES + 1):
+        await cables["a"].send_borders(work, shared_tile(work, 0, workers, frame=f"f-{number}"), 0, top)
     cables.deliver(list.reverse)
-    assert len(cables["b"]._frames) == FRAMES_CAP
+    assert len(cables["b"]._frames) == MAX_BORDER_FRAMES
     with pytest.raises(PeerTimeoutError):
-        await cables["b"].take(work, shared_tile(work, 1, workers, frame="f-0"), 0, bottom)
-    newest = shared_tile(work, 1, workers, frame=f"f-{FRAMES_CAP}")
-    assert_read(work, 0, 1, whole, await cables["b"].take(work, newest, 0, bottom))
+        await cables["b"].gather_maps(work, shared_tile(work, 1, workers, frame="f-0"), 0, bottom)
+    newest = shared_tile(work, 1, workers, frame=f"f-{MAX_BORDER_FRAMES}")
+    assert_read(work, 0, 1, whole, await cables["b"].gather_maps(work, newest, 0, bottom))
 
 
 async def test_what_was_taken_is_not_kept_any_longer():
     work, workers = rows(2), ["a", "b"]
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+    await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
     assert not any(cables["b"]._frames.values())
 
 
@@ -317,8 +319,8 @@ async def test_a_part_that_is_no_number_is_refused_and_its_giver_named(value):
     cables, whole = Cables(*workers), maps_at(work, 0)
     top, bottom = (part(whole, work.stages[0][tile].outputs) for tile in (0, 1))
     top[0][...] = value
-    await cables["a"].give(work, shared_tile(work, 0, workers), 0, top)
+    await cables["a"].send_borders(work, shared_tile(work, 0, workers), 0, top)
     cables.deliver()
-    with pytest.raises(SpoiltBorderError, match="values that tile 0 handed on are no numbers") as refused:
-        await cables["b"].take(work, shared_tile(work, 1, workers), 0, bottom)
+    with pytest.raises(InvalidBorderError, match="tile 0 sent values that are not finite") as refused:
+        await cables["b"].gather_maps(work, shared_tile(work, 1, workers), 0, bottom)
     assert refused.value.giver == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.computing.plan_work import Work
+from edge.computing.plan_work import PlanWork
 from edge.tasks.tile_order import TileOrder
 from gateway.planning.methods import Method, stages_of
 from shared.ftp.grid import Grid
@@ -62,7 +62,9 @@ def test_the_tile_order_is_that_of_the_stages_tiles():
     assert tile_order.givers == CROSS.givers
     stage = REUSING.plan.stages[0]
     reusing = [plan and plan.to_tile(index) for index, plan in enumerate(stage.reusing)]
-    assert tile_order == TileOrder.of(REUSING.stages[0], reusing, [4 * joint.channels for joint in stage.joints], 3)
+    assert tile_order == TileOrder.of_tiles(
+        REUSING.stages[0], reusing, [4 * joint.channels for joint in stage.joints], 3
+    )
 
 
 def test_float_pixels_weigh_four_times_as_much():
@@ -80,7 +82,7 @@ def test_the_results_of_a_frame_are_the_maps_at_the_last_cut():
 
 def test_an_engine_must_run_every_kind_of_tile_whole_and_from_strips():
     stage = REUSING.plan.stages[0]
-    kinds = Work.kinds(stage)
+    kinds = PlanWork.tile_kinds(stage)
     forms = [REUSING.tile(index).form for index in range(9)]
     forms += [REUSING.tile(index, reusing=True).form for index in (1, 3, 5, 7)]
     assert set(kinds.kinds) == {form.kind for form in forms}
@@ -98,9 +100,9 @@ def test_pixels_survive_the_wire(pixels):
     tile = header(work, 3)
     frame = np.random.default_rng(1).integers(0, 256, (36, 48, 3), np.uint8)
     view = frame[work.tile(3).inputs[0].slices]
-    sent = work.pixels_out(view)
+    sent = work.encode_pixels(view)
     assert (sent.dtype, sent.flags.c_contiguous) == (np.dtype(pixels), True)
-    received = work.pixels_in(tile, np.frombuffer(sent.tobytes(), np.uint8))
+    received = work.decode_pixels(tile, np.frombuffer(sent.tobytes(), np.uint8))
     assert received.dtype == np.uint8
     assert np.array_equal(received, view)
 
@@ -109,8 +111,8 @@ def test_pixels_survive_the_wire(pixels):
 def test_a_tile_comes_with_its_halo_or_without(reusing):
     tile = header(REUSING, 1, reusing=reusing)
     pixels = pixels_for(tile)
-    assert np.array_equal(REUSING.pixels_in(tile, pixels.ravel()), pixels)
-    assert REUSING.pixels_in(header(REUSING, 1, reusing=not reusing), pixels.ravel()) is None
+    assert np.array_equal(REUSING.decode_pixels(tile, pixels.ravel()), pixels)
+    assert REUSING.decode_pixels(header(REUSING, 1, reusing=not reusing), pixels.ravel()) is None
 
 
 @pytest.mark.parametrize(
@@ -118,9 +120,9 @@ def test_a_tile_comes_with_its_halo_or_without(reusing):
 )
 def test_a_tile_that_is_not_of_the_plan_is_refused(change):
     tile = header(REUSING, 0)
-    assert REUSING.pixels_in(tile, pixels_for(tile).ravel()) is not None
+    assert REUSING.decode_pixels(tile, pixels_for(tile).ravel()) is not None
     wrong = header(REUSING, 0).model_copy(update=change)
-    assert REUSING.pixels_in(wrong, pixels_for(wrong).ravel()) is None
+    assert REUSING.decode_pixels(wrong, pixels_for(wrong).ravel()) is None
 
 
 @pytest.mark.parametrize(
@@ -128,14 +130,14 @@ def test_a_tile_that_is_not_of_the_plan_is_refused(change):
 )
 def test_pixels_of_another_size_than_the_header_says_are_refused(change):
     tile = header(REUSING, 0)
-    assert REUSING.pixels_in(tile, change(pixels_for(tile).ravel())) is None
+    assert REUSING.decode_pixels(tile, change(pixels_for(tile).ravel())) is None
 
 
 def test_a_tile_without_its_halo_is_refused_where_it_cannot_be_computed():
     _, other = reusing_work(Grid(3, 3), reuses=False)
     tile = header(REUSING, 1, reusing=True)
-    assert other.pixels_in(tile, pixels_for(tile).ravel()) is None
-    assert LAYERED.pixels_in(tile, pixels_for(tile).ravel()) is None
+    assert other.decode_pixels(tile, pixels_for(tile).ravel()) is None
+    assert LAYERED.decode_pixels(tile, pixels_for(tile).ravel()) is None
 
 
 def test_strips_come_in_the_order_in_which_the_tile_takes_them():
@@ -147,7 +149,7 @@ def test_strips_come_in_the_order_in_which_the_tile_takes_them():
         for strip in taken
     ]
     payload = np.frombuffer(b"".join(strip.tobytes() for strip in strips), np.uint8)
-    found = REUSING.strips_of(1, 4, payload)
+    found = REUSING.decode_strips(1, 4, payload)
     assert [array.dtype for array in found] == [np.float32] * len(strips)
     assert all(np.array_equal(one, other) for one, other in zip(found, strips, strict=True))
 
@@ -157,5 +159,5 @@ def test_strips_of_another_size_than_planned_are_refused(change):
     joints = REUSING.plan.stages[0].joints
     taken = [strip for strip in REUSING.tile(1, reusing=True).taken if strip.tile == 4]
     planned = sum(4 * joints[strip.joint].channels * strip.region.area for strip in taken)
-    assert REUSING.strips_of(1, 4, np.zeros(planned, np.uint8)) is not None
-    assert REUSING.strips_of(1, 4, np.zeros(planned + change, np.uint8)) is None
+    assert REUSING.decode_strips(1, 4, np.zeros(planned, np.uint8)) is not None
+    assert REUSING.decode_strips(1, 4, np.zeros(planned + change, np.uint8)) is None

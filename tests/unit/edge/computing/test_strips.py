@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.computing import strips as strips_module
-from edge.computing.strips import STRIPS_CAP_BYTES, StripStore
+from edge.computing.strips import MAX_STRIP_BYTES, StripStore
 from shared.errors import PeerLostError
 from shared.ftp.grid import Grid
 from shared.network.addresses import Address
@@ -91,7 +91,7 @@ def compute(store, gateway, maps, *tiles, frame="f", here=True):
     """Tiles are computed, on this node or another, and their strips brought to the gateway."""
     for tile in tiles:
         worker = store if here else StripStore(WireTraffic())
-        gateway.keep(frame, tile, worker.keep(frame, WORK.tile(tile), given_by(tile, maps)))
+        gateway.keep(frame, tile, worker.keep_strips(frame, WORK.tile(tile), given_by(tile, maps)))
 
 
 def assert_alike(found, expected):
@@ -104,14 +104,14 @@ def assert_alike(found, expected):
 async def test_a_tile_gets_what_slicing_the_whole_maps_gives_in_its_order(gateway, store, reader, here):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=here)
-    assert_alike(await store.gather(WORK, "f", reader), taken_by(reader, maps))
+    assert_alike(await store.gather_strips(WORK, "f", reader), taken_by(reader, maps))
 
 
 async def test_strips_that_were_computed_here_are_used_first(gateway, store):
     ours, others = whole_maps(1), whole_maps(2)
     compute(store, gateway, others, *FREE, here=False)
     compute(store, Gateway(), ours, *FREE)
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, ours))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, ours))
     assert (gateway.asked, gateway.opened) == ([], [])
 
 
@@ -119,15 +119,15 @@ async def test_only_what_is_not_here_is_asked_for(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, 0, 2)
     compute(store, gateway, maps, 4, here=False)
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
     assert gateway.asked == [("f", (4,), 1)]
     assert gateway.opened == [GATEWAY]
 
 
 async def test_strips_that_nobody_has_are_not_to_be_had(gateway, store):
     compute(store, gateway, whole_maps(), 0, 2)
-    assert await store.gather(WORK, "f", 1) is None
-    assert await store.gather(WORK, "g", 1) is None
+    assert await store.gather_strips(WORK, "f", 1) is None
+    assert await store.gather_strips(WORK, "g", 1) is None
 
 
 async def test_strips_of_another_size_than_planned_are_not_to_be_had(gateway, store):
@@ -136,9 +136,9 @@ async def test_strips_of_another_size_than_planned_are_not_to_be_had(gateway, st
     planned = gateway.kept["f", 4, 1]
     for wrong in (planned[:-4], planned[:-1], np.append(planned, planned[:4]), planned[:0]):
         gateway.kept["f", 4, 1] = wrong
-        assert await store.gather(WORK, "f", 1) is None
+        assert await store.gather_strips(WORK, "f", 1) is None
     gateway.kept["f", 4, 1] = planned
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
 
 
 @pytest.mark.parametrize("change", [{4: 1}, {4: -1}, {7: 4}, {7: 0}], ids=["more", "less", "unasked", "nothing"])
@@ -154,7 +154,7 @@ async def test_sizes_that_do_not_fit_what_came_with_them_do_no_harm(gateway, sto
         return StripsHeader(sizes=said), payload
 
     monkeypatch.setattr(gateway, "request", answer)
-    found = await store.gather(WORK, "f", 1)
+    found = await store.gather_strips(WORK, "f", 1)
     if sum(said.values()) == payload.size:
         assert_alike(found, taken_by(1, maps))
     else:
@@ -171,7 +171,7 @@ async def test_strips_that_were_not_asked_for_are_not_kept(gateway, store, monke
         return StripsHeader(sizes={0: kept[0].size, 4: kept[1].size}), np.concatenate([np.zeros_like(kept[0]), kept[1]])
 
     monkeypatch.setattr(gateway, "request", answer)
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
 
 
 async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway, store, monkeypatch):
@@ -184,8 +184,8 @@ async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway
         return await request(*question)
 
     monkeypatch.setattr(gateway, "request", answer)
-    ahead = asyncio.create_task(store.prefetch(WORK, "f", 1))
-    needed = asyncio.create_task(store.gather(WORK, "f", 1))
+    ahead = asyncio.create_task(store.prefetch_strips(WORK, "f", 1))
+    needed = asyncio.create_task(store.gather_strips(WORK, "f", 1))
     await settled()
     answering.set()
     await ahead
@@ -195,82 +195,78 @@ async def test_one_who_needs_strips_that_are_on_their_way_waits_for_them(gateway
 
 async def test_of_a_gateway_that_cannot_be_reached_nothing_is_to_be_had(gateway, store):
     gateway.unreachable = True
-    assert await store.gather(WORK, "f", 1) is None
+    assert await store.gather_strips(WORK, "f", 1) is None
 
 
 async def test_a_lost_connection_costs_one_tile_its_strips_and_the_next_opens_another(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
     gateway.broken = True
-    assert await store.gather(WORK, "f", 1) is None
+    assert await store.gather_strips(WORK, "f", 1) is None
     gateway.broken = False
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
     assert gateway.opened == [GATEWAY, GATEWAY]
 
 
 async def test_a_connection_is_kept_for_the_next_request(gateway, store):
     compute(store, gateway, whole_maps(), *FREE, here=False)
     for reader in (1, 3, 5, 7):
-        assert await store.gather(WORK, "f", reader) is not None
+        assert await store.gather_strips(WORK, "f", reader) is not None
     assert gateway.opened == [GATEWAY]
 
 
 async def test_a_gateway_that_moved_is_asked_where_it_is_now(gateway, store):
     compute(store, gateway, whole_maps(), *FREE, here=False)
-    await store.gather(WORK, "f", 1)
+    await store.gather_strips(WORK, "f", 1)
     moved = type(WORK)(WORK.plan, WORK.engines, Address("elsewhere", 1))
-    await store.gather(moved, "f", 3)
+    await store.gather_strips(moved, "f", 3)
     assert gateway.opened == [GATEWAY, Address("elsewhere", 1)]
 
 
 async def test_what_was_fetched_ahead_is_not_asked_for_again(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
-    await store.prefetch(WORK, "f", 1)
+    await store.prefetch_strips(WORK, "f", 1)
     assert gateway.asked == [("f", (0, 2, 4), 1)]
-    await store.prefetch(WORK, "f", 1)
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    await store.prefetch_strips(WORK, "f", 1)
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
     assert len(gateway.asked) == 1
 
 
 async def test_what_could_not_be_fetched_ahead_may_still_be_computed_here(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, 0, 2, here=False)
-    await store.prefetch(WORK, "f", 1)
+    await store.prefetch_strips(WORK, "f", 1)
     compute(store, Gateway(), maps, 4)
-    assert_alike(await store.gather(WORK, "f", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
 
 
 def test_the_strips_of_a_tile_are_told_by_reader(store):
-    kept = store.keep("f", WORK.tile(4), given_by(4, whole_maps()))
+    kept = store.keep_strips("f", WORK.tile(4), given_by(4, whole_maps()))
     assert set(kept) == {1, 3, 5, 7}
     assert all(len(arrays) == len(JOINTS) for arrays in kept.values())
 
 
 def test_a_tile_that_gives_nothing_keeps_nothing(store):
-    assert store.keep("f", WORK.tile(1), []) == {}
+    assert store.keep_strips("f", WORK.tile(1), []) == {}
 
 
 def test_another_number_of_strips_than_planned_is_an_error_of_the_engine(store):
     with pytest.raises(ValueError, match="shorter"):
-        store.keep("f", WORK.tile(4), given_by(4, whole_maps())[:-1])
+        store.keep_strips("f", WORK.tile(4), given_by(4, whole_maps())[:-1])
 
 
 async def test_only_strips_of_the_latest_frames_are_kept(gateway, store):
     maps = whole_maps()
     frame_bytes = sum(array.nbytes for tile in FREE for array in given_by(tile, maps))
-    frames = STRIPS_CAP_BYTES // frame_bytes + 2
+    frames = MAX_STRIP_BYTES // frame_bytes + 2
     for number in range(frames):
         compute(store, Gateway(), maps, *FREE, frame=f"f-{number}")
-    assert await store.gather(WORK, "f-0", 1) is None
+    assert await store.gather_strips(WORK, "f-0", 1) is None
     assert gateway.asked[0] == ("f-0", (0, 2, 4), 1)
     asked = len(gateway.asked)
-    assert_alike(await store.gather(WORK, f"f-{frames - 1}", 1), taken_by(1, maps))
+    assert_alike(await store.gather_strips(WORK, f"f-{frames - 1}", 1), taken_by(1, maps))
     assert len(gateway.asked) == asked
-
-
-def test_the_gateways_connection_may_be_closed_before_it_was_opened(store):
-    store.close()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -279,4 +275,4 @@ async def test_strips_that_are_no_numbers_are_not_to_be_had(gateway, store, valu
     for array in maps:
         array[...] = value
     compute(store, gateway, maps, *FREE, here=False)
-    assert await store.gather(WORK, "f", 1) is None
+    assert await store.gather_strips(WORK, "f", 1) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.tasks.prediction import DEVICES_CAP, RECENT_TILES, Conditions, Experience, makespan_s, reuse_pays
+from edge.tasks.prediction import EXPERIENCE_TILES, MAX_DEVICES, Conditions, Experience, makespan_s, reuse_pays
 from edge.tasks.tile_order import TileOrder
 from shared.ftp.grid import Grid
 from shared.ftp.reuse import with_reuse
@@ -28,7 +28,7 @@ def yolov2():
     network = describe_network(yolov2_first_16(608), "yolov2")
     stages = [with_reuse(network, partition(network, ["layer_15"], grid)) for grid in (Grid(3, 3), Grid(5, 5))]
     return {
-        str(stage.grid): TileOrder.of(
+        str(stage.grid): TileOrder.of_tiles(
             stage.tiles, stage.reusing, [network.shapes[name][1] * 4 for name in stage.joints]
         )
         for stage in stages
@@ -81,8 +81,8 @@ def test_tiles_of_several_thieves_share_the_link_of_the_owner():
 
 
 def test_devices_beyond_the_cap_count_no_more():
-    tile_order = plain(DEVICES_CAP + 10)
-    most = makespan_s(tile_order, conditions(DEVICES_CAP, pace_s=0.01), reuse=False)
+    tile_order = plain(MAX_DEVICES + 10)
+    most = makespan_s(tile_order, conditions(MAX_DEVICES, pace_s=0.01), reuse=False)
     assert makespan_s(tile_order, conditions(1e9, pace_s=0.01), reuse=False) == most
     assert most == pytest.approx(2 * WHOLE.macs * 0.01)
 
@@ -165,13 +165,13 @@ def test_a_faster_network_and_faster_devices_together_are_as_much_faster(devices
 
 def test_nothing_is_known_before_the_pace_is():
     experience = Experience("me")
-    experience.add("other", 1000.0)
+    experience.add_tile("other", 1000.0)
     assert experience.conditions(3, None, 500) is None
 
 
 def test_nothing_is_known_of_the_link_before_a_thief_has_used_it():
     experience = Experience("me")
-    experience.add("me", 0.0)
+    experience.add_tile("me", 0.0)
     assert experience.conditions(3, 0.01, 500) is None
 
 
@@ -182,16 +182,16 @@ def test_who_is_alone_needs_no_link():
 def test_the_link_carries_what_the_best_transfer_had():
     experience = Experience("me")
     for rate in (1000.0, 3000.0, 2000.0):
-        experience.add("other", rate)
-    experience.add("me", 0.0)
+        experience.add_tile("other", rate)
+    experience.add_tile("me", 0.0)
     assert experience.conditions(3, 0.01, 500) == Conditions(3.0, 0.01, 3000.0, 500)
 
 
 def test_the_best_transfer_is_forgotten_in_time():
     experience = Experience("me")
-    experience.add("other", 9000.0)
-    for _ in range(RECENT_TILES):
-        experience.add("other", 1000.0)
+    experience.add_tile("other", 9000.0)
+    for _ in range(EXPERIENCE_TILES):
+        experience.add_tile("other", 1000.0)
     assert experience.conditions(3, 0.01, 500).link_bytes_per_s == 1000.0
 
 
@@ -202,9 +202,9 @@ def test_the_best_transfer_is_forgotten_in_time():
 def test_who_computed_the_tiles_says_how_many_devices_work_for_this_owner(own, others, nodes, devices):
     experience = Experience("me")
     for _ in range(own):
-        experience.add("me", 0.0)
+        experience.add_tile("me", 0.0)
     for number in range(others):
-        experience.add(f"other-{number}", 1000.0)
+        experience.add_tile(f"other-{number}", 1000.0)
     assert experience.conditions(nodes, 0.01, 500).devices == pytest.approx(devices)
 
 
@@ -212,11 +212,11 @@ def test_who_computed_the_tiles_says_how_many_devices_work_for_this_owner(own, o
 def test_conditions_are_always_ones_that_can_be(results, nodes):
     experience = Experience("me")
     for worker, rate in results:
-        experience.add(worker, 0.0 if worker == "me" else rate)
+        experience.add_tile(worker, 0.0 if worker == "me" else rate)
     found = experience.conditions(nodes, 0.01, 500)
     if found is None:
         assert nodes > 1
-        assert all(worker == "me" for worker, _ in results[-RECENT_TILES:])
+        assert all(worker == "me" for worker, _ in results[-EXPERIENCE_TILES:])
         return
     assert 1.0 <= found.devices <= nodes
     assert found.link_bytes_per_s > 0

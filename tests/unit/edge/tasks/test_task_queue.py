@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import math
 
-from edge.tasks.pace import RECENT_TILES
-from edge.tasks.task import Openings, Task
+from edge.tasks.pace import PACE_TILES
+from edge.tasks.task import AvailableTasks, Task
 from edge.tasks.task_queue import LEASE_FACTOR, TaskQueue
 from tests.unit.edge.queues import (
     counts,
@@ -34,8 +34,8 @@ def test_owner_and_thieves_meet_in_the_middle():
 
 def test_an_empty_queue_has_nothing_to_give():
     queue = TaskQueue("me", plain(3), 1.0)
-    assert (queue.take_task(0), queue.lend_task(thief(), 0), queue.openings(0)) == (None, None, Openings())
-    assert queue.expire(math.inf) == []
+    assert (queue.take_task(0), queue.lend_task(thief(), 0), queue.available_tasks(0)) == (None, None, AvailableTasks())
+    assert queue.requeue_expired(math.inf) == []
 
 
 def test_a_later_frame_waits_behind_an_earlier_one():
@@ -54,15 +54,15 @@ def test_waiting_counts_what_anyone_may_take():
 def test_a_stolen_task_returns_when_its_lease_ends():
     queue = queue_of(2, lease_s=2.0)
     stolen = queue.lend_task(thief(), now=10.0).task
-    assert queue.expire(11.9) == []
-    assert queue.expire(12.0) == [stolen]
-    assert queue.expire(12.0) == []
+    assert queue.requeue_expired(11.9) == []
+    assert queue.requeue_expired(12.0) == [stolen]
+    assert queue.requeue_expired(12.0) == []
 
 
 def test_a_returned_task_is_first_in_line():
     queue = queue_of(3)
     queue.lend_task(thief(), 0)
-    queue.expire(5.0)
+    queue.requeue_expired(5.0)
     assert drain(queue) == [2, 0, 1]
 
 
@@ -70,25 +70,25 @@ def test_a_stolen_task_returns_when_its_thief_is_lost():
     queue = queue_of(4)
     stolen = {queue.lend_task(thief("lost"), 0).task, queue.lend_task(thief("lost"), 0).task}
     queue.lend_task(thief("other"), 0)
-    assert set(queue.node_lost("lost")) == stolen
+    assert set(queue.requeue_node("lost")) == stolen
     assert set(drain(queue)) == {0, 2, 3}
-    assert queue.node_lost("lost") == []
+    assert queue.requeue_node("lost") == []
 
 
 def test_a_task_that_runs_here_does_not_return_when_a_node_is_lost():
     queue = queue_of(2)
     queue.take_task(0)
     lent = queue.lend_task(thief("lost"), 0).task
-    assert queue.node_lost("lost") == [lent]
-    assert queue.expire(1e9) == []
+    assert queue.requeue_node("lost") == [lent]
+    assert queue.requeue_expired(1e9) == []
 
 
 def test_a_result_on_its_way_to_the_gateway_has_a_lease_too():
     queue = queue_of(1, lease_s=2.0)
     task = queue.take_task(3.0).task
-    queue.sent(task, now=10.0)
-    assert queue.expire(11.9) == []
-    assert queue.expire(12.0) == [task]
+    queue.on_result_sent(task, now=10.0)
+    assert queue.requeue_expired(11.9) == []
+    assert queue.requeue_expired(12.0) == [task]
 
 
 def test_a_result_on_its_way_does_not_lengthen_the_lease_of_one_who_has_the_task_meanwhile():
@@ -96,15 +96,15 @@ def test_a_result_on_its_way_does_not_lengthen_the_lease_of_one_who_has_the_task
     task = queue.take_task(0).task
     queue.put_back(task)
     assert queue.lend_task(thief(), 1.0).task == task
-    queue.sent(task, 2.9)
-    assert queue.expire(3.0) == [task]
+    queue.on_result_sent(task, 2.9)
+    assert queue.requeue_expired(3.0) == [task]
 
 
 def test_a_result_that_arrived_ends_the_lease():
     queue = queue_of(1)
     task = queue.lend_task(thief(), 0).task
     queue.task_done(task, "thief", 0.1, 0)
-    assert queue.expire(1e9) == queue.node_lost("thief") == []
+    assert queue.requeue_expired(1e9) == queue.requeue_node("thief") == []
 
 
 def test_a_second_result_is_ignored():
@@ -118,7 +118,7 @@ def test_a_second_result_is_ignored():
 def test_a_late_result_spares_the_task_from_running_again():
     queue = queue_of(2)
     task = queue.lend_task(thief("slow"), 0).task
-    queue.expire(10.0)
+    queue.requeue_expired(10.0)
     queue.task_done(task, "slow", 10.5, 0)
     assert drain(queue) == [0]
 
@@ -126,20 +126,20 @@ def test_a_late_result_spares_the_task_from_running_again():
 def test_a_late_result_ends_the_lease_of_the_second_thief():
     queue = queue_of(1)
     task = queue.lend_task(thief("slow"), 0).task
-    queue.expire(10.0)
+    queue.requeue_expired(10.0)
     assert queue.lend_task(thief("quick"), 10.0).task == task
     queue.task_done(task, "slow", 0.1, 0)
-    assert queue.expire(1e9) == []
+    assert queue.requeue_expired(1e9) == []
 
 
 def test_a_late_result_of_a_task_that_runs_here_again_spares_it_the_lease():
     queue = queue_of(1)
     queue.lend_task(thief("slow"), 0)
-    queue.expire(10.0)
+    queue.requeue_expired(10.0)
     again = queue.take_task(10.0).task
     queue.task_done(again, "slow", 10.5, 0)
-    queue.sent(again, 11.0)
-    assert queue.expire(1e9) == []
+    queue.on_result_sent(again, 11.0)
+    assert queue.requeue_expired(1e9) == []
 
 
 def test_a_result_of_a_finished_frame_is_ignored():
@@ -147,16 +147,16 @@ def test_a_result_of_a_finished_frame_is_ignored():
     task = queue.lend_task(thief(), 0).task
     queue.drop_frame("f")
     queue.task_done(task, "thief", 0.1, 0)
-    assert (queue.openings(0), queue.expire(1e9)) == (Openings(), [])
+    assert (queue.available_tasks(0), queue.requeue_expired(1e9)) == (AvailableTasks(), [])
 
 
 def test_a_dropped_frame_is_forgotten_wherever_its_tasks_are():
     queue = queue_of(4)
     running, lent = queue.take_task(0).task, queue.lend_task(thief(), 0).task
     queue.drop_frame("f")
-    queue.sent(running, 0)
-    assert queue.openings(0) == Openings()
-    assert queue.expire(1e9) == queue.node_lost("thief") == []
+    queue.on_result_sent(running, 0)
+    assert queue.available_tasks(0) == AvailableTasks()
+    assert queue.requeue_expired(1e9) == queue.requeue_node("thief") == []
     assert not queue.put_back(running)
     assert not queue.put_back(lent)
     assert drain(queue) == []
@@ -168,7 +168,7 @@ def test_dropping_a_frame_leaves_the_others():
     lent = queue.lend_task(thief(), 0).task
     queue.drop_frame("first")
     assert drain(queue) == [0, 1]
-    assert queue.expire(1e9) == [lent]
+    assert queue.requeue_expired(1e9) == [lent]
 
 
 def test_a_task_that_could_not_be_handed_over_is_first_in_line_again():
@@ -188,7 +188,7 @@ def test_putting_back_what_is_done_changes_nothing():
     task = queue.lend_task(thief(), 0).task
     queue.task_done(task, "thief", 0.1, 0)
     assert not queue.put_back(task)
-    assert queue.openings(0) == Openings()
+    assert queue.available_tasks(0) == AvailableTasks()
 
 
 def test_a_lease_is_no_shorter_than_the_plan_says():
@@ -203,14 +203,14 @@ def test_a_lease_grows_with_the_longest_recent_tile():
         queue.task_done(Task("f", 7), "me", seconds, 0)
     assert queue.current_lease_s == 2.0 * LEASE_FACTOR
     lent = queue.lend_task(thief(), now=100.0).task
-    assert queue.expire(100.0 + 2.0 * LEASE_FACTOR - 0.01) == []
-    assert queue.expire(100.0 + 2.0 * LEASE_FACTOR) == [lent]
+    assert queue.requeue_expired(100.0 + 2.0 * LEASE_FACTOR - 0.01) == []
+    assert queue.requeue_expired(100.0 + 2.0 * LEASE_FACTOR) == [lent]
 
 
 def test_a_lease_shrinks_when_the_longest_tile_is_long_ago():
     queue = queue_of(1, lease_s=1.0)
     queue.task_done(Task("f", 7), "me", 50.0, 0)
-    for _ in range(RECENT_TILES):
+    for _ in range(PACE_TILES):
         queue.task_done(Task("f", 7), "me", 0.1, 0)
     assert queue.current_lease_s == 1.0
 
@@ -220,8 +220,8 @@ def test_a_tile_of_a_frozen_node_does_not_stretch_leases_past_the_frame():
     queue.add_frame("f")
     queue.task_done(Task("f", 0), "frozen", 3600.0, 0)
     queue.lend_task(thief(), 0.0)
-    assert queue.expire(4.9) == []
-    assert queue.expire(5.0) == [Task("f", 1)]
+    assert queue.requeue_expired(4.9) == []
+    assert queue.requeue_expired(5.0) == [Task("f", 1)]
 
 
 def test_results_tell_the_pace_of_their_workers():
@@ -237,5 +237,5 @@ def test_the_pace_of_a_lost_node_is_forgotten():
     queue = queue_of(1)
     queue.task_done(Task("f", 0), "me", 1.0, 0, macs=100)
     queue.task_done(Task("f", 0), "lost", 3.0, 0, macs=100)
-    queue.node_lost("lost")
+    queue.requeue_node("lost")
     assert queue.pace.of_node("lost") == queue.pace.of_all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.tasks.task import Task, Turn
+from edge.tasks.task import ScheduledTask, Task
 from edge.tasks.task_queue import LEASE_FACTOR, SOONER_FACTOR
 from tests.unit.edge.queues import TILE_S, crossed, finish, learn_pace, queue_of, thief, tile_of
 from tests.unit.edge.tile_orders import FREE, WHOLE
@@ -41,7 +41,7 @@ def test_what_was_refused_to_one_that_takes_ahead_still_waits():
     queue = queue_with_pace(2)
     queue.lend_task(thief("a"), 0)
     ahead(queue, "a", 0)
-    assert queue.openings(0).waiting == 1
+    assert queue.available_tasks(0).waiting == 1
     assert tile_of(queue.lend_task(thief("a"), TILE_S)) == 0  # now it is idle
 
 
@@ -137,7 +137,7 @@ def test_a_helper_that_is_lost_does_not_count():
     queue.lend_task(thief("a"), 0.5)
     queue.take_task(0.9)
     assert ahead(queue, "a", 0.9) is None
-    assert queue.node_lost("lost") == [Task("f", 3)]
+    assert queue.requeue_node("lost") == [Task("f", 3)]
     queue.lend_task(thief("other"), 0.9)
     assert ahead(queue, "a", 0.9) == 3
 
@@ -165,7 +165,7 @@ def test_what_waits_for_nobody_but_this_node_it_may_take_ahead():
     learn_pace(queue)
     for _ in FREE:
         queue.lend_task(thief("near"), 0.0)
-    assert queue.lend_task(thief("near", idle=False), 0.1) == Turn(Task("f", 7), reusing=True)
+    assert queue.lend_task(thief("near", idle=False), 0.1) == ScheduledTask(Task("f", 7), reusing=True)
     assert queue.lend_task(thief("far", idle=False), 0.1) is None
 
 

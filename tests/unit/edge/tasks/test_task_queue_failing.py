@@ -10,7 +10,7 @@ def test_a_task_that_we_cannot_compute_waits_for_others_only():
     queue = queue_of(2)
     task = queue.take_task(0).task
     assert queue.task_failed(task, "me")
-    assert (queue.openings(0).waiting, queue.openings(0).unfit) == (2, {"me": 1})
+    assert (queue.available_tasks(0).waiting, queue.available_tasks(0).unfit) == (2, {"me": 1})
     assert drain(queue) == [1]
     assert queue.lend_task(thief(), 0).task == task
 
@@ -27,7 +27,7 @@ def test_a_task_that_a_thief_cannot_compute_is_run_at_once_by_somebody_else():
 def test_a_late_failure_of_who_has_lost_the_task_does_not_take_it_from_who_has_it():
     queue = queue_of(1, lease_s=1.0)
     task = queue.lend_task(thief("a"), 0).task
-    queue.expire(2.0)
+    queue.requeue_expired(2.0)
     assert queue.take_task(2.0).task == task
     assert queue.task_failed(task, "a")
     assert queue.lend_task(thief("b"), 2.0) is None
@@ -42,7 +42,7 @@ def test_a_task_that_is_finished_has_not_failed():
     finish(queue, 0)
     assert not queue.task_failed(task, "me")
     queue.add_frame("g")
-    assert queue.openings(0).unfit == {}
+    assert queue.available_tasks(0).unfit == {}
     assert queue.take_task(0).task.frame == "g"
 
 

@@ -119,7 +119,7 @@ class TaskLife(RuleBasedStateMachine):
     def worker_sends(self, data):
         """What it ran, even when another's result came first."""
         task = data.draw(st.sampled_from(self.tasks("running", "done")))
-        self.queue.sent(task, self.now)
+        self.queue.on_result_sent(task, self.now)
         if self.open[task.frame][task.tile] == "running":
             self.move(task, "me")
 
@@ -146,7 +146,7 @@ class TaskLife(RuleBasedStateMachine):
     @rule(data=st.data())
     def strips_are_not_to_be_had(self, data):
         task = data.draw(st.sampled_from(self.tasks("waiting", "running", *NODES, "done")))
-        turn = self.queue.without_strips(task)
+        turn = self.queue.run_whole(task)
         assert (turn is None) == (self.open[task.frame][task.tile] in {"waiting", "done"})
         if turn is not None:
             assert (turn.task, turn.reusing) == (task, False)
@@ -169,14 +169,14 @@ class TaskLife(RuleBasedStateMachine):
         self.expire()
 
     def expire(self):
-        for task in self.queue.expire(self.now):
+        for task in self.queue.requeue_expired(self.now):
             assert self.open[task.frame][task.tile] in NODES
             self.move(task, "waiting")
         assert all(lease.until > self.now for lease in self.queue._leases._leases.values())
 
     @rule(node=st.sampled_from("ab"))
     def node_is_lost(self, node):
-        lost = self.queue.node_lost(node)
+        lost = self.queue.requeue_node(node)
         assert sorted(lost, key=lambda task: (task.frame, task.tile)) == self.tasks(node)
         for task in lost:
             self.move(task, "waiting")
@@ -205,20 +205,20 @@ class TaskLife(RuleBasedStateMachine):
         waiting = self.tasks("waiting")
         blocked = [task for task in waiting if self.blocked(task, ANYONE)]
         near = {node: sum(1 for task in blocked if self.has_strips(task, node)) for node in "ab"}
-        openings = self.queue.openings(self.now)
+        openings = self.queue.available_tasks(self.now)
         assert openings.waiting == len(waiting) - len(blocked)
         assert openings.near == {node: count for node, count in near.items() if count}
         assert openings.overdue in ({0} if openings.waiting or self.queue.pace.of_all is None else {0, len(blocked)})
 
     @invariant()
     def an_idle_newcomer_gets_one_exactly_when_some_are_announced_for_it(self):
-        openings = self.queue.openings(self.now)
+        openings = self.queue.available_tasks(self.now)
         turn = deepcopy(self.queue).lend_task(Taker("newcomer", reuses=True), self.now)
         assert (turn is not None) == bool(openings.waiting or openings.overdue)
 
     @invariant()
     def what_is_upcoming_is_what_the_own_worker_takes_next(self):
-        task = self.queue.upcoming()
+        task = self.queue.upcoming_task()
         turn = deepcopy(self.queue).take_task(self.now, reuses=True)
         assert task == (turn.task if turn is not None and turn.reusing else None)
 

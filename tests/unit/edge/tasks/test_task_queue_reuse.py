@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.tasks.task import Openings, Task, Turn
+from edge.tasks.task import AvailableTasks, ScheduledTask, Task
 from edge.tasks.task_queue import TaskQueue
 from tests.unit.edge.queues import (
     TILE_S,
@@ -37,7 +37,7 @@ def test_a_tile_is_no_longer_blocked_when_the_strips_of_all_its_givers_are_kept(
     assert counts(queue) == (3, 4)
     finish(queue, 4)
     assert counts(queue) == (3, 3)
-    assert queue.lend_task(thief(idle=False), 0) == Turn(Task("f", 1), reusing=True)
+    assert queue.lend_task(thief(idle=False), 0) == ScheduledTask(Task("f", 1), reusing=True)
 
 
 def test_strips_of_a_result_that_brought_none_are_missing():
@@ -79,7 +79,7 @@ def test_what_the_taker_made_and_what_the_gateway_keeps_go_together():
     finish(queue, 0, worker="a", kept=False)
     finish(queue, 2, 4, worker="b")
     assert queue.lend_task(thief("b", idle=False), 0).task.tile == 8
-    assert queue.lend_task(thief("a", idle=False), 0) == Turn(Task("f", 1), reusing=True)
+    assert queue.lend_task(thief("a", idle=False), 0) == ScheduledTask(Task("f", 1), reusing=True)
 
 
 def test_the_own_worker_computes_what_depends_on_none_first():
@@ -102,15 +102,15 @@ def test_a_thief_gets_what_it_will_have_all_strips_of_before_it_has_computed_the
     queue = crossed()
     turns = [queue.lend_task(thief(idle=False), 0) for _ in range(6)]
     assert [tile_of(turn) for turn in turns] == [8, 6, 2, 0, 4, 7]
-    assert turns[-1] == Turn(Task("f", 7), reusing=True)
+    assert turns[-1] == ScheduledTask(Task("f", 7), reusing=True)
     assert queue.lend_task(thief("other", idle=False), 0) is None
 
 
 def test_what_is_computed_here_and_on_its_way_counts_as_computed_here():
     queue = crossed()
     for _ in FREE:
-        queue.sent(queue.take_task(0).task, 0)
-    assert queue.take_task(0, reuses=True) == Turn(Task("f", 1), reusing=True)
+        queue.on_result_sent(queue.take_task(0).task, 0)
+    assert queue.take_task(0, reuses=True) == ScheduledTask(Task("f", 1), reusing=True)
     assert queue.lend_task(thief(idle=False), 0) is None
 
 
@@ -119,97 +119,97 @@ def test_what_runs_here_is_computed_by_the_time_the_own_worker_is_idle_again():
     for _ in FREE:
         queue.take_task(0)
     assert queue.lend_task(thief(idle=False), 0) is None
-    assert queue.take_task(0, reuses=True) == Turn(Task("f", 1), reusing=True)
+    assert queue.take_task(0, reuses=True) == ScheduledTask(Task("f", 1), reusing=True)
 
 
 def test_the_strips_of_the_next_own_tile_can_be_had_before_the_one_before_it_is_done():
     queue = crossed()
     finish(queue, 0, 2, 6, 8, worker="other")
-    assert queue.upcoming() is None  # tile 4 depends on nobody
+    assert queue.upcoming_task() is None  # tile 4 depends on nobody
     queue.take_task(0)
-    assert queue.upcoming() == Task("f", 1)
-    assert queue.take_task(0, reuses=True) == Turn(Task("f", 1), reusing=True)
-    assert queue.upcoming() == Task("f", 3)
+    assert queue.upcoming_task() == Task("f", 1)
+    assert queue.take_task(0, reuses=True) == ScheduledTask(Task("f", 1), reusing=True)
+    assert queue.upcoming_task() == Task("f", 3)
 
 
 def test_nothing_is_upcoming_that_waits_for_strips_of_others():
     queue = crossed()
-    assert TaskQueue("me", CROSS, 1.0).upcoming() is None
+    assert TaskQueue("me", CROSS, 1.0).upcoming_task() is None
     lend_free(queue, "other")
-    assert queue.upcoming() is None
+    assert queue.upcoming_task() is None
     finish(queue, *FREE, worker="other", kept=False)
-    assert queue.upcoming() is None
+    assert queue.upcoming_task() is None
 
 
 def test_the_upcoming_tile_is_the_one_that_most_strips_are_here_for():
     queue = crossed()
     finish(queue, 0, 2, worker="a")
     finish(queue, 4, 6, 8, worker="me")
-    assert queue.upcoming() == Task("f", 7)
+    assert queue.upcoming_task() == Task("f", 7)
 
 
 def test_a_tile_that_does_without_strips_is_not_upcoming():
     queue = crossed()
     finish(queue, *FREE)
     turn = queue.take_task(0, reuses=True)
-    queue.without_strips(turn.task)
+    queue.run_whole(turn.task)
     queue.put_back(turn.task)
-    assert queue.upcoming() is None
-    assert queue.take_task(0, reuses=True) == Turn(turn.task)
+    assert queue.upcoming_task() is None
+    assert queue.take_task(0, reuses=True) == ScheduledTask(turn.task)
 
 
 def test_tiles_are_near_a_node_that_will_have_all_their_strips():
     queue = crossed()
     for _ in FREE:
         queue.lend_task(thief("near", idle=False), 0)
-    assert queue.openings(0) == Openings(0, 0, {"near": 4})
+    assert queue.available_tasks(0) == AvailableTasks(0, 0, {"near": 4})
     queue.lend_task(thief("near", idle=False), 0)
-    assert queue.openings(0) == Openings(0, 0, {"near": 3})
+    assert queue.available_tasks(0) == AvailableTasks(0, 0, {"near": 3})
 
 
 def test_tiles_are_near_a_node_that_computed_some_strips_where_the_gateway_keeps_the_others():
     queue = crossed()
     finish(queue, 0, 2, 6, 8, worker="other")
     finish(queue, 4, worker="maker", kept=False)
-    assert queue.openings(0) == Openings(0, 4, {"maker": 4})
+    assert queue.available_tasks(0) == AvailableTasks(0, 4, {"maker": 4})
 
 
 def test_tiles_are_near_nobody_who_lacks_a_strip():
     queue = crossed()
     finish(queue, *FREE[1:], worker="maker", kept=False)
-    assert queue.openings(0) == Openings(1, 0)
+    assert queue.available_tasks(0) == AvailableTasks(1, 0)
     queue.lend_task(thief("other", idle=False), 0)
-    assert queue.openings(0) == Openings(0, 4)
+    assert queue.available_tasks(0) == AvailableTasks(0, 4)
 
 
 def test_tiles_are_near_several_nodes_when_each_has_computed_all():
     queue = crossed()
     finish(queue, *FREE, worker="first", kept=False)
-    assert queue.openings(0).near == {"first": 4}
+    assert queue.available_tasks(0).near == {"first": 4}
     finish(queue, 0, 2, worker="second", kept=False)
-    assert queue.openings(0).near == {"first": 1}
+    assert queue.available_tasks(0).near == {"first": 1}
     finish(queue, 4, worker="second", kept=False)
-    assert queue.openings(0).near == {"second": 1}
+    assert queue.available_tasks(0).near == {"second": 1}
 
 
 def test_tiles_that_this_node_has_the_strips_of_are_near_no_other():
     queue = crossed()
     finish(queue, *FREE, worker="me", kept=False)
-    assert queue.openings(0) == Openings(0, 4)
+    assert queue.available_tasks(0) == AvailableTasks(0, 4)
 
 
 def test_tiles_are_not_near_a_node_that_is_lost():
     queue = crossed()
     for _ in FREE:
         queue.lend_task(thief("lost", idle=False), 0)
-    queue.node_lost("lost")
-    assert queue.openings(0) == Openings(5, 0)
+    queue.requeue_node("lost")
+    assert queue.available_tasks(0) == AvailableTasks(5, 0)
 
 
 def test_what_anyone_may_take_is_near_nobody():
     queue = crossed()
     finish(queue, *FREE, worker="maker")
-    assert queue.openings(0) == Openings(4, 0)
+    assert queue.available_tasks(0) == AvailableTasks(4, 0)
 
 
 def test_of_several_ready_tiles_the_taker_gets_the_one_it_has_most_strips_of():
@@ -258,7 +258,7 @@ def test_strips_are_wanted_for_all_that_read_them():
 
 
 def test_strips_are_wanted_of_thieves_as_well():
-    assert crossed().lend_task(thief(), 0) == Turn(Task("f", 8), wanted=(5, 7))
+    assert crossed().lend_task(thief(), 0) == ScheduledTask(Task("f", 8), wanted=(5, 7))
 
 
 def test_no_strips_are_wanted_for_tiles_that_are_given_up():
@@ -266,7 +266,7 @@ def test_no_strips_are_wanted_for_tiles_that_are_given_up():
     learn_pace(queue)
     lend_free(queue, "stuck")
     assert [tile_of(queue.lend_task(thief("idle"), 50.0)) for _ in range(2)] == [7, 5]
-    queue.node_lost("stuck")
+    queue.requeue_node("stuck")
     turns = [queue.lend_task(thief("x", reuses=False), 50.0) for _ in FREE]
     assert {tile_of(turn): turn.wanted for turn in turns} == {0: (1, 3), 2: (1,), 4: (1, 3), 6: (3,), 8: ()}
 
@@ -286,7 +286,7 @@ def test_who_is_no_longer_alone_wants_strips():
 def test_who_is_alone_reuses_its_own_strips():
     queue = crossed(alone=True)
     for tile in FREE:
-        queue.sent(queue.take_task(0).task, 0)
+        queue.on_result_sent(queue.take_task(0).task, 0)
         finish(queue, tile, kept=False)
     assert [turn.reusing for turn in [queue.take_task(0, reuses=True) for _ in DEPENDENT]] == [True] * 4
 
@@ -295,29 +295,29 @@ def test_a_tile_whose_strips_cannot_be_had_runs_with_its_whole_halo_instead():
     queue = crossed()
     finish(queue, *FREE)
     turn = queue.lend_task(thief(), 0)
-    assert turn == Turn(Task("f", 7), reusing=True)
-    assert queue.without_strips(turn.task) == Turn(Task("f", 7))
+    assert turn == ScheduledTask(Task("f", 7), reusing=True)
+    assert queue.run_whole(turn.task) == ScheduledTask(Task("f", 7))
     taken = queue.take_task(0, reuses=True)
     assert taken.reusing
-    assert queue.without_strips(taken.task) == Turn(taken.task)
+    assert queue.run_whole(taken.task) == ScheduledTask(taken.task)
 
 
 def test_a_tile_that_did_without_strips_does_so_when_it_comes_back():
     queue = crossed()
     finish(queue, *FREE)
     turn = queue.lend_task(thief("lost"), 0)
-    queue.without_strips(turn.task)
-    queue.node_lost("lost")
-    assert queue.take_task(0, reuses=True) == Turn(turn.task)
+    queue.run_whole(turn.task)
+    queue.requeue_node("lost")
+    assert queue.take_task(0, reuses=True) == ScheduledTask(turn.task)
 
 
 def test_no_strips_are_wanted_any_more_for_a_tile_that_did_without():
     queue = crossed()
     for _ in FREE:
         queue.lend_task(thief("lost"), 0)
-    queue.without_strips(queue.lend_task(thief("lost"), 0).task)
-    queue.node_lost("lost")
-    assert queue.take_task(0) == Turn(Task("f", 7))
+    queue.run_whole(queue.lend_task(thief("lost"), 0).task)
+    queue.requeue_node("lost")
+    assert queue.take_task(0) == ScheduledTask(Task("f", 7))
     assert {tile_of(turn): turn.wanted for turn in [queue.take_task(0) for _ in FREE]} == {
         0: (1, 3), 2: (1, 5), 4: (1, 3, 5), 6: (3,), 8: (5,),
     }  # fmt: skip
@@ -327,7 +327,7 @@ def test_in_a_frame_without_reuse_nothing_is_blocked_by_a_tile_that_asks_for_its
     queue = TaskQueue("me", CROSS, 1.0)
     queue.add_frame("f")
     turn = queue.lend_task(thief(), 0)
-    assert queue.without_strips(turn.task) == turn
+    assert queue.run_whole(turn.task) == turn
     assert counts(queue) == (8, 0)
 
 
@@ -336,11 +336,11 @@ def test_nothing_is_done_without_strips_that_is_finished_already():
     finish(queue, *FREE)
     turn = queue.lend_task(thief(), 0)
     finish(queue, turn.task.tile)
-    assert queue.without_strips(turn.task) is None
+    assert queue.run_whole(turn.task) is None
     other = queue.lend_task(thief(), 0)
     queue.drop_frame("f")
-    assert queue.without_strips(other.task) is None
-    assert queue.without_strips(Task("unheard-of", 1)) is None
+    assert queue.run_whole(other.task) is None
+    assert queue.run_whole(Task("unheard-of", 1)) is None
 
 
 @pytest.mark.parametrize("way_back", ["put_back", "expire", "node_lost"])
@@ -348,14 +348,14 @@ def test_a_reusing_tile_that_comes_back_is_first_in_line_and_reuses_again(way_ba
     queue = crossed(lease_s=1.0)
     finish(queue, 0, 2, 4, seconds=0.1)
     turn = queue.lend_task(thief(), 0)
-    assert turn == Turn(Task("f", 1), reusing=True)
+    assert turn == ScheduledTask(Task("f", 1), reusing=True)
     match way_back:
         case "put_back":
             assert queue.put_back(turn.task)
         case "expire":
-            assert queue.expire(1.0) == [turn.task]
+            assert queue.requeue_expired(1.0) == [turn.task]
         case "node_lost":
-            assert queue.node_lost("thief") == [turn.task]
+            assert queue.requeue_node("thief") == [turn.task]
     assert counts(queue) == (3, 3)
     assert queue.take_task(0, reuses=True) == turn
 
@@ -367,7 +367,7 @@ def test_a_blocked_tile_that_was_given_away_whole_comes_back_as_one_that_anyone_
     turn = queue.lend_task(thief("lost"), 0)
     assert tile_of(turn) == 7
     assert counts(queue) == (0, 3)
-    queue.node_lost("lost")
+    queue.requeue_node("lost")
     assert counts(queue) == (1, 3)
     assert queue.lend_task(thief("other", idle=False), 0) == turn
 
@@ -385,7 +385,7 @@ def test_strips_of_the_second_who_computed_a_tile_count_as_well():
     queue = crossed()
     finish(queue, *FREE, worker="first", kept=False)
     finish(queue, *FREE, worker="second", kept=False)
-    assert queue.lend_task(thief("second", idle=False), 0) == Turn(Task("f", 7), reusing=True)
+    assert queue.lend_task(thief("second", idle=False), 0) == ScheduledTask(Task("f", 7), reusing=True)
 
 
 def test_a_dropped_frame_leaves_nothing_behind():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.tasks.leases import LATE_FACTOR
-from edge.tasks.task import Openings, Task, Turn
+from edge.tasks.task import AvailableTasks, ScheduledTask, Task
 from tests.unit.edge.queues import (
     PACE_S,
     SAVED_S,
@@ -25,7 +25,7 @@ def test_who_runs_a_tile_meanwhile_never_gets_a_blocked_one():
     queue = crossed()
     learn_pace(queue)
     finish(queue, *FREE, kept=False)
-    assert queue.openings(1e9) == Openings(0, 4)
+    assert queue.available_tasks(1e9) == AvailableTasks(0, 4)
     assert queue.lend_task(thief(idle=False), 1e9) is None
 
 
@@ -33,7 +33,7 @@ def test_nothing_blocked_is_given_away_while_the_pace_is_unknown():
     queue = crossed()
     assert set(lend_free(queue, "slow", "slower")) == set(FREE)
     assert queue.pace.of_all is None
-    assert queue.openings(1e6).overdue == 0
+    assert queue.available_tasks(1e6).overdue == 0
     assert queue.lend_task(thief(), 1e6) is None
     assert queue.take_task(1e6) is None
 
@@ -85,7 +85,7 @@ def test_what_a_holder_does_next_is_begun_when_the_result_before_it_comes(done_a
     assert tile_of(queue.lend_task(thief("ready", idle=False), 0.0)) == 1
     assert [tile_of(queue.lend_task(thief("x", reuses=False), now)) for now in (0.0, 0.1)] == [8, 6]
     finish(queue, 8, worker="x", now=done_at)
-    assert queue.lend_task(thief("ready"), done_at) == Turn(Task("f", 5), reusing=True)
+    assert queue.lend_task(thief("ready"), done_at) == ScheduledTask(Task("f", 5), reusing=True)
     due = done_at + TILE_S
     assert queue.lend_task(thief(), due - SAVED_S + 0.01) is None
     assert tile_of(queue.lend_task(thief(), due - SAVED_S - 0.01)) == 7
@@ -99,8 +99,8 @@ def test_a_holder_is_waited_for_as_long_as_it_has_needed_of_late():
     finish(queue, 0, 2, 4, 6)
     assert {tile_of(queue.lend_task(thief("ready"), 0.0)) for _ in range(2)} == {1, 3}
     assert tile_of(queue.lend_task(thief("slow"), 0.0)) == 8
-    assert queue.openings(3 * TILE_S - SAVED_S + 0.01).overdue == 0
-    assert queue.openings(TILE_S - SAVED_S + 0.01).overdue == 2
+    assert queue.available_tasks(3 * TILE_S - SAVED_S + 0.01).overdue == 0
+    assert queue.available_tasks(TILE_S - SAVED_S + 0.01).overdue == 2
 
 
 def test_what_a_tile_from_strips_spares_is_measured_by_the_taker():
@@ -112,7 +112,7 @@ def test_what_a_tile_from_strips_spares_is_measured_by_the_taker():
     assert {tile_of(queue.lend_task(thief("ready"), 0.0)) for _ in range(2)} == {1, 3}
     assert tile_of(queue.take_task(0.0)) == 8
     assert queue.lend_task(thief("slow"), 0.0) is None
-    assert queue.lend_task(thief("ready"), 0.0) == Turn(Task("f", 7))
+    assert queue.lend_task(thief("ready"), 0.0) == ScheduledTask(Task("f", 7))
 
 
 def test_a_tile_from_strips_is_due_sooner_than_one_with_its_whole_halo():
@@ -121,7 +121,7 @@ def test_a_tile_from_strips_is_due_sooner_than_one_with_its_whole_halo():
     finish(queue, 0, 2, 4, 6)
     assert queue.lend_task(thief("x"), 0.0).reusing
     assert queue._leases.free_at("x") == REUSING.macs * PACE_S
-    queue.without_strips(Task("f", 3))
+    queue.run_whole(Task("f", 3))
     assert queue._leases.free_at("x") == WHOLE.macs * PACE_S
 
 
@@ -131,17 +131,17 @@ def test_what_runs_here_is_waited_for_like_what_is_lent():
     finish(queue, 0, 2, 6, 8)
     assert tile_of(queue.take_task(10.0)) == 4
     assert queue.lend_task(thief(), 10.7) is None
-    assert queue.lend_task(thief(), 10.0) == Turn(Task("f", 7))
+    assert queue.lend_task(thief(), 10.0) == ScheduledTask(Task("f", 7))
 
 
 def test_a_result_on_its_way_is_waited_for_from_when_it_was_begun():
     queue = crossed()
     learn_pace(queue)
     finish(queue, 0, 2, 6, 8)
-    queue.sent(queue.take_task(10.0).task, 11.0)
+    queue.on_result_sent(queue.take_task(10.0).task, 11.0)
     assert queue.lend_task(thief(), 11.1) is None
     assert queue.lend_task(thief(), 10.0 + LATE_FACTOR * TILE_S) is None
-    assert queue.lend_task(thief(), 10.0 + LATE_FACTOR * TILE_S + 0.01) == Turn(Task("f", 7))
+    assert queue.lend_task(thief(), 10.0 + LATE_FACTOR * TILE_S + 0.01) == ScheduledTask(Task("f", 7))
 
 
 def test_nobody_waits_for_a_tile_that_is_late():
@@ -157,13 +157,13 @@ def test_nobody_waits_for_a_lost_tile_which_is_taken_first():
     learn_pace(queue)
     assert lend_free(queue, *"abcde")[0] == 8
     assert queue.lend_task(thief(), 0.9) is None
-    queue.node_lost("a")
+    queue.requeue_node("a")
     assert tile_of(queue.lend_task(thief(), 0.9)) == 8
     assert queue.lend_task(thief("other"), 0.9) is None  # what 1 and 3 need comes soon
     finish(queue, 0, 2, 4, 6, now=1.0)
     assert [queue.lend_task(thief("ready"), 1.0).task.tile for _ in range(2)] == [3, 1]
-    assert queue.lend_task(thief("other"), 1.0) == Turn(Task("f", 7))  # 8 is due at 1.9
-    assert queue.lend_task(thief("other"), 1.0) == Turn(Task("f", 5))
+    assert queue.lend_task(thief("other"), 1.0) == ScheduledTask(Task("f", 7))  # 8 is due at 1.9
+    assert queue.lend_task(thief("other"), 1.0) == ScheduledTask(Task("f", 5))
 
 
 def test_nobody_who_is_idle_computes_a_whole_halo_while_another_tile_is_worth_waiting_for():
@@ -175,20 +175,20 @@ def test_nobody_who_is_idle_computes_a_whole_halo_while_another_tile_is_worth_wa
         8,
         6,
     ]
-    assert queue.openings(0.7).overdue == 0
+    assert queue.available_tasks(0.7).overdue == 0
     assert queue.lend_task(thief(), 0.7) is None  # 7 comes first and is not worth it, but 5 is
-    assert queue.openings(0.5).overdue == 3
-    assert queue.lend_task(thief(), 0.5) == Turn(Task("f", 7))
+    assert queue.available_tasks(0.5).overdue == 3
+    assert queue.lend_task(thief(), 0.5) == ScheduledTask(Task("f", 7))
 
 
 def test_blocked_tiles_are_overdue_when_nothing_waits_for_anyone():
     queue = crossed()
     learn_pace(queue)
-    assert queue.openings(0) == Openings(5, 0)
+    assert queue.available_tasks(0) == AvailableTasks(5, 0)
     finish(queue, 2, 4, 6, 8, kept=False)
-    assert queue.openings(0) == Openings(1, 0)
+    assert queue.available_tasks(0) == AvailableTasks(1, 0)
     finish(queue, 0, kept=False)
-    assert queue.openings(0) == Openings(0, 4)
+    assert queue.available_tasks(0) == AvailableTasks(0, 4)
 
 
 def test_blocked_tiles_are_overdue_while_their_givers_have_just_begun_and_when_they_are_late():
@@ -196,21 +196,21 @@ def test_blocked_tiles_are_overdue_while_their_givers_have_just_begun_and_when_t
     learn_pace(queue)
     lend_free(queue, *"abcde")
     times = 0.0, TILE_S - SAVED_S - 0.01, TILE_S - SAVED_S + 0.01, LATE_FACTOR * TILE_S, LATE_FACTOR * TILE_S + 0.01
-    assert [queue.openings(now).overdue for now in times] == [4, 4, 0, 0, 4]
+    assert [queue.available_tasks(now).overdue for now in times] == [4, 4, 0, 0, 4]
 
 
 def test_a_tile_that_is_near_a_node_is_overdue_for_the_others():
     queue = crossed()
     finish(queue, *FREE, worker="maker", kept=False)
-    assert queue.openings(0) == Openings(0, 4, {"maker": 4})
+    assert queue.available_tasks(0) == AvailableTasks(0, 4, {"maker": 4})
 
 
 def test_a_tile_that_was_given_away_whole_is_no_longer_overdue():
     queue = crossed()
     finish(queue, *FREE, kept=False)
-    assert queue.openings(0) == Openings(0, 4)
+    assert queue.available_tasks(0) == AvailableTasks(0, 4)
     queue.lend_task(thief(), 0)
-    assert queue.openings(0) == Openings(0, 3)
+    assert queue.available_tasks(0) == AvailableTasks(0, 3)
 
 
 def test_nobody_waits_for_strips_that_their_tile_did_not_bring():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.cluster.collector import REMEMBERED_FRAMES, Collector, Receipt
+from gateway.cluster.collector import MAX_REMEMBERED_FRAMES, Collector, Receipt
 from shared.ftp.grid import Grid
 from shared.ftp.tiles import partition
 from shared.payloads.cluster import TileCounts
@@ -40,7 +40,7 @@ def result(value=1.0):
 
 
 def place(collector, tile, *, name="f", owner="a", worker="a", value=1.0, now=0.0):
-    return collector.place(frame(name), owner, worker, tile, result(value), now)
+    return collector.merge_result(frame(name), owner, worker, tile, result(value), now)
 
 
 def complete(collector, name="f", **kwargs):
@@ -50,37 +50,37 @@ def complete(collector, name="f", **kwargs):
 def test_the_first_result_opens_a_frame():
     collector = collector_of()
     assert place(collector, 2, now=7.0) is Receipt.PLACED
-    assembly = collector.get("f")
+    assembly = collector.get_assembly("f")
     assert (assembly.owner, assembly.opened_at) == ("a", 7.0)
     assert assembly.merged.missing == {0, 1, 3}
 
 
 def test_an_announcement_opens_a_frame_before_its_results():
     collector = collector_of()
-    opened = collector.open(frame(), "a", now=5.0)
+    opened = collector.open_frame(frame(), "a", now=5.0)
     place(collector, 0, now=6.0)
-    assert collector.get("f") is opened
+    assert collector.get_assembly("f") is opened
     assert opened.opened_at == 5.0
 
 
 def test_the_last_result_completes_a_frame():
     collector = collector_of()
     assert complete(collector) == [Receipt.PLACED] * 3 + [Receipt.COMPLETED]
-    assert (collector.get("f").merged.maps[0] == 1).all()
+    assert (collector.get_assembly("f").merged.maps[0] == 1).all()
 
 
 def test_a_frame_knows_when_it_was_completed():
     collector = collector_of()
     for tile in TILES:
         place(collector, tile, now=float(tile))
-    assert collector.get("f").completed_at == 3.0
+    assert collector.get_assembly("f").completed_at == 3.0
 
 
 def test_a_second_result_is_counted_and_ignored():
     collector = collector_of()
     place(collector, 0, value=1.0)
     assert place(collector, 0, value=2.0, worker="b") is Receipt.DUPLICATE
-    assembly = collector.get("f")
+    assembly = collector.get_assembly("f")
     assert assembly.duplicates == 1
     assert assembly.merged.maps[0].max() == 1.0
     assert assembly.tile_counts() == {"a": TileCounts(own=1)}
@@ -90,15 +90,15 @@ def test_a_second_result_of_a_complete_frame_is_ignored_too():
     collector = collector_of()
     complete(collector)
     assert place(collector, 3, value=9.0) is Receipt.DUPLICATE
-    assert collector.get("f").merged.maps[0].max() == 1.0
+    assert collector.get_assembly("f").merged.maps[0].max() == 1.0
 
 
 def test_a_result_of_a_finished_frame_is_late():
     collector = collector_of()
     complete(collector)
-    collector.close("f")
+    collector.close_frame("f")
     assert place(collector, 0) is Receipt.LATE
-    assert collector.open(frame(), "a", 0.0) is None
+    assert collector.open_frame(frame(), "a", 0.0) is None
     assert collector.assemblies() == []
 
 
@@ -106,7 +106,7 @@ def test_tiles_are_counted_by_node_own_and_stolen():
     collector = collector_of()
     for tile, worker in enumerate(["b", "a", "a", "c"]):
         place(collector, tile, owner="a", worker=worker)
-    assert collector.get("f").tile_counts() == {
+    assert collector.get_assembly("f").tile_counts() == {
         "a": TileCounts(own=2), "b": TileCounts(stolen=1), "c": TileCounts(stolen=1),
     }  # fmt: skip
 
@@ -116,26 +116,26 @@ def test_a_frame_without_room_is_turned_away():
     place(collector, 0, name="first")
     place(collector, 0, name="second")
     assert place(collector, 0, name="third") is Receipt.FULL
-    assert collector.open(frame("third"), "a", 0.0) is None
-    assert not collector.finished("third")
+    assert collector.open_frame(frame("third"), "a", 0.0) is None
+    assert not collector.is_finished("third")
     assert [assembly.info.frame for assembly in collector.assemblies()] == ["first", "second"]
 
 
 def test_a_closed_frame_makes_room():
     collector = collector_of(capacity=1)
     place(collector, 0, name="first")
-    collector.close("first")
+    collector.close_frame("first")
     assert place(collector, 0, name="second") is Receipt.PLACED
 
 
 def test_maps_are_used_again_without_the_values_of_the_frame_before():
     collector = collector_of(capacity=1)
     complete(collector, "first", value=1.0)
-    memory = collector.get("first").merged.maps[0].ctypes.data
-    collector.close("first")
+    memory = collector.get_assembly("first").merged.maps[0].ctypes.data
+    collector.close_frame("first")
     receipts = complete(collector, "second", value=2.0)
     assert receipts == [Receipt.PLACED] * 3 + [Receipt.COMPLETED]
-    made = collector.get("second").merged.maps[0]
+    made = collector.get_assembly("second").merged.maps[0]
     assert made.ctypes.data == memory
     assert (made == 2.0).all()
 
@@ -145,14 +145,14 @@ def test_two_frames_at_once_do_not_share_maps():
     for tile in TILES:
         place(collector, tile, name="first", value=1.0)
         place(collector, tile, name="second", value=2.0)
-    assert (collector.get("first").merged.maps[0] == 1.0).all()
-    assert (collector.get("second").merged.maps[0] == 2.0).all()
+    assert (collector.get_assembly("first").merged.maps[0] == 1.0).all()
+    assert (collector.get_assembly("second").merged.maps[0] == 2.0).all()
 
 
 def test_a_result_of_another_shape_is_refused_and_its_tile_stays_missing():
     collector = collector_of()
     with pytest.raises(ValueError, match="tile 0, whose region has"):
-        collector.place(frame(), "a", "a", 0, [np.zeros((1, 2, 4, 5), np.float32)], 0.0)
+        collector.merge_result(frame(), "a", "a", 0, [np.zeros((1, 2, 4, 5), np.float32)], 0.0)
     assert place(collector, 0) is Receipt.PLACED
 
 
@@ -165,7 +165,7 @@ def test_an_incomplete_frame_is_overdue_at_its_deadline():
     collector = collector_of()
     place(collector, 0, now=5.0)
     assert collector.overdue(5.0 + DEADLINE_S - 0.001) == []
-    assert collector.overdue(5.0 + DEADLINE_S) == [(collector.get("f"), Outcome.DEADLINE)]
+    assert collector.overdue(5.0 + DEADLINE_S) == [(collector.get_assembly("f"), Outcome.DEADLINE)]
 
 
 def test_later_results_do_not_move_the_deadline():
@@ -193,14 +193,14 @@ def test_the_incomplete_frames_of_a_lost_owner_are_orphaned():
     place(collector, 0, name="of-a", owner="a")
     place(collector, 0, name="of-b", owner="b", worker="a")
     complete(collector, "done", owner="a")
-    assert collector.orphaned("a") == [(collector.get("of-a"), Outcome.OWNER_LOST)]
+    assert collector.orphaned("a") == [(collector.get_assembly("of-a"), Outcome.OWNER_LOST)]
     assert collector.orphaned("stranger") == []
 
 
 def test_closing_a_frame_that_was_never_open_makes_its_results_late():
     collector = collector_of(capacity=1)
-    collector.close("f")
-    assert collector.finished("f")
+    collector.close_frame("f")
+    assert collector.is_finished("f")
     assert place(collector, 0) is Receipt.LATE
     assert place(collector, 0, name="other") is Receipt.PLACED
 
@@ -208,19 +208,19 @@ def test_closing_a_frame_that_was_never_open_makes_its_results_late():
 def test_closing_twice_does_not_give_room_twice():
     collector = collector_of(capacity=1)
     place(collector, 0, name="first")
-    collector.close("first")
-    collector.close("first")
+    collector.close_frame("first")
+    collector.close_frame("first")
     place(collector, 0, name="second")
     assert place(collector, 0, name="third") is Receipt.FULL
 
 
 def test_finished_frames_are_remembered_up_to_a_bound():
     collector = collector_of(capacity=1)
-    for number in range(REMEMBERED_FRAMES + 1):
-        collector.close(f"f{number}")
-    assert not collector.finished("f0")
-    assert collector.finished("f1")
-    assert collector.finished(f"f{REMEMBERED_FRAMES}")
+    for number in range(MAX_REMEMBERED_FRAMES + 1):
+        collector.close_frame(f"f{number}")
+    assert not collector.is_finished("f0")
+    assert collector.is_finished("f1")
+    assert collector.is_finished(f"f{MAX_REMEMBERED_FRAMES}")
 
 
 @settings(max_examples=examples(60))
@@ -235,14 +235,14 @@ def test_every_captured_frame_is_open_or_turned_away_or_has_one_end(events, capa
         receipt = place(collector, tile, name=name, now=now)
         if receipt is Receipt.COMPLETED:
             published.append(name)
-            collector.close(name)
+            collector.close_frame(name)
         elif receipt is Receipt.FULL:
             dropped.append(name)
-            collector.close(name)
+            collector.close_frame(name)
         for assembly, outcome in collector.overdue(now):
             assert outcome is Outcome.DEADLINE
             dropped.append(assembly.info.frame)
-            collector.close(assembly.info.frame)
+            collector.close_frame(assembly.info.frame)
     under_way = [assembly.info.frame for assembly in collector.assemblies()]
     assert sorted([*published, *dropped, *under_way]) == sorted(captured)
     assert len(under_way) <= capacity
@@ -252,7 +252,7 @@ def test_every_captured_frame_is_open_or_turned_away_or_has_one_end(events, capa
 
 
 def failed(collector, tile, worker, *, name="f", owner="a"):
-    return collector.failed(frame(name), owner, worker, tile, 0.0)
+    return collector.on_tile_failed(frame(name), owner, worker, tile, 0.0)
 
 
 def hopeless(collector, *able, together=False):
@@ -265,7 +265,7 @@ def test_who_computed_which_tile_is_known():
     collector = collector_of()
     place(collector, 2, worker="a")
     place(collector, 0, worker="b")
-    assert collector.get("f").workers == {2: "a", 0: "b"}
+    assert collector.get_assembly("f").workers == {2: "a", 0: "b"}
 
 
 def test_a_frame_is_hopeless_when_nobody_is_left_for_one_of_its_tiles():
@@ -291,7 +291,7 @@ def test_a_tile_that_is_there_or_a_frame_that_is_finished_has_not_failed():
     assert not failed(collector, 1, "a")
     complete(collector)
     assert hopeless(collector) == []
-    collector.close("f")
+    collector.close_frame("f")
     assert not failed(collector, 0, "a")
 
 

@@ -114,13 +114,13 @@ def test_strips_are_kept_by_giver_and_reader_until_their_frame_is_closed():
     assert collector.kept_readers("f", 0) == collector.kept_readers("g", 3) == ()
     kept = collector.kept_strips("f", [3, 2, 1], 0)
     assert {giver: [array.tolist() for array in arrays] for giver, arrays in kept.items()} == {3: [[0, 0]], 2: [[0, 0]]}
-    collector.close("f")
+    collector.close_frame("f")
     assert collector.kept_strips("f", [3, 2], 0) == {}
 
 
 def test_strips_of_a_frame_that_is_closed_are_not_kept():
     collector = collector_of()
-    collector.close("f")
+    collector.close_frame("f")
     assert collector.add_result(*wire_result(strips=strips_of(0)), 0.0) is Receipt.LATE
     assert collector.kept_readers("f", 3) == ()
 

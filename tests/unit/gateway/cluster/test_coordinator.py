@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections import Counter
 
 from hypothesis import given, settings
@@ -7,29 +8,34 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.cluster.coordinator import Coordinator, Match
-from gateway.cluster.victims import POLICIES, longest_queue
+from gateway.cluster.victims import VICTIM_POLICIES, longest_queue
 from tests.extent import examples
 
 
 def with_tasks(**waiting):
-    """A coordinator that was told of these tasks, in this order."""
+    """A coordinator with these announcements, in this order."""
     coordinator = Coordinator()
     for owner, count in waiting.items():
-        assert coordinator.announce(owner, count) == []
+        assert coordinator.on_announcement(owner, count) == []
     return coordinator
 
 
+def parked(coordinator):
+    """The nodes whose requests are parked, longest first: those that get the tasks of a new owner."""
+    return [match.thief for match in copy.deepcopy(coordinator).on_announcement("new owner", 1000)]
+
+
 def victims(coordinator, count, thief="thief"):
-    """Whom a thief is sent to, asking again and again; None where it is parked."""
+    """The victims that a thief is granted, one request after the other; None where it is parked."""
     found = []
     for _ in range(count):
-        matches = coordinator.request(thief)
+        matches = coordinator.on_request(thief)
         found.append(matches[0].victim if matches else None)
     return found
 
 
 def test_a_thief_is_sent_to_an_owner_with_tasks():
-    assert with_tasks(a=2).request("thief") == [Match("thief", "a")]
+    assert with_tasks(a=2).on_request("thief") == [Match("thief", "a")]
 
 
 def test_an_owner_is_granted_as_often_as_it_has_tasks():
@@ -42,7 +48,7 @@ def test_owners_take_turns():
 
 def test_owners_take_turns_whoever_steals():
     coordinator = with_tasks(a=3, b=3)
-    assert [coordinator.request(thief)[0].victim for thief in ("x", "y", "x", "z")] == ["a", "b", "a", "b"]
+    assert [coordinator.on_request(thief)[0].victim for thief in ("x", "y", "x", "z")] == ["a", "b", "a", "b"]
 
 
 def test_an_owner_without_tasks_is_passed_over():
@@ -52,117 +58,117 @@ def test_an_owner_without_tasks_is_passed_over():
 def test_an_owner_that_announces_again_does_not_jump_its_turn():
     coordinator = with_tasks(a=3, b=3)
     assert victims(coordinator, 1) == ["a"]
-    coordinator.announce("a", 9)
+    coordinator.on_announcement("a", 9)
     assert victims(coordinator, 1) == ["b"]
 
 
 def test_an_owner_does_not_wait_for_others_that_came_later():
     coordinator = with_tasks(a=2)
     victims(coordinator, 1)
-    coordinator.announce("b", 1)
+    coordinator.on_announcement("b", 1)
     assert set(victims(coordinator, 2)) == {"a", "b"}
 
 
 def test_a_request_without_work_waits_until_work_is_announced():
     coordinator = Coordinator()
-    assert coordinator.request("thief") == []
-    assert list(coordinator.parked) == ["thief"]
-    assert coordinator.announce("a", 1) == [Match("thief", "a")]
-    assert list(coordinator.parked) == []
+    assert coordinator.on_request("thief") == []
+    assert parked(coordinator) == ["thief"]
+    assert coordinator.on_announcement("a", 1) == [Match("thief", "a")]
+    assert parked(coordinator) == []
 
 
 def test_requests_are_granted_in_the_order_in_which_they_came():
     coordinator = Coordinator()
     for thief in ("first", "second", "third"):
-        coordinator.request(thief)
-    assert coordinator.announce("a", 2) == [Match("first", "a"), Match("second", "a")]
-    assert coordinator.parked == ("third",)
+        coordinator.on_request(thief)
+    assert coordinator.on_announcement("a", 2) == [Match("first", "a"), Match("second", "a")]
+    assert parked(coordinator) == ["third"]
 
 
 def test_a_repeated_request_is_one_request_and_keeps_its_place():
     coordinator = Coordinator()
     for thief in ("first", "second", "first"):
-        coordinator.request(thief)
-    assert coordinator.announce("a", 9) == [Match("first", "a"), Match("second", "a")]
+        coordinator.on_request(thief)
+    assert coordinator.on_announcement("a", 9) == [Match("first", "a"), Match("second", "a")]
 
 
 def test_one_announcement_serves_all_who_wait():
     coordinator = Coordinator()
-    coordinator.request("x")
-    coordinator.request("y")
-    assert coordinator.announce("a", 5) == [Match("x", "a"), Match("y", "a")]
+    coordinator.on_request("x")
+    coordinator.on_request("y")
+    assert coordinator.on_announcement("a", 5) == [Match("x", "a"), Match("y", "a")]
     assert victims(coordinator, 4) == ["a", "a", "a", None]
 
 
 def test_an_owner_with_tasks_of_its_own_waits_for_none():
     coordinator = Coordinator()
-    coordinator.request("a")
-    assert coordinator.announce("a", 3) == []
-    assert coordinator.parked == ()
+    coordinator.on_request("a")
+    assert coordinator.on_announcement("a", 3) == []
+    assert parked(coordinator) == []
 
 
 def test_an_owner_that_announces_an_empty_queue_keeps_its_request():
     coordinator = Coordinator()
-    coordinator.request("a")
-    coordinator.announce("a", 0)
-    assert coordinator.announce("b", 1) == [Match("a", "b")]
+    coordinator.on_request("a")
+    coordinator.on_announcement("a", 0)
+    assert coordinator.on_announcement("b", 1) == [Match("a", "b")]
 
 
 def test_a_thief_is_never_sent_to_itself():
     coordinator = with_tasks(a=5)
-    assert coordinator.request("a") == []
-    assert coordinator.announce("b", 1) == [Match("a", "b")]
+    assert coordinator.on_request("a") == []
+    assert coordinator.on_announcement("b", 1) == [Match("a", "b")]
 
 
 def test_a_victim_where_nothing_was_left_is_not_granted_again():
     coordinator = with_tasks(a=5)
     assert victims(coordinator, 1) == ["a"]
-    assert coordinator.request("thief", missed="a") == []
-    assert coordinator.request("other") == []
+    assert coordinator.on_request("thief", missed="a") == []
+    assert coordinator.on_request("other") == []
 
 
 def test_a_missed_victim_is_granted_again_when_it_announces():
     coordinator = with_tasks(a=5)
-    coordinator.request("thief", missed="a")
-    assert coordinator.announce("a", 1) == [Match("thief", "a")]
+    coordinator.on_request("thief", missed="a")
+    assert coordinator.on_announcement("a", 1) == [Match("thief", "a")]
 
 
 def test_a_missed_victim_leaves_the_others_their_turns():
     coordinator = with_tasks(a=5, b=5)
     victims(coordinator, 1)
-    assert coordinator.request("thief", missed="a") == [Match("thief", "b")]
+    assert coordinator.on_request("thief", missed="a") == [Match("thief", "b")]
     assert victims(coordinator, 2) == ["b", "b"]
 
 
 def test_a_missed_victim_that_nobody_knows_changes_nothing():
     coordinator = with_tasks(a=1)
-    assert coordinator.request("thief", missed="gone") == [Match("thief", "a")]
+    assert coordinator.on_request("thief", missed="gone") == [Match("thief", "a")]
     assert victims(coordinator, 1) == [None]
 
 
 def test_a_lost_owner_is_granted_no_more():
     coordinator = with_tasks(a=5, b=1)
-    coordinator.node_lost("a")
+    coordinator.forget_node("a")
     assert victims(coordinator, 2) == ["b", None]
 
 
 def test_the_request_of_a_lost_node_is_forgotten():
     coordinator = Coordinator()
-    coordinator.request("lost")
-    coordinator.node_lost("lost")
-    assert coordinator.announce("a", 1) == []
+    coordinator.on_request("lost")
+    coordinator.forget_node("lost")
+    assert coordinator.on_announcement("a", 1) == []
 
 
 def test_a_node_that_was_never_heard_of_may_be_lost():
     coordinator = with_tasks(a=1)
-    coordinator.node_lost("stranger")
+    coordinator.forget_node("stranger")
     assert victims(coordinator, 1) == ["a"]
 
 
 def test_a_node_that_comes_back_is_an_owner_again():
     coordinator = with_tasks(a=1)
-    coordinator.node_lost("a")
-    coordinator.announce("a", 1)
+    coordinator.forget_node("a")
+    coordinator.on_announcement("a", 1)
     assert victims(coordinator, 1) == ["a"]
 
 
@@ -182,147 +188,147 @@ def test_no_owner_is_served_a_second_time_before_all_others_that_have_tasks(coun
 def test_a_lost_owner_takes_nobodys_turn_with_it():
     coordinator = Coordinator()
     for owner in ("a", "b", "c"):
-        coordinator.announce(owner, 5)
-    assert coordinator.request("x") == [Match("x", "a")]
-    coordinator.node_lost("a")
-    assert coordinator.request("y") == [Match("y", "b")]
-    assert coordinator.request("z") == [Match("z", "c")]
+        coordinator.on_announcement(owner, 5)
+    assert coordinator.on_request("x") == [Match("x", "a")]
+    coordinator.forget_node("a")
+    assert coordinator.on_request("y") == [Match("y", "b")]
+    assert coordinator.on_request("z") == [Match("z", "c")]
 
 
 def test_overdue_tasks_are_for_thieves_that_are_idle():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=2)
-    assert coordinator.request("thief", idle=False) == []
-    assert coordinator.request("other") == [Match("other", "a")]
-    assert coordinator.parked == ("thief",)
+    coordinator.on_announcement("a", 0, overdue=2)
+    assert coordinator.on_request("thief", idle=False) == []
+    assert coordinator.on_request("other") == [Match("other", "a")]
+    assert parked(coordinator) == ["thief"]
 
 
 def test_overdue_tasks_are_granted_as_often_as_there_are_any():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=2)
+    coordinator.on_announcement("a", 0, overdue=2)
     assert victims(coordinator, 3) == ["a", "a", None]
 
 
 def test_tasks_that_wait_go_before_overdue_ones_whosever_turn_it_is():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=3)
-    coordinator.announce("b", 2)
+    coordinator.on_announcement("a", 0, overdue=3)
+    coordinator.on_announcement("b", 2)
     assert victims(coordinator, 4) == ["b", "b", "a", "a"]
 
 
 def test_owners_with_overdue_tasks_take_turns():
     coordinator = Coordinator()
     for owner in ("a", "b"):
-        coordinator.announce(owner, 0, overdue=2)
+        coordinator.on_announcement(owner, 0, overdue=2)
     assert victims(coordinator, 4) == ["a", "b", "a", "b"]
 
 
 def test_an_owner_is_granted_its_waiting_tasks_and_then_its_overdue_ones():
     coordinator = Coordinator()
-    coordinator.announce("a", 1, overdue=1)
+    coordinator.on_announcement("a", 1, overdue=1)
     assert victims(coordinator, 3) == ["a", "a", None]
 
 
 def test_a_thief_that_asks_ahead_is_granted_when_tasks_wait_for_anyone():
     coordinator = Coordinator()
-    coordinator.request("thief", idle=False)
-    assert coordinator.announce("a", 0, overdue=4) == []
-    assert coordinator.announce("a", 1) == [Match("thief", "a")]
+    coordinator.on_request("thief", idle=False)
+    assert coordinator.on_announcement("a", 0, overdue=4) == []
+    assert coordinator.on_announcement("a", 1) == [Match("thief", "a")]
 
 
 def test_a_thief_that_asked_ahead_and_became_idle_may_have_an_overdue_task():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=1)
-    assert coordinator.request("thief", idle=False) == []
-    assert coordinator.request("thief") == [Match("thief", "a")]
+    coordinator.on_announcement("a", 0, overdue=1)
+    assert coordinator.on_request("thief", idle=False) == []
+    assert coordinator.on_request("thief") == [Match("thief", "a")]
 
 
 def test_a_thief_that_was_idle_and_asks_ahead_has_no_overdue_task_any_more():
     coordinator = Coordinator()
-    coordinator.request("thief")
-    coordinator.request("thief", idle=False)
-    assert coordinator.announce("a", 0, overdue=1) == []
+    coordinator.on_request("thief")
+    coordinator.on_request("thief", idle=False)
+    assert coordinator.on_announcement("a", 0, overdue=1) == []
 
 
 def test_a_thief_that_became_idle_keeps_its_place():
     coordinator = Coordinator()
-    coordinator.request("first", idle=False)
-    coordinator.request("second")
-    coordinator.request("first")
-    assert coordinator.announce("a", 0, overdue=2) == [Match("first", "a"), Match("second", "a")]
+    coordinator.on_request("first", idle=False)
+    coordinator.on_request("second")
+    coordinator.on_request("first")
+    assert coordinator.on_announcement("a", 0, overdue=2) == [Match("first", "a"), Match("second", "a")]
 
 
 def test_an_owner_with_nothing_but_overdue_tasks_keeps_its_request():
     coordinator = Coordinator()
-    coordinator.request("a")
-    coordinator.announce("a", 0, overdue=2)
-    assert coordinator.announce("b", 1) == [Match("a", "b")]
+    coordinator.on_request("a")
+    coordinator.on_announcement("a", 0, overdue=2)
+    assert coordinator.on_announcement("b", 1) == [Match("a", "b")]
 
 
 def test_overdue_tasks_where_nothing_was_to_be_had_are_not_granted_again_until_announced():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=4)
+    coordinator.on_announcement("a", 0, overdue=4)
     assert victims(coordinator, 1) == ["a"]
-    assert coordinator.request("thief", missed="a") == []
-    assert coordinator.announce("a", 0, overdue=3) == [Match("thief", "a")]
+    assert coordinator.on_request("thief", missed="a") == []
+    assert coordinator.on_announcement("a", 0, overdue=3) == [Match("thief", "a")]
 
 
 def test_tasks_are_for_nodes_that_are_near_though_they_are_not_idle():
     coordinator = Coordinator()
-    coordinator.request("far", idle=False)
-    coordinator.request("near", idle=False)
-    assert coordinator.announce("a", 0, overdue=3, near={"near": 1}) == [Match("near", "a")]
-    assert coordinator.request("near", idle=False) == []
-    assert coordinator.parked == ("far", "near")
+    coordinator.on_request("far", idle=False)
+    coordinator.on_request("near", idle=False)
+    assert coordinator.on_announcement("a", 0, overdue=3, near={"near": 1}) == [Match("near", "a")]
+    assert coordinator.on_request("near", idle=False) == []
+    assert parked(coordinator) == ["far", "near"]
 
 
 def test_what_a_near_node_is_granted_leaves_the_overdue_ones_to_the_others():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=1, near={"near": 1})
-    assert coordinator.request("near", idle=False) == [Match("near", "a")]
-    assert coordinator.request("other") == [Match("other", "a")]
-    assert coordinator.request("another") == []
+    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
+    assert coordinator.on_request("near", idle=False) == [Match("near", "a")]
+    assert coordinator.on_request("other") == [Match("other", "a")]
+    assert coordinator.on_request("another") == []
 
 
 def test_a_near_node_that_is_idle_is_granted_what_is_near_before_what_is_overdue():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=1, near={"near": 1})
-    assert [len(coordinator.request("near")) for _ in range(3)] == [1, 1, 0]
-    coordinator.announce("a", 0, overdue=1, near={"near": 1})
-    assert [len(coordinator.request("near", idle=idle)) for idle in (True, False)] == [1, 0]
+    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
+    assert [len(coordinator.on_request("near")) for _ in range(3)] == [1, 1, 0]
+    coordinator.on_announcement("a", 0, overdue=1, near={"near": 1})
+    assert [len(coordinator.on_request("near", idle=idle)) for idle in (True, False)] == [1, 0]
 
 
 def test_a_near_node_takes_what_waits_for_anyone_as_well():
     coordinator = Coordinator()
-    coordinator.announce("a", 1, overdue=2, near={"near": 1})
-    assert [len(coordinator.request("near", idle=False)) for _ in range(3)] == [1, 1, 0]
+    coordinator.on_announcement("a", 1, overdue=2, near={"near": 1})
+    assert [len(coordinator.on_request("near", idle=False)) for _ in range(3)] == [1, 1, 0]
 
 
 def test_nodes_that_are_no_longer_near_are_forgotten_with_the_next_announcement():
     coordinator = Coordinator()
-    coordinator.announce("a", 0, overdue=2, near={"thief": 2})
-    coordinator.announce("a", 0, overdue=2)
-    assert coordinator.request("thief", idle=False) == []
+    coordinator.on_announcement("a", 0, overdue=2, near={"thief": 2})
+    coordinator.on_announcement("a", 0, overdue=2)
+    assert coordinator.on_request("thief", idle=False) == []
 
 
 def test_with_the_longest_queue_first_the_owner_with_the_most_tasks_is_granted():
     coordinator = Coordinator(longest_queue)
     for owner, count in (("a", 1), ("b", 4), ("c", 2)):
-        coordinator.announce(owner, count)
+        coordinator.on_announcement(owner, count)
     assert victims(coordinator, 8) == ["b", "b", "c", "b", "a", "c", "b", None]
 
 
 def test_with_the_longest_queue_first_owners_with_as_many_tasks_take_turns():
     coordinator = Coordinator(longest_queue)
     for owner in ("a", "b"):
-        coordinator.announce(owner, 2)
+        coordinator.on_announcement(owner, 2)
     assert victims(coordinator, 4) == ["a", "b", "a", "b"]
 
 
 def test_with_the_longest_queue_first_overdue_tasks_still_go_last():
     coordinator = Coordinator(longest_queue)
-    coordinator.announce("a", 0, overdue=9)
-    coordinator.announce("b", 1)
+    coordinator.on_announcement("a", 0, overdue=9)
+    coordinator.on_announcement("b", 1)
     assert victims(coordinator, 2) == ["b", "a"]
 
 
@@ -333,7 +339,7 @@ few = st.integers(0, 4)
 class Matching(RuleBasedStateMachine):
     """Any order of announcements, requests and losses, under either policy."""
 
-    @initialize(policy=st.sampled_from(list(POLICIES.values())))
+    @initialize(policy=st.sampled_from(list(VICTIM_POLICIES.values())))
     def begin(self, policy):
         self.coordinator = Coordinator(policy)
         self.queues = {}
@@ -366,24 +372,24 @@ class Matching(RuleBasedStateMachine):
         self.queues[owner] = waiting, overdue, near
         if waiting + near.get(owner, 0):
             self.asking.pop(owner, None)
-        self.check(self.coordinator.announce(owner, waiting, overdue, near))
+        self.check(self.coordinator.on_announcement(owner, waiting, overdue, near))
 
     @rule(thief=names, missed=st.none() | names, idle=st.booleans())
     def request(self, thief, missed, idle):
         if missed:
             self.queues.pop(missed, None)
         self.asking[thief] = idle
-        self.check(self.coordinator.request(thief, missed, idle=idle))
+        self.check(self.coordinator.on_request(thief, missed, idle=idle))
 
     @rule(node=names)
     def lose(self, node):
         self.queues.pop(node, None)
         self.asking.pop(node, None)
-        self.coordinator.node_lost(node)
+        self.coordinator.forget_node(node)
 
     @invariant()
     def nobody_waits_while_another_has_tasks_for_it(self):
-        assert set(self.coordinator.parked) == set(self.asking)
+        assert set(parked(self.coordinator)) == set(self.asking)
         for thief, idle in self.asking.items():
             assert not any(self.open_to(owner, thief)[idle] for owner in self.queues if owner != thief)
 
@@ -394,29 +400,29 @@ TestMatching = Matching.TestCase
 
 def test_a_node_is_not_sent_for_tasks_that_it_failed_to_compute():
     coordinator = Coordinator()
-    coordinator.announce("a", 3, unfit={"x": 2})
+    coordinator.on_announcement("a", 3, unfit={"x": 2})
     assert victims(coordinator, 2, "x") == ["a", None]
     assert victims(coordinator, 2, "y") == ["a", "a"]
 
 
 def test_a_node_that_cannot_compute_its_own_tasks_may_ask_for_others():
     coordinator = Coordinator()
-    coordinator.request("a")
-    coordinator.announce("a", 2, unfit={"a": 2})
-    assert coordinator.parked == ("a",)
-    assert coordinator.announce("b", 1) == [Match("a", "b")]
+    coordinator.on_request("a")
+    coordinator.on_announcement("a", 2, unfit={"a": 2})
+    assert parked(coordinator) == ["a"]
+    assert coordinator.on_announcement("b", 1) == [Match("a", "b")]
 
 
 def test_a_node_that_fails_all_of_a_victim_does_not_keep_others_from_it():
     coordinator = Coordinator()
-    coordinator.request("x")
-    coordinator.announce("a", 2, unfit={"x": 2})
-    assert [coordinator.request(thief) for thief in ("x", "y")] == [[], [Match("y", "a")]]
+    coordinator.on_request("x")
+    coordinator.on_announcement("a", 2, unfit={"x": 2})
+    assert [coordinator.on_request(thief) for thief in ("x", "y")] == [[], [Match("y", "a")]]
 
 
 def test_who_may_not_work_any_more_waits_for_nothing():
     coordinator = Coordinator()
-    coordinator.request("x")
-    coordinator.withdraw("x")
-    coordinator.withdraw("y")
-    assert coordinator.announce("a", 1) == []
+    coordinator.on_request("x")
+    coordinator.withdraw_request("x")
+    coordinator.withdraw_request("y")
+    assert coordinator.on_announcement("a", 1) == []

@@ -103,7 +103,7 @@ def test_it_listens_where_it_was_told(plane):
 
 
 async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
-    references = plane.data.offer([b"first program", b"second"])
+    references = plane.data.offer_programs([b"first program", b"second"])
     assert [(ref.sha256, ref.bytes) for ref in references] == [
         (hashlib.sha256(b"first program").hexdigest(), 13), (hashlib.sha256(b"second").hexdigest(), 6),
     ]  # fmt: skip
@@ -115,8 +115,8 @@ async def test_a_program_that_is_offered_is_sent_by_its_hash(plane):
 
 
 async def test_a_program_of_another_plan_is_absent(plane):
-    (before,) = plane.data.offer([b"before"])
-    plane.data.offer([b"after"])
+    (before,) = plane.data.offer_programs([b"before"])
+    plane.data.offer_programs([b"after"])
     ((answer, payload),) = await plane.tell(ProgramRequestHeader(sha256=before.sha256))
     assert isinstance(answer, AbsentHeader)
     assert (answer.reason, payload) == ("the plan has no such program", b"")
@@ -145,7 +145,7 @@ async def test_the_settings_of_a_camera_are_sent_with_its_whole_source(plane):
 async def test_a_camera_that_is_not_as_the_edge_believes_is_absent(plane, camera, revision):
     plane.settings["door", 7] = CameraSettings.model_validate({"source": "test://"})
     ((answer, _),) = await plane.tell(SettingsRequestHeader(camera=camera, revision=revision))
-    assert answer == AbsentHeader(reason="that camera is not configured, or otherwise by now")
+    assert answer == AbsentHeader(reason="this camera is not configured, or its settings have changed")
 
 
 def with_masks(count):
@@ -177,6 +177,6 @@ async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_
 @pytest.mark.parametrize("header", [ReadyHeader(), AbsentHeader(), SettingsHeader()])
 async def test_what_is_not_for_a_gateway_is_refused_by_name(plane, header):
     peer = Peer()
-    with pytest.raises(ProtocolError, match=f"{header.kind.name} is not for a gateway"):
+    with pytest.raises(ProtocolError, match=f"{header.kind.name} is not a message for a gateway"):
         await plane.data._server.serve(peer, header, np.empty(0, np.uint8))
     assert peer.told == []

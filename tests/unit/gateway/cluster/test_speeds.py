@@ -4,96 +4,96 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cluster.speeds import ENOUGH_RESULTS, NOTICEABLE, RECENT_RESULTS, Speeds, differ
+from gateway.cluster.speeds import MAX_SPEED_RESULTS, MIN_SHARE_CHANGE, MIN_SPEED_RESULTS, NodeSpeeds, shares_differ
 
 
 def seen(**macs_per_ms):
     """Speeds of nodes that have computed often enough, so many operations in each millisecond."""
-    speeds = Speeds()
+    speeds = NodeSpeeds()
     for node, macs in macs_per_ms.items():
-        for _ in range(ENOUGH_RESULTS):
-            speeds.add(node, macs * 10, 10.0)
+        for _ in range(MIN_SPEED_RESULTS):
+            speeds.add_result(node, macs * 10, 10.0)
     return speeds
 
 
 def test_a_speed_is_operations_per_second():
-    assert seen(a=7).of("a") == 7000.0
+    assert seen(a=7).speed_of("a") == 7000.0
 
 
 def test_a_node_that_nobody_heard_of_has_no_speed():
-    assert Speeds().of("a") is None
+    assert NodeSpeeds().speed_of("a") is None
 
 
 def test_a_few_results_are_no_speed_yet():
-    speeds = Speeds()
-    for _ in range(ENOUGH_RESULTS - 1):
-        speeds.add("a", 100, 1.0)
-    assert speeds.of("a") is None
-    speeds.add("a", 100, 1.0)
-    assert speeds.of("a") == 100_000.0
+    speeds = NodeSpeeds()
+    for _ in range(MIN_SPEED_RESULTS - 1):
+        speeds.add_result("a", 100, 1.0)
+    assert speeds.speed_of("a") is None
+    speeds.add_result("a", 100, 1.0)
+    assert speeds.speed_of("a") == 100_000.0
 
 
 def test_one_slow_tile_does_not_make_a_slow_node():
     speeds = seen(a=7)
-    speeds.add("a", 70, 1e6)
-    assert speeds.of("a") == 7000.0
+    speeds.add_result("a", 70, 1e6)
+    assert speeds.speed_of("a") == 7000.0
 
 
 def test_a_node_that_became_slower_is_slower_in_time():
     speeds = seen(a=7)
-    for _ in range(RECENT_RESULTS):
-        speeds.add("a", 10, 10.0)
-    assert speeds.of("a") == 1000.0
+    for _ in range(MAX_SPEED_RESULTS):
+        speeds.add_result("a", 10, 10.0)
+    assert speeds.speed_of("a") == 1000.0
 
 
 @pytest.mark.parametrize(("macs", "compute_ms"), [(0, 1.0), (10, 0.0), (10, -1.0)])
 def test_results_that_say_nothing_of_speed_are_left_out(macs, compute_ms):
     speeds = seen(a=7)
-    for _ in range(RECENT_RESULTS):
-        speeds.add("a", macs, compute_ms)
-    assert speeds.of("a") == 7000.0
+    for _ in range(MAX_SPEED_RESULTS):
+        speeds.add_result("a", macs, compute_ms)
+    assert speeds.speed_of("a") == 7000.0
 
 
 def test_nodes_of_unknown_speed_have_equal_shares():
-    assert Speeds().shares(["a", "b", "c", "d"]) == (0.25,) * 4
+    assert NodeSpeeds().work_shares(["a", "b", "c", "d"]) == (0.25,) * 4
 
 
 def test_shares_are_as_the_speeds():
-    assert seen(a=1, b=3).shares(["a", "b"]) == (0.25, 0.75)
-    assert seen(a=1, b=3).shares(["b", "a"]) == (0.75, 0.25)
+    assert seen(a=1, b=3).work_shares(["a", "b"]) == (0.25, 0.75)
+    assert seen(a=1, b=3).work_shares(["b", "a"]) == (0.75, 0.25)
 
 
 def test_a_node_of_unknown_speed_is_taken_to_be_like_the_others():
-    assert seen(a=1, b=3).shares(["a", "new", "b"]) == pytest.approx((1 / 6, 2 / 6, 3 / 6))
+    assert seen(a=1, b=3).work_shares(["a", "new", "b"]) == pytest.approx((1 / 6, 2 / 6, 3 / 6))
 
 
 def test_the_speed_of_an_absent_node_does_not_count():
-    assert seen(a=1, gone=99).shares(["a", "new"]) == (0.5, 0.5)
+    assert seen(a=1, gone=99).work_shares(["a", "new"]) == (0.5, 0.5)
 
 
 def test_without_nodes_there_are_no_shares():
-    assert Speeds().shares([]) == ()
+    assert NodeSpeeds().work_shares([]) == ()
 
 
 @given(
     st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 10**6)), st.lists(st.sampled_from("abcdef"), min_size=1)
 )
 def test_shares_are_positive_and_together_one(macs, nodes):
-    shares = seen(**macs).shares(nodes)
+    shares = seen(**macs).work_shares(nodes)
     assert len(shares) == len(nodes)
     assert min(shares) > 0
     assert sum(shares) == pytest.approx(1)
 
 
 def test_shares_that_changed_little_do_not_differ():
-    assert not differ((0.5, 0.5), (0.5, 0.5))
-    assert not differ((0.45, 0.55), (0.5, 0.5))
+    assert not shares_differ((0.5, 0.5), (0.5, 0.5))
+    assert not shares_differ((0.45, 0.55), (0.5, 0.5))
 
 
 def test_a_share_that_changed_noticeably_makes_a_difference():
-    assert differ((0.5 * (1 - NOTICEABLE) - 0.01, 0.61), (0.5, 0.5))
-    assert differ((0.9, 0.02, 0.08), (0.9, 0.05, 0.05))
+    assert shares_differ((0.5 * (1 - MIN_SHARE_CHANGE) - 0.01, 0.61), (0.5, 0.5))
+    assert shares_differ((0.9, 0.02, 0.08), (0.9, 0.05, 0.05))
 
 
 def test_shares_of_another_number_of_nodes_differ():
-    assert differ((1.0,), (0.5, 0.5))
+    assert shares_differ((1.0,), (0.5, 0.5))

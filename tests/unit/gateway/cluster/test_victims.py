@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cluster.victims import POLICIES, Candidate, longest_queue, round_robin
+from gateway.cluster.victims import VICTIM_POLICIES, Candidate, longest_queue, round_robin
 
 
 def candidates(*tasks):
@@ -25,10 +25,10 @@ def test_of_equally_long_queues_the_one_that_was_granted_from_longest_ago_is_cho
 
 
 def test_policies_are_known_by_name():
-    assert {"round-robin": round_robin, "longest-queue": longest_queue} == POLICIES
+    assert {"round-robin": round_robin, "longest-queue": longest_queue} == VICTIM_POLICIES
 
 
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("policy", VICTIM_POLICIES.values(), ids=VICTIM_POLICIES)
 @given(tasks=st.lists(st.integers(1, 9), min_size=1, max_size=8))
 def test_every_policy_chooses_one_of_the_candidates(policy, tasks):
     offered = candidates(*tasks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cluster.victims import POLICIES
+from gateway.cluster.victims import VICTIM_POLICIES
 from gateway.configuration.reading.configuration_file import parse_configuration
 from gateway.configuration.reading.layout import sections
 from gateway.configuration.root import Configuration
@@ -69,7 +69,9 @@ def test_every_reserved_word_is_named():
 
 
 def test_every_policy_can_be_configured():
-    assert set(configuration_schema()["$defs"]["ClusterSection"]["properties"]["policy"]["enum"]) == set(POLICIES)
+    assert set(configuration_schema()["$defs"]["ClusterSection"]["properties"]["policy"]["enum"]) == set(
+        VICTIM_POLICIES
+    )
 
 
 def test_the_schema_refuses_what_the_models_refuse():

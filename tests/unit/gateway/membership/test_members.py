@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.membership.members import KNOWN_NODES_CAP, RETURN_S, Membership
+from gateway.membership.members import MAX_KNOWN_NODES, NODE_RETURN_TIMEOUT_S, Membership
 from shared.network.addresses import Address
 from shared.payloads.cluster import NodeState, NodeStats, State, TileCounts
 from shared.payloads.versions import PROTOCOL
@@ -140,22 +140,22 @@ def test_the_list_is_in_the_order_of_names_with_the_gateways_bytes(members):
 
 
 def test_names_without_end_are_not_remembered(members):
-    for number in range(KNOWN_NODES_CAP + 5):
+    for number in range(MAX_KNOWN_NODES + 5):
         members.on_state(online(f"invented-{number}"))
-    assert len(members.report({}).nodes) == KNOWN_NODES_CAP
+    assert len(members.report({}).nodes) == MAX_KNOWN_NODES
     assert members.address("pi-1") is not None
 
 
 def test_an_edge_that_is_there_takes_the_place_of_one_that_is_not(members):
     members.on_state(offline())
-    for number in range(KNOWN_NODES_CAP):
+    for number in range(MAX_KNOWN_NODES):
         members.on_state(online(f"new-{number}"))
-    assert members.online(f"new-{KNOWN_NODES_CAP - 1}") is not None
+    assert members.online(f"new-{MAX_KNOWN_NODES - 1}") is not None
     assert "pi-1" not in members.report({}).nodes
 
 
 def test_a_known_edge_can_still_go_when_no_more_are_remembered(members):
-    for number in range(KNOWN_NODES_CAP):
+    for number in range(MAX_KNOWN_NODES):
         members.on_state(online(f"invented-{number}"))
     members.on_state(offline())
     assert members.address("pi-1") is None
@@ -200,18 +200,18 @@ def test_edges_are_ready_that_follow_the_plan(members):
         members.on_state(online(name))
         members.on_stats(stats(name, epoch))
     members.on_state(online("silent"))
-    assert members.ready(7) == ("a", "b")
-    assert members.ready(6) == ("behind",)
-    assert members.ready(8) == ()
+    assert members.ready_nodes(7) == ("a", "b")
+    assert members.ready_nodes(6) == ("behind",)
+    assert members.ready_nodes(8) == ()
 
 
 def test_an_edge_that_went_or_was_refused_is_not_ready(members):
     members.on_stats(stats())
-    assert members.ready(7) == ("pi-1",)
+    assert members.ready_nodes(7) == ("pi-1",)
     members.on_state(offline())
-    assert members.ready(7) == ()
+    assert members.ready_nodes(7) == ()
     members.on_state(online(protocol=PROTOCOL + 1))
-    assert members.ready(7) == ()
+    assert members.ready_nodes(7) == ()
 
 
 def test_the_list_says_what_of_an_edge_s_processor_computes_while_it_is_there(members):
@@ -228,12 +228,12 @@ def test_an_edge_that_does_not_come_back_to_a_broker_that_lost_its_will_is_lost(
     members = Membership(Address("127.0.0.1", 7883))
     for name in ("attic", "hall", "shed"):
         members.on_state(online(name))
-    members.await_all(100.0)
+    members.expect_all_nodes(100.0)
     members.on_state(online("attic"))
     members.on_stats(stats("hall"))
-    assert members.lost(100.0 + RETURN_S) == ()
-    (lost,) = members.lost(100.1 + RETURN_S)
+    assert members.lost_nodes(100.0 + NODE_RETURN_TIMEOUT_S) == ()
+    (lost,) = members.lost_nodes(100.1 + NODE_RETURN_TIMEOUT_S)
     assert (lost.node, lost.state) == ("shed", State.OFFLINE)
     members.on_state(lost)
-    assert members.lost(200.0) == ()
+    assert members.lost_nodes(200.0) == ()
     assert members.present == ("attic", "hall")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.membership.name_conflicts import CONTESTS_CAP, QUESTIONS_CAP, SHOWN_S, ContestedNames
+from gateway.membership.name_conflicts import CONTEST_SHOWN_S, MAX_CLAIM_QUESTIONS, MAX_CONTESTS, ContestedNames
 from shared.payloads.cluster import Identity, NameClaim
 
 OWNER = Identity(instance="a", device="raspberrypi", address="10.0.0.7")
@@ -26,12 +26,12 @@ def test_a_name_that_two_want_is_a_problem_for_some_minutes_after_the_last_attem
     for at in (100.0, 110.0):
         names.on_claim("shed", ask(), at)
         names.on_claim("shed", answer(), at)
-    (said,) = names.problems(110 + SHOWN_S - 1)
+    (said,) = names.problems(110 + CONTEST_SHOWN_S - 1)
     assert said == (
         "two edges are called shed: the one on raspberrypi (10.0.0.7) is used, the one on raspberrypi (10.0.0.9) is "
         "not: give one of them a name of its own, for example --name shed-2"
     )
-    assert names.problems(110 + SHOWN_S) == []
+    assert names.problems(110 + CONTEST_SHOWN_S) == []
 
 
 def test_a_question_that_nobody_answers_is_an_edge_that_comes_back(names):
@@ -49,13 +49,13 @@ def test_the_name_of_the_gateway_is_contested_too(names):
 
 
 def test_what_strangers_invent_is_not_remembered_without_end(names):
-    for number in range(QUESTIONS_CAP + CONTESTS_CAP + 5):
+    for number in range(MAX_CLAIM_QUESTIONS + MAX_CONTESTS + 5):
         clone = CLONE.model_copy(update={"instance": str(number)})
         names.on_claim(f"shed-{number}", ask(clone), 100)
         names.on_claim(f"shed-{number}", answer(clone), 100)
         names.on_claim("attic", ask(clone), 100)
-    assert len(names.problems(101)) == CONTESTS_CAP
-    assert len(names._questions) == QUESTIONS_CAP
+    assert len(names.problems(101)) == MAX_CONTESTS
+    assert len(names._questions) == MAX_CLAIM_QUESTIONS
 
 
 def test_nothing_of_an_identity_begins_a_line(names):

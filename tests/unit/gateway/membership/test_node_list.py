@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.membership.node_list import fitting
+from gateway.membership.node_list import shorten_node_list
 from shared.mqtt.bus import MAX_MESSAGE_BYTES
 from shared.payloads.cluster import NodeReport, Nodes, State
 
@@ -19,14 +19,14 @@ def report(offline, online):
 
 def test_a_list_that_fits_stays_as_it_is():
     nodes = report(10, 10)
-    assert fitting(nodes, MAX_MESSAGE_BYTES) is nodes
+    assert shorten_node_list(nodes, MAX_MESSAGE_BYTES) is nodes
 
 
 @pytest.mark.parametrize(("offline", "online"), [(1500, 20), (20, 1500), (0, 2000)])
 def test_a_list_that_is_too_long_keeps_who_is_there_and_says_how_many_are_left_out(offline, online):
     nodes = report(offline, online)
     assert len(nodes.model_dump_json().encode()) > MAX_MESSAGE_BYTES
-    shortened = fitting(nodes, MAX_MESSAGE_BYTES)
+    shortened = shorten_node_list(nodes, MAX_MESSAGE_BYTES)
     size = len(shortened.model_dump_json().encode())
     assert 0.99 * MAX_MESSAGE_BYTES < size <= MAX_MESSAGE_BYTES
     assert shortened.left_out == offline + online - len(shortened.nodes) > 0

@@ -50,7 +50,7 @@ async def settled(house):
     """Until all changes so far are followed."""
     async with running(house.home._observer.run()):
         await until("all changes taken", house.home._observer._changes.empty)
-        async with house.home._observer._one_by_one:
+        async with house.home._observer._lock:
             pass
 
 

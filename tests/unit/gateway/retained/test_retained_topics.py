@@ -59,53 +59,55 @@ def test_of_a_camera_that_was_started_by_hand_everything_is_expected():
 
 def test_what_was_retained_is_known_after_a_restart(tmp_path):
     before = RetainedTopics(StateFolder(tmp_path))
-    before.note("deepthings/detections/door/car", retained=True)
-    before.note("deepthings/detections/door/person", retained=True)
-    before.note("deepthings/detections/door/dog", retained=True)
-    before.note("deepthings/detections/door/dog", retained=False)
-    before.content(["try"])()
+    before.note_topic("deepthings/detections/door/car", retained=True)
+    before.note_topic("deepthings/detections/door/person", retained=True)
+    before.note_topic("deepthings/detections/door/dog", retained=True)
+    before.note_topic("deepthings/detections/door/dog", retained=False)
+    before.pending_write(["try"])()
     after = RetainedTopics(StateFolder(tmp_path))
-    assert after.stale(expected()) == ["deepthings/detections/door/car"]
+    assert after.stale_topics(expected()) == ["deepthings/detections/door/car"]
     assert after.by_hand == {"try"}
-    assert after.content(["try"]) is None, "nothing has changed"
-    after.note("deepthings/detections/door/car", retained=False)
-    assert after.stale(expected()) == []
+    assert after.pending_write(["try"]) is None, "nothing has changed"
+    after.note_topic("deepthings/detections/door/car", retained=False)
+    assert after.stale_topics(expected()) == []
 
 
 def test_a_file_that_is_damaged_is_said_and_written_anew(tmp_path, caplog):
     (tmp_path / RETAINED_FILE).write_text("{")
     topics = RetainedTopics(StateFolder(tmp_path))
-    assert "stays at the broker" in caplog.text
-    topics.note("deepthings/bridge/state", retained=True)
-    topics.content([])()
+    assert "will not be cleared at the broker" in caplog.text
+    topics.note_topic("deepthings/bridge/state", retained=True)
+    topics.pending_write([])()
     assert json.loads((tmp_path / RETAINED_FILE).read_text())["content"]["topics"] == ["deepthings/bridge/state"]
 
 
 def test_what_comes_within_the_last_second_is_written_when_the_gateway_stops(tmp_path):
     before = RetainedTopics(StateFolder(tmp_path))
-    before.note("deepthings/detections/door/car", retained=True)
-    before.content([])()
-    before.note("deepthings/detections/door/car/snapshot", retained=True)
-    assert before.content([]) is None
-    before.content([], last=True)()
-    assert len(RetainedTopics(StateFolder(tmp_path)).stale(expected())) == 2
+    before.note_topic("deepthings/detections/door/car", retained=True)
+    before.pending_write([])()
+    before.note_topic("deepthings/detections/door/car/snapshot", retained=True)
+    assert before.pending_write([]) is None
+    before.pending_write([], last=True)()
+    assert len(RetainedTopics(StateFolder(tmp_path)).stale_topics(expected())) == 2
 
 
 def test_what_could_not_be_written_or_was_removed_is_written_again(tmp_path):
     before = RetainedTopics(StateFolder(tmp_path / "state"))
-    before.note("deepthings/detections/door/car", retained=True)
+    before.note_topic("deepthings/detections/door/car", retained=True)
     (tmp_path / "state").write_bytes(b"no folder")
-    before.content([])()
+    before.pending_write([])()
     (tmp_path / "state").unlink()
-    before.content([], last=True)()
-    assert before.content([], last=True) is None
+    before.pending_write([], last=True)()
+    assert before.pending_write([], last=True) is None
     (tmp_path / "state" / RETAINED_FILE).unlink()
-    before.content([], last=True)()
-    assert RetainedTopics(StateFolder(tmp_path / "state")).stale(expected()) == ["deepthings/detections/door/car"]
+    before.pending_write([], last=True)()
+    assert RetainedTopics(StateFolder(tmp_path / "state")).stale_topics(expected()) == [
+        "deepthings/detections/door/car"
+    ]
 
 
 @pytest.mark.parametrize("topic", ["", "deepthings/#", "deepthings/+/person", "deepthings/\0"])
 def test_a_topic_to_which_nothing_can_be_published_is_damage(tmp_path, topic, caplog):
     (tmp_path / RETAINED_FILE).write_text(json.dumps({"topics": [topic]}))
-    assert RetainedTopics(StateFolder(tmp_path)).stale(expected()) == []
-    assert "stays at the broker" in caplog.text
+    assert RetainedTopics(StateFolder(tmp_path)).stale_topics(expected()) == []
+    assert "will not be cleared at the broker" in caplog.text

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.bridge.health import Health
+from gateway.bridge.health import GatewayHealth
 from gateway.cameras.mismatches import places_outside
 from gateway.cameras.presence import CameraPresence
 from gateway.configuration.root import Configuration
-from gateway.membership.reachability import Facts, problems
+from gateway.membership.reachability import Contacts, contact_problems
 from shared.payloads.cluster import Identity, NodeState, State, UnreachedPeer
 from shared.status.cures import find_cure
 
@@ -14,7 +14,7 @@ from shared.status.cures import find_cure
 @pytest.mark.parametrize(
     ("problem", "words"),
     [
-        ("no edge is there", "deepthings edge --gateway HOST"),
+        ("no edge is connected", "deepthings edge --gateway HOST"),
         ("edge attic is offline", "switch its device on"),
         ("edge attic has release 1.1.0, the gateway 1.2.0", "install the same release on both"),
         ("edge attic did not compute 3 tiles: no memory; it gets no work until it has passed a test", "power supply"),
@@ -30,7 +30,7 @@ from shared.status.cures import find_cure
         ("camera garden: its edge attic is gone", "switch that device on"),
         ("camera garden: edge attic not found; known edges: none", "start that edge"),
         ("camera garden: something unheard of", "deepthings camera shot garden"),
-        ("frames of camera garden were lost of late", "deepthings/cameras/garden/stats"),
+        ("frames of camera garden were lost recently", "deepthings/cameras/garden/stats"),
     ],
 )
 def test_a_problem_has_a_cure_that_names_what_it_is_about(problem, words):
@@ -52,7 +52,7 @@ def test_what_says_it_already_or_is_unheard_of_has_none(problem):
 
 def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     """The sentences are those of the parts that make them: a word that changes there fails here."""
-    health = Health(0.0)
+    health = GatewayHealth(0.0)
     told = list(health.report(5.0, 0.0, 0, (0, 1), {"door": "no picture for 30 s"}).problems)
     presence = CameraPresence()
     presence.expect_cameras(["door"])
@@ -63,11 +63,11 @@ def test_what_the_gateway_finds_wrong_has_a_cure_or_says_it():
     )  # fmt: skip
     near = far.model_copy(update={"node": "near", "host": "10.0.0.2", "identity": Identity(network="a")})
     peers = {"near": [UnreachedPeer(host="10.0.0.1", port=7, reason="no route to it")]}
-    facts = Facts(Identity(network="a"), "10.0.0.1", 7, {"far": far, "near": near}, {"near": ("x:1", "lost")}, peers)
-    found = problems(facts)
+    facts = Contacts(Identity(network="a"), "10.0.0.1", 7, {"far": far, "near": near}, {"near": ("x:1", "lost")}, peers)
+    found = contact_problems(facts)
     assert len(found) >= 3
     for problem in [*told, *found]:
-        assert find_cure(problem) or any(verb in problem for verb in (": start", "; look", ": set")), problem
+        assert find_cure(problem) or any(verb in problem for verb in (": start", "; check", ": set")), problem
 
 
 def test_a_zone_outside_its_pictures_is_drawn_again_with_a_shot():

@@ -142,7 +142,7 @@ def test_headers_made_to_exhaust_the_parser_are_refused(data):
         (headers.SettingsRequestHeader, {"camera": "door", "revision": 3}),
         (headers.ReportHeader, {"counts": {"captured": 3}, "state": "offline", "reason": "no route"}),
         (headers.ControlHeader, {"detect": False, "fps": 2.5}),
-        (headers.AbsentHeader, {"reason": "no task is waiting for you", "later": True}),
+        (headers.AbsentHeader, {"reason": "no task is waiting for this node", "later": True}),
     ],
 )
 def test_an_unknown_field_is_ignored(kind, payload):

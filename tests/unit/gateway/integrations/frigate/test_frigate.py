@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway.integrations.frigate.events
-from gateway.integrations.frigate import (
-    Counts,
-    Events,
+from gateway.integrations.frigate.counts import FrigateCounts
+from gateway.integrations.frigate.events import FrigateEvents
+from gateway.integrations.frigate.messages import (
     FrigateMessage,
-    available,
-    detect_command,
-    detect_state,
+    availability_message,
+    detect_state_message,
     detect_topic,
-    snapshot,
+    parse_detect_command,
+    snapshot_message,
 )
 from shared.payloads.observations import EventType, LabelState, ObjectEvent
 
@@ -73,15 +73,15 @@ def told(messages):
 
 
 def test_an_event_is_told_as_documented():
-    message = Events("frigate").message(event_of(EventType.NEW), 1607123962.082975)
+    message = FrigateEvents("frigate").event_message(event_of(EventType.NEW), 1607123962.082975)
     assert (message.topic, message.retain) == ("frigate/events", False)
     assert json.loads(message.payload) == {"type": "new", "before": DOCUMENTED, "after": DOCUMENTED}
 
 
 def test_an_event_tells_what_was_said_before_until_the_end():
-    events = Events("frigate")
+    events = FrigateEvents("frigate")
     said = [
-        json.loads(events.message(event, at).payload)
+        json.loads(events.event_message(event, at).payload)
         for at, event in enumerate(
             (
                 event_of(EventType.NEW, zones=()),
@@ -101,24 +101,27 @@ def test_an_event_tells_what_was_said_before_until_the_end():
 
 
 def test_of_very_many_objects_the_oldest_is_forgotten(monkeypatch):
-    monkeypatch.setattr(gateway.integrations.frigate.events, "OBJECTS_CAP", 2)
-    events = Events("frigate")
+    monkeypatch.setattr(gateway.integrations.frigate.events, "MAX_REMEMBERED_EVENTS", 2)
+    events = FrigateEvents("frigate")
     for name in ("a", "b", "c"):
-        events.message(event_of(EventType.NEW, id=name, zones=()), 1.0)
+        events.event_message(event_of(EventType.NEW, id=name, zones=()), 1.0)
     befores = {
-        name: json.loads(events.message(event_of(EventType.END, id=name), 2.0).payload)["before"] for name in "abc"
+        name: json.loads(events.event_message(event_of(EventType.END, id=name), 2.0).payload)["before"]
+        for name in "abc"
     }
     assert {name: before["frame_time"] for name, before in befores.items()} == {"a": 2.0, "b": 1.0, "c": 1.0}
 
 
 def test_a_box_without_height_is_no_error():
-    message = Events("frigate").message(event_of(EventType.NEW, box=(10, 20, 30, 20)), 1.0)
+    message = FrigateEvents("frigate").event_message(event_of(EventType.NEW, box=(10, 20, 30, 20)), 1.0)
     assert json.loads(message.payload)["after"]["ratio"] == 0.0
 
 
 def test_counts_are_told_when_they_change():
-    counts = Counts("frigate")
-    assert told(counts.update("front_door", {"person": seen(2, 1)}, seen(2, 1), {"yard": {"person": seen(1)}})) == {
+    counts = FrigateCounts("frigate")
+    assert told(
+        counts.update_camera("front_door", {"person": seen(2, 1)}, seen(2, 1), {"yard": {"person": seen(1)}})
+    ) == {
         "frigate/front_door/person": "2",
         "frigate/front_door/person/active": "1",
         "frigate/front_door/all": "2",
@@ -126,21 +129,25 @@ def test_counts_are_told_when_they_change():
         "frigate/yard/person": "1",
         "frigate/yard/person/active": "1",
     }
-    assert counts.update("front_door", {"person": seen(2, 1)}, seen(2, 1), {"yard": {"person": seen(1)}}) == []
-    assert told(counts.update("front_door", {"person": seen(2, 2)}, seen(2, 2), {"yard": {"person": seen(0)}})) == {
+    assert counts.update_camera("front_door", {"person": seen(2, 1)}, seen(2, 1), {"yard": {"person": seen(1)}}) == []
+    assert told(
+        counts.update_camera("front_door", {"person": seen(2, 2)}, seen(2, 2), {"yard": {"person": seen(0)}})
+    ) == {
         "frigate/front_door/person/active": "2",
         "frigate/front_door/all/active": "2",
         "frigate/yard/person": "0",
         "frigate/yard/person/active": "0",
     }
-    assert len(counts.again()) == 6
+    assert len(counts.all_counts()) == 6
 
 
 def test_a_zone_of_several_cameras_is_one():
-    counts = Counts("frigate")
-    counts.update("front", {}, seen(0), {"yard": {"person": seen(1)}})
-    assert told(counts.update("side", {}, seen(0), {"yard": {"person": seen(2, 0)}}))["frigate/yard/person"] == "3"
-    assert told(counts.forget("front")) == {
+    counts = FrigateCounts("frigate")
+    counts.update_camera("front", {}, seen(0), {"yard": {"person": seen(1)}})
+    assert (
+        told(counts.update_camera("side", {}, seen(0), {"yard": {"person": seen(2, 0)}}))["frigate/yard/person"] == "3"
+    )
+    assert told(counts.forget_camera("front")) == {
         "frigate/front/all": "",
         "frigate/front/all/active": "",
         "frigate/yard/person": "2",
@@ -149,10 +156,10 @@ def test_a_zone_of_several_cameras_is_one():
 
 
 def test_a_zone_with_a_cameras_name_does_not_take_its_topics():
-    counts = Counts("frigate")
-    counts.update("yard", {"person": seen(1)}, seen(1), {})
-    counts.update("front", {"person": seen(4)}, seen(4), {"yard": {"person": seen(3)}})
-    assert told(counts.again())["frigate/yard/person"] == "1"
+    counts = FrigateCounts("frigate")
+    counts.update_camera("yard", {"person": seen(1)}, seen(1), {})
+    counts.update_camera("front", {"person": seen(4)}, seen(4), {"yard": {"person": seen(3)}})
+    assert told(counts.all_counts())["frigate/yard/person"] == "1"
 
 
 @given(
@@ -161,43 +168,35 @@ def test_a_zone_with_a_cameras_name_does_not_take_its_topics():
     )
 )
 def test_who_hears_every_change_knows_what_who_asks_again_hears(steps):
-    counts, known = Counts("frigate"), {}
+    counts, known = FrigateCounts("frigate"), {}
     for camera, persons, in_yard, removed in steps:
         zones = {"yard": {"person": seen(in_yard)}}
         changes = (
-            counts.forget(camera) if removed else counts.update(camera, {"person": seen(persons)}, seen(persons), zones)
+            counts.forget_camera(camera)
+            if removed
+            else counts.update_camera(camera, {"person": seen(persons)}, seen(persons), zones)
         )
         known.update(told(changes))
-    assert {topic: count for topic, count in known.items() if count} == told(counts.again())
+    assert {topic: count for topic, count in known.items() if count} == told(counts.all_counts())
 
 
 def test_plain_topics():
-    assert available("frigate", online=True) == FrigateMessage("frigate/available", b"online", retain=True)
-    assert available("frigate", online=False).payload == b"offline"
-    assert detect_state("frigate", "front", on=False) == FrigateMessage(
+    assert availability_message("frigate", online=True) == FrigateMessage("frigate/available", b"online", retain=True)
+    assert availability_message("frigate", online=False).payload == b"offline"
+    assert detect_state_message("frigate", "front", on=False) == FrigateMessage(
         "frigate/front/detect/state", b"OFF", retain=True
     )
-    assert snapshot("home/frigate", "front", "traffic light", b"jpeg") == FrigateMessage(
+    assert snapshot_message("home/frigate", "front", "traffic light", b"jpeg") == FrigateMessage(
         "home/frigate/front/traffic light/snapshot", b"jpeg", retain=True
     )
-    assert snapshot("frigate", "front", "a/b#", b"").topic == "frigate/front/a_b_/snapshot"
+    assert snapshot_message("frigate", "front", "a/b#", b"").topic == "frigate/front/a_b_/snapshot"
 
 
-@pytest.mark.parametrize(
-    ("topic", "payload", "understood"),
-    [
-        ("frigate/front/detect/set", b"ON", ("front", True)),
-        ("frigate/front/detect/set", b" off ", ("front", False)),
-        ("frigate/front/detect/set", b"maybe", None),
-        ("frigate/front/detect/set", b"", None),
-        ("frigate/front/recordings/set", b"ON", None),
-        ("other/front/detect/set", b"ON", None),
-        ("frigate/a/b/detect/set", b"ON", None),
-    ],
-)
-def test_detection_is_switched(topic, payload, understood):
-    assert detect_command("frigate", topic, payload) == understood
+@pytest.mark.parametrize(("payload", "state"), [(b"ON", True), (b" off ", False), (b"maybe", None), (b"", None)])
+def test_detection_is_switched(payload, state):
+    assert parse_detect_command(payload) is state
 
 
 def test_where_detection_is_switched():
-    assert detect_topic("frigate") == "frigate/+/detect/set"
+    topic = detect_topic("frigate")
+    assert (topic.root, topic.path) == ("frigate", "{camera}/detect/set")

@@ -1,4 +1,4 @@
-"""An assignment: one tile for the worker, with all that it needs."""
+"""One tile for the worker, with everything that it needs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class TileAssignment:
     """A tile of a frame and its pixels, uint8 (h, w, 3).
 
-    `tile` says in which form it is computed: one that takes strips needs them in `strips`. The gateway is to keep its
-    own strips for the tiles in `wanted`. `fetch_bytes_per_s` is how fast a stolen tile came, 0 for an own one.
+    `tile` gives the form in which it is computed: one that takes strips needs them in `strips`. `wanted`: the tiles for
+    which the gateway shall keep its strips. `fetch_bytes_per_s`: speed at which a stolen tile arrived, 0 for own ones.
     """
 
     info: FrameInfo

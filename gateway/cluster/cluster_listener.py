@@ -1,4 +1,4 @@
-"""What a cluster reports to the parts that are built on it."""
+"""The interface through which a cluster reports detections, nodes and events."""
 
 from __future__ import annotations
 

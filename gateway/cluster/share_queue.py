@@ -1,6 +1,6 @@
-"""Sharing tiles out, pure: tiles of frames in, shares for nodes out; what a lost node had is shared out again.
+"""Work sharing, pure: tiles of frames in, shares for nodes out; the tiles of a lost node are assigned again.
 
-Source: paper, section V (work sharing: the gateway collects all tiles and hands them to the devices in turn).
+Source: paper, section V (work sharing: the gateway collects all tiles and distributes them to the devices in turn).
 Time is monotonic seconds, given by the caller.
 """
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Share(Generic[T]):
-    """`node` is to compute a tile; `workers` are, by tile, those that compute the frame in this attempt."""
+class TileShare(Generic[T]):
+    """A tile that `node` shall compute. `workers`: the nodes that compute the frame in this attempt, by tile."""
 
     tile: T
     node: str
@@ -28,6 +28,8 @@ class Share(Generic[T]):
 
 @dataclass(slots=True)
 class _Frame(Generic[T]):
+    """`holders`: by tile, the node that computes it; `unfit`: by tile, the nodes that failed to."""
+
     until: float
     attempt: int = 0
     tiles: dict[int, T] = field(default_factory=dict)
@@ -36,12 +38,13 @@ class _Frame(Generic[T]):
     unfit: dict[int, set[str]] = field(default_factory=dict)
 
 
-class Sharing(Generic[T]):
-    """Frames whose tiles are shared out, up to `capacity`.
+class ShareQueue(Generic[T]):
+    """Assigns the tiles of up to `capacity` frames to nodes.
 
-    With one stage each tile goes to the next node in turn as soon as it is here. With several, all tiles of a frame are
-    given out `together`, tile by tile in the order of the nodes, as their workers must know each other; when one is
-    lost, all of them begin anew. A share that has brought no result within `lease_s` is given out again.
+    With one stage each tile goes to the next node in turn as soon as it arrives. With several stages all tiles of a
+    frame are assigned `together`, tile by tile in the order of the nodes, because their workers exchange borders and
+    must know each other; when one worker is lost, all of them start again. A share without a result after `lease_s` is
+    assigned again.
     """
 
     def __init__(self, tile_count: int, lease_s: float, capacity: int, *, together: bool) -> None:
@@ -52,8 +55,8 @@ class Sharing(Generic[T]):
         self._turn = 0
         self._frames: OrderedDict[str, _Frame[T]] = OrderedDict()
 
-    def arrived(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """A tile of a frame is here."""
+    def add_tile(self, frame: str, index: int, tile: T, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Add a tile of a frame; return the shares that result."""
         if frame not in self._frames and len(self._frames) >= self._capacity:
             return []
         shared = self._frames.setdefault(frame, _Frame(now + self._lease_s))
@@ -62,27 +65,27 @@ class Sharing(Generic[T]):
         shared.tiles[index] = tile
         return self._share(shared, nodes, now) if self._ready(shared) else []
 
-    def done(self, frame: str, index: int) -> None:
-        """The result of a tile is here."""
+    def tile_done(self, frame: str, index: int) -> None:
+        """Note that a tile is computed."""
         shared = self._frames.get(frame)
         if shared is not None:
             shared.done.add(index)
 
-    def drop(self, frame: str) -> None:
-        """The frame is finished or given up."""
+    def drop_frame(self, frame: str) -> None:
+        """Remove a frame that is finished or given up."""
         self._frames.pop(frame, None)
 
-    def node_lost(self, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """What a lost node had goes to others; `nodes` are those that are left."""
+    def reassign_node(self, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Assign the tiles of a lost node to others; `nodes` are the remaining ones."""
         frames = [
             shared
             for shared in self._frames.values()
             if any(holder == node and index not in shared.done for index, holder in shared.holders.items())
         ]
-        return self._again(frames, {node}, nodes, now)
+        return self._reassign(frames, {node}, nodes, now)
 
-    def failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """A node cannot compute a tile of a frame: it goes to others. With several stages all of them begin anew."""
+    def tile_failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Assign a tile that a node cannot compute to others; with several stages, all tiles of the frame."""
         shared = self._frames.get(frame)
         if shared is None or index in shared.done:
             return []
@@ -90,7 +93,7 @@ class Sharing(Generic[T]):
         if not self._together and shared.holders.get(index) != node:
             return []
         if self._together and node not in shared.holders.values():
-            return []
+            return []  # of an earlier attempt, which was replaced already
         if self._together:
             shared.done.clear()
             shared.holders.clear()
@@ -99,8 +102,8 @@ class Sharing(Generic[T]):
         shared.attempt += 1
         return self._share(shared, nodes, now)
 
-    def expire(self, nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """Shares without a result in time, and tiles that nobody could take before, are given out again."""
+    def reassign_expired(self, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Assign again the shares without a result in time, and the tiles that no node could take before."""
         late = [
             shared
             for shared in self._frames.values()
@@ -112,22 +115,22 @@ class Sharing(Generic[T]):
             if nodes and shared not in late and self._ready(shared) and len(shared.holders) < len(shared.tiles)
         ]
         return [
-            *(share for shared in late for share in self._again_elsewhere(shared, nodes, now)),
+            *(share for shared in late for share in self._reassign_late(shared, nodes, now)),
             *(share for shared in unheld for share in self._share(shared, nodes, now)),
         ]
 
-    def _again_elsewhere(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """What is late goes to nodes that are not, if there are any: who is late may be frozen."""
+    def _reassign_late(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Assign late tiles to nodes that are not late, if there are any: a late node may be frozen."""
         late = {holder for index, holder in shared.holders.items() if index not in shared.done}
         others = [] if self._together else [node for node in nodes if node not in late]
-        return self._again([shared], late, others or nodes, now)
+        return self._reassign([shared], late, others or nodes, now)
 
     def _ready(self, shared: _Frame[T]) -> bool:
         return len(shared.tiles) == self._tile_count or not self._together
 
-    def _again(
+    def _reassign(
         self, frames: Iterable[_Frame[T]], holders: set[str], nodes: Sequence[str], now: float
-    ) -> list[Share[T]]:
+    ) -> list[TileShare[T]]:
         shares = []
         for shared in frames:
             if self._together:
@@ -139,24 +142,25 @@ class Sharing(Generic[T]):
             shares += self._share(shared, nodes, now)
         return shares
 
-    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[Share[T]]:
-        """Give the tiles that nobody holds to nodes in turn; nothing when there is no node."""
+    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+        """Assign the tiles without a holder to nodes in turn; return no shares when there is no node."""
         free = [index for index in sorted(shared.tiles) if index not in shared.holders]
         given = {index: fit for index in free if (fit := self._fit(shared, index, nodes))}
         if not given:
             return []
         shared.until = now + self._lease_s
+        # Together, the first tile goes to the first node: a plan may be cut for these devices, in this order.
         for index, fit in given.items():
             shared.holders[index] = fit[(index if self._together else self._turn) % len(fit)]
             self._turn += 1
         workers = tuple(shared.holders[index] for index in sorted(shared.holders)) if self._together else ()
         return [
-            Share(shared.tiles[index], shared.holders[index], shared.attempt, workers)
+            TileShare(shared.tiles[index], shared.holders[index], shared.attempt, workers)
             for index in given
             if self._together or index not in shared.done
         ]
 
     def _fit(self, shared: _Frame[T], index: int, nodes: Sequence[str]) -> list[str]:
-        """Those that have not failed to compute the tile; with several stages, any tile of the frame."""
+        """Return the nodes that have not failed to compute the tile; with several stages, any tile of the frame."""
         failed = set().union(*shared.unfit.values()) if self._together else shared.unfit.get(index, set())
         return [node for node in nodes if node not in failed]

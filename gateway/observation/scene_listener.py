@@ -1,4 +1,4 @@
-"""What scenes report to integrations that publish them in a form of their own."""
+"""The interface through which scenes report changes to integrations with their own topics."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ class SceneListener(Protocol):
     """Receives changes of scenes, one after the other. None of its methods raises BrokerError."""
 
     async def on_connected(self) -> None:
-        """Publish all retained state again: called after each connection to a broker, which may have lost it."""
+        """Publish all retained state again: called after each (re)connect to a broker, which may have lost it."""
 
     async def on_scene_changed(self, camera: str, update: SceneUpdate, *, known: bool) -> None:
-        """Publish a step of a scene; its counts only when they are `known`, after enough frames."""
+        """Publish a change of a scene; its counts only if they are `known`, after enough frames."""
 
     async def on_settings_changed(self, camera: str) -> None:
         """Publish a camera's settings, or its presence, after a change."""
 
     async def on_camera_forgotten(self, camera: str) -> None:
-        """Publish that a camera does not exist any more."""
+        """Publish that a camera was removed."""
 
     async def on_snapshot(self, camera: str, label: str, jpeg: bytes) -> None:
         """Publish a close-up of an object of this label."""

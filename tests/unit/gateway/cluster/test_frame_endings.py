@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.cluster.endings import Endings
+from gateway.cluster.frame_endings import FrameEndings
 from shared.mqtt import topics
 from shared.payloads.cluster import CameraStats, State
 from shared.payloads.frames import FrameCounts, FrameInfo, Outcome
@@ -42,35 +42,35 @@ def ended():
 
 @pytest.fixture
 def endings(bus, ended):
-    return Endings(bus, lambda camera, outcome: ended.append((camera, outcome)))
+    return FrameEndings(bus, lambda camera, outcome: ended.append((camera, outcome)))
 
 
 def test_a_frame_ends_once_and_its_owner_hears_that_once(endings, bus, ended):
-    assert not endings.decided("front-1-0")
-    assert endings.decide(frame(0), "pi", Outcome.PUBLISHED)
-    assert not endings.decide(frame(0), "pi", Outcome.DEADLINE)
-    assert endings.decided("front-1-0")
+    assert not endings.has_ended("front-1-0")
+    assert endings.decide_outcome(frame(0), "pi", Outcome.PUBLISHED)
+    assert not endings.decide_outcome(frame(0), "pi", Outcome.DEADLINE)
+    assert endings.has_ended("front-1-0")
     assert bus.outcomes == [("pi", "front-1-0", Outcome.PUBLISHED)]
     assert ended == [("front", Outcome.PUBLISHED)]
 
 
 def test_an_owner_that_asks_hears_what_was_decided_else_what_it_proposes(endings, bus):
-    endings.decide(frame(0), "pi", Outcome.PUBLISHED)
+    endings.decide_outcome(frame(0), "pi", Outcome.PUBLISHED)
     bus.outcomes.clear()
-    endings.answer("front-1-0", "pi", Outcome.NO_ANSWER)
-    endings.answer("front-1-1", "pi", Outcome.REPLANNED)
-    endings.answer("front-1-1", "pi", Outcome.NO_ANSWER)
+    endings.publish_outcome("front-1-0", "pi", Outcome.NO_ANSWER)
+    endings.publish_outcome("front-1-1", "pi", Outcome.REPLANNED)
+    endings.publish_outcome("front-1-1", "pi", Outcome.NO_ANSWER)
     assert bus.outcomes == [
         ("pi", "front-1-0", Outcome.PUBLISHED),
         ("pi", "front-1-1", Outcome.REPLANNED),
         ("pi", "front-1-1", Outcome.REPLANNED),
     ]
-    assert not endings.decide(frame(1), "pi", Outcome.PUBLISHED)
+    assert not endings.decide_outcome(frame(1), "pi", Outcome.PUBLISHED)
 
 
 def test_the_accounts_of_a_lost_edge_are_told_also_as_its_last_frames_end(endings, bus):
     bus.hear("front", CameraStats(camera="front", node="pi", counts=FrameCounts(captured=3), state=State.ONLINE))
     endings.on_node_lost("pi")
-    endings.decide(frame(2), "pi", Outcome.PUBLISHED)
+    endings.decide_outcome(frame(2), "pi", Outcome.PUBLISHED)
     assert [(stats.counts.published, stats.counts.under_way) for stats in bus.stats] == [(0, 0), (1, 0)]
     assert {stats.state for stats in bus.stats} == {State.OFFLINE}
