@@ -232,7 +232,7 @@ def _sources(results: Results) -> Iterator[PaperFinding]:
         needed, cores = most * _core_seconds(all_of_them), sum(all_of_them.setting.edge_cpus)
         yield PaperFinding(
             f"largest latency, FTP-WST-S, {most} sources against 1", f"{paper.SOURCES_LATENCY}x", f"{ours:.2f}x",
-            round(ours, 1) <= paper.SOURCES_LATENCY,  # as exactly as the paper tells
+            round(ours, 1) <= paper.SOURCES_LATENCY,  # the paper gives one decimal
             f"{one.largest_fused_s:.2f} s and {all_of_them.largest_fused_s:.2f} s; for a frame of each source the "
             f"edges compute {needed:.2f} core-seconds, which {cores:g} cores give in {needed / cores:.2f} s",
         )  # fmt: skip

@@ -195,13 +195,13 @@ class _Run:
 
     async def run_frames(self, edges: list[str]) -> Measurement:
         """Play every camera's frames through the cluster, and return the measurement."""
-        setting, heard = self._setting, self._witnessed
+        setting, witnessed = self._setting, self._witnessed
         before, account = self._interfaces(edges), self._account()
         used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
         cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
         for name, owner in zip(cameras, edges, strict=False):
             await self._cluster.start(
-                name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
+                name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", witnessed.nodes[owner]["address"],
                 "--every-frame", "--no-motion-gate", "--loop", "--frames", str(setting.frames),
                 host=self._nodes.bare_command(owner),
             )  # fmt: skip
@@ -213,23 +213,23 @@ class _Run:
             await self._wait_until(
                 "the last detections", lambda: all(self._all_published(name) for name in cameras), 5.0
             )
-        if not heard.detections:
+        if not witnessed.detections:
             raise UnfinishedError(f"no frame was published; frames were dropped: {self._dropped()}")
         after = self._interfaces(edges)
         await self._wait_until(
             "the last figures",
-            lambda: self._account() != account and not any(node["cameras"] for node in heard.nodes.values()),
+            lambda: self._account() != account and not any(node["cameras"] for node in witnessed.nodes.values()),
             30.0,
         )
         return Measurement(
             setting=setting,
-            frames=tuple(_times(frame) for frame in heard.detections),
+            frames=tuple(_times(frame) for frame in witnessed.detections),
             dropped=self._dropped(),
             interface_bytes=None if before is None or after is None else after - before,
             accounted_bytes=dict(self._account() - account),
             peak_memory=self._by_node(edges, self._nodes.peak_memory_bytes),
             cpu_seconds=dict(Counter(self._by_node(edges, self._nodes.cpu_seconds)) - used),
-            detections_sha256=_fingerprint(heard.detections),
+            detections_sha256=_fingerprint(witnessed.detections),
             shaped=self._nodes.shaped,
         )
 

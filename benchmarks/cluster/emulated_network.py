@@ -67,7 +67,7 @@ class EmulatedNetwork:
         return self._addresses[node]
 
     def command(self, node: str) -> list[str]:
-        """Return the words to put before a command so that it runs on `node`, where it sees no control groups."""
+        """Return the arguments to put before a command so that it runs on `node`, where it sees no control groups."""
         return ["ip", "netns", "exec", self._namespaces[node]]
 
     def counters(self, node: str) -> InterfaceCounters:

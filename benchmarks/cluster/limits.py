@@ -64,7 +64,7 @@ class ControlGroup:
         remove_groups(self._folders())
 
     def command(self) -> list[str]:
-        """Return the words to put before a command so that it and its children run within the limits.
+        """Return the arguments to put before a command so that it and its children run within the limits.
 
         Put them before those that change the network namespace, because control groups are not visible there.
         """

@@ -34,7 +34,7 @@ class BenchNodes(Protocol):
         """Return the address at which the other nodes reach it."""
 
     def command(self, node: str) -> list[str]:
-        """Return the words to put before a command so that it runs on `node`, within its limits."""
+        """Return the arguments to put before a command so that it runs on `node`, within its limits."""
 
     def bare_command(self, node: str) -> list[str]:
         """Return the same without limits: for a camera agent, which does not use the edge's CPU."""
