@@ -1,1 +1,1 @@
-"""What tiles, devices and clusters cost; nothing here is installed."""
+"""Measurements of tiles, devices and clusters; only for development, not for operation."""

@@ -1,4 +1,4 @@
-"""Measuring all settings of a scope, one after the other; what is measured is written down at once."""
+"""Measures all settings of a scope, one after the other, and saves each measurement at once."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ RESULTS_TABLE_FILE = "results.csv"
 
 @dataclass(slots=True)
 class Campaign:
-    """Measurements and where they are kept; one that was interrupted goes on where it was.
+    """Measurements and the folder where they are kept; an interrupted campaign continues where it stopped.
 
-    `reason` is why nodes were not emulated, empty when they were.
+    `reason`: why nodes were not emulated; empty if they were.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Campaign:
 
     @classmethod
     def open(cls, folder: Path) -> Campaign:
-        """With what the folder holds already. Raises ConfigurationError when that is not ours."""
+        """Load the measurements in the folder, if any. Raises ConfigurationError for a file of another format."""
         remove_abandoned(folder)
         campaign = cls(folder, machine=describe_machine())
         path = folder / RESULTS_FILE
@@ -62,11 +62,11 @@ class Campaign:
                 ) from error
         return campaign
 
-    async def run(self, settings: Sequence[BenchSetting], tell: Callable[[int, str], None]) -> None:
-        """Measure what is missing; `tell` hears the number of the setting that begins, and what the last one gave.
+    async def run(self, settings: Sequence[BenchSetting], report: Callable[[int, str], None]) -> None:
+        """Measure the missing settings; `report` gets a setting's number, and its text when it begins or its error.
 
-        A setting that fails is told and left out: the others are of use without it. Raises ConfigurationError where
-        emulated devices and unlimited processes would come into one page.
+        A setting that fails is reported and left out; the others are still useful. Raises ConfigurationError when
+        measurements of emulated devices and of unlimited processes would be mixed.
         """
         if any(measured.shaped == bool(self.reason) for measured in self.measurements):
             kept, now = ("emulated", "unlimited") if self.reason else ("unlimited", "emulated")
@@ -79,21 +79,21 @@ class Campaign:
         for number, setting in enumerate(settings):
             if setting in known:
                 continue
-            tell(number, setting.text)
+            report(number, setting.text)
             slug = "".join(letter if letter.isalnum() else "-" for letter in setting.text)
             try:
                 measured = await measure_setting(setting, models, self.folder / "logs" / slug, self.folder / "cache")
             except DeepThingsError as error:
                 self.failures[setting.text] = str(error)
-                tell(number, f"failed: {error}")
+                report(number, f"failed: {error}")
                 continue
             self.measurements.append(measured)
             self.save()
 
     def save(self) -> None:
-        """Write everything down."""
-        said = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
-        write_whole(self.folder / RESULTS_FILE, json.dumps(said, indent=1).encode(), durable=False, mode=None)
+        """Write all measurements to the folder."""
+        document = {"machine": self.machine, "measurements": [measured.to_json() for measured in self.measurements]}
+        write_whole(self.folder / RESULTS_FILE, json.dumps(document, indent=1).encode(), durable=False, mode=None)
         rows = [_row(measured) for measured in self.measurements]
         with (self.folder / RESULTS_TABLE_FILE).open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -101,7 +101,7 @@ class Campaign:
             writer.writerows(rows)
 
     def _models(self, settings: Sequence[BenchSetting]) -> dict[str, str]:
-        """What to load for each workload; files are made when they are missing."""
+        """Return the model to load for each workload; create missing files."""
         models = {"built-in": DEFAULT_MODEL}
         for workload in {setting.workload for setting in settings} - set(models):
             models[workload] = str(write_yolov2(self.folder / "models", whole=workload == "whole"))
@@ -109,7 +109,7 @@ class Campaign:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """Return the properties of this machine that the figures depend on."""
     return {"processor": _processor(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
 
 

@@ -75,7 +75,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--edges", type=ParsedType("N,N", parse_edges), help="Device counts.  [default: 1-6; quick: 1,6]")
+@click.option("--edges", type=ParsedType("N,N", parse_edges), help="Numbers of devices.  [default: 1-6; quick: 1,6]")
 @click.option(
     "--methods", type=ParsedType("METHOD,METHOD", parse_methods), default=",".join(Method), help="What to compare."
 )
@@ -88,10 +88,10 @@ def command() -> None:
 def paper(
     edges: tuple[int, ...] | None, methods: tuple[Method, ...], link: Link, quick: bool, out: Path, as_json: bool
 ) -> None:
-    """Repeat the paper's experiments: tables, figures, and a page that sets them beside the paper's.
+    """Repeat the paper's experiments: write tables, figures, and a page that compares them with the paper's.
 
-    Weak devices and their network are emulated with network namespaces and control groups, which needs root; without,
-    processes run unlimited on loopback. What was measured is kept in the folder: a run that was interrupted goes on.
+    Weak devices and their network are emulated with network namespaces and control groups, which needs root. Without
+    root, processes run unlimited on loopback. Measurements are kept in the folder: an interrupted run continues there.
     """
     find_mosquitto()
     scope = Scope(edges or ((1, 6) if quick else (1, 2, 3, 4, 5, 6)), methods, link.rate_mbit, link.shared, quick)
@@ -122,7 +122,7 @@ def paper(
 
 
 def _calculate(folder: Path, *, measured: bool) -> tuple[Network, dict[str, Calculated]]:
-    """The paper's network, and what can be said of it and of the built-in one; memory is `measured` too if told."""
+    """Return the paper's network, and calculated figures of it and of the built-in one; also `measured` memory."""
     papers, built_in = open_model(str(write_yolov2(folder, whole=False))), open_model(DEFAULT_MODEL)
     (cut,) = built_in.spec.cut
     return papers.network, {
@@ -140,11 +140,11 @@ def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Consol
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(wanted))
 
-        def tell(number: int, text: str) -> None:
+        def report(number: int, text: str) -> None:
             progress.update(task, completed=number, description=text)
 
         async def measure(stop: asyncio.Event) -> None:
-            await run_together(campaign.run(wanted, tell), stop.wait())
+            await run_together(campaign.run(wanted, report), stop.wait())
             if stop.is_set():
                 raise DeepThingsError(f"stopped; what is measured is kept in {campaign.folder}")
 
@@ -155,5 +155,5 @@ def _measure(campaign: Campaign, wanted: Sequence[BenchSetting], console: Consol
 
 
 def _print_line(console: Console, line: str) -> None:
-    """A line as it is: not broken, paths least of all, and nothing in it taken for markup."""
+    """Print a line without wrapping it and without reading it as markup."""
     console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
-"""What tiles cost on one device, beside the whole network: memory, time and exactness.
+"""Compares tiles on one device with the whole network: memory, time and exactness.
 
-The paper's workload, YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times come from
-rounds in which all constructions take turns in one process, memory from a fresh process for each.
+The workload is the paper's: YOLOv2's first 16 layers at 608 x 608 with seeded random weights, one thread. Times are
+from rounds in which all constructions take turns in one process, memory from a new process for each.
 
     .venv/bin/python benchmarks/engine.py [--rounds N] [--model FILE ...] [--markdown]
 """
@@ -52,7 +52,7 @@ _MIB = 2**20
 
 
 def paper_workload(folder: Path) -> Model:
-    """YOLOv2's layers 0 to 15, with a detection layer behind them, as a model; its files go into the folder."""
+    """Return YOLOv2's layers 0 to 15, with a detection layer behind them; its files are written to the folder."""
     return open_model(str(write_yolov2(folder, whole=False)))
 
 
@@ -73,7 +73,7 @@ class GridBench:
 
     @property
     def work(self) -> float:
-        """Operations of all tiles, in those of the whole."""
+        """Operations of all tiles divided by those of the whole."""
         tiled = sum(cost.macs for tile in tile_costs(self.partitioned.model.network, self.stage) for cost in tile)
         return tiled / macs_of(self.partitioned.model.network, self.stage.layers)
 
@@ -87,7 +87,7 @@ class GridBench:
 
 
 def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
-    """Peak resident memory above what importing takes, a fresh process each, all kinds of tile loaded."""
+    """Measure peak resident memory above that of the imports, in a new process each, with all kinds of tile loaded."""
     default = peak_of_whole(benches["1x1"].partitioned, folder)
     table = Table("run", "peak, MiB", "of onnxruntime's default, whole", "of our own whole")
     table.add_row("onnxruntime as it comes, whole", f"{default / _MIB:.1f}", "100 %", "")
@@ -103,7 +103,7 @@ def memory_table(benches: dict[str, GridBench], folder: Path) -> Table:
 
 
 def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Table:
-    """Sum of the tiles' times, in times of the whole, and that by the ratio of operations."""
+    """Measure the tiles' total time against the whole's, and compare it with the ratio of operations."""
     pixels = np.random.default_rng(1).integers(0, 256, (INPUT_SIZE, INPUT_SIZE, 3), np.uint8)
     image = normalise(pixels, Preprocessing())
     options = onnxruntime.SessionOptions()
@@ -128,7 +128,7 @@ def speed_table(benches: dict[str, GridBench], whole: Path, rounds: int) -> Tabl
 
 
 def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each run in each round; a first round is thrown away."""
+    """Return the seconds of each run in each round; an additional first round is discarded."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
@@ -140,7 +140,7 @@ def interleave(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, 
 
 
 def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
-    """For each model and grid: the cut, and the largest difference from the whole in its standard deviations."""
+    """Yield a row for each model and grid: cut, layers, engine, largest difference, and the map's deviation."""
     picture = next(open_source(str(FOOTAGE)).pictures())
     for name in models:
         model = open_model(name)
@@ -156,7 +156,7 @@ def exactness_rows(models: list[str]) -> Iterator[tuple[str, ...]]:
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=7, help="Rounds of the time measurement.")
-@click.option("--model", "models", multiple=True, help="Also say how exact the tiles of this model are.")
+@click.option("--model", "models", multiple=True, help="Also measure how exact the tiles of this model are.")
 def main(rounds: int, models: tuple[str, ...]) -> None:
     """Print the tables of docs/engine.md."""
     console = Console(width=120)

@@ -1,4 +1,4 @@
-"""The experiments of the paper, section V, each as the settings that it needs."""
+"""The experiments of the paper, section V, each as a list of settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ DISTRIBUTED_METHODS = (Method.BODP, *FTP_METHODS)
 THIN_LINK_MBIT = 20.0
 
 EQUAL_ENGINE_CPU = 0.06
-"""Cores with which one edge needs as long for the 16 layers as the authors' engine does with 0.2, see their figures."""
+"""Cores with which one edge takes as long for the 16 layers as the authors' engine with 0.2 (benchmarks.paper)."""
 
 UNEQUAL_EDGES = 4
-"""One of each speed, see benchmarks.setting.UNEQUAL_CPU_FACTORS, and a second usual one."""
+"""One edge for each of benchmarks.setting.UNEQUAL_CPU_FACTORS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to measure: device counts, methods, link; `quick` leaves most settings out, and takes fewer frames."""
+    """The extent of a campaign: numbers of devices, methods, link; `quick`: only few settings, with fewer frames."""
 
     edges: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
     methods: tuple[Method, ...] = tuple(Method)
@@ -35,7 +35,7 @@ class Scope:
     quick: bool = False
 
     def setting_of(self, method: Method, **more: object) -> BenchSetting:
-        """A setting of this scope."""
+        """Return a setting with this scope's link and number of frames."""
         frames = 5 if self.quick else 8
         link = {"link_mbit": self.link_mbit, "shared_medium": self.shared_medium, "frames": frames}
         return BenchSetting(str(method), **{**link, **more})  # type: ignore[arg-type]
@@ -45,13 +45,13 @@ class Scope:
 
 
 def one_each(edges: int) -> str:
-    """The grid, as square as can be, with one tile for each device."""
+    """Return the most square grid with one tile for each device."""
     rows = max(rows for rows in range(1, isqrt(edges) + 1) if edges % rows == 0)
     return f"{rows}x{edges // rows}"
 
 
 def all_settings(scope: Scope) -> list[BenchSetting]:
-    """All settings, each once, in an order in which what is compared is measured close together."""
+    """Return all settings, each once, ordered so that settings to compare are measured close together."""
     experiments = (latency, traffic, sources) if scope.quick else (
         latency, traffic, sources, thin_link, equal_engine, shared_medium, unequal, whole_network, built_in_network
     )  # fmt: skip
@@ -59,7 +59,7 @@ def all_settings(scope: Scope) -> list[BenchSetting]:
 
 
 def latency(scope: Scope) -> Iterator[BenchSetting]:
-    """One source: latency and speed-up by devices and method; with and without reuse; the share of stolen tiles."""
+    """Yield settings with one source: latency and speed-up by devices and method, reuse, and stolen tiles."""
     grids = ("3x3",) if scope.quick else ("3x3", "4x4", "5x5")
     for edges in scope.edges:
         for method in scope.wanted_methods([Method.WHOLE]):
@@ -76,14 +76,14 @@ def latency(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def traffic(scope: Scope) -> Iterator[BenchSetting]:
-    """Bytes by devices and method, with the paper's float32 pixels."""
+    """Yield settings for bytes by devices and method, with the paper's float32 pixels."""
     for edges, method in product(scope.edges, scope.wanted_methods(DISTRIBUTED_METHODS)):
         if edges > 1:
             yield replace(scope.setting_of(method, edges=edges, pixels="float32"), frames=4)
 
 
 def sources(scope: Scope) -> Iterator[BenchSetting]:
-    """One to six sources: the largest latency, and throughput."""
+    """Yield settings with several sources: the largest latency, and throughput."""
     most = max(scope.edges)
     counts = [most] if scope.quick else range(2, most + 1)
     for count, method in product(counts, scope.wanted_methods([Method.BODP, Method.WST_S])):
@@ -95,13 +95,13 @@ def sources(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def thin_link(scope: Scope) -> Iterator[BenchSetting]:
-    """A slow link, where strips may cost more than they save."""
+    """Yield settings with a slow link, where strips may cost more than they save."""
     for edges, grid, method in product(_ends(scope), ("3x3", "5x5"), scope.wanted_methods([Method.WST, Method.WST_S])):
         yield replace(scope.setting_of(method, grid=grid, edges=edges), link_mbit=THIN_LINK_MBIT)
 
 
 def equal_engine(scope: Scope) -> Iterator[BenchSetting]:
-    """Devices as much slower as our engine is faster than the authors': their ratio of computing to communication."""
+    """Yield settings with devices as slow as with the authors' engine: the same ratio of computing to communication."""
     if Method.WHOLE in scope.methods and 1 in scope.edges:
         yield replace(scope.setting_of(Method.WHOLE, grid="1x1", edges=1), edge_cpu=EQUAL_ENGINE_CPU, frames=5)
     some = [edges for edges in scope.edges if edges in {1, 2, max(scope.edges)}]
@@ -112,27 +112,27 @@ def equal_engine(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def shared_medium(scope: Scope) -> Iterator[BenchSetting]:
-    """All devices on one medium, as on Wi-Fi."""
+    """Yield settings with all devices on one medium, as on Wi-Fi."""
     for method in scope.wanted_methods(DISTRIBUTED_METHODS):
         yield replace(scope.setting_of(method, edges=max(scope.edges)), shared_medium=True)
 
 
 def unequal(scope: Scope) -> Iterator[BenchSetting]:
-    """Devices of unequal speed: MoDNN's bias follows what it has measured, thieves just steal more or less."""
+    """Yield settings with devices of unequal speed: MoDNN adapts its shares, with FTP fast devices steal more."""
     if UNEQUAL_EDGES in scope.edges:
         for method in scope.wanted_methods(DISTRIBUTED_METHODS):
             yield replace(scope.setting_of(method, edges=UNEQUAL_EDGES), unequal=True, frames=24)
 
 
 def whole_network(scope: Scope) -> Iterator[BenchSetting]:
-    """All of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
+    """Yield settings with all of YOLOv2: the remaining layers, 59 % of its work, run on the gateway."""
     for edges in _ends(scope):
         for method in scope.wanted_methods([Method.BODP, Method.WST_S]):
             yield replace(scope.setting_of(method, edges=edges, workload="whole"), frames=5)
 
 
 def built_in_network(scope: Scope) -> Iterator[BenchSetting]:
-    """The built-in network, a real one that is made for small devices."""
+    """Yield settings with the built-in network, a real one for small devices."""
     for edges, method in product(_ends(scope), scope.wanted_methods(DISTRIBUTED_METHODS)):
         yield scope.setting_of(method, edges=edges, workload="built-in")
     most = max(scope.edges)
@@ -141,5 +141,5 @@ def built_in_network(scope: Scope) -> Iterator[BenchSetting]:
 
 
 def _ends(scope: Scope) -> list[int]:
-    """The fewest and the most devices."""
+    """Return the fewest and the most devices."""
     return sorted({min(scope.edges), max(scope.edges)})

@@ -1,4 +1,4 @@
-"""The paper's figures, drawn of what was measured here."""
+"""Draws the paper's figures from our measurements."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FIGURE_STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class DrawnFigure:
-    """A figure in a file: what it shows."""
+    """A figure in a file, and its caption."""
 
     file: str
     caption: str
@@ -52,9 +52,9 @@ class DrawnFigure:
 def draw_all(
     results: Results, memory: MemoryFigures | None, folder: Path, network: Network | None = None
 ) -> list[DrawnFigure]:
-    """Write every figure for which there is something to draw, as PNG and SVG. Returns the PNGs.
+    """Write every figure that has data, as PNG and SVG. Returns the PNGs.
 
-    `network` is the paper's, whose strips are drawn.
+    `network`: the paper's, for the figure of strips.
     """
     drawn = []
     with mpl.rc_context(rc=FIGURE_STYLE):
@@ -99,7 +99,7 @@ def _figures(
 
 
 def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]:
-    """Panels side by side, over device counts, with one scale."""
+    """Return panels side by side, over numbers of devices, with one scale."""
     figure = Figure(figsize=(max(4.5, 3.4 * len(titles)), 3.2), layout="constrained")
     axes: Sequence[Axes] = figure.subplots(1, len(titles), squeeze=False, sharey=True)[0]
     for panel, title in zip(axes, titles, strict=True):
@@ -109,7 +109,7 @@ def _panels(titles: Sequence[str], ylabel: str) -> tuple[Figure, Sequence[Axes]]
 
 
 def _from_zero(axes: Axes) -> None:
-    """Once everything is drawn: a scale from nothing to a little above the highest marker."""
+    """Set the scale from 0 to slightly above the highest marker; call after drawing."""
     axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
 
 
@@ -162,7 +162,7 @@ def _lines(axes: Axes, results: Results, grid: str, value: Callable[[Measurement
 
 
 def _authors(axes: Axes, results: Results, grid: str) -> None:
-    """The authors' program, in the same colours, dashed, with as many devices as were measured here."""
+    """Draw the figures of the authors' program, dashed in the same colours, for the device numbers measured here."""
     for (name, of_grid), cells in paper.AUTHORS.items():
         method = Method(name)
         shown = {edges: seconds for edges, (seconds, _) in cells.items() if edges in results.scope.edges}
@@ -188,7 +188,7 @@ def _speed_ups(results: Results, grids: Sequence[str]) -> Figure:
 
 
 def _ratios(results: Results, grid: str) -> dict[int, float]:
-    """By devices, the latency with reuse as a share of that without."""
+    """Return, by number of devices, the latency with reuse divided by that without."""
     plain, reusing = results.by_edges(Method.WST, grid), results.by_edges(Method.WST_S, grid)
     return {edges: reusing[edges].fused_s / plain[edges].fused_s for edges in plain if edges in reusing}
 

@@ -1,4 +1,4 @@
-"""Setting our figures beside the paper's, one by one."""
+"""Compares our figures with the paper's, one by one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GRIDS = ("3x3", "4x4", "5x5")
 
 @dataclass(frozen=True, slots=True)
 class PaperFinding:
-    """One figure: what it is, the paper's, ours, whether ours is at least as good; and what is to be said of it."""
+    """One figure: its name, the paper's value, ours, whether ours is at least as good, and a remark."""
 
     figure: str
     paper: str
@@ -48,22 +48,22 @@ class Results:
         )  # fmt: skip
 
     def find_measurement(self, method: str, grid: str = "3x3", edges: int = 1, **more: object) -> Measurement | None:
-        """What was measured there, if anything was."""
-        said = {
+        """Return the measurement of a setting, if it was measured; `more` differs from the scope's usual values."""
+        values = {
             "sources": 1, "workload": "fused", "link_mbit": self.scope.link_mbit,
             "shared_medium": self.scope.shared_medium, "edge_cpu": 0.2, "unequal": False, "pixels": "uint8", **more,
         }  # fmt: skip
         grid = "" if method in {Method.BODP, Method.WHOLE} else grid
-        return self._known.get((method, grid, edges, *said.values()))
+        return self._known.get((method, grid, edges, *values.values()))
 
     def by_edges(self, method: str, grid: str = "3x3", **more: object) -> dict[int, Measurement]:
-        """The same for all device counts."""
+        """Return the measurements of a setting by number of devices."""
         found = {edges: self.find_measurement(method, grid, edges, **more) for edges in self.scope.edges}
         return {edges: measured for edges, measured in found.items() if measured is not None}
 
 
 def paper_findings(results: Results, memory: MemoryFigures | None) -> list[PaperFinding]:
-    """All figures for which something was measured."""
+    """Return all figures that have measurements."""
     parts: tuple[Callable[[], Iterator[PaperFinding]], ...] = (
         lambda: _memory(memory),
         lambda: _traffic(results),
@@ -162,7 +162,7 @@ def _latency(results: Results) -> Iterator[PaperFinding]:
 
 
 def _shares(one_s: float, best: Measurement) -> str:
-    """What the latency with most devices is made of, at least."""
+    """Return a text with the parts of the latency with most devices: computing and transfer."""
     setting, edges, megabytes = best.setting, best.setting.edges, best.bytes_per_frame / 1e6
     transfer_s = megabytes * 8 / setting.link_mbit
     return (
@@ -210,7 +210,7 @@ def _reuse(results: Results) -> Iterator[PaperFinding]:
 
 
 def _where_it_goes(gains: Mapping[tuple[str, int], float], spared: Mapping[tuple[str, int], float]) -> str:
-    """Why latency falls by less than the work does."""
+    """Return a text that explains why latency falls by less than the work."""
     text = f"the edges' own time falls by {fmean(spared.values()) * 100:.0f} % in the mean"
     alone = [key for key in gains if key[1] == 1]
     if not alone:
@@ -232,7 +232,7 @@ def _sources(results: Results) -> Iterator[PaperFinding]:
         needed, cores = most * _core_seconds(all_of_them), sum(all_of_them.setting.edge_cpus)
         yield PaperFinding(
             f"largest latency, FTP-WST-S, {most} sources against 1", f"{paper.SOURCES_LATENCY}x", f"{ours:.2f}x",
-            round(ours, 1) <= paper.SOURCES_LATENCY,  # as exactly as the paper tells
+            round(ours, 1) <= paper.SOURCES_LATENCY,  # the paper gives one decimal
             f"{one.largest_fused_s:.2f} s and {all_of_them.largest_fused_s:.2f} s; for a frame of each source the "
             f"edges compute {needed:.2f} core-seconds, which {cores:g} cores give in {needed / cores:.2f} s",
         )  # fmt: skip
@@ -248,7 +248,7 @@ def _sources(results: Results) -> Iterator[PaperFinding]:
 
 
 def _most_throughput(results: Results, ours: Measurement, modnn: Measurement) -> str:
-    """What no method could exceed on these devices: every frame untiled, none of its work done twice, nothing sent."""
+    """Return a text with the bound of throughput on these devices: frames untiled, no work twice, nothing sent."""
     whole = results.find_measurement(Method.WHOLE)
     if whole is None:
         return ""
@@ -260,7 +260,7 @@ def _most_throughput(results: Results, ours: Measurement, modnn: Measurement) ->
 
 
 def _core_seconds(measured: Measurement) -> float:
-    """What all edges together used for a frame."""
+    """Return the CPU time of all edges together for a frame, in seconds."""
     used = sum(seconds for node, seconds in measured.cpu_seconds.items() if node.startswith("edge"))
     return used / max(1, len(measured.frames))
 
@@ -315,7 +315,7 @@ def _authors(results: Results) -> Iterator[PaperFinding]:
 
 
 def _same(results: Results) -> Iterator[PaperFinding]:
-    """All methods, device counts and links see the same."""
+    """Compare the detections of all methods, device numbers and links, which must be the same."""
     whole = [m for m in results.all if not m.dropped and len(m.frames) == m.setting.frames * m.setting.sources]
     groups: dict[tuple[str, int, int], set[str]] = {}
     for measured in whole:

@@ -1,7 +1,7 @@
-"""What many cameras cost a gateway beside the network: `python -m benchmarks.home_cost`.
+"""Measures the cost of many cameras for a gateway, without the network: `python -m benchmarks.home_cost`.
 
-Frames come as from the cluster, with people who walk about; trackers, scenes and MQTT to a real broker are measured, in
-percent of one core of this machine, and the messages that went out for each frame.
+Detections of walking people are generated. Trackers, scenes and MQTT to a real broker are measured, in percent of one
+core of this machine, and messages for each frame.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ _INFO = BridgeInfo(
 
 
 async def no_picture() -> Pixels:
+    """Stand in for the picture of a frame, which snapshots would need."""
     raise AssertionError("snapshots are off")
 
 
 async def measure_home(fps: float, objects: int) -> tuple[float, float]:
-    """Percent of one core, and messages for each frame, of cameras at this rate with so many people each."""
+    """Return percent of one core, and messages for each frame, for cameras at this rate with so many people each."""
     names = [f"camera-{number}" for number in range(_CAMERAS)]
     address = Address(LOOPBACK, free_port())
-    said = {"source": "test://64x64", "zones": {"yard": _ZONE}, "snapshots": {"enabled": False}}
+    camera = {"source": "test://64x64", "zones": {"yard": _ZONE}, "snapshots": {"enabled": False}}
     with temporary_folder("bench") as folder:
-        configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, said), "state": folder})
+        configuration = Configuration.model_validate({"cameras": dict.fromkeys(names, camera), "state": folder})
         async with own_broker(cluster_listener(address)):
             bus = Bus(address, "gateway")
             home = Home(configuration, Planes(bus), Membership(address), address, None, lambda: _INFO)
@@ -53,7 +54,7 @@ async def measure_home(fps: float, objects: int) -> tuple[float, float]:
             await bus.connected.wait()
             await home.on_connected()
             sent = 0
-            publish = bus._publish  # noqa: SLF001  (messages are counted where all of them pass)
+            publish = bus._publish  # noqa: SLF001  (all messages pass here)
 
             async def counted(*message: object) -> None:
                 nonlocal sent

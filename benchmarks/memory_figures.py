@@ -1,4 +1,4 @@
-"""The paper's figures of memory: by the sizes of maps and weights, layer by layer, and measured."""
+"""Computes the paper's figures of memory from the sizes of maps and weights, and measures them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DIVISIONS = {"FTP 3x3": Grid(3, 3), "FTP 5x5": Grid(5, 5), "BODP, 4 devices": Gr
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """What one device needs of a way to divide the fused layers: bytes by layer, and all in all.
+    """Memory of one device for one way to divide the fused layers: bytes by layer, and the peak.
 
-    `peak_reduction` is against the whole; `layer_reduction` the mean over the layers.
+    `peak_reduction`: against the whole; `layer_reduction`: mean over the layers.
     """
 
     layers: tuple[int, ...]
@@ -37,7 +37,7 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFigures:
-    """By way: analytic figures in tiles of equal size, as in the paper, and peak resident bytes where measured."""
+    """Figures by division: analytic, with tiles of equal size as in the paper, and measured peak resident bytes."""
 
     layers: tuple[str, ...]
     analytic: dict[str, DeviceMemory]
@@ -45,7 +45,7 @@ class MemoryFigures:
 
 
 def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFigures:
-    """Of a model's layers up to `cut`; measuring takes some seconds for each grid."""
+    """Return the figures of a model's layers up to `cut`; measuring takes some seconds for each grid."""
     network = model.network
     whole = tile_memory(network, partition(network, [cut], Grid(1, 1)))[0]
     analytic = {"whole": _of(whole, [whole])}
@@ -62,7 +62,7 @@ def memory_figures(model: Model, cut: str, *, measured: bool = True) -> MemoryFi
 
 
 def _by_device(network: Network, stages: Sequence[Stage]) -> list[list[StepMemory]]:
-    """For every tile, the steps of all stages."""
+    """Return the steps of all stages for each tile."""
     by_stage = [tile_memory(network, stage) for stage in stages]
     return [[step for steps in tiles for step in steps] for tiles in zip(*by_stage, strict=True)]
 

@@ -1,4 +1,4 @@
-"""One page in Markdown that sets what was measured beside the paper, figure by figure."""
+"""Writes a page in Markdown that compares the measurements with the paper, figure by figure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_FILE = "README.md"
 
 @dataclass(frozen=True, slots=True)
 class Calculated:
-    """What can be said of a network without running it."""
+    """Calculated figures of a network."""
 
     memory: MemoryFigures
     work: Mapping[str, BenchWork]
@@ -37,7 +37,7 @@ def write_page(
     drawn: Sequence[DrawnFigure],
     calculated: Mapping[str, Calculated],
 ) -> str:
-    """The whole page; `calculated` by network."""
+    """Return the whole page; `calculated`: by network."""
     return (
         "\n\n".join(
             [

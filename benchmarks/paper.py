@@ -1,22 +1,22 @@
-"""What the paper and its authors' program reached, to be set beside our figures."""
+"""Figures of the paper and of its authors' program, to compare with ours."""
 
 from __future__ import annotations
 
 PEAK_REDUCTION = {"FTP 3x3": 0.58, "FTP 5x5": 0.68}
-"""Largest memory per device against the whole, by way."""
+"""Reduction of the largest memory per device against the whole, by division."""
 
 LAYER_REDUCTION = {"FTP 3x3": 0.69, "FTP 5x5": 0.79, "BODP, 4 devices": 0.67}
-"""Mean over the layers."""
+"""Mean reduction over the layers."""
 
 BYTES_REDUCTION = 0.52
-"""Of FTP-WST-S against FTP-WSH, mean over two to six devices."""
+"""Reduction of FTP-WST-S against FTP-WSH, mean over two to six devices."""
 
 SPEED_UP = 3.5
 """Latency of FTP-WST-S, one device against six."""
 
 MODNN_SPEED_UP = 2.1
 REUSE_REDUCTION = 0.27
-"""Of the latency, by reuse-aware scheduling."""
+"""Reduction of the latency by reuse-aware scheduling."""
 
 SOURCES_LATENCY = 3.1
 """Largest latency with six sources against one."""

@@ -1,4 +1,4 @@
-"""Running one setting: a real cluster on emulated nodes, from its start to the last frame."""
+"""Runs one setting: a real cluster on emulated nodes, from its start to the last frame."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 GATEWAY_NODE = "gateway"
 CLUSTER_START_TIMEOUT_S = 300.0
-"""The first time, every edge prepares programs for its processor."""
+"""At the first start every edge prepares programs for its processor."""
 
 FRAME_TIMEOUT_S = 60.0
 LOCAL_MESSAGE_KINDS = frozenset(["camera", "frame", "report", "ready", "outcome", "program", "program_request"])
-"""Messages that do not belong to a frame's way between nodes: a camera's, which is beside its edge, and programs."""
+"""Messages that are not counted for a frame: those of a camera, which is on the edge's device, and of programs."""
 
 
 class UnfinishedError(DeepThingsError):
-    """A setting that did not come to its end."""
+    """A setting did not finish."""
 
 
 @dataclass(slots=True)
 class WitnessedState:
-    """What the witness has passed on."""
+    """The newest messages that the witness has received."""
 
     bridge: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class WitnessedState:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, kind: str, name: str, message: dict[str, Any]) -> None:
-        """One line."""
+        """Store a message."""
         match kind:
             case "bridge":
                 self.bridge = message["state"]
@@ -67,7 +67,7 @@ class WitnessedState:
         self.changed.set()
 
     async def wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait for something to have been heard. Raises UnfinishedError."""
+        """Wait until a condition on the messages holds. Raises UnfinishedError after the time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
@@ -76,13 +76,13 @@ class WitnessedState:
         except TimeoutError:
             accounts = {name: stats["counts"] for name, stats in self.cameras.items()}
             raise UnfinishedError(
-                f"{what} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were heard of, cameras "
-                f"say {accounts}"
+                f"{what} did not come within {timeout_s:.0f} s; {len(self.detections)} frames were received, cameras "
+                f"report {accounts}"
             ) from None
 
 
 async def measure_setting(setting: BenchSetting, models: dict[str, str], folder: Path, cache: Path) -> Measurement:
-    """Run a setting. `models` are what to load, by workload; `folder` gets the logs, `cache` keeps programs.
+    """Run a setting. `models`: to load, by workload; `folder`: for the logs; `cache`: for programs.
 
     Raises DeepThingsError when the cluster does not start, or does not finish its frames.
     """
@@ -129,7 +129,7 @@ class _Run:
 
     @contextlib.asynccontextmanager
     async def witness(self) -> AsyncIterator[None]:
-        """Have everything on the bus written down, by a process beside the gateway that takes none of its time."""
+        """Receive the messages of the broker in another process, so that the gateway's CPU time is not used for it."""
         process = await asyncio.create_subprocess_exec(
             *self._nodes.bare_command(GATEWAY_NODE), *parent_death_prefix(), sys.executable, "-P", "-m",
             "benchmarks.witness", str(self._cluster.broker), stdin=asyncio.subprocess.DEVNULL,
@@ -151,7 +151,7 @@ class _Run:
             self._witnessed.update(*json.loads(line))
 
     async def _watch_children(self) -> None:
-        """Wake whoever waits when a process ends, whichever it is."""
+        """Wake the waiting task when any process ends."""
         ends = [asyncio.ensure_future(child.process.wait()) for child in self._children]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -161,7 +161,7 @@ class _Run:
                 end.cancel()
 
     async def _wait_until(self, what: str, condition: Callable[[], object], timeout_s: float) -> None:
-        """Wait for something to have been heard, while all processes live. Raises UnfinishedError."""
+        """Wait until a condition holds. Raises UnfinishedError after the time, or when a process ends."""
 
         def fulfilled() -> object:
             for child in self._children:
@@ -176,7 +176,7 @@ class _Run:
             watching.cancel()
 
     async def start_edges(self, edges: list[str]) -> None:
-        """Until all of them follow the plan that is made for all of them."""
+        """Start the edges, and wait until all of them follow the plan for all of them."""
         for name in edges:
             self._children.append(
                 await self._cluster.start(
@@ -194,40 +194,42 @@ class _Run:
         return planned and all(name in nodes and nodes[name]["epoch"] == plan["epoch"] for name in edges)
 
     async def run_frames(self, edges: list[str]) -> Measurement:
-        """Play every camera's frames through the cluster."""
-        setting, heard = self._setting, self._witnessed
+        """Play every camera's frames through the cluster, and return the measurement."""
+        setting, witnessed = self._setting, self._witnessed
         before, account = self._interfaces(edges), self._account()
         used = Counter(self._by_node(edges, self._nodes.cpu_seconds))
         cameras = [f"camera-{number}" for number in range(1, setting.sources + 1)]
         for name, owner in zip(cameras, edges, strict=False):
             await self._cluster.start(
-                name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", heard.nodes[owner]["address"],
+                name, "camera", "--source", str(FOOTAGE), "--name", name, "--edge", witnessed.nodes[owner]["address"],
                 "--every-frame", "--no-motion-gate", "--loop", "--frames", str(setting.frames),
                 host=self._nodes.bare_command(owner),
             )  # fmt: skip
         timeout_s = FRAME_TIMEOUT_S + setting.frames * setting.sources * 3.0
         await self._wait_until("the cameras' end", lambda: all(self._camera_ended(name) for name in cameras), timeout_s)
-        with contextlib.suppress(UnfinishedError):  # detections are sent once; a lost one is but left out
+        with contextlib.suppress(
+            UnfinishedError
+        ):  # detections are sent only once; a lost one is missing from the figures
             await self._wait_until(
                 "the last detections", lambda: all(self._all_published(name) for name in cameras), 5.0
             )
-        if not heard.detections:
+        if not witnessed.detections:
             raise UnfinishedError(f"no frame was published; frames were dropped: {self._dropped()}")
         after = self._interfaces(edges)
         await self._wait_until(
             "the last figures",
-            lambda: self._account() != account and not any(node["cameras"] for node in heard.nodes.values()),
+            lambda: self._account() != account and not any(node["cameras"] for node in witnessed.nodes.values()),
             30.0,
         )
         return Measurement(
             setting=setting,
-            frames=tuple(_times(frame) for frame in heard.detections),
+            frames=tuple(_times(frame) for frame in witnessed.detections),
             dropped=self._dropped(),
             interface_bytes=None if before is None or after is None else after - before,
             accounted_bytes=dict(self._account() - account),
             peak_memory=self._by_node(edges, self._nodes.peak_memory_bytes),
             cpu_seconds=dict(Counter(self._by_node(edges, self._nodes.cpu_seconds)) - used),
-            detections_sha256=_fingerprint(heard.detections),
+            detections_sha256=_fingerprint(witnessed.detections),
             shaped=self._nodes.shaped,
         )
 
@@ -246,12 +248,12 @@ class _Run:
         return dict(dropped)
 
     def _interfaces(self, edges: list[str]) -> int | None:
-        """Bytes that all nodes have received over their interfaces."""
+        """Return the bytes that all nodes have received over their interfaces; None without interfaces."""
         counters = [self._nodes.counters(node) for node in (GATEWAY_NODE, *edges)]
         return sum(c.received_bytes for c in counters if c is not None) if all(counters) else None
 
     def _account(self) -> Counter[str]:
-        """Bytes that nodes say they have received from each other by TCP, and edges exchanged with the broker."""
+        """Return the bytes that nodes report as received from each other by TCP, and as exchanged with the broker."""
         account: Counter[str] = Counter()
         for counted in (*(node["bytes"] for node in self._witnessed.nodes.values()), self._witnessed.gateway_bytes):
             for kind, count in counted.items():
@@ -282,6 +284,6 @@ def _times(frame: dict[str, Any]) -> FrameTimes:
 
 
 def _fingerprint(detections: list[dict[str, Any]]) -> str:
-    """The same whenever the same was seen, in whatever order frames were published."""
+    """Return a hash of the detections that does not depend on the order of publication."""
     seen = sorted((frame["camera"], frame["number"], json.dumps(frame["objects"])) for frame in detections)
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""One setting of an experiment, and what was measured in it."""
+"""One setting of an experiment, and its measurement."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from statistics import median
 from typing import Any
 
 UNEQUAL_CPU_FACTORS = (1.0, 1.5, 1.0, 0.5)
-"""What unequal edges have, in shares of what equal ones do; four of them have as much together."""
+"""CPU of unequal edges, in parts of an equal one's; four of them together have as much as four equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchSetting:
-    """A cluster and what it computes: `workload` is "fused" (the paper's 16 layers), "whole" or "built-in".
+    """A cluster and its work: `workload` is "fused" (the paper's 16 layers), "whole" or "built-in".
 
-    The defaults are those that the authors' own program was measured with. Cores, Mbit/s, frames of each source.
+    The defaults are those of the measurements of the authors' program. Units: cores, Mbit/s, frames of each source.
     """
 
     method: str
@@ -33,13 +33,13 @@ class BenchSetting:
 
     @property
     def edge_cpus(self) -> list[float]:
-        """Cores of each edge; with `unequal` ones every fourth has half as much again, every fourth half as much."""
+        """Cores of each edge; with `unequal` according to UNEQUAL_CPU_FACTORS."""
         factors = UNEQUAL_CPU_FACTORS if self.unequal else (1.0,)
         return [self.edge_cpu * factors[edge % len(factors)] for edge in range(self.edges)]
 
     @property
     def text(self) -> str:
-        """What a person needs to tell it from others."""
+        """Text that names all values that differ between settings."""
         grid = "" if self.method in {"bodp", "whole"} else f" {self.grid}"
         medium = "shared " if self.shared_medium else ""
         more = "" if self.workload == "fused" else f", {self.workload} network"
@@ -53,9 +53,10 @@ class BenchSetting:
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """One published frame, in seconds: from its arrival at the owner until all tiles are merged; and to the end.
+    """Times of one published frame, in seconds.
 
-    `total_s` is from capture; `published_at` since 1970.
+    `fused_s`: from its arrival at the owner until all tiles are merged; `total_s`: from capture to publication;
+    `published_at`: since 1970.
     """
 
     camera: str
@@ -70,9 +71,9 @@ class FrameTimes:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was seen in a setting. Bytes are of all frames together; `interface_bytes` are None without interfaces.
+    """Results of a setting. Bytes are of all frames together; `interface_bytes`: None without emulated interfaces.
 
-    `accounted_bytes` are the bytes that nodes say they received by TCP from each other and sent by MQTT.
+    `accounted_bytes`: the bytes that nodes report as received by TCP from each other, and as exchanged by MQTT.
     """
 
     setting: BenchSetting
@@ -87,7 +88,7 @@ class Measurement:
 
     @property
     def steady(self) -> tuple[FrameTimes, ...]:
-        """All frames but each camera's first two, while connections are made and paces learned."""
+        """All frames except each camera's first two, when connections are new and speeds unknown."""
         first = {camera: sorted(f.number for f in self.frames if f.camera == camera)[:2] for camera in self.cameras}
         later = tuple(frame for frame in self.frames if frame.number not in first[frame.camera])
         return later or self.frames
@@ -103,7 +104,7 @@ class Measurement:
 
     @property
     def largest_fused_s(self) -> float:
-        """The largest of the cameras' medians."""
+        """Largest of the cameras' median latencies."""
         return max(median(f.fused_s for f in self.steady if f.camera == camera) for camera in self.cameras)
 
     @property
@@ -113,7 +114,7 @@ class Measurement:
 
     @property
     def frames_per_s(self) -> float:
-        """Published frames of all cameras, while all of them run."""
+        """Published frames of all cameras a second, while all of them run."""
         by_camera = [sorted(f.published_at for f in self.steady if f.camera == camera) for camera in self.cameras]
         begin, end = max(times[0] for times in by_camera), min(times[-1] for times in by_camera)
         count = sum(1 for frame in self.frames if begin < frame.published_at <= end)
@@ -121,19 +122,19 @@ class Measurement:
 
     @property
     def bytes_per_frame(self) -> float:
-        """On all links together: by the interfaces, or by our own account where there are none."""
+        """Bytes of a frame on all links: counted by the interfaces, or reported by the nodes without them."""
         counted = self.interface_bytes if self.interface_bytes is not None else sum(self.accounted_bytes.values())
         return counted / max(1, len(self.frames))
 
     @property
     def stolen_share(self) -> float:
-        """Tiles that were not computed by their owner."""
+        """Share of tiles that were not computed by their owner."""
         return sum(frame.stolen for frame in self.frames) / max(1, sum(frame.tiles for frame in self.frames))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> Measurement:
-        frames = tuple(FrameTimes(**frame) for frame in said["frames"])
-        return cls(**{**said, "setting": BenchSetting(**said["setting"]), "frames": frames})
+    def from_json(cls, values: dict[str, Any]) -> Measurement:
+        frames = tuple(FrameTimes(**frame) for frame in values["frames"])
+        return cls(**{**values, "setting": BenchSetting(**values["setting"]), "frames": frames})

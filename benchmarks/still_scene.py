@@ -1,8 +1,8 @@
-"""What a camera costs a home while nothing moves before it: `python -m benchmarks.still_scene`.
+"""Measures the cost of a camera while nothing moves: `python -m benchmarks.still_scene`.
 
-A gateway, an edge and its camera agent run as processes, with a camera on the network whose pictures show one scene
-with the noise of a sensor: Motion JPEG, snapshots, or RTSP (which needs GStreamer). Their processor time is told in
-percent of one core of this machine, with every frame computed, and with the defaults.
+A gateway, an edge and its camera agent run as processes, with a network camera whose pictures show one scene with
+sensor noise: Motion JPEG, snapshots, or RTSP (which needs GStreamer). Their CPU time is printed in percent of one core
+of this machine, with every frame computed, and with the defaults.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 SERVERS_FOLDER = Path(__file__).parents[1] / "tests" / "servers"
 WIDTH, HEIGHT, FPS = "1280", "720", "15"
 SUB_STREAM = "640", "480"
-"""Width and height of what most cameras of RTSP send besides."""
+"""Width and height of the second stream of most RTSP cameras."""
 
 _START_TIMEOUT_S, _SETTLING_S = 90.0, 20.0
-"""Within the second, the gate has learnt what noise is, and has let its first frames pass."""
+"""During the second, the motion gate learns the noise, and passes its first frames on."""
 
 _CAMERA_NAME = "still"
 CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
@@ -47,7 +47,7 @@ CAMERA_CONFIGURATIONS: dict[str, dict[str, object]] = {
     "5 frames a second": {"motion": {"enabled": False}},
     "defaults": {},
 }
-"""What is said of the camera: first what was usual once, last nothing."""
+"""Settings of the camera, by the name of the row: the last has the defaults."""
 
 WEB = (
     sys.executable,
@@ -66,14 +66,14 @@ CAMERA_SERVERS = {
     "rtsp": ((*RTSP, WIDTH, HEIGHT, "still"), "rtsp://127.0.0.1:PORT/camera"),
     "rtsp-sub-stream": ((*RTSP, *SUB_STREAM, "still"), "rtsp://127.0.0.1:PORT/camera"),
 }
-"""What serves the camera, and its address."""
+"""The command that serves the camera, and the camera's address."""
 
 PROCESSES = ("agent", "edge", "gateway", "broker")
 
 
 @contextlib.asynccontextmanager
 async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
-    """Return the address of a camera of this kind."""
+    """Run a camera of this kind, and yield its address."""
     command, address = CAMERA_SERVERS[kind]
     port = str(free_port())
     server = await asyncio.create_subprocess_exec(
@@ -88,13 +88,15 @@ async def camera_on_the_network(kind: str) -> AsyncIterator[str]:
         await stop_process(server, 5.0)
 
 
-async def measure_camera(kind: str, said: dict[str, object], seconds: float) -> dict[str, float]:
-    """Return percent of one core by process, with this said of the camera."""
+async def measure_camera(kind: str, settings: dict[str, object], seconds: float) -> dict[str, float]:
+    """Return percent of one core by process, with these settings of the camera."""
     broker = Address(LOOPBACK, free_port())
     with temporary_folder("bench") as folder:
         file = folder / "deepthings.yaml"
         async with camera_on_the_network(kind) as source, LocalCluster(broker, folder / "logs") as cluster:
-            file.write_text(json.dumps({"cameras": {_CAMERA_NAME: {"source": source, **said}}}))  # YAML, too
+            file.write_text(
+                json.dumps({"cameras": {_CAMERA_NAME: {"source": source, **settings}}})
+            )  # JSON is also YAML
             gateway = await cluster.start(
                 "gateway", "gateway", "--config", str(file), "--cluster-port", str(broker.port),
                 "--port", str(free_port()), "--data-port", "0",
@@ -109,7 +111,7 @@ async def measure_camera(kind: str, said: dict[str, object], seconds: float) -> 
 
 
 async def wait_until_published(broker: Address) -> None:
-    """Wait until a frame of the camera was published."""
+    """Wait until a frame of the camera is published."""
     seen = asyncio.Event()
 
     def on_stats(_: str, stats: CameraStats) -> None:
@@ -128,13 +130,13 @@ async def wait_until_published(broker: Address) -> None:
 
 
 def processes(gateway: ChildProcess, edge: ChildProcess) -> dict[str, int]:
-    """Return the numbers of the processes of this home."""
+    """Return the IDs of the processes to measure."""
     (agent,), (mosquitto,) = child_processes(edge.process.pid), child_processes(gateway.process.pid)
     return {"agent": agent, "edge": edge.process.pid, "gateway": gateway.process.pid, "broker": mosquitto}
 
 
 def child_processes(process: int) -> list[int]:
-    """Return the numbers of the processes that one has started, whichever of its threads did."""
+    """Return the IDs of the child processes of all threads of a process."""
     return [
         int(word)
         for task in Path(f"/proc/{process}/task").iterdir()
@@ -143,23 +145,23 @@ def child_processes(process: int) -> list[int]:
 
 
 def cpu_seconds(process: int) -> float:
-    """Return the processor time of all threads of a process (proc(5), user and system time of stat)."""
+    """Return the CPU time of all threads of a process in seconds (proc(5), user and system time of stat)."""
     words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @click.command()
 @click.option(
-    "--kind", "kinds", type=click.Choice(list(CAMERA_SERVERS)), multiple=True, help="Of the camera; else all."
+    "--kind", "kinds", type=click.Choice(list(CAMERA_SERVERS)), multiple=True, help="Kind of camera; default: all."
 )
-@click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Of each measurement.")
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, help="Length of each measurement.")
 def main(kinds: tuple[str, ...], seconds: float) -> None:
-    """Print what is in the table of docs/configuration.md."""
-    logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # the broker is not there yet when it is looked for
+    """Print the table of docs/configuration.md."""
+    logging.getLogger("shared.mqtt.bus").setLevel(logging.ERROR)  # hides errors before the broker has started
     table = Table("camera", "frames", *PROCESSES, "together", title=f"{WIDTH}x{HEIGHT}, {FPS}/s: percent of a core")
     for kind in kinds or tuple(CAMERA_SERVERS):
-        for way, said in CAMERA_CONFIGURATIONS.items():
-            cost = asyncio.run(measure_camera(kind, said, seconds))
+        for way, settings in CAMERA_CONFIGURATIONS.items():
+            cost = asyncio.run(measure_camera(kind, settings, seconds))
             figures = [cost[name] for name in PROCESSES]
             table.add_row(kind, way, *(f"{figure:.1f}" for figure in (*figures, sum(figures))))
     Console(width=120).print(table)

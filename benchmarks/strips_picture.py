@@ -1,4 +1,4 @@
-"""A picture of reuse: which part of one map each tile computes, and which strips are handed on."""
+"""Draws reuse: the part of one map that each tile computes, and the strips that are passed on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WHOLE, SPARED, STRIP = "#4c72b0", "#2a9d5c", "#e9c46a"
 
 
 def draw_strips(network: Network, cut: Sequence[str], grid: Grid) -> Figure:
-    """The map at the stage's middle joint, in its cells."""
+    """Draw the map at the stage's middle joint, in its cells."""
     (stage,) = stages_of(Method.WST_S, network, cut, grid)
     joint = len(stage.joints) // 2
     name = stage.joints[joint]

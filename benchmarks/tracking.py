@@ -1,7 +1,7 @@
-"""What following objects costs the gateway: `python -m benchmarks.tracking`.
+"""Measures the cost of tracking for the gateway: `python -m benchmarks.tracking`.
 
-Cameras with people who walk about, and zones they walk through; detections are made up, so that nothing else is
-measured. The cost is told in percent of one core of this machine.
+Detections of people who walk through zones are generated, so that only tracking is measured. The cost is printed in
+percent of one core of this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CAMERAS, FPS, OBJECTS, SECONDS = 20, 2.0, 20, 60
 IMAGE_SIZE = (1920, 1080)
 WALK, TREMBLE, MISSED = 120.0, 0.03, 0.1
-"""Pixels a second; of the height; of the detections."""
+"""Speed in pixels a second; noise of a box in parts of its height; share of missed detections."""
 
 LATENCY = Latency(total=0, transfer=0, prepare=0, tiles=0, tail=0, decode=0)
 ZONES = {
@@ -35,17 +35,17 @@ ZONES = {
 
 
 class Crowd:
-    """People before one camera, who turn round at its edges."""
+    """Generates people who walk through one camera's picture and turn round at its sides."""
 
     def __init__(self, seed: int, objects: int = OBJECTS, fps: float = FPS, seconds: float = SECONDS) -> None:
         self._objects, self._fps, self._seconds = objects, fps, seconds
-        self._chance = random.Random(seed)  # noqa: S311  (a made-up scene, the same in each run)
+        self._chance = random.Random(seed)  # noqa: S311  (the same scene in each run)
         self._places = [self._chance.uniform(0, IMAGE_SIZE[0]) for _ in range(objects)]
         self._speeds = [self._chance.choice([-WALK, 0, WALK]) for _ in range(objects)]
         self._heights = [self._chance.uniform(80, 300) for _ in range(objects)]
 
     def frames(self) -> Iterator[FrameDetections]:
-        """What the camera shows in its time."""
+        """Yield the detections of each frame."""
         for number in range(int(self._seconds * self._fps)):
             yield FrameDetections(
                 camera="camera", frame=f"camera-{number}", number=number, captured_at=number / self._fps,
@@ -69,7 +69,7 @@ class Crowd:
 
 
 def core_percent() -> float:
-    """Processor time of trackers and scenes, in percent of the time that is filmed."""
+    """Return the CPU time of trackers and scenes, in percent of the filmed time."""
     settings = SceneSettings(ObjectsSection(), ZONES, DetectSection())
     films = [(Scene(f"camera-{seed}", settings), list(Crowd(seed).frames())) for seed in range(CAMERAS)]
     begun = time.process_time()

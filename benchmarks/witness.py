@@ -1,4 +1,4 @@
-"""What a subscriber on the gateway hears, as JSON lines on standard output; runs inside the gateway's namespace.
+"""Prints what a subscriber receives, as JSON lines on standard output; runs inside the gateway's namespace.
 
 python -P -m benchmarks.witness HOST:PORT
 """
@@ -27,11 +27,11 @@ WITNESSED_TOPICS: dict[str, Topic[Any]] = {
     "detections": topics.DETECTIONS,
     "camera": topics.CAMERA_STATS,
 }
-"""What is passed on, by the name it gets."""
+"""Topics to print, by the name in the output."""
 
 
 def main() -> None:
-    """Print what is heard until the parent ends."""
+    """Print received messages until the parent ends."""
     bus = Bus(Address.parse(sys.argv[1]), f"deepthings-witness-{os.getpid()}")
     for kind, topic in WITNESSED_TOPICS.items():
         bus.on(topic, partial(_print, kind))
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _print(kind: str, name: str, message: Message) -> None:
-    print(json.dumps([kind, name, message.model_dump(mode="json")]), flush=True)  # read by whoever started it
+    print(json.dumps([kind, name, message.model_dump(mode="json")]), flush=True)  # the parent process reads it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much more the tiles compute than the whole would, with reuse and without, by calculation."""
+"""Calculates how much more the tiles compute than the whole network, with and without reuse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GRIDS = (Grid(2, 2), Grid(3, 3), Grid(4, 4), Grid(5, 5))
 
 @dataclass(frozen=True, slots=True)
 class BenchWork:
-    """Multiply-accumulate operations of all tiles in those of the whole, and bytes of all strips of a frame."""
+    """Multiply-accumulate operations of all tiles divided by those of the whole, and bytes of a frame's strips."""
 
     plain: float
     reusing: float
@@ -28,7 +28,7 @@ class BenchWork:
 
 
 def work_of(network: Network, cut: Sequence[str]) -> dict[str, BenchWork]:
-    """By grid; grids that the maps are too small for are left out."""
+    """Return the work by grid, without grids that are too fine for the maps."""
     whole = macs_of(network, network.head_layers(cut))
     found = {}
     for grid in _GRIDS:

@@ -1,6 +1,6 @@
-"""The paper's network with seeded random weights: YOLOv2 in Darknet's files, whole or without its last layers.
+"""Writes the paper's network with seeded random weights: YOLOv2 in Darknet's files, whole or without its last layers.
 
-Nobody may hand its 200 MB of weights on, and for bytes and times they do not matter.
+The trained weights (200 MB) may not be distributed, and do not matter for bytes and times.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 INPUT_SIZE = 608
 FUSED_LAYERS = 16
-"""Layers 0 to 15 are fused in the paper, section V."""
+"""Layers 0 to 15, which the paper fuses (section V)."""
 
 PAPER_CUT = "layer_15"
-"""The map behind the fused layers, as the importer of Darknet's files calls it."""
+"""Name of the map behind the fused layers, as the importer of Darknet's files gives it."""
 
 CLASSES, ANCHORS = 80, 5
 ANCHOR_SIZES = "0.57273,0.677385, 1.87446,2.06253, 3.33843,5.47434, 7.88282,3.52778, 9.77052,9.16828"
@@ -34,12 +34,12 @@ YOLOV2_LAYERS = (
 """Filters and kernel size of YOLOv2's chain."""
 
 OBJECTNESS_BIAS, CLASS_SPREAD = -5.0, 4.0
-"""Most cells show nothing, and classes differ: so that a few objects are found, which must be the same everywhere."""
+"""So that most cells are empty and classes differ: a few objects are found, which must be the same in all settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """A convolution: input channels, filters, kernel size; `head` is the one before the detection layer."""
+    """A convolution: input channels, filters, kernel size; `head`: the one before the detection layer."""
 
     channels: int
     filters: int
@@ -66,7 +66,7 @@ def write_yolov2(folder: Path, *, whole: bool, seed: int = 1) -> Path:
 
 
 def _network(chain: Sequence[tuple[int, int]], *, whole: bool) -> tuple[list[str], list[_Layer]]:
-    """The sections of the .cfg, and the convolutions in its order."""
+    """Return the sections of the .cfg, and the convolutions in the same order."""
     sections, layers, channels = [f"[net]\nheight={INPUT_SIZE}\nwidth={INPUT_SIZE}\nchannels=3"], [], 3
     for filters, size in chain:
         if (filters, size) == MAX_POOL:
@@ -92,7 +92,7 @@ def _convolution(filters: int, size: int) -> str:
 
 
 def _weights(random: np.random.Generator, layer: _Layer) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    """Biases, scales, means, variances, kernels, in Darknet's order; maps stay about as large as the picture."""
+    """Yield biases, scales, means, variances, kernels, in Darknet's order; values of maps stay about as large."""
     fan_in = layer.channels * layer.size**2
     kernels = random.standard_normal((layer.filters, fan_in)) * np.sqrt(2.4 / fan_in)
     kernels -= kernels.mean(axis=1, keepdims=True)  # so that cells differ

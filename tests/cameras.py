@@ -35,11 +35,11 @@ CAN_SERVE_RTSP = (
 )
 UNSEEN = "s3cr3t"
 LOGIN = f"me:{UNSEEN}@:"
-"""User and password: of the sort that nobody escapes."""
+"""User and password, not escaped, as users write them."""
 
 
 def require_rtsp_server():
-    """Skip where it is said that there is none; else say what to install."""
+    """Skip if the environment says that there is no server; otherwise fail with the packages to install."""
     if os.environ.get("DEEPTHINGS_NO_RTSP_SERVER"):
         pytest.skip("DEEPTHINGS_NO_RTSP_SERVER is set")
     try:
@@ -53,7 +53,7 @@ def require_rtsp_server():
 
 
 class CameraServer:
-    """A camera on the network, which can be frozen, killed and started as another one on the same port."""
+    """A camera on the network, which can be frozen, killed and started again on the same port."""
 
     def __init__(self, *command):
         self.port = free_port()
@@ -73,8 +73,8 @@ class CameraServer:
     def thaw(self):
         self._process.send_signal(signal.SIGCONT)
 
-    def said(self):
-        """Return the lines that it has written since its start, and end it."""
+    def stop_and_read(self):
+        """Stop the server, and return the lines that it has written since its start."""
         self._process.kill()
         lines = self._process.stdout.read().split()
         self.kill()
@@ -109,7 +109,7 @@ def rtsp_camera(*options):
 
 @contextlib.contextmanager
 def difficult_rtsp_camera(*options):
-    """One that gives no stream, and says what is wrong with it; `options` are those of the server."""
+    """Run a camera that answers requests with errors; `options` are those of the server."""
     server = CameraServer(sys.executable, str(SERVERS / "rtsp_faults.py"), "PORT")
     try:
         yield server.start(*options)
@@ -117,14 +117,14 @@ def difficult_rtsp_camera(*options):
         server.kill()
 
 
-class Desk:
-    """An edge as its agents see it: it takes frames, and remembers what was said of cameras. Frames end at once."""
+class EdgeSide:
+    """An edge as its agents see it: it accepts frames, which end at once, and stores the published stats."""
 
     def __init__(self):
-        self.said = {}
-        self.everything = []
+        self.stats = {}
+        self.reports = []
         self.frames = {}
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self.credit = 2
         self.sessions = CameraSessions("edge-1", self, self, self.credit)
         self.server = DataServer(self._serve, Address(LOOPBACK, 0), WireTraffic())
@@ -135,19 +135,19 @@ class Desk:
         await self.sessions.serve(connection, first)
 
     def publish_soon(self, _, stats, camera):
-        """As the bus."""
-        self.said[camera] = stats
-        self.everything.append(stats)
-        self._news.set()
+        """Stand in for the bus."""
+        self.stats[camera] = stats
+        self.reports.append(stats)
+        self._changed.set()
 
     async def accept_frame(self, info, picture, finished):
-        """As the owner."""
+        """Stand in for the owner."""
         self.frames.setdefault(info.camera, []).append((info, picture))
-        self._news.set()
+        self._changed.set()
         finished(Outcome.PUBLISHED)
 
     def request_outcome(self, _, outcome, finished):
-        """As the owner, who knows nothing of it."""
+        """Stand in for the owner, which does not know the frame."""
         finished(outcome)
 
     def newest(self, camera="front"):
@@ -157,9 +157,9 @@ class Desk:
         return len(self.frames.get(camera, ()))
 
     def state(self, camera="front"):
-        """State and reason as told last."""
-        said = self.said.get(camera)
-        return (None, "") if said is None else (said.state, said.reason)
+        """Return state and reason as published last."""
+        stats = self.stats.get(camera)
+        return (None, "") if stats is None else (stats.state, stats.reason)
 
     async def until(self, what, condition, timeout_s=30):
         """Wait until `condition()` holds, and return the seconds that it took."""
@@ -167,10 +167,10 @@ class Desk:
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition():
-                    self._news.clear()
-                    await self._news.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(f"{what} did not happen; told was {self.said}") from None
+            raise AssertionError(f"{what} did not happen; published: {self.stats}") from None
         return time.monotonic() - begun
 
     async def until_online(self, camera="front", timeout_s=30):
@@ -183,15 +183,15 @@ class Desk:
         )  # fmt: skip
 
     async def until_more(self, frames, camera="front", timeout_s=30):
-        """So many frames more than now."""
+        """Wait until so many more frames have come."""
         enough = self.count(camera) + frames
         return await self.until(f"{frames} more frames", lambda: self.count(camera) >= enough, timeout_s)
 
 
 @contextlib.asynccontextmanager
-async def desk():
-    """An edge's side with a supervisor, both running."""
-    here = Desk()
+async def edge_side():
+    """Run an edge's side with a supervisor."""
+    here = EdgeSide()
     running = [asyncio.create_task(here.server.run()), asyncio.create_task(here.supervisor.run())]
     try:
         yield here
@@ -200,17 +200,17 @@ async def desk():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
     assert not agents(), "agents outlive their supervisor"
-    assert UNSEEN not in repr(here.everything)
+    assert UNSEEN not in repr(here.reports)
 
 
 def assigned(source, *, detect=True, rate=None, motion=None, **settings):
-    """A camera whose pictures are all sent on, unless said otherwise."""
+    """Return a camera; by default all of its pictures are sent on."""
     gate = motion or {"enabled": False}
     return AssignedCamera(settings=CameraSettings(source=source, motion=gate, **settings), detect=detect, fps=rate)
 
 
 def agents():
-    """Command lines of our agent processes, by camera."""
+    """Return process IDs and command lines of our agents, by camera."""
     lines = {}
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
@@ -222,7 +222,7 @@ def agents():
 
 
 async def until_gone(camera, timeout_s=15):
-    """Its agent's process has ended."""
+    """Wait until the camera's agent process has ended."""
     async with asyncio.timeout(timeout_s):
-        while camera in agents():  # noqa: ASYNC110  (its keeper waits for its end; we can but look)
+        while camera in agents():  # noqa: ASYNC110  (the supervisor waits for the process; a test can only poll)
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Ending what still runs in a namespace or a control group, and removing it; also for owners that died."""
+"""Removes namespaces and control groups with the processes in them, also those of dead owners."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _POLL_PERIOD_S = 0.01
 
 
 def list_namespaces() -> list[str]:
-    """The network namespaces that have names."""
+    """Return the named network namespaces."""
     return [line.split()[0] for line in run_tool("ip", "netns", "list").splitlines() if line.strip()]
 
 
 def remove_namespace(name: str) -> None:
-    """With the links in it; processes in it are killed. Raises EmulationError."""
+    """Remove a namespace with its links, and kill its processes. Raises EmulationError."""
     _kill_all(lambda: map(int, run_tool("ip", "netns", "pids", name).split()), f"the namespace {name}")
     run_tool("ip", "netns", "delete", name)
 
 
 def remove_groups(folders: Sequence[Path]) -> None:
-    """Those that are there; processes in them are killed. Raises EmulationError."""
+    """Remove the groups that exist, and kill their processes. Raises EmulationError."""
     _kill_all(lambda: _members(folders), f"the control group {folders[0]}")
     for folder in folders:
         _retry(partial(_is_removed, folder), f"the control group {folder} could not be removed")
 
 
 def remove_leftover_namespaces() -> None:
-    """Those of dead owners. Raises EmulationError when there is no telling."""
+    """Remove namespaces of dead owners. Raises EmulationError when they cannot be listed."""
     for name in filter(is_leftover, list_namespaces()):
         with suppress(EmulationError):  # another process may be removing it too
             remove_namespace(name)
 
 
 def remove_leftover_groups(tops: Iterable[Path]) -> None:
-    """Those of dead owners, wherever they are in these hierarchies."""
+    """Remove groups of dead owners anywhere in these hierarchies."""
     left = [
         Path(folder, name) for top in tops for folder, names, _ in os.walk(top) for name in filter(is_leftover, names)
     ]
@@ -56,10 +56,10 @@ def remove_leftover_groups(tops: Iterable[Path]) -> None:
 
 
 def _kill_all(pids: Callable[[], Iterable[int]], where: str) -> None:
-    """Kill until `pids()` is empty; this process itself is spared."""
+    """Kill processes, except this one, until `pids()` is empty."""
 
     def none_left() -> bool:
-        others = [pid for pid in pids() if pid not in {0, os.getpid()}]  # 0: of another container
+        others = [pid for pid in pids() if pid not in {0, os.getpid()}]  # 0: a process of another container
         for pid in others:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -70,7 +70,7 @@ def _kill_all(pids: Callable[[], Iterable[int]], where: str) -> None:
 
 def _members(folders: Iterable[Path]) -> Iterator[int]:
     for folder in folders:
-        with suppress(OSError):  # the folder or, while it is read, a process is gone
+        with suppress(OSError):  # the folder, or a process while its list is read, is gone
             yield from map(int, (folder / "cgroup.procs").read_text(encoding="ascii").split())
 
 
@@ -79,7 +79,7 @@ def _is_removed(folder: Path) -> bool:
         folder.rmdir()
     except FileNotFoundError:
         return True
-    except OSError:  # the kernel is not done yet with what ran in it
+    except OSError:  # the kernel has not finished ending its processes
         return False
     return True
 
@@ -88,5 +88,5 @@ def _retry(attempt: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + _END_TIMEOUT_S
     while not attempt():
         if time.monotonic() > end:
-            raise EmulationError(f"{what} within {_END_TIMEOUT_S:.0f} s; see what still uses it, then end that by hand")
+            raise EmulationError(f"{what} within {_END_TIMEOUT_S:.0f} s; find what still uses it, and end that by hand")
         time.sleep(_POLL_PERIOD_S)

@@ -1,4 +1,4 @@
-"""Running the tools that configure the kernel."""
+"""Runs the tools that configure the kernel."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ TOOL_TIMEOUT_S = 10.0  # the slowest tool, `ip netns delete`, waits for the kern
 
 
 class EmulationError(DeepThingsError):
-    """The kernel, or a tool that configures it, refused a part of the emulated cluster."""
+    """The kernel, or a tool that configures it, cannot provide a part of the emulated cluster."""
 
 
 def run_tool(*command: str, lines: Iterable[str] = ()) -> str:
-    """Run a tool to its end, give it `lines` to read, and return what it printed.
+    """Run a tool with `lines` as its input, and return its output.
 
-    Raises EmulationError with the first line of what the tool said against it.
+    Raises EmulationError with the first line of the tool's error message.
     """
     text = "".join(f"{line}\n" for line in lines)
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True, input=text, timeout=TOOL_TIMEOUT_S)
     except subprocess.CalledProcessError as error:
-        said = str(error.stderr).strip() or f"exit code {error.returncode}"
-        raise EmulationError(f"{' '.join(command)}: {said.splitlines()[0]}") from error
+        message = str(error.stderr).strip() or f"exit code {error.returncode}"
+        raise EmulationError(f"{' '.join(command)}: {message.splitlines()[0]}") from error
     except subprocess.TimeoutExpired as error:
         raise EmulationError(f"{' '.join(command)}: it takes longer than {TOOL_TIMEOUT_S} s") from error
     except OSError as error:

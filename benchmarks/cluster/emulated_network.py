@@ -1,6 +1,6 @@
-"""Nodes on one emulated network: a network namespace each, and a bridge in one of its own.
+"""Emulates a network of nodes: a network namespace for each, connected by a bridge in another namespace.
 
-The machine's own namespace gets no link, address or route, and nothing in the others leads out of them.
+The machine's own namespace gets no link, address or route, and the others have no connection to the outside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SUBNET = "10.77.1"
 MAX_NODES = 250
 _HUB = "+hub"  # no node can have this name
 _MEDIUM = "medium"
-PROBE_LINK = Link(rate_mbit=100, shared=True)  # the kind that needs most of the kernel
+PROBE_LINK = Link(rate_mbit=100, shared=True)  # the kind of link that needs most kernel features
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class InterfaceCounters:
 
 
 class EmulatedNetwork:
-    """A context in which `nodes` have addresses on a network of the given `link`; it leaves nothing behind.
+    """A context in which `nodes` have addresses on a network of the given `link`; its end removes everything.
 
-    Entering it also removes what dead processes left. Raises ConfigurationError for bad names, EmulationError when
-    the kernel refuses something.
+    Entering it also removes leftovers of dead processes. Raises ConfigurationError for invalid names, EmulationError
+    when the kernel refuses something.
     """
 
     def __init__(self, nodes: Sequence[str], link: Link) -> None:
@@ -63,15 +63,15 @@ class EmulatedNetwork:
         self._remove()
 
     def address(self, node: str) -> str:
-        """The IPv4 address that the other nodes reach it at."""
+        """Return the node's IPv4 address on the network."""
         return self._addresses[node]
 
     def command(self, node: str) -> list[str]:
-        """What to put before a command so that it runs on `node`. It sees a /sys without control groups."""
+        """Return the arguments to put before a command so that it runs on `node`, where it sees no control groups."""
         return ["ip", "netns", "exec", self._namespaces[node]]
 
     def counters(self, node: str) -> InterfaceCounters:
-        """What went over the interface of `node` since the network is there. Raises EmulationError."""
+        """Return the bytes counted at the interface of `node` so far. Raises EmulationError."""
         (link,) = json.loads(run_tool("ip", "-j", "-s", "-n", self._namespaces[node], "link", "show", "eth0"))
         return InterfaceCounters(link["stats64"]["rx"]["bytes"], link["stats64"]["tx"]["bytes"])
 
@@ -88,7 +88,7 @@ class EmulatedNetwork:
             run_tool(*hub, "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
             run_tool(*hub, "set", port, "master", "bridge")
             run_tool("ip", "-n", namespace, "address", "add", f"{ports[port]}/24", "dev", "eth0")
-            # Whole frames, as on a real wire: they are counted and take turns one by one.
+            # Send single frames, as on a real wire, so that each is counted and queued by itself.
             run_tool("ip", "-n", namespace, "link", "set", "eth0", "gso_max_segs", "1")
             _start_link(namespace, "eth0")
             _start_link(self._hub, port)
@@ -109,7 +109,7 @@ class EmulatedNetwork:
 
 
 def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
-    """Empty where such a network can be emulated; otherwise the reason, on one line. Tries it with two nodes."""
+    """Return why a network with this link cannot be emulated, in one line; empty if it can. Tries it with two nodes."""
     if os.geteuid() != 0:
         return "emulating a network needs root"
     missing = [tool for tool in ("ip", "tc") if shutil.which(tool) is None]
@@ -123,6 +123,8 @@ def network_unavailable_reason(link: Link = PROBE_LINK) -> str:
 
 
 def _start_link(namespace: str, device: str) -> None:
-    with suppress(EmulationError):  # a kernel without IPv6 needs no telling
-        run_tool("ip", "-n", namespace, "link", "set", device, "addrgenmode", "none")  # no IPv6 chatter is counted
+    with suppress(EmulationError):  # fails on a kernel without IPv6, where it is not needed
+        run_tool(
+            "ip", "-n", namespace, "link", "set", device, "addrgenmode", "none"
+        )  # so that no IPv6 frame is counted
     run_tool("ip", "-n", namespace, "link", "set", device, "up")

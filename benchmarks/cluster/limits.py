@@ -1,4 +1,4 @@
-"""How much CPU and memory a node may use: a control group of Linux for each, of version 1 or 2."""
+"""Limits the CPU and memory of each node with a Linux control group, version 1 or 2."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _JOIN_GROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 125
 
 @dataclass(frozen=True, slots=True)
 class NodeLimits:
-    """What a node has: `cpu` in cores, `memory_mb` in MiB (None: all there is). Raises ConfigurationError."""
+    """Limits of a node: `cpu` in cores, `memory_mb` in MiB (None: no limit). Raises ConfigurationError."""
 
     cpu: float
     memory_mb: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.cpu >= MIN_CORES:  # so that nan is refused
-            raise ConfigurationError(f"{self.cpu} of a core cannot be given to a node; choose {MIN_CORES} or more")
+        if not self.cpu >= MIN_CORES:  # written so that nan is refused
+            raise ConfigurationError(f"invalid CPU limit of {self.cpu} cores; choose {MIN_CORES} or more")
         if self.memory_mb is not None and self.memory_mb < MIN_MEMORY_MB:
-            raise ConfigurationError(f"a node cannot live in {self.memory_mb} MiB; choose {MIN_MEMORY_MB} or more")
+            raise ConfigurationError(f"invalid memory limit of {self.memory_mb} MiB; choose {MIN_MEMORY_MB} or more")
 
 
 class ControlGroup:
-    """A context in which commands can be started within `limits`; whatever still runs at its end is killed.
+    """A context in which commands run within `limits`; all that still run at its end are killed.
 
-    Entering it also removes what dead processes left. Raises EmulationError when the kernel refuses something.
+    Entering it also removes leftovers of dead processes. Raises EmulationError when the kernel refuses something.
     """
 
     def __init__(self, node: str, limits: NodeLimits) -> None:
@@ -64,19 +64,19 @@ class ControlGroup:
         remove_groups(self._folders())
 
     def command(self) -> list[str]:
-        """What to put before a command so that it, and all that it starts, runs within the limits.
+        """Return the arguments to put before a command so that it and its children run within the limits.
 
-        It must come before one that changes the network namespace, where control groups are not to be seen.
+        Put them before those that change the network namespace, because control groups are not visible there.
         """
         return ["sh", "-c", _JOIN_GROUPS, "sh", *map(str, self._folders()), "--"]
 
     def set_cpu(self, cores: float | None) -> None:
-        """Change the limit of CPU, at once; None lifts it. Raises EmulationError."""
+        """Change the CPU limit at once; None removes it. Raises EmulationError."""
         for file, value in cpu_values(self._controllers.version, cores):
             _write(self._controllers.cpu / self._name / file, value)
 
     def cpu_seconds(self) -> float:
-        """Of one core, used so far by all that has run in the group. Raises EmulationError."""
+        """Return the CPU time (seconds of one core) used in the group so far. Raises EmulationError."""
         folder = self._controllers.usage / self._name
         if self._controllers.version == 1:
             return int(_read(folder / "cpuacct.usage")) / 1e9
@@ -84,7 +84,7 @@ class ControlGroup:
         return int(fields["usage_usec"]) / 1e6
 
     def peak_memory_bytes(self) -> int:
-        """The most that the group has had at a time, files that it read or wrote included. Raises EmulationError."""
+        """Return the peak memory of the group in bytes, including its file cache. Raises EmulationError."""
         file = "memory.max_usage_in_bytes" if self._controllers.version == 1 else "memory.peak"
         return int(_read(self._controllers.memory / self._name / file))
 
@@ -98,17 +98,17 @@ class ControlGroup:
             try:
                 folder.mkdir()
             except OSError as error:
-                raise EmulationError(f"the control group {folder} cannot be made: {system_reason(error)}") from error
+                raise EmulationError(f"the control group {folder} cannot be created: {system_reason(error)}") from error
         self.set_cpu(self._limits.cpu)
         if self._limits.memory_mb is not None:
             for file, value in memory_values(self._controllers.version, self._limits.memory_mb * _MIB):
                 path = self._controllers.memory / self._name / file
-                if path.exists() or "sw" not in file:  # no swap, no file to limit it
+                if path.exists() or "sw" not in file:  # a kernel without swap has no file to limit it
                     _write(path, value)
 
 
 def limits_unavailable_reason() -> str:
-    """Empty where CPU and memory can be limited; otherwise the reason, on one line. Tries it."""
+    """Return why CPU and memory cannot be limited, in one line; empty if they can. Tries it."""
     if os.geteuid() != 0:
         return "limiting CPU and memory needs root"
     try:

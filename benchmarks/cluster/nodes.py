@@ -1,4 +1,4 @@
-"""The nodes of a benchmark: weak devices on a slow network where that can be emulated, plain loopback elsewhere."""
+"""The nodes of a benchmark: emulated weak devices on a slow network, or plain processes on loopback."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
 
 
 class BenchNodes(Protocol):
-    """Where the processes of a cluster run; a context that ends those that still do."""
+    """The nodes that the processes of a cluster run on; a context that ends remaining processes."""
 
     shaped: bool
-    """Whether link and limits hold."""
+    """True if link and limits are emulated."""
     reason: str
-    """Why they do not."""
+    """The reason if they are not."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
     def address(self, node: str) -> str:
-        """The address at which the other nodes reach it."""
+        """Return the address at which the other nodes reach it."""
 
     def command(self, node: str) -> list[str]:
-        """What to put before a command so that it runs on `node`, within its limits."""
+        """Return the arguments to put before a command so that it runs on `node`, within its limits."""
 
     def bare_command(self, node: str) -> list[str]:
-        """The same outside of its limits: for a camera agent, whose processor is not the edge's."""
+        """Return the same without limits: for a camera agent, which does not use the edge's CPU."""
 
     def counters(self, node: str) -> InterfaceCounters | None:
-        """What has gone over the interface of `node`."""
+        """Return the bytes counted at the interface of `node`; None if it is not emulated."""
 
     def cpu_seconds(self, node: str) -> float | None:
-        """What has been used within its limits."""
+        """Return the CPU time used within the node's limits; None if it is not emulated."""
 
     def peak_memory_bytes(self, node: str) -> int | None:
-        """The most that has been in use within its limits at a time."""
+        """Return the peak memory used within the node's limits; None if it is not emulated."""
 
     def lift_cpu_limits(self) -> None:
-        """Lift the CPU limits of all nodes, so that starting them takes no longer than it must."""
+        """Remove the CPU limits of all nodes, so that they start quickly."""
 
     def set_cpu_limits(self) -> None:
         """Set the CPU limits again."""
@@ -109,7 +109,7 @@ class EmulatedNodes:
 
 
 class LoopbackNodes:
-    """Nodes that are processes of this machine and nothing else: whatever is measured is this machine's own."""
+    """Nodes that are plain processes of this machine, without limits."""
 
     shaped = False
 
@@ -148,14 +148,14 @@ class LoopbackNodes:
 
 
 def emulation_unavailable_reason(link: Link) -> str:
-    """Why nodes cannot be emulated here, in one line; empty where they can."""
+    """Return why nodes cannot be emulated here, in one line; empty if they can."""
     return networking.network_unavailable_reason(link) or limiting.limits_unavailable_reason()
 
 
 def open_nodes(names: Sequence[str], limits: Mapping[str, NodeLimits], link: Link) -> BenchNodes:
-    """Emulated nodes, or, where the kernel or the user's rights are not up to it, ones on loopback that say why not.
+    """Return emulated nodes, or nodes on loopback with a `reason` if the kernel or permissions do not allow them.
 
-    Enter what is returned. Raises ConfigurationError for bad names.
+    The caller must enter the returned context. Raises ConfigurationError for invalid names.
     """
     reason = emulation_unavailable_reason(link)
     return LoopbackNodes(reason) if reason else EmulatedNodes(names, limits, link)

@@ -1,4 +1,4 @@
-"""Names that say which process owns a namespace or a control group, so that those of dead owners can be removed."""
+"""Names of namespaces and control groups with their process's ID, so that leftovers of dead ones can be removed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _handed_out: set[str] = set()
 
 
 def new_prefix() -> str:
-    """A prefix for names, "dtPID.NUMBER.", that no living process uses."""
+    """Return a prefix for names, "dtPID.NUMBER.", that no living process uses."""
     prefix = f"dt{os.getpid()}.{next(_numbers)}."
     _handed_out.add(prefix)
     return prefix
 
 
 def is_leftover(name: str) -> bool:
-    """Whether `name` is one of ours whose owner is dead, or was a process that had our own id before us."""
+    """Return whether `name` has our form and a dead owner, or one that had our own process ID before us."""
     match = OWNED_NAME.fullmatch(name)
     if match is None:
         return False
@@ -37,7 +37,7 @@ def is_leftover(name: str) -> bool:
 
 
 def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent to notice does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         status = (proc / str(pid) / "stat").read_text(errors="replace")
     except OSError:
@@ -46,13 +46,11 @@ def is_alive(pid: int, proc: Path = Path("/proc")) -> bool:
 
 
 def check_node_names(nodes: Sequence[str], most: int) -> None:
-    """Raises ConfigurationError unless `nodes` are 1 to `most` different names of letters, digits, "-" and "_"."""
+    """Check that `nodes` are 1 to `most` different names of letters, digits, "-" and "_". Raises ConfigurationError."""
     if not 1 <= len(nodes) <= most:
         raise ConfigurationError(f"a cluster of {len(nodes)} nodes cannot be emulated; name 1 to {most}")
     for node in nodes:
         if NODE_NAME.fullmatch(node) is None:
-            raise ConfigurationError(
-                f"node {node!r} cannot be a name; use letters, digits, - and _, for example edge-1"
-            )
+            raise ConfigurationError(f"invalid node name {node!r}; use letters, digits, - and _, for example edge-1")
     if len(set(nodes)) < len(nodes):
-        raise ConfigurationError(f"nodes {', '.join(nodes)}: a name is there twice; give each node its own")
+        raise ConfigurationError(f"nodes {', '.join(nodes)}: a name is repeated; give each node its own")

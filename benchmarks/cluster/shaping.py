@@ -1,4 +1,4 @@
-"""How fast a link is, and the commands for `tc -batch` that make it so (pure)."""
+"""Defines the speed of a link, and builds the commands for `tc -batch` that set it. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ETHERNET_FRAME_BYTES = 1514  # 1500 bytes of IP, and what Ethernet puts before them
-BURST_S = 0.002  # a shaper that wakes up late by less than this loses none of its rate
-BUFFER_S = 0.1  # what all queues before a link hold of its rate, so that nothing waits longer
+ETHERNET_FRAME_BYTES = 1514  # 1500 bytes of IP behind the Ethernet header
+BURST_S = 0.002  # a shaper that wakes up less late than this loses none of its rate
+BUFFER_S = 0.1  # the longest wait in the queues before a link
 MIN_BUFFER_FRAMES = 32  # the first packets of three connections at once are not lost, however slow the link
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network of `rate_mbit` Mbit/s (10^6 bit/s of Ethernet frames). Raises ConfigurationError out of 0.1 to 10000.
+    """A network of `rate_mbit` Mbit/s (10^6 bit/s of Ethernet frames), 0.1 to 10000; else raises ConfigurationError.
 
-    `shared`: one medium for all nodes, as Wi-Fi is; each frame takes its time on it once, whoever sends it.
-    Otherwise each node has a link of its own to a switch, with this rate in each direction.
+    `shared`: one medium for all nodes, like Wi-Fi; each frame occupies it once.
+    Otherwise each node has its own link to a switch, with this rate in each direction.
     """
 
     rate_mbit: float
@@ -38,23 +38,23 @@ class Link:
 
     @property
     def burst_bytes(self) -> int:
-        """What may follow at once after a pause; at least two frames."""
+        """Bytes that may be sent at once after a pause; at least two frames."""
         return max(round(self.rate_bytes * BURST_S), 2 * ETHERNET_FRAME_BYTES)
 
     def buffer_bytes(self, queues: int = 1) -> int:
-        """What each of so many queues before the link holds; more is lost."""
+        """Return the size of each of so many queues before the link; more is lost."""
         return max(round(self.rate_bytes * BUFFER_S / queues), MIN_BUFFER_FRAMES * ETHERNET_FRAME_BYTES)
 
 
 def shape_sender(device: str, link: Link) -> list[str]:
-    """A node's own interface sends no faster than the link. TCP sees this queue, and keeps it short."""
+    """Limit a node's own interface to the link's rate. TCP sees this queue, and keeps it short."""
     return [
         f"qdisc replace dev {device} root tbf rate {_bits(link)} burst {link.burst_bytes} limit {link.buffer_bytes()}",
     ]
 
 
 def shape_switch(ports: Mapping[str, str], link: Link) -> list[str]:
-    """What leaves each port of the bridge; `ports` maps them to the addresses behind them."""
+    """Limit what leaves each port of the bridge; `ports` maps ports to the addresses behind them."""
     return [
         command
         for port in ports
@@ -63,7 +63,7 @@ def shape_switch(ports: Mapping[str, str], link: Link) -> list[str]:
 
 
 def shape_medium(medium: str, ports: Mapping[str, str], link: Link) -> list[str]:
-    """What arrives at any port goes through `medium`, an ifb device, before the bridge sees it."""
+    """Redirect all that arrives at any port through `medium`, an ifb device, before the bridge gets it."""
     return [
         *_take_turns(medium, ports.values(), link),
         *(f"qdisc add dev {port} ingress" for port in ports),
@@ -76,9 +76,9 @@ def shape_medium(medium: str, ports: Mapping[str, str], link: Link) -> list[str]
 
 
 def _take_turns(device: str, senders: Iterable[str], link: Link) -> list[str]:
-    """A queue for each sender's address: they take turns, frame by frame, and one alone has the whole rate.
+    """Make a queue for each sender's address: they take turns, frame by frame; a single sender has the whole rate.
 
-    The last queue is for what is not IP: a few ARP packets.
+    The last queue is for the few packets that are not IP, such as ARP.
     """
     classes = {address: f"1:{number:x}" for number, address in enumerate((*senders, "other"), 0x10)}
     whole, burst, quantum = _bits(link), f"cburst {link.burst_bytes}", f"quantum {ETHERNET_FRAME_BYTES}"

@@ -189,6 +189,7 @@ class CameraAgent:
             await self._changed.wait()
             self._changed.clear()
             while self._credit and (shot := self._take_fresh_shot()) is not None:
+                # Under way before it is sent: if the connection breaks meanwhile, the next one asks what became of it.
                 self._credit -= 1
                 frame = f"{self._config.camera}-{self._session}-{shot.number:06d}"
                 self._under_way[shot.number] = frame

@@ -17,6 +17,7 @@ class FramePacing:
         """Return whether the picture received at `now` (monotonic seconds) is wanted."""
         if self._due is not None and now < self._due - MAX_EARLINESS * self._interval_s:
             return False
+        # Behind by more than an interval, the schedule starts anew: no burst of pictures catches up.
         behind = self._due is None or now > self._due + self._interval_s
         self._due = (now if behind or self._due is None else self._due) + self._interval_s
         return True

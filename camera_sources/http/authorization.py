@@ -65,17 +65,17 @@ def _digest(
     digest = DIGEST_HASHES[algorithm.upper()]
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]
     secret, request = digest(f"{user}:{realm}:{password}".encode()), digest(f"{method}:{target}".encode())
-    said = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
+    parameters = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
     plain = {"algorithm": algorithm} if "algorithm" in challenge else {}
     if "qop" in challenge:
         plain |= {"qop": "auth", "nc": f"{count:08x}"}
-        said["cnonce"] = own_nonce
-        said["response"] = digest(f"{secret}:{nonce}:{count:08x}:{own_nonce}:auth:{request}".encode())
+        parameters["cnonce"] = own_nonce
+        parameters["response"] = digest(f"{secret}:{nonce}:{count:08x}:{own_nonce}:auth:{request}".encode())
     else:
-        said["response"] = digest(f"{secret}:{nonce}:{request}".encode())
+        parameters["response"] = digest(f"{secret}:{nonce}:{request}".encode())
     if "opaque" in challenge:
-        said["opaque"] = challenge["opaque"]
-    quoted = [f'{name}="{_escape(value)}"' for name, value in said.items()]
+        parameters["opaque"] = challenge["opaque"]
+    quoted = [f'{name}="{_escape(value)}"' for name, value in parameters.items()]
     return "Digest " + ", ".join([*quoted, *(f"{name}={value}" for name, value in plain.items())])
 
 

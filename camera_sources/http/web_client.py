@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
 from camera_sources.http.authorization import Authorization
@@ -17,9 +16,6 @@ from camera_sources.source import OPENING_S, WrongPasswordError
 from camera_sources.urls.locator import Locator
 from shared.errors import ConfigurationError, SourceError
 from shared.reasons.network_reasons import network_reason
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 MAX_REDIRECTIONS = 3
 """From http to https, and from an old path to a new one; more are a loop."""
@@ -44,14 +40,6 @@ class WebClient:
         self._response: http.client.HTTPResponse | None = None
         self._socket: socket.socket | None = None
         self.aborted = threading.Event()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         if self._response is not None:

@@ -34,8 +34,10 @@ class StreamLag:
             return 0.0
         passed_s, played_s = now - before[0], position_s - before[1]
         if played_s <= 0 or abs(played_s) > passed_s + MAX_STREAM_JUMP_S:
+            # The stream's time jumped or stood still: shift the baseline so that the lateness stays as it was.
             self._least_s += difference_s - (before[0] - before[1])
         else:
+            # Otherwise a camera's slow clock would look like growing lateness.
             self._least_s += MAX_DRIFT * passed_s
         self._least_s = min(self._least_s, difference_s)
         return difference_s - self._least_s

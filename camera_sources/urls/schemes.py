@@ -62,6 +62,6 @@ def known_schemes() -> list[str]:
 def intended_scheme(scheme: str) -> str | None:
     """Return the built-in scheme that an unknown, misspelt one probably means; None if there is none."""
     alike = {ours: SequenceMatcher(None, ours, scheme).ratio() for ours in BUILT_IN_SOURCES}
-    meant = max(alike, key=alike.__getitem__)
-    swapped = sorted(meant) == sorted(scheme)
-    return meant if swapped or alike[meant] >= MIN_SCHEME_SIMILARITY else None
+    closest = max(alike, key=alike.__getitem__)
+    swapped = sorted(closest) == sorted(scheme)
+    return closest if swapped or alike[closest] >= MIN_SCHEME_SIMILARITY else None

@@ -186,7 +186,7 @@ class CameraSessions:
                     assert isinstance(header, ReportHeader)
                     self._on_report(session, feed, header)
         finally:
-            if self._sessions.get(hello.camera) is session:
+            if self._sessions.get(hello.camera) is session:  # else a newer connection has taken its place
                 del self._sessions[hello.camera]
                 feed.listener = None
                 log.info("camera %s disconnected", hello.camera)
@@ -205,7 +205,7 @@ class CameraSessions:
         if older is not None:
             log.warning("camera %s connected again from %s; the older connection is closed", camera, agent.peer)
             older.close()
-        if known is None or known.agent.token != agent.token:
+        if known is None or known.agent.token != agent.token:  # another agent numbers its frames anew
             known = AgentFeed(agent)
         known.agent = agent
         known.assigned |= agent.token == self._own_tokens.get(camera)

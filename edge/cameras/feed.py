@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FeedListener(Protocol):
-    """The agent's connection, which is told the outcome of each frame."""
+    """The agent's connection, which reports the outcome of each frame."""
 
     def on_frame_end(self, number: int, outcome: Outcome) -> None: ...
 

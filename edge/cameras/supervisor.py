@@ -95,8 +95,8 @@ class CameraSupervisor:
         """Stop agents that are not wanted any more or have other settings, then start the missing ones."""
         wanted = dict(self._wanted)
         await self._stop_agents(
-            [name for name, keeper in self._runners.items()
-             if name not in wanted or wanted[name].settings != keeper.camera.settings]
+            [name for name, runner in self._runners.items()
+             if name not in wanted or wanted[name].settings != runner.camera.settings]
         )  # fmt: skip
         for name, camera in wanted.items():
             if name in self._runners:
@@ -106,12 +106,12 @@ class CameraSupervisor:
 
     async def _stop_agents(self, names: list[str]) -> None:
         """Request all to stop, then wait for each."""
-        keepers = {name: self._runners[name] for name in names}
-        for keeper in keepers.values():
-            keeper.request_stop()
-        for name, keeper in keepers.items():
-            await keeper.wait_stopped()
-            if self._runners.get(name) is keeper:  # only now: if this is cancelled, the end of `run` must still find it
+        runners = {name: self._runners[name] for name in names}
+        for runner in runners.values():
+            runner.request_stop()
+        for name, runner in runners.items():
+            await runner.wait_stopped()
+            if self._runners.get(name) is runner:  # only now: if this is cancelled, the end of `run` must still find it
                 del self._runners[name]
 
 

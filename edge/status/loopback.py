@@ -20,7 +20,7 @@ def loopback_mistakes(own: Identity, own_host: str, gateway: Identity, gateway_h
     mistakes = []
     if is_loopback(own_host):
         mistakes.append(
-            f"this edge listens on {own_host} only, and the gateway is on another device, {gateway}: nobody there can "
+            f"this edge listens on {own_host} only, and the gateway is on another device, {gateway}: no edge there can "
             "take tiles or pictures from here; start this edge with --listen 0.0.0.0"
         )
     if is_loopback(gateway_host):

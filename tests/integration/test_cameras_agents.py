@@ -19,7 +19,7 @@ from shared.payloads.cluster import State
 from shared.payloads.frames import Outcome
 from shared.wire.connection import Connection, WireTraffic
 from shared.wire.headers import CameraHeader, OutcomeHeader, ReadyHeader
-from tests.cameras import LOGIN, UNSEEN, agents, assigned, desk, until_gone, web_camera
+from tests.cameras import LOGIN, UNSEEN, agents, assigned, edge_side, until_gone, web_camera
 from tests.commands import DEEPTHINGS, run
 from tests.extent import one_in
 
@@ -34,7 +34,7 @@ def secrets(capfd):
 
 
 async def test_cameras_come_change_and_go_as_they_are_assigned():
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(PATTERN), "yard": assigned(PATTERN)})
         await edge.until_more(1, "front")
         await edge.until_more(1, "yard")
@@ -48,14 +48,14 @@ async def test_cameras_come_change_and_go_as_they_are_assigned():
         assert agents()["yard"][0] != yard
         edge.supervisor.assign_cameras({"gate": assigned(PATTERN)})
         await edge.until("the end of two", lambda: edge.sessions.cameras == ("gate",))
-        assert edge.said["front"].ended
+        assert edge.stats["front"].ended
         await until_gone("front")
         await until_gone("yard")
         assert set(agents()) == {"gate"}
 
 
 async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
         await edge.until_online()
         os.kill(agents()["front"][0], signal.SIGKILL)
@@ -65,13 +65,13 @@ async def test_an_agent_that_is_killed_is_told_as_lost_and_started_again():
 
 
 async def test_a_restart_is_a_new_process_at_once():
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(PATTERN)})
         await edge.until_online()
         await edge.until_more(1)
         before = agents()["front"][0]
         edge.supervisor.restart_camera("front")
-        await edge.until("its end", lambda: edge.said["front"].ended)
+        await edge.until("its end", lambda: edge.stats["front"].ended)
         await edge.until_online()
         assert agents()["front"][0] != before
         with pytest.raises(ConfigurationError, match="camera yard is not assigned to this edge; it has: front"):
@@ -79,11 +79,11 @@ async def test_a_restart_is_a_new_process_at_once():
 
 
 async def test_detection_and_rate_are_told_without_a_restart():
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(PATTERN, detect=False)})
         await edge.until_online()
         process = agents()["front"]
-        await edge.until("three reports", lambda: len(edge.everything) >= 4 or edge.said["front"].fps > 15)
+        await edge.until("three reports", lambda: len(edge.reports) >= 4 or edge.stats["front"].fps > 15)
         assert edge.count() == 0
         edge.supervisor.assign_cameras({"front": assigned(PATTERN, rate=4)})
         seconds = await edge.until_more(9)
@@ -100,7 +100,7 @@ async def test_a_reader_that_hangs_in_a_call_ends_its_process_and_another_tries(
     """Opening a pipe that nobody writes to never returns, and cannot be interrupted."""
     pipe = tmp_path / "video.mp4"
     os.mkfifo(pipe)
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(str(pipe), stale_after=STALE_S)})
         await edge.until_offline("connecting")
         before = agents()["front"][0]
@@ -123,7 +123,7 @@ async def test_a_process_that_hangs_says_so_by_its_exit_code(tmp_path):
 
 async def test_what_is_no_source_is_told_and_tried_again(tmp_path):
     clip = tmp_path / "clip.mp4"
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"clip": assigned(str(clip)), "odd": assigned(f"odd://me:{UNSEEN}@camera/1")})
         await edge.until_offline("clip.mp4 does not exist", "clip")
         await edge.until_offline("camera source odd://... is not supported; write file://", "odd")
@@ -194,14 +194,14 @@ async def kept_agent(settings, **environment):
 
 
 async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
-    async with desk() as edge, hand_started(edge) as first:
+    async with edge_side() as edge, hand_started(edge) as first:
         await edge.until_more(1)
         async with hand_started(edge) as second:
             _, said = await asyncio.wait_for(second.communicate(), 20)
             assert second.returncode == 1
             assert b"camera front is already fed by another agent, connected from 127.0.0.1:" in said
             assert said.splitlines()[-1].endswith(b"give this camera another --name")
-        assert not edge.said["front"].assigned
+        assert not edge.stats["front"].assigned
         edge.supervisor.assign_cameras({"front": assigned("test://128x96?fps=20")})
         await edge.until("its own pictures", lambda: edge.newest().height == 96)
         _, said = await asyncio.wait_for(first.communicate(), 20)
@@ -209,15 +209,15 @@ async def test_an_edge_prefers_its_own_agent_and_refuses_a_second_stranger():
         assert b"camera front is assigned to this edge" in said
         await edge.until_more(20)
         assert {info.height for info, _ in edge.frames["front"][-20:]} == {96}
-        assert edge.said["front"].assigned
+        assert edge.stats["front"].assigned
         edge.supervisor.assign_cameras({})
-        await edge.until("its end", lambda: edge.said["front"].ended)
-        assert edge.said["front"].assigned, "who has no such camera any more must not take it for a stranger's"
+        await edge.until("its end", lambda: edge.stats["front"].ended)
+        assert edge.stats["front"].assigned, "who has no such camera any more must not take it for a stranger's"
 
 
 async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection():
     """Of which the edge does not know yet that it is dead."""
-    async with desk() as edge:
+    async with edge_side() as edge:
         one, other = (CameraHeader(camera="front", token=token) for token in ("one", "other"))
         older = await Connection.open(edge.server.address, WireTraffic())
         await older.request(one.model_copy(update={"under_way": {7: "front-1-000007"}}), OutcomeHeader)
@@ -238,7 +238,7 @@ async def test_an_agent_that_comes_again_takes_the_place_of_its_older_connection
 
 
 async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(monkeypatch):
-    async with desk() as edge:
+    async with edge_side() as edge:
         accept, left = edge.accept_frame, [1, 2, 3]
 
         async def fail_at_first(*frame):
@@ -250,12 +250,12 @@ async def test_a_frame_that_an_edge_fails_at_has_an_end_and_its_camera_goes_on(m
         monkeypatch.setattr(edge, "accept_frame", fail_at_first)
         async with hand_started(edge):
             await edge.until_more(10)
-            await edge.until("an account", lambda: edge.said["front"].counts.published >= 10)
-        assert edge.said["front"].counts.dropped[Outcome.FAILED] == 3
+            await edge.until("an account", lambda: edge.stats["front"].counts.published >= 10)
+        assert edge.stats["front"].counts.dropped[Outcome.FAILED] == 3
 
 
 async def test_nobody_asks_for_frames_of_another_camera():
-    async with desk() as edge:
+    async with edge_side() as edge:
         connection = await Connection.open(edge.server.address, WireTraffic())
         with pytest.raises(ProtocolError, match="frame yard-1-000001 is not of camera front"):
             await connection.request(CameraHeader(camera="front", under_way={1: "yard-1-000001"}), ReadyHeader)
@@ -330,7 +330,7 @@ BY_HAND = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("options", "fps"), BY_HAND.values(), ids=BY_HAND)
 async def test_a_camera_that_is_started_by_hand_sends_five_a_second_unless_told_otherwise(options, fps):
-    async with desk() as edge, hand_started(edge, "test://320x240?fps=20", *options):
+    async with edge_side() as edge, hand_started(edge, "test://320x240?fps=20", *options):
         await edge.until_more(2)
         frames = 60 if fps is None else 20
         took_s = await edge.until_more(frames)
@@ -345,7 +345,7 @@ async def test_a_camera_that_is_started_by_hand_sends_little_of_a_still_scene_un
 ):
     """A folder of one picture, played ten times as fast as usual: the gate closes five seconds after its first one."""
     (tmp_path / "a.png").write_bytes((Path(__file__).parents[1] / "photos" / "camera.jpg").read_bytes())
-    async with desk() as edge, hand_started(edge, str(tmp_path), "--loop", "--fps", "2", *options):
+    async with edge_side() as edge, hand_started(edge, str(tmp_path), "--loop", "--fps", "2", *options):
         await edge.until_more(8)
         with contextlib.suppress(AssertionError):
             await edge.until_more(8, timeout_s=5)
@@ -359,7 +359,7 @@ async def test_motion_is_sent_and_stillness_is_not(tmp_path):
     still.mkdir()
     (still / "a.png").write_bytes((Path(__file__).parents[1] / "photos" / "camera.jpg").read_bytes())
     gate = {"enabled": True, "hold": 0, "keep_alive": 3600}
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras(
             {"moving": assigned("test://320x240?fps=20", motion=gate), "still": assigned(str(still), motion=gate)}
         )

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.broker.mosquitto import find_mosquitto
 from shared.network.addresses import LOOPBACK
-from tests.cameras import UNSEEN, assigned, desk
+from tests.cameras import UNSEEN, assigned, edge_side
 from tests.ports import free_port
 
 STALE_S = 1.0
@@ -98,7 +98,7 @@ async def publishing(broker, *, payload=None):
 async def test_a_camera_is_there_while_somebody_publishes_and_comes_back_after_the_broker(broker):
     async with broker.client() as client:
         await client.publish(TOPIC, picture(1), qos=1, retain=True)
-    async with desk() as edge:
+    async with edge_side() as edge:
         edge.supervisor.assign_cameras({"front": assigned(broker.url, stale_after=STALE_S)})
         await edge.until_offline("connecting")
         await edge.until_offline("no picture for 1.0 s")
@@ -116,7 +116,7 @@ async def test_a_camera_is_there_while_somebody_publishes_and_comes_back_after_t
 
 
 async def test_everything_that_can_be_wrong_has_its_reason(broker):
-    async with desk() as edge, publishing(broker, payload=b"no picture"):
+    async with edge_side() as edge, publishing(broker, payload=b"no picture"):
         edge.supervisor.assign_cameras(
             {
                 "password": assigned(broker.url.replace(UNSEEN, "other"), stale_after=STALE_S),

@@ -11,7 +11,7 @@ import pytest
 from camera_sources.kinds.lag import LATE_S as PICTURE_LATE_S
 from camera_sources.open_source import open_source
 from shared.payloads.cluster import State
-from tests.cameras import LOGIN, UNSEEN, assigned, desk, difficult_rtsp_camera, require_rtsp_server, rtsp_camera
+from tests.cameras import LOGIN, UNSEEN, assigned, difficult_rtsp_camera, edge_side, require_rtsp_server, rtsp_camera
 
 STALE_S = 2.0
 LATE_S = 1.0
@@ -32,7 +32,7 @@ def url(server, path="camera", login=LOGIN):
 @pytest.mark.slow
 async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
     with rtsp_camera("320", "240", "h264", LOGIN) as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras({"front": assigned(url(server), stale_after=STALE_S)})
             await edge.until_online()
             await edge.until_more(5)
@@ -53,7 +53,7 @@ async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_
             await edge.until_online()
             await edge.until_more(2)
             assert (edge.newest().width, edge.newest().height) == (640, 360)
-            assert (edge.said["front"].width, edge.said["front"].height) == (640, 360)
+            assert (edge.stats["front"].width, edge.stats["front"].height) == (640, 360)
 
 
 async def test_everything_that_can_be_wrong_has_its_reason():
@@ -66,7 +66,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "port": (f"rtsp://{LOGIN}@127.0.0.1:9/camera", "not reachable: connection refused"),
             "host": (f"rtsp://{LOGIN}@nowhere.invalid/camera", "not reachable: host name not found"),
         }
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()}
             )
@@ -97,9 +97,9 @@ async def test_a_stream_that_is_refused_has_the_reason_of_the_answer():
         servers["udp"] = cameras.enter_context(difficult_rtsp_camera("--udp"))
         servers["sha"] = cameras.enter_context(difficult_rtsp_camera("--login", LOGIN, "--hash", "SHA-256"))
         reasons = {name: reason for name, (_, _, reason) in REFUSALS.items()}
-        reasons |= {"udp": "it streams over UDP only; write transport: udp", "sha": "SHA-256 only"}
+        reasons |= {"udp": "it streams over UDP only; write transport: udp", "sha": "only digest logins with SHA-256"}
         settings = {"udp": {"transport": "tcp"}}
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {name: assigned(url(server), stale_after=STALE_S, **settings.get(name, {}))
                  for name, server in servers.items()}
@@ -110,15 +110,15 @@ async def test_a_stream_that_is_refused_has_the_reason_of_the_answer():
 
 async def test_a_wrong_password_is_sent_once_and_then_not_for_minutes():
     with difficult_rtsp_camera("--login", "me:other") as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras({"front": assigned(url(server), stale_after=STALE_S)})
             await edge.until_offline("wrong password; trying again after 5 min")
-        assert server.said() == ["wrong"]
+        assert server.stop_and_read() == ["wrong"]
 
 
 async def test_a_camera_is_read_over_the_transport_that_it_has():
     with rtsp_camera("320", "240", "h264", "", "udp") as udp, rtsp_camera("320", "240", "h264", "", "tcp") as tcp:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {"auto": assigned(f"rtsp://{udp.address}/camera"), "tcp": assigned(f"rtsp://{tcp.address}/camera"),
                  "udp": assigned(f"rtsp://{udp.address}/camera", transport="udp")}

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from shared.payloads.cluster import State
-from tests.cameras import LOGIN, UNSEEN, assigned, desk, web_camera
+from tests.cameras import LOGIN, UNSEEN, assigned, edge_side, web_camera
 
 STALE_S = 1.5
 LATE_S = 1.0
@@ -29,7 +29,7 @@ def url(server, path, login=LOGIN):
 async def test_a_camera_that_freezes_dies_and_comes_back_as_another_is_followed_all_the_time():
     reasons = {"stream": "no picture for 1.2 s", "picture": "it does not answer"}
     with web_camera("--login", LOGIN, "--auth", "digest") as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {path: assigned(url(server, path), stale_after=STALE_S, fps=10) for path in reasons}
             )
@@ -76,7 +76,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
             "tls": (f"https://{LOGIN}@{basic.address}/stream", "not reachable: it does not speak TLS on that port"),
             "port": (f"http://{LOGIN}@127.0.0.1:9/stream", "not reachable: connection refused"),
         }
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {name: assigned(source, stale_after=STALE_S) for name, (source, _) in wrong.items()}
             )
@@ -91,7 +91,7 @@ async def test_everything_that_can_be_wrong_has_its_reason():
 
 async def test_a_login_and_a_redirection_are_gone_through():
     with web_camera("--login", LOGIN) as basic, web_camera("--login", LOGIN, "--auth", "digest") as digest:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {"basic": assigned(url(basic, "moved")), "digest": assigned(url(digest, "moved")),
                  "snapshots": assigned(url(basic, "picture"), kind="snapshot", fps=5)}
@@ -114,7 +114,7 @@ def self_signed(folder):
 
 async def test_a_camera_that_signs_its_own_certificate_is_read(tmp_path):
     with web_camera("--login", LOGIN, "--tls", self_signed(tmp_path)) as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             secure = url(server, "stream").replace("http", "https")
             edge.supervisor.assign_cameras({"front": assigned(secure)})
             await edge.until_more(3)
@@ -123,10 +123,10 @@ async def test_a_camera_that_signs_its_own_certificate_is_read(tmp_path):
 @pytest.mark.slow
 async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
     with web_camera() as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras({"front": assigned(f"http://{server.address}/slow", stale_after=STALE_S)})
             await edge.until_more(4)
-    online = [said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended]
+    online = [said.state is State.ONLINE for said in edge.reports if said.counts.captured and not said.ended]
     assert all(online)
     assert online
 
@@ -135,18 +135,18 @@ async def test_a_camera_that_is_slower_than_others_but_not_stale_stays_online():
 async def test_cameras_that_do_not_keep_to_the_rules_are_read_all_the_same():
     with web_camera("--login", LOGIN, "--fps", "10") as server:
         paths = {"chunked": "chunked", "bare": "bare", "damaged": "damaged", "closed": "closed/picture"}
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {camera: assigned(url(server, path), fps=10) for camera, path in paths.items()}
             )
             for camera in paths:
                 await edge.until_more(20, camera, timeout_s=10)
-    assert all(said.state is State.ONLINE for said in edge.everything if said.counts.captured and not said.ended)
+    assert all(said.state is State.ONLINE for said in edge.reports if said.counts.captured and not said.ended)
 
 
 async def test_a_camera_that_cannot_be_reached_again_is_offline_long_before_it_is_stale():
     with web_camera("--login", LOGIN) as server:
-        async with desk() as edge:
+        async with edge_side() as edge:
             edge.supervisor.assign_cameras(
                 {path: assigned(url(server, path), stale_after=60, fps=10) for path in ("stream", "picture")}
             )

@@ -53,12 +53,12 @@ def test_version_1_is_used_when_version_2_controls_something_else(tmp_path):
 
 
 def test_a_kernel_told_not_to_limit_memory_is_named_with_the_cure(tmp_path):
-    with pytest.raises(EmulationError, match="limits no memory; on a Raspberry Pi, add cgroup_enable=memory"):
+    with pytest.raises(EmulationError, match="cannot limit memory; on a Raspberry Pi, add cgroup_enable=memory"):
         find_controllers(unified(tmp_path / "all", "cpuset cpu io pids"), "0::/\n")
 
 
 def test_a_machine_without_control_groups_is_refused():
-    with pytest.raises(EmulationError, match="limits no cpu and no memory"):
+    with pytest.raises(EmulationError, match="cannot limit cpu and memory"):
         find_controllers("sysfs /sys sysfs rw 0 0\n", "")
 
 

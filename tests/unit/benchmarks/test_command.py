@@ -110,7 +110,7 @@ def calculated(_folder, *, measured):
 
 @pytest.fixture
 def scopes(monkeypatch):
-    """What would be measured, and nothing is: the scopes that the command asks for."""
+    """Record the scopes that the command would measure, and measure nothing."""
     asked = []
 
     def remember(scope):

@@ -13,7 +13,7 @@ def selection(*, detect=True, **settings):
 
 
 def wanted(chosen, seconds=10.0):
-    """How many of a hundred pictures a second."""
+    """Count the wanted ones of a hundred pictures a second."""
     return sum(chosen.wants(number / 100) for number in range(round(seconds * 100)))
 
 
