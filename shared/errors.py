@@ -22,7 +22,7 @@ class DamageError(ModelError):
 
 
 class WrongResultError(ModelError):
-    """This machine computes something else of a tile than it did when it prepared the program."""
+    """This machine computes another result for a tile than when it prepared the program."""
 
 
 class CutError(ModelError):

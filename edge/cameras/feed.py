@@ -65,4 +65,4 @@ class Feed:
 
     def counts(self, rest: Outcome) -> FrameCounts:
         """Return the account while the agent is away: what it never told is dropped for the reason `rest`."""
-        return self.account.close(rest, self.under_way)
+        return self.account.final_counts(rest, self.under_way)

@@ -162,7 +162,7 @@ def test_a_machine_that_computes_something_else_than_before_is_found(cache):
     written = read_manifest(folder)
     kinds = list(written.kinds)
     kinds[5] = replace(kinds[5], answers=(*kinds[5].answers[:-1], kinds[5].answers[-1] * 1.01))
-    with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes something else than when it was prepared"):
+    with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes other results than when it was prepared"):
         PreparedEngine.open_checked(folder, replace(written, kinds=tuple(kinds)))
 
 
@@ -190,7 +190,7 @@ async def test_what_is_damaged_is_prepared_again_at_once(network, cache, name, c
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"{folder / name} is damaged: ")
-    assert warnings[0].endswith("; it is removed, and prepared again when it is needed")
+    assert warnings[0].endswith("; it is removed, and prepared again if needed")
     assert sorted(path.name for path in cache.iterdir()) == sorted([folder.name, "program.onnx"])
 
 
@@ -313,5 +313,5 @@ def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp
         return replace(weight)
 
     monkeypatch.setattr(preparing._WeightFile, "take", salted)
-    with pytest.raises(ModelError, match="weights of its kinds of tile differ"):
+    with pytest.raises(ModelError, match="optimised weights differ between kinds of tile"):
         prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")
