@@ -113,6 +113,8 @@ def test_stages_that_do_not_fit_together_are_refused(change):
 
 
 def test_what_is_wrong_is_said_with_its_place():
-    with pytest.raises(ValidationError, match="tile 4: 0 inputs; all must have as many, and at least one") as refused:
+    with pytest.raises(
+        ValidationError, match="tile 4: 0 inputs; all tiles must have the same number, and at least one"
+    ) as refused:
         Plan.model_validate_json(with_change(REUSING, BAD["no inputs"]))
     assert refused.value.errors()[0]["loc"] == ("stages", 0)
