@@ -53,7 +53,7 @@ def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, n
 
 @pytest.fixture(scope="module")
 def network():
-    """A few convolutions as wide as the fast kernels like them."""
+    """Return a few convolutions as wide as the fast kernels need."""
     build = ModelBuilder(48, 48)
     tensor = "image"
     for filters in (16, 32, 32):
@@ -128,7 +128,7 @@ MANGLED = {
 
 @pytest.fixture(scope="module")
 def kept(network, tmp_path_factory):
-    """A folder with a program, and what was prepared for it."""
+    """Return a folder with a program and its prepared files."""
     folder = tmp_path_factory.mktemp("kept")
     (folder / "program.onnx").write_bytes(network[3])
     assert asyncio.run(open_engine(folder / "program.onnx", kinds_of(network[2]), folder)).name == "prepared"
@@ -232,7 +232,7 @@ async def test_preparing_ends_when_nobody_wants_it_any_more(network, program, tm
 
 @pytest.fixture
 def refusing(monkeypatch):
-    """Preparing ends with an exit code and a reason, for as often as there are any."""
+    """Let preparing end with these exit codes and reasons, one after the other."""
     ends = []
 
     async def run(*_):

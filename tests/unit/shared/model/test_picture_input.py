@@ -15,7 +15,7 @@ CHANNELS_LAST = [1, 8, 12, 3]
 
 def model_of(*before, kind=TensorProto.FLOAT, shape=(1, 3, 8, 12), others=(), last="ready", after=(), constants=(),
              weights=np.float32):  # fmt: skip
-    """A file that prepares its picture `image` with nodes `before`, and runs a convolution on the tensor `last`."""
+    """Return a file that prepares its picture `image` with nodes `before`, and convolves the tensor `last`."""
     random = np.random.default_rng(2)
     kernel = numpy_helper.from_array(random.standard_normal((4, 3, 3, 3)).astype(weights), "kernel")
     nodes = [*before, helper.make_node("Conv", [last, "kernel"], ["made"], "conv", kernel_shape=[3, 3]), *after]

@@ -26,7 +26,7 @@ STAGED = layer_by_layer()
 
 
 def with_change(plan, change):
-    """The plan as JSON after one value of it was changed: {(path): value}."""
+    """Return the plan as JSON with changed values: {(path): value}."""
     (*way, last), value = change
     changed = json.loads(json.dumps(plan))
     place = changed
