@@ -62,7 +62,7 @@ class TfNode:
             raise ConversionError(f"nanodet.json, node {self.name} ({self.op}): expected {expected}")
 
     def height_width(self, attribute: str) -> list[int]:
-        """The spatial part of a channels-last attribute such as the strides."""
+        """Return the spatial part of a channels-last attribute such as the strides."""
         batch, height, width, channels = self.attributes[attribute]
         self.require(batch == channels == 1, f"{attribute} over height and width only")
         return [height, width]
@@ -293,7 +293,7 @@ def dimensions(shape: dict[str, Any]) -> list[int]:
 
 
 def output_infos(signature: dict[str, Any], image_side: int) -> dict[str, onnx.ValueInfoProto]:
-    """The ONNX outputs by TensorFlow name: scores before boxes, fine strides before coarse ones."""
+    """Describe the ONNX outputs by TensorFlow name: scores before boxes, fine strides before coarse ones."""
     outputs = signature["outputs"].values()
     shapes = {output["name"].removesuffix(":0"): dimensions(output["tensorShape"]) for output in outputs}
     infos = {}

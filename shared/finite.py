@@ -1,4 +1,4 @@
-"""Whether arrays hold numbers only: a value that is none spreads through every layer behind it. Pure."""
+"""Check arrays for NaN and infinity, which spread through all later layers. Pure."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def all_finite(arrays: Iterable[Array]) -> bool:
-    """Return whether no value of these arrays is infinite or not a number."""
+    """Return whether all values of these arrays are finite."""
     return all(not np.issubdtype(array.dtype, np.floating) or np.isfinite(array).all() for array in arrays)

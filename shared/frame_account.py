@@ -1,6 +1,7 @@
-"""The account of one camera's agent as others keep it, pure: it can be closed when the agent cannot do it itself.
+"""Counts of one camera agent's frames as another process keeps them, pure: for when the agent is lost.
 
-An agent reports what it has heard; whoever decides what becomes of frames knows more, and of fewer of them.
+An agent reports the outcomes that it has received. The process that decides outcomes knows them earlier, but only those
+of its own frames.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from shared.payloads.frames import FrameCounts, Outcome
 
 
 class FrameAccount:
-    """All frames of one agent from its start: what it reported, and what was decided here since.
+    """Frames of one agent since its start: those that it reported, and those decided here.
 
-    What was decided before this account began, or elsewhere, is known from reports alone.
+    Frames that were decided earlier, or elsewhere, are known from reports only.
     """
 
     def __init__(self) -> None:
@@ -22,25 +23,25 @@ class FrameAccount:
         self._others: Counter[Outcome] = Counter()
 
     def add_report(self, counts: FrameCounts) -> None:
-        """Take what the agent says: what exceeds our own decisions, which it hears late, was decided by others."""
+        """Add a report of the agent. Counts above our own decisions, which it receives late, were decided by others."""
         self._captured = max(self._captured, counts.captured)
         for outcome, count in (*counts.dropped.items(), (Outcome.PUBLISHED, counts.published)):
             self._others[outcome] = max(self._others[outcome], count - self._decided[outcome])
 
     def note_captured(self, number: int) -> None:
-        """Take a frame's number, counted from 0: as many have been captured at least."""
+        """Note the number of a frame, counted from 0: at least as many frames have been captured."""
         self._captured = max(self._captured, number + 1)
 
     def record_outcome(self, number: int, outcome: Outcome) -> None:
-        """Enter what became of a frame; call once for each."""
+        """Record the outcome of a frame; call once for each."""
         self.note_captured(number)
         self._decided[outcome] += 1
 
-    def close(self, rest: Outcome, under_way: int = 0) -> FrameCounts:
-        """Return the account without the agent: what it never told is dropped for the reason `rest`.
+    def final_counts(self, rest: Outcome, under_way: int = 0) -> FrameCounts:
+        """Return the final counts of a lost agent: frames without a known outcome are dropped with the outcome `rest`.
 
-        `under_way` frames have no outcome yet. What is published is certain; where an agent gave a frame up that was
-        published all the same, its own word does not count.
+        `under_way` frames have no outcome yet. Published frames are certain: when the agent reports one of them as
+        dropped, the report is ignored.
         """
         known = self._decided + self._others
         published = known.pop(Outcome.PUBLISHED, 0)

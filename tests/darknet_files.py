@@ -18,16 +18,16 @@ V2_ANCHORS = "0.57273, 0.677385, 1.87446, 2.06253, 3.33843, 5.47434, 7.88282, 3.
 V3_TINY_ANCHORS = "10,14,  23,27,  37,58,  81,82,  135,169,  344,319"
 
 VERSION = (0, 2, 5)
-"""What Darknet writes since 2018."""
+"""The version that Darknet writes since 2018."""
 
 KERNEL_VARIANCE = 2.4
 """Times the inputs of a kernel. Kernels sum up to 0, so that cells differ; this much lets the differences live."""
 
 HEAD_LOGITS = (1.0, 1.0, 0.3, 0.3, 2.5)
-"""How far x, y, width, height and objectness of a head spread; boxes stay near their anchors' size."""
+"""Spread of x, y, width, height and objectness of a head; boxes stay near their anchors' size."""
 
 CLASS_LOGITS = 4.0
-"""How far the classes of a head spread: enough for some to stand out."""
+"""Spread of the classes of a head: enough for some to stand out."""
 
 OBJECTNESS_BIAS = -5.0
 """Most cells show nothing."""
@@ -116,7 +116,7 @@ def yolov4_tiny(folder: Path, *, size=(416, 416), width=1.0, classes=80, seed=1)
 
 
 def everything(folder: Path, *, size=(64, 96), width=1.0, classes=3, seed=1) -> DarknetFiles:
-    """What the others lack: every activation, groups, dropout, shortcuts, pools of all kinds, absolute routes."""
+    """Write a network with every activation, groups, dropout, shortcuts, pools of all kinds, absolute routes."""
     many = scaled(16, width)
     sections: list[Section] = [
         conv(many, 3, activation="mish"),
@@ -146,24 +146,24 @@ def everything(folder: Path, *, size=(64, 96), width=1.0, classes=3, seed=1) -> 
 
 
 def scaled(filters: int, width: float) -> int:
-    """A share of the filters that groups and reorgs can still divide."""
+    """Return a share of the filters that groups and reorgs can still divide."""
     return 8 * max(1, round(filters * width / 8))
 
 
 def net(size=(416, 416), **more) -> Section:
-    """The [net] section, with (height, width)."""
+    """Return the [net] section, with (height, width)."""
     training = {"batch": 1, "subdivisions": 1, "momentum": 0.9, "decay": 0.0005, "hue": ".1", "policy": "steps"}
     return "net", {"height": size[0], "width": size[1], "channels": 3, **training, **more}
 
 
 def conv(filters: int, size: int, *, stride=1, activation="leaky", **more) -> Section:
-    """A convolution with batch normalisation that keeps the map's size, but for its stride."""
+    """Return a convolution with batch normalisation whose padding keeps the map's size."""
     options = {"batch_normalize": 1, "filters": filters, "size": size, "stride": stride, "pad": 1}
     return "convolutional", {**options, "activation": activation, **more}
 
 
 def head_conv(filters: int) -> Section:
-    """The convolution before a detection layer."""
+    """Return the convolution before a detection layer."""
     return "convolutional", {"size": 1, "stride": 1, "pad": 1, "filters": filters, "activation": "linear"}
 
 
@@ -198,7 +198,7 @@ def cfg_text(sections: Sequence[Section]) -> str:
 
 
 def write_weights(path: Path, arrays: Sequence[np.ndarray], version=VERSION) -> None:
-    """A .weights file; up to version 0.1 the count of pictures seen has 4 bytes, later 8."""
+    """Write a .weights file; the count of training pictures has 4 bytes up to version 0.1, then 8."""
     seen = struct.pack("<q" if version[0] * 10 + version[1] >= 2 else "<i", 32_013_312)
     with path.open("wb") as file:
         file.write(struct.pack("<3i", *version) + seen)
@@ -207,7 +207,7 @@ def write_weights(path: Path, arrays: Sequence[np.ndarray], version=VERSION) -> 
 
 
 def random_weights(sections: Sequence[Section], seed: int) -> list[np.ndarray]:
-    """The arrays of all convolutions in Darknet's order, of a size that keeps maps about as large as the image."""
+    """Return the arrays of all convolutions in Darknet's order, scaled so that maps keep the image's magnitude."""
     random = np.random.default_rng(seed)
     arrays: list[np.ndarray] = []
     channels: list[int] = []

@@ -22,7 +22,7 @@ YOLOV2_FIRST_16: tuple[tuple[int, int] | None, ...] = (
 
 
 def yolov2_first_16(size: int, seed: int = 1) -> onnx.ModelProto:
-    """YOLOv2's layers 0-15 at `size` x `size` with He-scaled weights; the last tensor is `layer_15`."""
+    """Return YOLOv2's layers 0-15 at `size` x `size` with He-scaled weights; the last tensor is `layer_15`."""
     build = ModelBuilder(size, size, seed=seed)
     tensor = "image"
     for number, layer in enumerate(YOLOV2_FIRST_16):
@@ -52,7 +52,7 @@ class ModelBuilder:
         return len(self._weights) + len(self._nodes)
 
     def constant(self, name: str, value) -> str:
-        """A constant that layers can name among their sources."""
+        """Add a constant that layers can name among their sources."""
         self._weights.append(numpy_helper.from_array(np.asarray(value), name))
         self._channels[name] = 0
         return name
@@ -60,7 +60,7 @@ class ModelBuilder:
     def conv(
         self, source, filters, kernel, *, name: str | None = None, bias=True, group=1, op="Conv", **attributes
     ) -> str:
-        """A convolution (or a transposed one) with a square or (rows, columns) kernel and He-scaled weights."""
+        """Add a convolution (or a transposed one) with a square or (rows, columns) kernel and He-scaled weights."""
         name = name or f"conv_{len(self._nodes)}"
         height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         shape = (filters, self._channels[source] // group, height, width)
@@ -76,7 +76,7 @@ class ModelBuilder:
         )
 
     def layer(self, op, *sources: str, name: str | None = None, constants=None, channels=0, **attributes) -> str:
-        """Any other layer; `constants` (by name) are inputs behind the sources, `channels` those of the output."""
+        """Add any other layer; `constants` (by name) are inputs behind the sources, `channels` those of the output."""
         name = name or f"{op.lower()}_{len(self._nodes)}"
         constants = constants or {}
         for key, value in constants.items():
@@ -89,27 +89,27 @@ class ModelBuilder:
         return name
 
     def model(self, *outputs: str) -> onnx.ModelProto:
-        """The model with these outputs, checked, in plain form."""
+        """Return the model with these outputs, checked, in plain form."""
         return model_of(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
 
     def original(self, *outputs: str) -> onnx.ModelProto:
-        """The model with these outputs as an exporter would write it."""
+        """Return the model with these outputs as an exporter would write it."""
         return exported_model(self._nodes, self._weights, {"image": self._input}, dict.fromkeys(outputs))
 
     def network(self, *outputs: str) -> Network:
-        """The model with these outputs, as pure data."""
+        """Describe the model with these outputs as pure data."""
         return describe_network(self.model(*outputs), "test")
 
 
 def model_of(nodes, weights, inputs, outputs) -> onnx.ModelProto:
-    """A checked model in plain form, of float32 tensors with known shapes; those of outputs may be left out (None)."""
+    """Return a checked model in plain form with float32 tensors of known shapes; outputs may have none (None)."""
     plain = to_plain_form(exported_model(nodes, weights, inputs, outputs))
     onnx.checker.check_model(plain, full_check=True)
     return plain
 
 
 def exported_model(nodes, weights, inputs, outputs) -> onnx.ModelProto:
-    """A model of float32 tensors with known shapes, as an exporter would write it."""
+    """Return a model of float32 tensors with known shapes, as an exporter would write it."""
     graph = helper.make_graph(
         nodes,
         "test",
@@ -123,7 +123,7 @@ def exported_model(nodes, weights, inputs, outputs) -> onnx.ModelProto:
 
 
 def detector_of(tables, size=(64, 64), metadata=None) -> onnx.ModelProto:
-    """A network of one convolution whose outputs are these arrays by name, whatever the picture shows."""
+    """Return a network of one convolution with these arrays as outputs, by name, for every picture."""
     random = np.random.default_rng(1)
     constants: dict[str, np.ndarray] = {
         "kernel": (random.standard_normal((4, 3, 3, 3)) * 0.1).astype(np.float32),

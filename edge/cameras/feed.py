@@ -68,4 +68,4 @@ class AgentFeed:
 
     def closed_counts(self, rest: Outcome) -> FrameCounts:
         """Return the counts after the agent has gone; frames without an outcome count as dropped for `rest`."""
-        return self.account.close(rest, self.under_way)
+        return self.account.final_counts(rest, self.under_way)

@@ -72,7 +72,7 @@ class CameraAccounts:
 
 def _closed(camera: _Camera, last: CameraStats) -> CameraStats:
     return CameraStats(
-        camera=last.camera, node=last.node, counts=camera.account.close(Outcome.OWNER_LOST), ended=last.ended,
+        camera=last.camera, node=last.node, counts=camera.account.final_counts(Outcome.OWNER_LOST), ended=last.ended,
         state=State.OFFLINE, reason=_reason(last), assigned=last.assigned,
     )  # fmt: skip
 

@@ -1,1 +1,1 @@
-"""Building and running the program of a stage: one session, whatever the number of tiles."""
+"""Build, prepare and run the program of a stage."""

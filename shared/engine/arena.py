@@ -1,4 +1,4 @@
-"""Memory of a process: one arena for all its tile sessions, and nothing kept that is free."""
+"""Memory of a process: one arena for all tile sessions, and free memory returned to the system."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ import onnxruntime
 log = logging.getLogger(__name__)
 
 _INITIAL_CHUNK_FACTOR = 2.5
-"""The arena's first piece, in sizes of the largest pair of maps: with less, it grows in pieces that fit badly."""
+"""Size of the arena's first chunk, in working sets of the largest layer; smaller ones fragment as it grows."""
 
 _once = threading.Lock()
 
 
 def share_arena(working_bytes: int) -> None:
-    """Make the arena of this process, for tiles whose largest layer holds so many bytes of input and output.
+    """Create the arena of this process for tiles whose largest layer has so many bytes of input and output.
 
-    onnxruntime has one for each process and cannot change it: later calls do nothing, and it grows when it must.
+    onnxruntime has one arena for each process and cannot change it: later calls do nothing, and it grows if needed.
     """
     if not _once.acquire(blocking=False):
         return
     arena = onnxruntime.OrtArenaCfg(
         {
             "max_mem": 0,
-            "arena_extend_strategy": 0,  # by powers of two; pieces as requested are never used again
+            "arena_extend_strategy": 0,  # by powers of two; chunks of the requested size would never be reused
             "initial_chunk_size_bytes": int(_INITIAL_CHUNK_FACTOR * working_bytes),
-            "max_dead_bytes_per_chunk": 1,  # what a map leaves over is given to the next
+            "max_dead_bytes_per_chunk": 1,  # the rest of a chunk is given to the next map
         }
     )
     cpu = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     onnxruntime.create_and_register_allocator(cpu, arena)
-    log.debug("one arena for all tiles, %.1f MB to begin with", _INITIAL_CHUNK_FACTOR * working_bytes / 1e6)
+    log.debug("one arena for all tiles, %.1f MB at first", _INITIAL_CHUNK_FACTOR * working_bytes / 1e6)
 
 
 def release_freed_memory() -> None:
-    """Hand what was freed back to the system, as models are when their sessions stand (glibc; elsewhere nothing)."""
+    """Return freed memory to the system, such as models once their sessions exist (glibc only, else a no-op)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

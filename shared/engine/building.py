@@ -1,8 +1,8 @@
-"""Building the program of a stage: its layers as one ONNX model that computes any of its tiles.
+"""Build the program of a stage: its layers as one ONNX model that computes any of its tiles.
 
-Every padding becomes a Pad node whose amounts are an input of the run: a border where the tile touches the edge of
-the map (positive), a crop where another consumer needed more of it (negative). So one model, with one copy of the
-weights, serves tiles of every kind.
+Every padding becomes a Pad node whose amounts are an input of the run: positive for a border, where the tile touches
+the edge of the map, negative for a crop, where another layer needs more of the map. So one model, with one copy of the
+weights, computes tiles of every kind.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ PADS_INPUT = "pads"
 """Program input: int64 (edges, 8), the tile's pads in the stage's edge order, before and behind each of four axes."""
 
 JOINTS_METADATA = "joints"
-"""Metadata of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
+"""Metadata key of a program: for each joint of the stage the map's name, channels and element type (JSON)."""
 
 
 def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocessing | None) -> bytes:
-    """Serialise the program of `stage` from its layers in `head` (as shared.model.cutting makes it).
+    """Build the program of `stage` from its layers in `head` (see shared.model.cutting), and serialise it.
 
-    Its input is the tile's pixels, or, for a stage that begins behind another one's cut (`preprocessing` None), the
-    tile's part of the maps there. Its outputs are the maps at the cut, in order, float32 (1, C, h, w).
+    The input are the tile's pixels, or, for a stage behind another one (`preprocessing` None), the tile's part of the
+    maps between them. Outputs are the maps at the cut, in order, float32 (1, C, h, w).
     """
     program = _Program(head, stage)
     if preprocessing is not None:
@@ -71,7 +71,7 @@ def build_program(head: onnx.ModelProto, stage: Stage, preprocessing: Preprocess
 
 
 class _Program:
-    """The nodes and constants of a program in the making."""
+    """The nodes and constants of a program that is being built."""
 
     def __init__(self, head: onnx.ModelProto, stage: Stage) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -86,7 +86,7 @@ class _Program:
         self._placed: set[str] = set()
 
     def inputs(self, *, pixels: bool) -> list[onnx.ValueInfoProto]:
-        """What a run is given."""
+        """Return the descriptions of the program's inputs."""
         maps = [
             helper.make_tensor_value_info(name, self.type_of(name), [1, self.shapes[name][1], None, None])
             for name in self._stage.inputs
@@ -96,14 +96,14 @@ class _Program:
         return [*(sources if pixels else maps), *(pads if self._stage.edges else ())]
 
     def prepare(self, preprocessing: Preprocessing) -> None:
-        """From uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
+        """Add the conversion of uint8 (1, h, w, 3) to the network's normalised float32 (1, 3, h, w)."""
         for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
             self._constant(f"prepare.{name}", np.array(values, np.float32).reshape(3, 1))
         self._constant("prepare.rows", np.array([3, -1], np.int64))
         self.nodes += [
             helper.make_node("Transpose", [PIXELS_INPUT], ["prepare.planes"], "prepare.planes", perm=[0, 3, 1, 2]),
             helper.make_node("Cast", ["prepare.planes"], ["prepare.float"], "prepare.float", to=TensorProto.FLOAT),
-            # Flat, or onnxruntime moves the Transpose behind them: channels last, they took a third of an int8 tile.
+            # Flat, or onnxruntime moves the Transpose behind Sub and Div, which then take a third of an int8 tile.
             helper.make_node("Shape", ["prepare.planes"], ["prepare.shape"], "prepare.shape"),
             helper.make_node("Reshape", ["prepare.float", "prepare.rows"], ["prepare.flat"], "prepare.flat"),
             helper.make_node("Sub", ["prepare.flat", "prepare.mean"], ["prepare.centred"], "prepare.centred"),
@@ -114,7 +114,7 @@ class _Program:
         ]
 
     def add(self, layer: Layer) -> None:
-        """The layer, with whatever is padded or cropped on its way in, and cropped on its way out."""
+        """Add a layer with the pads and crops of its inputs, and the crop of its output."""
         node = onnx.NodeProto()
         node.CopyFrom(self._made_by[layer.outputs[0]])
         node.name = layer.name
@@ -135,7 +135,7 @@ class _Program:
             self._pad(node.output[0], layer.outputs[0], crop, 0.0, self.type_of(layer.outputs[0]))
 
     def read(self, tensor: str, layer: Layer | None) -> str:
-        """The name under which `layer` (None: the result) reads `tensor`, padded or cropped as its edge says."""
+        """Return the name of `tensor` for `layer` (None: the result), padded or cropped as its edge says."""
         number = self._edges.get((tensor, layer.name if layer else None))
         if number is None:
             return tensor
@@ -148,7 +148,7 @@ class _Program:
         if producer is None or not self._has_quantised(producer, border):
             self._pad(tensor, made, number, border, self.type_of(tensor))
             return made
-        # Between DequantizeLinear and the layer nothing may stand, or the layer is not computed in integers.
+        # Pad before DequantizeLinear: with a Pad behind it, onnxruntime would not compute the layer in integers.
         source, rest = self._read_of(tensor, producer.input[0]), list(producer.input)[1:]
         dequantize = onnx.NodeProto()
         dequantize.CopyFrom(producer)
@@ -160,12 +160,12 @@ class _Program:
         return made
 
     def _read_of(self, made: str, tensor: str) -> str:
-        """The name under which the layer that makes `made` reads `tensor`."""
+        """Return the name of `tensor` for the layer that makes `made`."""
         layer = self._layers.get(made)
         return self.read(tensor, layer) if layer else tensor
 
     def result(self, tensor: str) -> str:
-        """The name of a map at the cut; one that is an input, too, gets another."""
+        """Return the name of a map at the cut; a map that is also an input gets another name."""
         made = self.read(tensor, None)
         if made in self._made_by or made != tensor:
             return made
@@ -173,7 +173,7 @@ class _Program:
         return f"{tensor}.result"
 
     def drop_unread(self, outputs: Sequence[str]) -> None:
-        """Leave out what nobody reads, as a DequantizeLinear whose readers have their own: onnxruntime would run it."""
+        """Remove unused nodes, such as a DequantizeLinear whose readers have their own: onnxruntime would run them."""
         read, kept = set(outputs), []
         for node in reversed(self.nodes):
             if read.intersection(node.output):
@@ -182,7 +182,7 @@ class _Program:
         self.nodes = kept[::-1]
 
     def type_of(self, tensor: str) -> int:
-        """The element type of a map or constant, as ONNX numbers it."""
+        """Return the element type of a map or constant, as a number of ONNX."""
         if tensor in self._constants:
             return int(self._constants[tensor].data_type)
         return int(self._types.get(tensor, TensorProto.FLOAT))
@@ -192,7 +192,7 @@ class _Program:
         return [tensor for name, tensor in self._constants.items() if name in used]
 
     def _pad(self, source: str, made: str, number: int, border: float, kind: int, zero: str | None = None) -> None:
-        """Take row `number` of the pads and apply it to `source`."""
+        """Add a Pad of `source` with row `number` of the pads."""
         row, amounts = f"edge_{number:03d}.row", f"edge_{number:03d}.pads"
         self._constant(row, np.array(number, np.int64))
         border_name = zero or self._border(border, kind)
@@ -210,7 +210,7 @@ class _Program:
         return name
 
     def _has_quantised(self, producer: onnx.NodeProto, border: float) -> bool:
-        """Whether a map can be padded before it is made float: with zero, or the lowest value, of one scale for all."""
+        """Return whether a map can be padded before it is dequantised: one scale, and a border of 0 or -inf."""
         quantised = producer.op_type == "DequantizeLinear" and self._is_scalar(producer.input[1])
         return quantised and border in {0.0, float("-inf")}
 
@@ -223,13 +223,13 @@ class _Program:
     def _four_dimensions(self, name: str) -> None:
         if name not in self._constants:
             if len(self.shapes.get(name, ())) != 4:
-                raise ModelError(f"{name}, a quantised constant by cell, does not have four dimensions; export it so")
+                raise ModelError(f"{name}, a quantised constant by cell, must have four dimensions; export it that way")
             return
         value = numpy_helper.to_array(self._constants[name])
         self._constant(name, value.reshape((1,) * (4 - value.ndim) + value.shape))
 
     def _place_constant(self, name: str) -> None:
-        """The nodes that make a constant of constants, such as a quantised weight, once."""
+        """Add the nodes that compute a constant from constants, such as a dequantised weight, once."""
         if name in self._constants or name in self._placed or name not in self._constant_names:
             return
         node = self._made_by[name]
@@ -239,7 +239,7 @@ class _Program:
         self.nodes.append(node)
 
     def _relative(self, node: onnx.NodeProto, layer: Layer) -> None:
-        """Geometry in terms of the tile: its edges have done what depends on its place on the map."""
+        """Remove what depends on the position of the tile from the layer's geometry: its edges do that."""
         if layer.op in SLIDING:
             _drop(node, "pads", "auto_pad", "output_shape", "output_padding")
         if layer.op == "Pad":
@@ -250,7 +250,7 @@ class _Program:
             del node.input[3:]
 
     def _slice(self, node: onnx.NodeProto, layer: Layer) -> None:
-        """Rows and columns begin where the tile begins; channels as they were."""
+        """Let a Slice of rows and columns begin at the tile's first cell; channels stay."""
         placed = slice_starts_and_steps(layer, self.shapes[layer.inputs[0]])
         starts = [0 if axis in {2, 3} else start for axis, (start, _) in placed.items()]
         given = layer.attributes["ends"]

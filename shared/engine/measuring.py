@@ -1,4 +1,4 @@
-"""Measuring what a worker needs: peak resident memory and time, in a fresh process.
+"""Measure the peak resident memory and the time of tiles in a fresh process.
 
 python -P -m shared.engine.measuring < trial.json
 """
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Form
 
 Construction = Literal["default", "plain", "prepared"]
-"""How it is run: the model by onnxruntime as it comes, or a stage's program by either of our engines."""
+"""The way to run it: a model by default onnxruntime, or a stage's program by one of our engines."""
 
 MEMORY_TRIAL_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryTrial:
-    """What to run: `model` is an ordinary float model for "default", else a stage's program that begins with pixels.
+    """The input of a measurement: `model` is an ordinary float model for "default", else a program for pixels.
 
-    `tiles` are the forms of all tiles; one that covers the frame for "default".
+    `tiles` are the forms of all tiles; for "default" a single one, the whole frame.
     """
 
     construction: Construction
@@ -52,14 +52,14 @@ class MemoryTrial:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """`peak_bytes` of resident memory above what importing takes; `seconds` for all tiles, for each round."""
+    """`peak_bytes` of resident memory above that of the imports; `seconds` for all tiles, one for each round."""
 
     peak_bytes: int
     seconds: tuple[float, ...]
 
 
 def run_memory_trial(trial: MemoryTrial) -> MemoryReading:
-    """Run a trial in a process of its own. Raises ModelError when it fails."""
+    """Run a trial in a new process. Raises ModelError when it fails."""
     command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.measuring"]
     try:
         done = subprocess.run(
@@ -69,13 +69,13 @@ def run_memory_trial(trial: MemoryTrial) -> MemoryReading:
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"measuring took longer than {MEMORY_TRIAL_TIMEOUT_S:.0f} s") from error
     if done.returncode:
-        raise ModelError(f"measuring failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-    said = json.loads(done.stdout)
-    return MemoryReading(said["peak_bytes"], tuple(said["seconds"]))
+        raise ModelError(f"measuring failed: {(done.stderr.strip().splitlines() or ['unknown reason'])[-1]}")
+    measured = json.loads(done.stdout)
+    return MemoryReading(measured["peak_bytes"], tuple(measured["seconds"]))
 
 
 def peak_rss() -> int:
-    """The largest resident memory of this process so far, in bytes (Linux)."""
+    """Return the peak resident memory of this process so far, in bytes (Linux)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
@@ -85,7 +85,7 @@ def _to_json(trial: MemoryTrial) -> dict[str, Any]:
 
 
 def _runner(trial: MemoryTrial) -> Callable[[Form], object]:
-    """What runs one tile of noise."""
+    """Return a function that runs one tile of noise."""
     if trial.construction == "default":
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -103,14 +103,14 @@ def _runner(trial: MemoryTrial) -> Callable[[Form], object]:
 
 
 def _noise(shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Cheap in memory, as a generator of random numbers is not."""
+    """Return noise that needs little memory, unlike a random generator."""
     count = int(np.prod(shape))
     return np.resize(np.arange(251, dtype=np.uint8), count).reshape(shape)
 
 
 def main() -> None:
-    said = json.load(sys.stdin)
-    trial = MemoryTrial(tiles=tuple(form_from_json(row) for row in said.pop("tiles")), **said)
+    fields = json.load(sys.stdin)
+    trial = MemoryTrial(tiles=tuple(form_from_json(row) for row in fields.pop("tiles")), **fields)
     baseline = peak_rss()
     run = _runner(trial)
     seconds = []
@@ -119,7 +119,7 @@ def main() -> None:
         for form in trial.tiles:
             run(form)
         seconds.append(time.perf_counter() - begun)
-    print(json.dumps({"peak_bytes": peak_rss() - baseline, "seconds": seconds}))  # noqa: T201  (read by measure)
+    print(json.dumps({"peak_bytes": peak_rss() - baseline, "seconds": seconds}))  # noqa: T201  (read by run_memory_trial)
 
 
 if __name__ == "__main__":

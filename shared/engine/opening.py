@@ -1,4 +1,4 @@
-"""Opening the engine of a program: the fast construction where it can be had, the plain one otherwise."""
+"""Open the engine of a program: the prepared one if possible, else the plain one."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREPARING_TIMEOUT_S = 900.0
-"""For one program with its kinds of tile; a Raspberry Pi needs seconds for each."""
+"""For all kinds of tile of one program; a Raspberry Pi needs seconds for each."""
 
 MAX_OPENING_ATTEMPTS = 2
-"""Opening what was kept, and what is then prepared anew; a machine that cannot keep that either does without."""
+"""First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
 
 _SLOWER = "tiles are computed the slower way"
 
 
 @dataclass(frozen=True, slots=True)
 class TileKinds:
-    """The kinds of tile of a stage, each by its form.
+    """The kinds of tile of a stage, each by one form.
 
-    `working_bytes` is what the largest layer of the largest tile holds of input and output.
+    `working_bytes` are the input and output of the largest layer of the largest tile.
     """
 
     forms: tuple[Form, ...]
@@ -53,7 +53,7 @@ class TileKinds:
 
     @classmethod
     def from_forms(cls, forms: Iterable[Form], working_bytes: int) -> TileKinds:
-        """Of the forms of all tiles."""
+        """Reduce the forms of all tiles to one of each kind."""
         return cls(tuple({form.kind: form for form in forms}.values()), working_bytes)
 
     def to_json(self) -> str:
@@ -61,18 +61,18 @@ class TileKinds:
 
     @property
     def kinds(self) -> tuple[FormKind, ...]:
-        """Every kind, once, in a fixed order: tiles of other sizes, or in another order, may be of the same."""
+        """Return all kinds in a fixed order, whatever the sizes and the order of the tiles."""
         return tuple(sorted(form.kind for form in self.forms))
 
 
 async def open_engine(
     program: Path, kinds: TileKinds, cache: Path, threads: int = 1, *, afresh: bool = False
 ) -> TileEngine:
-    """Return the engine for the program in this file; what is prepared for it is kept in `cache`.
+    """Return the engine for the program in this file; prepared files are kept in `cache`.
 
-    What was kept is checked, and made again when it is damaged, or `afresh`. Preparing takes up to minutes, and ends
-    when this is cancelled. Raises ModelError when onnxruntime does not take the program at all, WrongResultError when
-    this machine computes another result than when it prepared the program, also after it has done so again.
+    Cached files are checked, and prepared again when they are damaged, or with `afresh`. Preparing may take minutes;
+    cancelling stops it. Raises ModelError when onnxruntime cannot load the program, WrongResultError when this machine
+    computes other results than when it prepared the program, even after preparing it again.
     """
     share_arena(kinds.working_bytes)
     folder = cache / f"prepared-{await asyncio.to_thread(_fingerprint, program, kinds)}"
@@ -88,7 +88,7 @@ async def open_engine(
             engine = await asyncio.to_thread(_open_prepared, folder, kinds, threads)
         except (DamageError, WrongResultError) as error:
             wrong = error if isinstance(error, WrongResultError) else None
-            log.warning("%s; it is removed, and prepared again when it is needed", error)
+            log.warning("%s; it is removed, and prepared again if needed", error)
             remove_atomically(folder)
             continue
         if engine is None:
@@ -96,14 +96,14 @@ async def open_engine(
         return engine
     if wrong is not None:
         raise WrongResultError(
-            "this machine computes something else of a tile than when it prepared the program, twice: its memory or "
-            "processor may be faulty"
+            "this machine computed another result than when it prepared the program, twice: its memory or processor "
+            "may be faulty"
         ) from wrong
     return await asyncio.to_thread(PaddingEngine, program, threads)
 
 
 def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngine | None:
-    """Return the engine of what is kept there; None when the program is known to be one that cannot be prepared.
+    """Return the engine of a cached program; None when it is known that the program cannot be prepared.
 
     Raises DamageError, WrongResultError.
     """
@@ -117,7 +117,7 @@ def _open_prepared(folder: Path, kinds: TileKinds, threads: int) -> PreparedEngi
 
 
 def _fingerprint(program: Path, kinds: TileKinds) -> str:
-    """All that what is prepared depends on."""
+    """Return a hash of everything that prepared files depend on."""
     digest = hashlib.sha256(program.read_bytes())
     digest.update(
         json.dumps([PROGRAM_FORMAT, kinds.kinds, onnxruntime.__version__, platform.machine(), _processor()]).encode()
@@ -126,7 +126,7 @@ def _fingerprint(program: Path, kinds: TileKinds) -> str:
 
 
 def _processor() -> str:
-    """What this machine's processor can do: a cache may move to another, with its card."""
+    """Return the features of this processor: the card with the cache may move to another machine."""
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123
         lines = {line.partition(":")[0].strip(): line for line in file}
         return "".join(lines.get(key, "") for key in ("flags", "Features", "model name", "CPU part"))
@@ -134,21 +134,21 @@ def _processor() -> str:
 
 
 async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
-    """Have another process prepare the program into `folder`; return whether there is something then.
+    """Prepare the program into `folder` in another process; return whether the folder exists then.
 
-    A program that cannot be prepared leaves a manifest that says so.
+    For a program that cannot be prepared, a manifest with the reason is written.
     """
     part = unfinished_path(folder)
     remove_tree(part)
     log.info("preparing the program for this processor, %s kinds of tile", len(kinds.forms))
     try:
-        code, said = await _run_preparing(program, kinds, part)
+        code, message = await _run_preparing(program, kinds, part)
         if code:
-            log.warning("%s, as the program could not be prepared: %s", _SLOWER, said)
+            log.warning("%s, as the program could not be prepared: %s", _SLOWER, message)
             remove_tree(part)
         if code == EXIT_NOT_EXACT:
             part.mkdir(parents=True)
-            (part / MANIFEST_FILE).write_bytes(ProgramManifest(refused=said).encode())
+            (part / MANIFEST_FILE).write_bytes(ProgramManifest(refused=message).encode())
         if code in {0, EXIT_NOT_EXACT}:
             with contextlib.suppress(OSError):  # another process was faster
                 part.rename(folder)
@@ -161,7 +161,7 @@ async def _prepare(program: Path, kinds: TileKinds, folder: Path) -> bool:
 
 
 async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[int, str]:
-    """Return the exit code of the other process and the last line that it said. Kill it when cancelled."""
+    """Return the exit code and the last line of the other process's stderr. Kill it when cancelled."""
     command = [*parent_death_prefix(), sys.executable, "-P", "-m", "shared.engine.preparing", str(program), str(part)]
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -176,6 +176,6 @@ async def _run_preparing(program: Path, kinds: TileKinds, part: Path) -> tuple[i
             process.kill()
             await process.wait()
     code = process.returncode or 0
-    said = errors.decode(errors="replace").strip().splitlines()
-    ended = "the system ended it, perhaps for want of memory" if code < 0 else "it gave no reason"
-    return code, (said or [ended])[-1]
+    lines = errors.decode(errors="replace").strip().splitlines()
+    unexplained = "the system killed it, perhaps because memory ran out" if code < 0 else "unknown reason"
+    return code, (lines or [unexplained])[-1]

@@ -1,9 +1,9 @@
-"""Preparing a program for this machine: for each kind of tile a small model, and one file of weights for all.
+"""Prepare a program for this machine: a small model for each kind of tile, and one file of weights for all.
 
-onnxruntime's own optimisation turns weights into the blocked order that its fast kernels want, and each session would
-keep a copy. Here every kind is optimised once, the weights that come out are the same for all, and are written once;
-sessions map the file. What is made fits this processor and this onnxruntime only, and is checked against
-ordinary sessions before it is trusted. Runs in a process of its own, as its memory is not the worker's:
+onnxruntime's optimisation reorders weights into the blocked layout of its fast kernels, and each session would keep a
+copy. Here every kind is optimised once; the resulting weights are the same for all kinds, are written once, and
+sessions map the file. The files fit this processor and this version of onnxruntime only, and are checked against
+ordinary sessions. This runs in a process of its own, so that the worker does not keep its memory:
 
     python -P -m shared.engine.preparing PROGRAM FOLDER < forms.json
 """
@@ -50,13 +50,13 @@ MIN_SHARED_BYTES = 256
 """Smaller constants stay in the models: shapes, scales, amounts."""
 
 _MAX_DEVIATION = 1e-5
-"""Largest difference from an ordinary session, in standard deviations of the maps."""
+"""Largest allowed difference from an ordinary session, in standard deviations of the maps."""
 
 
 def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> ProgramManifest:
     """Write the models and weights for tiles of these forms into `folder`.
 
-    Raises ModelError when onnxruntime's optimisation is not the same for all kinds, or its results are not exact.
+    Raises ModelError when the optimised weights differ between kinds, or results are not exact.
     """
     loaded = onnx.load(program)
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,9 @@ def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> Progr
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
-        raise ModelError(f"the weights of its kinds of tile differ: {weights.size} bytes for {own} of the program")
+        raise ModelError(
+            f"optimised weights differ between kinds of tile: {weights.size} bytes, but the program has {own}"
+        )
     kinds = _checked(loaded, folder, described)
     files = {name: file_checksum(folder / name) for name in (WEIGHTS_FILE, EMPTY_FILE, *(kind.file for kind in kinds))}
     manifest = ProgramManifest(kinds, files)
@@ -80,7 +82,7 @@ def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> Progr
 
 
 def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
-    """Return the model as onnxruntime would run it on this machine; written to `folder` for a moment."""
+    """Return the model as onnxruntime optimises it on this machine; uses a temporary file in `folder`."""
     path = folder / "optimised.onnx"
     open_session(model.SerializeToString(), 1, {"optimized_model_filepath": str(path)})
     optimised = onnx.load(path)
@@ -98,7 +100,7 @@ def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
 
 
 class _WeightFile:
-    """Writes every array once, whoever brings it."""
+    """Writes each distinct array once."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -106,7 +108,7 @@ class _WeightFile:
         self.size = file.write(bytes(ALIGNMENT_BYTES))  # an empty file cannot be mapped
 
     def take(self, tensor: onnx.TensorProto) -> StoredWeight:
-        """Move a tensor's values out of its model, into the file."""
+        """Move a tensor's values from its model to the file."""
         array = np.asarray(numpy_helper.to_array(tensor), order="C")
         digest = hashlib.sha256(array.tobytes()).digest()
         if digest not in self._places:
@@ -126,7 +128,7 @@ class _WeightFile:
 
 
 def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
-    """Return the kinds with what each makes of its trial tile, which is what an ordinary session makes of it."""
+    """Compare the results of all kinds with ordinary sessions; return the kinds with samples of their results."""
     prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
     answered = []
     for number, kind in enumerate(kinds):
@@ -136,13 +138,15 @@ def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKin
         for one, other in zip((*made[0], *made[1]), (*expected[0], *expected[1]), strict=True):
             difference = float(np.abs(one - other).max(initial=0.0)) if one.shape == other.shape else np.inf
             if not difference <= _MAX_DEVIATION * max(1e-3, float(other.std())):
-                raise ModelError(f"tiles of kind {number} differ by {difference:.3g} from those of an ordinary session")
+                raise ModelError(
+                    f"tiles of kind {number} differ by {difference:.3g} from the results of an ordinary session"
+                )
         answered.append(replace(kind, answers=sample_outputs([*made[0], *made[1]])))
     return tuple(answered)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 when the folder is ready, NOT_EXACT when this program cannot be prepared; why is on stderr."""
+    """Return 0 when the folder is ready, EXIT_NOT_EXACT when the program cannot be prepared; print why to stderr."""
     program, folder = map(Path, arguments)
     forms = [form_from_json(row) for row in json.load(sys.stdin)]
     begun = time.monotonic()

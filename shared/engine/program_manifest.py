@@ -1,4 +1,4 @@
-"""What lies in the folder of a prepared program: its files with their checksums, and how weights are found there."""
+"""The manifest of a prepared program: its files with checksums, and the places of its weights."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PIXELS_INPUT = "pixels"
 """Program input: one tile, uint8 (1, h, w, 3)."""
 
 EMPTY_FILE = "empty.bin"
-"""The file that the models name for their weights: onnxruntime wants it to exist, and is then given them otherwise."""
+"""The file that models name for their weights: it must exist, but the weights are passed as initializers."""
 
 PROGRAM_FORMAT = 2
-"""Counts the ways in which folders have been written; one of another is not looked at."""
+"""Version of the format of these folders; folders of other versions are ignored."""
 
 EXIT_NOT_EXACT = 3
-"""Exit code of preparing for a program that cannot be prepared; other failures may pass, and are tried again."""
+"""Exit code for a program that cannot be prepared; other failures may be temporary, and are tried again."""
 
 ALIGNMENT_BYTES = 64
-"""Bytes; what vector instructions like best."""
+"""The alignment that vector instructions prefer."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWeight:
-    """One constant: its name in a model, numpy's name of its type, its shape, its place in the file of weights."""
+    """One constant: its name in a model, numpy's name of its type, its shape, its offset in the file of weights."""
 
     name: str
     dtype: str
@@ -46,7 +46,7 @@ class StoredWeight:
 class PreparedKind:
     """The model for the tiles of one form.
 
-    `answers` is a sample of what it made of its trial tile when it was prepared, see shared.engine.trial.
+    `answers` is a sample of its results for the trial tile when it was prepared, see shared.engine.trial.
     """
 
     file: str
@@ -57,15 +57,15 @@ class PreparedKind:
 
 @dataclass(frozen=True, slots=True)
 class ProgramManifest:
-    """All kinds of tile of a stage, and the SHA-256 of each file; or why the program was `refused`."""
+    """All kinds of tile of a stage and the SHA-256 of each file, or the reason why the program was `refused`."""
 
     kinds: tuple[PreparedKind, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     refused: str = ""
 
     def encode(self) -> bytes:
-        """Return the manifest as it is written, with a checksum of its own."""
-        said = json.dumps(
+        """Return the manifest in JSON, with its own checksum."""
+        text = json.dumps(
             {
                 "kinds": [
                     [kind.file, form_to_json(kind.form), [astuple(one) for one in kind.weights], kind.answers]
@@ -75,17 +75,17 @@ class ProgramManifest:
                 "refused": self.refused,
             }
         )  # fmt: skip
-        return json.dumps({"sha256": hashlib.sha256(said.encode()).hexdigest(), "manifest": said}).encode()
+        return json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "manifest": text}).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> ProgramManifest:
-        """Return what encode wrote. Raises ValueError when a bit of it is another."""
+        """Decode the result of encode. Raises ValueError when it was changed."""
         try:
             outer = json.loads(data)
-            said = outer["manifest"]
-            if set(outer) != {"sha256", "manifest"} or hashlib.sha256(said.encode()).hexdigest() != outer["sha256"]:
+            text = outer["manifest"]
+            if set(outer) != {"sha256", "manifest"} or hashlib.sha256(text.encode()).hexdigest() != outer["sha256"]:
                 raise ValueError("its checksum differs")
-            rows = json.loads(said)
+            rows = json.loads(text)
             kinds = tuple(
                 PreparedKind(
                     file,
@@ -97,7 +97,7 @@ class ProgramManifest:
             )
             return cls(kinds, rows["files"], rows["refused"])
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError("it is no manifest") from error
+            raise ValueError("it is not a manifest") from error
 
 
 def file_checksum(path: Path) -> str:
@@ -111,6 +111,6 @@ def form_to_json(form: Form) -> list[Any]:
 
 
 def form_from_json(row: list[Any]) -> Form:
-    """Raises ValueError and TypeError for what form_to_json did not write."""
+    """Decode the result of form_to_json. Raises ValueError or TypeError for anything else."""
     sizes, pads, taken, given = (tuple(tuple(int(number) for number in numbers) for numbers in part) for part in row)
     return Form(sizes, pads, taken, given)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Running networks on onnxruntime within a bounded number of threads and a bounded memory."""
+"""Run networks on onnxruntime with a bounded number of threads and bounded memory."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def open_session(
     entries: Mapping[str, str] | None = None,
     shared: Mapping[str, Any] | None = None,
 ) -> Any:  # noqa: ANN401  (onnxruntime has no type information)
-    """An onnxruntime session on the CPU that computes in `threads` threads and never spins while it waits.
+    """Open an onnxruntime session on the CPU with `threads` threads that do not spin while they wait.
 
     `options` are attributes of SessionOptions, `entries` its configuration entries, `shared` initializers by name.
-    Raises ModelError when onnxruntime does not take the model.
+    Raises ModelError when onnxruntime cannot load the model.
     """
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
-    settings.enable_mem_pattern = False  # tiles differ in size; patterns would raise the peak
+    settings.enable_mem_pattern = False  # tiles differ in size, so patterns would raise the peak
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, value in (options or {}).items():
         setattr(settings, name, value)
@@ -50,12 +50,12 @@ def open_session(
         return onnxruntime.InferenceSession(
             model if isinstance(model, bytes) else str(model), settings, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # onnxruntime raises classes of its own, without a common base
-        raise ModelError(f"onnxruntime does not take the model: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # onnxruntime's exceptions have no common base class
+        raise ModelError(f"onnxruntime cannot load the model: {str(error).splitlines()[0]}") from error
 
 
 def read_manifest(folder: Path) -> ProgramManifest:
-    """Return the manifest of a prepared program. Raises DamageError when it is not there, or not as it was written."""
+    """Return the manifest of a prepared program. Raises DamageError when it is missing or damaged."""
     try:
         return ProgramManifest.decode((folder / MANIFEST_FILE).read_bytes())
     except OSError as error:
@@ -65,9 +65,9 @@ def read_manifest(folder: Path) -> ProgramManifest:
 
 
 class TileEngine(Protocol):
-    """Runs the program of a stage, tiles of every kind, with one copy of the weights.
+    """Runs the program of a stage for tiles of every kind with one copy of the weights.
 
-    One that does not hand on strips (`reuses` False) runs tiles that take none, and gives none.
+    With `reuses` False it supports no strips: tiles take none and give none.
     """
 
     name: str
@@ -78,13 +78,13 @@ class TileEngine(Protocol):
     ) -> tuple[list[FeatureMap], list[Array]]:
         """Compute one tile from its part of each input: pixels, uint8 (h, w, 3), or maps, float32 (1, C, h, w).
 
-        `strips` are those that the form takes, in its order, (1, C, h, w) each, of their maps' types.
+        `strips` are those that the form takes, in its order, each (1, C, h, w) of the type of its map.
         Returns the tile's part of each map at the cut, float32 (1, C, h, w), and the strips that the form gives.
         """
 
 
 class PaddingEngine:
-    """The plain construction: one session whose pads are an input of the run. Works for every program."""
+    """The plain engine: one session with the pads as an input. Works for every program."""
 
     name = "plain"
     reuses = False
@@ -106,7 +106,7 @@ class PaddingEngine:
 
 
 class SpecialEngine:
-    """A program that was specialised for one form, in an ordinary session."""
+    """A program specialised for one form, in an ordinary session."""
 
     name = "special"
     reuses = True
@@ -125,16 +125,16 @@ class SpecialEngine:
 
 
 class PreparedEngine:
-    """The fast construction: a small session for each kind of tile, as shared.engine.preparing wrote them.
+    """The fast engine: a small session for each kind of tile, prepared by shared.engine.preparing.
 
-    All map the same file of weights, and share one arena when shared.engine.arena has made it.
+    All sessions map the same file of weights, and share the arena of shared.engine.arena if there is one.
     """
 
     name = "prepared"
     reuses = True
 
     def __init__(self, folder: Path, manifest: ProgramManifest, threads: int = 1) -> None:
-        """Raises ModelError when onnxruntime does not take what is there, OSError when it is not there."""
+        """Open all sessions. Raises ModelError when onnxruntime cannot load a model, OSError for missing files."""
         self._weights = np.memmap(folder / WEIGHTS_FILE, np.uint8, "r")
         self._values: dict[tuple[int, tuple[int, ...]], Any] = {}
         self._sessions = {kind.form.kind: self._open(folder, kind, threads) for kind in manifest.kinds}
@@ -143,16 +143,16 @@ class PreparedEngine:
     def open_checked(
         cls, folder: Path, manifest: ProgramManifest, threads: int = 1, largest_cells: float = math.inf
     ) -> PreparedEngine:
-        """Return the engine after its files and what it computes were found to be as when it was prepared.
+        """Open the engine after checking its files, and its results for the trial tiles.
 
-        It may have been prepared for larger tiles: those of more than `largest_cells` are not tried, as they would take
-        more memory than the plan's own.
+        The engine may have been prepared for larger tiles than the plan has: tiles of more than `largest_cells` are not
+        tried, as they would need more memory than the plan allows.
         Raises DamageError, which names the file, and WrongResultError.
         """
         for name, expected in manifest.files.items():
             try:
                 if file_checksum(folder / name) != expected:
-                    raise DamageError(f"{folder / name} is damaged: it was written otherwise")
+                    raise DamageError(f"{folder / name} is damaged: its checksum differs")
             except OSError as error:
                 raise DamageError(f"{folder / name} cannot be read: {system_reason(error)}") from error
         try:
@@ -161,11 +161,11 @@ class PreparedEngine:
             raise DamageError(f"{folder} cannot be used: {error}") from error
         for kind in manifest.kinds:
             if kind.form.cells <= largest_cells and not same_outputs(engine.run_trial(kind.form), kind.answers):
-                raise WrongResultError(f"{folder / kind.file} computes something else than when it was prepared")
+                raise WrongResultError(f"{folder / kind.file} computes other results than when it was prepared")
         return engine
 
     def run_trial(self, form: Form) -> tuple[float, ...]:
-        """Return a sample of what is made of the trial tile of a form."""
+        """Return a sample of the results for the trial tile of a form."""
         maps, given = self.run(form, *trial_input(self._sessions[form.kind], form))
         return sample_outputs([*maps, *given])
 
@@ -179,7 +179,7 @@ class PreparedEngine:
                 array = self._weights[weight.offset : weight.offset + size].view(dtype).reshape(weight.shape)
                 self._values[place] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             shared[weight.name] = self._values[place]
-        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
+        level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the model is optimised already
         entries = {"session.use_env_allocators": "1"}
         return open_session(folder / kind.file, threads, {"graph_optimization_level": level}, entries, shared)
 
@@ -195,7 +195,7 @@ def _run_special(
     parts: Sequence[Array],
     strips: Sequence[Array],
 ) -> tuple[list[FeatureMap], list[Array]]:
-    """Run a program for one form: inputs are the parts, then the strips; outputs the maps, then the strips."""
+    """Run a program for one form: inputs are parts, then strips; outputs are maps, then strips."""
     names = [value.name for value in session.get_inputs()]
     results = session.run(None, dict(zip(names, (_batch(part) for part in (*parts, *strips)), strict=True)))
     count = len(results) - len(form.given)
@@ -203,12 +203,12 @@ def _run_special(
 
 
 def _batch(part: Array) -> Array:
-    """Contiguous, with the axis that pixels lack."""
+    """Return a contiguous array, with the batch axis that pixels lack."""
     return np.ascontiguousarray(part if part.ndim == 4 else part[np.newaxis])
 
 
 class NetworkSession:
-    """Runs an ordinary model: maps in, arrays out, of the model's types. The tail, and the unpartitioned head."""
+    """Runs an ordinary model, such as the tail or the unpartitioned head."""
 
     def __init__(self, model: bytes | Path, threads: int = 1) -> None:
         self._session = open_session(model, threads)
@@ -216,12 +216,12 @@ class NetworkSession:
         self.outputs: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, maps: Mapping[str, FeatureMap]) -> dict[str, FeatureMap]:
-        """Compute the outputs, by name, from the inputs, by name."""
+        """Compute all outputs, by name, from all inputs, by name."""
         return dict(zip(self.outputs, self._session.run(None, dict(maps)), strict=True))
 
 
 def normalise(pixels: Pixels, preprocessing: Preprocessing) -> FeatureMap:
-    """uint8 (H, W, 3) to the network's float32 input (1, 3, H, W), as a stage's program does it."""
+    """Convert uint8 (H, W, 3) to the network's float32 input (1, 3, H, W), as a stage's program does."""
     mean, std = np.array(preprocessing.mean, np.float32), np.array(preprocessing.std, np.float32)
     scaled = (pixels.astype(np.float32) - mean) / std
     return np.ascontiguousarray(scaled.transpose(2, 0, 1))[np.newaxis]

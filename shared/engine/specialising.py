@@ -1,8 +1,8 @@
-"""From the program of a stage, whose pads are an input, to one for a single kind of tile, whose pads are fixed.
+"""Specialise the program of a stage, whose pads are an input, for a single kind of tile with fixed pads.
 
-Paddings go back into the convolutions and pools that they came from, so that onnxruntime computes them with the
-kernels of an ordinary model; crops become slices. At the joints of a stage with reuse, strips that the form takes
-become inputs, put beside what the tile computes of the map itself; those that it gives become outputs.
+Paddings move back into convolutions and pools, so that onnxruntime uses the kernels of an ordinary model; crops become
+slices. At the joints of a stage with reuse, strips that the form takes become inputs, which are concatenated with the
+tile's own part of the map; strips that it gives become outputs.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SIDE_NAMES = {ABOVE: "above", BELOW: "below", LEFT: "left", RIGHT: "right"}
 
 
 def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
-    """The program for tiles of this form: its inputs are the tile's parts, then its strips; no pads.
+    """Return the program for tiles of this form. Inputs are the tile's parts, then its strips.
 
-    Outputs are the maps at the cut, then the strips that it gives.
+    Outputs are the maps at the cut, then the strips that the form gives.
     """
     special = onnx.ModelProto()
     special.CopyFrom(program)
@@ -51,12 +51,12 @@ def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
 
 
 class _Joints:
-    """Where strips enter and leave a program."""
+    """Adds the inputs and outputs for strips at the joints of a program."""
 
     def __init__(self, program: onnx.ModelProto) -> None:
-        said = {entry.key: entry.value for entry in program.metadata_props}
+        metadata = {entry.key: entry.value for entry in program.metadata_props}
         self._graph = program.graph
-        self._joints: list[tuple[str, int, int]] = json.loads(said.get(JOINTS_METADATA, "[]"))
+        self._joints: list[tuple[str, int, int]] = json.loads(metadata.get(JOINTS_METADATA, "[]"))
 
     def apply(self, form: Form) -> None:
         taken: dict[int, dict[int, tuple[int, ...]]] = {}
@@ -76,7 +76,7 @@ class _Joints:
         self._graph.node.extend(kept)
 
     def _put_beside(self, joint: int, sides: Mapping[int, tuple[int, ...]]) -> list[onnx.NodeProto]:
-        """The map as it is read: the tile's own part, with strips left and right of it, then above and below."""
+        """Concatenate the tile's own part with the strips left and right of it, then above and below."""
         name, channels, kind = self._joints[joint]
         strips = {}
         for side, size in sorted(sides.items()):
@@ -125,9 +125,9 @@ class _Specialisation:
                 self._plan(node, self._rows[node.input[1]])
 
     def _plan(self, pad: onnx.NodeProto, amounts: Pads) -> None:
-        """Decide which layer can do the work of a Pad node itself."""
+        """Decide whether a layer can do the work of a Pad node itself."""
         maker = self._makers.get(pad.input[0])
-        own = pad.input[0] == f"{pad.output[0]}.uncropped"  # a crop for one of several readers is theirs
+        own = pad.input[0] == f"{pad.output[0]}.uncropped"  # else the crop is for one of several readers
         if own and maker is not None and maker.op_type == "ConvTranspose" and max(amounts) <= 0:
             self._inside[maker.output[0]] = tuple(-amount for amount in amounts)  # type: ignore[assignment]
             self._renamed[maker.output[0]] = pad.output[0]
@@ -138,21 +138,21 @@ class _Specialisation:
             self._renamed[pad.output[0]] = pad.input[0]
 
     def _layer_behind(self, pad: onnx.NodeProto) -> onnx.NodeProto | None:
-        """The convolution or pool that the border is made for, also behind the border's own DequantizeLinear."""
+        """Return the only reader of a Pad, also behind a DequantizeLinear, if it has the same border value."""
         (reader, *others) = self._readers.get(pad.output[0], [None])
         if reader is not None and reader.op_type == "DequantizeLinear":
             (reader, *others) = self._readers.get(reader.output[0], [None])
         return reader if not others and reader is not None and self._has_border_of(reader, pad) else None
 
     def _has_border_of(self, layer: onnx.NodeProto, pad: onnx.NodeProto) -> bool:
-        """Whether the layer's own padding has the value that the Pad node has."""
+        """Return whether the layer's own padding has the value that the Pad node has."""
         if self._readers[pad.output[0]][0].op_type == "DequantizeLinear":
             return True
         expected = -np.inf if layer.op_type == "MaxPool" else 0
         return bool(numpy_helper.to_array(self._values[pad.input[2]]) == expected)
 
     def rewrite(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """What stands in the place of one node of the program."""
+        """Return the nodes that replace one node of the program."""
         if node.output[0] in self._rows:
             return []
         if node.op_type == "Pad" and len(node.input) > 1 and node.input[1] in self._rows:
@@ -171,22 +171,22 @@ class _Specialisation:
         return [made]
 
     def source(self, name: str) -> str:
-        """The tensor that is read where the program reads `name`."""
+        """Return the tensor that replaces `name`."""
         while name in self._renamed:
             name = self._renamed[name]
         return name
 
     def result(self, name: str) -> onnx.NodeProto:
-        """Gives an output of the program back its name."""
+        """Return a node that gives an output of the program its name again."""
         return helper.make_node("Identity", [self.source(name)], [name], f"{name}.result")
 
     def _pad(self, node: onnx.NodeProto, amounts: Pads) -> list[onnx.NodeProto]:
-        """A Pad where cells are added, and a slice where some are cropped."""
+        """Return a Pad where cells are added, and a Slice where cells are cropped."""
         source, name = self.source(node.input[0]), node.output[0]
         cropped = tuple(min(amount, 0) for amount in amounts)
         added = tuple(max(amount, 0) for amount in amounts)
         nodes = []
-        if any(added):  # before the crop, which may leave nothing that could be padded
+        if any(added):  # before the crop, which may leave no cell to pad
             made = f"{name}.added" if any(cropped) else name
             amounts_name = self._constant(f"{name}.amounts", [0, 0, added[0], added[1], 0, 0, added[2], added[3]])
             nodes.append(helper.make_node("Pad", [source, amounts_name, node.input[2]], [made], node.name))
@@ -208,7 +208,7 @@ class _Specialisation:
 
 
 def _takes(layer: onnx.NodeProto, amounts: Pads) -> bool:
-    """Whether the layer can pad its input by so much; a pool by less than its kernel only."""
+    """Return whether the layer can pad its input by so much; a pool only by less than its kernel."""
     if layer.op_type == "Conv":
         return True
     if layer.op_type not in {"MaxPool", "AveragePool"}:

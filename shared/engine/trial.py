@@ -1,4 +1,4 @@
-"""The trial tile of a form: always the same input, of which a machine that works always makes the same."""
+"""The trial tile of a form: a fixed input, for which a machine that works computes the same results each time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array
 
 _SAMPLES_PER_OUTPUT = 256
-"""Values kept of each output, evenly spread: a wrong weight of a convolution changes a whole channel."""
+"""Values kept of each output, evenly spaced: a wrong weight of a convolution changes a whole channel."""
 
 _TOLERANCE = 1e-5
-"""Largest difference between two runs, in largest values of the output: threads may sum in another order."""
+"""Allowed difference of two runs, relative to the largest value: threads may sum in another order."""
 
 _NOISE_PERIOD = 251
-"""A prime: cells that lie beside each other differ, in every row."""
+"""A prime, so that neighbouring cells differ in every row."""
 
 _TYPES = {"float": np.float32, "float16": np.float16, "uint8": np.uint8, "int8": np.int8, "int32": np.int32}
-"""Names that onnxruntime has for the elements of tensors."""
+"""numpy's types by onnxruntime's names of element types."""
 
 
 def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  # noqa: ANN401  (onnxruntime is untyped)
@@ -35,7 +35,7 @@ def trial_input(session: Any, form: Form) -> tuple[list[Array], list[Array]]:  #
 
 
 def sample_outputs(outputs: Sequence[Array]) -> tuple[float, ...]:
-    """Return some values of each output, and the largest of all: what is not finite is seen wherever it is."""
+    """Return some values of each output, and the largest absolute one, which shows any value that is not finite."""
     return tuple(
         float(value)
         for output in outputs
@@ -48,7 +48,7 @@ def sample_outputs(outputs: Sequence[Array]) -> tuple[float, ...]:
 
 
 def same_outputs(made: Sequence[float], expected: Sequence[float]) -> bool:
-    """Return whether two samples are of the same outputs."""
+    """Return whether two samples are equal within the tolerance."""
     if len(made) != len(expected):
         return False
     one, other = np.asarray(made), np.asarray(expected)
@@ -56,9 +56,9 @@ def same_outputs(made: Sequence[float], expected: Sequence[float]) -> bool:
 
 
 def _noise(value: Any, size: tuple[int, int]) -> Array:  # noqa: ANN401
-    """Return what a run may be given for an input: pixels (h, w, 3), or a part of a map (1, C, h, w).
+    """Return noise for an input: pixels (h, w, 3), or a part of a map (1, C, h, w).
 
-    Cheap in memory, as a generator of random numbers is not: the period has no factor in common with any width.
+    It needs little memory, unlike a random generator; its period has no common factor with any width.
     """
     pixels = value.name == PIXELS_INPUT
     kind = np.uint8 if pixels else _TYPES[value.type.removeprefix("tensor(").removesuffix(")")]

@@ -1,6 +1,6 @@
-"""One axis of a layer: which cells of its input a range of its output needs, and which range it makes of them.
+"""One axis of a layer: the range of input cells that a range of output cells needs, and the reverse.
 
-Ranges are half-open, (first, end), in cells of the whole map. A range that is needed may reach over the map's border.
+Ranges are half-open, (first, end), in cells of the whole map. An input range may extend beyond the map's border.
 Source: paper, equation (1), which covers 3x3 convolutions and 2x2 pools; here for any geometry.
 """
 
@@ -16,15 +16,15 @@ class Axis(Protocol):
     """Rows or columns of one layer."""
 
     def input_range(self, first: int, end: int) -> Range:
-        """The input cells from which the output cells [first, end) can be computed."""
+        """Return the input cells that are needed to compute the output cells [first, end)."""
 
     def output_range(self, first: int, end: int) -> Range:
-        """The output cells that come of the input cells [first, end), when nothing is padded."""
+        """Return the output cells that the input cells [first, end) give without padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window that slides over the input: convolution, pool, slice, padding. `before` is the padding's width."""
+    """A window that slides over the input: convolution, pool, slice, padding. `before` is the padding at the begin."""
 
     kernel: int = 1
     stride: int = 1
@@ -44,7 +44,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Transposed:
-    """A transposed convolution over an input of `length` cells: each spreads over a window of the output."""
+    """A transposed convolution over an input of `length` cells: each contributes to a window of the output."""
 
     length: int
     kernel: int
@@ -53,6 +53,7 @@ class Transposed:
     before: int
 
     def input_range(self, first: int, end: int) -> Range:
+        # All cells whose windows touch the range, and enough that their windows cover it: output is only cropped.
         reach = (self.kernel - 1) * self.dilation
         begin, last = first + self.before, end - 1 + self.before
         touching = max(0, -(-(begin - reach) // self.stride)), min(self.length - 1, last // self.stride)
@@ -66,10 +67,10 @@ class Transposed:
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
-    """An enlargement by a whole factor of an input of `length` cells: Resize, DepthToSpace.
+    """An enlargement by an integer factor of an input of `length` cells: Resize, DepthToSpace.
 
-    Output cell o looks at place o / factor of the input, or at (o + 1/2) / factor - 1/2 when `half_pixel`. What it
-    takes there: "linear" the cells on both sides; "floor", "ceil", "round_prefer_floor" or "round_prefer_ceil" one.
+    Output cell o reads position o / factor of the input, or (o + 1/2) / factor - 1/2 with `half_pixel`. `rounding`:
+    "linear" reads the cells on both sides; "floor", "ceil", "round_prefer_floor" and "round_prefer_ceil" read one.
     """
 
     length: int
@@ -86,7 +87,7 @@ class Enlarged:
         return first * self.factor, end * self.factor
 
     def _sources(self, output: int) -> Range:
-        """First and last input cell that output cell `output` takes, where they are not held at the border."""
+        """Return the first and last input cell that output cell `output` reads, not clipped to the map."""
         place, unit = output, self.factor
         if self.half_pixel:
             place, unit = 2 * output + 1 - self.factor, 2 * self.factor

@@ -1,4 +1,4 @@
-"""What layers and tiles cost: multiplications and bytes. Source: paper, section III-A, and its figures of memory."""
+"""Costs of layers and tiles: operations and bytes. Source: paper, section III-A, and its figures of memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.model.network import Layer, Network
 
 ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int32": 4, "float64": 8, "int64": 8}
-"""Bytes of one element; what is not listed has one."""
+"""Bytes of one element; types that are not listed have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,15 @@ class LayerCost:
 
     @property
     def bytes(self) -> int:
-        """All that must be there while the layer runs."""
+        """Return the bytes in use while the layer runs."""
         return self.input_bytes + self.output_bytes + self.weight_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class StepMemory:
-    """What must be there while one layer, with those that work `in_place` behind it, makes its part of the maps. Bytes.
+    """Bytes in use while one layer, and those that work `in_place` on its output, are computed.
 
-    `held_bytes` are maps that only later layers, or those behind the cut, will read; in a plain chain there are none.
+    `held_bytes` are maps that only later layers, or layers behind the cut, read; a plain chain has none.
     """
 
     layer: str
@@ -55,7 +55,7 @@ class StepMemory:
 
     @property
     def map_bytes(self) -> int:
-        """All but the weights."""
+        """Return the bytes of all maps, without the weights."""
         return self.input_bytes + self.output_bytes + self.held_bytes
 
     @property
@@ -64,7 +64,7 @@ class StepMemory:
 
 
 def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, Region]) -> list[LayerCost]:
-    """What each layer costs when of every map only its box is computed."""
+    """Return the cost of each layer when only the given box of every map is computed."""
     costs = []
     for layer in layers:
         box = boxes[layer.outputs[0]]
@@ -82,14 +82,14 @@ def layer_costs(network: Network, layers: Sequence[Layer], boxes: Mapping[str, R
 
 
 def tile_costs(network: Network, stage: Stage) -> list[list[LayerCost]]:
-    """For every tile of a stage, what each of its layers costs."""
+    """Return, for every tile of a stage, the cost of each of its layers."""
     propagation = Propagation(network, stage.layers, stage.inputs)
     boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
     return [layer_costs(network, stage.layers, regions) for regions in boxes]
 
 
 def working_bytes(network: Network, stage: Stage) -> int:
-    """What the largest layer of the largest tile holds of input and output; activations are computed in place."""
+    """Return the bytes of input and output of the largest layer of all tiles; activations are computed in place."""
     in_place = {layer.name for layer in stage.layers if layer.op in POINTWISE and len(layer.inputs) == 1}
     costs = [cost for costs in tile_costs(network, stage) for cost in costs]
     return max(
@@ -99,7 +99,7 @@ def working_bytes(network: Network, stage: Stage) -> int:
 
 
 def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
-    """For every tile of a stage, what each of its steps holds. Source: paper, section III-A, its figure of memory."""
+    """Return, for every tile of a stage, the memory of each step. Source: paper, section III-A, figure of memory."""
     propagation = Propagation(network, stage.layers, stage.inputs)
     steps = steps_in_place(network, stage.layers)
     boxes = (propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes for tile in stage.tiles)
@@ -107,12 +107,12 @@ def tile_memory(network: Network, stage: Stage) -> list[list[StepMemory]]:
 
 
 def peak_bytes(steps: Sequence[StepMemory]) -> int:
-    """What a device needs for one tile: the maps of the step that holds the most, and the weights of all."""
+    """Return the memory for one tile: the maps of the step with the most, and the weights of all steps."""
     return max(step.map_bytes for step in steps) + sum(step.weight_bytes for step in steps)
 
 
 def steps_in_place(network: Network, layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
-    """Each layer, with the pointwise ones behind it that read its result only and make a map of the same size of it."""
+    """Group each layer with the pointwise layers that read its result only and have an output of the same size."""
     steps: list[list[Layer]] = []
     step_of: dict[str, int] = {}
     for layer in layers:
@@ -158,5 +158,5 @@ def _whole_bytes(network: Network, tensor: str) -> int:
 
 
 def map_bytes(network: Network, tensor: str, box: Region) -> int:
-    """Bytes of a part of a map."""
+    """Return the bytes of a part of a map."""
     return network.shapes[tensor][1] * box.area * ELEMENT_BYTES.get(network.types.get(tensor, "float32"), 1)

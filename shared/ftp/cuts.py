@@ -1,4 +1,4 @@
-"""Where a network can be cut, what each cut means, and which one pays."""
+"""Possible cuts of a network, their costs, and the choice of a default."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from shared.model.network import Layer, Network
 
 MAX_CROSSING_MAPS = 4
-"""Maps that may cross a cut that is proposed; a pyramid has three or four, more is the middle of a block."""
+"""Maps that may cross a proposed cut; a pyramid has three or four, more means the middle of a block."""
 
 DEFAULT_DEVICES = 3
-"""Edges that a default cut is chosen for, together with a gateway no faster than one of them."""
+"""Number of edges for which the default cut is chosen; the gateway is as fast as one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One place to cut: the maps that cross, and the layers before."""
+    """A cut: the maps that cross it, and the layers before it."""
 
     maps: tuple[str, ...]
     layers: tuple[Layer, ...]
@@ -39,7 +39,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CutCost:
-    """What a cut costs at a grid. Multiply-accumulate operations, bytes, pixels.
+    """The cost of a cut at a grid, in multiply-accumulate operations, bytes and pixels.
 
     `head_macs` are those of the layers before the cut on the whole frame, `tiled_macs` those of all tiles together.
     """
@@ -54,12 +54,12 @@ class CutCost:
     receptive_field: tuple[int, int]
 
     def frame_macs(self, devices: int = DEFAULT_DEVICES) -> float:
-        """The longest chain of work when so many equal devices share the tiles and one more runs the tail."""
+        """Return the critical path when so many equal devices share the tiles and one more runs the tail."""
         return max(self.tiled_macs / devices, self.largest_tile_macs) + self.tail_macs
 
 
 def tileable_layers(network: Network) -> tuple[Layer, ...]:
-    """The layers that can be computed tile by tile, with all that come before them."""
+    """Return the layers that can be computed tile by tile together with all layers before them."""
     known = {network.input}
     layers = []
     for layer in network.layers:
@@ -74,7 +74,7 @@ def tileable_layers(network: Network) -> tuple[Layer, ...]:
 
 
 def possible_cuts(network: Network) -> list[Cut]:
-    """Every cut behind which all can be tiled, from the first layer to the deepest.
+    """Return every cut before which all layers can be tiled, the deepest last.
 
     Raises CutError, with the reason of the first layer, when there is none.
     """
@@ -106,18 +106,18 @@ def _first_refusal(network: Network) -> str:
             check_tileable(layer, network.shapes)
         except CutError as error:
             return str(error)
-    return "its input is used to the end" if network.layers else f"{network.name} has no layers"
+    return "its last layers read the input" if network.layers else f"{network.name} has no layers"
 
 
 def deepest_cut(network: Network) -> tuple[str, ...]:
-    """The deepest cut with the fewest maps. Raises CutError when there is none."""
+    """Return the deepest cut with the fewest maps. Raises CutError when there is none."""
     cuts = possible_cuts(network)
     fewest = min(len(cut.maps) for cut in cuts)
     return next(cut.maps for cut in reversed(cuts) if len(cut.maps) == fewest)
 
 
 def best_cut(network: Network, grid: Grid) -> tuple[str, ...]:
-    """The cut whose longest chain of work is the shortest, see CutCost.frame_macs. Raises CutError."""
+    """Return the cut with the shortest critical path, see CutCost.frame_macs. Raises CutError."""
     costs = cut_costs(network, grid)
     if not costs:
         raise CutError(f"{network.name} has no map of {grid} cells or more to cut behind; choose a smaller grid")
@@ -125,7 +125,7 @@ def best_cut(network: Network, grid: Grid) -> tuple[str, ...]:
 
 
 def distinct_cuts(network: Network) -> list[Cut]:
-    """Possible cuts; of those between which next to nothing is computed, the one with the fewest bytes crossing.
+    """Return possible cuts; of those with no sliding layer between them, the one with the fewest crossing bytes.
 
     Raises CutError when there is none.
     """
@@ -149,7 +149,7 @@ def layer_cuts(network: Network, last: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def cut_costs(network: Network, grid: Grid) -> list[CutCost]:
-    """What each distinct cut costs that has maps large enough for the grid."""
+    """Return the cost of each distinct cut whose maps are large enough for the grid."""
     total = macs_of(network, network.layers)
     cuts = distinct_cuts(network)
     propagation = Propagation(network, cuts[-1].layers)
@@ -172,12 +172,12 @@ def cost_of_cut(network: Network, maps: Sequence[str], grid: Grid) -> CutCost:
 
 
 def crossing_bytes(network: Network, maps: Sequence[str]) -> int:
-    """Bytes of the maps at a cut."""
+    """Return the bytes of the maps at a cut."""
     return sum(map_bytes(network, name, Region.whole(*network.shapes[name][2:])) for name in maps)
 
 
 def _cut_cost(network: Network, cut: Cut, grid: Grid, total_macs: int, propagation: Propagation) -> CutCost:
-    """Rows and columns do not depend on each other, so a grid's first row and first column tell all of it."""
+    """Return the cost of a cut from the first row and column of tiles; rows and columns are independent."""
     halo = halo_of(network, cut.layers, cut.maps)
     outputs = divide_maps([network.shapes[name][2:] for name in cut.maps], grid, halo)
     count = len(cut.layers)

@@ -1,4 +1,4 @@
-"""Grids: how a map is divided into tiles that do not overlap."""
+"""Grids: the division of a map into tiles that do not overlap."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Grid:
     def divide(
         self, height: int, width: int, halo: tuple[float, float] = (0.0, 0.0), shares: Sequence[float] = ()
     ) -> tuple[Region, ...]:
-        """Divide a map of `height` x `width` cells as evenly as whole cells allow.
+        """Divide a map of `height` x `width` cells as evenly as possible.
 
-        With a `halo`, the cells above and below (and left and right) that a tile needs beyond its own, tiles become
-        equal with their halos: those at the border, which have it on one side only, get more cells of their own.
-        With `shares`, one for each tile of a grid of one row or one column, tiles are as large as their shares say.
-        Raises ConfigurationError when a tile would be empty, or shares do not fit.
+        `halo` is the number of rows above and below, and of columns left and right, that a tile needs beyond its own.
+        With it, tiles are equal including their halos: those at the border have a halo on one side only and get more
+        cells of their own. With `shares`, one for each tile of a single row or column, sizes are proportional to them.
+        Raises ConfigurationError when a tile would be empty, or the shares do not fit.
         """
         if self.rows > height or self.columns > width:
             raise ConfigurationError(
@@ -60,7 +60,7 @@ class Grid:
             if min(self.rows, self.columns) > 1 or len(shares) != self.count or min(shares) < 0 or not any(shares):
                 raise ConfigurationError(
                     f"shares {', '.join(f'{share:g}' for share in shares)} do not fit grid {self}: one row or one "
-                    "column is divided, with a share for each tile, not all of them 0"
+                    "column is divided, with a share for each tile, not all 0"
                 )
             rows = _biased(height, shares) if self.columns == 1 else rows
             columns = _biased(width, shares) if self.columns > 1 else columns
@@ -72,7 +72,7 @@ class Grid:
 
 
 def _biased(length: int, shares: Sequence[float]) -> list[int]:
-    """The bounds of parts of these sizes, with a cell for each at least. Source: MoDNN, biased 1-D partition."""
+    """Return the bounds of parts in proportion to `shares`, one cell at least. Source: MoDNN, biased 1-D partition."""
     total, bounds = sum(shares), [0]
     for number in range(1, len(shares)):
         ideal = floor(length * sum(shares[:number]) / total + 0.5)
@@ -81,7 +81,7 @@ def _biased(length: int, shares: Sequence[float]) -> list[int]:
 
 
 def _bounds(length: int, parts: int, halo: float) -> list[int]:
-    """Where the parts of one axis begin, and where the last one ends."""
+    """Return the bounds of the parts of one axis: where each begins, and where the last one ends."""
     if parts < 3 or not halo:
         return [part * length // parts for part in range(parts + 1)]
     inner = max(1.0, (length - 2 * halo) / parts)

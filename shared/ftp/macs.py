@@ -1,4 +1,4 @@
-"""Multiply-accumulate operations: what layers, and parts of them, are to compute."""
+"""Multiply-accumulate operations (MACs) of layers and parts of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:
-    """Multiply-accumulate operations for one cell (one row, one column, all channels) of the layer's output."""
+    """Return the MACs for one cell (one row, one column, all channels) of the layer's output."""
     if layer.op in {"Conv", "ConvTranspose"}:
         weight = max(layer.constants.values(), key=prod, default=())
         if layer.op == "Conv":
@@ -29,7 +29,7 @@ def macs_per_cell(layer: Layer, shapes: Mapping[str, Shape]) -> float:
 
 
 def macs_of(network: Network, layers: Sequence[Layer]) -> int:
-    """Multiply-accumulate operations of layers on their whole maps; those of unknown shapes count nothing."""
+    """Return the MACs of layers on their whole maps; layers of unknown shape count 0."""
     total = 0.0
     for layer in layers:
         shape = network.shapes.get(layer.outputs[0], ())
@@ -39,5 +39,5 @@ def macs_of(network: Network, layers: Sequence[Layer]) -> int:
 
 
 def macs_of_regions(network: Network, layers: Sequence[Layer], computed: Mapping[str, Region]) -> int:
-    """Multiply-accumulate operations of layers of which only these regions are computed."""
+    """Return the MACs of layers of which only these regions are computed."""
     return round(sum(macs_per_cell(layer, network.shapes) * computed[layer.outputs[0]].area for layer in layers))

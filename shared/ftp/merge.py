@@ -1,4 +1,4 @@
-"""Putting results of tiles together."""
+"""Merge the results of tiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def result_shapes(maps: Sequence[tuple[int, ...]], tile: Tile) -> list[tuple[int, ...]]:
-    """Shapes (1, C, h, w) of the arrays that a tile brings, one for each of the maps (1, C, H, W) at the cut."""
+    """Return the shapes (1, C, h, w) of a tile's results, one for each of the maps (1, C, H, W) at the cut."""
     return [(1, shape[1], region.height, region.width) for shape, region in zip(maps, tile.outputs, strict=True)]
 
 
@@ -29,7 +29,7 @@ class MergedMaps:
 
     @property
     def missing(self) -> frozenset[int]:
-        """Indexes of the tiles that have not been placed yet."""
+        """Return the indexes of the tiles that have not been placed yet."""
         return frozenset(self._missing)
 
     @property
@@ -37,20 +37,20 @@ class MergedMaps:
         return not self._missing
 
     def place(self, index: int, arrays: Sequence[FeatureMap]) -> bool:
-        """Copy the result of tile `index` into its place; False when it was there already.
+        """Copy the result of tile `index` into its place; return False when it was placed already.
 
-        Raises ValueError when an array has not the shape of its region.
+        Raises ValueError when the shape of an array differs from that of its region.
         """
         if index not in self._missing:
             return False
         regions, expected = self.tiles[index].outputs, result_shapes(self._shapes, self.tiles[index])
         for whole, region, array, shape in zip(self.maps, regions, arrays, expected, strict=True):
             if array.shape != shape:
-                raise ValueError(f"a result of shape {array.shape} came for tile {index}, whose region has {shape}")
+                raise ValueError(f"a result of shape {array.shape} for tile {index}, whose region has {shape}")
             whole[:, :, *region.slices] = array
         self._missing.discard(index)
         return True
 
     def reset(self) -> None:
-        """Forget the results and keep the memory, for the next frame."""
+        """Drop the results but keep the memory for the next frame."""
         self._missing = {tile.index for tile in self.tiles}

@@ -1,4 +1,4 @@
-"""What each operator needs of its inputs for a region of its output, and which operators have no such regions."""
+"""Operators that can be tiled, and the regions of their inputs that a region of their output needs."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ POINTWISE = frozenset(
         "Sin", "Softplus", "Softsign", "Split", "Sqrt", "Sub", "Sum", "Tanh", "ThresholdedRelu", "Where", "Xor",
     ]
 )  # fmt: skip
-"""Layers whose output cell depends on the same cell of their inputs only."""
+"""Operators whose output cell depends on the same cell of their inputs only."""
 
 ACROSS_CHANNELS = frozenset(["Gather", "LogSoftmax", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"])
-"""Layers that are pointwise when they work along the channels (axis 1)."""
+"""Operators that are pointwise when they work along the channels (axis 1)."""
 
 MOVING = frozenset(["DepthToSpace", "Pad", "Resize", "Slice", "SpaceToDepth"])
-"""Layers that move cells, or make new ones between them."""
+"""Operators that move cells, or insert new ones between them."""
 
 SPREADING = frozenset(["ConvTranspose", "DepthToSpace", "Resize"])
-"""Layers that can only make more cells than were asked for; the rest is cropped."""
+"""Operators that may produce more cells than needed; the rest is cropped."""
 
 OF_CHANNELS = frozenset(["BatchNormalization", "DequantizeLinear", "LRN", "QuantizeLinear"])
-"""Layers whose constants go by channel, not by cell."""
+"""Operators whose constants are by channel, not by cell."""
 
 
 def required_region(layer: Layer, output: Region, shapes: Mapping[str, Shape]) -> Region:
-    """The region of each input that `layer` needs for `output`; it may reach over the map's border."""
+    """Return the region of each input that `layer` needs for `output`; it may extend beyond the map's border."""
     rows, columns = axes_of_layer(layer, shapes)
     top, bottom = rows.input_range(output.top, output.bottom)
     left, right = columns.input_range(output.left, output.right)
@@ -48,14 +48,14 @@ def required_region(layer: Layer, output: Region, shapes: Mapping[str, Shape]) -
 
 
 def border_value(layer: Layer) -> float:
-    """What lies beyond the border of a map for `layer`."""
+    """Return the value of cells beyond the border of a map for `layer`."""
     if layer.op == "MaxPool":
         return float("-inf")
     return cast("float", layer.attributes.get("constant_value", 0.0)) if layer.op == "Pad" else 0.0
 
 
 def axes_of_layer(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Axis, Axis]:
-    """The rows and the columns of a layer that can be tiled."""
+    """Return the axes (rows, columns) of a layer that can be tiled."""
     return _axis(layer, shapes, 0), _axis(layer, shapes, 1)
 
 
@@ -65,7 +65,7 @@ def _axis(layer: Layer, shapes: Mapping[str, Shape], axis: int) -> Axis:
 
 
 def _numbers(layer: Layer, name: str, missing: int, axis: int) -> int:
-    """Rows' or columns' part of an attribute that has one number for each."""
+    """Return the number for rows or columns of an attribute that has one for each."""
     return cast("tuple[int, ...]", layer.attributes.get(name, (missing,) * 2))[axis]
 
 
@@ -119,7 +119,7 @@ _AXES: dict[str, Callable[[Layer, Shape, int], Axis]] = {
 
 
 def slice_starts_and_steps(layer: Layer, shape: Shape) -> dict[int, tuple[int, int]]:
-    """Start and step of a Slice of a map of this shape by axis, counted from the front."""
+    """Return start and step of a Slice of a map of this shape, by axis; starts are not negative."""
     attributes = cast("Mapping[str, tuple[int, ...]]", layer.attributes)
     starts = attributes["starts"]
     axes = attributes.get("axes", tuple(range(len(starts))))
@@ -132,7 +132,7 @@ def slice_starts_and_steps(layer: Layer, shape: Shape) -> dict[int, tuple[int, i
 
 
 def check_tileable(layer: Layer, shapes: Mapping[str, Shape]) -> None:
-    """Raise CutError, naming the layer, when it needs more of its inputs than a region of each."""
+    """Raise CutError, naming the layer, when it cannot be computed from a region of each input."""
     objection = next(_objections(layer, shapes), None)
     if objection:
         raise CutError(f"layer {layer.name} ({layer.op}) {objection}; cut the network before it")
@@ -146,13 +146,13 @@ def _objections(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator[str]:
     if layer.op in SLIDING | MOVING | {"Gather"} and len(layer.inputs) != 1:
         yield "has weights or a geometry that are computed from the picture"
     if layer.op in SLIDING | MOVING and len(layer.outputs) != 1:
-        yield "makes several maps"
+        yield "has several outputs"
     if layer.op in {"Concat", "Split", *ACROSS_CHANNELS}:
         yield from _objections_to_axis(layer)
     if layer.op in POINTWISE:
         size = shapes[layer.outputs[0]][2:]
         if any(shapes[tensor][2:] != size for tensor in layer.inputs):
-            yield "spreads a smaller map over a larger one"
+            yield "broadcasts a smaller map over a larger one"
         if any(not _fits(shape, size) for shape in cell_constants(layer).values()):
             yield "has a constant larger than its map"
     if layer.op in MOVING:
@@ -173,7 +173,7 @@ def _objections_to_moving(layer: Layer, shapes: Mapping[str, Shape]) -> Iterator
         yield from _objections_to_resize(layer.attributes)
     if layer.op == "Slice":
         if "starts" not in layer.attributes or "ends" not in layer.attributes:
-            yield "takes a slice whose place is computed from the picture"
+            yield "takes a slice whose position is computed from the picture"
         elif any(
             step < 1 and axis > 1 for axis, (_, step) in slice_starts_and_steps(layer, shapes[layer.inputs[0]]).items()
         ):
@@ -190,7 +190,7 @@ def _objections_to_resize(attributes: Mapping[str, Attribute]) -> Iterator[str]:
     scales = cast("tuple[float, ...]", attributes.get("scales", ()))
     mode, coordinates = attributes.get("mode", "nearest"), attributes.get("coordinate_transformation_mode")
     if len(scales) != 4 or any(scale < 1 or scale != round(scale) for scale in scales):
-        yield f"resizes by {', '.join(f'{scale:.4g}' for scale in scales[2:])}, which are not whole factors"
+        yield f"resizes by {', '.join(f'{scale:.4g}' for scale in scales[2:])}, which are not integer factors"
     elif scales[:2] != (1, 1):
         yield "resizes channels"
     if mode not in {"nearest", "linear"}:
@@ -202,7 +202,7 @@ def _objections_to_resize(attributes: Mapping[str, Attribute]) -> Iterator[str]:
 
 
 def cell_constants(layer: Layer) -> dict[str, Shape]:
-    """The constants of a pointwise layer that differ from cell to cell, by name, with four dimensions each."""
+    """Return the shapes, padded to four dimensions, of constants of a pointwise layer that differ by cell."""
     if layer.op in OF_CHANNELS or layer.op not in POINTWISE:
         return {}
     padded = {name: (1,) * (4 - len(shape)) + shape for name, shape in layer.constants.items()}

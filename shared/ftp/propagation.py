@@ -1,4 +1,4 @@
-"""Backward propagation: from a part of the maps at a cut to what it needs of every map before it."""
+"""Backward propagation: from a part of the maps at a cut to the regions that it needs of every map before."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TileRegions:
-    """What one tile takes part in: of every map the `box` that is read, and what each edge `wants` of it.
+    """The regions of one tile: of every map the box that is read, and the region that each edge `wants` of it.
 
-    `made` has the maps of which a layer can only make more than it should, `own` those of which the tile computes less
-    than the box, as it takes the rest from others.
+    `made` has the regions of layers that can only produce more than is needed, `own` those of which the tile computes
+    less than the box because it takes the rest from others.
     """
 
     boxes: Mapping[str, Region]
@@ -33,7 +33,7 @@ class TileRegions:
 
     @property
     def computed(self) -> Mapping[str, Region]:
-        """What the tile computes of every map."""
+        """Return the region of every map that the tile computes."""
         return {**self.boxes, **self.own}
 
 
@@ -53,9 +53,9 @@ class Propagation:
         count: int | None = None,
         spare: Callable[[Layer, Region], Region] | None = None,
     ) -> TileRegions:
-        """One reverse topological pass through the first `count` layers, from the regions of the maps at a cut.
+        """Propagate regions of the maps at a cut back through the first `count` layers, in one pass.
 
-        `spare` tells which part of the region that is read of a layer's map must be computed; all of it without.
+        `spare` returns the part of a layer's box that must be computed; without it, that is all of the box.
         """
         wanted: dict[str, dict[Edge, Region]] = defaultdict(dict)
         for tensor, region in outputs.items():
@@ -88,7 +88,10 @@ class Propagation:
     def _settle(
         self, tensors: Sequence[str], wanted: Mapping[str, Mapping[Edge, Region]], boxes: dict[str, Region]
     ) -> Region | None:
-        """All consumers of the outputs of one layer have said what they want of them: fix their box."""
+        """Return the box of a layer's outputs: the hull of what their readers want, None when nobody reads them.
+
+        Layers are visited in reverse order, so all readers have been visited.
+        """
         regions = [
             region.clip(*self._sizes[name]) for name in tensors if name in wanted for region in wanted[name].values()
         ]
@@ -100,7 +103,7 @@ class Propagation:
 
 
 def pads_of(layers: Sequence[Layer], regions: TileRegions) -> dict[Edge, Pads]:
-    """What each edge adds to the box of its map, or crops from it, in a fixed order."""
+    """Return the cells that each edge adds to the box of its map, or crops from it, in a fixed order."""
     constants = {name: shape for layer in layers for name, shape in cell_constants(layer).items()}
     pads: dict[Edge, Pads] = {}
     for edge, region in regions.wants.items():
@@ -116,7 +119,7 @@ def pads_of(layers: Sequence[Layer], regions: TileRegions) -> dict[Edge, Pads]:
 
 
 def _pads(box: Region, region: Region) -> Pads:
-    """How `region` (which may reach over the border) is made from the computed `box`."""
+    """Return the pads that turn the computed `box` into `region`, which may extend beyond the border."""
     return (
         box.top - region.top,
         box.left - region.left,
@@ -126,12 +129,12 @@ def _pads(box: Region, region: Region) -> Pads:
 
 
 def _crop_of_constant(shape: Shape, region: Region) -> Pads:
-    """How the part for `region` is cut out of a constant that has a value for every row, every column, or both."""
+    """Return the pads that crop a constant by row, by column or by cell to `region`."""
     top, left, bottom, right = _pads(Region.whole(*shape[2:]), region)
     rows, columns = shape[2] > 1, shape[3] > 1
     return (top * rows, left * columns, bottom * rows, right * columns)
 
 
 def edges_of(pads: Sequence[Mapping[Edge, Pads]]) -> tuple[Edge, ...]:
-    """The edges that some tile pads or crops."""
+    """Return the edges that any tile pads or crops."""
     return tuple(edge for edge in pads[0] if any(of_tile[edge] != NO_PADS for of_tile in pads))

@@ -1,4 +1,4 @@
-"""Half-open boxes of feature maps."""
+"""Half-open regions of feature maps."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ class Region:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Index the (rows, columns) of an array with the region's cells."""
+        """Return the slices (rows, columns) that select the region in an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def sides(self) -> RegionSides:
-        """(top, left, bottom, right), as messages carry it."""
+        """Return (top, left, bottom, right)."""
         return RegionSides((self.top, self.left, self.bottom, self.right))
 
     def relative_to(self, top: int, left: int) -> Region:
-        """The same cells, counted from a cell of the map."""
+        """Return the region in coordinates relative to a cell of the map."""
         return Region(self.top - top, self.left - left, self.bottom - top, self.right - left)
 
     def overlap(self, other: Region) -> Region | None:
-        """The cells that both have; None for none."""
+        """Return the intersection; None when it is empty."""
         top, left = max(self.top, other.top), max(self.left, other.left)
         bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
         return Region(top, left, bottom, right) if top < bottom and left < right else None
 
     def hull(self, other: Region) -> Region:
-        """The smallest region that holds both."""
+        """Return the smallest region that contains both."""
         return Region(
             min(self.top, other.top),
             min(self.left, other.left),
@@ -64,6 +64,6 @@ class Region:
         )
 
     def clip(self, height: int, width: int) -> Region:
-        """The part that lies on a map of `height` x `width` cells; where none does, the nearest cell."""
+        """Return the part inside a map of `height` x `width` cells, or the nearest cell when no part is inside."""
         top, left = min(max(self.top, 0), height - 1), min(max(self.left, 0), width - 1)
         return Region(top, left, max(min(self.bottom, height), top + 1), max(min(self.right, width), left + 1))

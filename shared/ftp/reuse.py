@@ -1,9 +1,9 @@
-"""Reuse of what neighbours have computed: tiles that take the overlap as strips instead of computing it again.
+"""Reuse of overlapping data: tiles take the overlap with their neighbours as strips instead of computing it again.
 
-Tiles whose row and column add up to an even number depend on nobody and are computed with their whole halo. Each of the
-others lies between them: of every map it computes only what none of its neighbours has, and reads the strips beside
-that, as wide as the next layer's kernel needs, from their maps. Results are those of the plain tiles, whoever
-computes which and in whatever form.
+Tiles whose row and column add up to an even number are independent and computed with their whole halo. Each of the
+others lies between them: of every map it computes only what none of its neighbours has, and reads strips of the
+neighbours' maps, as wide as the next layer's kernel needs. Results are those of the plain tiles, whichever worker
+computes them, and with or without reuse.
 Source: paper, section III-C (reuse-aware work scheduling), for graphs with branches.
 """
 
@@ -29,13 +29,13 @@ ABOVE, BELOW, LEFT, RIGHT = range(4)
 
 
 def is_independent(grid: Grid, index: int) -> bool:
-    """Whether the tile depends on nobody; its neighbours on all four sides then do."""
+    """Return whether the tile is independent; its neighbours on all four sides are not, then."""
     row, column = divmod(index, grid.columns)
     return (row + column) % 2 == 0
 
 
 def neighbour_tiles(grid: Grid, index: int) -> dict[int, int]:
-    """The tiles above, below, left and right, by side; none beyond the border."""
+    """Return the tiles above, below, left and right, by side; none beyond the border."""
     row, column = divmod(index, grid.columns)
     sides = {
         ABOVE: (row > 0, index - grid.columns),
@@ -47,9 +47,9 @@ def neighbour_tiles(grid: Grid, index: int) -> dict[int, int]:
 
 
 def with_reuse(network: Network, stage: Stage) -> Stage:
-    """The stage with what each dependent tile can take of its neighbours, and what they give.
+    """Return the stage with the strips that dependent tiles take from their neighbours.
 
-    One whose tiles share nothing stays as it is.
+    A stage whose tiles share nothing is returned unchanged.
     """
     propagation = Propagation(network, stage.layers, stage.inputs)
     whole = [propagation.propagate(dict(zip(stage.cut, tile.outputs, strict=True))) for tile in stage.tiles]
@@ -83,9 +83,9 @@ def with_reuse(network: Network, stage: Stage) -> Stage:
 
 
 def longest_chain(stage: Stage, devices: int) -> int:
-    """Multiply-accumulate operations until the last tile of a frame is done, when so many equal devices share them.
+    """Return the MACs until the last tile of a frame is done, when so many equal devices share the tiles.
 
-    Those that depend on nobody come first, the largest of them before the others; transfers cost nothing.
+    Independent tiles come first, large ones before small ones; transfers cost nothing.
     """
     reusing = {tile.index: tile for tile in stage.reusing if tile is not None}
     free = [0] * devices
@@ -99,7 +99,7 @@ def longest_chain(stage: Stage, devices: int) -> int:
 
 
 class _Reader:
-    """A tile that depends on its neighbours: its `regions`, and the `parts` of maps that it reads from which side."""
+    """A dependent tile: its `regions`, and the `parts` that it takes, by map and side."""
 
     def __init__(self, network: Network, stage: Stage, tile: Tile, whole: Sequence[TileRegions]) -> None:
         self._tile = tile
@@ -112,12 +112,12 @@ class _Reader:
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
     def _spare(self, layer: Layer, box: Region) -> Region:
-        """What must be computed of a map of which `box` is read; the rest is noted as parts. One cell at least.
+        """Return the part of `box` that must be computed, one cell at least; record the rest as parts.
 
-        Tiles of one row have the same rows of every map, those of one column the same columns, as regions are found
-        axis by axis: so a neighbour that reaches into the box does so all along its side.
+        Rows and columns are propagated independently. So tiles of one row have the same rows of every map, and tiles of
+        one column the same columns: a neighbour that overlaps the box does so along the whole side.
         """
-        if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # its map is handed on before, in a byte a cell
+        if len(layer.outputs) > 1 or layer.op == "DequantizeLinear":  # the quantised map before it has a byte a cell
             return box
         (name,) = layer.outputs
         top, left, bottom, right = box.sides
@@ -139,11 +139,11 @@ class _Reader:
         return Region(top, left, bottom, right)
 
     def _map(self, name: str, side: int) -> Region | None:
-        """What the neighbour on that side computes of a map."""
+        """Return the region of a map that the neighbour on that side computes."""
         return self._whole[self._beside[side]].boxes.get(name) if side in self._beside else None
 
     def reusing_tile(self, joints: Sequence[str], pads: tuple[Pads, ...]) -> Tile:
-        """The tile as it is computed from strips."""
+        """Return the tile as it is computed from strips."""
         strips = []
         for number, name in enumerate(joints):
             for side in (ABOVE, BELOW, LEFT, RIGHT):

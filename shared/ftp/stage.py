@@ -25,7 +25,7 @@ NO_PADS: Pads = (0, 0, 0, 0)
 class Edge:
     """One use of a map: by a layer, or as a result at the cut when `layer` is None.
 
-    The edge from a layer to its own output crops what it makes beyond the region that was asked for.
+    The edge from a layer to its own output crops cells that the layer produces beyond the needed region.
     """
 
     tensor: str
@@ -34,10 +34,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Cells of a map at a joint of the stage that one tile computes and another reads; `tile` is the other of the two.
+    """Cells of a map at a joint of the stage that one tile computes and another reads; `tile` is the other tile.
 
-    `side` is where they lie for the one that reads: 0 above, 1 below, 2 left, 3 right. `origin` is the (top, left) of
-    what the one that computes them has of the map.
+    `side` is their side of the tile that reads them: 0 above, 1 below, 2 left, 3 right. `origin` is the (top, left) of
+    the computing tile's part of the map.
     """
 
     joint: int
@@ -49,11 +49,12 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """All that an engine must know of a tile; tiles whose forms are of one `kind` are computed by the same program.
+    """The data of a tile that an engine needs; tiles with forms of one `kind` are computed by the same program.
 
-    `sizes` are the (height, width) of the inputs. `pads` says, for each edge of the stage in order, what to add to or
-    crop from the map on its way into the layer. `taken` are (joint, side, height, width) of the strips it is given;
-    `given` are (joint, side, top, left, bottom, right) of those it makes, in cells of its own part of the map.
+    `sizes` are the (height, width) of the inputs. `pads` are, for each edge of the stage in order, the cells to add to
+    the map or crop from it before the layer reads it. `taken` are (joint, side, height, width) of the strips that the
+    tile reads; `given` are (joint, side, top, left, bottom, right) of those that it computes for others, in cells of
+    its own part of the map.
     """
 
     sizes: tuple[tuple[int, int], ...]
@@ -63,21 +64,21 @@ class Form:
 
     @property
     def cells(self) -> int:
-        """How many cells, or pixels, the inputs have together."""
+        """Return the number of cells, or pixels, of all inputs."""
         return sum(height * width for height, width in self.sizes)
 
     @property
     def kind(self) -> FormKind:
-        """All but the size of the tile."""
+        """Return the form without the sizes of the tile."""
         return self.pads, self.taken, self.given
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile of a stage: what it reads of each input, what it makes of each map at the cut.
+    """One tile of a stage: the region that it reads of each input, and computes of each map at the cut.
 
-    `pads` as in Form; `macs` is what it computes, in multiply-accumulate operations. `taken` are the strips that it
-    reads instead of computing them, `given` those that it makes for others; both in order of joint and side.
+    `pads` as in Form; `macs` are its multiply-accumulate operations. `taken` are the strips that it reads instead of
+    computing them, `given` those that it computes for others; both in order of joint and side.
     """
 
     index: int
@@ -97,10 +98,10 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Fused layers executed tile by tile. Only `edges` that some tile pads or crops are listed.
+    """Fused layers executed tile by tile. `edges` are those that any tile pads or crops.
 
-    With reuse, `joints` are the maps of which strips are handed on, and `reusing` has, by index, the tiles as they are
-    computed from strips of their neighbours (None for those that depend on nobody).
+    With reuse, `joints` are the maps of which strips are exchanged, and `reusing` has, by index, the tiles as they are
+    computed from strips of their neighbours (None for independent tiles).
     """
 
     layers: tuple[Layer, ...]
@@ -114,6 +115,6 @@ class Stage:
 
     @property
     def forms(self) -> tuple[Form, ...]:
-        """One form of every kind of tile."""
+        """Return one form of every kind of tile."""
         tiles = (*self.tiles, *(tile for tile in self.reusing if tile is not None))
         return tuple({tile.form.kind: tile.form for tile in tiles}.values())

@@ -1,4 +1,4 @@
-"""Strips that wait for whoever computes their reader, pure: bounded in bytes, the oldest frame goes first."""
+"""A cache of strips for the tiles that read them, pure: bounded in bytes, the oldest frame is dropped first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 
 MAX_CACHE_BYTES = 64 * 2**20
-"""Of a node: some twenty frames of YOLOv2 at 608 in nine tiles, 1.7 MB each; more frames than are under way at once."""
+"""For a node: some twenty frames of YOLOv2 at 608 in nine tiles, 1.7 MB each; more than are under way at once."""
 
 
 class StripCache(Generic[K]):
-    """Arrays by frame and key. A key says whose they are and for whom."""
+    """Arrays by frame and key. A key names the tile that computed them and the tile that reads them."""
 
     def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -25,7 +25,7 @@ class StripCache(Generic[K]):
         self.bytes = 0
 
     def put(self, frame: str, key: K, strips: list[Array]) -> None:
-        """Keep strips; whole older frames make room for them, and where that is not enough, they are not kept."""
+        """Store strips; older frames are dropped to make room. Strips that still do not fit are not stored."""
         size = _size(strips)
         growth = size - _size(self._frames.get(frame, {}).get(key, []))
         if size > self._max_bytes:
@@ -39,20 +39,20 @@ class StripCache(Generic[K]):
         self.bytes += growth
 
     def get(self, frame: str, key: K) -> list[Array] | None:
-        """What was put there; None when it never was, or has been dropped."""
+        """Return the strips of a key; None when they are not stored."""
         return self._frames.get(frame, {}).get(key)
 
     def keys(self, frame: str) -> tuple[K, ...]:
-        """All keys of a frame, in the order in which they came."""
+        """Return all keys of a frame, in the order in which they were stored."""
         return tuple(self._frames.get(frame, ()))
 
     def drop_frame(self, frame: str) -> None:
-        """The frame is finished."""
+        """Remove all strips of a frame."""
         self.bytes -= sum(_size(strips) for strips in self._frames.pop(frame, {}).values())
 
 
 def split_strips(payload: Array, sizes: Mapping[int, int]) -> dict[int, Array]:
-    """Strips as they came over the wire, one tile's after the other's, by that tile; without copying.
+    """Split strips as they are received, one tile's after the other's, by tile, without copying.
 
     `payload` is uint8 (bytes,), as long as `sizes` say.
     """

@@ -1,4 +1,4 @@
-"""Partitioning: a network's layers up to a cut, fused, and divided into tiles."""
+"""Partitioning: fuse a network's layers up to a cut, and divide them into tiles."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def partition(
 ) -> Stage:
     """Fuse the layers between `after` (the picture, when empty) and `cut`, and divide them into the tiles of `grid`.
 
-    The grid divides the coarsest map at the cut: evenly as in the paper, or so that tiles are `balanced` with their
-    halos, or, along the one axis of a grid that has but one, by the `shares` of its tiles. Finer maps are divided at
-    the same places, axis by axis.
+    The grid divides the coarsest map at the cut: evenly as in the paper, `balanced` so that tiles are equal including
+    their halos, or, for a single row or column, by the `shares` of its tiles. Finer maps are divided at the same
+    positions, axis by axis.
     Raises CutError for a layer that cannot be tiled, ConfigurationError for a grid with empty tiles.
     Source: paper, section III-A, algorithm 1, extended to graphs with branches.
     """
@@ -72,7 +72,7 @@ def divide_maps(
     halo: tuple[float, float] = NO_HALO,
     shares: Sequence[float] = (),
 ) -> list[tuple[Region, ...]]:
-    """What each tile of `grid` has of maps of these sizes (height, width). Raises ConfigurationError."""
+    """Return each tile's regions of maps of these sizes (height, width). Raises ConfigurationError."""
     coarsest = min(height for height, _ in sizes), min(width for _, width in sizes)
     return [tuple(_scaled(cell, coarsest, size) for size in sizes) for cell in grid.divide(*coarsest, halo, shares)]
 
@@ -80,9 +80,9 @@ def divide_maps(
 def halo_of(
     network: Network, layers: Sequence[Layer], cut: Sequence[str], after: Sequence[str] = ()
 ) -> tuple[float, float]:
-    """Rows and columns that a tile needs beyond its own on each side, in cells of the coarsest map at the cut.
+    """Return the rows and columns of the halo on each side of a tile, in cells of the coarsest map at the cut.
 
-    Of the maps `after` which the layers begin, the one of which it needs the most.
+    With several maps `after`, that is the largest need of any of them.
     """
     seen = _seen(network, layers, cut)
     cells = [min(network.shapes[tensor][2 + axis] for tensor in cut) for axis in (0, 1)]
@@ -95,13 +95,13 @@ def halo_of(
 
 
 def receptive_field(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> tuple[int, int]:
-    """Height and width, in pixels, of what one cell in the middle of the maps sees of the picture."""
+    """Return (height, width), in pixels, of the part of the picture that a cell in the middle of the maps reads."""
     field = _seen(network, layers, maps)[network.input]
     return field.height, field.width
 
 
 def _seen(network: Network, layers: Sequence[Layer], maps: Sequence[str]) -> dict[str, Region]:
-    """What one cell in the middle of the maps sees of every map before."""
+    """Return the region of every earlier map that one cell in the middle of the maps depends on."""
     regions = {tensor: _middle(network.shapes[tensor][2:]) for tensor in maps}
     for layer in reversed(layers):
         seen = [regions[tensor] for tensor in layer.outputs if tensor in regions]
@@ -117,7 +117,7 @@ def _middle(size: Sequence[int]) -> Region:
 
 
 def _scaled(cell: Region, coarse: Sequence[int], fine: Sequence[int]) -> Region:
-    """The part of a finer map that belongs to a cell of the coarsest one."""
+    """Return the part of a finer map that corresponds to a region of the coarsest one."""
     return Region(
         cell.top * fine[0] // coarse[0],
         cell.left * fine[1] // coarse[1],

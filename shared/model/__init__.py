@@ -1,1 +1,1 @@
-"""A network as a graph of layers: loading it, looking at it, cutting it."""
+"""A network as a graph of layers: loading it, describing it, cutting it."""

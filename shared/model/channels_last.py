@@ -1,4 +1,4 @@
-"""A picture whose channels come last (NHWC), as TensorFlow has them, turned so that they come first."""
+"""Convert models whose input has channels last (NHWC, as in TensorFlow) to channels first (NCHW)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array
 
 TO_CHANNELS_FIRST = [0, 3, 1, 2]
-"""The Transpose with which such a graph itself goes over to channels first."""
+"""Axes of the Transpose with which TensorFlow graphs change to channels first themselves."""
 
 LAYOUT_INDEPENDENT = frozenset(["Add", "Cast", "DequantizeLinear", "Div", "Identity", "Mul", "QuantizeLinear", "Sub"])
-"""What may stand before that Transpose: layers of cells and numbers, or of numbers by channel."""
+"""Operators allowed before that Transpose: pointwise, with a constant for all cells or one for each channel."""
 
 
 def put_channels_first(model: onnx.ModelProto, name: str) -> None:
-    """Let the input take (1, 3, H, W), in a graph whose constants are folded; the graph's own Transpose falls away.
+    """Change the input to (1, 3, H, W) and remove the graph's own Transpose. Constants must be folded before.
 
-    Raises ModelError, naming the layer, when others than pointwise layers come before it.
+    Raises ModelError, naming the layer, when layers that are not pointwise come before the Transpose.
     """
     graph = model.graph
     value = next(value for value in graph.input if value.name == name)
@@ -34,7 +34,7 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
     for dimension, place in zip(dimensions, TO_CHANNELS_FIRST, strict=True):
         dimension.dim_value = lengths[place]
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    turned, nodes = {name: name}, []  # tensors whose channels come last, and the same with channels first
+    turned, nodes = {name: name}, []  # tensors with channels last, and their names with channels first
     for node in graph.node:
         sources = [source for source in node.input if source in turned]
         if not sources:
@@ -45,24 +45,24 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
             nodes.append(_turn(node, turned, constants, graph))
             turned[node.output[0]] = nodes[-1].output[0]
     if any(output.name in turned for output in graph.output):
-        raise ModelError(f"its input {name} has its channels last (NHWC), and so has its output; {_WAY_OUT}")
+        raise ModelError(f"input {name} has its channels last (NHWC), and so does an output; {_REMEDY}")
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(kept)
 
 
-_WAY_OUT = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"
+_REMEDY = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"
 
 
 def _turn(
     node: onnx.NodeProto, turned: dict[str, str], constants: Mapping[str, Array], graph: onnx.GraphProto
 ) -> onnx.NodeProto:
-    """The same layer for channels first, with an output of another name."""
+    """Return the same layer for channels first; its output has another name."""
     name = node.name or node.output[0]
     flips = node.op_type == "Slice" and _only_channels(node, constants)
     if not (node.op_type in LAYOUT_INDEPENDENT | {"Gather"} or flips) or len(node.output) != 1:
         raise ModelError(
-            f"the channels of its input come last (NHWC), and layer {name} ({node.op_type}) works on them; {_WAY_OUT}"
+            f"its input has its channels last (NHWC), and layer {name} ({node.op_type}) depends on that; {_REMEDY}"
         )
     made = onnx.NodeProto()
     made.CopyFrom(node)
@@ -78,8 +78,9 @@ def _turn(
     for attribute in made.attribute:
         if attribute.name == "axis":
             if attribute.i not in {3, -1}:
-                raise ModelError(f"the channels of its input come last (NHWC), and layer {name} works across; "
-                                 f"{_WAY_OUT}")  # fmt: skip
+                raise ModelError(
+                    f"its input has its channels last (NHWC), and layer {name} works along another axis; {_REMEDY}"
+                )
             attribute.i = 1
     return made
 
@@ -90,10 +91,11 @@ def _only_channels(node: onnx.NodeProto, constants: Mapping[str, Array]) -> bool
 
 
 def _by_channel(made: str, values: Array | None, layer: str, graph: onnx.GraphProto) -> str:
-    """The name of a constant for the last axis, as one for the axis of the channels."""
+    """Reshape a constant by channel from the last axis to axis 1 (C, 1, 1), and return its name."""
     if values is None or (values.size > 1 and values.size != values.shape[-1]):
-        raise ModelError(f"the channels of its input come last (NHWC), and layer {layer} has numbers for each of its "
-                         f"pixels; {_WAY_OUT}")  # fmt: skip
+        raise ModelError(
+            f"its input has its channels last (NHWC), and layer {layer} has a constant for each pixel; {_REMEDY}"
+        )
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(values.reshape(-1, 1, 1)), made))
     return made
 

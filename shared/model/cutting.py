@@ -1,4 +1,4 @@
-"""Cutting a model in two: the head, run tile by tile on the edges, and the tail, run on the gateway."""
+"""Cut a model in two: the head, run tile by tile on the edges, and the tail, run on the gateway."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def head_model(
     model: onnx.ModelProto, network: Network, cut: Sequence[str], after: Sequence[str] = ()
 ) -> onnx.ModelProto:
-    """The part of `model` that makes the maps `cut`, of those `after` which it begins (the picture, when empty).
+    """Return the part of `model` from the maps `after` (the picture, when empty) to the maps `cut`.
 
     Raises CutError as Network.head_layers does.
     """
@@ -27,22 +27,22 @@ def head_model(
 
 
 def tail_model(model: onnx.ModelProto, network: Network, cut: Sequence[str]) -> onnx.ModelProto:
-    """The part of `model` that turns the maps `cut` into its outputs. Raises CutError as Network.head_layers does."""
+    """Return the part of `model` from the maps `cut` to its outputs. Raises CutError as Network.head_layers does."""
     network.head_layers(cut)
     return _between(model, cut, network.outputs)
 
 
 def with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> onnx.ModelProto:
-    """The same model, in whatever form it is, with `tensors` for outputs; what they do not need is left out."""
-    constants = {tensor.name for tensor in model.graph.initializer}  # old files list them as inputs, to be changed
+    """Return the model, plain or not, with `tensors` as outputs and without the nodes that these do not need."""
+    constants = {tensor.name for tensor in model.graph.initializer}  # old files list them among the inputs
     inputs = [value.name for value in model.graph.input if value.name not in constants]
     return _between(model, inputs, tensors)
 
 
 def _between(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    """The nodes that make `outputs` of `inputs`, with what is known of their tensors; inputs nobody needs are dropped.
+    """Return the nodes from `inputs` to `outputs`, with the known shapes of their tensors; unused inputs are dropped.
 
-    Subgraphs read tensors of the graph around them, which ONNX's own extractor overlooks.
+    ONNX's own extractor overlooks that subgraphs read tensors of the graph around them.
     """
     graph = model.graph
     known = {value.name: value for value in (*graph.value_info, *graph.output, *graph.input)}

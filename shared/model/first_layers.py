@@ -1,7 +1,7 @@
-"""What a network does to its picture before anything else, which tells which pixel values it wants.
+"""Find the preprocessing that a network's first layers do, and so the pixel values that it expects.
 
-A network that normalises inside, or turns BGR into RGB, was exported to be given plain pixels; to prepare them as is
-usual for its family would do it twice.
+A network that normalises its input, or swaps BGR and RGB, was exported for plain pixels. To prepare them as is usual
+for its family would do it twice.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 PREPARING_LAYERS = frozenset(
     ["Add", "BatchNormalization", "Cast", "Concat", "Div", "Gather", "Identity", "Mul", "Slice", "Split", "Sub"]
 )
-"""Layers that prepare a picture: arithmetic with numbers by channel, and another order of the channels."""
+"""Operators of preprocessing: arithmetic by channel, and reordering of the channels."""
 
 MAX_CHAIN_LAYERS = 16
-"""Layers that are looked at; exporters write two to six."""
+"""Layers that are examined; exporters write two to six."""
 
 MAX_FACTOR_OF_BYTES = 1 / 16
-"""Pixels of 0 to 255 are multiplied by less (1/255, 1/58), those of 0 to 1 by more (1/0.229, 2)."""
+"""Pixels from 0 to 255 are multiplied by less (1/255, 1/58), pixels from 0 to 1 by more (1/0.229, 2)."""
 
 MIN_OFFSET_OF_BYTES = 10.0
-"""What is taken off pixels of 0 to 255 (127, 104, 117, 123) is more, off those of 0 to 1 less."""
+"""The mean of pixels from 0 to 255 (127, 104, 117, 123) is larger, that of pixels from 0 to 1 smaller."""
 
 _GRAPH_NAME = "first layers"
 
 
 @dataclass(frozen=True, slots=True)
 class FirstLayers:
-    """`highest_pixel` is that of a white pixel, 255 or 1, None where nothing tells; `flips`: BGR to RGB or back."""
+    """`highest_pixel` is the value of white, 255 or 1, None if unknown; `flips`: the layers swap BGR and RGB."""
 
     highest_pixel: float | None = None
     flips: bool = False
 
     def adapt(self, usual: Preprocessing) -> Preprocessing:
-        """Return the preparation that is usual for a family without what the network does itself."""
+        """Return a family's usual preprocessing without the part that the network does itself."""
         changes: dict[str, object] = {}
         if self.highest_pixel is not None:
             changes |= {"mean": (0.0,) * 3, "std": (255.0 / self.highest_pixel,) * 3}
@@ -53,7 +53,7 @@ class FirstLayers:
 
 
 def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
-    """Return what the layers do that come first in a model in plain form; `picture` is the name of its input."""
+    """Analyse the first layers of a model in plain form; `picture` is the name of its input."""
     nodes, last = _chain(model, picture)
     takes_uint8 = any(node.op_type == "Cast" and _cast_to(node) == TensorProto.UINT8 for node in nodes)
     untouched = FirstLayers(255.0 if takes_uint8 else None)
@@ -61,7 +61,7 @@ def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
         return untouched
     try:
         offset, factors = _affine(model, nodes, picture, last)
-    except Exception:  # noqa: BLE001  (constants for every cell, say: whatever the evaluator raises, nothing is known)
+    except Exception:  # noqa: BLE001  (the evaluator may raise anything, for constants by cell, say; then nothing is known)
         return untouched
     moved = np.array_equal(np.count_nonzero(factors, axis=1), (1, 1, 1))
     flips = moved and np.abs(factors).argmax(axis=1).tolist() == [2, 1, 0]
@@ -73,7 +73,7 @@ def first_layers(model: onnx.ModelProto, picture: str) -> FirstLayers:
 
 
 def _chain(model: onnx.ModelProto, picture: str) -> tuple[list[onnx.NodeProto], str]:
-    """The layers before the first that does more than prepare, and the tensor that this one reads."""
+    """Return the leading preprocessing layers, and the tensor that the first other layer reads."""
     constants = {tensor.name for tensor in model.graph.initializer}
     nodes: list[onnx.NodeProto] = []
     reached, last = {picture}, picture
@@ -90,9 +90,9 @@ def _chain(model: onnx.ModelProto, picture: str) -> tuple[list[onnx.NodeProto], 
 
 
 def _affine(model: onnx.ModelProto, nodes: list[onnx.NodeProto], picture: str, last: str) -> tuple[Array, Array]:
-    """What becomes of a black pixel (3,), and by how much each channel that is made (rows) follows each that is given.
+    """Return the affine map that the layers compute: the offset (3,), and the factors (3, 3), output by input channel.
 
-    From 0 to 1: a cast to uint8 leaves whole numbers as they are.
+    Evaluated at 0 and 1, as a cast to uint8 leaves integers as they are.
     """
     graph = helper.make_graph(
         nodes, _GRAPH_NAME, [helper.make_tensor_value_info(picture, TensorProto.FLOAT, [1, 3, 1, 1])],

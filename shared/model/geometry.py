@@ -1,4 +1,4 @@
-"""Spelling out the geometry of layers that slide or resize: in numbers, whatever they leave to a rule."""
+"""Make the geometry of sliding and resizing layers explicit: numbers instead of rules such as SAME_UPPER."""
 
 from __future__ import annotations
 
@@ -19,42 +19,44 @@ if TYPE_CHECKING:
 POOLS = frozenset(["AveragePool", "MaxPool"])
 
 _COUNTED_PADS = "counted_pads"
-"""A note on an AveragePool until its averages are spelled out: how much of its padding counts as cells."""
+"""A temporary attribute of an AveragePool: how much of its padding counts as cells."""
 
 
 def round_down_first_pool(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> bool:
-    """Give the first pool that rounds its size up the padding with which it need not; whether there was one.
+    """Replace the ceil_mode of the first pool that has it by padding; return whether there was one.
 
-    ONNX's shape inference counts windows that begin behind the map and its padding, which no runtime computes: what
-    it says of the layers that follow is right only after this.
+    ONNX's shape inference counts windows that begin behind the map and its padding, which no runtime computes: the
+    shapes that it infers for later layers are right only after this.
     """
     for node in model.graph.node:
-        said = _attributes(node)
-        if node.op_type not in POOLS or not said.get("ceil_mode", 0):
+        attributes = _attributes(node)
+        if node.op_type not in POOLS or not attributes.get("ceil_mode", 0):
             continue
         _unset(node, "ceil_mode")
         size = shapes.get(node.input[0], ())[2:]
-        if size and said.get("auto_pad", b"NOTSET") == b"NOTSET":
-            _pad_for_last_window(model, node, said, size)
+        if size and attributes.get("auto_pad", b"NOTSET") == b"NOTSET":
+            _pad_for_last_window(model, node, attributes, size)
         return True
     return False
 
 
-def _pad_for_last_window(model: onnx.ModelProto, node: onnx.NodeProto, said: Mapping[str, Any], size: Shape) -> None:
+def _pad_for_last_window(
+    model: onnx.ModelProto, node: onnx.NodeProto, attributes: Mapping[str, Any], size: Shape
+) -> None:
     rank = len(size)
-    given = list(said.get("pads", (0,) * 2 * rank))
+    given = list(attributes.get("pads", (0,) * 2 * rank))
     pads = given.copy()
     for axis, length in enumerate(size):
-        stride = said.get("strides", (1,) * rank)[axis]
-        reach = (said["kernel_shape"][axis] - 1) * said.get("dilations", (1,) * rank)[axis] + 1
+        stride = attributes.get("strides", (1,) * rank)[axis]
+        reach = (attributes["kernel_shape"][axis] - 1) * attributes.get("dilations", (1,) * rank)[axis] + 1
         before, after = given[axis], given[rank + axis]
         room = length + before + after - reach
         count = -(-room // stride) + 1
         if (count - 1) * stride < length + before and count > room // stride + 1:
             pads[rank + axis] = (count - 1) * stride + reach - length - before
-    counted = given if said.get("count_include_pad", 0) else [0] * 2 * rank
-    # Only a dilated window reaches further than its kernel is long, and pools do not take it: a layer of its own pads.
-    apart = any(pad >= kernel for pad, kernel in zip(pads, [*said["kernel_shape"]] * 2, strict=True))
+    counted = given if attributes.get("count_include_pad", 0) else [0] * 2 * rank
+    # Only a dilated window needs a pad as long as its kernel, which pools do not accept: a Pad layer makes it.
+    apart = any(pad >= kernel for pad, kernel in zip(pads, [*attributes["kernel_shape"]] * 2, strict=True))
     if apart:
         counted = [cells - pad for cells, pad in zip(counted, pads, strict=True)]
     _set(node, pads=[0] * 2 * rank if apart else pads)
@@ -76,7 +78,7 @@ def _pad_before(model: onnx.ModelProto, pool: onnx.NodeProto, pads: list[int]) -
 
 
 def make_geometry_explicit(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> None:
-    """Paddings, kernels and factors in numbers. Raises ModelError for a rule that runtimes read differently."""
+    """Write paddings, kernels and factors as numbers. Raises ModelError where runtimes interpret a rule differently."""
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
         nodes.append(node)
@@ -91,7 +93,7 @@ def make_geometry_explicit(model: onnx.ModelProto, shapes: Mapping[str, Shape]) 
 
 
 def _spell_out_resize(model: onnx.ModelProto, node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> None:
-    """Factors in the place of sizes."""
+    """Replace sizes by factors."""
     if {"axes", "keep_aspect_ratio_policy"} & set(_attributes(node)):
         return
     before, after = shapes[node.input[0]], shapes[node.output[0]]
@@ -105,15 +107,15 @@ def _spell_out_resize(model: onnx.ModelProto, node: onnx.NodeProto, shapes: Mapp
 def _spell_out_sliding(
     model: onnx.ModelProto, node: onnx.NodeProto, shapes: Mapping[str, Shape]
 ) -> list[onnx.NodeProto]:
-    """Write the geometry into `node`; returns nodes that must follow it."""
-    said = _attributes(node)
+    """Write the geometry into `node`; return nodes that must follow it."""
+    attributes = _attributes(node)
     size, made = shapes[node.input[0]][2:], shapes[node.output[0]][2:]
     rank = len(size)
-    kernel = tuple(said.get("kernel_shape", ())) or shapes[node.input[1]][2:]
-    strides = tuple(said.get("strides", (1,) * rank))
-    dilations = tuple(said.get("dilations", (1,) * rank))
-    pads = tuple(said.get("pads", (0,) * 2 * rank))
-    auto = said.get("auto_pad", b"NOTSET").decode()
+    kernel = tuple(attributes.get("kernel_shape", ())) or shapes[node.input[1]][2:]
+    strides = tuple(attributes.get("strides", (1,) * rank))
+    dilations = tuple(attributes.get("dilations", (1,) * rank))
+    pads = tuple(attributes.get("pads", (0,) * 2 * rank))
+    auto = attributes.get("auto_pad", b"NOTSET").decode()
     if auto.startswith("SAME"):
         pads = _same_pads(node, auto, size, made, (kernel, strides, dilations))
     elif auto == "VALID":
@@ -124,7 +126,7 @@ def _spell_out_sliding(
         return []
     if set(dilations) == {1}:
         _unset(node, "dilations")  # onnxruntime's integer form of the pool does not take them
-    counted = tuple(said.get(_COUNTED_PADS, pads if said.get("count_include_pad", 0) else (0,) * 2 * rank))
+    counted = tuple(attributes.get(_COUNTED_PADS, pads if attributes.get("count_include_pad", 0) else (0,) * 2 * rank))
     _set(node, count_include_pad=1)
     return [] if counted == pads else _averages(model, node, size, made, counted)
 
@@ -132,12 +134,12 @@ def _spell_out_sliding(
 def _same_pads(
     node: onnx.NodeProto, auto: str, size: Shape, made: Shape, geometry: tuple[Shape, Shape, Shape]
 ) -> tuple[int, ...]:
-    """What SAME_UPPER and SAME_LOWER mean for these sizes."""
+    """Return the pads that SAME_UPPER or SAME_LOWER means for these sizes."""
     kernel, strides, dilations = geometry
     if any(dilation != 1 for dilation in dilations):
         raise ModelError(
             f"layer {node.name or node.output[0]} has auto_pad {auto} and dilations {dilations}, which runtimes "
-            "read differently; export it with explicit pads"
+            "interpret differently; export it with explicit pads"
         )
     transposed = node.op_type == "ConvTranspose"
     spare = _attributes(node).get("output_padding", (0,) * len(size))
@@ -152,13 +154,16 @@ def _same_pads(
 def _averages(
     model: onnx.ModelProto, node: onnx.NodeProto, size: Shape, made: Shape, counted: tuple[int, ...]
 ) -> list[onnx.NodeProto]:
-    """An average over fewer cells at the border: a factor for every cell, behind a pool that counts all."""
-    said = _attributes(node)
+    """Return the nodes that correct an average at the border, where fewer cells count.
+
+    The pool divides by its whole kernel; a factor for every cell of the output corrects that.
+    """
+    attributes = _attributes(node)
     factors = []
     for axis, (length, count) in enumerate(zip(size, made, strict=True)):
-        kernel, stride = said["kernel_shape"][axis], said["strides"][axis]
-        first = np.arange(count)[:, None] * stride - said["pads"][axis]
-        cells = first + np.arange(kernel) * said.get("dilations", (1,) * len(size))[axis]
+        kernel, stride = attributes["kernel_shape"][axis], attributes["strides"][axis]
+        first = np.arange(count)[:, None] * stride - attributes["pads"][axis]
+        cells = first + np.arange(kernel) * attributes.get("dilations", (1,) * len(size))[axis]
         inside = (cells >= -counted[axis]) & (cells < length + counted[len(size) + axis])
         factors.append(kernel / np.maximum(inside.sum(axis=1), 1))
     output = node.output[0]

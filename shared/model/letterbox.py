@@ -1,4 +1,4 @@
-"""Fitting a picture into the network's input: aspect kept, bars beside it."""
+"""Fit a picture into the network's input: the aspect ratio is kept, bars fill the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """Where a picture of `image_height` x `image_width` lies in an input of `height` x `width`, in pixels."""
+    """Placement of a picture of `image_height` x `image_width` in an input of `height` x `width`, in pixels."""
 
     image_height: int
     image_width: int
@@ -25,7 +25,7 @@ class Letterbox:
 
     @classmethod
     def for_picture(cls, picture: tuple[int, ...], input_size: tuple[int, int], preprocessing: Preprocessing) -> Self:
-        """For a picture of this shape, (H, W) or (H, W, 3), in an input of this height and width."""
+        """Place a picture of this shape, (H, W) or (H, W, 3), in an input of (height, width)."""
         return cls(picture[0], picture[1], *input_size, preprocessing.align)
 
     @property
@@ -59,7 +59,7 @@ class Letterbox:
         return boxed if preprocessing.channels == "bgr" else np.ascontiguousarray(boxed[:, :, ::-1])
 
     def to_image(self, boxes: FloatArray) -> FloatArray:
-        """Boxes (N, 4) as left, top, right, bottom in input pixels, to picture pixels, clipped to the picture."""
+        """Convert boxes (N, 4), as left, top, right, bottom, from input to picture pixels, clipped to the picture."""
         top, left = self.offset
         height, width = self.size
         scale = np.array([self.image_width / width, self.image_height / height] * 2, np.float32)

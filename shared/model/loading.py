@@ -1,4 +1,4 @@
-"""Reading ONNX files, and describing a model as layers."""
+"""Read ONNX files, and describe a model as layers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.model.arrays import Shape
 
 MAX_MODEL_BYTES = 2**31 - 1
-"""Protocol buffers hold no more; a larger file cannot be an ONNX model."""
+"""The limit of protocol buffers; a larger file cannot be an ONNX model."""
 
 GEOMETRY_INPUTS = {
     "Pad": ("", "pads", "constant_value", "axes"),
@@ -34,13 +34,13 @@ GEOMETRY_INPUTS = {
     "Slice": ("", "starts", "ends", "axes", "steps"),
     "Split": ("", "split"),
 }
-"""Inputs that say where or how much, by position: constants there become attributes of the layer."""
+"""Inputs with the geometry, by position: constants there become attributes of the layer."""
 
 
 def load_onnx(path: Path) -> onnx.ModelProto:
-    """Read and check an ONNX file: as it is, but for nodes in order, and its own functions put where they are called.
+    """Read and check an ONNX file; its nodes are sorted and its own functions inlined.
 
-    Raises ModelError: no such file, not ONNX, not complete.
+    Raises ModelError: file not found, not ONNX, not complete.
     """
     try:
         size = path.stat().st_size
@@ -49,7 +49,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"model {path} cannot be read: {system_reason(error)}") from error
     except DecodeError as error:
         raise ModelError(f"{path} is not an ONNX model") from error
-    except onnx.checker.ValidationError as error:  # weights in a file of their own that is not there
+    except onnx.checker.ValidationError as error:  # a separate file of weights is missing
         raise ModelError(f"model {path} is not complete: {_first_line(error)}") from error
     if model is None:
         raise ModelError(f"{path} is larger than an ONNX file can be (2 GiB)")
@@ -63,7 +63,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
             model = onnx.inliner.inline_local_functions(model)
             sort_nodes(model.graph)
         if not all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
-            model = onnx.shape_inference.infer_shapes(model)  # graph editors leave them out, and every runtime takes it
+            model = onnx.shape_inference.infer_shapes(model)  # graph editors leave them out, and runtimes accept that
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
@@ -71,7 +71,7 @@ def load_onnx(path: Path) -> onnx.ModelProto:
 
 
 def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None = None) -> onnx.ModelProto:
-    """The model in plain form, see shared.model.plain. Raises ModelError when it is not valid."""
+    """Return the model in plain form, see shared.model.plain. Raises ModelError, naming it, when it is not valid."""
     try:
         return to_plain_form(model, size)
     except ModelError as error:
@@ -86,11 +86,11 @@ def plain_model(model: onnx.ModelProto, name: str, size: tuple[int, int] | None 
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no reason is known"])[0]
+    return (str(error).splitlines() or ["unknown reason"])[0]
 
 
 def describe_network(model: onnx.ModelProto, name: str) -> Network:
-    """The layers of a model in plain form, as pure data. Raises ModelError when it has no single image input."""
+    """Describe a model in plain form as pure data. Raises ModelError when it has no single image input."""
     graph = model.graph
     constants = constants_of(model)
     shapes = known_shapes(model)
@@ -111,7 +111,7 @@ def describe_network(model: onnx.ModelProto, name: str) -> Network:
         raise ModelError(
             f"{name} must have one image input, float32 (1, 3, H, W); it has "
             + ", ".join(f"{tensor} {types.get(tensor)} {shapes.get(tensor)}" for tensor in inputs)
-            + "; export it so"
+            + "; export it that way"
         )
     layers = []
     names: set[str] = set()
@@ -129,7 +129,7 @@ def describe_network(model: onnx.ModelProto, name: str) -> Network:
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
-    """All constants by name: tensors, and None for what a node makes of constants (a quantised weight, made float)."""
+    """Return all constants by name: tensors, and None for results of constants (a dequantised weight)."""
     constants: dict[str, onnx.TensorProto | None] = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.input and not subgraphs(node) and all(name in constants for name in node.input if name):
@@ -138,7 +138,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, onnx.TensorProto | None]:
 
 
 def _is_loose_picture(value: onnx.ValueInfoProto) -> bool:
-    """Whether an input has the four axes of a picture, or none are known, and some are left open."""
+    """Return whether an input may be a picture, with four axes or unknown ones, and its size is not fixed."""
     tensor = value.type.tensor_type
     return fixed_shape(value) is None and (not tensor.HasField("shape") or len(tensor.shape.dim) == 4)
 
@@ -148,7 +148,7 @@ def _is_picture(shape: Shape) -> bool:
 
 
 def _unique(node: onnx.NodeProto, index: int, names: set[str]) -> str:
-    """The node's name; one of its own when it has none, or another has it."""
+    """Return the node's name, or a new one when it has none or another node has it."""
     name = node.name or f"{node.op_type.lower()}_{index:02d}"
     if name in names:
         name = f"{name}_{index:02d}"
@@ -189,7 +189,7 @@ def _numbers(constant: onnx.TensorProto) -> Attribute:
 
 
 def _pads_of_all_axes(attributes: Mapping[str, Attribute]) -> tuple[int, ...]:
-    """A Pad's amounts for all four axes, before and behind, wherever it names but some."""
+    """Return a Pad's amounts for all four axes, begin and end; it may name only some axes."""
     pads, axes = attributes["pads"], attributes.get("axes", (0, 1, 2, 3))
     assert isinstance(pads, tuple)
     assert isinstance(axes, tuple)

@@ -22,10 +22,10 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operation. `inputs` and `outputs` name tensors; weights and other constants are in `constants` by name.
+    """One operation. `inputs` and `outputs` name tensors; `constants` are the shapes of weights and others by name.
 
-    `attributes` are those of the ONNX operator, with paddings explicit; constant inputs that say where or how much
-    (such as the `starts` of a Slice) are attributes too.
+    `attributes` are those of the ONNX operator, with explicit paddings; constant inputs with the geometry (such as the
+    `starts` of a Slice) are attributes too.
     """
 
     name: str
@@ -38,9 +38,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in topological order, one input image, and the shape of every tensor (N, C, H, W; N = 1) that has one.
+    """Layers in topological order, one input image, and the known shapes of tensors (N, C, H, W; N = 1).
 
-    `types` are numpy's names of element types; float32 where nothing is said.
+    `types` are numpy's names of element types; a tensor that is missing there is float32.
     """
 
     name: str
@@ -61,17 +61,17 @@ class Network:
         return shape[2], shape[3]
 
     def find_tensor(self, name: str) -> str:
-        """The tensor that is called `name`, or that the layer of that name makes. Raises CutError."""
+        """Return the tensor with this name, or the output of the layer with this name. Raises CutError."""
         if name in self.producers:
             return name
         made = next((layer.outputs for layer in self.layers if layer.name == name), ())
         if len(made) == 1:
             return made[0]
         near = get_close_matches(name, self.producers, 4, 0.6) or list(self.producers)[:4]
-        raise CutError(f"{self.name} has no layer {name!r} to cut behind; its layers are named like {', '.join(near)}")
+        raise CutError(f"{self.name} has no layer {name!r} to cut behind; its layers include {', '.join(near)}")
 
     def head_layers(self, cut: Iterable[str]) -> tuple[Layer, ...]:
-        """The layers needed to compute the tensors of `cut`, in topological order.
+        """Return the layers needed to compute the tensors of `cut`, in topological order.
 
         Raises CutError for an unknown tensor, one that no layer makes, or a cut across which other tensors leak.
         """
@@ -80,7 +80,7 @@ class Network:
             self.find_tensor(tensor)
             if self.types.get(tensor, "float32") != "float32":
                 raise CutError(
-                    f"{self.name}: {tensor} is {self.types[tensor]}, and maps at a cut are float32; "
+                    f"{self.name}: {tensor} is {self.types[tensor]}, but maps at a cut must be float32; "
                     "cut behind the layer that makes it float32 again"
                 )
         wanted, head = set(cut), []
@@ -93,12 +93,12 @@ class Network:
         return tuple(head)
 
     def layers_between(self, after: Iterable[str], cut: Iterable[str]) -> tuple[Layer, ...]:
-        """The layers behind the cut `after` (all, when empty) that `cut` needs. Raises CutError as head does."""
+        """Return the layers between the cuts `after` (the input if empty) and `cut`. Raises CutError as head_layers."""
         after, cut = tuple(after), tuple(cut)
         before = {layer.name for layer in self.head_layers(after)} if after else set()
         head = self.head_layers(cut)
         if not before <= {layer.name for layer in head}:
-            raise CutError(f"{self.name}: the cut {','.join(cut)} does not lie behind {','.join(after)}")
+            raise CutError(f"{self.name}: the cut {','.join(cut)} is not behind {','.join(after)}")
         return tuple(layer for layer in head if layer.name not in before)
 
     def _refuse_leaks(self, cut: tuple[str, ...], head: list[Layer]) -> None:

@@ -1,4 +1,4 @@
-"""The order of nodes in a file's graph, and all that a node reads, its subgraphs (If, Loop, Scan) included."""
+"""Sort the nodes of a graph, and list the tensors that a node reads, subgraphs (If, Loop, Scan) included."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def tensors_read_by(node: onnx.NodeProto) -> list[str]:
-    """Return the tensors that a node reads: its inputs, then those of the graph around it that its subgraphs name."""
+    """Return the tensors that a node reads: its inputs, then tensors of the outer graph that its subgraphs read."""
     names = [name for name in node.input if name]
     for graph in subgraphs(node):
         names += [name for name in _read_from_outside(graph) if name not in names]
@@ -19,7 +19,7 @@ def tensors_read_by(node: onnx.NodeProto) -> list[str]:
 
 
 def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    """Return the graphs inside a node: the branches of an If, the body of a Loop or Scan."""
+    """Return the subgraphs of a node: the branches of an If, the body of a Loop or Scan."""
     return [graph for attribute in node.attribute for graph in (*([attribute.g] * attribute.HasField("g")),
             *attribute.graphs)]  # fmt: skip
 
@@ -33,9 +33,9 @@ def _read_from_outside(graph: onnx.GraphProto) -> list[str]:
 
 
 def sort_nodes(graph: onnx.GraphProto) -> None:
-    """Put the nodes of a graph, and of the graphs inside it, into an order in which each reads what is made before.
+    """Sort the nodes of a graph, and of its subgraphs, topologically.
 
-    What is in order stays as it is, and so do nodes of a circle, behind the others: nothing can be made of those.
+    A sorted graph stays as it is. Nodes of a cycle keep their order and come last; the checker refuses them.
     """
     for node in graph.node:
         for inner in subgraphs(node):

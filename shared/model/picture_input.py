@@ -1,7 +1,6 @@
-"""How a file takes its picture, and giving it the one input that the plain form has: float32 (1, 3, H, W).
+"""Recognise the picture input of a file, and convert it to that of the plain form: float32 (1, 3, H, W).
 
-Files differ in element type, in the order of axes, in how many pictures they take at once, and some ask for the
-picture's size besides.
+Files differ in element type, order of axes and batch size; some have another input for the picture's size.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array
 
 HEIGHT_AND_WIDTH = frozenset(["im_shape", "image_shape", "img_shape", "image_size", "img_size"])
-"""Inputs for the size of the picture, as PaddleDetection and keras-yolo call them."""
+"""Names of inputs for the (height, width) of the picture, in PaddleDetection and keras-yolo."""
 
 WIDTH_AND_HEIGHT = frozenset(["orig_size", "orig_target_sizes"])
-"""The same, as RT-DETR and D-FINE call it, the other way round."""
+"""Names of inputs for its (width, height), in RT-DETR and D-FINE."""
 
 ALL_ONES = frozenset(["pixel_mask", "scale_factor"])
-"""By what the picture was scaled, and which of its pixels are some: the network's own picture is what is meant here."""
+"""Names of inputs for the scale of the picture and its valid pixels: ones, as the picture fills the input."""
 
 
 @dataclass(frozen=True)
 class PictureForm:
-    """How a file takes pictures: through which input, as uint8 or float32, in which order of axes, how many at once.
+    """The picture input of a file: its name, element type (uint8 or float32), order of axes and batch size.
 
-    `others` are inputs besides, by name, with their value for a picture that fills the network's input.
+    `others` are further inputs by name, with their value for a picture that fills the network's input.
     """
 
     input: str
@@ -44,16 +43,16 @@ class PictureForm:
     others: Mapping[str, Array] = field(default_factory=dict)
 
     def make_feeds(self, image: Array) -> dict[str, Array]:
-        """Return what a run of the file is given for one picture, float32 (1, 3, H, W)."""
+        """Return the values of all inputs of the file for one picture, float32 (1, 3, H, W)."""
         fed = np.ascontiguousarray(image.transpose(0, 2, 3, 1)) if self.channels_last else image
         fed = fed.astype(np.uint8) if self.uint8 else fed
         return {self.input: np.repeat(fed, self.batch, axis=0), **self.others}
 
 
 def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> PictureForm | None:
-    """Return how the file takes pictures; None when it has no such input, or others that nobody can fill.
+    """Describe the picture input of a file; None when it has none, or has other inputs with unknown meaning.
 
-    `size` (height, width) is that of the picture, where the file leaves it open.
+    `size` is the picture's (height, width) where the file leaves it open.
     """
     read = {name for node in model.graph.node for name in tensors_read_by(node)}
     constants = {tensor.name for tensor in model.graph.initializer}
@@ -79,9 +78,9 @@ def picture_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) ->
 
 
 def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tuple[int, int] | None) -> None:
-    """Make the input a batch of one, float32, and of `size` (height, width) where the file leaves it open.
+    """Change the input to a batch of one, float32, and of `size` (height, width) where the file leaves it open.
 
-    The order of its axes stays. Inputs besides it become constants, or go when nobody reads them.
+    The order of its axes stays. Other inputs become constants, or are removed when unused.
     """
     graph = model.graph
     value = next(value for value in graph.input if value.name == form.input)
@@ -100,7 +99,7 @@ def set_single_picture_input(model: onnx.ModelProto, form: PictureForm, size: tu
 
 
 def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
-    """Let every Reshape that begins with the batch begin with one; constants are folded before."""
+    """Change the batch size in the shape of every Reshape to one. Constants must be folded before."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         shape = constants.get(node.input[1]) if node.op_type == "Reshape" else None
@@ -114,7 +113,7 @@ def reduce_reshapes_to_one(model: onnx.ModelProto, batch: int) -> None:
 
 
 def _lengths(value: onnx.ValueInfoProto) -> tuple[int, ...]:
-    """Lengths of the axes; 0 for those that are left open."""
+    """Return the lengths of the axes; 0 for those that are left open."""
     return tuple(max(0, dimension.dim_value) for dimension in value.type.tensor_type.shape.dim)
 
 
@@ -127,7 +126,7 @@ def _is_last(lengths: tuple[int, ...]) -> bool:
 
 
 def _filled(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
-    """What an input means that is not the picture; None when nobody knows, or the size is open."""
+    """Return the value of another input than the picture; None when its meaning, or the size, is unknown."""
     name, kind = value.name.lower(), value.type.tensor_type.elem_type
     if not all(size) or kind not in {TensorProto.FLOAT, TensorProto.INT32, TensorProto.INT64}:
         return None
@@ -145,7 +144,7 @@ def _filled(value: onnx.ValueInfoProto, size: tuple[int, ...]) -> Array | None:
 
 
 def _cast_behind_input(graph: onnx.GraphProto, name: str) -> None:
-    """Give everything that reads the input a uint8 again: from 0 to 255 float32 holds every one of them."""
+    """Cast the input to uint8 for its readers; float32 holds all integers from 0 to 255 exactly."""
     made = f"{name}.uint8"
     for node in graph.node:
         for at, source in enumerate(node.input):

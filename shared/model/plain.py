@@ -1,7 +1,7 @@
-"""One plain form for every model: one picture, float32 (1, 3, H, W), one opset, constants and shape arithmetic folded,
-paddings explicit.
+"""Convert every model to one plain form.
 
-All of it by the ONNX project's own tools: its version converter, shape inference and reference evaluator.
+It has one picture as input, float32 (1, 3, H, W), one opset, constants and shape arithmetic folded, explicit paddings.
+The ONNX project's own tools do the work: version converter, shape inference and reference evaluator.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from shared.model.arrays import Shape
 
 PLAIN_OPSET = 21
-"""What the plain form is written in; onnxruntime 1.20 and everything later runs it."""
+"""Opset of the plain form; onnxruntime 1.20 and later run it."""
 
 MAX_FOLDING_PASSES = 8
-"""Shapes that hang on shapes; exporters nest them two or three deep."""
+"""Shapes may depend on shapes; exporters nest them two or three deep."""
 
 NEVER_FOLDED = frozenset(["Bernoulli", "DequantizeLinear", "RandomNormalLike", "RandomUniformLike"])
-"""DequantizeLinear of a weight is what makes a quantised convolution one; the others make something else each time."""
+"""DequantizeLinear of a weight marks a quantised convolution; the others give random results."""
 
 MAX_FOLDED_CELLS = 2**24
-"""A constant that would grow beyond this stays computed."""
+"""A constant that would be larger is not folded."""
 
 
 def to_plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -> onnx.ModelProto:
-    """A new model that computes the same, in plain form, with all shapes that can be known.
+    """Return a new model that computes the same, in plain form, with all shapes that can be inferred.
 
-    `size` (height, width) is that of the image input, where the file leaves it open.
-    Raises ModelError, and the errors of the ONNX tools for a model that is not valid.
+    `size` is the (height, width) of the image input where the file leaves it open.
+    Raises ModelError, and the errors of the ONNX tools for an invalid model.
     """
     plain = in_single_precision(model)
     form = picture_form(plain, size)
@@ -60,7 +60,7 @@ def to_plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -
     if form is None or form.batch == 1:
         return _with_shapes(plain)
     reduce_reshapes_to_one(plain, form.batch)
-    refusal = f"it takes {form.batch} pictures at once, and cannot be cut down to one; export it with a batch of 1"
+    refusal = f"its batch size is {form.batch} and cannot be reduced to 1; export it with a batch size of 1"
     try:
         plain = _with_shapes(plain)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
@@ -71,7 +71,7 @@ def to_plain_form(model: onnx.ModelProto, size: tuple[int, int] | None = None) -
 
 
 def _with_shapes(plain: onnx.ModelProto) -> onnx.ModelProto:
-    """The same with all shapes that can be known, arithmetic with them folded, and paddings explicit."""
+    """Return the model with inferred shapes, folded shape arithmetic and explicit paddings."""
     plain = _infer(plain)
     while round_down_first_pool(plain, known_shapes(plain)):
         _drop_shapes(plain)
@@ -85,12 +85,12 @@ def _with_shapes(plain: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def opset_version(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that the model is written in."""
+    """Return the version of ONNX's own operators that the model uses."""
     return int(next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), PLAIN_OPSET))
 
 
 def fixed_shape(value: onnx.ValueInfoProto) -> Shape | None:
-    """The shape of a tensor, None when it is not fixed."""
+    """Return the shape of a tensor, None when it is not fixed."""
     if not value.type.tensor_type.HasField("shape"):
         return None
     dimensions = value.type.tensor_type.shape.dim
@@ -99,7 +99,7 @@ def fixed_shape(value: onnx.ValueInfoProto) -> Shape | None:
 
 
 def known_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
-    """The shape of every tensor and constant of the model that has a fixed one."""
+    """Return the shapes of all tensors and constants of the model that have a fixed one."""
     graph = model.graph
     values = (*graph.input, *graph.value_info, *graph.output)
     shapes = {value.name: shape for value in values if (shape := fixed_shape(value)) is not None}
@@ -107,7 +107,7 @@ def known_shapes(model: onnx.ModelProto) -> dict[str, Shape]:
 
 
 def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Compute once whatever depends on constants only, such as weights kept in half precision."""
+    """Replace all nodes that depend on constants only, such as casts of half-precision weights, by their results."""
     folded = onnx.ModelProto()
     folded.CopyFrom(model)
     graph = folded.graph
@@ -134,7 +134,7 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _branch(node: onnx.NodeProto, *, taken: bool, model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """The nodes of the branch that an If always takes; its constants become those of the model."""
+    """Return the nodes of the branch that an If always takes; move its constants to the model."""
     name = "then_branch" if taken else "else_branch"
     graph = next(attribute.g for attribute in node.attribute if attribute.name == name)
     model.graph.initializer.extend(graph.initializer)
@@ -143,7 +143,7 @@ def _branch(node: onnx.NodeProto, *, taken: bool, model: onnx.ModelProto) -> lis
 
 
 def _value(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
-    """What a node makes of constants; None when it has other inputs, or is not folded."""
+    """Return the results of a node with constant inputs; None when it has other inputs, or is not folded."""
     foldable = node.op_type == "Constant" or (any(node.input) and all(name in constants for name in node.input if name))
     if not foldable or node.op_type in NEVER_FOLDED or subgraphs(node):
         return None
@@ -154,12 +154,12 @@ def _value(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> list[np
     inputs = {name: constants[name] for name in node.input if name}
     try:
         return [np.asarray(value) for value in ReferenceEvaluator(node).run(None, inputs)]
-    except (NotImplementedError, RuntimeError):  # an operator of somebody's own stays as it is
+    except (NotImplementedError, RuntimeError):  # custom operators stay as they are
         return None
 
 
 def _fold_shapes(model: onnx.ModelProto) -> bool:
-    """Turn every Shape and Size of a tensor whose shape is known into a constant; whether there were any."""
+    """Replace every Shape and Size of a tensor of known shape by a constant; return whether there were any."""
     shapes = known_shapes(model)
     found = False
     for node in model.graph.node:
@@ -181,7 +181,7 @@ def _infer(model: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
 
 
 def _drop_empty_inputs(model: onnx.ModelProto) -> None:
-    """Before opset 13 an input of a Resize that was not given was an empty constant."""
+    """Remove empty constants from Resize: before opset 13 they stood for missing inputs."""
     empty = {tensor.name for tensor in model.graph.initializer if list(tensor.dims) == [0]}
     for node in model.graph.node:
         if node.op_type == "Resize":
@@ -191,7 +191,7 @@ def _drop_empty_inputs(model: onnx.ModelProto) -> None:
 
 
 def _drop_shapes(model: onnx.ModelProto) -> None:
-    """Shapes that the file claims may be those of another batch; they are inferred again."""
+    """Remove the shapes that the file gives: they may be those of another batch size, and are inferred again."""
     del model.graph.value_info[:]
     for value in model.graph.output:
         if value.type.tensor_type.elem_type:

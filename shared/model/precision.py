@@ -1,6 +1,6 @@
-"""A model in half precision, written in single precision.
+"""Convert models from half to single precision.
 
-Every float16 number is a float32 number too, so nothing of the file is lost; sums only become more exact.
+float32 holds every float16 number exactly, so nothing is lost; sums only become more exact.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared.model.ordering import subgraphs
 HALF_PRECISION = frozenset([TensorProto.FLOAT16, TensorProto.BFLOAT16])
 
 ELEMENT_TYPES = {"Cast": "to", "EyeLike": "dtype", "DequantizeLinear": "output_dtype", "SequenceEmpty": "dtype"}
-"""Operators that name the element type of what they make, by the attribute that does."""
+"""Operators with an attribute for the element type of their output, and its name."""
 
 
 def in_single_precision(model: onnx.ModelProto) -> onnx.ModelProto:

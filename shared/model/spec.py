@@ -1,4 +1,4 @@
-"""What a model file does not say of itself: how to prepare a picture for it, and how to read its outputs."""
+"""Descriptions of models, as they are missing in ONNX files: preprocessing, decoder, labels, cut."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Preprocessing(BaseModel):
-    """From uint8 pixels to the network's float32 input: (pixel - mean) / std, each by channel.
+    """Conversion of uint8 pixels to the network's float32 input: (pixel - mean) / std, by channel.
 
-    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is where the picture lies between them.
+    `fill` is the pixel value of the bars beside a letterboxed picture; `align` is the position between them.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -29,7 +29,7 @@ class Preprocessing(BaseModel):
 
 
 class AnchorHead(BaseModel):
-    """One detection layer of Darknet, by the map that it reads: (1, anchors * (5 + classes), H, W), before any sigmoid.
+    """One detection layer of Darknet. It reads a map (1, anchors * (5 + classes), H, W), before any sigmoid.
 
     `anchors` are (width, height) in input pixels. A region layer (YOLOv2) puts a softmax over the classes, a yolo layer
     (v3, v4) a sigmoid on each. `scale_x_y` stretches the centre's range beyond its cell (v4).
@@ -44,9 +44,9 @@ class AnchorHead(BaseModel):
 
 
 class ModelSpec(BaseModel):
-    """One model: its ONNX file (beside the spec), its preparation, its decoder, where to cut it by default.
+    """One model: its ONNX file (beside the spec), preprocessing, decoder and default cut.
 
-    `decoder` None: recognised by the outputs. `preprocessing` None: what is usual for that decoder's detectors.
+    `decoder` None: recognised by the outputs. `preprocessing` None: the usual one of that decoder's detectors.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -64,13 +64,13 @@ class ModelSpec(BaseModel):
 
 
 class CompleteSpec(ModelSpec):
-    """The description of an opened model: nothing is left to be recognised. `decoder` None: nobody can decode it."""
+    """The complete description of an opened model. `decoder` None: no decoder fits it."""
 
     preprocessing: Preprocessing = Preprocessing()
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """Read a spec in JSON. Raises ConfigurationError with the place of the first mistake."""
+    """Read a spec in JSON. Raises ConfigurationError that names the first invalid key."""
     try:
         return ModelSpec.model_validate_json(path.read_bytes(), extra="forbid")
     except OSError as error:

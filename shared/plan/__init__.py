@@ -1,1 +1,1 @@
-"""The plan, and whether it can be carried out."""
+"""The plan of the cluster, and its validation."""

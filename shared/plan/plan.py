@@ -1,4 +1,4 @@
-"""The plan: what the cluster computes, and how. Every method of the paper, and what goes past it, is a value of it."""
+"""The plan of a cluster. Every method of the paper, and those beyond it, are values of this one type."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_STAGES = 256
-"""A stage for each layer of the deepest detectors in use."""
+"""One stage for each layer of the deepest detectors in use."""
 
 MAX_PLAN_TILES = 4096
-"""Tiles of a frame: a grid of 64x64, finer than any that pays."""
+"""Tiles of a frame: a grid of 64x64, finer than any useful one."""
 
 MAX_WORKING_BYTES = 2**30
-"""Of the largest layer of a tile: ten times what YOLOv2's has with a whole frame of 608x608 pixels."""
+"""Bytes of the largest layer of a tile: ten times those of YOLOv2 for a whole frame of 608x608 pixels."""
 
 MAX_PLAN_TIME_S = 24 * 3600.0
-"""No lease or deadline is longer: a frame of yesterday tells nobody anything."""
+"""Maximum of leases and deadlines: results for a frame of yesterday are useless."""
 
 MAX_EPOCH = 2**53
-"""Milliseconds since 1970 fit, and what JSON in other languages can hold."""
+"""Large enough for milliseconds since 1970, and exact in the JSON of all languages."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_PICTURE_SIDE)]
 """Pixels."""
@@ -42,28 +42,28 @@ Channels = Annotated[int, Field(gt=0, le=2**20)]
 
 
 class Distribution(StrEnum):
-    """Who decides where a task runs: idle edges that ask for one, or the gateway, which hands all of them out."""
+    """The way in which tasks are distributed: idle edges steal them, or the gateway shares them out."""
 
     STEALING = "stealing"
     SHARING = "sharing"
 
 
 class ProgramRef(Message):
-    """A program by content."""
+    """A reference to a program by its hash."""
 
     sha256: str = Field(pattern=SHA256_PATTERN)
     bytes: int = Field(ge=0, le=MAX_PAYLOAD_BYTES[MessageKind.PROGRAM])
 
 
 class JointPlan(Message):
-    """A map of which strips are handed on: its channels, and numpy's name of its element type."""
+    """A map of which strips are exchanged: its channels, and numpy's name of its element type."""
 
     channels: Channels
     dtype: Literal["float32", "float16", "uint8", "int8", "int32"] = "float32"
 
 
 StripPlan = tuple[int, int, int, int, int, int, int, int, int]
-"""joint, side, the other tile, the region's box, the giver's (top, left): see shared.ftp.stage.Strip."""
+"""joint, side, the other tile, the region's sides, the giver's (top, left): see shared.ftp.stage.Strip."""
 
 
 class TilePlan(Message):
@@ -93,7 +93,7 @@ class TilePlan(Message):
         )
 
     def to_tile(self, index: int) -> Tile:
-        """The tile that this is the plan of."""
+        """Return the tile with this index."""
         return Tile(
             index,
             tuple(Region(*box) for box in self.inputs),
@@ -108,8 +108,8 @@ class TilePlan(Message):
 class StagePlan(Message):
     """Fused layers executed tile by tile; all tiles are run by one program.
 
-    `channels` are those of the maps at the stage's cut. `reusing` has, by tile, how it is computed from strips of its
-    neighbours; None where it depends on nobody; it is empty without reuse.
+    `channels` are those of the maps at the stage's cut. `reusing` has, by index, the tiles as they are computed from
+    strips of their neighbours, None for independent tiles; it is empty without reuse.
     """
 
     layers: int = Field(ge=0)
@@ -130,10 +130,10 @@ class StagePlan(Message):
 
 
 class Plan(Message):
-    """What the cluster computes, and how. Immutable; a new epoch replaces it.
+    """The work of the cluster and its distribution. Immutable; a new epoch replaces it.
 
-    With one stage a task is a tile of it. With several, a task is the tiles of one number in all stages: it stays with
-    its worker, and what it needs of others at the border of two stages is exchanged between the workers.
+    With one stage a task is one of its tiles. With several, a task is all tiles of one index: it stays with its worker,
+    and workers exchange the borders that tiles need between two stages.
     """
 
     epoch: int = Field(gt=0, le=MAX_EPOCH)
@@ -157,7 +157,7 @@ class Plan(Message):
 
     @property
     def tile_count(self) -> int:
-        """Tasks of a frame."""
+        """Return the number of tasks of a frame."""
         return len(self.stages[0].tiles)
 
 

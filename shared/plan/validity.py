@@ -1,6 +1,6 @@
-"""Whether a plan can be carried out, pure: who publishes one may be anybody who reaches the broker.
+"""Validate plans, pure: anybody who reaches the broker may publish one.
 
-Each function raises ValueError with what is wrong, and where.
+The functions raise ValueError, which names the invalid part.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from shared.plan.plan import Plan, StagePlan, StripPlan, TilePlan
 
 MAX_MAP_SIDE = 2**16
-"""Cells; maps are no larger than the pictures that they are made of, but for a few detectors that enlarge them."""
+"""Cells; maps are at most as large as pictures, except in a few detectors that enlarge them."""
 
 
 def check_tile(tile: TilePlan) -> None:
-    """Look at the boxes of one tile by itself."""
+    """Check the regions of one tile."""
     for name, boxes in (("inputs", tile.inputs), ("outputs", tile.outputs)):
         for box in boxes:
             _check_box(box, name)
@@ -34,13 +34,13 @@ def check_tile(tile: TilePlan) -> None:
 
 
 def check_stage(stage: StagePlan) -> None:
-    """Look at the tiles of one stage together."""
+    """Check the tiles of one stage together."""
     for index, tile in enumerate(stage.tiles):
         if tile.taken:
-            raise ValueError(f"tile {index}: it must not take strips; the one in `reusing` does")
+            raise ValueError(f"tile {index}: it must not take strips; only the one in `reusing` may")
         _check_shape(stage, index, tile)
     if stage.reusing and len(stage.reusing) != len(stage.tiles):
-        raise ValueError(f"reusing: {len(stage.reusing)} tiles where the stage has {len(stage.tiles)}")
+        raise ValueError(f"reusing: {len(stage.reusing)} tiles, but the stage has {len(stage.tiles)}")
     for index, reusing in enumerate(stage.reusing):
         if reusing is not None:
             _check_shape(stage, index, reusing)
@@ -48,11 +48,11 @@ def check_stage(stage: StagePlan) -> None:
 
 
 def check_plan(plan: Plan) -> None:
-    """Look at the stages together, and at the sizes of what crosses the wire."""
+    """Check the stages together, and the sizes of messages."""
     height, width = plan.input
     counts = sorted({len(stage.tiles) for stage in plan.stages})
     if len(counts) > 1:
-        raise ValueError(f"all stages must have as many tiles; they have {counts}")
+        raise ValueError(f"all stages must have the same number of tiles; they have {counts}")
     if len(plan.stages) > 1 and any(stage.reusing for stage in plan.stages):
         raise ValueError("strips can be reused within a single stage only")
     pixel_bytes = 3 * np.dtype(plan.pixels).itemsize
@@ -68,18 +68,20 @@ def check_plan(plan: Plan) -> None:
 def _check_box(box: Sequence[int], what: str) -> None:
     top, left, bottom, right = box
     if not (0 <= top < bottom <= MAX_MAP_SIDE and 0 <= left < right <= MAX_MAP_SIDE):
-        raise ValueError(f"{what}: {tuple(box)} is no (top, left, bottom, right) of a map")
+        raise ValueError(f"{what}: {tuple(box)} is not a valid (top, left, bottom, right)")
 
 
 def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
-    """All tiles of a stage are run by one program, with as many inputs, outputs and pads."""
+    """Check the numbers of inputs, outputs and pads: all tiles of a stage are run by one program."""
     first = stage.tiles[0]
     if not tile.inputs or len(tile.inputs) != len(first.inputs):
-        raise ValueError(f"tile {index}: {len(tile.inputs)} inputs; all must have as many, and at least one")
+        raise ValueError(
+            f"tile {index}: {len(tile.inputs)} inputs; all tiles must have the same number, and at least one"
+        )
     if not tile.outputs or len(tile.outputs) != len(stage.channels):
-        raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, and channels of {len(stage.channels)}")
+        raise ValueError(f"tile {index}: {len(tile.outputs)} outputs, but channels of {len(stage.channels)}")
     if len(tile.pads) != len(first.pads):
-        raise ValueError(f"tile {index}: {len(tile.pads)} pads; all must have as many")
+        raise ValueError(f"tile {index}: {len(tile.pads)} pads; all tiles must have the same number")
     cells = sum(channels * Region(*box).area for channels, box in zip(stage.channels, tile.outputs, strict=True))
     _check_bytes(4 * cells, MessageKind.RESULT, f"tile {index}: its result")
     joints = len(stage.joints)
@@ -88,23 +90,23 @@ def _check_shape(stage: StagePlan, index: int, tile: TilePlan) -> None:
             0 <= joint < joints and 0 <= side < MAX_NEIGHBOURS and 0 <= other < len(stage.tiles) and other != index
         ):
             raise ValueError(
-                f"tile {index}: a strip of joint {joint}, side {side} and tile {other}, which are not there"
+                f"tile {index}: a strip of joint {joint}, side {side} and tile {other}, which do not exist"
             )
         if not (0 <= origin_top <= top and 0 <= origin_left <= left):
-            raise ValueError(f"tile {index}: a strip begins before the map of the tile that makes it")
+            raise ValueError(f"tile {index}: a strip begins outside the map of the tile that computes it")
 
 
 def _check_reuse(stage: StagePlan, index: int, tile: TilePlan) -> None:
-    """What a tile takes must be given by tiles that depend on nobody."""
+    """Check that independent tiles give the strips that a tile takes."""
     if not tile.taken:
-        raise ValueError(f"tile {index}: it is said to reuse strips, and takes none")
+        raise ValueError(f"tile {index}: it must take strips, as it is in `reusing`")
     if tile.outputs != stage.tiles[index].outputs:
         raise ValueError(f"tile {index}: its outputs differ when it reuses strips")
     sizes: dict[int, int] = {}
     for strip in tile.taken:
         joint, _, giver = strip[:3]
         if stage.reusing[giver] is not None:
-            raise ValueError(f"tile {index}: it takes strips of tile {giver}, which waits for others itself")
+            raise ValueError(f"tile {index}: it takes strips of tile {giver}, which is not independent")
         if _seen_by(strip, index) not in stage.tiles[giver].given:
             raise ValueError(f"tile {index}: it takes a strip that tile {giver} does not give")
         plan = stage.joints[joint]
@@ -113,13 +115,13 @@ def _check_reuse(stage: StagePlan, index: int, tile: TilePlan) -> None:
 
 
 def _seen_by(strip: StripPlan, reader: int) -> StripPlan:
-    """Return the same strip as the tile that gives it has it."""
+    """Return the same strip from the point of view of the tile that gives it."""
     joint, side, _, top, left, bottom, right, origin_top, origin_left = strip
     return joint, side, reader, top, left, bottom, right, origin_top, origin_left
 
 
 def _check_border(number: int, before: StagePlan, after: StagePlan) -> None:
-    """What a stage reads must be made by the one before."""
+    """Check that a stage reads only what the one before it computes."""
     made = [
         (min(box[0] for box in boxes), min(box[1] for box in boxes), max(box[2] for box in boxes),
          max(box[3] for box in boxes))
@@ -127,10 +129,12 @@ def _check_border(number: int, before: StagePlan, after: StagePlan) -> None:
     ]  # fmt: skip
     for index, tile in enumerate(after.tiles):
         if len(tile.inputs) != len(made):
-            raise ValueError(f"stage {number}, tile {index}: {len(tile.inputs)} inputs where {len(made)} maps are made")
+            raise ValueError(
+                f"stage {number}, tile {index}: {len(tile.inputs)} inputs, but the stage before has {len(made)} maps"
+            )
         for (top, left, bottom, right), whole, channels in zip(tile.inputs, made, before.channels, strict=True):
             if top < whole[0] or left < whole[1] or bottom > whole[2] or right > whole[3]:
-                raise ValueError(f"stage {number}, tile {index}: it reads more than the stage before makes")
+                raise ValueError(f"stage {number}, tile {index}: it reads more than the stage before computes")
             _check_bytes(
                 4 * channels * Region(top, left, bottom, right).area,
                 MessageKind.RESULT,

@@ -1,1 +1,1 @@
-"""The data plane: bulk tensors over direct TCP, framed, capped and validated."""
+"""The data plane: messages with large arrays over direct TCP, framed, bounded and validated."""

@@ -1,4 +1,4 @@
-"""Framing of the data plane, pure: bytes to prefix and back, every length checked against its cap.
+"""Framing of the data plane, pure: encode and decode prefixes, with every length checked against its maximum.
 
 A message is a prefix of 20 bytes, a header (JSON, see shared.wire.headers) and a payload (raw bytes):
 
@@ -15,19 +15,19 @@ from shared.errors import ProtocolError, VersionError
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS
 
 MAGIC = b"DpTh"
-"""Magic and version keep their place for ever."""
+"""Magic and version stay at their positions in all versions."""
 
 _PREFIX = struct.Struct("!4sBBHIQ")
 PREFIX_BYTES = _PREFIX.size
 
 MAX_HEADER_BYTES = 64 * 1024
-"""A header holds names and numbers; a tile's pads, the longest part, are below 32 KiB."""
+"""A header has names and numbers; the longest part, a tile's workers, fills half of it."""
 
 _MIB = 1024 * 1024
 
 
 class MessageKind(IntEnum):
-    """What a message is. The names of the headers are in shared.wire.headers."""
+    """Kinds of message; their headers are in shared.wire.headers."""
 
     CAMERA = 1
     FRAME = 2
@@ -56,17 +56,17 @@ MAX_PAYLOAD_BYTES = {
     MessageKind.PICTURE: 128 * _MIB,
     MessageKind.TILE: 64 * _MIB,  # a network's whole input, 4096 x 4096 pixels, is 48 MiB
     MessageKind.RESULT: 256 * _MIB,  # the largest map of YOLOv2 at 608 is 45 MiB
-    MessageKind.STRIPS: 64 * _MIB,  # a few rows of each map
-    MessageKind.BORDER: 64 * _MIB,  # half of a map at the most
-    MessageKind.SETTINGS: _MIB,  # the longest part are polygons, and each has some hundred corners at the most
+    MessageKind.STRIPS: 64 * _MIB,  # a few rows and columns of each map
+    MessageKind.BORDER: 64 * _MIB,  # at most half of a map
+    MessageKind.SETTINGS: _MIB,  # polygons are the longest part, of at most some hundred corners each
     MessageKind.PROGRAM: 1024 * _MIB,  # weights of the largest detectors in use are below 400 MiB
 }
-"""Kinds that are not named here carry no payload."""
+"""Other kinds have no payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePrefix:
-    """What follows: a header and a payload of these lengths."""
+    """The kind of a message, and the lengths of its header and payload."""
 
     kind: MessageKind
     header_bytes: int
@@ -74,13 +74,13 @@ class MessagePrefix:
 
 
 def encode_prefix(kind: MessageKind, header_bytes: int, payload_bytes: int) -> bytes:
-    """Raises ProtocolError when a length is over its cap: the receiver would refuse it."""
+    """Encode a prefix. Raises ProtocolError for a length above its maximum, which the receiver would refuse."""
     _check_lengths(kind, header_bytes, payload_bytes)
     return _PREFIX.pack(MAGIC, PROTOCOL, kind, 0, header_bytes, payload_bytes)
 
 
 def decode_prefix(data: bytes | bytearray | memoryview) -> MessagePrefix:
-    """Raises VersionError for a version that is not understood, ProtocolError for anything else that is not ours."""
+    """Decode a prefix. Raises VersionError for an unsupported version, ProtocolError for any other invalid data."""
     magic, version, number, _, header_bytes, payload_bytes = _PREFIX.unpack(data)
     if magic != MAGIC:
         raise ProtocolError("not a DeepThings peer")
@@ -100,6 +100,6 @@ def decode_prefix(data: bytes | bytearray | memoryview) -> MessagePrefix:
 def _check_lengths(kind: MessageKind, header_bytes: int, payload_bytes: int) -> None:
     if header_bytes > MAX_HEADER_BYTES:
         raise ProtocolError(f"header of {header_bytes} bytes; at most {MAX_HEADER_BYTES} are allowed")
-    cap = MAX_PAYLOAD_BYTES.get(kind, 0)
-    if payload_bytes > cap:
-        raise ProtocolError(f"{kind.name} with a payload of {payload_bytes} bytes; at most {cap} are allowed")
+    maximum = MAX_PAYLOAD_BYTES.get(kind, 0)
+    if payload_bytes > maximum:
+        raise ProtocolError(f"{kind.name} with a payload of {payload_bytes} bytes; at most {maximum} are allowed")

@@ -1,4 +1,4 @@
-"""One data-plane connection: whole messages in both directions, or none."""
+"""One data-plane connection: complete messages in both directions, or none."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from shared.network.addresses import Address
 
 MESSAGE_TIMEOUT_S = 30.0
-"""A message that has begun must end within this time, and that of its bytes on the slowest link."""
+"""Limit for a message once it has begun, in addition to the time of its bytes on the slowest link."""
 
 SLOWEST_LINK_BYTES_PER_S = 2**20
 """8 Mbit/s, Wi-Fi at its worst: the program of a large model, 200 MB, may take three minutes there."""
 
 ANSWER_TIMEOUT_S = 5.0
-"""A question is answered from memory; a peer that has not begun to by then is frozen, or has lost its power."""
+"""Requests are answered from memory; a peer that has not begun to answer by then hangs, or is without power."""
 
 SILENT_PEER_TIMEOUT_S = 20
-"""A host that acknowledges nothing for so long is gone: without it, a cut cable is noticed after hours."""
+"""A host that acknowledges nothing for so long is lost; without this, a cut cable is noticed after hours."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""On a local network a host that has not answered by then is not there."""
+"""A host on the local network that has not answered by then does not exist or is off."""
 
 WAKE_BYTES = 64 * 1024
-"""A buffer of the kernel's holds some of these; to wait for more would make the sender wait, too."""
+"""The kernel's buffer holds a few of these; to wait for more would stall the sender."""
 
 JOINED_BYTES = 16 * 1024
-"""Buffers below this are sent together: a copy costs less than packets of their own."""
+"""Smaller buffers are joined before sending: a copy costs less than separate packets."""
 
 Payload = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 H = TypeVar("H", bound=Header)
@@ -56,7 +56,7 @@ class WireTraffic(Counter[str]):
 
 
 class Connection:
-    """Sends and receives whole messages; a failure in the middle of one closes it for good."""
+    """Sends and receives complete messages; a failure in the middle of one closes the connection."""
 
     def __init__(self, sock: socket.socket, peer: str, traffic: WireTraffic) -> None:
         sock.setblocking(False)
@@ -72,14 +72,14 @@ class Connection:
 
     @classmethod
     async def open(cls, address: Address, traffic: WireTraffic) -> Self:
-        """Raises PeerLostError or PeerTimeoutError, naming the address."""
+        """Connect to an address. Raises PeerLostError or PeerTimeoutError, naming it."""
         sock = socket.socket(address.family, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
             connection = cls(sock, str(address), traffic)
-        except (OSError, OverflowError, ValueError) as error:  # a host or port that cannot be is one that is not there
+        except (OSError, OverflowError, ValueError) as error:  # the last two: invalid host or port
             sock.close()
             traffic.unreached.record_failure(*address, network_reason(error), time.monotonic())
             if isinstance(error, TimeoutError):
@@ -96,29 +96,29 @@ class Connection:
         return self._closing
 
     def close(self) -> None:
-        """End the connection; whoever waits in `send` or `receive` is woken. Safe to call again."""
+        """Close the connection; pending `send` and `receive` calls fail. Safe to call again."""
         if not self._closing:
             self._closing = True
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-        if self._users == 0:  # closing the descriptor under a waiting coroutine would leave it waiting for ever
+        if self._users == 0:  # else a pending coroutine would wait for the closed descriptor for ever
             self._socket.close()
 
     def end_sending(self) -> None:
-        """Say that nothing will follow: to close at once would lose what a peer that is sending has not read."""
+        """Shut down sending. To close while the peer sends would discard data that it has not read yet."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     async def discard_until_closed(self, timeout_s: float) -> None:
-        """Throw away what the peer still sends until it closes, or time is over. Raises PeerLostError."""
-        waste = bytearray(WAKE_BYTES)
+        """Discard received data until the peer closes or the timeout ends. Raises PeerLostError."""
+        discarded = bytearray(WAKE_BYTES)
         with self._whole_or_closed("did not close"), contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while await asyncio.get_running_loop().sock_recv_into(self._socket, waste):
+                while await asyncio.get_running_loop().sock_recv_into(self._socket, discarded):
                     pass
 
     async def send(self, header: Header, payload: Iterable[memoryview] = ()) -> None:
-        """Send one message whose payload is these buffers, one after the other.
+        """Send one message; its payload are these buffers in order.
 
         Raises PeerLostError or PeerTimeoutError, with the connection closed.
         """
@@ -134,9 +134,9 @@ class Connection:
                         await loop.sock_sendall(self._socket, part)
 
     async def receive(self, begin_within_s: float | None = None) -> tuple[Header, Payload]:
-        """Wait for the next message; its payload, uint8 (bytes,), is received straight into its array.
+        """Wait for the next message; return its header and payload, uint8 (bytes,).
 
-        Without `begin_within_s` it may begin whenever the peer likes.
+        Without `begin_within_s` there is no limit for its begin.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
@@ -151,12 +151,12 @@ class Connection:
                 header, payload = await self._receive_rest(message)
         if isinstance(header, RefusedHeader):
             self.close()
-            raise ProtocolError(f"{self.peer} refuses: {header.reason}")
+            raise ProtocolError(f"{self.peer} refused: {header.reason}")
         return header, payload
 
     @contextlib.contextmanager
     def _whole_or_closed(self, when_late: str) -> Iterator[None]:
-        """Any failure closes the connection: the stream has no way back to the start of a message."""
+        """Close the connection on any failure: the start of the next message cannot be found in the stream."""
         if self._closing:
             raise PeerLostError(f"the connection to {self.peer} is closed")
         self._users += 1
@@ -167,7 +167,7 @@ class Connection:
             raise PeerTimeoutError(f"{self.peer} {when_late}") from error
         except OSError as error:
             self.close()
-            raise PeerLostError(f"{self.peer} went away") from error
+            raise PeerLostError(f"the connection to {self.peer} was lost") from error
         except ProtocolError as error:
             self._refuse(str(error))
             raise
@@ -180,22 +180,22 @@ class Connection:
                 self.close()
 
     def _refuse(self, reason: str) -> None:
-        """Say why, as far as the socket takes it without waiting, and close."""
+        """Send the reason, if that is possible without waiting, and close."""
         encoded = RefusedHeader(reason=reason).encode()
         with contextlib.suppress(OSError):
             self._socket.send(encode_prefix(RefusedHeader.kind, len(encoded), 0) + encoded)
         self.close()
 
-    async def request(self, question: Header, *kinds: type[H]) -> tuple[H, Payload]:
-        """Send a question and wait for its answer, which must begin soon and be of one of `kinds`.
+    async def request(self, request: Header, *kinds: type[H]) -> tuple[H, Payload]:
+        """Send a request and wait for the answer, which must begin soon and be of one of `kinds`.
 
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
-        await self.send(question)
+        await self.send(request)
         return self._checked(await self.receive(ANSWER_TIMEOUT_S), kinds)
 
     async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
-        """Wait for a message of one of `kinds`; raises ProtocolError, with the connection closed, for another."""
+        """Wait for a message of one of `kinds`. Raises ProtocolError for another, with the connection closed."""
         return self._checked(await self.receive(), kinds)
 
     def _checked(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
@@ -203,7 +203,7 @@ class Connection:
         if not isinstance(header, kinds):
             self.close()
             expected = " or ".join(kind.kind.name for kind in kinds)
-            raise ProtocolError(f"{self.peer} sent {header.kind.name} where {expected} was due")
+            raise ProtocolError(f"{self.peer} sent {header.kind.name} instead of {expected}")
         return header, payload
 
     async def _receive_rest(self, prefix: MessagePrefix) -> tuple[Header, Payload]:
@@ -216,8 +216,11 @@ class Connection:
         return header, payload
 
     async def _receive_into(self, buffer: memoryview) -> None:
-        """Fill a buffer. While much of it is missing, we are not woken for every packet: on a slow link that takes more
-        of a small device's time than the bytes do."""
+        """Fill a buffer.
+
+        While much of it is missing, the kernel does not wake us for every packet: on a slow link that would take more
+        of a small device's time than the bytes do.
+        """
         loop = asyncio.get_running_loop()
         while buffer:
             self._wake_at(min(len(buffer), WAKE_BYTES))
@@ -227,15 +230,15 @@ class Connection:
             buffer = buffer[count:]
 
     def _wake_at(self, count: int) -> None:
-        """Count as readable when so many bytes are there, or the peer has gone."""
+        """Set the number of bytes from which the socket is readable (SO_RCVLOWAT)."""
         if count != self._woken_at:
             self._woken_at = count
-            with contextlib.suppress(OSError):  # a system without it wakes us more often
+            with contextlib.suppress(OSError):  # without it we are only woken more often
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
 
 def _joined(buffers: Iterable[memoryview]) -> Iterator[memoryview]:
-    """The same bytes with small buffers put together, so that they share packets; large ones are not copied."""
+    """Yield the same bytes with small buffers joined, so that they share packets; large ones are not copied."""
     small: list[memoryview] = []
     size = 0
     for part in buffers:
@@ -252,12 +255,12 @@ def _joined(buffers: Iterable[memoryview]) -> Iterator[memoryview]:
 
 
 def _time_for(payload_bytes: int) -> float:
-    """Seconds that a message of this size may take once it has begun."""
+    """Return the seconds that a message of this size may take once it has begun."""
     return MESSAGE_TIMEOUT_S + payload_bytes / SLOWEST_LINK_BYTES_PER_S
 
 
 def _notice_silence(sock: socket.socket) -> None:
-    """Have the kernel end a connection whose host has gone without a word, whether it was idle or not."""
+    """Let the kernel end a connection, idle or not, whose host has vanished."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_PEER_TIMEOUT_S // 2)

@@ -1,4 +1,4 @@
-"""Delivering messages to peers while their sender goes on: one after the other to each, whatever becomes of others."""
+"""Deliver messages to peers in the background: in order to each, independently of the others."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_TIMEOUT_S = 120.0
-"""A way that nothing has gone for so long is closed: a gateway that was started again has another address."""
+"""A connection that is idle for so long is closed: a restarted gateway has another address."""
 
 Parcel = tuple["Header", "Sequence[memoryview]"]
 """A message and its payload."""
 
 
 class Courier:
-    """Keeps a connection to every address that something is sent to, and up to `cap` messages waiting for each.
+    """Keeps a connection and a queue of up to `max_waiting` messages for each address.
 
-    What cannot be delivered is dropped and `lost` is told the address: leases, or its sender, make up for it.
+    Messages that cannot be delivered are dropped, and `on_lost` is called with the address: leases, or the sender,
+    make up for them.
     """
 
-    def __init__(self, traffic: WireTraffic, cap: int, lost: Callable[[Address], None] = lambda _: None) -> None:
+    def __init__(
+        self, traffic: WireTraffic, max_waiting: int, on_lost: Callable[[Address], None] = lambda _: None
+    ) -> None:
         self._traffic = traffic
-        self._cap = cap
-        self._lost = lost
+        self._max_waiting = max_waiting
+        self._on_lost = on_lost
         self._routes: dict[Address, _Route] = {}
 
     async def send(self, address: Address, parcel: Parcel) -> None:
-        """Have a message delivered; waits while too many wait for that address."""
+        """Queue a message; wait while the queue of that address is full."""
         await self._route(address).queue.put(parcel)
 
     def post(self, address: Address, parcel: Parcel) -> bool:
-        """The same without waiting; False when too many messages wait for that address."""
+        """Queue a message without waiting; return False when the queue of that address is full."""
         try:
             self._route(address).queue.put_nowait(parcel)
         except asyncio.QueueFull:
@@ -51,13 +54,13 @@ class Courier:
         return True
 
     def drop_address(self, address: Address) -> None:
-        """Whoever was there is gone: drop what waits for it."""
+        """Drop the queue and the connection of a lost peer."""
         route = self._routes.pop(address, None)
         if route is not None:
             route.task.cancel()
 
     async def run(self) -> None:
-        """Live until cancelled; then close all connections."""
+        """Wait until cancelled, then close all connections."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -68,37 +71,38 @@ class Courier:
 
     def _route(self, address: Address) -> _Route:
         if address not in self._routes:
-            self._routes[address] = _Route(address, self._cap, self._traffic, self._lost, self._closed)
+            self._routes[address] = _Route(address, self._max_waiting, self._traffic, self._on_lost, self._forget_route)
         return self._routes[address]
 
-    def _closed(self, address: Address) -> None:
+    def _forget_route(self, address: Address) -> None:
         del self._routes[address]
 
 
 class _Route:
-    """The way to one address."""
+    """The queue and the connection of one address."""
 
     def __init__(
         self,
         address: Address,
-        cap: int,
+        max_waiting: int,
         traffic: WireTraffic,
-        lost: Callable[[Address], None],
-        closed: Callable[[Address], None],
+        on_lost: Callable[[Address], None],
+        on_closed: Callable[[Address], None],
     ) -> None:
-        self.queue: asyncio.Queue[Parcel] = asyncio.Queue(cap)
+        self.queue: asyncio.Queue[Parcel] = asyncio.Queue(max_waiting)
         self._address = address
         self._traffic = traffic
-        self._lost = lost
-        self._closed = closed
+        self._on_lost = on_lost
+        self._on_closed = on_closed
         self.task = asyncio.create_task(self._run())
 
     async def _next(self) -> Parcel | None:
-        """What is to be delivered next; None when there was nothing for long, and is nothing now."""
+        """Return the next message; None after the idle timeout."""
         try:
             async with asyncio.timeout(IDLE_TIMEOUT_S):
                 return await self.queue.get()
         except TimeoutError:
+            # a message may have been queued while the timeout cancelled the wait
             return None if self.queue.empty() else self.queue.get_nowait()
 
     async def _run(self) -> None:
@@ -112,17 +116,17 @@ class _Route:
                         connection = await Connection.open(self._address, self._traffic)
                     await connection.send(header, payload)
                     if outage.note_success():
-                        log.info("%s takes messages again", self._address, extra={SUBJECT: self._address})
+                        log.info("%s accepts messages again", self._address, extra={SUBJECT: self._address})
                 except DeepThingsError as error:
                     log.log(
                         outage.level(str(error)), "%s not delivered: %s", header.kind.name.lower(), error,
                         extra={SUBJECT: self._address},
                     )  # fmt: skip
-                    self._lost(self._address)
-                except Exception:  # a way that ended here would keep whoever sends waiting for ever
+                    self._on_lost(self._address)
+                except Exception:  # if this task ended, senders would wait for ever
                     log.exception("%s not delivered to %s", header.kind.name.lower(), self._address)
-                    self._lost(self._address)
-            self._closed(self._address)  # at once: whoever sends from now on gets another way
+                    self._on_lost(self._address)
+            self._on_closed(self._address)  # without an await in between, so that no message enters a dead queue
         finally:
             if connection is not None:
                 connection.close()

@@ -1,4 +1,4 @@
-"""The header of every kind of data-plane message. Unknown fields are ignored; known ones are checked."""
+"""Headers of all data-plane messages. Unknown fields are ignored, known ones are validated."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from shared.wire.codec import MessageKind
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 MAX_NEIGHBOURS = 4
-"""Of a tile: it takes strips from so many others at the most, or gives them."""
+"""Neighbours of a tile, from which it may take strips, or to which it may give them."""
 
 MAX_WORKERS = 256
-"""A device for each row of most maps; with the longest names and addresses they fill half a header."""
+"""One device for each row of most maps; with the longest names and addresses they fill half of a header."""
 
 MAX_UNDER_WAY = 64
-"""Frames of one camera; an edge invites 16 at the most, and those of earlier connections count among them."""
+"""Frames of one camera; an edge invites at most 16, including those of earlier connections."""
 
 
 ByteCount = Count
@@ -42,7 +42,7 @@ class Header(BaseModel):
 
     @classmethod
     def decode(cls, data: bytes | bytearray) -> Self:
-        """Raises ProtocolError naming the first field that is wrong."""
+        """Decode a header. Raises ProtocolError that names the first invalid field."""
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
@@ -52,7 +52,7 @@ class Header(BaseModel):
 
 
 class TaskRef(BaseModel):
-    """Tile `tile` of frame `frame`."""
+    """A task: tile `tile` of frame `frame`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +61,7 @@ class TaskRef(BaseModel):
 
 
 class WorkerRef(BaseModel):
-    """A node, and where its data plane is; an empty host is the broker's."""
+    """A node and the address of its data plane; an empty host means the broker's host."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,10 +71,10 @@ class WorkerRef(BaseModel):
 
 
 class CameraHeader(Header):
-    """Camera agent to edge, first of all: this is who will send frames. Answered by Ready or Refused.
+    """Camera agent to edge, first message: the camera whose frames will follow. Answered by READY or REFUSED.
 
-    `token` is the agent's own, the same for all its connections; no other agent knows it. `under_way` are frames of
-    earlier connections whose outcome it has not heard, by number: it is told for each of them.
+    `token` is a secret of the agent, the same for all its connections. `under_way` are frames of earlier connections
+    whose outcome it has not received, by number; the edge sends an OUTCOME for each of them.
     """
 
     kind = MessageKind.CAMERA
@@ -91,13 +91,13 @@ class FrameHeader(Header):
 
 
 class ReadyHeader(Header):
-    """Edge to camera agent: send the newest frame you have."""
+    """Edge to camera agent: request for the newest frame."""
 
     kind = MessageKind.READY
 
 
 class OutcomeHeader(Header):
-    """Edge to camera agent: what became of a frame."""
+    """Edge to camera agent: the outcome of a frame."""
 
     kind = MessageKind.OUTCOME
     number: Count
@@ -105,10 +105,10 @@ class OutcomeHeader(Header):
 
 
 class ReportHeader(Header):
-    """Camera agent to edge: its account, now and then; `ended` when no frame will follow.
+    """Camera agent to edge: counts of frames, sent regularly; `ended` when no frame will follow.
 
-    `state`, and the `reason` why it is offline, are the camera's; `fps`, `width` and `height` (pixels) are what it
-    gives, 0 when that is not known.
+    `state` is the camera's, with the `reason` why it is offline; `fps`, `width` and `height` (pixels) are those of its
+    pictures, 0 when unknown.
     """
 
     kind = MessageKind.REPORT
@@ -122,9 +122,9 @@ class ReportHeader(Header):
 
 
 class ControlHeader(Header):
-    """Edge to camera agent: whether frames are wanted, and how many a second at the most; None: as it was told.
+    """Edge to camera agent: turns detection on or off, and limits frames a second (None: as in the settings).
 
-    `look`: some are wanted now although nothing moves, as the gateway does not know the scene.
+    `look`: frames are needed now even without motion, as the gateway does not know the scene.
     """
 
     kind = MessageKind.CONTROL
@@ -134,10 +134,10 @@ class ControlHeader(Header):
 
 
 class TakeHeader(Header):
-    """Thief to victim: give me a tile from the back of your queue. Answered by Tile or Absent.
+    """Thief to victim: request for a tile from the back of its queue. Answered by TILE or ABSENT.
 
-    `idle` False: another tile runs meanwhile. `reuses`: the thief can compute tiles from strips. `again`: the strips
-    for this tile, which it holds already, are not to be had: give it once more, with its whole halo.
+    `idle` False: the thief is still computing another tile. `reuses`: it can compute tiles from strips. `again`: strips
+    for this tile, which the thief has already, are not available: send it again with its whole halo.
     """
 
     kind = MessageKind.TAKE
@@ -151,9 +151,9 @@ class TakeHeader(Header):
 class TileHeader(Header):
     """Victim to thief, or owner to gateway to worker: a tile's pixels (height, width, 3), and the lease on it.
 
-    Pixels are of the plan's type. `reusing`: without the halo that strips make up for. `wanted` are the tiles for whom
-    the worker is to send strips to the gateway. When the gateway shares tiles out, `attempt` counts how often it has
-    done so for this frame, and `workers` are, by tile, those that compute the frame.
+    Pixels are of the plan's type. `reusing`: the halo that strips replace is missing. `wanted` are the tiles for which
+    the worker must send strips to the gateway. When the gateway distributes tiles, `attempt` counts the distributions
+    of this frame, and `workers` are, by tile, those that compute the frame.
     """
 
     kind = MessageKind.TILE
@@ -171,7 +171,7 @@ class TileHeader(Header):
 
 
 class StripsRequestHeader(Header):
-    """Worker to gateway: the strips of these tiles for another. Answered by Strips."""
+    """Worker to gateway: request for strips of the tiles `givers` for the tile `reader`. Answered by STRIPS."""
 
     kind = MessageKind.STRIPS_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
@@ -181,9 +181,9 @@ class StripsRequestHeader(Header):
 
 
 class StripsHeader(Header):
-    """Gateway to worker: what it has of the strips that were asked for, one giver's after the other's.
+    """Gateway to worker: the requested strips that it has, one giver's after the other's.
 
-    `sizes` are the bytes of each giver's.
+    `sizes` are their bytes by giver.
     """
 
     kind = MessageKind.STRIPS
@@ -191,9 +191,9 @@ class StripsHeader(Header):
 
 
 class BorderHeader(Header):
-    """Worker to worker: what one tile of a stage has made of the maps behind it, and one of the next stage reads.
+    """Worker to worker: the part of one tile's results that a tile of the next stage reads.
 
-    `attempt` as in Tile; `stage` is the one that was finished.
+    `attempt` as in TileHeader; `stage` is the finished one.
     """
 
     kind = MessageKind.BORDER
@@ -208,9 +208,9 @@ class BorderHeader(Header):
 class ResultHeader(Header):
     """Worker to gateway: a tile's part of each map at the cut, float32 (1, C, h, w), one after the other.
 
-    Behind them are the strips that the gateway keeps for whoever computes other tiles: `strips` are their bytes by
-    reader. `macs` multiply-accumulate operations took `compute_ms`; the tile came with `fetch_bytes_per_s`, 0 for an
-    own one. With an `error` nothing follows: the worker could not compute the tile.
+    Then follow the strips that the gateway keeps for other tiles: `strips` are their bytes by reader. `macs`
+    multiply-accumulate operations took `compute_ms`; the tile was received with `fetch_bytes_per_s`, 0 for the worker's
+    own. With an `error` there is no payload: the worker could not compute the tile.
     """
 
     kind = MessageKind.RESULT
@@ -228,7 +228,7 @@ class ResultHeader(Header):
 
 
 class ProgramRequestHeader(Header):
-    """Edge to gateway: send me the program with this hash. Answered by Program or Absent."""
+    """Edge to gateway: request for the program with this hash. Answered by PROGRAM or ABSENT."""
 
     kind = MessageKind.PROGRAM_REQUEST
     sha256: str = Field(pattern=SHA256_PATTERN)
@@ -242,7 +242,7 @@ class ProgramHeader(Header):
 
 
 class PictureRequestHeader(Header):
-    """Gateway to owner: send me the picture of this frame. Answered by Picture or Absent."""
+    """Gateway to owner: request for the picture of this frame. Answered by PICTURE or ABSENT."""
 
     kind = MessageKind.PICTURE_REQUEST
     frame: str = Field(pattern=FRAME_PATTERN)
@@ -256,7 +256,7 @@ class PictureHeader(Header):
 
 
 class SettingsRequestHeader(Header):
-    """Edge to gateway: what the agent of a camera that is assigned to me must know. Answered by Settings or Absent."""
+    """Edge to gateway: request for the settings of a camera assigned to it. Answered by SETTINGS or ABSENT."""
 
     kind = MessageKind.SETTINGS_REQUEST
     camera: Name
@@ -264,16 +264,16 @@ class SettingsRequestHeader(Header):
 
 
 class SettingsHeader(Header):
-    """Gateway to edge: the payload is a camera as camera_sources.camera_settings.AssignedCamera encodes it.
+    """Gateway to edge: the payload is an encoded camera_sources.camera_settings.AssignedCamera.
 
-    A password may be in it.
+    It may contain a password.
     """
 
     kind = MessageKind.SETTINGS
 
 
 class AbsentHeader(Header):
-    """What was asked for is not here; `later`: a task is, for who asks once more when it has nothing else to do."""
+    """Negative answer; `later`: a task is available to a thief that requests again when it is idle."""
 
     kind = MessageKind.ABSENT
     reason: str = ""
@@ -281,7 +281,7 @@ class AbsentHeader(Header):
 
 
 class RefusedHeader(Header):
-    """Why the connection is being closed."""
+    """The reason why the connection is being closed."""
 
     kind = MessageKind.REFUSED
     reason: str

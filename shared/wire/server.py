@@ -1,4 +1,4 @@
-"""Listening on the data plane: each connection has its own fault boundary."""
+"""Listen on the data plane; each connection has its own fault boundary."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
-"""Connections at once; a cluster of 60 nodes and as many cameras needs fewer."""
+"""Simultaneous connections; a cluster of 60 nodes and 60 cameras needs fewer."""
 
 FIRST_MESSAGE_TIMEOUT_S = 30.0
-"""A connection that has said nothing by then is closed, so that silent strangers do not fill the cap."""
+"""A connection without a message by then is closed, so that silent clients do not use up all connections."""
 
 REFUSAL_TIMEOUT_S = 2.0
-"""To close while a peer is still sending would take the reason away from it before it has read that."""
+"""Closing while a peer is still sending would discard the reason before the peer has read it."""
 
 
 class DataServer:
-    """Accepts connections and hands each, with its first message, to `serve`.
+    """Accepts connections and calls `serve` with each and its first message.
 
     A peer that fails loses its own connection and nothing else.
     """
@@ -71,7 +71,7 @@ class DataServer:
             while True:
                 sock, name = await loop.sock_accept(self._socket)
                 if len(self._sessions) >= MAX_CONNECTIONS:
-                    log.warning("%s:%s is one connection too many (%s are open); closed", *name[:2], MAX_CONNECTIONS)
+                    log.warning("connection from %s:%s closed: %s are open already", *name[:2], MAX_CONNECTIONS)
                     sock.close()
                     continue
                 connection = Connection(sock, f"{name[0]}:{name[1]}", self._traffic)
@@ -85,7 +85,7 @@ class DataServer:
             await asyncio.gather(*self._sessions, return_exceptions=True)
 
     async def _guard(self, connection: Connection) -> None:
-        """The fault boundary of one peer."""
+        """Serve one connection; errors end only this one."""
         try:
             async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
                 header, payload = await connection.receive()
@@ -96,17 +96,17 @@ class DataServer:
         except PeerLostError as error:
             log.debug("%s", error)
         except TimeoutError:
-            log.warning("connection from %s said nothing; closed", connection.peer)
+            log.warning("connection from %s closed: it sent no message", connection.peer)
         except DeepThingsError as error:
             log.warning("connection from %s: %s", connection.peer, error)
-        except Exception:  # a mistake of ours in one conversation must not end the others
+        except Exception:  # our own bug in one connection must not end the others
             log.exception("connection from %s failed", connection.peer)
         finally:
             connection.close()
 
 
 async def refuse_connection(connection: Connection, reason: str) -> None:
-    """Tell the peer why, then close, as soon as it has heard that or REFUSAL_S have passed."""
+    """Send the reason, then close when the peer does, or after REFUSAL_TIMEOUT_S."""
     with contextlib.suppress(DeepThingsError):
         await connection.send(RefusedHeader(reason=reason))
         connection.end_sending()

@@ -1,4 +1,4 @@
-"""Addresses of peers that this process could not reach of late, and why. Pure."""
+"""Addresses of peers that this process could not reach recently, with reasons. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_UNREACHED_ADDRESSES = 16
-"""Addresses that are remembered: who cannot reach so many has one cause for all."""
+"""Addresses that are kept; when more cannot be reached, all have the same cause."""
 
 UNREACHED_TTL_S = 120.0
-"""An address that nobody has tried for so long may be another peer's by now, or work."""
+"""Failures that are older are dropped: the peer may work again, or have another address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +20,24 @@ class UnreachedAddress:
 
 
 class UnreachedAddresses:
-    """Enters attempts as they end. Time is monotonic seconds."""
+    """Records failed and successful attempts to connect. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._failures: OrderedDict[tuple[str, int], tuple[float, str]] = OrderedDict()
 
     def record_failure(self, host: str, port: int, reason: str, now: float) -> None:
-        """Enter an attempt that failed for this `reason`, the end of a sentence."""
+        """Record a failed attempt; `reason` is the end of a sentence."""
         self._failures[host, port] = now, reason
         self._failures.move_to_end((host, port))
         if len(self._failures) > MAX_UNREACHED_ADDRESSES:
             self._failures.popitem(last=False)
 
     def record_success(self, host: str, port: int) -> None:
-        """Enter an attempt that succeeded."""
+        """Record a successful attempt."""
         self._failures.pop((host, port), None)
 
     def recent(self, now: float) -> tuple[UnreachedAddress, ...]:
-        """Return the addresses that could not be reached, in the order of hosts and ports."""
+        """Return the addresses that could not be reached, sorted by host and port."""
         return tuple(
             UnreachedAddress(host, port, why)
             for (host, port), (at, why) in sorted(self._failures.items())

@@ -189,7 +189,7 @@ async def test_a_connection_that_says_nothing_does_not_stay_for_ever(monkeypatch
     async with serving(echo) as (address, _):
         assert await asyncio.wait_for(raw(address), 10) == b""
         assert await healthy(address)
-    assert "said nothing" in caplog.text
+    assert "it sent no message" in caplog.text
 
 
 async def test_one_connection_too_many_is_closed_and_the_others_go_on(monkeypatch):
@@ -224,7 +224,7 @@ async def test_a_message_of_the_wrong_kind_ends_the_conversation():
     async with serving(echo) as (address, _):
         peer = await Connection.open(address, WireTraffic())
         await peer.send(TakeHeader(thief="edge-1", epoch=1))
-        with pytest.raises(ProtocolError, match="sent TAKE where ABSENT was due"):
+        with pytest.raises(ProtocolError, match="sent TAKE instead of ABSENT"):
             await peer.expect(AbsentHeader)
     assert peer.closed
 

@@ -37,7 +37,7 @@ class TilingCase:
     grid: Grid
 
     def _repr_pretty_(self, printer, _cycle) -> None:
-        """What hypothesis prints of a failing example."""
+        """Print a failing example for hypothesis."""
         size = [dim.dim_value for dim in self.original.graph.input[0].type.tensor_type.shape.dim]
         lines = [f"Case: input {size}, grid {self.grid}, cut {', '.join(self.cut)}"]
         for node in self.original.graph.node:
@@ -64,7 +64,7 @@ DENSE = ("dense_conv", "leaky", "concat", "add")
 
 @st.composite
 def tiling_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> TilingCase:
-    """Chains and branches of `kinds` (all, when empty) that end in one map or several."""
+    """Draw chains and branches of `kinds` (all, when empty) that end in one map or several."""
     size = (draw(st.integers(5, 28)), draw(st.integers(5, 28)))
     build = ModelBuilder(*size, seed=draw(st.integers(0, 1000)))
     maps = [DrawnMap("image", 3, size)]
@@ -114,7 +114,7 @@ def _unary(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
 
 
 def _with_constant(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap:
-    """A binary layer with a number, or one for each channel, row, column or cell."""
+    """Add a binary layer with a number, or one for each channel, row, column or cell."""
     rows, columns = source.size
     channels = source.channels
     shape = draw(
@@ -237,7 +237,7 @@ def _framed(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap 
 
 
 def _sliding(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap, op: str) -> DrawnMap:
-    """A convolution or a pool: half of them keep the map's size, the others have any stride and padding that fits."""
+    """Add a convolution or a pool: half of them keep the map's size, the others have any stride and padding."""
     pool = op != "Conv"
     keep, ceil = draw(st.booleans()), pool and draw(st.booleans())
     axes = [_axis(draw, length, keep=keep, pool=pool) for length in source.size]
@@ -261,7 +261,7 @@ def _sliding(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap, op: str) ->
 
 
 def _dense(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap | None:
-    """A convolution without holes, whose last window ends with the map or its padding."""
+    """Add a convolution without holes, whose last window ends with the map or its padding."""
     axes = []
     for length in source.size:
         kernel, stride = draw(st.sampled_from([(1, 1), (3, 1), (5, 1), (2, 2), (3, 2)]))
@@ -280,7 +280,7 @@ def _dense(draw: st.DrawFn, build: ModelBuilder, source: DrawnMap) -> DrawnMap |
 
 
 def _axis(draw: st.DrawFn, length: int, *, keep: bool, pool: bool) -> tuple[int, int, int, int, int]:
-    """Kernel, stride, dilation and the two pads of one axis.
+    """Draw kernel, stride, dilation and the two pads of one axis.
 
     Windows of convolutions may lie wholly in the padding, those of pools may not: they would have no value. For the
     same reason pools with padding are not dilated.
@@ -298,13 +298,13 @@ def _axis(draw: st.DrawFn, length: int, *, keep: bool, pool: bool) -> tuple[int,
 
 
 def _windows_touch(length: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> bool:
-    """Whether all windows of a pool that rounds up its size begin on the map, where runtimes agree on their number."""
+    """Return whether all windows of a pool with ceil_mode begin on the map, where runtimes agree on their number."""
     room = length + before + after - (kernel - 1) * dilation - 1
     return -(-room // stride) * stride - before < length
 
 
 def out_length(length: int, kernel: int, stride: int, dilation: int, before: int, after: int, *, ceil=False) -> int:
-    """Cells of a sliding layer's output along one axis."""
+    """Return the cells of a sliding layer's output along one axis."""
     room = length + before + after - (kernel - 1) * dilation - 1
     if not ceil:
         return room // stride + 1

@@ -1,4 +1,4 @@
-"""Networks of Darknet, the framework of YOLO (Redmon, 2016), from their .cfg and .weights."""
+"""Import networks of Darknet, the framework of YOLO (Redmon, 2016), from their .cfg and .weights."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ IMAGE_INPUT = "image"
 """The model's input, float32 (1, channels, height, width)."""
 
 MAX_INPUT_SIDE = 2**14
-"""Pixels of an input; no network for pictures has more, and its maps would not fit into memory."""
+"""Pixels; no detector has a larger input, and its maps would not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class DarknetModel:
-    """A network as ONNX, whose outputs are the maps that its detection layers read, and what those layers say.
+    """A network as ONNX, whose outputs are the maps that its detection layers read, and a description of these layers.
 
     The tensor `layer_NN` is the output of Darknet's layer of that number. `heads` are in the order of the .cfg, as are
     the model's outputs.
@@ -45,7 +45,7 @@ class DarknetModel:
 def load_darknet(cfg: Path, weights: Path) -> DarknetModel:
     """Import a network with [region] or [yolo] layers, exactly as Darknet computes it.
 
-    Raises ModelError, with file and line or layer: unreadable, not Darknet's, not supported, or not belonging together.
+    Raises ModelError, with file and line or layer: not readable, not Darknet's, not supported, or not matching.
     """
     net, sections = read_darknet_config(cfg)
     for section in (net, *sections):

@@ -1,4 +1,4 @@
-"""Darknet's .cfg: sections of key=value lines, which remember where they were written."""
+"""Read Darknet's .cfg: sections of key=value lines with their line numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CFG_BYTES = 1_000_000
-"""Those of the largest networks have 50 kB; a larger file is something else, such as the weights."""
+"""The largest networks have 50 kB; a larger file is something else, such as the weights."""
 
 MAX_INTEGER = 2**31 - 1
-"""Darknet keeps whole numbers in an int."""
+"""Darknet stores integers as int."""
 
 SECTION_ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
@@ -37,7 +37,7 @@ class DarknetOption:
 class DarknetSection:
     """One [section]; `number` is Darknet's number of the layer, None for [net].
 
-    Every question about a key raises ModelError, with file and line, when its value is not what is asked for.
+    The get methods raise ModelError, with file and line, for an invalid value.
     """
 
     file: Path
@@ -47,37 +47,39 @@ class DarknetSection:
     options: dict[str, DarknetOption] = field(default_factory=dict)
 
     def error(self, objection: str, key: str = "") -> ModelError:
-        """What to raise about this section or, if it has `key`, about that line."""
+        """Return an error about this section or, if it has `key`, about that line."""
         option = self.options.get(key)
         layer = "" if self.number is None else f"layer {self.number} "
         about = f"{key}={option.value} {objection}" if option else objection
         return ModelError(f"{self.file} line {option.line if option else self.line}: {layer}[{self.kind}] {about}")
 
     def get_text(self, key: str, default: str) -> str:
-        """The value of `key` as it is written."""
+        """Return the value of `key` as it is written."""
         option = self.options.get(key)
         return default if option is None else option.value
 
     def get_int(self, key: str, default: int | None = None, least: int = 1) -> int:
-        """A whole number of at least `least`. Without a default the key must be there."""
+        """Return an integer of at least `least`. Without a default the key is required."""
         if default is not None and key not in self.options:
             return default
-        number = self._number(key, self._value(key), _WHOLE, "is not a whole number")
+        number = self._number(key, self._value(key), _WHOLE, "is not an integer")
         if number < least:
             raise self.error(f"must be {least} or more", key)
         return int(number)
 
     def get_float(self, key: str, default: float) -> float:
-        """A finite number."""
-        return self._number(key, self.options[key].value, _DECIMAL, "is no number") if key in self.options else default
+        """Return a finite number."""
+        return (
+            self._number(key, self.options[key].value, _DECIMAL, "is not a number") if key in self.options else default
+        )
 
     def get_ints(self, key: str) -> tuple[int, ...]:
-        """Whole numbers with commas between; the key must be there."""
+        """Return a list of integers, separated by commas; the key is required."""
         parts = self._value(key).split(",")
-        return tuple(int(self._number(key, part, _WHOLE, "is not a list of whole numbers")) for part in parts)
+        return tuple(int(self._number(key, part, _WHOLE, "is not a list of integers")) for part in parts)
 
     def get_floats(self, key: str) -> tuple[float, ...]:
-        """Finite numbers with commas between; the key must be there."""
+        """Return a list of finite numbers, separated by commas; the key is required."""
         parts = self._value(key).split(",")
         return tuple(self._number(key, part, _DECIMAL, "is not a list of numbers") for part in parts)
 
@@ -91,15 +93,15 @@ class DarknetSection:
         if math.isnan(number):
             raise self.error(objection, key)
         if abs(number) > MAX_INTEGER:
-            raise self.error("is larger than Darknet can count", key)
+            raise self.error("is too large for Darknet", key)
         return number
 
 
 def read_darknet_config(path: Path) -> tuple[DarknetSection, tuple[DarknetSection, ...]]:
-    """[net] and the layers of a .cfg. Raises ModelError, with the line, for what is not one."""
+    """Return [net] and the layers of a .cfg. Raises ModelError, with the line, for another file."""
     sections: list[DarknetSection] = []
     for number, raw in enumerate(_text(path).split("\n"), start=1):
-        line = "".join(raw.partition("#")[0].split())  # blanks mean nothing to Darknet, wherever they are
+        line = "".join(raw.partition("#")[0].split())  # Darknet ignores all blanks
         if not line or line.startswith(";"):
             continue
         if line.startswith("[") and line.endswith("]"):
@@ -126,12 +128,14 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {system_reason(error)}") from error
     if len(content) > MAX_CFG_BYTES or b"\0" in content:
-        raise ModelError(f"{path} is not a Darknet .cfg, which is a text of a few kB; were cfg and weights swapped?")
+        raise ModelError(
+            f"{path} is not a Darknet .cfg, which is a text file of a few kB; are cfg and weights swapped?"
+        )
     return content.decode("utf-8-sig", errors="replace")  # comments may be in any encoding
 
 
 def _add(section: DarknetSection, line: str, number: int) -> None:
     key, _, value = line.partition("=")
     if key in section.options:
-        raise section.error(f"is said again in line {number}; remove one of the two", key)
+        raise section.error(f"is repeated in line {number}; remove one of the two", key)
     section.options[key] = DarknetOption(value, number)

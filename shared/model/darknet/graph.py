@@ -1,4 +1,4 @@
-"""An ONNX model that is put together node by node, with the shape of every tensor known as soon as it is made."""
+"""Write an ONNX model node by node, with the shape of every tensor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IR_VERSION = 10
 
 @dataclass(frozen=True, slots=True)
 class DarknetMap:
-    """A feature map, float32 (1, channels, height, width); `stride` is the pixels of the image between two cells."""
+    """A feature map, float32 (1, channels, height, width); `stride` is the distance of two cells in image pixels."""
 
     tensor: str
     channels: int
@@ -37,7 +37,7 @@ class DarknetMap:
 
 
 class OnnxGraph:
-    """The model so far. Its parts are written straight into one message: weights are large, copies of them too."""
+    """The model so far. Everything is written into one message at once, as copies of weights are large."""
 
     def __init__(self, image: DarknetMap) -> None:
         self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="deepthings")
@@ -48,7 +48,7 @@ class OnnxGraph:
         self._shapes: dict[str, Sequence[int]] = {}
 
     def add_constant(self, name: str, array: np.ndarray[Any, Any]) -> str:
-        """Add an initialiser, of float32 or int64; returns its name."""
+        """Add an initialiser, float32 or int64; return its name."""
         self._graph.initializer.add(
             name=name,
             dims=array.shape,
@@ -65,14 +65,14 @@ class OnnxGraph:
         shape: Sequence[int],
         attributes: Mapping[str, NodeAttribute],
     ) -> None:
-        """Add an operation that makes the tensor `output`, of which it has the name."""
+        """Add an operation with the output `output` and the same name."""
         node = helper.make_node(op, inputs, [output], output)
         node.attribute.extend(helper.make_attribute(name, value) for name, value in sorted(attributes.items()))
         self._graph.node.append(node)
         self._shapes[output] = shape
 
     def to_model(self, outputs: Sequence[str]) -> onnx.ModelProto:
-        """The model, whose outputs are these tensors."""
+        """Return the model with these tensors as outputs."""
         self._graph.output.extend(_value(name, self._shapes[name]) for name in outputs)
         self._graph.value_info.extend(
             _value(name, shape) for name, shape in self._shapes.items() if name not in set(outputs)

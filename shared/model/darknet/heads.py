@@ -1,4 +1,4 @@
-"""Darknet's detection layers, [region] and [yolo], as descriptions of how to read the map before them."""
+"""Describe Darknet's detection layers, [region] and [yolo], for the decoder."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ HEAD_KINDS: dict[str, Literal["region", "yolo"]] = {"region": "region", "yolo": 
 Anchors = tuple[tuple[float, float], ...]
 
 DEFAULT_CLASSES = 20
-"""Darknet's own, from its first data set."""
+"""Darknet's default, from its first data set."""
 
 
 def anchor_head(section: DarknetSection, source: DarknetMap, image: DarknetMap) -> tuple[AnchorHead, int]:
-    """The head that reads `source`, with anchors in input pixels, and its number of classes.
+    """Return the head that reads `source`, with anchors in input pixels, and its number of classes.
 
     Raises ModelError for keys that contradict each other, the map or the image.
     """
     if source is image:
-        raise section.error("is the first layer; there is no map that it could read")
+        raise section.error("is the first layer; it has no map to read")
     classes = section.get_int("classes", DEFAULT_CLASSES)
     stride = _stride(section, source, image)
     anchors = _region_anchors(section, stride) if section.kind == "region" else _yolo_anchors(section)
@@ -41,7 +41,7 @@ def anchor_head(section: DarknetSection, source: DarknetMap, image: DarknetMap) 
 
 
 def _stride(section: DarknetSection, source: DarknetMap, image: DarknetMap) -> int:
-    """Pixels from cell to cell, when the cells cover the image."""
+    """Return the pixels from cell to cell. Raises ModelError when the cells do not cover the image."""
     stride = source.stride
     covers = source.height * stride == image.height and source.width * stride == image.width
     if not covers or stride.denominator != 1:
@@ -54,9 +54,9 @@ def _stride(section: DarknetSection, source: DarknetMap, image: DarknetMap) -> i
 
 def _region_anchors(section: DarknetSection, stride: int) -> Anchors:
     if section.get_int("coords", 4) != 4:
-        raise section.error("is not supported, only coords=4 is", "coords")
+        raise section.error("is not supported; only coords=4 is", "coords")
     if section.get_int("softmax", 0, least=0) != 1:
-        raise section.error("is not supported, only softmax=1 is", "softmax")
+        raise section.error("is not supported; only softmax=1 is", "softmax")
     return tuple((width * stride, height * stride) for width, height in _pairs(section))
 
 
@@ -69,10 +69,10 @@ def _yolo_anchors(section: DarknetSection) -> Anchors:
 
 
 def _pairs(section: DarknetSection) -> Anchors:
-    """All anchors as they are written, as (width, height)."""
+    """Return all anchors as they are written, (width, height)."""
     numbers, count = section.get_floats("anchors"), section.get_int("num", 1)
     if len(numbers) != 2 * count:
-        raise section.error(f"are {len(numbers)} numbers; num={count} needs {2 * count}", "anchors")
+        raise section.error(f"has {len(numbers)} numbers; num={count} needs {2 * count}", "anchors")
     if min(numbers) <= 0:
         raise section.error("must all be larger than 0", "anchors")
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))

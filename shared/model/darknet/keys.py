@@ -1,4 +1,4 @@
-"""Which keys of a .cfg say what a layer computes, which concern training only, and which would compute otherwise."""
+"""The keys of a .cfg that are supported, that concern training only, and that would change the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUPPORTED_KEYS = {
     "region": {"anchors", "classes", "coords", "num", "softmax"},
     "yolo": {"anchors", "classes", "mask", "num", "scale_x_y"},
 }  # fmt: skip
-"""The layers that can be imported, and the keys that are read from each."""
+"""Layers that can be imported, and the keys that are read from each."""
 
 TRAINING_KEYS = {
     "": {
@@ -40,7 +40,7 @@ TRAINING_KEYS = {
         "nms_kind", "obj_normalizer", "objectness_smooth", "random", "resize", "show_details", "truth_thresh",
     },
 }  # fmt: skip
-"""Keys without a meaning for the maps that a layer makes; "" stands for every layer."""
+"""Keys that do not change the output of a layer; "" stands for every layer."""
 
 NEUTRAL_VALUES = {
     "": {"dontload": "0", "dontloadscales": "0", "numload": "0"},
@@ -59,22 +59,22 @@ NEUTRAL_VALUES = {
     "region": {"background": "0", "classfix": "0"},
     "yolo": {"new_coords": "0"},
 }  # fmt: skip
-"""Keys that would change what is computed or how weights are read, and the value with which they do not."""
+"""Keys that would change the results or the layout of the weights, and the value with which they do not."""
 
 
 def check_supported(section: DarknetSection) -> None:
-    """Raise ModelError for a kind of layer, or a key of it, that is not imported faithfully."""
+    """Raise ModelError for a kind of layer, or a key, that cannot be imported exactly."""
     kind = section.kind
     is_layer = section.number is not None
     if is_layer and kind not in SUPPORTED_KEYS:
-        raise section.error(f"is not supported; these layers are: {', '.join(SUPPORTED_KEYS)}")
+        raise section.error(f"is not supported; supported layers: {', '.join(SUPPORTED_KEYS)}")
     neutral = NEUTRAL_VALUES[""] | NEUTRAL_VALUES.get(kind, {})
     for key, option in section.options.items():
         if key in neutral:
             if option.value != neutral[key]:
-                raise section.error(f"is not supported, only {key}={neutral[key]} is", key)
+                raise section.error(f"is not supported; only {key}={neutral[key]} is", key)
         elif is_layer and key not in SUPPORTED_KEYS[kind] | TRAINING_KEYS[""] | TRAINING_KEYS.get(kind, set()):
             understood = ", ".join(sorted(SUPPORTED_KEYS[kind])) or "none"
             raise section.error(
-                f"is not supported; remove it if it concerns training only (understood: {understood})", key
+                f"is not supported; remove it if it concerns training only (supported: {understood})", key
             )

@@ -1,4 +1,4 @@
-"""Darknet's layers, each as the ONNX operations that compute the same."""
+"""Convert Darknet's layers to ONNX operations that compute the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_layer(build: NetworkBuilder, section: DarknetSection) -> None:
-    """Add the operations of a layer, the last of which makes `layer_NN`. Raises ModelError."""
+    """Add the operations of a layer; its output is `layer_NN`. Raises ModelError."""
     build.end_layer(_LAYERS[section.kind](build, section))
 
 
@@ -35,7 +35,7 @@ def _convolutional(build: NetworkBuilder, section: DarknetSection) -> DarknetMap
     if size == 1:
         dilation = 1
     if dilation > 1 and 2 * padding != size - 1:
-        raise section.error("needs an odd size and pad=1: for others Darknet's own map is undefined", "dilation")
+        raise section.error("needs an odd size and pad=1; otherwise Darknet's own output is undefined", "dilation")
     shape = (filters, source.channels // groups, size, size)
     normalised = section.get_int("batch_normalize", 0, least=0) > 0
     kernels, biases = build.weights.read_convolution(section, shape, normalised=normalised)
@@ -69,7 +69,7 @@ def _maxpool(build: NetworkBuilder, section: DarknetSection) -> DarknetMap:
     padding = section.get_int("padding", size - 1, least=0)
     before, after = padding // 2, padding - padding // 2
     if after >= size:
-        raise section.error(f"is too much for size={size}: some windows would lie beside the map", "padding")
+        raise section.error(f"is too large for size={size}; some windows would lie outside the map", "padding")
     target = DarknetMap(
         _name(section),
         source.channels,
@@ -100,7 +100,7 @@ def _route(build: NetworkBuilder, section: DarknetSection) -> DarknetMap:
 
 
 def _group(build: NetworkBuilder, section: DarknetSection, source: DarknetMap, position: int) -> DarknetMap:
-    """The channels of a route's input `source`, of that position, which belong to the route's group."""
+    """Slice the channels of the route's group from its input `source` at that position."""
     groups, group = section.get_int("groups"), section.get_int("group_id", 0, least=0)
     if source.channels % groups:
         raise section.error(f"must divide the {source.channels} channels of {source.tensor}", "groups")
@@ -115,15 +115,17 @@ def _group(build: NetworkBuilder, section: DarknetSection, source: DarknetMap, p
 
 
 def _reorg(build: NetworkBuilder, section: DarknetSection) -> DarknetMap:
-    """What Darknet's reorg_cpu makes of it, with s the stride, and all by the order in memory, not by position.
+    """Rearrange cells as Darknet's reorg_cpu does, by their order in memory; s is the stride.
 
-    (C, H, W) is read as (C / s^2, H s, W s); of each s x s cells in there, every one goes to a grid of its own, so that
-    there are (s^2, C / s^2, H, W); and that is read as (C s^2, H / s, W / s).
+    (C, H, W) is read as (C / s^2, H s, W s); each cell of a block of s x s goes to a grid of its own, which gives
+    (s^2, C / s^2, H, W); the result is read as (C s^2, H / s, W / s).
     """
     source, stride = build.previous_map(section), section.get_int("stride", 1)
     channels, height, width = source.channels, source.height, source.width
     if height % stride or width % stride or channels % stride**2:
-        raise section.error(f"must divide {height} x {width} cells, its square {channels} channels", "stride")
+        raise section.error(
+            f"must divide the {height} x {width} cells, and its square the {channels} channels", "stride"
+        )
     target = DarknetMap(_name(section), channels * stride**2, height // stride, width // stride, source.stride * stride)
     split = [channels // stride**2, height, stride, width, stride]
     order = [2, 4, 0, 1, 3]
@@ -138,7 +140,7 @@ def _reorg(build: NetworkBuilder, section: DarknetSection) -> DarknetMap:
 def _shortcut(build: NetworkBuilder, section: DarknetSection) -> DarknetMap:
     source, others = build.previous_map(section), build.earlier_maps(section, "from")
     if len(others) != 1:
-        raise section.error("must name one layer; sums of more are not supported", "from")
+        raise section.error("must list one layer; sums of more are not supported", "from")
     if others[0].shape != source.shape:
         raise section.error(f"adds a map of {others[0].shape} to one of {source.shape}; they must be equal", "from")
     target = replace(source, tensor=_name(section))

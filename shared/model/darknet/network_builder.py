@@ -1,4 +1,4 @@
-"""A Darknet network on its way to ONNX: the maps made so far, and how layers refer to them and add to them."""
+"""Build the ONNX model of a Darknet network layer by layer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, NodeAttribute]]] = {
     "mish": ("Mish", {}),
     "relu": ("Relu", {}),
 }
-"""Those of one operation; linear has none, swish two."""
+"""Activations of one operation; linear has none, swish two."""
 
 
 class NetworkBuilder:
-    """What is built so far. Questions and additions raise ModelError about the section that they are for."""
+    """The model so far, and the maps of its layers. Methods raise ModelError, naming the section."""
 
     def __init__(self, image: DarknetMap, weights: DarknetWeights) -> None:
         self.image = image
@@ -34,33 +34,33 @@ class NetworkBuilder:
         self._maps: list[DarknetMap | None] = []
 
     def end_layer(self, made: DarknetMap | None) -> None:
-        """Count one layer of Darknet's, and the map that it has made, if any."""
+        """Register the map of the next Darknet layer, None for a layer without one."""
         self._maps.append(made)
 
     def previous_map(self, section: DarknetSection) -> DarknetMap:
-        """The map that the layer before this one has made; the image, for the first."""
+        """Return the map of the layer before this one; the image for the first."""
         source = self._maps[-1] if self._maps else self.image
         if source is None:
             raise section.error(
-                "follows a detection layer, which makes no map; put a [route] to an earlier one between"
+                "follows a detection layer, which has no output map; insert a [route] to an earlier layer"
             )
         return source
 
     def earlier_maps(self, section: DarknetSection, key: str) -> list[DarknetMap]:
-        """The maps of the layers that `key` numbers, from the first or, if negative, backwards from this one."""
+        """Return the maps of the layers that `key` lists: their numbers or, if negative, counted back from this one."""
         maps = []
         for index in section.get_ints(key):
             number = index + len(self._maps) if index < 0 else index
             source = self._maps[number] if 0 <= number < len(self._maps) else None
             if source is None:
-                raise section.error("must name layers before this one, and none that only detects", key)
+                raise section.error("must list layers before this one, and no detection layer", key)
             maps.append(source)
         return maps
 
     def add_operation(
         self, section: DarknetSection, op: str, inputs: Sequence[str], target: DarknetMap, **attributes: NodeAttribute
     ) -> DarknetMap:
-        """Add an operation that makes `target`, which is returned."""
+        """Add an operation with the output `target`; return `target`."""
         if not all(1 <= size <= MAX_INTEGER for size in target.shape):
             raise section.error(
                 f"would make a map of {target.channels} channels and {target.height} x {target.width} cells; "
@@ -78,7 +78,7 @@ class NetworkBuilder:
         activation: str,
         **attributes: NodeAttribute,
     ) -> DarknetMap:
-        """The same with an activation behind it. Between the two is the tensor `layer_NN.conv`, if `op` is Conv."""
+        """Add an operation and its activation; between the two is the tensor `layer_NN.conv` if `op` is Conv."""
         if activation == "linear":
             return self.add_operation(section, op, inputs, target, **attributes)
         if activation != "swish" and activation not in ACTIVATIONS:

@@ -1,4 +1,4 @@
-"""Darknet's .weights: a header, then the numbers of one convolutional layer after the other."""
+"""Read Darknet's .weights: a header, then the numbers of all convolutional layers in order."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 _FLOAT = np.dtype("<f4")
 
 MAX_VERSION = 1000
-"""From here on Darknet marks weights that are stored transposed; none of the networks that we know has that."""
+"""Darknet marks transposed weights by larger versions; no known network has them."""
 
 EPSILON = 1e-6
 """Darknet adds it to the standard deviation, not to the variance."""
 
 
 class DarknetWeights:
-    """Reads the layers' numbers in order, straight from the mapped file."""
+    """Reads the layers' numbers in order from the mapped file."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ModelError when the file cannot be read or is not one of Darknet's."""
+        """Map the file. Raises ModelError when it cannot be read or is not Darknet's."""
         self._path = path
         try:
             size = path.stat().st_size
@@ -47,9 +47,9 @@ class DarknetWeights:
     def read_convolution(
         self, section: DarknetSection, shape: tuple[int, ...], *, normalised: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """Kernels of `shape` (filters, channels / groups, size, size), and biases (filters,), float32.
+        """Read kernels of `shape` (filters, channels / groups, size, size) and biases (filters,), float32.
 
-        Batch normalisation is folded into them. Raises ModelError when the file ends before, or holds no numbers.
+        Batch normalisation is folded into them. Raises ModelError when the file is too short or numbers are invalid.
         """
         filters, kernel_count = shape[0], math.prod(shape)
         columns = 4 if normalised else 1
@@ -67,11 +67,11 @@ class DarknetWeights:
         return kernels, biases
 
     def check_all_read(self) -> None:
-        """Raises ModelError when bytes are left."""
+        """Raise ModelError when bytes are left over."""
         left = len(self._bytes) - self._position
         if left:
             raise ModelError(
-                f"weights {self._path} have {len(self._bytes)} bytes, the layers of the cfg need {self._position}, "
+                f"weights {self._path} have {len(self._bytes)} bytes, but the layers of the cfg need {self._position}, "
                 f"{left} fewer; use the cfg that belongs to them"
             )
 
@@ -79,8 +79,8 @@ class DarknetWeights:
         needed, left = count * _FLOAT.itemsize, len(self._bytes) - self._position
         if needed > left:
             raise ModelError(
-                f"weights {self._path} end in layer {section.number} [{section.kind}], which needs {needed} bytes, and "
-                f"{left} are there; they are incomplete, or belong to another cfg than {section.file}"
+                f"weights {self._path} end in layer {section.number} [{section.kind}], which needs {needed} bytes; "
+                f"{left} are left; they are incomplete, or belong to another cfg than {section.file}"
             )
 
     def _take(self, count: int) -> FloatArray:
@@ -90,13 +90,13 @@ class DarknetWeights:
 
     def _garbage(self, section: DarknetSection) -> ModelError:
         return ModelError(
-            f"weights {self._path} hold no sensible numbers for layer {section.number} [{section.kind}]; they are "
+            f"weights {self._path} have invalid numbers for layer {section.number} [{section.kind}]; they are "
             f"damaged, or belong to another cfg than {section.file}"
         )
 
 
 def _header_bytes(path: Path, header: bytes) -> int:
-    """How long the header is: the count of pictures seen grew from 4 to 8 bytes with version 0.2."""
+    """Return the length of the header: version 0.2 widened the count of training pictures from 4 to 8 bytes."""
     versions = struct.unpack("<2i", header[:8]) if len(header) >= 8 else (-1, -1)
     length = 20 if versions[0] * 10 + versions[1] >= 2 else 16
     if any(not 0 <= version < MAX_VERSION for version in versions) or len(header) < length:
@@ -105,7 +105,7 @@ def _header_bytes(path: Path, header: bytes) -> int:
 
 
 def _fold(per_filter: FloatArray, kernels: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Kernels and biases that do what scale * (x - mean) / deviation + bias does, rounded once, to float32."""
+    """Fold scale * (x - mean) / deviation + bias into kernels and biases, rounded once, to float32."""
     biases, scales, means, variances = per_filter.astype(np.float64)
     factors = scales / (np.sqrt(variances) + EPSILON)
     folded = np.empty(kernels.shape, _FLOAT)

@@ -46,7 +46,7 @@ def test_the_sum_holds_and_what_is_published_is_true_whenever_the_agent_dies(sto
         if reports and begins <= number:
             account.add_report(counts.model_copy(deep=True))
             told = Counter(counts.dropped)
-        closed = account.close(Outcome.AGENT_LOST)
+        closed = account.final_counts(Outcome.AGENT_LOST)
         assert closed.under_way == 0
         assert sums(closed)
         if begins <= number:
@@ -58,18 +58,18 @@ def test_frames_under_way_stay_so_until_they_end():
     account = FrameAccount()
     account.add_report(FrameCounts(captured=4, published=1, dropped={Outcome.SUPERSEDED: 1}))
     account.note_captured(5)
-    assert account.close(Outcome.AGENT_LOST, under_way=2) == FrameCounts(
+    assert account.final_counts(Outcome.AGENT_LOST, under_way=2) == FrameCounts(
         captured=6, published=1, dropped={Outcome.SUPERSEDED: 1, Outcome.AGENT_LOST: 2}
     )
     account.record_outcome(5, Outcome.PUBLISHED)
-    assert account.close(Outcome.AGENT_LOST, under_way=1).published == 2
+    assert account.final_counts(Outcome.AGENT_LOST, under_way=1).published == 2
 
 
 def test_what_an_agent_gave_up_when_it_stopped_and_is_published_after_that_counts_as_published():
     account = FrameAccount()
     account.record_outcome(0, Outcome.PUBLISHED)
     account.add_report(FrameCounts(captured=3, published=1, dropped={Outcome.STOPPED: 2}))
-    assert account.close(Outcome.STOPPED, under_way=2).dropped == {}
+    assert account.final_counts(Outcome.STOPPED, under_way=2).dropped == {}
     account.record_outcome(1, Outcome.PUBLISHED)
     account.record_outcome(2, Outcome.DEADLINE)
-    assert account.close(Outcome.STOPPED) == FrameCounts(captured=3, published=2, dropped={Outcome.DEADLINE: 1})
+    assert account.final_counts(Outcome.STOPPED) == FrameCounts(captured=3, published=2, dropped={Outcome.DEADLINE: 1})

@@ -92,7 +92,7 @@ BAD = [
     (broken_off, "is not a"),
     (external_data_missing, "is not complete: .*bad.bin"),
     (dynamic_size, "the size of image is not fixed; export the model with a fixed input size, or give"),
-    (eight_pictures_at_once, "it takes 8 pictures at once, and cannot be cut down to one; export it with a batch of 1"),
+    (eight_pictures_at_once, "its batch size is 8 and cannot be reduced to 1; export it with a batch size of 1"),
     (nothing_local, r"cannot be tiled: layer squeeze \(GlobalAveragePool\)"),
     (unknown_operator, "is not a valid ONNX model: .*Frobnicate"),
     (no_convolution, "bad has no convolution"),

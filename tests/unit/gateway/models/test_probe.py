@@ -46,4 +46,4 @@ def test_an_operator_that_nobody_runs_is_told_before_anything_is_detected(tmp_pa
     model.opset_import.append(helper.make_opsetid("somebody", 1))
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("made", 1, [1, 4, 30, 30]))
     (tmp_path / "mine.onnx").write_bytes(model.SerializeToString())
-    assert "onnxruntime does not take the model" in open_model(str(tmp_path / "mine.onnx")).unreadable
+    assert "onnxruntime cannot load the model" in open_model(str(tmp_path / "mine.onnx")).unreadable

@@ -40,7 +40,7 @@ def prepare(pixels):
 
 
 def merge_tiles(model, stage, pixels, run):
-    """The maps at the cut from the tiles that `run` makes of (tile's pixels, tile)."""
+    """Merge the maps at the cut from the results of `run` for (tile's pixels, tile)."""
     merged = MergedMaps([describe_network(model, "test").shapes[tensor] for tensor in stage.cut], stage.tiles)
     for tile in stage.tiles:
         merged.place(tile.index, run(pixels[tile.inputs[0].slices], tile))
@@ -49,12 +49,12 @@ def merge_tiles(model, stage, pixels, run):
 
 
 def open_prepared(folder):
-    """The engine of what was prepared there, checked as an edge does it."""
+    """Open the engine prepared in this folder, checked as an edge does it."""
     return PreparedEngine.open_checked(folder, read_manifest(folder))
 
 
 def merge_reusing(model, stage, read, engine_of):
-    """The maps at the cut from the tiles that depend on nobody, and then the others from their strips.
+    """Compute the maps at the cut: first the independent tiles, then the others from their strips.
 
     `read` are the stage's inputs, pixels (H, W, 3) or maps (1, C, H, W); `engine_of` has the engine for a form.
     """
@@ -74,7 +74,7 @@ def merge_reusing(model, stage, read, engine_of):
 
 
 def parts_of(tile, read):
-    """What a tile reads of the stage's inputs."""
+    """Return the parts of the stage's inputs that a tile reads."""
     return [
         whole[region.slices] if whole.ndim == 3 else whole[:, :, *region.slices]
         for whole, region in zip(read, tile.inputs, strict=True)
@@ -82,7 +82,7 @@ def parts_of(tile, read):
 
 
 def special_engines(program):
-    """An ordinary session for each kind of tile, opened when it is asked for."""
+    """Return a function that opens an ordinary session for a kind of tile when it is needed."""
     loaded, engines = onnx.load_from_string(program), {}
 
     def engine_of(form):

@@ -72,7 +72,7 @@ def test_tiles_that_lie_in_the_padding_are_exact():
 
 @pytest.fixture
 def branched():
-    """A small network with a branch, two kernels and a stride."""
+    """Return a small network with a branch, two kernels and a stride."""
     build = ModelBuilder(24, 24)
     trunk = build.layer("LeakyRelu", build.conv("image", 8, 3, strides=[2, 2], pads=[1] * 4), alpha=0.1)
     left, right = build.conv(trunk, 4, 1), build.conv(trunk, 4, 5, pads=[2] * 4)
@@ -204,7 +204,7 @@ def test_a_quantised_map_is_padded_with_a_value_that_it_may_not_have_itself(valu
 
 
 def test_channels_in_another_order_are_tiled_with_their_map():
-    """How a network turns BGR into RGB: by a Gather, or a Slice that goes backwards."""
+    """Swap BGR and RGB by a Gather, or a Slice that goes backwards."""
     build = ModelBuilder(24, 18)
     order = build.constant("order", np.array([2, 0, 1]))
     picked = build.layer("Gather", "image", order, axis=1)

@@ -54,7 +54,7 @@ def test_prepared_tiles_of_any_network_make_what_the_whole_network_makes(case, n
 
 @pytest.fixture(scope="module")
 def network():
-    """A few convolutions as wide as the fast kernels like them."""
+    """Return a few convolutions as wide as the fast kernels need."""
     build = ModelBuilder(48, 48)
     tensor = "image"
     for filters in (16, 32, 32):
@@ -129,7 +129,7 @@ MANGLED = {
 
 @pytest.fixture(scope="module")
 def kept(network, tmp_path_factory):
-    """A folder with a program, and what was prepared for it."""
+    """Return a folder with a program and its prepared files."""
     folder = tmp_path_factory.mktemp("kept")
     (folder / "program.onnx").write_bytes(network[3])
     assert asyncio.run(open_engine(folder / "program.onnx", kinds_of(network[2]), folder)).name == "prepared"
@@ -163,7 +163,7 @@ def test_a_machine_that_computes_something_else_than_before_is_found(cache):
     written = read_manifest(folder)
     kinds = list(written.kinds)
     kinds[5] = replace(kinds[5], answers=(*kinds[5].answers[:-1], kinds[5].answers[-1] * 1.01))
-    with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes something else than when it was prepared"):
+    with pytest.raises(WrongResultError, match=r"kind_005\.onnx computes other results than when it was prepared"):
         PreparedEngine.open_checked(folder, replace(written, kinds=tuple(kinds)))
 
 
@@ -191,7 +191,7 @@ async def test_what_is_damaged_is_prepared_again_at_once(network, cache, name, c
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"{folder / name} is damaged: ")
-    assert warnings[0].endswith("; it is removed, and prepared again when it is needed")
+    assert warnings[0].endswith("; it is removed, and prepared again if needed")
     assert sorted(path.name for path in cache.iterdir()) == sorted([folder.name, "program.onnx"])
 
 
@@ -233,7 +233,7 @@ async def test_preparing_ends_when_nobody_wants_it_any_more(network, program, tm
 
 @pytest.fixture
 def refusing(monkeypatch):
-    """Preparing ends with an exit code and a reason, for as often as there are any."""
+    """Let preparing end with these exit codes and reasons, one after the other."""
     ends = []
 
     async def run(*_):
@@ -314,5 +314,5 @@ def test_weights_that_differ_from_kind_to_kind_are_refused(network, program, tmp
         return replace(weight)
 
     monkeypatch.setattr(preparing._WeightFile, "take", salted)
-    with pytest.raises(ModelError, match="weights of its kinds of tile differ"):
+    with pytest.raises(ModelError, match="optimised weights differ between kinds of tile"):
         prepare_program(program, kinds_of(network[2]).forms, tmp_path / "salted")

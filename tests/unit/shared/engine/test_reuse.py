@@ -77,7 +77,7 @@ def test_prepared_tiles_of_any_network_hand_on_strips(case, number, tmp_path):
 
 
 def branched():
-    """A trunk, two kernels side by side and a sum, as wide as the fast kernels like them."""
+    """Return a trunk, two kernels side by side and a sum, as wide as the fast kernels need."""
     build = ModelBuilder(48, 48)
     trunk = build.layer("LeakyRelu", build.conv("image", 16, 3, strides=[2, 2], pads=[1] * 4), alpha=0.1)
     near, far = build.conv(trunk, 16, 1), build.conv(trunk, 16, 5, pads=[2] * 4)
@@ -133,7 +133,7 @@ class Noise:
 
 @pytest.fixture(scope="module", params=["LeakyRelu", "Relu", "HardSwish"])
 def quantised(request, tmp_path_factory):
-    """A network in int8 (QDQ) with a branch that is joined by a sum, and its tail."""
+    """Return a network in int8 (QDQ) with a branch that is joined by a sum, and its tail."""
     build = ModelBuilder(SIZE, SIZE)
 
     def conv(source, filters, kernel, stride=1):

@@ -40,7 +40,7 @@ TILES_CAP = 24
 
 @dataclass(frozen=True)
 class Part:
-    """What is said of one stage: where it ends, how it is divided."""
+    """One stage: its cut and its grid."""
 
     cut: tuple[str, ...]
     grid: Grid
@@ -49,7 +49,7 @@ class Part:
 
 @st.composite
 def staged_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> tuple[TilingCase, list[Part]]:
-    """A network, and stages one behind the other up to its outputs."""
+    """Draw a network, and stages one behind the other up to its outputs."""
     case = draw(tiling_cases(kinds))
     network = describe_network(case.model, "random")
     places = draw(st.lists(st.integers(0, 9), min_size=1, max_size=STAGES_CAP - 1))
@@ -67,7 +67,7 @@ def staged_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> tuple[TilingCa
 
 
 def cuts_before(network, last):
-    """The maps of every cut before the last one."""
+    """Return the maps of every cut before the last one."""
     try:
         cuts = possible_cuts(network)
     except CutError:  # the picture is used to the end
@@ -90,7 +90,7 @@ def stages_of(model, parts, *, reuse=False):
 
 
 def run_stages(model, stages, pixels, engines_of):
-    """The maps at the last cut; `engines_of` makes of a program what has an engine for each form."""
+    """Compute the maps at the last cut; `engines_of` returns the engines of a program by form."""
     read = [pixels]
     for stage, program in stages:
         read = merge_reusing(model, stage, read, engines_of(program))
@@ -130,7 +130,7 @@ def test_stages_whose_tiles_hand_on_strips_make_what_the_whole_network_makes(dra
 
 @pytest.fixture(scope="module")
 def branched():
-    """A map that is used far behind, two behind a stride, and an end that joins them enlarged."""
+    """Return a network with a map that is used late, two behind a stride, and an end that joins them enlarged."""
     build = ModelBuilder(48, 40)
     early = build.layer("LeakyRelu", build.conv("image", 8, 3, pads=[1] * 4), name="early", alpha=0.1)
     deep = build.conv(early, 8, 3, strides=[2, 2], pads=[1] * 4, name="deep")

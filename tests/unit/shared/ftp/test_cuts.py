@@ -111,7 +111,7 @@ def test_a_map_that_is_not_float32_is_no_place_to_cut():
     large = build.layer("DequantizeLinear", small, scale, zero, name="large")
     network = build.network(large)
     assert [cut.maps for cut in possible_cuts(network)] == [("conv",), ("large",)]
-    with pytest.raises(CutError, match="small is uint8, and maps at a cut are float32"):
+    with pytest.raises(CutError, match="small is uint8, but maps at a cut must be float32"):
         network.head_layers(["small"])
 
 

@@ -46,7 +46,7 @@ def axes(draw, longest_dilation):
 
 @st.composite
 def layers_and_regions(draw, longest_dilation=2):
-    """A layer, a region of its output, and the input cells (N, 2) that change it."""
+    """Return a layer, a region of its output, and the input cells (N, 2) that change it."""
     rows, columns = draw(axes(longest_dilation)), draw(axes(longest_dilation))
     attributes = {
         "kernel_shape": [rows[0], columns[0]], "strides": [rows[1], columns[1]], "dilations": [rows[2], columns[2]],

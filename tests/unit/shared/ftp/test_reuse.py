@@ -20,12 +20,12 @@ GRIDS = [Grid(1, 2), Grid(2, 2), Grid(3, 3), Grid(4, 5), Grid(5, 5)]
 
 @pytest.fixture(scope="module")
 def yolov2():
-    """The layers that the paper fuses, at the size that it fuses them."""
+    """Return the layers that the paper fuses, at the paper's size."""
     return describe_network(yolov2_first_16(608), "yolov2")
 
 
 def both(network, cut, grid):
-    """A stage without reuse, and with it."""
+    """Return a stage without and with reuse."""
     plain = partition(network, cut, grid)
     return plain, with_reuse(network, plain)
 

@@ -21,7 +21,7 @@ def same(kernel):
 
 
 def pads_of(stage, tile):
-    """The pads of one tile by (layer, map)."""
+    """Return the pads of one tile by (layer, map)."""
     return dict(zip(((edge.layer, edge.tensor) for edge in stage.edges), stage.tiles[tile].pads, strict=True))
 
 
@@ -261,7 +261,7 @@ def test_tiles_of_one_kind_have_the_same_pads_and_maybe_other_sizes():
 
 @pytest.fixture
 def two_stages():
-    """A network whose map `early` is needed in the middle and, beside `deep`, at the end."""
+    """Return a network whose map `early` is needed in the middle and, beside `deep`, at the end."""
     build = ModelBuilder(16, 16)
     early = build.conv("image", 4, 3, name="early", **same(3))
     deep = build.conv(early, 4, 3, name="deep", strides=[2, 2], **same(3))

@@ -18,7 +18,7 @@ NUMBERS = {"order": [2, 1, 0], "same": [0, 1, 2], "last": [-1], "first": [-9], "
 
 
 def after(*layers):
-    """What is found in a network that begins with these layers: operator and constants."""
+    """Analyse a network that begins with these layers: operator and constants."""
     nodes, source = [], "image"
     for number, (op, *constants) in enumerate(layers):
         attributes = {"axis": 1} if op in {"Gather", "Concat"} else {}

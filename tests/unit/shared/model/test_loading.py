@@ -108,7 +108,7 @@ def test_a_file_with_weights_of_another_length_is_refused(small, tmp_path):
 
 
 def loose(*dimensions):
-    """A model that leaves dimensions of its input open."""
+    """Return a model that leaves dimensions of its input open."""
     build = ModelBuilder(8, 8)
     model = build.original(build.layer("Relu", "image"))
     for dimension in dimensions:
@@ -171,7 +171,7 @@ def test_weights_listed_as_inputs_too_are_no_inputs(small):
 
 
 def half_precision():
-    """A convolution whose weights are float16 behind a Cast."""
+    """Return a convolution whose weights are float16 behind a Cast."""
     weights = np.random.default_rng(1).standard_normal((4, 3, 3, 3)).astype(np.float16)
     nodes = [
         helper.make_node("Cast", ["half"], ["weights"], "cast", to=TensorProto.FLOAT),

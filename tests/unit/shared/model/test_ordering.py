@@ -17,7 +17,7 @@ def map_info(name):
 
 
 def branch(name, op, *sources):
-    """A graph inside an If, which reads tensors of the graph around it."""
+    """Return a graph inside an If, which reads tensors of the outer graph."""
     return helper.make_graph([helper.make_node(op, list(sources), [name])], name, [], [map_info(name)])
 
 
@@ -94,7 +94,7 @@ def test_constants_that_only_a_subgraph_reads_are_kept():
 
 @pytest.mark.parametrize(("condition", "ops"), [(True, ["Relu", "Neg", "Add"]), (False, ["Relu", "Neg", "Sub"])])
 def test_an_if_that_always_takes_one_branch_is_that_branch(condition, ops):
-    """How exporters write a choice that hangs on a shape."""
+    """Branch on a shape, as exporters write it."""
     always = numpy_helper.from_array(np.array(condition), "condition")
     nodes = choosing()
     model = exported_model([nodes[0], nodes[1], nodes[4]], [always], {"image": SHAPE}, {"made": SHAPE})

@@ -15,7 +15,7 @@ CHANNELS_LAST = [1, 8, 12, 3]
 
 def model_of(*before, kind=TensorProto.FLOAT, shape=(1, 3, 8, 12), others=(), last="ready", after=(), constants=(),
              weights=np.float32):  # fmt: skip
-    """A file that prepares its picture `image` with nodes `before`, and runs a convolution on the tensor `last`."""
+    """Return a file that prepares its picture `image` with nodes `before`, and convolves the tensor `last`."""
     random = np.random.default_rng(2)
     kernel = numpy_helper.from_array(random.standard_normal((4, 3, 3, 3)).astype(weights), "kernel")
     nodes = [*before, helper.make_node("Conv", [last, "kernel"], ["made"], "conv", kernel_shape=[3, 3]), *after]
@@ -123,17 +123,17 @@ def test_half_precision_becomes_single_and_computes_the_same_but_for_its_roundin
         (
             model_of(helper.make_node("MaxPool", ["image"], ["p"], "pool", kernel_shape=[1, 1]), transpose("p"),
                      shape=[1, 8, 3, 3]),
-            r"come last \(NHWC\), and layer pool \(MaxPool\) works on them; export it with channels first",
+            r"channels last \(NHWC\), and layer pool \(MaxPool\) depends on that; export it with channels first",
         ),
         (
             model_of(helper.make_node("Add", ["image", "noise"], ["n"], "noisy"), transpose("n"),
                      shape=CHANNELS_LAST, constants=[("noise", np.ones((12, 3), np.float32))]),
-            "layer noisy has numbers for each of its pixels; export it with channels first",
+            "layer noisy has a constant for each pixel; export it with channels first",
         ),
         (
             model_of(last="image", shape=(4, 3, 8, 12), constants=[("rows", np.ones((4, 4, 1, 1), np.float32))],
                      after=[helper.make_node("Add", ["made", "rows"], ["t"])]),
-            "takes 4 pictures at once, and cannot be cut down to one; export it with a batch of 1",
+            "batch size is 4 and cannot be reduced to 1; export it with a batch size of 1",
         ),
         (
             model_of(last="image", others=[helper.make_tensor_value_info("prompt", TensorProto.FLOAT, [1, 2])],

@@ -60,7 +60,7 @@ def test_layers_behind_a_pool_that_rounds_up_have_the_shapes_that_they_have():
 
 
 def test_shape_arithmetic_is_folded():
-    """How exporters enlarge a map to the size of another."""
+    """Enlarge a map to the size of another, as exporters write it."""
     build = ModelBuilder(8, 12)
     small = build.layer("MaxPool", "image", kernel_shape=[2, 2], strides=[2, 2])
     nodes = [

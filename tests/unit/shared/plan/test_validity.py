@@ -26,7 +26,7 @@ STAGED = layer_by_layer()
 
 
 def with_change(plan, change):
-    """The plan as JSON after one value of it was changed: {(path): value}."""
+    """Return the plan as JSON with changed values: {(path): value}."""
     (*way, last), value = change
     changed = json.loads(json.dumps(plan))
     place = changed
@@ -113,6 +113,8 @@ def test_stages_that_do_not_fit_together_are_refused(change):
 
 
 def test_what_is_wrong_is_said_with_its_place():
-    with pytest.raises(ValidationError, match="tile 4: 0 inputs; all must have as many, and at least one") as refused:
+    with pytest.raises(
+        ValidationError, match="tile 4: 0 inputs; all tiles must have the same number, and at least one"
+    ) as refused:
         Plan.model_validate_json(with_change(REUSING, BAD["no inputs"]))
     assert refused.value.errors()[0]["loc"] == ("stages", 0)

@@ -22,7 +22,7 @@ from shared.wire.codec import (
 
 
 def raw(magic=MAGIC, version=PROTOCOL, kind=MessageKind.READY, header_bytes=0, payload_bytes=0):
-    """A prefix by hand, as a stranger may send it."""
+    """Pack a prefix by hand, as an unknown client may send it."""
     return struct.pack("!4sBBHIQ", magic, version, kind, 0, header_bytes, payload_bytes)
 
 

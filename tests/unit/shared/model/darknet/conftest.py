@@ -15,7 +15,7 @@ from tests.unit.shared.model.darknet.running import (
 
 @pytest.fixture
 def load(tmp_path):
-    """Writes and loads a network of these sections."""
+    """Write and load a network of these sections."""
 
     def load(*sections, seed=1):
         files = write(tmp_path, sections, seed=seed)
@@ -37,7 +37,7 @@ def maps(load):
 
 @pytest.fixture
 def refuse(tmp_path):
-    """Writes and loads a network that is refused with this message; its weights do not end too early."""
+    """Write a network, and check that loading refuses it with this message; its weights are long enough."""
 
     def refuse(sections, message):
         files = write(tmp_path, BEFORE)
@@ -52,5 +52,5 @@ def refuse(tmp_path):
 
 @pytest.fixture
 def small(tmp_path):
-    """A batch-normalised layer of 4 filters, and a head for 2 anchors and 1 class: 20 + 492 bytes, then 384."""
+    """Return a batch-normalised layer of 4 filters, and a head for 2 anchors and 1 class: 20 + 492 bytes, then 384."""
     return write(tmp_path, [net((16, 16)), conv(4, 3, stride=8), head_conv(12), yolo("0,1", "4,4, 8,8", 1)])

@@ -68,21 +68,21 @@ REGION = region("0.5,0.7, 2,1.5", 1)
         (YOLO, {"mask": "0"}, "with 1 anchors and 1 classes reads 6 channels"),
         (YOLO, {"mask": "0,2"}, "mask=0,2 must choose from the anchors 0 to 1"),
         (YOLO, {"mask": "0,-1"}, "mask=0,-1 must choose from the anchors 0 to 1"),
-        (YOLO, {"mask": "0,"}, "mask=0, is not a list of whole numbers"),
-        (YOLO, {"anchors": "4,4,8"}, "anchors=4,4,8 are 3 numbers; num=2 needs 4"),
-        (YOLO, {"num": 3}, "are 4 numbers; num=3 needs 6"),
+        (YOLO, {"mask": "0,"}, "mask=0, is not a list of integers"),
+        (YOLO, {"anchors": "4,4,8"}, "anchors=4,4,8 has 3 numbers; num=2 needs 4"),
+        (YOLO, {"num": 3}, "has 4 numbers; num=3 needs 6"),
         (YOLO, {"anchors": "4,4,8,0"}, "must all be larger than 0"),
         (YOLO, {"anchors": "4,4,8,x"}, "anchors=4,4,8,x is not a list of numbers"),
         (YOLO, {"anchors": None}, r"has no anchors="),
         (YOLO, {"scale_x_y": 0.9}, "scale_x_y=0.9 must be 1 or more"),
-        (YOLO, {"scale_x_y": "nan"}, "scale_x_y=nan is no number"),
-        (YOLO, {"new_coords": 1}, "new_coords=1 is not supported, only new_coords=0 is"),
-        (REGION, {"softmax": 0}, "softmax=0 is not supported, only softmax=1 is"),
+        (YOLO, {"scale_x_y": "nan"}, "scale_x_y=nan is not a number"),
+        (YOLO, {"new_coords": 1}, "new_coords=1 is not supported; only new_coords=0 is"),
+        (REGION, {"softmax": 0}, "softmax=0 is not supported; only softmax=1 is"),
         (REGION, {"softmax": None}, "only softmax=1 is"),
-        (REGION, {"coords": 5}, "coords=5 is not supported, only coords=4 is"),
+        (REGION, {"coords": 5}, "coords=5 is not supported; only coords=4 is"),
         (REGION, {"tree": "9k.tree"}, "tree=9k.tree is not supported"),
-        (REGION, {"classfix": -1}, "classfix=-1 is not supported, only classfix=0 is"),
-        (REGION, {"num": 5}, "are 4 numbers; num=5 needs 10"),
+        (REGION, {"classfix": -1}, "classfix=-1 is not supported; only classfix=0 is"),
+        (REGION, {"num": 5}, "has 4 numbers; num=5 needs 10"),
     ],
 )
 def test_a_head_that_contradicts_itself_is_refused(head, changes, message, refuse):
@@ -115,7 +115,7 @@ def test_a_head_needs_a_map(load):
 
 
 def test_what_follows_a_head_must_be_a_route(load):
-    with pytest.raises(ModelError, match=r"layer 2 \[maxpool\] follows a detection layer.* put a \[route\]"):
+    with pytest.raises(ModelError, match=r"layer 2 \[maxpool\] follows a detection layer.* insert a \[route\]"):
         load(net(SIZE), head_conv(12), YOLO, pool(2, 2))
 
 

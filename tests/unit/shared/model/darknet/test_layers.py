@@ -17,7 +17,7 @@ from tests.unit.shared.model.darknet.running import (
 
 
 def convolved(source, kernels, biases, stride, padding, dilation, groups):
-    """What Darknet's im2col and gemm make of it, window by window, in float64."""
+    """Convolve as Darknet's im2col and gemm do, window by window, in float64."""
     filters, per_group, size, _ = kernels.shape
     margin = padding * dilation
     padded = np.pad(source.astype(np.float64), ((0, 0), (margin, margin), (margin, margin)))

@@ -35,7 +35,7 @@ def test_the_count_of_pictures_seen_is_longer_from_version_0_2_on(version, heade
 )
 def test_weights_that_broke_off_are_refused(kept, layer, needed, there, small):
     small.weights.write_bytes(small.weights.read_bytes()[:kept])
-    message = rf"end in layer {layer} \[convolutional\], which needs {needed} bytes, and {there} are there"
+    message = rf"end in layer {layer} \[convolutional\], which needs {needed} bytes; {there} are left"
     with pytest.raises(ModelError, match=rf"weights .*network\.weights {message}"):
         load_darknet(small.cfg, small.weights)
 
@@ -44,7 +44,8 @@ def test_weights_that_broke_off_are_refused(kept, layer, needed, there, small):
 def test_weights_that_are_too_long_are_refused(more, small):
     size = small.weights.stat().st_size
     small.weights.write_bytes(small.weights.read_bytes() + bytes(more))
-    with pytest.raises(ModelError, match=rf"have {size + more} bytes, the layers of the cfg need {size}, {more} fewer"):
+    message = rf"have {size + more} bytes, but the layers of the cfg need {size}, {more} fewer"
+    with pytest.raises(ModelError, match=message):
         load_darknet(small.cfg, small.weights)
 
 
@@ -86,7 +87,7 @@ def test_weights_that_are_no_numbers_are_refused(value, position, small):
     numbers = np.frombuffer(small.weights.read_bytes()[20:], np.float32).copy()
     numbers[position * 4 if position < 4 else position] = value
     small.weights.write_bytes(small.weights.read_bytes()[:20] + numbers.tobytes())
-    with pytest.raises(ModelError, match=rf"no sensible numbers for layer {int(position > 123)} "):
+    with pytest.raises(ModelError, match=rf"invalid numbers for layer {int(position > 123)} "):
         load_darknet(small.cfg, small.weights)
 
 
@@ -96,5 +97,5 @@ def test_weights_that_cannot_be_folded_are_refused(position, value, small):
     numbers[12:16] = 1e-4
     numbers[position] = value
     small.weights.write_bytes(small.weights.read_bytes()[:20] + numbers.tobytes())
-    with pytest.raises(ModelError, match="no sensible numbers for layer 0 "):
+    with pytest.raises(ModelError, match="invalid numbers for layer 0 "):
         load_darknet(small.cfg, small.weights)
