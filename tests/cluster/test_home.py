@@ -169,7 +169,7 @@ async def test_a_reload_follows_the_file_and_what_cannot_be_is_answered(tmp_path
         file.write_text(json.dumps({**said, "cameras": {"garden": said["cameras"]["street"]}}))
         answer = await answered(heard, "unheard-of")
         assert (answer["ok"], answer["transaction"]) == (False, 7)
-        assert "there are" in answer["error"]
+        assert "valid requests: drain_node" in answer["error"]
         assert heard.text("cameras/garden/availability") is None
         answer = await answered(heard, "reload")
         assert (answer["ok"], answer["transaction"]) == (True, 7)

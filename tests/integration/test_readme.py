@@ -496,7 +496,7 @@ async def test_what_the_documents_set_and_ask_with_mosquitto_is_done(ports, tmp_
         await client.publish("deepthings/bridge/request/nothing", qos=1)
         _, payload = await answer_to(client, ["", "-t", "deepthings/bridge/request/nothing"])
         documented = sorted(command.strip("`") for command, *_ in tables(ROOT / "docs" / "topics.md", 3))
-        assert Response.model_validate_json(payload).error.endswith(f"there are {', '.join(documented)}")
+        assert Response.model_validate_json(payload).error.endswith(f"valid requests: {', '.join(documented)}")
 
 
 async def say(client, words):
