@@ -18,17 +18,17 @@ from edge.computing.plan_work import NoEngine, PlanWork
 from edge.computing.programs import ProgramCache
 from edge.computing.strips import StripStore
 from edge.owner import Owner
+from edge.peer_service import PeerService
 from edge.plan_follower import PlanFollower
 from edge.shared_work import SharedWork
 from edge.status import vitals
 from edge.status.loopback import loopback_mistakes
 from edge.status.recent_rate import RecentRate
 from edge.status.unreached_peers import unreached_peers
-from edge.tasks.task import Task
 from edge.thief import Thief
 from edge.worker import MAX_UNSENT_RESULTS, Worker
 from shared.engine.opening import open_engine
-from shared.errors import BrokerError, DeepThingsError, PeerLostError, ProtocolError, WrongResultError
+from shared.errors import BrokerError, WrongResultError
 from shared.files.unfinished import remove_abandoned
 from shared.logs.printable import printable
 from shared.logs.rate_limit import RateLimit
@@ -48,18 +48,8 @@ from shared.payloads.cluster import (
 from shared.payloads.versions import PROTOCOL, UNDERSTOOD_PROTOCOLS, compatible
 from shared.process.lifecycle import installed_version, run_together
 from shared.systemd import notification
-from shared.wire.connection import Connection, Payload, WireTraffic
+from shared.wire.connection import WireTraffic
 from shared.wire.courier import Courier
-from shared.wire.headers import (
-    AbsentHeader,
-    BorderHeader,
-    CameraHeader,
-    Header,
-    PictureHeader,
-    PictureRequestHeader,
-    TakeHeader,
-    TileHeader,
-)
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
@@ -117,7 +107,8 @@ class EdgeNode:
         self._plans = PlanFollower(self._adopt_plan)
         self._requested_trial = self._passed_trial = 0
         self._computes_correctly = True
-        self._server = DataServer(self._serve, config.listen, self._traffic)
+        service = PeerService(self._owner, self._shared, self._exchange, self._cameras)
+        self._server = DataServer(service.serve, config.listen, self._traffic)
         self._supervisor = CameraSupervisor(local_address(self._server.address), self._cameras)
         self._assignments = Assignments(config.broker, self._traffic, self._supervisor)
         watch.subscribe(self._bus)
@@ -345,58 +336,6 @@ class EdgeNode:
             work.tile_count,
             work.plan.stages[-1].grid,
         )
-
-    # the data plane
-
-    async def _serve(self, connection: Connection, first: Header, payload: Payload) -> None:
-        if isinstance(first, CameraHeader):
-            await self._cameras.serve(connection, first)
-        elif isinstance(first, TakeHeader):
-            await self._serve_thief(connection, first)
-        elif isinstance(first, TileHeader | BorderHeader):
-            await self._serve_workers(connection, first, payload)
-        elif isinstance(first, PictureRequestHeader):
-            await self._serve_pictures(connection, first)
-        else:
-            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not a message for an edge")
-
-    async def _serve_thief(self, connection: Connection, take: Header) -> None:
-        while True:
-            assert isinstance(take, TakeHeader)
-            lent = self._owner.lend_tile(take)
-            if isinstance(lent, AbsentHeader):
-                await connection.send(lent)
-            else:
-                header, pixels = lent
-                try:
-                    await connection.send(header, [pixels.data])
-                except DeepThingsError:
-                    self._owner.put_back_task(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
-                    raise
-            take, _ = await connection.expect(TakeHeader)
-
-    async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
-        """Receive tiles that the gateway shares out, and parts of maps from other workers at the border of stages."""
-        while True:
-            if isinstance(header, BorderHeader):
-                self._exchange.on_border(header, payload)
-            else:
-                assert isinstance(header, TileHeader)
-                await self._shared.accept_tile(header, payload)
-            header, payload = await connection.expect(TileHeader, BorderHeader)
-
-    async def _serve_pictures(self, connection: Connection, request: Header) -> None:
-        while True:
-            assert isinstance(request, PictureRequestHeader)
-            owned = self._owner.find_frame(request.frame)
-            if owned is None:
-                await connection.send(AbsentHeader(reason="this frame is finished"))
-            else:
-                await connection.send(PictureHeader(info=owned.info), [owned.picture.data])
-            with contextlib.suppress(PeerLostError):
-                request, _ = await connection.expect(PictureRequestHeader)
-                continue
-            return
 
 
 def _lasting_figures(stats: NodeStats) -> tuple[object, ...]:

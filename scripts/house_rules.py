@@ -30,6 +30,7 @@ SHARED_MODULE_NAMES = {
     "__init__": "Python's own",
     "command": "the command line of each package",
     "options": "what a process is started with: one for the gateway, one for an edge",
+    "cluster": "the cluster at work, and the payloads of its topics",
 }
 """Names that more than one module may have, and why."""
 

@@ -1,1 +1,1 @@
-"""Who is told what was seen: Home Assistant, hooks, and Frigate-compatible topics."""
+"""Integrations: Home Assistant, hooks, and Frigate-compatible topics."""

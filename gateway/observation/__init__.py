@@ -1,1 +1,1 @@
-"""What the cameras see: tracking, scenes, snapshots, and their states on MQTT."""
+"""Observation: tracking, scenes, snapshots, and publishing their states."""

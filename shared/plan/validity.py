@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.ftp.region import Region
+from shared.payloads.cluster import MAX_NEIGHBOURS
 from shared.wire.codec import _MIB, MAX_PAYLOAD_BYTES, MessageKind
-from shared.wire.headers import MAX_NEIGHBOURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

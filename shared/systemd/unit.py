@@ -103,9 +103,9 @@ class Unit:
 
     def text(self, systemd: int = 0) -> str:
         """Return the text of the unit file for this version of systemd."""
-        environment = [f"Environment={quote_word(f'{name}={value}')}" for name, value in self.environment.items()]
+        environment = [f"Environment={quote_unit_word(f'{name}={value}')}" for name, value in self.environment.items()]
         settings = [
-            *([f"WorkingDirectory=-{quote_word(str(self.folder))}"] if self.folder else []),
+            *([f"WorkingDirectory=-{quote_unit_word(str(self.folder))}"] if self.folder else []),
             *([f"SupplementaryGroups={' '.join(self.groups)}"] if self.groups else []),
             *environment,
             f"EnvironmentFile=-{ENVIRONMENT_FILE}",
@@ -114,7 +114,7 @@ class Unit:
             role=self.role,
             gone=f"{self.role} --name {self.camera}" if self.camera else self.role,
             purpose=f"{self.role} {self.camera}".strip(),
-            command=" ".join(quote_word(word.replace("$", "$$")) for word in self.command),
+            command=" ".join(quote_unit_word(word.replace("$", "$$")) for word in self.command),
             reload="ExecReload=/bin/kill -HUP $MAINPID\n" if self.role == "gateway" else "",
             user=self.user,
             settings="".join(f"{line}\n" for line in settings) + (FOLDER_SETTINGS if self.own_folders else ""),
@@ -148,7 +148,7 @@ def read_unit(text: str) -> Unit | None:
         return None
 
 
-def quote_word(word: str) -> str:
+def quote_unit_word(word: str) -> str:
     """Return a word quoted by systemd.syntax(7), with its specifiers escaped."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     escaped = escaped.replace("\n", "\\n").replace("\t", "\\t")

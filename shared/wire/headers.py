@@ -7,15 +7,12 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import MAX_REASON_LENGTH, State
+from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, State
 from shared.payloads.fields import Count, Host, Milliseconds, Name, Port, Rate
 from shared.payloads.frames import FRAME_PATTERN, MAX_PICTURE_SIDE, FrameCounts, FrameInfo, Outcome
 from shared.wire.codec import MessageKind
 
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
-
-MAX_NEIGHBOURS = 4
-"""Neighbours of a tile, from which it may take strips, or to which it may give them."""
 
 MAX_WORKERS = 256
 """One device for each row of most maps; with the longest names and addresses they fill half of a header."""

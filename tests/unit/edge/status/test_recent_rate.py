@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.status.recent_rate import MAX_SAMPLES, RATE_WINDOW_S, RecentRate
+from edge.status.recent_rate import MAX_SAMPLES, NODE_RATE_WINDOW_S, RecentRate
 
 
 def test_the_rate_is_that_of_the_last_seconds():
@@ -15,7 +15,7 @@ def test_only_what_is_needed_is_remembered():
     rate = RecentRate()
     for second in range(1000):
         rate.rate_at(float(second), second)
-    assert len(rate._counted) <= RATE_WINDOW_S + 2
+    assert len(rate._counted) <= NODE_RATE_WINDOW_S + 2
 
 
 def test_a_flood_of_counts_does_not_grow():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.systemd.unit import Unit, quote_word, read_unit
+from shared.systemd.unit import Unit, quote_unit_word, read_unit
 
 
 def unit(role="edge", *arguments, **more):
@@ -39,7 +39,7 @@ def test_a_unit_starts_the_command_with_its_options():
     ],
 )
 def test_a_word_is_written_as_systemd_reads_it(word, written):
-    assert quote_word(word) == written
+    assert quote_unit_word(word) == written
 
 
 def test_a_dollar_in_the_command_is_no_variable():

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ProtocolError
-from shared.payloads.cluster import MAX_REASON_LENGTH, State
+from shared.payloads.cluster import MAX_NEIGHBOURS, MAX_REASON_LENGTH, State
 from shared.payloads.fields import NAME_PATTERN
 from shared.payloads.frames import FRAME_PATTERN, FrameCounts, FrameInfo, Outcome
 from shared.wire import headers
 from shared.wire.codec import MAX_HEADER_BYTES, MessageKind
-from shared.wire.headers import HEADERS, MAX_NEIGHBOURS, MAX_WORKERS, ResultHeader, TakeHeader
+from shared.wire.headers import HEADERS, MAX_WORKERS, ResultHeader, TakeHeader
 
 names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True)
 frames = st.from_regex(FRAME_PATTERN.replace("$", r"\Z"), fullmatch=True)

@@ -1,0 +1,87 @@
+"""Serving the peers of an edge by TCP: camera agents, thieves, the gateway, and workers of neighbouring tiles."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from edge.tasks.task import Task
+from shared.errors import DeepThingsError, PeerLostError, ProtocolError
+from shared.wire.headers import (
+    AbsentHeader,
+    BorderHeader,
+    CameraHeader,
+    Header,
+    PictureHeader,
+    PictureRequestHeader,
+    TakeHeader,
+    TileHeader,
+)
+
+if TYPE_CHECKING:
+    from edge.cameras.agent_sessions import CameraSessions
+    from edge.computing.border_exchange import BorderExchange
+    from edge.owner import Owner
+    from edge.shared_work import SharedWork
+    from shared.wire.connection import Connection, Payload
+
+
+class PeerService:
+    """Handles each connection by its first message."""
+
+    def __init__(self, owner: Owner, shared: SharedWork, exchange: BorderExchange, cameras: CameraSessions) -> None:
+        self._owner = owner
+        self._shared = shared
+        self._exchange = exchange
+        self._cameras = cameras
+
+    async def serve(self, connection: Connection, first: Header, payload: Payload) -> None:
+        """Serve a connection whose first message has come. Raises ProtocolError for one that no edge expects."""
+        if isinstance(first, CameraHeader):
+            await self._cameras.serve(connection, first)
+        elif isinstance(first, TakeHeader):
+            await self._serve_thief(connection, first)
+        elif isinstance(first, TileHeader | BorderHeader):
+            await self._serve_workers(connection, first, payload)
+        elif isinstance(first, PictureRequestHeader):
+            await self._serve_pictures(connection, first)
+        else:
+            raise ProtocolError(f"{first.kind.name} ({payload.size} bytes) is not a message for an edge")
+
+    async def _serve_thief(self, connection: Connection, take: Header) -> None:
+        while True:
+            assert isinstance(take, TakeHeader)
+            lent = self._owner.lend_tile(take)
+            if isinstance(lent, AbsentHeader):
+                await connection.send(lent)
+            else:
+                header, pixels = lent
+                try:
+                    await connection.send(header, [pixels.data])
+                except DeepThingsError:
+                    self._owner.put_back_task(Task(header.info.frame, header.tile), f"{take.thief} did not receive it")
+                    raise
+            take, _ = await connection.expect(TakeHeader)
+
+    async def _serve_workers(self, connection: Connection, header: Header, payload: Payload) -> None:
+        """Receive tiles that the gateway shares out, and parts of maps from other workers at the border of stages."""
+        while True:
+            if isinstance(header, BorderHeader):
+                self._exchange.on_border(header, payload)
+            else:
+                assert isinstance(header, TileHeader)
+                await self._shared.accept_tile(header, payload)
+            header, payload = await connection.expect(TileHeader, BorderHeader)
+
+    async def _serve_pictures(self, connection: Connection, request: Header) -> None:
+        while True:
+            assert isinstance(request, PictureRequestHeader)
+            owned = self._owner.find_frame(request.frame)
+            if owned is None:
+                await connection.send(AbsentHeader(reason="this frame is finished"))
+            else:
+                await connection.send(PictureHeader(info=owned.info), [owned.picture.data])
+            with contextlib.suppress(PeerLostError):
+                request, _ = await connection.expect(PictureRequestHeader)
+                continue
+            return
