@@ -373,13 +373,13 @@ class Owner:
             self._announce()
 
     def _announce(self, opened: FrameInfo | None = None, given_up: dict[str, Outcome] | None = None) -> None:
-        openings = self.queue.available_tasks(time.monotonic())
+        available = self.queue.available_tasks(time.monotonic())
         message = TaskAnnouncement(
-            node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=openings.waiting,
-            overdue=openings.overdue, near=dict(openings.near), opened=opened, given_up=given_up or {},
-            unfit=dict(openings.unfit),
+            node=self._node, epoch=0 if self._work is None else self._work.epoch, waiting=available.waiting,
+            overdue=available.overdue, near=dict(available.near), opened=opened, given_up=given_up or {},
+            unfit=dict(available.unfit),
         )  # fmt: skip
-        self._announced_overdue = openings.overdue
+        self._announced_overdue = available.overdue
         self._bus.publish_soon(topics.TASKS, message, self._node)
         self._on_announced()
 

@@ -125,7 +125,7 @@ class TaskQueue:
             self._leases.extend(task, now + self.current_lease_s)
 
     def put_back(self, task: Task) -> bool:
-        """Queue a leased task that was not computed again, at the front; return False when it is done."""
+        """Queue a leased task again, at the front, because it was not computed; return False when it is done."""
         leased = self._leases.end_lease(task)
         if leased:
             self._waiting.appendleft(task)
@@ -204,17 +204,17 @@ class TaskQueue:
         best: ScheduledTask | None = None
         for task in tasks:
             if best is not None and task.frame != best.task.frame:
-                break  # a later frame never goes before an earlier one
+                break  # strips are compared within one frame only: frames are not overtaken for them
             scheduled = self._schedule(task, taker)
             if scheduled is not None and (
-                best is None or (scheduled.reusing and self._has_more(scheduled, best, taker.node))
+                best is None or (scheduled.reusing and self._has_more_givers(scheduled, best, taker.node))
             ):
                 best = scheduled
             if best is not None and not best.reusing:
                 break
         return best
 
-    def _has_more(self, scheduled: ScheduledTask, other: ScheduledTask, node: str) -> bool:
+    def _has_more_givers(self, scheduled: ScheduledTask, other: ScheduledTask, node: str) -> bool:
         return self._reuse.own_givers(scheduled.task, node) > self._reuse.own_givers(other.task, node)
 
     def _schedule(self, task: Task, taker: Taker) -> ScheduledTask | None:

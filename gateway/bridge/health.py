@@ -12,7 +12,7 @@ from shared.payloads.frames import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RATE_WINDOW_S = 60.0
+FRAME_RATE_WINDOW_S = 60.0
 """The rate of frames is measured over this time."""
 
 MAX_RATED_FRAMES = 10_000
@@ -64,9 +64,9 @@ class GatewayHealth:
 
         `cameras`: numbers of those online, and of all; `lost`: by camera, why it is offline; `others`: other problems.
         """
-        while self._recent and now - self._recent[0] > RATE_WINDOW_S:
+        while self._recent and now - self._recent[0] > FRAME_RATE_WINDOW_S:
             self._recent.popleft()
-        window_s = max(1.0, min(RATE_WINDOW_S, now - self.started_at))
+        window_s = max(1.0, min(FRAME_RATE_WINDOW_S, now - self.started_at))
         online, configured = cameras
         problems = [f"camera {name}: {reason}" for name, reason in sorted(lost.items())]
         problems += [] if nodes else ["no edge is connected"]

@@ -92,12 +92,12 @@ async def watching(bench):
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_thief_of_another_plan_is_told_so(bench):
+async def test_a_thief_of_another_plan_gets_nothing(bench):
     lent = bench.owner.lend_tile(TakeHeader(thief="a", epoch=WORK.epoch - 1, idle=False))
     assert lent == AbsentHeader(reason="this edge follows another plan")
 
 
-async def test_who_takes_ahead_where_others_are_free_sooner_is_told_to_come_later(bench):
+async def test_a_busy_thief_gets_nothing_yet_where_others_are_free_sooner(bench):
     assert bench.lend() in FREE
     assert {bench.lend(idle=False) for _ in range(3)} < FREE
     assert bench.lend(idle=False) == AbsentHeader(reason="no task is waiting for this node", later=True)
@@ -114,7 +114,7 @@ async def test_a_task_that_was_refused_is_announced_as_the_gateway_has_counted_o
     assert bench.woken == woken + 1
 
 
-async def test_where_nothing_waits_for_anyone_nobody_is_told_to_come_later(bench):
+async def test_where_nothing_waits_a_thief_is_not_asked_to_return_later(bench):
     assert {bench.lend(node) for node in "abcde"} == FREE
     bench.says(0.95)
     assert bench.lend("f", idle=False) == bench.lend("f") == AbsentHeader(reason="no task is waiting for this node")

@@ -63,7 +63,7 @@ async def bench(monkeypatch):
     return Bench(monkeypatch)
 
 
-async def test_a_frame_without_an_answer_is_dropped_only_as_the_gateway_says(bench):
+async def test_a_frame_without_an_answer_gets_the_outcome_of_the_gateway(bench):
     await bench.begin("f")
     assert await bench.at(LATE_S) == [{"f": Outcome.NO_ANSWER}]
     assert bench.ended == {}
@@ -72,7 +72,7 @@ async def test_a_frame_without_an_answer_is_dropped_only_as_the_gateway_says(ben
     assert await bench.at(LATE_S + 100) == []
 
 
-async def test_it_is_asked_again_until_nobody_seems_to_be_there(bench):
+async def test_an_outcome_is_requested_again_until_the_timeout(bench):
     await bench.begin("f")
     assert await bench.at(LATE_S) == [{"f": Outcome.NO_ANSWER}]
     assert await bench.at(LATE_S + OUTCOME_RETRY_S / 2) == []
@@ -90,7 +90,7 @@ async def test_a_new_plan_drops_what_was_not_published(bench):
     assert bench.ended == {"f": Outcome.PUBLISHED, "g": Outcome.REPLANNED}
 
 
-async def test_whoever_was_cut_off_asks_at_once(bench):
+async def test_after_a_reconnect_outcomes_are_requested_at_once(bench):
     """For what it gave up, and for what has ended meanwhile: frames that go on are opened again."""
     await bench.begin("f", "g")
     bench.owner.request_outcome("earlier", Outcome.NO_EDGE, lambda outcome: bench.ended.update(earlier=outcome))

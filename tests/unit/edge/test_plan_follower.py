@@ -73,7 +73,7 @@ async def test_of_many_plans_in_quick_succession_the_newest_is_made_ready(device
     assert [device.begun.get_nowait() for _ in range(device.begun.qsize())] == [29]
 
 
-async def test_a_plan_that_is_told_again_goes_on_being_made_ready(device):
+async def test_a_plan_that_is_published_again_is_still_being_prepared(device):
     device.follower.on_plan(plan(1))
     await device.begun.get()
     for _ in range(3):
@@ -84,7 +84,7 @@ async def test_a_plan_that_is_told_again_goes_on_being_made_ready(device):
     assert device.cancelled == []
 
 
-async def test_a_plan_that_is_told_again_later_is_adopted_again(device):
+async def test_a_plan_that_is_published_again_later_is_adopted_again(device):
     device.ready.set()
     for _ in range(2):
         device.follower.on_plan(plan(1))
@@ -92,7 +92,7 @@ async def test_a_plan_that_is_told_again_later_is_adopted_again(device):
 
 
 @pytest.mark.parametrize("error", [ModelError("no such program"), KeyError("tiles"), IndexError(), RecursionError("x")])
-async def test_whatever_a_plan_brings_about_it_is_told_and_tried_again(device, error, caplog):
+async def test_any_failure_of_a_plan_is_reported_and_tried_again(device, error, caplog):
     device.fails.append(error)
     device.ready.set()
     device.follower.on_plan(plan(1))

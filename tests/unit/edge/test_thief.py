@@ -120,14 +120,14 @@ async def bench(monkeypatch):
         await running
 
 
-async def test_who_has_asked_waits_for_an_answer(bench):
+async def test_an_open_request_is_not_repeated(bench):
     bench.thief.request_task()
     bench.thief.request_task()
     bench.thief.request_task(idle=False)
     assert bench.bus.requests == [(None, True)]
 
 
-async def test_who_asked_ahead_and_became_idle_says_so(bench):
+async def test_a_thief_that_becomes_idle_repeats_its_request(bench):
     bench.thief.request_task(idle=False)
     bench.thief.request_task(idle=False)
     bench.thief.request_task()
@@ -135,7 +135,7 @@ async def test_who_asked_ahead_and_became_idle_says_so(bench):
     assert bench.bus.requests == [(None, False), (None, True)]
 
 
-async def test_a_request_that_the_gateway_may_have_forgotten_is_asked_again(bench):
+async def test_a_request_that_the_gateway_may_have_lost_is_repeated(bench):
     bench.thief.request_task()
     bench.thief.forget_request()
     bench.thief.request_task()
@@ -154,7 +154,7 @@ async def test_a_granted_tile_is_pulled_and_the_worker_woken(bench):
     assert bench.thief.take_stolen() is None
 
 
-async def test_who_has_a_tile_ahead_asks_for_no_other(bench):
+async def test_a_thief_with_a_tile_ahead_requests_no_other(bench):
     bench.victim.tiles = [(4,)]
     bench.thief.request_task(idle=False)
     await bench.grant()
@@ -165,7 +165,7 @@ async def test_who_has_a_tile_ahead_asks_for_no_other(bench):
     assert len(bench.bus.requests) == 2
 
 
-async def test_where_nothing_was_left_the_next_request_says_so_and_is_as_idle_as_before(bench):
+async def test_where_nothing_was_left_the_next_request_names_the_victim_and_is_as_idle_as_before(bench):
     bench.thief.request_task(idle=False)
     await bench.grant()
     assert bench.bus.requests == [(None, False), ("victim", False)]
@@ -198,7 +198,7 @@ async def test_strips_of_a_reusing_tile_are_fetched_ahead(bench):
     assert bench.strips.prefetched == [("f", 1)]
 
 
-async def test_a_tile_whose_strips_are_not_to_be_had_is_asked_for_once_more(bench):
+async def test_a_tile_whose_strips_are_not_available_is_fetched_whole(bench):
     bench.victim.tiles = [(1, True)]
     bench.thief.request_task()
     await bench.grant()
@@ -218,7 +218,7 @@ async def test_a_tile_that_cannot_be_had_again_is_given_up(bench):
     assert await bench.thief.fetch_whole(WORK, stolen) is None
 
 
-async def test_the_worker_asks_once_more_after_a_tile_that_is_being_pulled(bench):
+async def test_the_worker_fetches_a_whole_tile_after_one_that_is_being_fetched(bench):
     """Both questions go over one connection, whose answers would be mixed up."""
     bench.victim.tiles = [(1, True), (4,)]
     bench.thief.request_task()
@@ -283,13 +283,13 @@ async def refused(bench, *tiles):
     return bench
 
 
-async def test_who_is_told_to_come_later_tells_the_gateway_of_nothing_missed(bench):
+async def test_a_thief_that_shall_return_later_reports_no_missed_victim(bench):
     await refused(bench)
     assert bench.bus.requests == [(None, False)]
     assert bench.woken == 1
 
 
-async def test_who_is_told_to_come_later_does_not_ask_ahead_again(bench):
+async def test_a_thief_that_shall_return_later_does_not_request_ahead_again(bench):
     await refused(bench, (4,))
     bench.thief.request_task(idle=False)
     bench.thief.forget_request()
@@ -299,7 +299,7 @@ async def test_who_is_told_to_come_later_does_not_ask_ahead_again(bench):
     assert len(bench.victim.asked) == 1
 
 
-async def test_who_was_told_to_come_later_comes_when_it_is_idle_without_asking_the_gateway(bench):
+async def test_a_thief_that_shall_return_later_returns_when_idle_without_a_request(bench):
     await refused(bench, (4,))
     bench.thief.request_task()
     await bench.settle()
@@ -321,7 +321,7 @@ async def test_who_comes_later_waits_for_the_answer(bench):
     assert bench.bus.requests == [(None, False)]
 
 
-async def test_who_comes_later_and_finds_nothing_says_so_to_the_gateway(bench):
+async def test_a_thief_that_returns_later_and_finds_nothing_reports_it(bench):
     await refused(bench)
     bench.thief.request_task()
     await bench.settle()

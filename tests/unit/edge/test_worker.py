@@ -196,7 +196,7 @@ async def test_nothing_is_fetched_by_who_cannot_compute_from_strips(work):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", ["map", "strip"])
-async def test_a_result_that_is_no_number_is_a_failure(value, where):
+async def test_a_result_that_is_not_finite_is_a_failure(value, where):
     worker, engine = Worker("me", Courier(), Strips()), Engine()
     made, given = maps(), [np.ones((1, 2, 3, 4), np.float32)]
     (made if where == "map" else given)[-1][0, 1, 2, 3] = value
@@ -219,7 +219,7 @@ class Broken:
         return maps(), []
 
 
-async def test_a_tile_that_fails_is_told_to_the_gateway_and_its_kind_in_the_log_once(caplog):
+async def test_a_tile_that_fails_is_reported_to_the_gateway_and_logged_once(caplog):
     courier, engine = Courier(), Broken()
     worker, tile = Worker("me", courier, StripStore(WireTraffic())), WORK.tile(4)
     work = type("Work", (), {"engines": [engine], "epoch": WORK.epoch, "gateway": WORK.gateway})

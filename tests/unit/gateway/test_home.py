@@ -86,7 +86,7 @@ async def running(service):
 # at a birth
 
 
-async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_are(house):
+async def test_a_late_subscriber_receives_the_gateways_info_and_the_states_of_its_cameras(house):
     await house.edges("pi-1")
     await house.hear()
     await house.home.on_connected()
@@ -97,7 +97,7 @@ async def test_a_late_subscriber_hears_what_this_gateway_is_and_how_its_cameras_
     assert house.served("pi-1") == {"door"}
 
 
-async def test_a_broker_that_has_forgotten_everything_is_told_everything(house):
+async def test_after_a_reconnect_everything_is_published_again(house):
     await house.edges("pi-1")
     await house.hear()
     await house.home.on_connected()
@@ -149,7 +149,7 @@ async def test_a_camera_of_an_edge_that_died_while_the_gateway_was_away_is_not_t
 # requests
 
 
-async def test_whoever_asks_is_told_what_this_gateway_runs(house):
+async def test_an_info_request_is_answered_with_what_this_gateway_runs(house):
     answer = await house.ask("info", transaction=7)
     assert (answer.ok, answer.transaction) == (True, 7)
     assert BridgeInfo.model_validate(answer.data) == TOLD
@@ -184,7 +184,7 @@ async def test_a_request_that_names_nothing_is_answered_with_what_it_must_name(h
     assert (answer.ok, answer.error) == (False, f'the request must name a {what}, as {{"{what}": "..."}}')
 
 
-async def test_a_snapshot_may_be_asked_of_a_camera_that_was_started_by_hand(house):
+async def test_a_snapshot_may_be_requested_of_a_camera_that_was_started_by_hand(house):
     await house.hear("by-hand")
     assert (await house.ask("snapshot", camera="by-hand")).ok
 
@@ -192,7 +192,7 @@ async def test_a_snapshot_may_be_asked_of_a_camera_that_was_started_by_hand(hous
 # another configuration
 
 
-async def test_what_a_reload_has_changed_is_told_and_followed(house):
+async def test_what_a_reload_has_changed_is_published_and_followed(house):
     await house.edges("pi-1")
     await house.home.on_connected()
     house.file = house.configuration(
@@ -354,7 +354,7 @@ async def test_a_file_that_is_wrong_changes_nothing_and_is_answered_with_what_is
     assert (await house.ask("reload")).ok
 
 
-async def test_a_gateway_without_a_file_says_so(tmp_path):
+async def test_a_reload_without_a_file_is_refused(tmp_path):
     house = House(tmp_path)
     house.home._read = None
     answer = await house.ask("reload")
@@ -427,7 +427,7 @@ async def health(house):
     return BridgeHealth.model_validate_json(await house.bus.next("bridge/health"))
 
 
-async def test_health_is_told_at_once_and_then_when_it_changes(watched):
+async def test_health_is_published_at_once_and_then_when_it_changes(watched):
     first = await health(watched)
     assert (first.cameras, first.cameras_online, first.nodes_online) == (1, 0, 0)
     assert first.problems == ("camera door: no edge has reported it yet", "no edge is connected")
@@ -441,7 +441,7 @@ async def test_health_is_told_at_once_and_then_when_it_changes(watched):
     assert last.dropped == 1
 
 
-async def test_health_that_does_not_change_is_told_once_a_minute(watched, clock):
+async def test_health_that_does_not_change_is_published_once_a_minute(watched, clock):
     await health(watched)
     clock.now += HEALTH_PERIOD_S - 1
     watched.home.on_frame_ended("door", Outcome.PUBLISHED)
@@ -459,14 +459,14 @@ async def test_a_camera_that_was_started_by_hand_is_none_of_those_that_must_be_t
     assert len(watched.bus.payloads("bridge/health")) == 1
 
 
-async def test_a_broker_that_has_forgotten_it_is_told_health_again(watched):
+async def test_after_a_reconnect_health_is_published_again(watched):
     await health(watched)
     watched.bus.forget()
     await watched.home.on_connected()
     await health(watched)
 
 
-async def test_health_is_told_when_there_is_a_broker_again(watched, clock):
+async def test_health_is_published_when_there_is_a_broker_again(watched, clock):
     await health(watched)
     watched.bus.away = True
     await watched.edges("pi-1")

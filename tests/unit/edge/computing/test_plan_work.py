@@ -31,7 +31,7 @@ def pixels_for(tile_header, seed=1):
 
 
 @pytest.mark.parametrize("method", Method)
-def test_the_plan_tells_an_edge_what_every_tile_of_every_stage_is(nanodet, method):
+def test_the_plan_contains_every_tile_of_every_stage(nanodet, method):
     stages = stages_of(method, nanodet.network, nanodet.spec.cut, Grid(4, 1))
     work = work_of(nanodet.network, stages, method)
     assert (work.epoch, work.gateway, work.tile_count) == (7, GATEWAY, 1 if method is Method.WHOLE else 4)
@@ -89,7 +89,7 @@ def test_an_engine_must_run_every_kind_of_tile_whole_and_from_strips():
     assert kinds.working_bytes == stage.working_bytes
 
 
-def test_the_givers_of_a_tile_are_told_once_each():
+def test_the_givers_of_a_tile_are_unique():
     assert [REUSING.givers(index) for index in (1, 3, 5, 7)] == [(0, 2, 4), (0, 4, 6), (2, 4, 8), (4, 6, 8)]
 
 

@@ -115,7 +115,7 @@ async def test_strips_that_were_computed_here_are_used_first(gateway, store):
     assert (gateway.asked, gateway.opened) == ([], [])
 
 
-async def test_only_what_is_not_here_is_asked_for(gateway, store):
+async def test_only_missing_strips_are_requested(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, 0, 2)
     compute(store, gateway, maps, 4, here=False)
@@ -161,7 +161,7 @@ async def test_sizes_that_do_not_fit_what_came_with_them_do_no_harm(gateway, sto
         assert found is None
 
 
-async def test_strips_that_were_not_asked_for_are_not_kept(gateway, store, monkeypatch):
+async def test_strips_that_were_not_requested_are_not_kept(gateway, store, monkeypatch):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
     compute(store, Gateway(), maps, 0, 2)
@@ -215,7 +215,7 @@ async def test_a_connection_is_kept_for_the_next_request(gateway, store):
     assert gateway.opened == [GATEWAY]
 
 
-async def test_a_gateway_that_moved_is_asked_where_it_is_now(gateway, store):
+async def test_a_gateway_that_moved_is_requested_at_its_new_address(gateway, store):
     compute(store, gateway, whole_maps(), *FREE, here=False)
     await store.gather_strips(WORK, "f", 1)
     moved = type(WORK)(WORK.plan, WORK.engines, Address("elsewhere", 1))
@@ -223,7 +223,7 @@ async def test_a_gateway_that_moved_is_asked_where_it_is_now(gateway, store):
     assert gateway.opened == [GATEWAY, Address("elsewhere", 1)]
 
 
-async def test_what_was_fetched_ahead_is_not_asked_for_again(gateway, store):
+async def test_prefetched_strips_are_not_requested_again(gateway, store):
     maps = whole_maps()
     compute(store, gateway, maps, *FREE, here=False)
     await store.prefetch_strips(WORK, "f", 1)
@@ -241,7 +241,7 @@ async def test_what_could_not_be_fetched_ahead_may_still_be_computed_here(gatewa
     assert_alike(await store.gather_strips(WORK, "f", 1), taken_by(1, maps))
 
 
-def test_the_strips_of_a_tile_are_told_by_reader(store):
+def test_the_strips_of_a_tile_are_returned_by_reader(store):
     kept = store.keep_strips("f", WORK.tile(4), given_by(4, whole_maps()))
     assert set(kept) == {1, 3, 5, 7}
     assert all(len(arrays) == len(JOINTS) for arrays in kept.values())

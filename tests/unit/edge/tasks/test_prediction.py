@@ -199,7 +199,7 @@ def test_the_best_transfer_is_forgotten_in_time():
     ("own", "others", "nodes", "devices"),
     [(1, 1, 6, 2), (1, 2, 6, 3), (3, 1, 6, 4 / 3), (1, 9, 6, 6), (0, 4, 6, 6), (4, 1, 1, 1)],
 )
-def test_who_computed_the_tiles_says_how_many_devices_work_for_this_owner(own, others, nodes, devices):
+def test_the_number_of_devices_that_work_for_an_owner_is_estimated_from_its_own_share(own, others, nodes, devices):
     experience = Experience("me")
     for _ in range(own):
         experience.add_tile("me", 0.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bridge.health import DEGRADED_S, HARMLESS_OUTCOMES, MAX_RATED_FRAMES, RATE_WINDOW_S, GatewayHealth
+from gateway.bridge.health import DEGRADED_S, FRAME_RATE_WINDOW_S, HARMLESS_OUTCOMES, MAX_RATED_FRAMES, GatewayHealth
 from shared.payloads.frames import Outcome
 
 HARMFUL = sorted(set(Outcome) - HARMLESS_OUTCOMES)
@@ -38,9 +38,9 @@ def test_the_rate_is_of_the_last_minute(health):
         health.on_frame_ended("door", Outcome.PUBLISHED, second)
         health.on_frame_ended("yard", Outcome.PUBLISHED, second)
     assert report(health, 300).frames_per_s == pytest.approx(2, rel=0.02)
-    assert report(health, 299 + RATE_WINDOW_S / 2).frames_per_s == pytest.approx(1, rel=0.05)
-    assert report(health, 300 + RATE_WINDOW_S).frames_per_s == 0
-    assert report(health, 300 + RATE_WINDOW_S).published == 400
+    assert report(health, 299 + FRAME_RATE_WINDOW_S / 2).frames_per_s == pytest.approx(1, rel=0.05)
+    assert report(health, 300 + FRAME_RATE_WINDOW_S).frames_per_s == 0
+    assert report(health, 300 + FRAME_RATE_WINDOW_S).published == 400
 
 
 def test_the_rate_of_a_young_gateway_is_of_its_life(health):
@@ -58,7 +58,7 @@ def test_frames_without_end_are_not_remembered(health):
     for _ in range(MAX_RATED_FRAMES + 5):
         health.on_frame_ended("door", Outcome.PUBLISHED, 150)
     assert report(health, 160).published == MAX_RATED_FRAMES + 5
-    assert report(health, 160).frames_per_s == pytest.approx(MAX_RATED_FRAMES / RATE_WINDOW_S, rel=0.01)
+    assert report(health, 160).frames_per_s == pytest.approx(MAX_RATED_FRAMES / FRAME_RATE_WINDOW_S, rel=0.01)
 
 
 @pytest.mark.parametrize("outcome", HARMFUL)
@@ -109,4 +109,4 @@ def test_every_frame_is_counted_once(frames):
         health.on_frame_ended(camera, outcome, at)
     said = report(health, 300)
     assert said.published + said.dropped == len(frames)
-    assert said.frames_per_s * RATE_WINDOW_S <= said.published + 0.5
+    assert said.frames_per_s * FRAME_RATE_WINDOW_S <= said.published + 0.5

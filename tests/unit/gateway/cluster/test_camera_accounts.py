@@ -29,7 +29,7 @@ def test_when_an_edge_is_lost_what_was_published_counts_and_the_rest_is_lost_wit
     assert closed.counts == FrameCounts(captured=7, published=3, dropped={Outcome.SUPERSEDED: 2, Outcome.OWNER_LOST: 2})
 
 
-def test_a_frame_that_is_published_after_that_is_told_too_though_our_own_words_come_back():
+def test_a_frame_that_is_published_after_that_is_published_too_though_our_own_words_come_back():
     accounts = CameraAccounts()
     accounts.on_stats(stats(3))
     (first,) = accounts.close_accounts("edge-1")

@@ -92,13 +92,13 @@ def strips_request(*givers, epoch=3, reader=1, frame="door-1"):
     return StripsRequestHeader(frame=frame, epoch=epoch, reader=reader, givers=givers)
 
 
-async def test_results_and_tiles_are_told_one_after_the_other(plane):
+async def test_results_and_tiles_are_passed_on_one_after_the_other(plane):
     assert await plane.tell(RESULT, TILE, RESULT) == []
     assert plane.results == [(RESULT, [1, 2, 3])] * 2
     assert plane.tiles == [(TILE, [1, 2, 3])]
 
 
-def test_it_listens_where_it_was_told(plane):
+def test_it_listens_at_the_given_address(plane):
     assert plane.data.address == LISTEN
 
 
@@ -162,7 +162,7 @@ async def test_settings_longer_than_any_header_are_sent(plane):
     assert AssignedCamera.decode(payload).settings == plane.settings["door", 7]
 
 
-async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_edge_are_told(plane, caplog):
+async def test_settings_too_long_for_a_message_are_absent_and_the_others_of_the_edge_are_sent(plane, caplog):
     plane.settings["door", 7] = with_masks(2000)
     plane.settings["yard", 7] = CameraSettings.model_validate({"source": "test://"})
     told = await plane.tell(

@@ -45,7 +45,7 @@ def endings(bus, ended):
     return FrameEndings(bus, lambda camera, outcome: ended.append((camera, outcome)))
 
 
-def test_a_frame_ends_once_and_its_owner_hears_that_once(endings, bus, ended):
+def test_a_frame_ends_once_and_its_outcome_is_published_once(endings, bus, ended):
     assert not endings.has_ended("front-1-0")
     assert endings.decide_outcome(frame(0), "pi", Outcome.PUBLISHED)
     assert not endings.decide_outcome(frame(0), "pi", Outcome.DEADLINE)
@@ -54,7 +54,7 @@ def test_a_frame_ends_once_and_its_owner_hears_that_once(endings, bus, ended):
     assert ended == [("front", Outcome.PUBLISHED)]
 
 
-def test_an_owner_that_asks_hears_what_was_decided_else_what_it_proposes(endings, bus):
+def test_an_owner_receives_the_decided_outcome_else_the_one_that_it_proposes(endings, bus):
     endings.decide_outcome(frame(0), "pi", Outcome.PUBLISHED)
     bus.outcomes.clear()
     endings.publish_outcome("front-1-0", "pi", Outcome.NO_ANSWER)
@@ -68,7 +68,7 @@ def test_an_owner_that_asks_hears_what_was_decided_else_what_it_proposes(endings
     assert not endings.decide_outcome(frame(1), "pi", Outcome.PUBLISHED)
 
 
-def test_the_accounts_of_a_lost_edge_are_told_also_as_its_last_frames_end(endings, bus):
+def test_the_accounts_of_a_lost_edge_are_published_also_as_its_last_frames_end(endings, bus):
     bus.hear("front", CameraStats(camera="front", node="pi", counts=FrameCounts(captured=3), state=State.ONLINE))
     endings.on_node_lost("pi")
     endings.decide_outcome(frame(2), "pi", Outcome.PUBLISHED)

@@ -40,7 +40,7 @@ def test_an_edge_that_listens_beside_the_broker_is_reached_there(members):
     assert members.report({}).nodes["pi-2"].address == "10.0.0.99:4000"
 
 
-def test_an_edge_is_told_to_others_as_it_presented_itself(members):
+def test_an_edge_is_listed_as_it_presented_itself(members):
     presented = online("pi-2", host="")
     members.on_state(presented)
     assert members.online("pi-2") == presented
@@ -72,7 +72,7 @@ def test_an_edge_of_another_protocol_is_refused_with_what_to_do(members):
     assert f"version {PROTOCOL + 1}" in report.reason
 
 
-def test_an_edge_that_does_not_say_what_it_understands_understands_what_it_says(members):
+def test_an_edge_without_a_list_of_protocols_understands_its_own(members):
     assert online("pi-2").understood == ()
     assert members.refusal(online("pi-2")) == ""
 

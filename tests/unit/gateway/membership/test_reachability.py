@@ -75,7 +75,7 @@ def test_what_was_tried_and_not_reached_is_named_with_address_and_reason_and_wha
     )
 
 
-def test_what_loopback_explains_is_said_once():
+def test_a_problem_that_loopback_explains_is_reported_once():
     failed = {"shed": ("127.0.0.1:7", "connection refused")}
     unreached = {"attic": [UnreachedPeer(host="127.0.0.1", port=7, reason="connection refused")]}
     (said,) = contact_problems(
@@ -85,14 +85,14 @@ def test_what_loopback_explains_is_said_once():
 
 
 @pytest.mark.parametrize("host", ["10.0.0.2", ""])
-def test_an_edge_that_cannot_reach_another_says_whom(host):
+def test_an_edge_that_cannot_reach_another_is_reported(host):
     """An empty host is the broker's, which each knows by a name of its own."""
     unreached = {"attic": [UnreachedPeer(host="10.0.0.2", port=7, reason="no route to it")]}
     (said,) = contact_problems(facts(node("shed", host, "a"), node("attic", "10.0.0.3", "b"), unreached=unreached))
     assert said.startswith("edge attic cannot reach edge shed at 10.0.0.2:7: no route to it; check the firewall")
 
 
-def test_an_edge_that_cannot_reach_the_gateway_says_so():
+def test_an_edge_that_cannot_reach_the_gateway_is_reported():
     unreached = {"attic": [UnreachedPeer(host="10.0.0.1", port=9, reason="connection refused")]}
     (said,) = contact_problems(facts(node("attic", "10.0.0.3", "b"), unreached=unreached))
     assert said.startswith("edge attic cannot reach the gateway at 10.0.0.1:9: connection refused; check the firewall")

@@ -131,7 +131,7 @@ async def test_nothing_is_published_of_a_camera_until_its_first_frames_were_proc
     assert last > said.index("detections/door/person"), "who sees that it is online knows what it sees"
 
 
-async def test_after_a_restart_somebody_who_is_still_there_is_told_by_nothing(without_snapshots):
+async def test_after_a_restart_an_object_that_is_still_present_causes_no_event(without_snapshots):
     house = without_snapshots
     await there(house)
     await show(house, *range(1, 9))
@@ -246,7 +246,7 @@ async def test_what_a_killed_gateway_has_left_is_none_when_the_next_one_stops_be
     assert count(again) == 0
 
 
-async def test_an_end_that_is_under_way_when_the_gateway_stops_is_told(without_snapshots, monkeypatch):
+async def test_an_end_that_is_under_way_when_the_gateway_stops_is_published(without_snapshots, monkeypatch):
     house = without_snapshots
     await there(house)
     await show(house, *range(1, 9))
@@ -281,7 +281,7 @@ async def gone_for_long(house, monkeypatch):
     assert kinds(house) == ["end"]
 
 
-async def test_an_end_that_no_broker_took_is_told_by_the_next_run(without_snapshots, monkeypatch):
+async def test_an_end_that_no_broker_took_is_published_by_the_next_run(without_snapshots, monkeypatch):
     house = without_snapshots
     await gone_for_long(house, monkeypatch)
     monkeypatch.undo()
@@ -291,7 +291,7 @@ async def test_an_end_that_no_broker_took_is_told_by_the_next_run(without_snapsh
     assert again.home._observer.occupied("door")
 
 
-async def test_an_end_that_a_broker_took_in_the_end_is_told_once(without_snapshots, monkeypatch):
+async def test_an_end_that_a_broker_took_in_the_end_is_published_once(without_snapshots, monkeypatch):
     house = without_snapshots
     await gone_for_long(house, monkeypatch)
     house.bus.away = False

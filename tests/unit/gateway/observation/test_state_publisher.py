@@ -54,7 +54,7 @@ def counts(bus):
     return {where: json.loads(payload)["count"] for where, payload in bus.retained.items()}
 
 
-async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothing_is(publisher, bus):
+async def test_the_first_state_is_published_for_every_label_and_zone_also_where_nothing_is(publisher, bus):
     await publisher.publish_state("door", scene(found(zones=("porch",))), 0)
     assert counts(bus) == {
         "detections/door/all": 1,
@@ -66,14 +66,14 @@ async def test_the_first_state_is_told_for_every_label_and_zone_also_where_nothi
     }
 
 
-async def test_what_has_not_changed_is_not_told_again(publisher, bus):
+async def test_what_has_not_changed_is_not_published_again(publisher, bus):
     await publisher.publish_state("door", scene(found()), 0)
     bus.said.clear()
     await publisher.publish_state("door", scene(found(), frame="door-2"), 100)
     assert bus.said == []
 
 
-async def test_only_what_has_changed_is_told_at_once(publisher, bus):
+async def test_only_what_has_changed_is_published_at_once(publisher, bus):
     await publisher.publish_state("door", scene(found()), 0)
     bus.said.clear()
     await publisher.publish_state("door", scene(found(), found(2)), 0.01)
@@ -91,7 +91,7 @@ async def test_another_object_zone_or_rest_is_a_change(publisher, bus, other):
     assert PERSON in {where for where, _ in bus.said}
 
 
-async def test_boxes_alone_are_told_now_and_then_and_the_last_one_in_the_end(publisher, bus):
+async def test_boxes_alone_are_published_now_and_then_and_the_last_one_in_the_end(publisher, bus):
     await publisher.publish_state("door", scene(found()), 10)
     for step in range(1, 10):
         await publisher.publish_state("door", scene(found(left=step)), 10 + step * BOXES_PERIOD_S / 10)
@@ -106,7 +106,7 @@ async def test_cameras_do_not_mix(publisher, bus):
     assert (counts(bus)["detections/door/person"], counts(bus)["detections/yard/person"]) == (1, 0)
 
 
-async def test_a_camera_that_comes_back_is_told_whole(publisher, bus):
+async def test_a_camera_that_comes_back_is_published_whole(publisher, bus):
     await publisher.publish_state("door", scene(), 0)
     publisher.forget_camera("door")
     bus.forget()
@@ -114,7 +114,7 @@ async def test_a_camera_that_comes_back_is_told_whole(publisher, bus):
     assert len(bus.retained) == 6
 
 
-async def test_a_label_that_comes_back_is_told(publisher, bus):
+async def test_a_label_that_comes_back_is_published(publisher, bus):
     await publisher.publish_state("door", scene(), 0)
     await publisher.publish_state("door", scene(labels=("dog",), zones=()), 1)
     bus.forget()
@@ -122,7 +122,7 @@ async def test_a_label_that_comes_back_is_told(publisher, bus):
     assert {PERSON, "detections/door/zones/porch/person"} <= set(bus.retained)
 
 
-async def test_a_broker_that_has_forgotten_everything_is_told_everything(publisher, bus):
+async def test_after_a_reconnect_everything_is_published_again(publisher, bus):
     states = {"door": scene(found()), "yard": scene()}
     for camera, state in states.items():
         await publisher.publish_state(camera, state, 0)
@@ -132,7 +132,7 @@ async def test_a_broker_that_has_forgotten_everything_is_told_everything(publish
     assert bus.retained == before
 
 
-async def test_after_that_changes_are_told_as_before(publisher, bus):
+async def test_after_that_only_changes_are_published(publisher, bus):
     await publisher.republish_states({"door": scene(found())})
     bus.said.clear()
     await publisher.publish_state("door", scene(found()), 100)
@@ -141,7 +141,7 @@ async def test_after_that_changes_are_told_as_before(publisher, bus):
     assert counts(bus)[PERSON] == 0
 
 
-async def test_what_the_broker_did_not_take_is_told_when_there_is_one(publisher, bus):
+async def test_what_the_broker_did_not_take_is_published_when_there_is_one(publisher, bus):
     await publisher.publish_state("door", scene(), 0)
     bus.away = True
     await publisher.publish_state("door", scene(found()), 1)
@@ -167,7 +167,7 @@ zones = st.sampled_from([(), ("porch",), ("porch", "lawn")])
 
 
 @given(st.lists(st.tuples(objects, labels, zones, st.booleans(), st.floats(0, 2)), min_size=1, max_size=12))
-async def test_who_comes_late_hears_the_last_scene(steps):
+async def test_a_late_subscriber_receives_the_last_scene(steps):
     """But for boxes, which are told when it is their time."""
     bus = StandInBus()
     publisher, now = StatePublisher(bus), 0.0

@@ -72,13 +72,13 @@ def told(messages):
     return {message.topic: message.payload.decode() for message in messages}
 
 
-def test_an_event_is_told_as_documented():
+def test_an_event_is_published_as_documented():
     message = FrigateEvents("frigate").event_message(event_of(EventType.NEW), 1607123962.082975)
     assert (message.topic, message.retain) == ("frigate/events", False)
     assert json.loads(message.payload) == {"type": "new", "before": DOCUMENTED, "after": DOCUMENTED}
 
 
-def test_an_event_tells_what_was_said_before_until_the_end():
+def test_an_event_contains_its_predecessor_until_the_end():
     events = FrigateEvents("frigate")
     said = [
         json.loads(events.event_message(event, at).payload)
@@ -117,7 +117,7 @@ def test_a_box_without_height_is_no_error():
     assert json.loads(message.payload)["after"]["ratio"] == 0.0
 
 
-def test_counts_are_told_when_they_change():
+def test_counts_are_published_when_they_change():
     counts = FrigateCounts("frigate")
     assert told(
         counts.update_camera("front_door", {"person": seen(2, 1)}, seen(2, 1), {"yard": {"person": seen(1)}})
@@ -167,7 +167,7 @@ def test_a_zone_with_a_cameras_name_does_not_take_its_topics():
         st.tuples(st.sampled_from(["front", "side"]), st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=12
     )
 )
-def test_who_hears_every_change_knows_what_who_asks_again_hears(steps):
+def test_all_changes_together_equal_what_is_published_after_a_reconnect(steps):
     counts, known = FrigateCounts("frigate"), {}
     for camera, persons, in_yard, removed in steps:
         zones = {"yard": {"person": seen(in_yard)}}
