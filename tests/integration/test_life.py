@@ -115,7 +115,7 @@ async def test_a_killed_gateway_takes_its_broker_along(tmp_path):
 async def test_an_edge_whose_gateway_is_gone_says_so_once_for_each_absence(tmp_path):
     impatient = tmp_path / "impatient"
     impatient.mkdir()
-    code = "from edge.status import gateway_watch\ngateway_watch.SILENCE_S = 2.0\n"
+    code = "from edge.status import gateway_watch\ngateway_watch.SILENCE_TIMEOUT_S = 2.0\n"
     (impatient / "sitecustomize.py").write_text(code)
     async with running_cluster(tmp_path, 0) as cluster:
         witness = cluster.witness
