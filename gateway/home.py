@@ -68,11 +68,11 @@ class Home:
         self._read = read
         self._info = info
         self._health = GatewayHealth(time.monotonic())
-        self._health_publisher = HealthPublisher(bus, self._health_report)
+        self.health_publisher = HealthPublisher(bus, self._health_report)
         self.problems = Problems()
         self._sizes: dict[str, tuple[int, int]] = {}
         self.problems.add_source("cameras", self._camera_problems)
-        self._events = EventQueue(bus)
+        self.events = EventQueue(bus)
         self._hooks = HookRunner(configuration.hooks)
         self.problems.add_source("hooks", self._hooks.problems)
         remove_abandoned(configuration.state)
@@ -80,18 +80,18 @@ class Home:
         self.problems.add_source("state", lambda _: state.problems)
         self._started_at = time.monotonic()
         frigate = configuration.frigate_compat
-        self._cleaner = RetainedCleaner(
+        self.cleaner = RetainedCleaner(
             state, bus, discovery_prefix=configuration.home_assistant.discovery_prefix,
             frigate=frigate.topic_prefix if frigate.enabled else None,
         )  # fmt: skip
-        self._cameras = CameraRegistry(
+        self.cameras = CameraRegistry(
             configuration, state, bus, listening, self._on_camera_changed, self._put_event, self._occupied
         )
-        self._cameras.forget_other_overrides(self._cleaner.cameras_of_last_run)
-        self._cleaner.follow_cameras(self._cameras)
-        listeners = [FrigatePublisher(frigate.topic_prefix, bus, self._cameras)] if frigate.enabled else []
-        self._observer = Observer(
-            configuration, state, self._cameras, bus, self._events, self._notify, self._health, listeners
+        self.cameras.forget_other_overrides(self.cleaner.cameras_of_last_run)
+        self.cleaner.follow_cameras(self.cameras)
+        listeners = [FrigatePublisher(frigate.topic_prefix, bus, self.cameras)] if frigate.enabled else []
+        self.observer = Observer(
+            configuration, state, self.cameras, bus, self.events, self._notify, self._health, listeners
         )
         self._nodes = Nodes(nodes={})
         self._discovery = DiscoveryCache()
@@ -113,8 +113,8 @@ class Home:
     async def run(self) -> None:
         """Run all parts until cancelled."""
         await run_together(
-            self._events.run(), self._cameras.run(), self._observer.run(), self._health_publisher.run(),
-            self._announcer.run(), self._hooks.run(), self._cleaner.run(),
+            self.events.run(), self.cameras.run(), self.observer.run(), self.health_publisher.run(),
+            self._announcer.run(), self._hooks.run(), self.cleaner.run(),
         )  # fmt: skip
 
     # connections with brokers
@@ -124,28 +124,28 @@ class Home:
 
         The caller publishes that the gateway is online afterwards, so that subscribers never see outdated state of it.
         """
-        self._health_publisher.republish()
+        self.health_publisher.republish()
         await self._publish_info()
         await self._republish_states()
-        await self._cleaner.clear_stale()
+        await self.cleaner.clear_stale()
         self._announcer.on_connected()
 
     async def publish_stopping(self) -> None:
         """Publish that cameras are offline and scenes are empty, in this order, before the gateway stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_PUBLISHING_TIMEOUT_S):
-                await self._cameras.publish_offline()
-                await self._observer.publish_stopping()
-                await self._events.flush()
-        self._cleaner.write_last()
+                await self.cameras.publish_offline()
+                await self.observer.publish_stopping()
+                await self.events.flush()
+        self.cleaner.write_last()
 
     async def _publish_info(self) -> None:
         with contextlib.suppress(BrokerError):  # published again after the next connect
             await self._bus.publish(topics.BRIDGE_INFO, self._bridge_info())
 
     async def _republish_states(self) -> None:
-        await self._cameras.publish_retained()
-        await self._observer.on_connected()
+        await self.cameras.publish_retained()
+        await self.observer.on_connected()
 
     # the cluster
 
@@ -153,14 +153,14 @@ class Home:
         """Process the detections of one frame; `received_at` in monotonic seconds."""
         if detections.camera in self._configuration.cameras:
             self._sizes[detections.camera] = detections.image
-        await self._observer.observe(detections, fetch, received_at)
+        await self.observer.observe(detections, fetch, received_at)
 
     async def on_nodes(self, nodes: Nodes) -> None:
         """Place cameras on the edges that are present, and announce the edges to Home Assistant."""
         self._nodes = nodes
         self._announcer.request_update()
         lost = [name for name, node in nodes.nodes.items() if node.state is State.OFFLINE]
-        await self._cameras.update_nodes(self._members.present, self._members.all_drained, lost)
+        await self.cameras.update_nodes(self._members.present, self._members.all_drained, lost)
 
     def on_frame_ended(self, camera: str, outcome: Outcome) -> None:
         """Count a frame that was published or dropped."""
@@ -172,54 +172,54 @@ class Home:
 
     def agent_settings(self, camera: str, revision: int) -> CameraSettings | None:
         """Return the settings of a camera for its agent; None when they have another revision."""
-        return self._cameras.agent_settings(camera, revision)
+        return self.cameras.agent_settings(camera, revision)
 
     # cameras and events
 
     def _put_event(self, event: BridgeEvent) -> None:
-        self._events.put(topics.BRIDGE_EVENT, event)
+        self.events.put(topics.BRIDGE_EVENT, event)
 
     def _notify(self, event: ObjectEvent | Trigger) -> None:
         self._hooks.notify(event)
 
     def _occupied(self, camera: str) -> bool:
-        return self._observer.occupied(camera)
+        return self.observer.occupied(camera)
 
     def _on_camera_changed(self, camera: str) -> None:
-        self._cleaner.check_soon()
-        self._observer.on_camera_changed(camera)
+        self.cleaner.check_soon()
+        self.observer.on_camera_changed(camera)
         self._announcer.request_update()
 
     def _discovered(self) -> Mapping[str, str]:
         """Return the discovery payloads for Home Assistant, by topic, with the labels that are followed now."""
-        by_hand = sorted(self._cameras.by_hand)
+        by_hand = sorted(self.cameras.by_hand)
         return self._discovery.messages(
             self._configuration, self._nodes, installed_version(), self._followed_labels(), by_hand
         )
 
     def _followed_labels(self) -> dict[str, Sequence[str]]:
         """Return the followed labels by camera: as they were set by MQTT, else as configured."""
-        names = {*self._cameras.configured, *self._cameras.by_hand}
-        return {name: self._cameras.followed_labels(name) for name in names}
+        names = {*self.cameras.configured, *self.cameras.by_hand}
+        return {name: self.cameras.followed_labels(name) for name in names}
 
     # health
 
     def _bridge_info(self) -> BridgeInfo:
-        here = {"cameras": self._cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
+        here = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
         return self._info().model_copy(update=here)
 
     def _health_report(self) -> BridgeHealth:
-        now, configured = time.monotonic(), self._cameras.configured
-        online = sum(1 for name in self._cameras.online if name in configured)
+        now, configured = time.monotonic(), self.cameras.configured
+        online = sum(1 for name in self.cameras.online if name in configured)
         return self._health.report(
-            now, time.time(), len(self._members.present), (online, len(configured)), self._cameras.unavailable,
+            now, time.time(), len(self._members.present), (online, len(configured)), self.cameras.unavailable,
             self.problems.current(now),
         ).model_copy(update={"public_frames_dropped": self._bus.frames_dropped})  # fmt: skip
 
     def _camera_problems(self, now: float) -> list[str]:
         """Return problems of cameras, and settings that do not fit the present edges and pictures."""
         cameras = self._configuration.cameras
-        found = [f"camera {name}: {remark}" for name, remark in self._cameras.problems.items()]
+        found = [f"camera {name}: {remark}" for name, remark in self.cameras.problems.items()]
         if now - self._started_at > EDGES_RETURN_S:  # edges have had time to connect
             found += missing_edges(cameras, self._nodes.nodes)
         objects = {name: self._configuration.objects_of(name) for name in cameras}
@@ -232,14 +232,14 @@ class Home:
 
     async def _on_restart_camera_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "camera")
-        await self._cameras.restart_camera(name)
+        await self.cameras.restart_camera(name)
         return {"camera": name}
 
     async def _on_snapshot_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
         name = required_name(request, "camera")
-        if name not in self._cameras.known:
-            raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self._cameras.configured)}")
-        self._observer.request_snapshot(name)
+        if name not in self.cameras.known:
+            raise ConfigurationError(f"camera {name!r} not found; cameras: {', '.join(self.cameras.configured)}")
+        self.observer.request_snapshot(name)
         return {"camera": name}
 
     async def _on_drain_node_request(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,10 +270,10 @@ class Home:
         changes = compare_configurations(before, after)
         self._configuration = after
         self._hooks.replace_hooks(after.hooks)
-        await self._observer.reload(after)
-        await self._cameras.reload(after, changes.removed)
-        await self._observer.on_connected()
-        await self._cleaner.clear_stale()
+        await self.observer.reload(after)
+        await self.cameras.reload(after, changes.removed)
+        await self.observer.on_connected()
+        await self.cleaner.clear_stale()
         await self._publish_info()
         self._announcer.request_update()
         self.on_cluster_event(BridgeEventType.CONFIGURATION_RELOADED)

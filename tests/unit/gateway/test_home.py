@@ -215,11 +215,11 @@ async def test_nothing_that_is_retained_shows_a_camera_that_was_removed(house):
     for picture in ("snapshot", "person/snapshot"):
         await house.bus.publish_at(f"deepthings/detections/door/{picture}", "JPEG", retain=True)
     house.file = house.configuration(("yard",))
-    async with running(house.home._observer.run()):
+    async with running(house.home.observer.run()):
         await house.ask("reload")
         while await house.bus.next("detections/door/person/snapshot"):
             pass
-    await house.home._cleaner.clear_stale()
+    await house.home.cleaner.clear_stale()
     assert not [where for where in house.bus.retained if "/door/" in where]
     assert [where for where in house.bus.retained if "/yard/" in where]
 
@@ -256,7 +256,7 @@ async def test_a_camera_that_left_the_file_while_the_gateway_was_away_is_none_th
     await after.hear(assigned=True)
     await after.home.on_connected()
     await after.hear(assigned=True, ended=True)
-    assert not after.home._cameras.by_hand
+    assert not after.home.cameras.by_hand
     assert not [where for where in after.bus.retained if "door" in where]
 
 
@@ -269,8 +269,8 @@ async def test_what_was_set_of_a_camera_that_left_the_file_meanwhile_does_not_co
     between = House(tmp_path, cameras=("yard",))
     await between.home.publish_stopping()
     after = House(tmp_path)
-    assert after.home._cameras.effective_settings("door").threshold is None
-    assert after.home._cameras.effective_settings("by-hand").threshold == 0.9
+    assert after.home.cameras.effective_settings("door").threshold is None
+    assert after.home.cameras.effective_settings("by-hand").threshold == 0.9
 
 
 async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_path, monkeypatch):
@@ -282,13 +282,13 @@ async def test_a_camera_that_was_started_by_hand_has_its_time_to_come_back(tmp_p
     await after.home.on_connected()
     assert "cameras/by-hand/availability" in after.bus.retained
     monkeypatch.setattr("gateway.retained.cleaner.BY_HAND_RETURN_S", 0.0)
-    await after.home._cleaner.clear_stale()
+    await after.home.cleaner.clear_stale()
     assert "cameras/by-hand/availability" not in after.bus.retained
 
 
 async def test_when_the_gateway_stops_cameras_are_gone_before_counts_are_none(house):
     await house.hear()
-    await house.home._cameras.mark_settled("door")
+    await house.home.cameras.mark_settled("door")
     house.bus.said.clear()
     await house.home.publish_stopping()
     assert house.bus.said[0] == ("cameras/door/availability", b"offline")
@@ -301,8 +301,8 @@ async def test_a_reload_while_the_broker_is_away_is_followed_when_it_is_back(hou
     house.bus.away = True
     assert (await house.home.reload())["added"] == ["yard"]
     house.bus.away = False
-    async with running(house.home._observer.run()):
-        await until("all changes taken", house.home._observer._changes.empty)
+    async with running(house.home.observer.run()):
+        await until("all changes taken", house.home.observer._changes.empty)
     await house.home.on_connected()
     assert not [where for where in house.bus.retained if "/door/" in where]
     assert house.served("pi-1") == {"yard"}
@@ -317,9 +317,9 @@ async def test_a_topic_that_cannot_be_cleared_keeps_no_other(house, monkeypatch)
         await publish(topic, payload, retain=retain)
 
     await house.bus.publish_at("deepthings/detections/yard/car", "1", retain=True)
-    house.home._cleaner._retained.note_topic("deepthings/detections/attic/+", retained=True)
+    house.home.cleaner._retained.note_topic("deepthings/detections/attic/+", retained=True)
     monkeypatch.setattr(house.bus, "publish_at", refusing)
-    await house.home._cleaner.clear_stale()
+    await house.home.cleaner.clear_stale()
     assert "detections/yard/car" not in house.bus.retained
 
 
@@ -363,7 +363,7 @@ async def test_a_reload_without_a_file_is_refused(tmp_path):
 
 
 async def test_a_reload_is_an_event(house):
-    async with running(house.home._events.run()):
+    async with running(house.home.events.run()):
         await house.ask("reload")
         assert json.loads(await house.bus.next("bridge/event"))["type"] == "configuration_reloaded"
 
@@ -371,7 +371,7 @@ async def test_a_reload_is_an_event(house):
 async def test_what_happens_to_the_cluster_is_an_event_with_name_reason_and_time(house, monkeypatch):
     monkeypatch.setattr(module.time, "time", lambda: 1.7e9)
     house.home.on_cluster_event(BridgeEventType.NODE_LOST, "pi-1", "its power failed")
-    async with running(house.home._events.run()):
+    async with running(house.home.events.run()):
         assert json.loads(await house.bus.next("bridge/event")) == {
             "type": "node_lost", "name": "pi-1", "reason": "its power failed", "at": 1.7e9,
         }  # fmt: skip
@@ -419,7 +419,7 @@ def clock(monkeypatch):
 async def watched(clock, tmp_path):  # noqa: ARG001  (it is the clock of the house)
     """A house whose health is told, by that clock."""
     house = House(tmp_path)
-    async with running(house.home._health_publisher.run()):
+    async with running(house.home.health_publisher.run()):
         yield house
 
 

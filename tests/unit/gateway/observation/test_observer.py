@@ -39,7 +39,7 @@ async def show(house, *numbers):
             camera="door", frame=f"door-1-{number}", number=number, captured_at=at, published_at=at, latency_ms=LATENCY,
             model="m", grid="3x3", image=(640, 480), objects=(SEEN,), nodes={},
         )  # fmt: skip
-        await house.home._observer.observe(frame, no_picture, time.monotonic() - 100 + number)
+        await house.home.observer.observe(frame, no_picture, time.monotonic() - 100 + number)
 
 
 def count(house):
@@ -48,9 +48,9 @@ def count(house):
 
 async def settled(house):
     """Until all changes so far are followed."""
-    async with running(house.home._observer.run()):
-        await until("all changes taken", house.home._observer._changes.empty)
-        async with house.home._observer._lock:
+    async with running(house.home.observer.run()):
+        await until("all changes taken", house.home.observer._changes.empty)
+        async with house.home.observer._lock:
             pass
 
 
@@ -91,7 +91,7 @@ async def test_a_change_is_followed_to_its_end_however_slow_the_broker_is(withou
         await publish(topic, message, *names)
 
     monkeypatch.setattr(house.bus, "publish", late)
-    async with running(house.home._observer.run()):
+    async with running(house.home.observer.run()):
         await house.hear(state=State.OFFLINE, reason="no route")
         asyncio.get_running_loop().call_later(0.05, slow.set)
         await slow.wait()
@@ -108,12 +108,12 @@ async def there(house):
 
 def kinds(house):
     """The beginnings and ends of events so far."""
-    told = [event.type for topic, event, _ in house.home._events._waiting._queue if topic is topics.EVENTS]
+    told = [event.type for topic, event, _ in house.home.events._waiting._queue if topic is topics.EVENTS]
     return [kind for kind in told if kind != "update"]
 
 
 def triggers(house):
-    return [one.name for topic, one, _ in house.home._events._waiting._queue if topic is topics.TRIGGERS]
+    return [one.name for topic, one, _ in house.home.events._waiting._queue if topic is topics.TRIGGERS]
 
 
 async def test_nothing_is_published_of_a_camera_until_its_first_frames_were_processed(without_snapshots):
@@ -156,7 +156,7 @@ async def test_a_gateway_that_was_killed_knows_what_was_open(without_snapshots):
     await show(house, *range(1, 9))
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     await there(again)
-    assert again.home._observer.occupied("door")
+    assert again.home.observer.occupied("door")
     await show(again, 10, 11, 12)
     assert kinds(again) == triggers(again) == []
 
@@ -169,9 +169,9 @@ async def test_an_open_event_of_a_camera_that_left_the_file_ends(without_snapsho
     os.utime(house.folder / "scenes.json", (long_ago, long_ago))
     again = House(house.folder, cameras={})
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
-    async with running(again.home._observer.run()):
+    async with running(again.home.observer.run()):
         await until("an event", lambda: kinds(again))
-        await again.home._observer.on_connected()
+        await again.home.observer.on_connected()
     assert kinds(again) == ["end"]
     assert triggers(again) == ["person_left"]
     await again.home.publish_stopping()
@@ -218,7 +218,7 @@ async def test_who_rests_is_kept_from_when_frames_stop_not_from_an_earlier_time(
     await show(again, *range(31, 34))
     assert not kinds(again)
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
-    async with running(again.home._observer.run()):
+    async with running(again.home.observer.run()):
         await until("the scene written", lambda: kept(again).away_s <= 10)
 
 
@@ -257,8 +257,8 @@ async def test_an_end_that_is_under_way_when_the_gateway_stops_is_published(with
             begun.set()
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(house.home._observer._publisher, "publish_state", slow)
-    async with running(house.home._observer.run()):
+    monkeypatch.setattr(house.home.observer._publisher, "publish_state", slow)
+    async with running(house.home.observer.run()):
         await house.hear(state=State.OFFLINE, ended=True, reason="ended")
         await begun.wait()
     assert kinds(house) == ["new", "end"]
@@ -269,14 +269,14 @@ async def gone_for_long(house, monkeypatch):
     """The camera was lost, and what was seen there is given up."""
     await there(house)
     await show(house, *range(1, 9))
-    async with running(house.home._events.run()):
-        await until("all events taken", lambda: house.home._events.idle)
+    async with running(house.home.events.run()):
+        await until("all events taken", lambda: house.home.events.idle)
     house.bus.away = True
     await house.hear(state=State.OFFLINE, reason="no route")
     await settled(house)
     monkeypatch.setattr(observer, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
     monkeypatch.setattr(observer, "EXPIRY_CHECK_PERIOD_S", 0.001)
-    async with running(house.home._observer.run()):
+    async with running(house.home.observer.run()):
         await until("an event", lambda: kinds(house))
     assert kinds(house) == ["end"]
 
@@ -286,22 +286,22 @@ async def test_an_end_that_no_broker_took_is_published_by_the_next_run(without_s
     await gone_for_long(house, monkeypatch)
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
-    async with running(again.home._observer.run()):
-        await again.home._observer.on_connected()
-    assert again.home._observer.occupied("door")
+    async with running(again.home.observer.run()):
+        await again.home.observer.on_connected()
+    assert again.home.observer.occupied("door")
 
 
 async def test_an_end_that_a_broker_took_in_the_end_is_published_once(without_snapshots, monkeypatch):
     house = without_snapshots
     await gone_for_long(house, monkeypatch)
     house.bus.away = False
-    async with running(house.home._events.run()), running(house.home._observer.run()):
-        await until("the memory written", lambda: not house.home._observer._memory_waits)
+    async with running(house.home.events.run()), running(house.home.observer.run()):
+        await until("the memory written", lambda: not house.home.observer._memory_waits)
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
-    async with running(again.home._observer.run()):
-        await again.home._observer.on_connected()
-    assert not again.home._observer.occupied("door")
+    async with running(again.home.observer.run()):
+        await again.home.observer.on_connected()
+    assert not again.home.observer.occupied("door")
 
 
 async def test_events_that_cannot_be_kept_end_when_the_gateway_stops(without_snapshots, monkeypatch):
