@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from shared.engine.program_manifest import PIXELS_INPUT
 from shared.errors import ModelError
 from shared.ftp.operators import border_value, cell_constants, slice_starts_and_steps
+from shared.model.geometry import drop_attributes
 from shared.model.loading import constants_of
 from shared.model.network import SLIDING
 from shared.model.plain import PLAIN_OPSET, known_shapes, opset_version
@@ -241,7 +242,7 @@ class _Program:
     def _relative(self, node: onnx.NodeProto, layer: Layer) -> None:
         """Remove what depends on the position of the tile from the layer's geometry: its edges do that."""
         if layer.op in SLIDING:
-            _drop(node, "pads", "auto_pad", "output_shape", "output_padding")
+            drop_attributes(node, "pads", "auto_pad", "output_shape", "output_padding")
         if layer.op == "Pad":
             node.CopyFrom(helper.make_node("Identity", [node.input[0]], list(node.output), node.name))
         if layer.op == "Slice":
@@ -264,9 +265,3 @@ class _Program:
             name = f"{layer.name}.{role}"
             self._constant(name, np.array(values, np.int64))
             node.input.append(name)
-
-
-def _drop(node: onnx.NodeProto, *names: str) -> None:
-    kept = [attribute for attribute in node.attribute if attribute.name not in names]
-    del node.attribute[:]
-    node.attribute.extend(kept)

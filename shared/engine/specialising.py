@@ -16,6 +16,7 @@ from onnx import helper, numpy_helper
 
 from shared.engine.building import JOINTS_METADATA, PADS_INPUT
 from shared.ftp.reuse import ABOVE, BELOW, LEFT, RIGHT
+from shared.model.ordering import replace_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +38,7 @@ def specialise(program: onnx.ModelProto, form: Form) -> onnx.ModelProto:
     edit = _Specialisation(graph, form.pads)
     nodes = [made for node in graph.node for made in edit.rewrite(node)]
     nodes += [edit.result(value.name) for value in graph.output if edit.source(value.name) != value.name]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
+    replace_nodes(graph, nodes)
     for value in [value for value in graph.input if value.name == PADS_INPUT]:
         graph.input.remove(value)
     used = {name for node in graph.node for name in node.input}
@@ -71,9 +70,7 @@ class _Joints:
                     node.output[at] = f"{name}.own"
                     nodes += made[name]
         nodes += [node for number, given in enumerate(form.given) for node in self._cut_out(number, given)]
-        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-        del self._graph.node[:]
-        self._graph.node.extend(kept)
+        replace_nodes(self._graph, nodes)
 
     def _put_beside(self, joint: int, sides: Mapping[int, tuple[int, ...]]) -> list[onnx.NodeProto]:
         """Concatenate the tile's own part with the strips left and right of it, then above and below."""

@@ -132,6 +132,7 @@ def _memory_of(
 ) -> list[StepMemory]:
     made = [{tensor for layer in step for tensor in layer.outputs} for step in steps]
     read = [{tensor for layer in step for tensor in layer.inputs} - own for step, own in zip(steps, made, strict=True)]
+    # A map is held until the last step that reads it; maps at the cut until the end.
     last = {tensor: index for index, tensors in enumerate(read) for tensor in tensors}
     last.update(dict.fromkeys(stage.cut, len(steps)))
     alive = set(stage.inputs)

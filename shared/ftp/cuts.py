@@ -83,6 +83,7 @@ def possible_cuts(network: Network) -> list[Cut]:
     for tensors in (*(layer.inputs for layer in network.layers), network.outputs):
         for tensor in set(tensors):
             uses[tensor] = uses.get(tensor, 0) + 1
+    # The maps at the cut behind a layer are those that layers behind it still read: `alive` counts their readers.
     alive = {network.input: uses.get(network.input, 0)}
     cuts: list[Cut] = []
     for count, layer in enumerate(tileable, 1):

@@ -9,6 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
+from shared.model.ordering import replace_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +47,7 @@ def put_channels_first(model: onnx.ModelProto, name: str) -> None:
             turned[node.output[0]] = nodes[-1].output[0]
     if any(output.name in turned for output in graph.output):
         raise ModelError(f"input {name} has its channels last (NHWC), and so does an output; {_REMEDY}")
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(kept)
+    replace_nodes(graph, nodes)
 
 
 _REMEDY = "export it with channels first (tf2onnx: --inputs-as-nchw with the input's name)"

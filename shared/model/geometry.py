@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 from shared.errors import ModelError
 from shared.model.network import SLIDING
+from shared.model.ordering import replace_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ def round_down_first_pool(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -
         attributes = _attributes(node)
         if node.op_type not in POOLS or not attributes.get("ceil_mode", 0):
             continue
-        _unset(node, "ceil_mode")
+        drop_attributes(node, "ceil_mode")
         size = shapes.get(node.input[0], ())[2:]
         if size and attributes.get("auto_pad", b"NOTSET") == b"NOTSET":
             _pad_for_last_window(model, node, attributes, size)
@@ -52,6 +53,7 @@ def _pad_for_last_window(
         before, after = given[axis], given[rank + axis]
         room = length + before + after - reach
         count = -(-room // stride) + 1
+        # Pad only if rounding up adds a window, which runtimes compute only when it begins on the map.
         if (count - 1) * stride < length + before and count > room // stride + 1:
             pads[rank + axis] = (count - 1) * stride + reach - length - before
     counted = given if attributes.get("count_include_pad", 0) else [0] * 2 * rank
@@ -87,9 +89,7 @@ def make_geometry_explicit(model: onnx.ModelProto, shapes: Mapping[str, Shape]) 
             nodes += _spell_out_sliding(model, node, shapes)
         elif node.op_type == "Resize" and known and len(node.input) > 3 and node.input[3]:
             _spell_out_resize(model, node, shapes)
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
+    replace_nodes(model.graph, nodes)
 
 
 def _spell_out_resize(model: onnx.ModelProto, node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> None:
@@ -121,11 +121,11 @@ def _spell_out_sliding(
     elif auto == "VALID":
         pads = (0,) * 2 * rank
     _set(node, kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads)
-    _unset(node, "auto_pad", "output_shape", _COUNTED_PADS)
+    drop_attributes(node, "auto_pad", "output_shape", _COUNTED_PADS)
     if node.op_type != "AveragePool":
         return []
     if set(dilations) == {1}:
-        _unset(node, "dilations")  # onnxruntime's integer form of the pool does not take them
+        drop_attributes(node, "dilations")  # onnxruntime's integer form of the pool does not take them
     counted = tuple(attributes.get(_COUNTED_PADS, pads if attributes.get("count_include_pad", 0) else (0,) * 2 * rank))
     _set(node, count_include_pad=1)
     return [] if counted == pads else _averages(model, node, size, made, counted)
@@ -179,11 +179,12 @@ def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def _set(node: onnx.NodeProto, **attributes: object) -> None:
-    _unset(node, *attributes)
+    drop_attributes(node, *attributes)
     node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
 
 
-def _unset(node: onnx.NodeProto, *names: str) -> None:
+def drop_attributes(node: onnx.NodeProto, *names: str) -> None:
+    """Remove the attributes with these names, if the node has them."""
     kept = [attribute for attribute in node.attribute if attribute.name not in names]
     del node.attribute[:]
     node.attribute.extend(kept)

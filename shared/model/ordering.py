@@ -58,9 +58,14 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
                 if not waits[reader]:
                     ready.append(reader)
     order += [index for index, names in waits.items() if names]
-    kept = [onnx.NodeProto.FromString(graph.node[index].SerializeToString()) for index in order]
+    replace_nodes(graph, [graph.node[index] for index in order])
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
+    """Replace the nodes of a graph; they are copied first, as some of them belong to the list that is deleted."""
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(copies)
 
 
 def _in_order(nodes: Iterable[onnx.NodeProto], waits: Iterable[set[str]]) -> bool:

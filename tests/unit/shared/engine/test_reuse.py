@@ -30,13 +30,13 @@ from tests.unit.shared.engine.running import (
     special_engines,
 )
 
-FORMS_CAP = 20
+MAX_FORMS = 20
 """Sessions that one example opens."""
 
 
 def assert_reuse_is_exact(case):
     stage, program = build_stage(case.model, case.cut, case.grid, reuse=True)
-    if len(stage.forms) <= FORMS_CAP:
+    if len(stage.forms) <= MAX_FORMS:
         pixels = random_pixels(*describe_network(case.model, "random").input_size)
         tiled = merge_reusing(case.model, stage, [pixels], special_engines(program))
         assert_same(tiled, run_whole(case.original, case.cut, pixels))

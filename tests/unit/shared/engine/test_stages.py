@@ -32,9 +32,9 @@ from tests.unit.shared.engine.running import (
     special_engines,
 )
 
-STAGES_CAP = 4
+MAX_STAGES = 4
 
-TILES_CAP = 24
+MAX_TILES = 24
 """As many sessions may be opened for one example."""
 
 
@@ -52,7 +52,7 @@ def staged_cases(draw: st.DrawFn, kinds: tuple[str, ...] = ()) -> tuple[TilingCa
     """Draw a network, and stages one behind the other up to its outputs."""
     case = draw(tiling_cases(kinds))
     network = describe_network(case.model, "random")
-    places = draw(st.lists(st.integers(0, 9), min_size=1, max_size=STAGES_CAP - 1))
+    places = draw(st.lists(st.integers(0, 9), min_size=1, max_size=MAX_STAGES - 1))
     inner = cuts_before(network, case.cut)
     chosen = [inner[place] for place in sorted({place % len(inner) for place in places})] if inner else []
     parts = []
@@ -124,7 +124,7 @@ def test_stages_of_convolutions_make_what_the_whole_network_makes(drawn):
 @given(staged_cases())
 def test_stages_whose_tiles_hand_on_strips_make_what_the_whole_network_makes(drawn):
     case, parts = drawn
-    if sum(part.grid.count for part in parts) <= TILES_CAP:
+    if sum(part.grid.count for part in parts) <= MAX_TILES:
         assert_stages_are_exact(case, parts, special_engines, reuse=True)
 
 
