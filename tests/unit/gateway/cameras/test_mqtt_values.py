@@ -69,7 +69,7 @@ def test_an_empty_payload_takes_one_setting_back_and_no_other(setting, payload):
 
 def test_no_label_is_configured_that_could_not_be_set():
     assert check_label("x" * MAX_LABEL_LENGTH)
-    with pytest.raises(ValueError, match=f"65 letters, and may have at most {MAX_LABEL_LENGTH}"):
+    with pytest.raises(ValueError, match=f"it has 65 characters; write at most {MAX_LABEL_LENGTH}"):
         check_label("x" * (MAX_LABEL_LENGTH + 1))
 
 
@@ -117,8 +117,8 @@ def test_values_are_said_as_home_assistant_reads_them(value, payload):
         ("labels", b'["person"', 'send for example ."person", "car"'),
         ("labels", b"[1]", "labels: .*valid string"),
         ("labels", b'[["person"]]', "valid string"),
-        ("labels", b"person,", "no label"),
-        ("labels", b'["person", "Person"]', "one word in topics"),
+        ("labels", b"person,", "invalid label"),
+        ("labels", b'["person", "Person"]', "the same word in topics"),
         ("labels", b'["\\ud800"]', 'send for example ."person", "car"'),
         ("labels", b"[" * 60_000, 'send for example ."person", "car"'),
         ("labels", b"x" * (MAX_LABEL_LENGTH + 1), f"at most {MAX_LABEL_LENGTH}"),
@@ -137,7 +137,7 @@ def test_what_cannot_be_is_refused_with_what_would_be_right(setting, payload, ri
 @pytest.mark.parametrize("word", sorted(RESERVED_SLUGS))
 def test_a_label_with_a_meaning_in_topics_is_refused(word):
     """Its state would be retained where every frame is told, or every event."""
-    with pytest.raises(ConfigurationError, match="has a meaning in topics"):
+    with pytest.raises(ConfigurationError, match="reserved word, as topics use it"):
         with_setting(Overrides(), "labels", word.upper().encode())
 
 
