@@ -48,7 +48,7 @@ def mistakes(place, used):
         "no model": (("detect", photo, "--model", f"{place}/none.onnx"), FAILED, "no such file"),
         "noise as a model": (("detect", photo, "--model", f"{place}/noise.onnx"), FAILED, "noise.onnx"),
         "links that lead nowhere": (("detect", f"{place}/loop.jpg"), FAILED, "loop.jpg"),
-        "a file, not a folder": (("detect", photo, "--out", f"{place}/file/x.png"), FAILED, "a file in the place"),
+        "a file, not a folder": (("detect", photo, "--out", f"{place}/file/x.png"), FAILED, "as a file instead"),
         "pictures into a file": (
             ("gateway", "--port", str(free_port()), "--pictures", f"{place}/file"), USAGE, "is a file",
         ),

@@ -147,7 +147,7 @@ def test_a_line_in_the_journal_has_its_priority_in_the_place_of_the_time(in_jour
         first = lines.readline()
         process.terminate()
         process.wait(20)
-    expected = r"<4>WARNING shared\.bus: " if in_journal else r"\d\d:\d\d:\d\d WARNING shared\.bus: "
+    expected = r"<4>WARNING shared\.mqtt\.bus: " if in_journal else r"\d\d:\d\d:\d\d WARNING shared\.mqtt\.bus: "
     assert re.match(expected, first), first
 
 
