@@ -30,7 +30,7 @@ class Row:
     """A topic below the prefix; levels that are names are written {so}.
 
     `payload` is a model or any other type of pydantic. The gateway publishes to the topic, or receives from it when it
-    is `heard`, and then answers on the topic of the row named `reply`, if there is one.
+    is `received`, and then answers on the topic of the row named `reply`, if there is one.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Row:
     qos: int = 1
     retain: bool = False
     content: str = JSON
-    heard: bool = False
+    received: bool = False
     reply: str = ""
 
     @property
@@ -120,7 +120,7 @@ class Schemas(GenerateJsonSchema):
 
 def _mode(row: Row) -> JsonSchemaMode:
     """Return the mode: published payloads have all fields, received ones may omit fields with a default."""
-    return "validation" if row.heard else "serialization"
+    return "validation" if row.received else "serialization"
 
 
 def _channel(row: Row, prefix: str) -> dict[str, Any]:
@@ -135,12 +135,12 @@ def _channel(row: Row, prefix: str) -> dict[str, Any]:
 
 
 def _operation_name(row: Row) -> str:
-    return ("hear" if row.heard else "tell") + row.name[0].upper() + row.name[1:]
+    return ("hear" if row.received else "tell") + row.name[0].upper() + row.name[1:]
 
 
 def _operation(row: Row) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "action": "receive" if row.heard else "send",
+        "action": "receive" if row.received else "send",
         "channel": {"$ref": f"#/channels/{row.name}"},
         "messages": [{"$ref": f"#/channels/{row.name}/messages/{row.name}"}],
         "bindings": {"mqtt": {"qos": row.qos, "retain": row.retain, "bindingVersion": MQTT_BINDING}},

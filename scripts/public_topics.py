@@ -72,7 +72,7 @@ def _row(constant: str, topic: AnyTopic) -> Row:
     payload = topic.message if isinstance(topic, Topic) else topic.payload
     return Row(
         name, topic.path, payload, topic.description, topic.qos, topic.retain, _content_type(payload),
-        heard=topic.writer is Writer.ANYBODY, reply=REPLIES.get(name, ""),
+        received=topic.writer is Writer.ANYBODY, reply=REPLIES.get(name, ""),
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _setting_rows(name: str) -> Iterator[Row]:
     kept = f"{description} Kept over restarts; null: nothing is set."
     reset = f"{description} An empty payload resets it to the configuration; retained messages are ignored."
     yield Row(f"{name}State", state_path, payload, kept, state.qos, state.retain, content)
-    yield Row(f"{name}Set", change_path, payload, reset, change.qos, change.retain, content, heard=True)
+    yield Row(f"{name}Set", change_path, payload, reset, change.qos, change.retain, content, received=True)
 
 
 ROWS: tuple[Row, ...] = tuple(public_rows())

@@ -41,7 +41,7 @@ class _Camera:
     problem: str = ""
     """The problem of a camera that is online; empty if there is none."""
     node: str = ""
-    heard_at: float = 0.0
+    received_at: float = 0.0
     finished: bool = False
     seen: bool = False
     """It was online at some time since the gateway's start."""
@@ -82,7 +82,7 @@ class CameraPresence:
         if self.is_leaving(stats, now) or (unknown and len(self._cameras) >= MAX_KNOWN_CAMERAS):
             return None
         known = self._cameras.setdefault(stats.camera, _Camera())
-        known.node, known.heard_at = stats.node, now
+        known.node, known.received_at = stats.node, now
         online = stats.state is not State.OFFLINE and not stats.ended
         known.finished = stats.ended and stats.reason != AGENT_STOPPED
         known.seen |= online
@@ -102,7 +102,7 @@ class CameraPresence:
         silent = [
             name
             for name, camera in self._cameras.items()
-            if camera.online and now - camera.heard_at > CAMERA_SILENCE_TIMEOUT_S
+            if camera.online and now - camera.received_at > CAMERA_SILENCE_TIMEOUT_S
         ]
         changes = [self._set(name, online=False, reason="no edge reports it any more") for name in silent]
         return [change for change in changes if change is not None]

@@ -159,7 +159,7 @@ class Observer:
                 return
             degraded = self._health.is_degraded(name, time.monotonic())
             update = scene.update(
-                detections, degraded=degraded, latency_ms=detections.latency_ms.total, heard_at=received_at
+                detections, degraded=degraded, latency_ms=detections.latency_ms.total, received_at=received_at
             )
             await self._publish(name, update)
             if scene.settled:

@@ -54,7 +54,7 @@ REQUESTS = {
 def all_topics() -> dict[str, Any]:
     """Describe every topic by its pattern."""
     found = [topic for topic in vars(topics).values() if isinstance(topic, Topic | PlainTopic)]
-    heard = {row.path for row in ROWS if row.heard} | {topics.CAMERA_SET.path}
+    received = {row.path for row in ROWS if row.received} | {topics.CAMERA_SET.path}
     return {
         f"{topic.root or DEFAULT_PREFIX}/{topic.path}": {
             "qos": topic.qos,
@@ -63,7 +63,11 @@ def all_topics() -> dict[str, Any]:
             "plane": PLANES[topic.plane],
             "writer": topic.writer.value,
             "payload": schema_of(topic.message) if isinstance(topic, Topic) else "not a message",
-            **({} if topic.plane is Plane.CLUSTER else {"gateway": "listens" if topic.path in heard else "publishes"}),
+            **(
+                {}
+                if topic.plane is Plane.CLUSTER
+                else {"gateway": "listens" if topic.path in received else "publishes"}
+            ),
         }
         for topic in found
     }

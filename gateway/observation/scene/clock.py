@@ -24,35 +24,35 @@ class CameraClock:
     _session: str = ""
     _number: int = -1
     _captured_at: float = 0.0
-    _heard_at: float = 0.0
+    _received_at: float = 0.0
 
     def is_late(self, frame: str, number: int, captured_at: float) -> bool:
         """Return whether a frame was captured before the last one (it arrives out of order)."""
         same = self.at is not None and _session_of(frame) == self._session
         return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
 
-    def tick(self, frame: str, number: int, captured_at: float, heard_at: float, usual_s: float) -> float:
+    def tick(self, frame: str, number: int, captured_at: float, received_at: float, usual_s: float) -> float:
         """Advance to a frame that is not late, and return its time.
 
-        `captured_at` is from the camera's clock, `heard_at` from a monotonic clock of the gateway, both in seconds;
+        `captured_at` is from the camera's clock, `received_at` from a monotonic clock of the gateway, both in seconds;
         `usual_s` is the usual time between frames.
         """
         if self.at is None:
             self.at = captured_at
         else:
-            step_s, heard_s = captured_at - self._captured_at, heard_at - self._heard_at
-            if step_s <= 0 or abs(step_s - heard_s) > _MAX_CLOCK_DIFFERENCE_S:  # the camera's clock was set
-                step_s = heard_s if heard_s > 0 else usual_s
+            step_s, received_s = captured_at - self._captured_at, received_at - self._received_at
+            if step_s <= 0 or abs(step_s - received_s) > _MAX_CLOCK_DIFFERENCE_S:  # the camera's clock was set
+                step_s = received_s if received_s > 0 else usual_s
             if step_s > MAX_PAUSE_S:
                 step_s = min(usual_s or 1.0, MAX_PAUSE_S)
             self.at += max(step_s, _MIN_STEP_S)
         self._session, self._number = _session_of(frame), number
-        self._captured_at, self._heard_at = captured_at, heard_at
+        self._captured_at, self._received_at = captured_at, received_at
         return self.at
 
     def since_heard(self, now: float) -> float:
         """Return the seconds from the last frame until `now`, by the gateway's clock."""
-        return max(0.0, now - self._heard_at) if self.at is not None else 0.0
+        return max(0.0, now - self._received_at) if self.at is not None else 0.0
 
 
 def _session_of(frame: str) -> str:

@@ -1,7 +1,7 @@
 """One camera's scene: detections in; states, events and triggers out.
 
 The times of frames are from the camera's clock, which may be set at any moment; so durations are measured by a
-CameraClock. `now` and `heard_at` are monotonic seconds of the gateway; `heard_at` defaults to the time of publication.
+CameraClock. `now` and `received_at` are monotonic seconds of the gateway; the latter defaults to the publication time.
 """
 
 from __future__ import annotations
@@ -109,22 +109,22 @@ class Scene:
         return kept or any(one.counts for one in self._followed.values())
 
     def update(
-        self, detections: FrameDetections, *, degraded: bool, latency_ms: float, heard_at: float | None = None
+        self, detections: FrameDetections, *, degraded: bool, latency_ms: float, received_at: float | None = None
     ) -> SceneUpdate:
         """Process a frame and return the result; a frame out of order changes nothing."""
         frame, captured_at = detections.frame, detections.captured_at
         if self._clock.is_late(frame, detections.number, captured_at):
             return SceneUpdate(self._state)
-        heard_at = detections.published_at if heard_at is None else heard_at
-        at = self._clock.tick(frame, detections.number, captured_at, heard_at, self._tracker.interval_s)
+        received_at = detections.published_at if received_at is None else received_at
+        at = self._clock.tick(frame, detections.number, captured_at, received_at, self._tracker.interval_s)
         self._moment = FrameMoment(frame, captured_at, latency_ms, degraded)
         if detections.image != self._image:
             self._image = detections.image
             self._prepare()
         over: list[ObjectEvent] = []
         if self._absence is not None:
-            over = self._give_up_overdue(heard_at)
-            self._resume(self._absence, at, heard_at)
+            over = self._give_up_overdue(received_at)
+            self._resume(self._absence, at, received_at)
         self._frames += 1
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
@@ -207,9 +207,9 @@ class Scene:
         self._followed.clear()
         self._frames = 0
 
-    def _resume(self, absence: _Absence, at: float, heard_at: float) -> None:
+    def _resume(self, absence: _Absence, at: float, received_at: float) -> None:
         """Continue with the kept objects: out of sight until a frame shows them, but presumed to be present."""
-        away_s = max(0.0, heard_at - absence.since)
+        away_s = max(0.0, received_at - absence.since)
         tracks = [kept.track(self._image, at - away_s) for kept in absence.kept.objects]
         self._tracker.resume(tracks, at, away_s)
         for kept, track in zip(absence.kept.objects, tracks, strict=True):

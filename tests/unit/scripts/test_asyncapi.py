@@ -30,7 +30,7 @@ class Door(Message):
 DOOR_ROWS = [
     Row("door", "doors/{door}/state", Door, "How it is.", qos=1, retain=True),
     Row("word", "doors/{door}/word", Literal["open", "shut"], "The same in a word.", qos=0, content=TEXT),
-    Row("doorSet", "doors/{door}/set", Door, "Moves it.", heard=True, reply="door"),
+    Row("doorSet", "doors/{door}/set", Door, "Moves it.", received=True, reply="door"),
 ]
 
 

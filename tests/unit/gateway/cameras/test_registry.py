@@ -299,8 +299,8 @@ async def test_a_camera_of_which_nothing_is_heard_any_more_is_lost(house, monkey
     await house.hear()
     await house.cameras.mark_settled("door")
     house.bus.heard = asyncio.Queue()
-    heard_at = book.time.monotonic()
-    monkeypatch.setattr(book.time, "monotonic", lambda: heard_at + CAMERA_SILENCE_TIMEOUT_S + 1)
+    received_at = book.time.monotonic()
+    monkeypatch.setattr(book.time, "monotonic", lambda: received_at + CAMERA_SILENCE_TIMEOUT_S + 1)
     running = asyncio.create_task(house.cameras.run())
     while True:
         if await house.bus.next("cameras/door/availability") == b"offline":

@@ -61,7 +61,7 @@ class Camera:
             self.frame += 1
             update = self.scene.update(
                 self._detections(self.seconds, objects, image), degraded=degraded, latency_ms=50,
-                heard_at=self.now() if self.steady else None,
+                received_at=self.now() if self.steady else None,
             )  # fmt: skip
             self._note(update)
         return update.state
