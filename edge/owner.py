@@ -222,7 +222,7 @@ class Owner:
 
         Return None when no task can be computed now, or the worker has another plan.
         """
-        while self._work is work:
+        while self._follows(work):
             scheduled = self.queue.take_task(time.monotonic(), reuses=work.reuses)
             if scheduled is None:
                 return None
@@ -238,7 +238,11 @@ class Owner:
 
     def is_wanted(self, assignment: TileAssignment, work: PlanWork) -> bool:
         """Return whether an assignment's frame is still under way in this plan."""
-        return self._work is work and assignment.info.frame in self._frames
+        return self._follows(work) and assignment.info.frame in self._frames
+
+    def _follows(self, work: PlanWork) -> bool:
+        """Return whether the worker's plan is the owner's; the engines of the same plan may have been made anew."""
+        return self._work is not None and self._work.epoch == work.epoch
 
     def on_result_sent(self, assignment: TileAssignment) -> None:
         """Expect the gateway's confirmation of an own tile from now on."""
