@@ -16,6 +16,7 @@ from shared.errors import BrokerError, DeepThingsError
 from shared.mqtt.broker_client import BrokerClient
 from shared.mqtt.identity import new_instance
 from shared.network.addresses import Address
+from shared.process.signals import run_coroutine
 from shared.reasons.broker_reasons import broker_reason
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def try_broker(
 
     `others` are topic prefixes of other programs that the gateway publishes below.
     """
-    return asyncio.run(_try_broker(mqtt, others))
+    return run_coroutine(lambda: _try_broker(mqtt, others))
 
 
 def try_camera(name: str, settings: CameraSettings) -> tuple[ConnectionTrial, Pixels | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.planning.partitioned import PartitionedModel
@@ -12,6 +11,7 @@ from shared.errors import ConfigurationError
 from shared.files.unfinished import temporary_folder
 from shared.ftp.stage import Form
 from shared.model.cutting import with_outputs
+from shared.process.signals import run_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def peak_of_tiles(partitioned: PartitionedModel, folder: Path, construction: Con
     program = folder / f"program_{partitioned.stages[0].grid}.onnx"
     program.write_bytes(partitioned.programs[0])
     if construction == "prepared":
-        asyncio.run(open_engine(program, partitioned.kinds[0], folder))
+        run_coroutine(lambda: open_engine(program, partitioned.kinds[0], folder))
     tiles = tuple(tile.form for tile in partitioned.stages[0].tiles)
     trial = MemoryTrial(construction, str(program), tiles, partitioned.kinds[0].working_bytes, str(folder))
     return run_memory_trial(trial).peak_bytes

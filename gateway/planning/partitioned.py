@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from shared.ftp.operators import check_tileable
 from shared.model.cutting import head_model, tail_model, with_outputs
 from shared.model.picture_input import picture_form
 from shared.model.precision import in_single_precision
+from shared.process.signals import run_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +216,7 @@ def verify_tiles(partitioned: PartitionedModel, pixels: Pixels, threads: int) ->
         for number, (program, kinds) in enumerate(zip(partitioned.programs, partitioned.kinds, strict=True)):
             path = folder / f"program_{number}.onnx"
             path.write_bytes(program)
-            engines.append(asyncio.run(open_engine(path, kinds, folder, threads)))
+            engines.append(run_coroutine(partial(open_engine, path, kinds, folder, threads)))
         tiled = TiledHead(partitioned, threads, engines).run(pixels)
     names = " and ".join(sorted({engine.name for engine in engines}))
     return compare_maps(tiled, WholeHead(partitioned, threads).run(pixels)), names

@@ -5,7 +5,6 @@ python -P -m shared.engine.measuring < trial.json
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from shared.engine.program_manifest import form_from_json, form_to_json
 from shared.engine.sessions import PaddingEngine
 from shared.errors import ModelError
 from shared.process.children import parent_death_prefix
+from shared.process.signals import run_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def _runner(trial: MemoryTrial) -> Callable[[Form], object]:
         engine: TileEngine = PaddingEngine(Path(trial.model))
     else:
         kinds = TileKinds.from_forms(trial.tiles, trial.working_bytes)
-        engine = asyncio.run(open_engine(Path(trial.model), kinds, Path(trial.cache)))
+        engine = run_coroutine(lambda: open_engine(Path(trial.model), kinds, Path(trial.cache)))
         if engine.name != "prepared":
             raise ModelError("the program could not be prepared")
     return lambda form: engine.run(form, [_noise((*form.sizes[0], 3))])

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.files.held_signals import held_signals
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,11 +50,16 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
     """
     place = parent or _temporary_place()
     remove_abandoned(place, TEMPORARY_PREFIX)
-    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=place))
+    folder: Path | None = None
     try:
+        with held_signals():  # or one that ends the process could come between the folder and its removal
+            folder = Path(
+                tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=place)
+            )
         yield folder
     finally:
-        remove_tree(folder)
+        if folder is not None:
+            remove_tree(folder)
 
 
 def _temporary_place() -> Path:

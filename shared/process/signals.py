@@ -11,15 +11,19 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
+
+from shared.files.held_signals import held_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
+
 
 PROCESS_STOP_TIMEOUT_S = 15.0
 """From the first signal to the end: an edge stops a camera's agent within 8 s, a gateway its broker within 5 s."""
@@ -147,6 +151,18 @@ def exit_cleanly_on_signal() -> None:
     before = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in before:
         signal.signal(number, end)
+
+
+def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Run the coroutine that `make` returns, in an event loop of its own, as asyncio.run does.
+
+    Signals that come while the loop is being made are handled when it is there: an exception of their handlers in the
+    middle of it would leave half a loop, which Python complains about when the process ends.
+    """
+    with asyncio.Runner() as runner:
+        with held_signals():
+            runner.get_loop()
+        return runner.run(make())
 
 
 @contextlib.contextmanager

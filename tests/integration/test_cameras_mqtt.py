@@ -81,17 +81,21 @@ def picture(value):
 async def publishing(broker, *, payload=None):
     """Twenty pictures a second, or twenty times something else."""
 
+    ended = asyncio.Event()
+
     async def publish():
         async with broker.client() as client:
             for number in itertools.count():
                 await client.publish(TOPIC, payload or picture(number % 256))
+                if ended.is_set():  # not cancelled: asyncio.wait_for, in the client, can lose that before Python 3.12
+                    return
                 await asyncio.sleep(0.05)
 
     task = asyncio.create_task(publish())
     try:
         yield
     finally:
-        task.cancel()
+        ended.set()
         await asyncio.gather(task, return_exceptions=True)
 
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from shared.files.held_signals import ENDING_SIGNALS
+from shared.process.signals import exit_cleanly_on_signal, run_coroutine
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """This process ends cleanly at SIGTERM, and gets one while its event loop is being made."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    exit_cleanly_on_signal()
+    make_loop = asyncio.new_event_loop
+
+    def interrupted():
+        os.kill(os.getpid(), signal.SIGTERM)
+        return make_loop()
+
+    monkeypatch.setattr("asyncio.events.new_event_loop", interrupted)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+async def forty_two():
+    return 42
+
+
+def test_the_result_is_that_of_the_coroutine():
+    before = [signal.getsignal(number) for number in ENDING_SIGNALS]
+    assert run_coroutine(forty_two) == 42
+    assert [signal.getsignal(number) for number in ENDING_SIGNALS] == before
+
+
+@pytest.mark.usefixtures("ending")
+def test_a_signal_that_comes_while_the_loop_is_made_ends_the_process_once_it_is_there():
+    begun = []
+
+    async def work():
+        begun.append(True)
+
+    with pytest.raises(SystemExit) as ended:
+        run_coroutine(work)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert begun == []
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # a second signal ends the process at once
