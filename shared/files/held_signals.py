@@ -8,30 +8,32 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def held_signals() -> Iterator[None]:
-    """Handle the signals that come within the context at its end.
+def held_signals(on_signal: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Handle the signals that come within the context at its end; yields their numbers so far.
 
-    Blocking them would not do: another thread, such as one of onnxruntime's, would receive them for the process.
+    `on_signal` is called at each, in the main thread. Blocking them would not do: another thread, such as one of
+    onnxruntime's, would receive them for the process.
     """
-    if threading.current_thread() is not threading.main_thread():  # which alone runs handlers
-        yield
-        return
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # which alone runs handlers
+        yield received
+        return
 
     def hold(number: int, _: FrameType | None) -> None:
         received.append(number)
+        on_signal()
 
     numbers = [number for number in ENDING_SIGNALS if callable(signal.getsignal(number))]
     before: dict[int, Any] = {number: signal.signal(number, hold) for number in numbers}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
 
 from shared.files.held_signals import held_signals
@@ -156,13 +157,26 @@ def exit_cleanly_on_signal() -> None:
 def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run the coroutine that `make` returns, in an event loop of its own, as asyncio.run does.
 
-    Signals that come while the loop is being made are handled when it is there: an exception of their handlers in the
-    middle of it would leave half a loop, which Python complains about when the process ends.
+    A signal that comes meanwhile cancels the coroutine, and is handled when the loop is closed: an exception of its
+    handler in the middle of asyncio would leave half a loop, or coroutines that nobody awaits.
     """
-    with asyncio.Runner() as runner:
-        with held_signals():
-            runner.get_loop()
-        return runner.run(make())
+    cancels: list[Callable[[], object]] = []
+
+    def on_signal() -> None:
+        for cancel in cancels:
+            cancel()
+
+    with held_signals(on_signal) as received:
+
+        async def cancellable() -> R:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            assert task is not None
+            cancels.append(partial(loop.call_soon_threadsafe, task.cancel))
+            if received:
+                raise asyncio.CancelledError
+            return await make()
+
+        return asyncio.run(cancellable())
 
 
 @contextlib.contextmanager

@@ -48,3 +48,23 @@ def test_a_signal_that_comes_while_the_loop_is_made_ends_the_process_once_it_is_
     assert ended.value.code == 128 + signal.SIGTERM
     assert begun == []
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # a second signal ends the process at once
+
+
+def test_a_signal_that_comes_while_it_runs_cancels_the_coroutine_and_ends_the_process():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    exit_cleanly_on_signal()
+    steps = []
+
+    async def work():
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            steps.append("cleaned up")
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_coroutine(work)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, steps) == (128 + signal.SIGTERM, ["cleaned up"])
