@@ -11,7 +11,7 @@ if sys.argv[1:2] == ["gateway"] and signal.getsignal(signal.SIGHUP) is signal.SI
 import importlib
 import os
 
-from shared.process.signals import exit_cleanly_on_signal, quiet_interrupt
+from shared.process.early_signals import exit_cleanly_on_signal, quiet_interrupt
 
 with quiet_interrupt():
     import click

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
 from shared.files.held_signals import held_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import NoReturn
 
 log = logging.getLogger(__name__)
@@ -139,21 +139,6 @@ def exit_now(exit_code: int, message: str = "") -> NoReturn:
     os._exit(exit_code)
 
 
-def exit_cleanly_on_signal() -> None:
-    """Raise SystemExit at the first SIGTERM or SIGHUP, so that temporary folders are removed."""
-
-    def end(number: int, _: object) -> NoReturn:
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
-        raise SystemExit(128 + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        return
-    before = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in before:
-        signal.signal(number, end)
-
-
 def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """Run the coroutine that `make` returns, in an event loop of its own, as asyncio.run does.
 
@@ -177,19 +162,3 @@ def run_coroutine(make: Callable[[], Coroutine[Any, Any, R]]) -> R:
             return await make()
 
         return asyncio.run(cancellable())
-
-
-@contextlib.contextmanager
-def quiet_interrupt() -> Iterator[None]:
-    """End the process silently at Ctrl-C within the context: a traceback of the imports would help nobody."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        if before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, before)

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from shared.files.held_signals import ENDING_SIGNALS
-from shared.process.signals import exit_cleanly_on_signal, run_coroutine
+from shared.process.early_signals import exit_cleanly_on_signal
+from shared.process.signals import run_coroutine
 
 
 @pytest.fixture
