@@ -21,8 +21,8 @@ MAX_QUEUED_EVENTS = 1000
 RETRY_EVENT_S = 0.5
 """Time before an event that the broker did not accept is retried."""
 
-
 QueuedEvent = tuple["Topic[Any]", "Message", tuple[str, ...]]
+"""A topic, a message for it, and the names in the topic."""
 
 
 class EventQueue:

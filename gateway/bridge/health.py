@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,6 @@ class GatewayHealth:
     dropped: int = 0
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RATED_FRAMES))
     _lost_at: dict[str, float] = field(default_factory=dict)
-    _lost: Counter[Outcome] = field(default_factory=Counter)
 
     def on_frame_ended(self, camera: str, outcome: Outcome, now: float) -> None:
         """Count a frame that was published or dropped."""
@@ -45,7 +44,6 @@ class GatewayHealth:
         self.dropped += 1
         if outcome not in HARMLESS_OUTCOMES:
             self._lost_at[camera] = now
-            self._lost[outcome] += 1
 
     def is_degraded(self, camera: str, now: float) -> bool:
         """Return whether frames of this camera were lost recently."""

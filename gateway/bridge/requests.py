@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from shared.mqtt.received import Received
 
+    RequestCommand = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
 log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -30,9 +32,6 @@ _MAX_COMMAND_LENGTH = 64
 
 _WARNING_PERIOD_S = 60.0
 """Ignored requests are logged at most once in this time."""
-
-if TYPE_CHECKING:
-    RequestCommand = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class RequestHandler:

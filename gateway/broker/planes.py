@@ -123,9 +123,8 @@ class Planes:
         return self._public if topic.plane is Plane.PUBLIC else self._cluster
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        if (
-            topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS
-        ):  # stats are passed on when received: edges publish them, too
+        # Stats are passed on when they are received, because edges publish them, too.
+        if topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS:
             self._put(topic, payload, names)
         if topic.plane is not Plane.PUBLIC or self._house is None:
             await self._cluster.publish_plain(topic, payload, *names)

@@ -33,7 +33,7 @@ from shared.payloads.cluster import (
     StealRequest,
     TaskAnnouncement,
     TileDone,
-)  # fmt: skip
+)
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution

@@ -21,7 +21,7 @@ from shared.wire.headers import (
     StripsHeader,
     StripsRequestHeader,
     TileHeader,
-)  # fmt: skip
+)
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:

@@ -64,13 +64,10 @@ from shared.process.lifecycle import run_service
     "--lease",
     type=click.FloatRange(0.1, 60),
     default=1.0,
-    help="Seconds a stolen tile may stay away, at least.",
+    help="Seconds, at least, before another edge computes a stolen tile again.",
 )
 @click.option(
-    "--deadline",
-    type=click.FloatRange(0.5, 600),
-    default=10.0,
-    help="Seconds after which a frame is dropped.",
+    "--deadline", type=click.FloatRange(0.5, 600), default=10.0, help="Seconds after which a frame is dropped."
 )
 @click.option(
     "--pixels",
@@ -79,10 +76,7 @@ from shared.process.lifecycle import run_service
     help="Type of a tile's pixels on the wire; float32, as in the paper, has four times the bytes.",
 )
 @click.option(
-    "--verify-every",
-    type=click.IntRange(0),
-    default=0,
-    help="Compare every Nth frame with the whole network.",
+    "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @threads_option

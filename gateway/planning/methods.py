@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
-
 USUAL_DEVICES = range(2, 7)
 """Sizes of clusters that a division with reuse is optimised for: those of the paper's experiments."""
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.model.spec import CompleteSpec
 
-
 _TOLERANCE = 1e-4
 """Allowed difference in standard deviations of the maps: kernels may sum in another order."""
 

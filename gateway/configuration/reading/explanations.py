@@ -35,7 +35,6 @@ _TYPES = {
     "model": ("not a section", "write its keys below it, indented, each with a colon"),
 }
 
-
 _WITHOUT_SPACE = re.compile(r"([a-z_]+):\S")
 """A key and its value without a space between them, which YAML reads as one text."""
 

@@ -83,9 +83,8 @@ class WebhookSender:
                 httpx.AsyncClient(verify=self._trust, trust_env=False, timeout=None) as client,  # noqa: S113  (above)
                 client.stream("POST", self._url, content=delivery.body, headers=sent) as answer,
             ):
-                return failure_of_response(
-                    answer.status_code, answer.headers.get("Retry-After", "")
-                )  # the body is not read
+                # The body is not read: the status is all that counts.
+                return failure_of_response(answer.status_code, answer.headers.get("Retry-After", ""))
         except TimeoutError:
             return AttemptFailure(f"no answer within {self._hook.timeout:g} s", again=True)
         except httpx.TransportError as error:

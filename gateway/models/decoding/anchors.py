@@ -8,7 +8,6 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

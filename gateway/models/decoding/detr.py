@@ -23,7 +23,6 @@ from gateway.models.decoding.plausibility import (
     score_doubt,
 )
 from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray

@@ -14,7 +14,6 @@ import numpy as np
 from gateway.models.decoding.family import ANY_NUMBER, Family, InputSize, Outputs, Shapes, masked_table, shapes_of
 from gateway.models.decoding.finished import Rows, boxes_with_scores, row_doubts
 from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray

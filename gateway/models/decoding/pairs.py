@@ -14,7 +14,6 @@ from gateway.models.decoding.arithmetic import indices_reaching
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, boxes_and_scores, shapes_of
 from gateway.models.decoding.plausibility import area_doubt, box_doubt, first_doubt, score_doubt
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from gateway.models.decoding.plausibility import (
     tail_doubt,
 )
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
