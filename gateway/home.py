@@ -205,8 +205,8 @@ class Home:
     # health
 
     def _bridge_info(self) -> BridgeInfo:
-        here = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
-        return self._info().model_copy(update=here)
+        details = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
+        return self._info().model_copy(update=details)
 
     def _health_report(self) -> BridgeHealth:
         now, configured = time.monotonic(), self.cameras.configured

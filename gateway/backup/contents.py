@@ -99,10 +99,10 @@ def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Pat
 
 def _state_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a state folder, except for hidden and unfinished ones."""
-    for where, folders, names in os.walk(folder, onerror=_refuse):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(where) / name
+            path = Path(parent) / name
             if not name.startswith(".") and path.suffix != ".part" and path.is_file() and not path.is_symlink():
                 yield path
 

@@ -40,8 +40,8 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
     try:
         return Overrides.model_validate({**overrides.model_dump(), setting: value})
     except ValidationError as error:
-        wrong = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{setting}: {text[:60]!r}: {wrong}") from error
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{setting}: {text[:60]!r}: {problem}") from error
 
 
 def encode_setting(value: Any) -> bytes:  # noqa: ANN401
@@ -54,10 +54,10 @@ def encode_setting(value: Any) -> bytes:  # noqa: ANN401
 
 
 def _switch(text: str) -> bool:
-    known = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-    if text.lower() not in known:
+    states = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+    if text.lower() not in states:
         raise ConfigurationError(f"{text[:60]!r} is not a switch state; send ON or OFF")
-    return known[text.lower()]
+    return states[text.lower()]
 
 
 def _number(text: str) -> float:

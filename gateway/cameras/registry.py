@@ -161,13 +161,13 @@ class CameraRegistry:
 
     def effective_settings(self, name: str) -> EffectiveSettings:
         """Return the settings that apply to a camera now."""
-        camera, set_ = self.section_of(name), self._overrides.overrides_of(name)
+        camera, overrides = self.section_of(name), self._overrides.overrides_of(name)
         return EffectiveSettings(
-            enabled=camera.enabled if set_.enabled is None else set_.enabled,
-            detect=camera.detect.enabled if set_.detect is None else set_.detect,
-            threshold=set_.threshold,
-            fps=set_.fps if set_.fps is not None else camera.fps,
-            labels=set_.labels,
+            enabled=camera.enabled if overrides.enabled is None else overrides.enabled,
+            detect=camera.detect.enabled if overrides.detect is None else overrides.detect,
+            threshold=overrides.threshold,
+            fps=overrides.fps if overrides.fps is not None else camera.fps,
+            labels=overrides.labels,
         )
 
     def followed_labels(self, name: str) -> tuple[str, ...]:
@@ -255,7 +255,7 @@ class CameraRegistry:
         self._record()
         for node in self._nodes:
             served = {}
-            for name in sorted(camera for camera, where in placed.items() if where == node):
+            for name in sorted(camera for camera, serving in placed.items() if serving == node):
                 settings = self.effective_settings(name)
                 served[name] = CameraRef(
                     revision=self._revisions.revision_of(cameras[name].settings), restart=self._restarts.get(name, 0),
@@ -349,11 +349,13 @@ class CameraRegistry:
 
     def _shown(self, name: str) -> EffectiveSettings:
         """Return the settings to publish: the threshold is that of the first followed label, where labels differ."""
-        now, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
+        effective, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
-        threshold = objects.filters.get(first, FilterSection()).threshold if now.threshold is None else now.threshold
-        return replace(now, threshold=threshold, labels=labels)
+        threshold = effective.threshold
+        if threshold is None:
+            threshold = objects.filters.get(first, FilterSection()).threshold
+        return replace(effective, threshold=threshold, labels=labels)
 
     def _available(self, name: str) -> bool:
         """Return whether it is online, and enough frames were processed, or detection is off."""
@@ -363,6 +365,6 @@ class CameraRegistry:
         await self._publish_availability(name, available=self._available(name))
 
     async def _publish_availability(self, name: str, *, available: bool) -> None:
-        word = b"online" if available else b"offline"
+        payload = b"online" if available else b"offline"
         with contextlib.suppress(BrokerError):
-            await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, word, name)
+            await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, payload, name)

@@ -39,7 +39,7 @@ class Finisher:
 
     def __init__(
         self,
-        config: GatewayOptions,
+        options: GatewayOptions,
         partitioned: PartitionedModel,
         bus: Planes,
         traffic: WireTraffic,
@@ -63,9 +63,9 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._has_outcome = has_outcome
-        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
-        self._verifier = Verifier(partitioned, config.verify_every, config.threads)
-        self._pictures = VerificationFolder(config.pictures)
+        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(options.threads))
+        self._verifier = Verifier(partitioned, options.verify_every, options.threads)
+        self._pictures = VerificationFolder(options.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # bounded by the frames of the collector
 

@@ -96,8 +96,8 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     warn_of_open_port(options["host"])
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
-    config = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
-    run_service(lambda stop: Gateway(config).run(stop), reloads=True)
+    gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
+    run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:

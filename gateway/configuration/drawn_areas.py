@@ -36,5 +36,7 @@ def drawn_areas_of(camera: CameraSection, objects: ObjectsSection) -> Iterator[D
     yield from (DrawnArea("motion", mask) for mask in camera.motion.mask)
 
 
-def _masks(filters: Mapping[str, FilterSection], where: str) -> Iterator[DrawnArea]:
-    yield from (DrawnArea(f"filter {label}{where}", mask) for label, of in filters.items() for mask in of.mask)
+def _masks(filters: Mapping[str, FilterSection], suffix: str) -> Iterator[DrawnArea]:
+    yield from (
+        DrawnArea(f"filter {label}{suffix}", mask) for label, section in filters.items() for mask in section.mask
+    )

@@ -23,7 +23,9 @@ NameCollection = TypeVar("NameCollection", bound="tuple[str, ...] | dict[str, ob
 def check_node_name(text: str) -> str:
     """Return a valid name of an edge. Raises ValueError."""
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError("invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _as_in(text))
+        raise ValueError(
+            "invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _example_like(text)
+        )
     return text
 
 
@@ -70,12 +72,12 @@ def require_distinct(words: NameCollection) -> NameCollection:
     for word in words:
         before = seen.get(slug(word))
         if before is not None:
-            what = (
+            problem = (
                 "a word is written twice"
                 if before == word
                 else f"{quote_word(before)} and {quote_word(word)} are the same word in topics"
             )
-            raise ValueError(f"{what}; keep one of them")
+            raise ValueError(f"{problem}; keep one of them")
         seen[slug(word)] = word
     return words
 
@@ -85,7 +87,7 @@ def as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _as_in(text: str) -> str:
+def _example_like(text: str) -> str:
     """Return an example of a valid name like this text, if there is one, as the end of a message."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
     fits = is_quotable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS

@@ -57,14 +57,14 @@ class Membership:
         self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_one():
+            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_absent_node():
                 return
             member = self._members[node.node] = _Member(node)
         member.state = node
         if node.state is State.ONLINE:
             member.reached = node.host, node.port
 
-    def _forget_one(self) -> bool:
+    def _forget_absent_node(self) -> bool:
         """Forget the absent edge that has been known longest; return whether there was one."""
         gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
         if gone is not None:

@@ -48,16 +48,18 @@ class ContestedNames:
 
     def problems(self, now: float) -> list[str]:
         """Return the recent conflicts and what to do, a line for each."""
-        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < CONTEST_SHOWN_S]
+        return [
+            _problem(name, contest) for name, contest in self._contests.items() if now - contest.at < CONTEST_SHOWN_S
+        ]
 
 
-def _problem(name: str, found: _Contest) -> str:
+def _problem(name: str, contest: _Contest) -> str:
     if not name:
         return (
-            f"another gateway, on {found.newcomer}, was started with the topic prefix of this one: stop it, or give it "
-            "a prefix of its own (mqtt.topic_prefix)"
+            f"another gateway, on {contest.newcomer}, was started with the topic prefix of this one: stop it, or give "
+            "it a prefix of its own (mqtt.topic_prefix)"
         )
     return (
-        f"two edges are called {name}: the one on {found.owner} is used, the one on {found.newcomer} is not: "
+        f"two edges are called {name}: the one on {contest.owner} is used, the one on {contest.newcomer} is not: "
         f"give one of them a name of its own, for example --name {name[:60]}-2"
     )

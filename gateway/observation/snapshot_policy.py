@@ -77,13 +77,13 @@ class SnapshotPolicy:
         whole = ids != shown.ids or (state.all.active > 0 and now - shown.whole_at >= WHOLE_PICTURE_PERIOD_S)
         if whole:
             shown.ids, shown.whole_at = ids, now
-        there = {found.id for seen in state.labels.values() for found in seen.objects}
-        shown.views = {name: view for name, view in shown.views.items() if name in there}
+        present = {found.id for seen in state.labels.values() for found in seen.objects}
+        shown.views = {name: view for name, view in shown.views.items() if name in present}
         labels = {}
         for label, seen in state.labels.items():
-            worth = [found for found in seen.objects if _is_worth_it(found, shown.views.get(found.id), now)]
-            if worth:
-                best = labels[label] = max(worth, key=_quality)
+            candidates = [found for found in seen.objects if _is_worth_showing(found, shown.views.get(found.id), now)]
+            if candidates:
+                best = labels[label] = max(candidates, key=_quality)
                 shown.views[best.id] = _after(best, shown.views.get(best.id), now)
         return SnapshotChoice(whole, labels)
 
@@ -100,7 +100,7 @@ class SnapshotPolicy:
         self._shown.pop(camera, None)
 
 
-def _is_worth_it(found: FollowedObject, view: _View | None, now: float) -> bool:
+def _is_worth_showing(found: FollowedObject, view: _View | None, now: float) -> bool:
     if view is None:
         return True
     score, area = _quality(found)

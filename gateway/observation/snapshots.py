@@ -70,8 +70,8 @@ def render_object_snapshot(
     picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
     """Return a close-up of one object; otherwise as `render_snapshot`."""
-    part, there = close_up(picture, found)
-    return render_snapshot(part, [there], settings, captured_at)
+    part, shifted = close_up(picture, found)
+    return render_snapshot(part, [shifted], settings, captured_at)
 
 
 def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedObject]:
@@ -89,8 +89,8 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     base = _start(top + bottom, part_height, height)
     box = (left - start, top - base, right - start, bottom - base)
     box_rel = (box[0] / part_width, box[1] / part_height, box[2] / part_width, box[3] / part_height)
-    there = found.model_copy(update={"box": box, "box_rel": box_rel})
-    return picture[base : base + part_height, start : start + part_width], there
+    shifted = found.model_copy(update={"box": box, "box_rel": box_rel})
+    return picture[base : base + part_height, start : start + part_width], shifted
 
 
 def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
@@ -101,9 +101,9 @@ def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
     )
 
 
-def _start(ends: float, part: int, whole: int) -> int:
-    """Return the start of a part centred between two ends (given as their sum), moved so that it is in the whole."""
-    return min(max(round((ends - part) / 2), 0), whole - part)
+def _start(ends: float, length: int, available: int) -> int:
+    """Return where a part of this length starts: centred between two ends, given as their sum, within `available`."""
+    return min(max(round((ends - length) / 2), 0), available - length)
 
 
 def _drawn(

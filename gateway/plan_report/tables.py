@@ -165,5 +165,5 @@ def _table(name: str, *figures: str) -> Table:
     return table
 
 
-def _with_rest(table: Table, missing: int, what: str) -> RenderableType:
-    return Group(table, Text(f"{missing} more {what}: --json has them all", style="dim")) if missing else table
+def _with_rest(table: Table, missing: int, noun: str) -> RenderableType:
+    return Group(table, Text(f"{missing} more {noun}: --json has them all", style="dim")) if missing else table

@@ -67,8 +67,8 @@ def stages_of(
 
 def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     """Return the faster one of two divisions, over all usual clusters: even, or balanced as if nothing were reused."""
-    ways = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
-    return min(ways, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
+    divisions = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
+    return min(divisions, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:

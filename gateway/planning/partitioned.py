@@ -97,12 +97,12 @@ class PartitionedModel:
     def programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
         model, network = self.model.proto, self.model.network
-        begins = [(), *(stage.cut for stage in self.stages)]
+        starts = [(), *(stage.cut for stage in self.stages)]
         return tuple(
             build_program(
                 head_model(model, network, stage.cut, after), stage, None if after else self.spec.preprocessing
             )
-            for after, stage in zip(begins, self.stages, strict=False)
+            for after, stage in zip(starts, self.stages, strict=False)
         )
 
     @property
@@ -137,7 +137,7 @@ class TiledHead:
                 parts = [_part(array, region) for array, region in zip(maps, tile.inputs, strict=True)]
                 taken = [strips[tile.index, strip.joint, strip.side] for strip in tile.taken]
                 results, given = engine.run(tile.form, parts, taken)
-                strips.update({(s.tile, s.joint, s.side): one for s, one in zip(tile.given, given, strict=False)})
+                strips.update({(s.tile, s.joint, s.side): array for s, array in zip(tile.given, given, strict=False)})
                 merged.place(tile.index, results)
             maps = list(merged.maps)
         return cast("list[FeatureMap]", maps)

@@ -131,8 +131,8 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
     for label in (ALL_LABELS, *map(slug, labels)):
         yield topics.OBJECTS.full_path(name, label, prefix=prefix)
     for zone, settings in camera.zones.items():
-        here = [label for label in labels if not settings.objects or label in settings.objects]
-        for label in (ALL_LABELS, *map(slug, here)):
+        zone_labels = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in (ALL_LABELS, *map(slug, zone_labels)):
             yield topics.ZONE_OBJECTS.full_path(name, zone, label, prefix=prefix)
     if camera.snapshots.enabled:
         yield topics.SNAPSHOT.full_path(name, prefix=prefix)

@@ -93,11 +93,11 @@ class Announcer:
         )
         self._return_at = clock() + return_s
         self._requested = asyncio.Event()
-        self._everything = True
+        self._publish_all = True
 
     def on_connected(self) -> None:
         """Publish everything again: the broker is connected, and may have lost all retained messages."""
-        self._everything = True
+        self._publish_all = True
         self._requested.set()
 
     def on_status(self, status: str) -> None:
@@ -122,7 +122,7 @@ class Announcer:
                     await self._states()
             except BrokerError as error:
                 log.debug("Home Assistant cannot be informed now: %s", error)
-                self._everything = True
+                self._publish_all = True
                 await self._pause()
 
     async def _wait(self) -> None:
@@ -142,11 +142,11 @@ class Announcer:
 
     async def _publish_changes(self) -> bool:
         """Publish what has changed. Return whether there was anything."""
-        everything, self._everything = self._everything, False
+        publish_all, self._publish_all = self._publish_all, False
         now = self._wanted()
         removed = removal_messages(self._announced, now)
         messages = {
-            topic: payload for topic, payload in now.items() if everything or self._announced.get(topic) != payload
+            topic: payload for topic, payload in now.items() if publish_all or self._announced.get(topic) != payload
         }
         if not (removed or messages):
             return False

@@ -25,7 +25,7 @@ class DiscoveryCache:
     """Keeps the last discovery messages: they are needed every second, take long to make, and seldom change."""
 
     def __init__(self) -> None:
-        self._made_of: tuple[object, ...] = ()
+        self._sources: tuple[object, ...] = ()
         self._messages: Mapping[str, str] = {}
 
     def messages(
@@ -39,10 +39,10 @@ class DiscoveryCache:
         """Return `discovery` of these; it is called only if something that its result depends on has changed."""
         versions = {name: node.version for name, node in nodes.nodes.items()}
         followed = {name: tuple(chosen) for name, chosen in labels.items()}
-        made_of = (configuration, versions, version, followed, by_hand)
-        if made_of != self._made_of:
+        sources = (configuration, versions, version, followed, by_hand)
+        if sources != self._sources:
             self._messages = discovery(configuration, nodes, version, labels, by_hand)
-            self._made_of = made_of
+            self._sources = sources
         return self._messages
 
 

@@ -56,7 +56,7 @@ def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now:
 
 def _with_components_of(payload: str, earlier: str) -> str:
     """Return a device payload with the components added that only an earlier payload had."""
-    missing = {key: one for key, one in _components(earlier).items() if key not in _components(payload)}
+    missing = {key: component for key, component in _components(earlier).items() if key not in _components(payload)}
     if not missing:
         return payload
     return _with_components(_device(payload) or _device(earlier), missing)

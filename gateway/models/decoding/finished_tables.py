@@ -35,8 +35,8 @@ def _rows(outputs: Outputs) -> Rows:
     table = outputs[name].reshape(-1, outputs[name].shape[-1])[:, :columns]
     if columns == 6:
         return table[:, :4], table[:, 4], table[:, 5]
-    whole = [bool((table[:, column] == np.round(table[:, column])).all()) for column in (5, 6)]
-    score, number = (6, 5) if whole == [True, False] else (5, 6)
+    are_integers = [bool((table[:, column] == np.round(table[:, column])).all()) for column in (5, 6)]
+    score, number = (6, 5) if are_integers == [True, False] else (5, 6)
     return table[:, 1:5], table[:, score], table[:, number]
 
 

@@ -50,7 +50,7 @@ class CameraClock:
         self._captured_at, self._received_at = captured_at, received_at
         return self.at
 
-    def since_heard(self, now: float) -> float:
+    def since_received(self, now: float) -> float:
         """Return the seconds from the last frame until `now`, by the gateway's clock."""
         return max(0.0, now - self._received_at) if self.at is not None else 0.0
 

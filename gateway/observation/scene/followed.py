@@ -90,7 +90,9 @@ class SceneObject:
     def to_keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
         """Return what is needed to recognise it after a time without frames; `at` is of the scene's clock."""
         track = self.track
-        lingered = {zone: at - one.since for zone, one in self.presences.items() if one.since is not None}
+        lingered = {
+            zone: at - presence.since for zone, presence in self.presences.items() if presence.since is not None
+        }
         return KeptObject(
             event=self._event(EventType.UPDATE, camera, frame, image), hits=track.hits,
             median_score=track.median_score, rested_s=track.rested_s, seen_at=self.seen_at,

@@ -43,7 +43,7 @@ class Rest:
         if not doubtful and self._samples < _MAX_SAMPLES:
             self._samples += 1
             left, top, right, bottom = (
-                there + (here - there) / self._samples for there, here in zip(self.place, box, strict=True)
+                mean + (side - mean) / self._samples for mean, side in zip(self.place, box, strict=True)
             )
             self.place = PictureBox((left, top, right, bottom))
 

@@ -65,7 +65,7 @@ class _Followed:
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._weigh()
+        self._update_scores()
 
     def miss(self, at: float) -> None:
         """Process a frame that does not show it."""
@@ -81,9 +81,9 @@ class _Followed:
         self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
         self.scores.append(found.score)
         self.hits += 1
-        self._weigh()
+        self._update_scores()
 
-    def _weigh(self) -> None:
+    def _update_scores(self) -> None:
         self.median_score = median([*self.scores, *[0.0] * (_MIN_SCORES - len(self.scores))])
         self.top_score = max(self.top_score, self.median_score)
 
@@ -154,13 +154,13 @@ class Tracker:
         They are out of sight until a frame shows them, and end like others if frames miss them.
         """
         for track in kept[:MAX_TRACKS]:
-            one = _Followed(
+            followed = _Followed(
                 track.id, track.label, Motion.from_box(track.box), Rest(track.box, at - away_s - track.rested_s),
                 track.box, track.score, track.first_seen, at - away_s,
                 deque([track.median_score] * _MIN_SCORES, _KEPT_SCORES), hits=max(track.hits, _MIN_SCORES),
                 top_score=track.top_score, visible=False,
             )  # fmt: skip
-            self._followed.append(one)
+            self._followed.append(followed)
 
     def end_tracks(self, ids: frozenset[str]) -> Tracks:
         """End the objects with these ids. Later detections of them are new objects."""
@@ -173,14 +173,16 @@ class Tracker:
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
         """Update the objects of a label with its detections. Return the detections that may begin a track."""
         high = self.settings.high_scores.get(label, DEFAULT_HIGH_SCORE)
-        followed = [one for one in self._followed if one.label == label]
-        expected = [ExpectedObject(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
+        tracks = [track for track in self._followed if track.label == label]
+        expected = [
+            ExpectedObject(track.motion.after(at - track.last_seen), missed=not track.visible) for track in tracks
+        ]
         pairs = associate(expected, [SeenObject(found.box, found.score >= high) for found in seen])
-        for index, one in enumerate(followed):
+        for index, track in enumerate(tracks):
             if index in pairs:
-                one.see(seen[pairs[index]], at)
+                track.see(seen[pairs[index]], at)
             else:
-                one.miss(at)
+                track.miss(at)
         taken = set(pairs.values())
         return [found for index, found in enumerate(seen) if index not in taken and found.score >= high]
 
@@ -193,21 +195,21 @@ class Tracker:
             self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
 
     def _overdue(self, followed: _Followed, at: float) -> bool:
-        patience = self.settings.max_disappeared_s
+        timeout_s = self.settings.max_disappeared_s
         if followed.hits < _MIN_SCORES:
-            patience = min(patience, _TENTATIVE_TIMEOUT_S)
+            timeout_s = min(timeout_s, _TENTATIVE_TIMEOUT_S)
         at_rest = followed.at_rest(self.settings.stationary_after_s)
-        fewest = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
-        return followed.missed >= fewest and at - followed.missed_since >= patience - _ROUNDING_S
+        needed = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
+        return followed.missed >= needed and at - followed.missed_since >= timeout_s - _ROUNDING_S
 
-    def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
-        ended = [followed for followed in self._followed if over(followed)]
+    def _end(self, is_over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
+        ended = [followed for followed in self._followed if is_over(followed)]
         if ended:
             self._followed = [followed for followed in self._followed if followed not in ended]
         return tuple(followed.track(self.settings.stationary_after_s) for followed in ended)
 
     def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
-        return Tracks(tuple(one.track(self.settings.stationary_after_s) for one in self._followed), ended)
+        return Tracks(tuple(followed.track(self.settings.stationary_after_s) for followed in self._followed), ended)
 
     def _fit(self, image: tuple[int, int]) -> None:
         """Scale all boxes if the camera has changed the size of its pictures."""
