@@ -264,7 +264,7 @@ class Home:
         """
         if self._read is None:
             raise ConfigurationError(
-                "this gateway was started without a configuration file: there is none to read again"
+                "nothing to reload: this gateway was started without a configuration file; start it with --config FILE"
             )
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = compare_configurations(before, after)

@@ -27,7 +27,7 @@ MQTT_BINDING = "0.2.0"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A topic below the prefix; levels that are names are written {so}.
+    """A topic below the prefix; levels that are names are in braces, such as {camera}.
 
     `payload` is a model or any other type of pydantic. The gateway publishes to the topic, or receives from it when it
     is `received`, and then answers on the topic of the row named `reply`, if there is one.

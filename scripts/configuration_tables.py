@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 """A table in a page: its section's name, and the part to replace."""
 
-WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, secret"}
+WORDS = {bool: "true or false", int: "integer", float: "number", str: "text", SecretStr: "text, secret"}
 
 LIMITS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
@@ -87,7 +87,7 @@ def _with_limits(words: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "must be there" if field.is_required() else ""
+        return "required" if field.is_required() else ""
     value = field.default
     if value is None or value == () or isinstance(value, Section):
         return ""

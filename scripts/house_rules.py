@@ -35,7 +35,7 @@ SHARED_MODULE_NAMES = {
 """Names that more than one module may have, and why."""
 
 QUESTION_WORDS = frozenset({"what", "who", "whom", "whose", "how", "whether", "which", "where", "why", "when"})
-"""Words that a docstring must not begin with: it says what a thing is, or what a function does."""
+"""Words that a docstring must not begin with: it states what a thing is, or what a function does."""
 
 
 def main() -> int:
@@ -80,7 +80,7 @@ def _repeated_module_names(modules: dict[Path, ast.Module]) -> Iterator[tuple[Pa
 
 
 def _public_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the public names that a module defines at its top level, and their lines; imports and TypeVars are none."""
+    """Yield the public names that a module defines at its top level, but no imports and TypeVars, and their lines."""
     for node in tree.body:
         statements = node.body if isinstance(node, ast.If) else [node]
         for statement in statements:

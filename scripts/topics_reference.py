@@ -1,4 +1,4 @@
-"""Writes what docs/ says of the public topics: asyncapi.json, and schemas/ of their payloads."""
+"""Writes the reference of the public topics into docs/: asyncapi.json, and schemas/ of their payloads."""
 
 from __future__ import annotations
 

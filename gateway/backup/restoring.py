@@ -85,7 +85,7 @@ def check_moves(planned: Sequence[Move], state: Path, *, force: bool, elsewhere:
     try:
         running = is_in_use(state)
     except OSError:
-        running = False  # the folder cannot be read: then writing fails, and says so
+        running = False  # the folder cannot be read: writing fails then, with the reason
     if running:
         raise DeepThingsError(f"a gateway that uses {state} is running: stop it, then restore")
     only_in_backup = [move.target for move in planned if move.only_in_backup]

@@ -16,7 +16,7 @@ FRAME_RATE_WINDOW_S = 60.0
 """The rate of frames is measured over this time."""
 
 MAX_RATED_FRAMES = 10_000
-"""Published frames within the window: a rate of more than 160 a second is reported as 160."""
+"""Published frames that are counted within the window: a rate above 160 a second is reported as 160."""
 
 DEGRADED_S = 10.0
 """A camera is degraded for this long after the cluster lost one of its frames."""

@@ -114,9 +114,9 @@ class OwnBroker:
         backoff = Backoff(longest_s=_MAX_RESTART_DELAY_S)
         while True:
             assert self.process is not None
-            began = time.monotonic()
+            started_at = time.monotonic()
             code = await self.process.wait()
-            if time.monotonic() - began > _MAX_RESTART_DELAY_S:
+            if time.monotonic() - started_at > _MAX_RESTART_DELAY_S:
                 backoff.reset()
             log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); restarting it", code)
             await asyncio.sleep(backoff.next_s())

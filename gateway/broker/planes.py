@@ -1,4 +1,4 @@
-"""The gateway's two planes of MQTT: the cluster's broker, and the house's broker, if that is another one.
+"""The gateway's two planes of MQTT: the cluster's broker and the house's broker, which may be the same one.
 
 shared/mqtt/topics.py says to which plane each topic belongs. If there is one broker for both, it gets everything.
 """
@@ -76,7 +76,7 @@ class Planes:
         self._bus_of(topic).on_plain(topic, handler, queued=queued)
 
     def on_retained(self, note: Callable[..., None]) -> None:
-        """Call `note(topic, retained=...)` for each public topic whose retained message we have set or cleared."""
+        """Call `note(topic, retained=...)` for each public topic whose retained message the gateway sets or clears."""
         self._public.on_retained(note)
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:

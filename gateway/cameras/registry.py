@@ -119,14 +119,14 @@ class CameraRegistry:
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """Return why configured, enabled cameras are offline, or none of their frames is processed; by name."""
+        """Return by name why enabled cameras are offline, or why none of their frames is processed."""
         now = time.monotonic()
         found = {}
         for name in self.configured:
             if not self._presence.is_online(name):
                 found[name] = self._presence.offline_reason(name)
             elif not self._available(name) and self._presence.online_for_s(name, now) > _UNPROCESSED_TIMEOUT_S:
-                found[name] = "its pictures come, but none is processed; is there an edge that computes?"
+                found[name] = "its pictures arrive, but none is processed; check that an edge is online"
         return {name: reason for name, reason in found.items() if self.effective_settings(name).enabled}
 
     @property
@@ -304,7 +304,7 @@ class CameraRegistry:
     async def _publish_changes(self, changes: Sequence[PresenceChange]) -> None:
         for change in changes:
             kind = BridgeEventType.CAMERA_BACK if change.online else BridgeEventType.CAMERA_LOST
-            log.info("camera %s is %s%s", change.camera, "there" if change.online else "lost: ", change.reason)
+            log.info("camera %s is %s%s", change.camera, "online" if change.online else "lost: ", change.reason)
             self._publish_event(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
             if not change.online:
                 self._settled.discard(change.camera)

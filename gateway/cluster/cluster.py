@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEADLINE_CHECK_PERIOD_S = 0.25
-"""Deadlines are checked this often: they are seconds long, and a gateway without frames shall use little CPU."""
+"""Deadlines are checked this often: they are seconds long, and a gateway without frames should use little CPU."""
 
 LAST_FRAMES_TIMEOUT_S = 2.0
 """A stopping gateway waits this long until complete frames are published."""
@@ -75,7 +75,7 @@ class Cluster:
         members: Membership,
         listener: ClusterListener,
     ) -> None:
-        """Start with one plan. Raises ConfigurationError where it cannot be carried out."""
+        """Start with one plan. Raises ConfigurationError when edges would refuse it."""
         self._options = options
         self._data = data
         self._bus = bus
@@ -167,7 +167,7 @@ class Cluster:
     # the plan
 
     def _adopt_plan(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
-        """Follow another plan; the incomplete frames of the one before must be ended."""
+        """Follow another plan; the incomplete frames of the one before must have ended."""
         options = self._options
         self._partitioned = partitioned
         self._collector = Collector(
@@ -312,7 +312,7 @@ class Cluster:
             self._finisher.finish_soon(self._collector.get_assembly(result.info.frame))
 
     def _tile_failed(self, result: ResultHeader, reason: str) -> None:
-        """Have other nodes compute a tile that its worker could not compute."""
+        """Let other nodes compute a tile that its worker could not compute."""
         now, worker = time.monotonic(), result.worker
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
             return

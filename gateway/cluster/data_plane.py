@@ -111,7 +111,8 @@ class DataPlane:
         payload = AssignedCamera(settings=settings).encode().encode()
         if len(payload) > MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]:
             log.warning(
-                "camera %s cannot be served: its settings are too long; give its zones fewer corners", request.camera
+                "camera %s cannot be served: its settings are too long; draw its zones and masks with fewer corners",
+                request.camera,
             )
             await connection.send(AbsentHeader(reason="its settings are too long"))
         else:

@@ -49,11 +49,12 @@ class Finisher:
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
     ) -> None:
-        """`observe` is called with each frame's detections, a function that fetches its picture, and the time when the
-        gateway first received something of the frame (monotonic seconds).
+        """Prepare the tail and the verification.
 
-        `has_outcome` returns whether a frame has an outcome. Where frames are verified, a frame that is `suspected` is
-        verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles.
+        `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
+        gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
+        outcome. If frames are verified, a frame that is `suspected` is verified out of turn; `on_wrong_tiles` is called
+        for a frame with wrong tiles.
         """
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles

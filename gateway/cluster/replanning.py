@@ -24,7 +24,7 @@ NODES_SETTLE_S = 1.0
 """The set of devices must stay unchanged this long before it is planned for: at a start they join one by one."""
 
 MIN_PLAN_DURATION_S = 10.0
-"""Measured speeds change a plan after this time at the earliest."""
+"""A plan is not changed for measured speeds before it has lasted this long."""
 
 
 class Replanner:

@@ -87,7 +87,7 @@ def command(
         raise click.UsageError("--rotate and --crop need --source; for a camera NAME write them into the configuration")
     path = output or Path(f"{name or 'shot'}.jpg")
     if path.suffix.lower() not in SHOT_ENDINGS:
-        raise ConfigurationError(f"{path} is not the name of a picture; it must end in .jpg or .png")
+        raise ConfigurationError(f"{path}: invalid name of a picture; it must end in .jpg or .png")
     places: Sequence[DrawnArea] = ()
     if name is not None:
         configuration = _configuration(file)

@@ -87,7 +87,7 @@ from shared.process.lifecycle import run_service
 @verbose_option
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
-    """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
+    """Run the gateway: it has the model, matches idle edges with busy ones, merges tiles, and publishes objects."""
     configure_logging(verbose)
     configuration = read_configuration(file) if file else Configuration()
     if file:

@@ -53,7 +53,7 @@ def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
     others = [home_assistant.discovery_prefix] if home_assistant.enabled else []
     others += [frigate.topic_prefix] if frigate.enabled else []
     trials = [try_broker(configuration.mqtt, others)]
-    # Options of FFmpeg hold for a process: cameras of different transports are opened one kind after the other.
+    # Options of FFmpeg apply to a whole process, so cameras are opened by transport, one transport after the other.
     for transport in ("auto", "tcp", "udp"):
         same = [name for name, settings in cameras.items() if settings.transport == transport]
         for begin in range(0, len(same), MAX_CAMERAS_AT_ONCE):
@@ -118,7 +118,7 @@ def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: 
 
 
 def _elsewhere(settings: CameraSettings) -> str:
-    """Return why a camera cannot be tried here; "" when it can."""
+    """Return why a camera cannot be tried on this machine; "" when it can."""
     scheme = not_installed_here(settings.source)
     if scheme is not None:
         return f"{scheme}:// is not installed on this machine"

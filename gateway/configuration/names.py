@@ -1,4 +1,4 @@
-"""Checks words in the configuration that become parts of topics, and lists of them. Pure."""
+"""Checks names and labels in the configuration, which become parts of topics, and lists of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.payloads.fields import NAME_PATTERN
 from shared.settings.slugs import RESERVED_SLUGS, slug
 
 MAX_LABEL_LENGTH = 64
-"""A label becomes a part of topics; the longest in use have some twenty characters."""
+"""A label becomes a part of topics; the longest in use have about twenty characters."""
 
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
@@ -57,7 +57,7 @@ def check_topic_prefix(text: str) -> str:
 def check_host(text: str) -> str:
     """Return a valid host name or IP address, without anything around it. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
-        raise ValueError("invalid host; write a name or an address alone, the port has its own key")
+        raise ValueError("invalid host; write only a name or an address, the port has its own key")
     if re.fullmatch(r"[0-9.]+", text):
         try:
             IPv4Address(text)

@@ -34,4 +34,4 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     if not known:
         return "there are none"
     more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
-    return f"known are {', '.join(known[:MAX_SUGGESTIONS])}{more}"
+    return f"known: {', '.join(known[:MAX_SUGGESTIONS])}{more}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_BROKER = MqttSection()
-"""For a house without a broker: the gateway's own serves everybody."""
+"""For a house without a broker: the gateway's own broker is used by all."""
 
 USUAL_LABELS = ObjectsSection().track
 

@@ -55,7 +55,7 @@ def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> 
     else:
         yield from (f"On each other device, with its own name instead of {OTHER_NAME}:", "")
         yield from device.remote_commands(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
-        yield from ("If this device is to compute, too:", "")
+        yield from ("If this device should compute, too:", "")
         yield from device.local_commands(f"edge --gateway {here} --listen 0.0.0.0")
         yield from _cameras_of_one_device(configuration)
     yield from ("To check the status, and see what to do:", "", f"  {device.program} status --gateway {address}", "")

@@ -135,7 +135,7 @@ def _continues(trial: ConnectionTrial) -> bool:
 def _ask_broker(before: MqttSection | None) -> MqttSection:
     """Return the broker; the answers in `before` are the defaults, except for its password."""
     if not click.confirm("Does your house have an MQTT broker, such as Home Assistant's Mosquitto?", default=True):
-        click.echo("Then the gateway's own broker is for everybody.")
+        click.echo("Then everyone uses the gateway's own broker.")
         return answers.OWN_BROKER
     usual_host = before.host if before else USUAL_HOST
     host = click.prompt("Its name or address", default=usual_host, type=ParsedType("HOST", answers.parse_host))

@@ -53,7 +53,7 @@ class Membership:
         return tuple(self._members[name].state.model_copy(update={"state": State.OFFLINE}) for name in late)
 
     def on_state(self, node: NodeState) -> None:
-        """Take over the state that an edge has published."""
+        """Update the state of an edge."""
         self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
@@ -65,7 +65,7 @@ class Membership:
             member.reached = node.host, node.port
 
     def _forget_absent_node(self) -> bool:
-        """Forget the absent edge that has been known longest; return whether there was one."""
+        """Forget the absent edge that has been known longest; return whether one was absent."""
         gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
         if gone is not None:
             del self._members[gone]
@@ -73,7 +73,7 @@ class Membership:
         return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
-        """Take over the figures that an edge has published."""
+        """Update the figures of an edge."""
         self._awaited.pop(stats.node, None)
         member = self._members.get(stats.node)
         if member is not None:

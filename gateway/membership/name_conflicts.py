@@ -13,8 +13,10 @@ CONTEST_SHOWN_S = 300.0
 """A conflict is shown this long after the last attempt: a supervisor may wait minutes before the next one."""
 
 MAX_CLAIM_QUESTIONS = 256
+"""Claims that wait for an answer; only an attacker causes more."""
+
 MAX_CONTESTS = 100
-"""Conflicts that are shown, and claims that wait for an answer; only an attacker causes more."""
+"""Conflicts that are shown; only an attacker causes more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXPIRY_CHECK_PERIOD_S = 0.5
-"""Objects of cameras that send no frames expire at checks that are this far apart."""
+"""Objects of cameras that send no frames are checked for expiry this often."""
 
 MAX_SCENES = 256
 """Cameras with a scene: the configured ones, and some that were started by hand."""
@@ -113,7 +113,7 @@ class Observer:
     async def publish_stopping(self) -> None:
         """Publish empty scenes as the gateway stops.
 
-        Open events are kept for its next start; where they cannot be kept, they end.
+        Open events are kept for its next start; if they cannot be stored, they end.
         """
         for listener in self._listeners:
             await listener.on_stopping()
@@ -199,7 +199,7 @@ class Observer:
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
-            if online:  # it is still settled when detection is switched on again
+            if online:  # so that it is settled when detection is switched on again
                 await self._cameras.mark_settled(name)
         elif self._cameras.source_ended(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
@@ -207,7 +207,7 @@ class Observer:
             await self._publish(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
 
     async def _forget(self, name: str) -> None:
-        """Forget a removed camera."""
+        """Remove the scene of a removed camera."""
         del self._scenes[name]
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
@@ -219,7 +219,7 @@ class Observer:
         """Publish a change of a scene; its state only if it is `known`, after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # stored before they are published: after a restart, a published `new` must get its `end`
+            if update.events:  # stored first: after a restart, every published `new` must get its `end`
                 await self._remember(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
@@ -238,7 +238,7 @@ class Observer:
         return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
-        """Store a camera's events; while no broker is connected, and nothing is published, nothing is stored either."""
+        """Store a camera's events; not while no broker is connected, because nothing is published then."""
         self._store_waits |= not self._bus.public_connected.is_set()
         if not self._store_waits:
             self._store.remember_scene(name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away)

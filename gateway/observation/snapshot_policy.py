@@ -17,10 +17,10 @@ WHOLE_PICTURE_PERIOD_S = 10.0
 
 BETTER_SCORE = 0.05
 LARGER_AREA = 1.5
-"""A view is clearly better if its score is so much higher, or its area so many times larger, than the best before."""
+"""A view is clearly better than the best before if its score is higher by this, or its area larger by this factor."""
 
 VIEW_LIFETIME_S = 60.0
-"""After this time, the present view of a moving object is worth more than the best one, as in Frigate."""
+"""After this time, a new view of a moving object replaces the best one, as in Frigate."""
 
 
 class SceneLabels(Protocol):
@@ -50,7 +50,7 @@ class _View:
 
 
 class _Shown:
-    """Published snapshots of one camera. `ids` are the objects in the last whole picture; None: that is unknown."""
+    """Published snapshots of one camera. `ids` are the objects in the last whole picture, None if unknown."""
 
     def __init__(self) -> None:
         self.ids: frozenset[str] | None = frozenset()

@@ -24,10 +24,10 @@ MAX_SNAPSHOT_BYTES = 900_000
 """Size of a JPEG: the bus accepts messages of at most 1,000,000 bytes, the broker of 1,048,576."""
 
 QUALITY_STEP, LOWEST_QUALITY = 20, 40
-"""JPEG quality: with less, a picture of half the size shows more."""
+"""JPEG quality is lowered in these steps; below the lowest, a picture of half the size shows more."""
 
 MIN_CLOSE_UP_PART = 0.5
-"""Share of the picture's height and width in a close-up (a quarter of its area): the surroundings matter, too."""
+"""A close-up has at least this share of the picture's height and width, because the surroundings matter, too."""
 
 _CLOSE_UP_MARGIN = 0.15
 """Margin of a close-up on each side, as a share of the box's size."""

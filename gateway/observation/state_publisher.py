@@ -22,7 +22,7 @@ BOXES_PERIOD_S = 1.0
 """Boxes are published at most this often while nothing else changes."""
 
 StateTopic = tuple["Topic[LabelState]", tuple[str, ...]]
-"""A topic, and the names in it."""
+"""A topic, and the names to fill in."""
 
 
 class StatePublisher:

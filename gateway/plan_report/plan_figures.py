@@ -37,8 +37,8 @@ class CutFigures(Figures):
     """One cut at the report's grid. Bytes, multiply-accumulate operations (macs), pixels (height, width).
 
     `work_factor` is the work of all tiles ÷ that of the whole head; `largest_tile` is a share of the head;
-    `longest_chain` is the longest chain of work of a frame, with `devices` edges and a gateway like them, ÷ the work of
-    the whole network.
+    `longest_chain` is the longest chain of work of a frame, with `devices` edges and an equally fast gateway, ÷ the
+    work of the whole network.
     """
 
     maps: tuple[str, ...]

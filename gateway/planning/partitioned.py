@@ -40,7 +40,7 @@ _ROUNDING = 2.0**-20
 """Allowed difference relative to the largest value, eight steps of float32: for maps with almost equal cells."""
 
 _SMALLEST = 2.0**-22
-"""Smaller differences are no difference: an almost empty map is computed from numbers of order 1, in float32."""
+"""Smaller differences are ignored: an almost empty map is computed from numbers of order 1, in float32."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _part(array: Array, region: Region) -> Array:
 class WholeHead:
     """Runs the head on the whole frame, as the reference for tiles.
 
-    It uses the layers of the user's own file, so that no step of the partitioning can spoil it. A model in half
+    It uses the layers of the user's own file, so that no step of the partitioning can affect it. A model in half
     precision is computed in single precision, as its tiles are.
     """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5
-"""Boxes of one label that overlap so far are taken for the same object."""
+"""Boxes of one label are taken for the same object if they overlap at least this much."""
 
 
 @dataclass(frozen=True, slots=True)

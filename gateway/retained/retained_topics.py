@@ -104,7 +104,7 @@ def expected_topics(
     """Return the topics that these cameras and the gateway itself may have retained. Pure.
 
     `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
-    `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
+    `prefix` is the first level of our topics; `frigate` is that of Frigate's, None if these are not published.
     """
     names = {
         topic.full_path(prefix=prefix)

@@ -21,7 +21,7 @@ MAX_QUANTISED_DEVIATION = 0.5
 """The same for a quantised model: where processors round to different steps, later layers increase the difference."""
 
 MAX_FLAT_DEVIATION = 2.0**-12
-"""The same in units of the largest value, for almost constant maps, whose standard deviation is of no use."""
+"""The same in units of the largest value, for almost constant maps, whose standard deviation says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ MAX_FAILURES = 3
 """A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
 
 FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
-"""Shortest bars: the first, doubled each time up to the maximum, because a fault that returns is in the device."""
+"""Minimum duration of the first bar, doubled each time up to the maximum: a fault that returns is in the device."""
 
 PROBATION_S = 60.0
 """Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""
@@ -32,6 +32,8 @@ MAX_STANDINGS = 1000
 
 @dataclass(slots=True)
 class _Record:
+    """`failures` are those in a row, `failed_tiles` all; `until` is the end of the bar, or of the last one."""
+
     failures: int = 0
     bars: int = 0
     barred: bool = False

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 6
-"""Times that mistakes are removed and the rest is validated: sections are nested so deeply.
+"""Times that mistakes are removed and the rest is validated: as many as levels of sections.
 
 One round is not enough. pydantic checks a section as a whole only when each of its values is valid, and checks across
 sections (names of cameras in hooks, ports, labels of the model) need a configuration. With one round, mistakes of these

@@ -43,7 +43,7 @@ class WrittenNames:
 
 
 def find_contradictions(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Yield mistakes that no part shows alone."""
+    """Yield mistakes that are only visible in several parts together."""
     for path, hook in hooks_of(configuration):
         yield from _missing_names(path, hook, written)
     yield from _grids(configuration.cluster)
@@ -51,7 +51,7 @@ def find_contradictions(configuration: Configuration, written: WrittenNames) -> 
 
 
 def find_doubts(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Yield warnings: what is allowed, but perhaps not intended."""
+    """Yield warnings about settings that are valid, but perhaps not intended."""
     if not configuration.cameras and not written.zones:
         yield Mistake(("cameras",), "there are no cameras", "write their names below it")
     followed = {name: configuration.objects_of(name).track for name in configuration.cameras}

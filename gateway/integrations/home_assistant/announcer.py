@@ -126,7 +126,7 @@ class Announcer:
                 await self._pause()
 
     async def _wait(self) -> None:
-        """Wait for a request, or for the end of the time in which known nodes must return."""
+        """Wait for a request, or until the time in which known devices must return is over."""
         try:
             async with asyncio.timeout(max(0.0, self._return_at - self._clock()) if self._inherited else None):
                 await self._requested.wait()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Nodes
 
 MAX_ANNOUNCED_NODES = 256
-"""More edges than any home has: a client that invents names does not fill Home Assistant with devices."""
+"""More edges than any home has: a faulty client may invent names, which must not fill Home Assistant."""
 
 
 class DiscoveryCache:
@@ -36,7 +36,7 @@ class DiscoveryCache:
         labels: Mapping[str, Sequence[str]],
         by_hand: Sequence[str],
     ) -> Mapping[str, str]:
-        """Return `discovery` of these; it is called only if something that its result depends on has changed."""
+        """Return the messages of `discovery`, which is called only if its arguments have changed."""
         versions = {name: node.version for name, node in nodes.nodes.items()}
         followed = {name: tuple(chosen) for name, chosen in labels.items()}
         sources = (configuration, versions, version, followed, by_hand)

@@ -41,7 +41,7 @@ def announced_during_change(before: Mapping[str, str], now: Mapping[str, str]) -
 def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Return the payloads of all that is removed, by topic: the newest _MAX_REMOVED.
 
-    These are the earlier `removed` ones and those that `before` has and `now` has not, without what is back in `now`.
+    These are the earlier `removed` ones, and those of `before` that are missing in `now`; not those that are back.
     Each payload is the last one, with every component that it ever had.
     """
     found = dict(removed)

@@ -70,7 +70,7 @@ class WebhookSender:
             if not failure.again or attempts > self._hook.retries:
                 return DeliveryOutcome(failure=failure.reason + (f", {attempts} times" if attempts > 1 else ""))
             delay_s = max(backoff.next_s(), failure.after_s)
-            log.debug("%s: delivery %s: %s; again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
+            log.debug("%s: delivery %s: %s; trying again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
             await asyncio.sleep(delay_s)
             attempts += 1
         return DeliveryOutcome()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 MAX_COORDINATE_PX = 1e6
-"""Boxes that reach further from the origin are invalid: no input is so large, and float32 stays exact up to here."""
+"""Boxes that reach further from the origin are invalid: no input is that large, and float32 stays exact up to here."""
 
 MAX_SCORE = 1.001
 """Higher scores are invalid: a score is a probability, and half precision rounds to a little above 1."""

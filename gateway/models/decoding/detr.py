@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 COCO_IDS = 91
-"""COCO's category numbers, some of them unused: DETR and RF-DETR number classes so."""
+"""COCO's category numbers, some of them unused: DETR and RF-DETR use them as class numbers."""
 
 MAX_QUERIES = 1000
 """Public models have 100 to 900 queries; more boxes come from cells or priors."""

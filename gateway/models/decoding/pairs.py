@@ -63,7 +63,7 @@ def doubt_yolonas(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 
 
 def read_pair(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
-    """Return boxes (N, 4) and scores (N, columns), whichever comes first."""
+    """Return boxes (N, 4) and scores (N, columns), in this order."""
     names = boxes_and_scores(shapes_of(outputs))
     assert names is not None, "the shapes have been checked"
     boxes, scores = (outputs[name][0] for name in names)

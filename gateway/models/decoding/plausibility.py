@@ -1,4 +1,4 @@
-"""Checks whether numbers can be what a family means by them; each function returns a doubt, "" when there is none.
+"""Checks whether outputs have plausible values for a family; each function returns a doubt, "" for none.
 
 The functions check all cells of one picture. Most of these show nothing, so a condition must hold for nearly all cells.
 """

@@ -9,7 +9,7 @@ _MAX_CLOCK_DIFFERENCE_S = 5.0
 delayed by its edge and its tiles for some seconds at most."""
 
 MAX_PAUSE_S = 60.0
-"""A longer time without a frame is not counted: nobody knows what happened meanwhile."""
+"""A longer time without a frame is not counted, because it is unknown what happened meanwhile."""
 
 _MIN_STEP_S = 0.001
 """Two frames never have the same time."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
 _MIN_DETECTIONS = 3
-"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last so long."""
+"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last that long."""
 
 _SLOW_INTERVAL_S, _MIN_SLOW_DETECTIONS = 1.0, 2
 """If frames are further apart, fewer detections are enough: a passer-by is gone before the third."""
@@ -45,7 +45,7 @@ _SCENE_SETTLE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Absence:
-    """A time without frames: the kept scene, the start by the gateway's clock, and the reason."""
+    """A time without frames: the kept scene, when it began by the gateway's clock, and why."""
 
     kept: KeptScene
     since: float
@@ -223,7 +223,8 @@ class Scene:
     def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
         """End kept objects that did not return in time, or whose label is not followed any more."""
         too_late = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
-        if now - self._awaited_since > OBJECT_RETURN_S:  # too old: wait for frames before saying who left
+        # Counted since frames are awaited, not since the last one: after a long stop, frames may still show the labels.
+        if now - self._awaited_since > OBJECT_RETURN_S:
             self._presumed, self._given_up = {}, True
         return self._give_up(lambda kept: too_late or kept.event.label not in self._settings.followed)
 

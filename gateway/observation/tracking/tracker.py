@@ -26,14 +26,14 @@ MAX_TRACKS = 100
 detections of a frame takes a tenth of a second in the worst case."""
 
 _KEPT_SCORES, _MIN_SCORES = 10, 3
-"""As in Frigate."""
+"""The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
 
 _TENTATIVE_TIMEOUT_S = 1.0
 """Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
 
 _MIN_MISSED_FRAMES, _MIN_MISSED_FRAMES_AT_REST = 2, 5
 """Frames in a row that must miss an object before it ends, however long that takes: one frame proves nothing. An object
-at rest needs more: a parked car hardly leaves without frames that show it move, and a detector may miss it in every
+at rest needs more: a parked car rarely leaves without frames that show it move, and a detector may miss it in every
 fifth of the few frames of a still scene."""
 
 _ROUNDING_S = 1e-3
@@ -94,7 +94,7 @@ class _Followed:
         self.rest = self.rest.scaled(along_x, along_y)
 
     def at_rest(self, stationary_after_s: float) -> bool:
-        """Return whether it had been at rest for so long at its last detection."""
+        """Return whether it had been at rest for this long at its last detection."""
         return self.last_seen - self.rest.since >= stationary_after_s
 
     def track(self, stationary_after_s: float) -> Track:
