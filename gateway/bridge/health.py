@@ -22,7 +22,7 @@ DEGRADED_S = 10.0
 """A camera is degraded for this long after the cluster lost one of its frames."""
 
 HARMLESS_OUTCOMES = frozenset({Outcome.PUBLISHED, Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED})
-"""Outcomes that are no failure: published, replaced by a newer frame, or ended by a new plan or a stop."""
+"""Outcomes that are not failures: published, replaced by a newer frame, or ended by a new plan or a stop."""
 
 
 @dataclass(slots=True)

@@ -65,9 +65,9 @@ class Planes:
         """Return the number of frames whose detections the house's broker did not accept in time."""
         return 0 if self._house is None else self._house.frames_dropped
 
-    def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
+    def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None]) -> None:
         """Call `handler(name, message)` for each message; a topic of both brokers is subscribed at the cluster's."""
-        self._bus_of(topic).on(topic, handler, name)
+        self._bus_of(topic).on(topic, handler)
 
     def on_plain(
         self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False

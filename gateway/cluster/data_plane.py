@@ -64,6 +64,7 @@ class DataPlane:
 
     @property
     def address(self) -> Address:
+        """Return the address that the server listens on."""
         return self._server.address
 
     async def run(self) -> None:

@@ -35,7 +35,7 @@ SUBSCRIBE_S = 1.0
 RETRY_ANNOUNCEMENT_S = 10.0
 """Time before a retry if the connected broker did not accept a message; a new connection retries at once."""
 
-_DEVICE_RETURN_S = 60.0
+_DEVICE_RETURN_TIMEOUT_S = 60.0
 """Time after a restart in which an edge, or a camera started by hand, must return; after it, its device is removed."""
 
 BIRTH = "online"
@@ -70,7 +70,7 @@ class Announcer:
         folder: StateFolder,
         *,
         clock: Callable[[], float] = time.monotonic,
-        return_s: float = _DEVICE_RETURN_S,
+        return_s: float = _DEVICE_RETURN_TIMEOUT_S,
     ) -> None:
         self._discovered = discovered
         self._states = states

@@ -28,8 +28,8 @@ class CameraClock:
 
     def is_late(self, frame: str, number: int, captured_at: float) -> bool:
         """Return whether a frame was captured before the last one (it arrives out of order)."""
-        same = self.at is not None and _session_of(frame) == self._session
-        return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
+        same_session = self.at is not None and _session_of(frame) == self._session
+        return same_session and (number < self._number or (number == self._number and captured_at <= self._captured_at))
 
     def tick(self, frame: str, number: int, captured_at: float, received_at: float, usual_s: float) -> float:
         """Advance to a frame that is not late, and return its time.

@@ -25,7 +25,7 @@ MAX_TRACKS = 100
 """Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
 detections of a frame takes a tenth of a second in the worst case."""
 
-_KEPT_SCORES, _MIN_SCORES = 10, 3
+_MAX_SCORES, _MIN_SCORES = 10, 3
 """The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
 
 _TENTATIVE_TIMEOUT_S = 1.0
@@ -157,7 +157,7 @@ class Tracker:
             followed = _Followed(
                 track.id, track.label, Motion.from_box(track.box), Rest(track.box, at - away_s - track.rested_s),
                 track.box, track.score, track.first_seen, at - away_s,
-                deque([track.median_score] * _MIN_SCORES, _KEPT_SCORES), hits=max(track.hits, _MIN_SCORES),
+                deque([track.median_score] * _MIN_SCORES, _MAX_SCORES), hits=max(track.hits, _MIN_SCORES),
                 top_score=track.top_score, visible=False,
             )  # fmt: skip
             self._followed.append(followed)
@@ -190,7 +190,7 @@ class Tracker:
         best = sorted(new, key=lambda found: -found.score)
         for found in best[: MAX_TRACKS - len(self._followed)]:
             name = f"{at:.3f}-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(6))
-            scores = deque([found.score], _KEPT_SCORES)
+            scores = deque([found.score], _MAX_SCORES)
             motion, rest = Motion.from_box(found.box), Rest(found.box, at)
             self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
 
