@@ -50,23 +50,23 @@ def collect_contents(configuration: Path | None, state: Path | None, service: Un
     configuration, and DeepThingsError for files that cannot be read, or are too many.
     """
     files: dict[BackupItem, Path] = {}
-    parsed, variables = Configuration(), set[str]()
+    settings, variables = Configuration(), set[str]()
     if configuration is not None:
         configuration = configuration.absolute()
-        reading = parse_configuration(configuration)
-        parsed, variables = reading.require_valid(), reading.document.variable_names()
+        parsed = parse_configuration(configuration)
+        settings, variables = parsed.require_valid(), parsed.document.variable_names()
         folder = configuration.parent
         _add(files, "configuration", configuration.name, configuration)
         secrets = folder / secret_file.SECRETS_FILE_NAME
         values = {
-            secret_file.resolve_file_tag(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
+            secret_file.resolve_file_tag(name, folder) for name in parsed.document.tagged.get(secret_file.FILE_TAG, ())
         }
-        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(parsed, folder)]:
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(settings, folder)]:
             if path.is_relative_to(folder):
                 _add(files, "beside", str(path.relative_to(folder)), path)
             else:
                 _add(files, "elsewhere", str(path).lstrip("/"), path)
-    state_folder = state or parsed.state
+    state_folder = state or settings.state
     for path in _state_files(state_folder):
         _add(files, "state", str(path.relative_to(state_folder)), path)
     if service is not None and ENVIRONMENT_FILE.is_file():

@@ -50,7 +50,7 @@ def plan_moves(
     kept, named = _state_folder(manifest, unpacked, folder)
     state_only_in_backup = state is None and named and not kept.is_relative_to(folder)
     kept = state or kept
-    found = []
+    moves = []
     for item, packed in unpacked.items():
         match item.place:
             case "configuration":
@@ -63,8 +63,8 @@ def plan_moves(
                 target, only_in_backup = ENVIRONMENT_FILE, False
             case "elsewhere":
                 target, only_in_backup = Path("/") / item.path, True
-        found.append(Move(packed, target, item.mode, only_in_backup, root_only=item.place == "environment"))
-    return found, kept
+        moves.append(Move(packed, target, item.mode, only_in_backup, root_only=item.place == "environment"))
+    return moves, kept
 
 
 def _state_folder(manifest: BackupManifest, unpacked: Mapping[BackupItem, Path], folder: Path) -> tuple[Path, bool]:

@@ -98,12 +98,12 @@ def required_name(request: Mapping[str, Any], key: str) -> str:
 
 def _read(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_REQUEST_BYTES:
-        raise ConfigurationError(f"a request of {len(payload)} bytes is too large")
+        raise ConfigurationError(f"a request of {len(payload)} bytes is too large; send at most {MAX_REQUEST_BYTES}")
     text = payload.decode(errors="replace").strip()
     try:
         request = from_json(text) if text else {}
     except ValueError:
-        raise ConfigurationError(f"{text[:60]!r} is not valid JSON") from None
+        raise ConfigurationError(f'{text[:60]!r} is not valid JSON; send for example {{"camera": "front"}}') from None
     if not isinstance(request, dict):
         raise ConfigurationError("a request must be a JSON object, or empty")
     return request

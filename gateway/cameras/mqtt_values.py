@@ -34,7 +34,9 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
     if setting not in CAMERA_SETTINGS:
         raise ConfigurationError(f"unknown camera setting {setting!r}; valid settings: {', '.join(CAMERA_SETTINGS)}")
     if len(payload) > MAX_SETTING_BYTES:
-        raise ConfigurationError(f"{setting}: a value of {len(payload)} bytes is too long")
+        raise ConfigurationError(
+            f"{setting}: a value of {len(payload)} bytes is too long; send at most {MAX_SETTING_BYTES}"
+        )
     text = payload.decode(errors="replace").strip()
     value = None if text in _RESET_VALUES else _READ[setting](text)
     try:
@@ -64,7 +66,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(f"{text[:60]!r} is not a number") from None
+        raise ConfigurationError(f"{text[:60]!r} is not a number; send for example 0.5") from None
 
 
 def _labels(text: str) -> Any:  # noqa: ANN401  (the model checks it)

@@ -149,7 +149,7 @@ class Finisher:
         )
 
     async def _examine(self, assembly: Assembly, detections: FrameDetections) -> None:
-        """Verify the frame and write its annotated picture, where these are due."""
+        """Verify the frame and write its annotated picture, if these are due."""
         info = assembly.info
         verify = self._verifier.next_is_due(suspected=self._suspected(assembly))
         write_picture = self._pictures.is_due(info.camera)

@@ -94,7 +94,7 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
 
 
 def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
-    """Return the box, cut to the picture: a predicted box may reach out of it."""
+    """Return the box, cut to the picture: a predicted box may extend beyond it."""
     left, top, right, bottom = box
     return PictureBox(
         (min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height))

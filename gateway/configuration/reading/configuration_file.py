@@ -80,10 +80,10 @@ def read_configuration(path: Path, environment: Mapping[str, str] = os.environ) 
     Raises ConfigurationError with all mistakes, one on each line: `file:line: path.to.key: what is wrong; what to
     write`.
     """
-    reading = parse_configuration(path, environment)
-    for warning in reading.warnings:
+    parsed = parse_configuration(path, environment)
+    for warning in parsed.warnings:
         logger.warning("%s", warning)
-    return reading.require_valid()
+    return parsed.require_valid()
 
 
 def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ) -> ParsedConfiguration:
