@@ -120,10 +120,10 @@ def write_files(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
 
 
 def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in missing if owner is not None else []:
-        os.chown(each, *owner)  # type: ignore[misc]  # not None in this loop
+    for path in missing if owner is not None else []:
+        os.chown(path, *owner)  # type: ignore[misc]  # not None in this loop
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -64,9 +64,9 @@ def cluster_listener(address: Address) -> BrokerListener:
 
 def public_listener(address: Address) -> BrokerListener:
     """Return the listener of people and automations."""
-    here = local_address(address)
+    broker = local_address(address)
     return BrokerListener(
-        address, f"is another broker running there? Use it with --broker {here}, or choose another --port"
+        address, f"is another broker running there? Use it with --broker {broker}, or choose another --port"
     )
 
 

@@ -206,6 +206,6 @@ def _ask_labels(known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ask_listen(address: str, *, has_broker: bool) -> str:
-    what = "compute for it" if has_broker else "compute for it, or use its broker"
-    question = f"Will other devices {what}? It then listens on its network, as {address}"
+    use = "compute for it" if has_broker else "compute for it, or use its broker"
+    question = f"Will other devices {use}? It then listens on its network, as {address}"
     return "0.0.0.0" if click.confirm(question, default=False) else LOOPBACK  # noqa: S104  (it was asked for)

@@ -115,12 +115,12 @@ def _validate(document: Document, folder: Path) -> tuple[Configuration, list[Mis
         except ValidationError as error:
             errors = error.errors(include_url=False)
         before = frozenset(known)
-        known |= {error_path(each) for each in errors}
-        for each in errors:
-            path = error_path(each)
-            if not _is_consequence(each, document, before, known):
-                mistakes.append(mistake_of(each, document, Configuration))
-            value = repair(value, path, missing=each["type"] == "missing", name="[key]" in each["loc"])
+        known |= {error_path(found) for found in errors}
+        for found in errors:
+            path = error_path(found)
+            if not _is_consequence(found, document, before, known):
+                mistakes.append(mistake_of(found, document, Configuration))
+            value = repair(value, path, missing=found["type"] == "missing", name="[key]" in found["loc"])
     return Configuration(), mistakes
 
 
@@ -129,7 +129,7 @@ def _is_consequence(error: ErrorDetails, document: Document, before: Set[KeyPath
     path = error_path(error)
     if error["type"] == "extra_forbidden":
         return False
-    if error["type"] == "too_short" and any(each[:-1] == path and isinstance(each[-1], int) for each in now):
+    if error["type"] == "too_short" and any(known[:-1] == path and isinstance(known[-1], int) for known in now):
         return True  # it has items, but they are invalid
     return document.is_unresolved(path) or any(path[:length] in before for length in range(len(path) + 1))
 

@@ -93,7 +93,7 @@ def _event(prefix: str, name: str) -> Component:
         "platform": "event",
         "name": "Last event",
         "icon": "mdi:motion-sensor",
-        "event_types": [each.value for each in EventType],
+        "event_types": [kind.value for kind in EventType],
         "state_topic": topics.EVENTS.full_path(name, prefix=prefix),
         "value_template": EVENT,
     }
