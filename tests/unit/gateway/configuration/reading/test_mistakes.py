@@ -129,7 +129,7 @@ NAMES = [
      "2: objects.filters: 'Cat' and 'cat' are the same word in topics; keep one of them"),
     ("mqtt:\n  topic_prefix: home/#", "2: mqtt.topic_prefix: invalid topic prefix; write letters, digits, - and _, "
      "with / between levels, without + and #"),
-    ("mqtt:\n  host: box:1883", "2: mqtt.host: invalid host; write a name or an address alone, the "
+    ("mqtt:\n  host: box:1883", "2: mqtt.host: invalid host; write only a name or an address, the "
      "port has its own key"),
 ]  # fmt: skip
 
