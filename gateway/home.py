@@ -205,8 +205,8 @@ class Home:
     # health
 
     def _bridge_info(self) -> BridgeInfo:
-        here = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
-        return self._info().model_copy(update=here)
+        details = {"cameras": self.cameras.configured, "home_assistant": self._configuration.home_assistant.enabled}
+        return self._info().model_copy(update=details)
 
     def _health_report(self) -> BridgeHealth:
         now, configured = time.monotonic(), self.cameras.configured
@@ -264,7 +264,7 @@ class Home:
         """
         if self._read is None:
             raise ConfigurationError(
-                "this gateway was started without a configuration file: there is none to read again"
+                "nothing to reload: this gateway was started without a configuration file; start it with --config FILE"
             )
         before, after = self._configuration, await asyncio.to_thread(self._read)
         changes = compare_configurations(before, after)

@@ -44,21 +44,21 @@ log = logging.getLogger(__name__)
 class Gateway:
     """Builds the parts of a gateway, connects them with the brokers, and runs them until it is stopped."""
 
-    def __init__(self, config: GatewayOptions) -> None:
+    def __init__(self, options: GatewayOptions) -> None:
         """Load the model and listen. Raises ModelError, CutError, ConfigurationError, ListenError."""
-        self._config = config
-        model = open_model(config.model, config.weights)
-        self._partitioned = PartitionedModel.of(model, config.grid_for(1), config.cut, config.method)
-        cluster_broker = local_address(Address(config.host, config.cluster_port))
-        self._data = DataPlane(Address(config.host, config.data_port), WireTraffic())
+        self._options = options
+        model = open_model(options.model, options.weights)
+        self._partitioned = PartitionedModel.of(model, options.grid_for(1), options.cut, options.method)
+        cluster_broker = local_address(Address(options.host, options.cluster_port))
+        self._data = DataPlane(Address(options.host, options.data_port), WireTraffic())
         members, listening = Membership(cluster_broker), advertised_address(self._data.address, cluster_broker)
-        prefix, login = config.configuration.mqtt.topic_prefix, config.configuration.mqtt.login
-        health = BrokerHealth(f"broker {config.broker}")
-        client_id = config.configuration.mqtt.client_id or gateway_client_id(prefix)
-        self._public_broker = config.broker or cluster_broker
+        prefix, login = options.configuration.mqtt.topic_prefix, options.configuration.mqtt.login
+        health = BrokerHealth(f"broker {options.broker}")
+        client_id = options.configuration.mqtt.client_id or gateway_client_id(prefix)
+        self._public_broker = options.broker or cluster_broker
         self._name_owner = NameOwner(
-            self._public_broker, name_to_claim(client_id, config.broker, prefix), prefix, login=login,
-            health=health if config.broker else None,
+            self._public_broker, name_to_claim(client_id, options.broker, prefix), prefix, login=login,
+            health=health if options.broker else None,
         )  # fmt: skip
         self._own_state = OwnState(lambda: self._state(State.ONLINE), self._publish_state)
         self._bus = Bus(
@@ -68,16 +68,16 @@ class Gateway:
             on_connected=self._on_connected,
             on_stopping=self._publish_stopping,
             prefix=prefix,
-            owner=None if config.broker else self._name_owner,
-            health=BrokerHealth("the gateway's own broker") if config.broker else None,
+            owner=None if options.broker else self._name_owner,
+            health=BrokerHealth("the gateway's own broker") if options.broker else None,
         )
-        self._house = None if config.broker is None else HouseBroker(
-            config.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
+        self._house = None if options.broker is None else HouseBroker(
+            options.broker, self._name_owner, self._state, self._on_house_connected, self._publish_house_stopping,
             login=login, health=health, prefix=prefix,
         )  # fmt: skip
         planes = Planes(self._bus, self._house)
-        self._home = Home(config.configuration, planes, members, listening, config.reload, self._info)
-        self._cluster = Cluster(config, model, self._partitioned, self._data, planes, members, self._home)
+        self._home = Home(options.configuration, planes, members, listening, options.reload, self._info)
+        self._cluster = Cluster(options, model, self._partitioned, self._data, planes, members, self._home)
         self._planes = planes
         self._names = ContestedNames()
         self._prober = Prober(members, lambda: listening, lambda: self._name_owner.identity)
@@ -94,11 +94,11 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises DeepThingsError for errors that make going on pointless."""
-        config = self._config
-        listeners = [cluster_listener(Address(config.host, config.cluster_port))]
-        if config.broker is None:
-            listeners.append(public_listener(Address(config.host, config.port)))
-        with hold_folder(config.configuration.state):
+        options = self._options
+        listeners = [cluster_listener(Address(options.host, options.cluster_port))]
+        if options.broker is None:
+            listeners.append(public_listener(Address(options.host, options.port)))
+        with hold_folder(options.configuration.state):
             async with own_broker(*listeners) as broker:
                 await self._run_parts(broker, stop)
 
@@ -161,7 +161,7 @@ class Gateway:
         await self._bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))
 
     def _info(self) -> BridgeInfo:
-        reached_at = advertised_address(Address(self._config.host, self._config.cluster_port), self._public_broker)
+        reached_at = advertised_address(Address(self._options.host, self._options.cluster_port), self._public_broker)
         return self._cluster.info().model_copy(
             update={"cluster_host": reached_at.host, "cluster_port": reached_at.port}
         )
@@ -178,11 +178,11 @@ class Gateway:
 
 def name_to_claim(client_id: str, broker: Address | None, prefix: str) -> OwnedName:
     """Return the name that a gateway claims, at the house's broker or, without one, at its own."""
-    where = "its own broker" if broker is None else f"broker {broker}"
+    broker_name = "its own broker" if broker is None else f"broker {broker}"
     return OwnedName(
         client_id=client_id,
         claims=topics.GATEWAY_CLAIM,
         states=topics.BRIDGE_STATE,
-        taken=f"another gateway uses the topics below {prefix!r} at {where}",
+        taken=f"another gateway uses the topics below {prefix!r} at {broker_name}",
         cure="stop one of them, or give one a topic prefix of its own (mqtt.topic_prefix in its configuration)",
     )

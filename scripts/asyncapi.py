@@ -27,7 +27,7 @@ MQTT_BINDING = "0.2.0"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A topic below the prefix; levels that are names are written {so}.
+    """A topic below the prefix; levels that are names are in braces, such as {camera}.
 
     `payload` is a model or any other type of pydantic. The gateway publishes to the topic, or receives from it when it
     is `received`, and then answers on the topic of the row named `reply`, if there is one.
@@ -110,12 +110,12 @@ class Schemas(GenerateJsonSchema):
         return self.mode == "serialization" or super().field_is_required(field, total)
 
     def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        made = super().tuple_schema(schema)
-        places = made.get("prefixItems")
+        schema_ = super().tuple_schema(schema)
+        places = schema_.get("prefixItems")
         if places and all(place == places[0] for place in places):
-            del made["prefixItems"]
-            made["items"] = places[0]
-        return made
+            del schema_["prefixItems"]
+            schema_["items"] = places[0]
+        return schema_
 
 
 def _mode(row: Row) -> JsonSchemaMode:

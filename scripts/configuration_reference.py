@@ -1,4 +1,4 @@
-"""Writes what docs/ says of the configuration's keys: the tables of configuration.md, and deepthings.schema.json."""
+"""Writes the reference of the configuration's keys: the tables of docs/configuration.md, and deepthings.schema.json."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLE = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 """A table in a page: its section's name, and the part to replace."""
 
-WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", SecretStr: "text, secret"}
+WORDS = {bool: "true or false", int: "integer", float: "number", str: "text", SecretStr: "text, secret"}
 
 LIMITS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 
@@ -46,7 +46,7 @@ def table(section: type[Section]) -> str:
 def _value(field: FieldInfo) -> str:
     """Return the possible values in words."""
     kind = unwrapped_type(field.annotation)
-    checks = [getattr(each, "func", None) for each in field.metadata]
+    checks = [getattr(check, "func", None) for check in field.metadata]
     if section_type(kind) is not None and get_origin(kind) is None:
         return "section"
     if parse_polygons in checks:
@@ -63,9 +63,9 @@ def _value(field: FieldInfo) -> str:
 def _words(kind: Any) -> str:  # noqa: ANN401  (types are values here)
     kind = unwrapped_type(kind)
     if get_origin(kind) is Literal:
-        return ", ".join(f"`{each}`" for each in get_args(kind))
+        return ", ".join(f"`{value}`" for value in get_args(kind))
     if kind is Method:
-        return ", ".join(f"`{each}`" for each in Method)
+        return ", ".join(f"`{method}`" for method in Method)
     if get_origin(kind) is dict:
         return "sections by label" if get_args(kind)[0] == Label else "sections by name"
     if get_origin(kind) is tuple:
@@ -87,7 +87,7 @@ def _with_limits(words: str, field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        return "must be there" if field.is_required() else ""
+        return "required" if field.is_required() else ""
     value = field.default
     if value is None or value == () or isinstance(value, Section):
         return ""

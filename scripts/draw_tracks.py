@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/draw_tracks.py docs/images/tracks.jpg
 
-A line is the way of one object's feet, with a white dot where it began; a box is where it is in the frame shown.
+A line is the path of one object's feet, with a white dot where it began; a box is where it is in the frame shown.
 """
 
 import sys
@@ -23,10 +23,12 @@ from gateway.planning.partitioned import PartitionedModel, TiledHead
 from shared.ftp.grid import Grid
 from shared.model.letterbox import Letterbox
 
-SHOWN = 205
+SHOWN_FRAME = 205
 LABELS = {"person", "car"}
-MIN_SCORE, FEWEST = 0.5, 10
-"""Of a detection; detections of a track that is drawn."""
+MIN_SCORE = 0.5
+"""Detections with a lower score are ignored."""
+MIN_DETECTIONS = 10
+"""Tracks with fewer detections are not drawn."""
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
     source = open_source(str(FOOTAGE))
     partitioned = PartitionedModel.of(open_model(DEFAULT_MODEL), Grid(1, 1))
     head, detector = TiledHead(partitioned, 1), Detector(partitioned.model, partitioned.cut, partitioned.tail(1))
-    tracker, ways, boxes = Tracker(TrackerSettings()), defaultdict(list), {}
+    tracker, paths, boxes = Tracker(TrackerSettings()), defaultdict(list), {}
     for number, picture in enumerate(source.pictures()):
         height, width = picture.shape[:2]
         letterbox = Letterbox.for_picture(
@@ -46,25 +48,25 @@ def main() -> None:
         for track in tracker.update(number / source.fps, seen, (width, height)).live:
             if track.visible:
                 left, _, right, bottom = track.box
-                ways[track.id].append((round((left + right) / 2), round(bottom)))
-                if number == SHOWN:
+                paths[track.id].append((round((left + right) / 2), round(bottom)))
+                if number == SHOWN_FRAME:
                     boxes[track.id] = [round(side) for side in track.box]
-    drawn = next(islice(open_source(str(FOOTAGE)).pictures(), SHOWN, None)) // 2 + 40
-    drawable = [item for item in ways.items() if len(item[1]) >= FEWEST]
+    drawn = next(islice(open_source(str(FOOTAGE)).pictures(), SHOWN_FRAME, None)) // 2 + 40
+    drawable = [item for item in paths.items() if len(item[1]) >= MIN_DETECTIONS]
     ordered = sorted(drawable, key=lambda item: (item[0].partition("-")[0], item[1]))
-    for number, (name, way) in enumerate(ordered, 1):
-        draw(drawn, number, way, boxes.get(name))
+    for number, (name, path) in enumerate(ordered, 1):
+        draw(drawn, number, path, boxes.get(name))
     Path(sys.argv[1]).write_bytes(cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
 
 
-def draw(picture: np.ndarray, number: int, way: list[tuple[int, int]], box: list[int] | None) -> None:
-    """One track, in its colour."""
+def draw(picture: np.ndarray, number: int, path: list[tuple[int, int]], box: list[int] | None) -> None:
+    """Draw one track in its colour."""
     hue = number * 47 % 180
     colour = [int(part) for part in cv2.cvtColor(np.uint8([[[hue, 200, 255]]]), cv2.COLOR_HSV2BGR)[0, 0]]
-    cv2.polylines(picture, [np.array(way)], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA)
-    cv2.circle(picture, way[0], 4, (255, 255, 255), cv2.FILLED, cv2.LINE_AA)
-    cv2.circle(picture, way[0], 4, colour, 1, cv2.LINE_AA)
-    place = way[-1]
+    cv2.polylines(picture, [np.array(path)], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA)
+    cv2.circle(picture, path[0], 4, (255, 255, 255), cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(picture, path[0], 4, colour, 1, cv2.LINE_AA)
+    place = path[-1]
     if box is not None:
         cv2.rectangle(picture, box[:2], box[2:], colour, 2, cv2.LINE_AA)
         place = (box[0], box[1] - 4)

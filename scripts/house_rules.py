@@ -34,8 +34,8 @@ SHARED_MODULE_NAMES = {
 }
 """Names that more than one module may have, and why."""
 
-RIDDLES = frozenset({"what", "who", "whom", "whose", "how", "whether", "which", "where", "why", "when"})
-"""Words that a docstring must not begin with: it says what a thing is, or what a function does."""
+QUESTION_WORDS = frozenset({"what", "who", "whom", "whose", "how", "whether", "which", "where", "why", "when"})
+"""Words that a docstring must not begin with: it states what a thing is, or what a function does."""
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
     modules = {path: ast.parse(path.read_text("utf-8")) for package in PACKAGES for path in _sources(ROOT / package)}
     violations = [*_repeated_names(modules), *_repeated_module_names(modules)]
     for path, tree in modules.items():
-        violations += [*_riddles(path, tree), *_too_long(path)]
+        violations += [*_question_words(path, tree), *_too_long(path)]
     shown = [text for path, text in violations if any(path == folder or folder in path.parents for folder in chosen)]
     print(*sorted(shown), sep="\n", end="\n" if shown else "")
     return 1 if shown else 0
@@ -80,7 +80,7 @@ def _repeated_module_names(modules: dict[Path, ast.Module]) -> Iterator[tuple[Pa
 
 
 def _public_names(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Yield the public names that a module defines at its top level, and their lines; imports and TypeVars are none."""
+    """Yield the public names that a module defines at its top level, but no imports and TypeVars, and their lines."""
     for node in tree.body:
         statements = node.body if isinstance(node, ast.If) else [node]
         for statement in statements:
@@ -102,7 +102,7 @@ def _defined_by(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _riddles(path: Path, tree: ast.Module) -> Iterator[tuple[Path, str]]:
+def _question_words(path: Path, tree: ast.Module) -> Iterator[tuple[Path, str]]:
     """Yield the docstrings, also those of constants, that begin with a question word."""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -112,7 +112,7 @@ def _riddles(path: Path, tree: ast.Module) -> Iterator[tuple[Path, str]]:
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 text = statement.value.value
                 words = text.split() if isinstance(text, str) else []
-                if words and words[0].strip(",:").lower() in RIDDLES:
+                if words and words[0].strip(",:").lower() in QUESTION_WORDS:
                     yield path, f"{_shown(path)}:{statement.lineno}: a docstring begins with {words[0]!r}"
 
 

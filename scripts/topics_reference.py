@@ -1,4 +1,4 @@
-"""Writes what docs/ says of the public topics: asyncapi.json, and schemas/ of their payloads."""
+"""Writes the reference of the public topics into docs/: asyncapi.json, and schemas/ of their payloads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def files() -> dict[Path, str]:
-    """All that is written, by where it goes below docs/."""
-    made = {Path("asyncapi.json"): document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX)}
-    made |= {Path("schemas", f"{name}.json"): schema for name, schema in schemas(ROWS).items()}
-    return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in made.items()}
+    """Return the text of each file, by its path below docs/."""
+    contents = {Path("asyncapi.json"): document(ROWS, PARAMETERS, INFO, DEFAULT_PREFIX)}
+    contents |= {Path("schemas", f"{name}.json"): schema for name, schema in schemas(ROWS).items()}
+    return {path: json.dumps(content, indent=2, ensure_ascii=False) + "\n" for path, content in contents.items()}
 
 
 def main() -> None:

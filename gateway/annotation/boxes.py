@@ -52,7 +52,7 @@ def write_picture(path: Path, picture: Pixels) -> None:
     except cv2.error:
         done = False
     if not done:
-        raise SourceError(f"{path} is not the name of a picture; it must end in .png or .jpg")
+        raise SourceError(f"{path}: invalid name of a picture; it must end in .png or .jpg")
     try:
         write_whole(path, data.tobytes(), durable=False, mode=None)
     except OSError as error:

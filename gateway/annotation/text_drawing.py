@@ -14,7 +14,10 @@ Colour = tuple[int, int, int]
 PicturePoint = tuple[int, int]
 
 REGULAR, BOLD = 400, 600
+"""Weights of letters."""
+
 ARROW_TIP = 9
+"""Length of an arrow's tip, in pixels."""
 
 
 def draw_text(

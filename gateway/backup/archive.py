@@ -40,14 +40,10 @@ def write_archive(contents: BackupContents, target: Path) -> None:
 
     Raises DeepThingsError when it cannot be written, or a file has changed meanwhile; OSError for an unreadable file.
     """
+    manifest = contents.manifest.model_dump_json(indent=1).encode()
     try:
         with open_whole(target) as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-            _add(
-                archive,
-                MANIFEST_NAME,
-                io.BytesIO(manifest := contents.manifest.model_dump_json(indent=1).encode()),
-                len(manifest),
-            )
+            _add(archive, MANIFEST_NAME, io.BytesIO(manifest), len(manifest))
             for item, path in contents.files.items():
                 with path.open("rb") as source:
                     _add(archive, item.member, source, item.size)

@@ -50,23 +50,23 @@ def collect_contents(configuration: Path | None, state: Path | None, service: Un
     configuration, and DeepThingsError for files that cannot be read, or are too many.
     """
     files: dict[BackupItem, Path] = {}
-    parsed, variables = Configuration(), set[str]()
+    settings, variables = Configuration(), set[str]()
     if configuration is not None:
         configuration = configuration.absolute()
-        reading = parse_configuration(configuration)
-        parsed, variables = reading.require_valid(), reading.document.variable_names()
+        parsed = parse_configuration(configuration)
+        settings, variables = parsed.require_valid(), parsed.document.variable_names()
         folder = configuration.parent
         _add(files, "configuration", configuration.name, configuration)
         secrets = folder / secret_file.SECRETS_FILE_NAME
         values = {
-            secret_file.resolve_file_tag(name, folder) for name in reading.document.tagged.get(secret_file.FILE_TAG, ())
+            secret_file.resolve_file_tag(name, folder) for name in parsed.document.tagged.get(secret_file.FILE_TAG, ())
         }
-        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(parsed, folder)]:
+        for path in [*([secrets] if secrets.is_file() else []), *sorted(values), *find_named_files(settings, folder)]:
             if path.is_relative_to(folder):
                 _add(files, "beside", str(path.relative_to(folder)), path)
             else:
                 _add(files, "elsewhere", str(path).lstrip("/"), path)
-    state_folder = state or parsed.state
+    state_folder = state or settings.state
     for path in _state_files(state_folder):
         _add(files, "state", str(path.relative_to(state_folder)), path)
     if service is not None and ENVIRONMENT_FILE.is_file():
@@ -99,10 +99,10 @@ def _add(files: dict[BackupItem, Path], place: BackupPlace, name: str, path: Pat
 
 def _state_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a state folder, except for hidden and unfinished ones."""
-    for where, folders, names in os.walk(folder, onerror=_refuse):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(where) / name
+            path = Path(parent) / name
             if not name.startswith(".") and path.suffix != ".part" and path.is_file() and not path.is_symlink():
                 yield path
 

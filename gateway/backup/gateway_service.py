@@ -39,6 +39,6 @@ def owner_of_files(service: Unit | None, folder: Path) -> tuple[int, int] | None
     user = find_account(service.user) if service else None
     if user is not None and user.uid is not None and user.gid is not None:
         return user.uid, user.gid
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     status = existing.stat()
     return status.st_uid, status.st_gid

@@ -15,10 +15,10 @@ BACKUP_FORMAT: Literal[1] = 1
 MAX_MANIFEST_BYTES = 4 << 20
 
 MAX_FILES = 5000
-"""A gateway of a hundred cameras has some ten files."""
+"""A gateway with a hundred cameras has about ten files."""
 
 MAX_BACKUP_BYTES = 512 << 20
-"""Bytes of all files together; models are most of it, and large ones have some 250 MB."""
+"""Bytes of all files together; models are most of it, and large ones have about 250 MB."""
 
 BackupPlace = Literal["configuration", "beside", "state", "environment", "elsewhere"]
 """The configuration file, its folder, the state folder, the variables of the service, or anywhere else."""
@@ -28,7 +28,7 @@ def check_member_path(path: str) -> str:
     """Return a relative path that stays in its folder. Raises ValueError for another one."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\0" in path or str(PurePosixPath(path)) != path:
-        raise ValueError("this path leads out of its folder")
+        raise ValueError("invalid path: it must stay in its folder")
     return path
 
 

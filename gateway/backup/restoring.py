@@ -50,7 +50,7 @@ def plan_moves(
     kept, named = _state_folder(manifest, unpacked, folder)
     state_only_in_backup = state is None and named and not kept.is_relative_to(folder)
     kept = state or kept
-    found = []
+    moves = []
     for item, packed in unpacked.items():
         match item.place:
             case "configuration":
@@ -63,8 +63,8 @@ def plan_moves(
                 target, only_in_backup = ENVIRONMENT_FILE, False
             case "elsewhere":
                 target, only_in_backup = Path("/") / item.path, True
-        found.append(Move(packed, target, item.mode, only_in_backup, root_only=item.place == "environment"))
-    return found, kept
+        moves.append(Move(packed, target, item.mode, only_in_backup, root_only=item.place == "environment"))
+    return moves, kept
 
 
 def _state_folder(manifest: BackupManifest, unpacked: Mapping[BackupItem, Path], folder: Path) -> tuple[Path, bool]:
@@ -85,7 +85,7 @@ def check_moves(planned: Sequence[Move], state: Path, *, force: bool, elsewhere:
     try:
         running = is_in_use(state)
     except OSError:
-        running = False  # the folder cannot be read: then writing fails, and says so
+        running = False  # the folder cannot be read: writing fails then, with the reason
     if running:
         raise DeepThingsError(f"a gateway that uses {state} is running: stop it, then restore")
     only_in_backup = [move.target for move in planned if move.only_in_backup]
@@ -120,10 +120,10 @@ def write_files(planned: Sequence[Move], owner: tuple[int, int] | None) -> None:
 
 
 def _make_folder(folder: Path, owner: tuple[int, int] | None) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in missing if owner is not None else []:
-        os.chown(each, *owner)  # type: ignore[misc]  # not None in this loop
+    for path in missing if owner is not None else []:
+        os.chown(path, *owner)  # type: ignore[misc]  # not None in this loop
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_QUEUED_EVENTS = 1000
-"""Waiting events: those of some hours in a home. If there are more, the oldest are dropped."""
+"""Waiting events: as many as a home has in some hours. If there are more, the oldest are dropped."""
 
 RETRY_EVENT_S = 0.5
 """Time before an event that the broker did not accept is retried."""
 
-
 QueuedEvent = tuple["Topic[Any]", "Message", tuple[str, ...]]
+"""A topic, a message for it, and the names in the topic."""
 
 
 class EventQueue:
@@ -61,7 +61,7 @@ class EventQueue:
                 return
 
     async def _publish_next(self) -> bool:
-        """Return whether the broker accepted the next event.
+        """Publish the next event; return whether the broker accepted it.
 
         If it is cancelled meanwhile, the event is not kept: the broker may have it, and nothing is published twice.
         """

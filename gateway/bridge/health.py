@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,13 @@ FRAME_RATE_WINDOW_S = 60.0
 """The rate of frames is measured over this time."""
 
 MAX_RATED_FRAMES = 10_000
-"""Published frames within the window: a rate of more than 160 a second is reported as 160."""
+"""Published frames that are counted within the window: a rate above 160 a second is reported as 160."""
 
 DEGRADED_S = 10.0
 """A camera is degraded for this long after the cluster lost one of its frames."""
 
 HARMLESS_OUTCOMES = frozenset({Outcome.PUBLISHED, Outcome.SUPERSEDED, Outcome.REPLANNED, Outcome.STOPPED})
-"""Outcomes that are no failure: published, replaced by a newer frame, or ended by a new plan or a stop."""
+"""Outcomes that are not failures: published, replaced by a newer frame, or ended by a new plan or a stop."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,6 @@ class GatewayHealth:
     dropped: int = 0
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RATED_FRAMES))
     _lost_at: dict[str, float] = field(default_factory=dict)
-    _lost: Counter[Outcome] = field(default_factory=Counter)
 
     def on_frame_ended(self, camera: str, outcome: Outcome, now: float) -> None:
         """Count a frame that was published or dropped."""
@@ -45,7 +44,6 @@ class GatewayHealth:
         self.dropped += 1
         if outcome not in HARMLESS_OUTCOMES:
             self._lost_at[camera] = now
-            self._lost[outcome] += 1
 
     def is_degraded(self, camera: str, now: float) -> bool:
         """Return whether frames of this camera were lost recently."""

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     ProblemSource = Callable[[float], Iterable[str]]
 
 MAX_PROBLEMS_PER_SOURCE = 50
-"""Sentences of one source that are shown; the rest is counted."""
+"""Problems of one source that are listed; the rest is only counted."""
 
 
 class Problems:
-    """Asks the sources of problems, in the order in which they were added."""
+    """Collects problems from their sources, in the order in which these were added."""
 
     def __init__(self) -> None:
         self._sources: dict[str, ProblemSource] = {}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.broker.planes import Planes
     from shared.mqtt.received import Received
 
+    RequestCommand = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
 log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -30,9 +32,6 @@ _MAX_COMMAND_LENGTH = 64
 
 _WARNING_PERIOD_S = 60.0
 """Ignored requests are logged at most once in this time."""
-
-if TYPE_CHECKING:
-    RequestCommand = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class RequestHandler:
@@ -99,12 +98,12 @@ def required_name(request: Mapping[str, Any], key: str) -> str:
 
 def _read(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_REQUEST_BYTES:
-        raise ConfigurationError(f"a request of {len(payload)} bytes is too large")
+        raise ConfigurationError(f"a request of {len(payload)} bytes is too large; send at most {MAX_REQUEST_BYTES}")
     text = payload.decode(errors="replace").strip()
     try:
         request = from_json(text) if text else {}
     except ValueError:
-        raise ConfigurationError(f"{text[:60]!r} is not valid JSON") from None
+        raise ConfigurationError(f'{text[:60]!r} is not valid JSON; send for example {{"camera": "front"}}') from None
     if not isinstance(request, dict):
         raise ConfigurationError("a request must be a JSON object, or empty")
     return request

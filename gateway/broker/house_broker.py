@@ -31,17 +31,17 @@ MAX_FRAMES_IN_FLIGHT = 30
 """Frames that the broker has not accepted yet: two seconds of three cameras; later ones are dropped."""
 
 DROPPED_FRAMES_PERIOD_S, MAX_DROPPED_FRAMES = 60.0, 10_000
-"""Frames dropped in this time, while the broker was connected, are a problem; at most so many are counted."""
+"""Frames dropped in this time, while the broker was connected, are a problem; at most this many are counted."""
 
 _OFFLINE_TIMEOUT_S = 4.0
-"""A gateway that stops waits no longer for a slow broker."""
+"""A stopping gateway waits this long for a slow broker."""
 
 _RETRY_S = 0.5
 """Time before a message that the broker did not accept is retried."""
 
 
 class HouseBroker:
-    """A connection that is kept for ever: it retries while the broker is missing or refuses; `problems` says why.
+    """A permanent connection: it retries while the broker is missing or refuses; `problems` has the reason.
 
     The newest message of each retained topic is kept until the broker has it. Other messages wait in a bounded queue.
     A frame is published at once or dropped; `frames_dropped` counts these.
@@ -98,8 +98,8 @@ class HouseBroker:
         if self._health.problems or not self._dropped:
             return self._health.problems
         return [
-            f"broker {self.bus.broker} has not accepted {len(self._dropped)} frames in the last minute: is it, or "
-            "the network to it, too slow?"
+            f"broker {self.bus.broker} has not accepted {len(self._dropped)} frames in the last minute: check "
+            "whether it, or the network to it, is too slow"
         ]
 
     def queue_message(self, topic: str, payload: bytes, *, retain: bool) -> None:
@@ -127,11 +127,11 @@ class HouseBroker:
         self._dropped.append(time.monotonic())
 
     async def _on_connected(self) -> None:
-        """Republish all retained state. `bridge/state` comes last: when it says online, the rest must be true."""
+        """Republish all retained state. `bridge/state` comes last: an online gateway has published the rest."""
         await self._republish()
         await self._flush()
         await self._publish_state()
-        self._dropped.clear()  # dropped while the broker was away: no sign that it is slow
+        self._dropped.clear()  # these were dropped while the broker was away, not because it is slow
 
     async def _publish_state(self) -> None:
         await self.bus.publish(topics.BRIDGE_STATE, self._state(State.ONLINE))

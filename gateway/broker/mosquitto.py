@@ -64,9 +64,9 @@ def cluster_listener(address: Address) -> BrokerListener:
 
 def public_listener(address: Address) -> BrokerListener:
     """Return the listener of people and automations."""
-    here = local_address(address)
+    broker = local_address(address)
     return BrokerListener(
-        address, f"is another broker running there? Use it with --broker {here}, or choose another --port"
+        address, f"is another broker running there? Use it with --broker {broker}, or choose another --port"
     )
 
 
@@ -114,9 +114,9 @@ class OwnBroker:
         backoff = Backoff(longest_s=_MAX_RESTART_DELAY_S)
         while True:
             assert self.process is not None
-            began = time.monotonic()
+            started_at = time.monotonic()
             code = await self.process.wait()
-            if time.monotonic() - began > _MAX_RESTART_DELAY_S:
+            if time.monotonic() - started_at > _MAX_RESTART_DELAY_S:
                 backoff.reset()
             log.error("the gateway's Mosquitto ended unexpectedly (exit code %s); restarting it", code)
             await asyncio.sleep(backoff.next_s())

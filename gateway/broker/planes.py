@@ -1,4 +1,4 @@
-"""The gateway's two planes of MQTT: the cluster's broker, and the house's broker, if that is another one.
+"""The gateway's two planes of MQTT: the cluster's broker and the house's broker, which may be the same one.
 
 shared/mqtt/topics.py says to which plane each topic belongs. If there is one broker for both, it gets everything.
 """
@@ -65,9 +65,9 @@ class Planes:
         """Return the number of frames whose detections the house's broker did not accept in time."""
         return 0 if self._house is None else self._house.frames_dropped
 
-    def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None], name: str = "+") -> None:
+    def on(self, topic: Topic[M], handler: Callable[[str, M], Awaitable[None] | None]) -> None:
         """Call `handler(name, message)` for each message; a topic of both brokers is subscribed at the cluster's."""
-        self._bus_of(topic).on(topic, handler, name)
+        self._bus_of(topic).on(topic, handler)
 
     def on_plain(
         self, topic: PlainTopic, handler: Callable[[Received], Awaitable[None] | None], *, queued: bool = False
@@ -76,7 +76,7 @@ class Planes:
         self._bus_of(topic).on_plain(topic, handler, queued=queued)
 
     def on_retained(self, note: Callable[..., None]) -> None:
-        """Call `note(topic, retained=...)` for each public topic whose retained message we have set or cleared."""
+        """Call `note(topic, retained=...)` for each public topic whose retained message the gateway sets or clears."""
         self._public.on_retained(note)
 
     async def publish(self, topic: Topic[M], message: M, *names: str) -> None:
@@ -123,9 +123,8 @@ class Planes:
         return self._public if topic.plane is Plane.PUBLIC else self._cluster
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        if (
-            topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS
-        ):  # stats are passed on when received: edges publish them, too
+        # Stats are passed on when they are received, because edges publish them, too.
+        if topic.plane is not Plane.CLUSTER and topic is not topics.CAMERA_STATS:
             self._put(topic, payload, names)
         if topic.plane is not Plane.PUBLIC or self._house is None:
             await self._cluster.publish_plain(topic, payload, *names)

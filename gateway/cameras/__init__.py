@@ -1,1 +1,1 @@
-"""The cameras of a gateway: which edge serves which, whether they are there, and what was set by MQTT."""
+"""The cameras of a gateway: the edges that serve them, their presence, and their settings made by MQTT."""

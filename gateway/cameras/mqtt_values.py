@@ -34,14 +34,16 @@ def with_setting(overrides: Overrides, setting: str, payload: bytes) -> Override
     if setting not in CAMERA_SETTINGS:
         raise ConfigurationError(f"unknown camera setting {setting!r}; valid settings: {', '.join(CAMERA_SETTINGS)}")
     if len(payload) > MAX_SETTING_BYTES:
-        raise ConfigurationError(f"{setting}: a value of {len(payload)} bytes is too long")
+        raise ConfigurationError(
+            f"{setting}: a value of {len(payload)} bytes is too long; send at most {MAX_SETTING_BYTES}"
+        )
     text = payload.decode(errors="replace").strip()
     value = None if text in _RESET_VALUES else _READ[setting](text)
     try:
         return Overrides.model_validate({**overrides.model_dump(), setting: value})
     except ValidationError as error:
-        wrong = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{setting}: {text[:60]!r}: {wrong}") from error
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{setting}: {text[:60]!r}: {problem}") from error
 
 
 def encode_setting(value: Any) -> bytes:  # noqa: ANN401
@@ -54,17 +56,17 @@ def encode_setting(value: Any) -> bytes:  # noqa: ANN401
 
 
 def _switch(text: str) -> bool:
-    known = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-    if text.lower() not in known:
+    states = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+    if text.lower() not in states:
         raise ConfigurationError(f"{text[:60]!r} is not a switch state; send ON or OFF")
-    return known[text.lower()]
+    return states[text.lower()]
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ConfigurationError(f"{text[:60]!r} is not a number") from None
+        raise ConfigurationError(f"{text[:60]!r} is not a number; send for example 0.5") from None
 
 
 def _labels(text: str) -> Any:  # noqa: ANN401  (the model checks it)

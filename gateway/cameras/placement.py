@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 EDGES_RETURN_S = 15.0
-"""Time after the start that known edges have to return: else the first edge would get all cameras."""
+"""Known edges have this long to return after a start; otherwise the first edge would get all cameras."""
 
 CAMERA_MOVE_PERIOD_S = 60.0
 """Moving a camera costs some seconds of pictures, so at most one is moved in this time."""

@@ -50,7 +50,7 @@ class _Camera:
 
 @dataclass(slots=True)
 class CameraPresence:
-    """Knows all cameras that are configured or were reported."""
+    """The presence of all cameras that are configured or were reported."""
 
     _cameras: dict[str, _Camera] = field(default_factory=dict)
     _removed: dict[str, float] = field(default_factory=dict)

@@ -119,14 +119,14 @@ class CameraRegistry:
 
     @property
     def unavailable(self) -> dict[str, str]:
-        """Return why configured, enabled cameras are offline, or none of their frames is processed; by name."""
+        """Return by name why enabled cameras are offline, or why none of their frames is processed."""
         now = time.monotonic()
         found = {}
         for name in self.configured:
             if not self._presence.is_online(name):
                 found[name] = self._presence.offline_reason(name)
             elif not self._available(name) and self._presence.online_for_s(name, now) > _UNPROCESSED_TIMEOUT_S:
-                found[name] = "its pictures come, but none is processed; is there an edge that computes?"
+                found[name] = "its pictures arrive, but none is processed; check that an edge is online"
         return {name: reason for name, reason in found.items() if self.effective_settings(name).enabled}
 
     @property
@@ -161,13 +161,13 @@ class CameraRegistry:
 
     def effective_settings(self, name: str) -> EffectiveSettings:
         """Return the settings that apply to a camera now."""
-        camera, set_ = self.section_of(name), self._overrides.overrides_of(name)
+        camera, overrides = self.section_of(name), self._overrides.overrides_of(name)
         return EffectiveSettings(
-            enabled=camera.enabled if set_.enabled is None else set_.enabled,
-            detect=camera.detect.enabled if set_.detect is None else set_.detect,
-            threshold=set_.threshold,
-            fps=set_.fps if set_.fps is not None else camera.fps,
-            labels=set_.labels,
+            enabled=camera.enabled if overrides.enabled is None else overrides.enabled,
+            detect=camera.detect.enabled if overrides.detect is None else overrides.detect,
+            threshold=overrides.threshold,
+            fps=overrides.fps if overrides.fps is not None else camera.fps,
+            labels=overrides.labels,
         )
 
     def followed_labels(self, name: str) -> tuple[str, ...]:
@@ -255,7 +255,7 @@ class CameraRegistry:
         self._record()
         for node in self._nodes:
             served = {}
-            for name in sorted(camera for camera, where in placed.items() if where == node):
+            for name in sorted(camera for camera, serving in placed.items() if serving == node):
                 settings = self.effective_settings(name)
                 served[name] = CameraRef(
                     revision=self._revisions.revision_of(cameras[name].settings), restart=self._restarts.get(name, 0),
@@ -304,7 +304,7 @@ class CameraRegistry:
     async def _publish_changes(self, changes: Sequence[PresenceChange]) -> None:
         for change in changes:
             kind = BridgeEventType.CAMERA_BACK if change.online else BridgeEventType.CAMERA_LOST
-            log.info("camera %s is %s%s", change.camera, "there" if change.online else "lost: ", change.reason)
+            log.info("camera %s is %s%s", change.camera, "online" if change.online else "lost: ", change.reason)
             self._publish_event(BridgeEvent(type=kind, name=change.camera, reason=change.reason, at=time.time()))
             if not change.online:
                 self._settled.discard(change.camera)
@@ -349,11 +349,13 @@ class CameraRegistry:
 
     def _shown(self, name: str) -> EffectiveSettings:
         """Return the settings to publish: the threshold is that of the first followed label, where labels differ."""
-        now, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
+        effective, objects = self.effective_settings(name), self.section_of(name).objects or self._configuration.objects
         labels = self.followed_labels(name)
         first = next(iter(labels), "")
-        threshold = objects.filters.get(first, FilterSection()).threshold if now.threshold is None else now.threshold
-        return replace(now, threshold=threshold, labels=labels)
+        threshold = effective.threshold
+        if threshold is None:
+            threshold = objects.filters.get(first, FilterSection()).threshold
+        return replace(effective, threshold=threshold, labels=labels)
 
     def _available(self, name: str) -> bool:
         """Return whether it is online, and enough frames were processed, or detection is off."""
@@ -363,6 +365,6 @@ class CameraRegistry:
         await self._publish_availability(name, available=self._available(name))
 
     async def _publish_availability(self, name: str, *, available: bool) -> None:
-        word = b"online" if available else b"offline"
+        payload = b"online" if available else b"offline"
         with contextlib.suppress(BrokerError):
-            await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, word, name)
+            await self._bus.publish_plain(topics.CAMERA_AVAILABILITY, payload, name)

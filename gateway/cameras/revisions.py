@@ -1,4 +1,4 @@
-"""Revision numbers, which show edges that a camera's settings have changed, but not the settings."""
+"""Revision numbers: edges see from them that a camera's settings have changed, but not the settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Revisions:
     """Computes numbers that are equal as long as the settings are, also over restarts of the gateway.
 
     The numbers are published, and the settings may contain a password. So each number is a keyed hash: without the key
-    in the state folder, nobody can use it to guess passwords.
+    in the state folder, it cannot be used to guess passwords.
     """
 
     def __init__(self, folder: Path) -> None:

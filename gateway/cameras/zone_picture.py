@@ -60,7 +60,7 @@ def draw_shot(picture: Pixels, places: Iterable[DrawnArea]) -> Pixels:
 
 
 def _enlarged(picture: Pixels) -> Pixels:
-    """Return a copy that is a whole number of times as large; once, if that makes it too high."""
+    """Return a copy enlarged by an integer factor; the factor is smaller if the copy would become too high."""
     height, width = picture.shape[:2]
     times = max(1, min(-(-MIN_SHOT_WIDTH // width), MAX_SHOT_HEIGHT // height))
     return cast("Pixels", np.ascontiguousarray(picture.repeat(times, axis=0).repeat(times, axis=1)))
@@ -88,7 +88,7 @@ def _tenths(drawn: Pixels) -> None:
 
 
 def _letters(drawn: Pixels) -> int:
-    """Return the size of letters: as many pixels as make nine labels beside each other readable."""
+    """Return the height of letters in pixels, at which nine labels side by side are readable."""
     return max(14, drawn.shape[1] // 64)
 
 

@@ -34,7 +34,7 @@ class CameraAccounts:
         self._cameras: OrderedDict[str, _Camera] = OrderedDict()
 
     def on_stats(self, stats: CameraStats) -> None:
-        """Update a camera's account from its edge; our own messages, which come back as well, are ignored."""
+        """Update a camera's account from its edge; the gateway's own messages, which come back, are ignored."""
         camera = self._camera(stats.camera)
         if camera.lost and stats.reason == _reason(stats):
             return
@@ -44,7 +44,7 @@ class CameraAccounts:
         camera.account.add_report(stats.counts)
 
     def on_outcome(self, info: FrameInfo, outcome: Outcome) -> CameraStats | None:
-        """Enter a frame's outcome; return the account to publish if the camera's edge is lost, else None."""
+        """Record a frame's outcome; return the account to publish if the camera's edge is lost, else None."""
         camera, session = self._camera(info.camera), info.frame.rpartition("-")[0]
         if camera.session and session != camera.session:
             self._cameras[info.camera] = camera = _Camera(stats=camera.stats)

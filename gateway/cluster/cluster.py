@@ -33,7 +33,7 @@ from shared.payloads.cluster import (
     StealRequest,
     TaskAnnouncement,
     TileDone,
-)  # fmt: skip
+)
 from shared.payloads.frames import FrameInfo, Outcome
 from shared.payloads.versions import PROTOCOL
 from shared.plan.plan import Distribution
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEADLINE_CHECK_PERIOD_S = 0.25
-"""Deadlines are checked this often: they are seconds long, and a gateway without frames shall use little CPU."""
+"""Deadlines are checked this often: they are seconds long, and a gateway without frames should use little CPU."""
 
 LAST_FRAMES_TIMEOUT_S = 2.0
 """A stopping gateway waits this long until complete frames are published."""
@@ -67,7 +67,7 @@ class Cluster:
 
     def __init__(
         self,
-        config: GatewayOptions,
+        options: GatewayOptions,
         model: Model,
         partitioned: PartitionedModel,
         data: DataPlane,
@@ -75,24 +75,24 @@ class Cluster:
         members: Membership,
         listener: ClusterListener,
     ) -> None:
-        """Start with one plan. Raises ConfigurationError where it cannot be carried out."""
-        self._config = config
+        """Start with one plan. Raises ConfigurationError when edges would refuse it."""
+        self._options = options
         self._data = data
         self._bus = bus
         self._members = members
         self._listener = listener
-        self._coordinator = Coordinator(VICTIM_POLICIES[config.policy])
+        self._coordinator = Coordinator(VICTIM_POLICIES[options.policy])
         self._barring = Barring(
             members, self._on_barred,
             publish=lambda standing: bus.publish_soon(topics.STANDINGS, standing, standing.node),
             publish_event=listener.on_cluster_event,
         )  # fmt: skip
-        self._sharing = SharingService(members, data.traffic, config.frames_at_once, self._barring.may_compute)
-        self._replanner = Replanner(config, model, members)
+        self._sharing = SharingService(members, data.traffic, options.frames_at_once, self._barring.may_compute)
+        self._replanner = Replanner(options, model, members)
         self._adopt_plan(partitioned)
         self._endings = FrameEndings(bus, listener.on_frame_ended)
         self._finisher = Finisher(
-            config,
+            options,
             partitioned,
             bus,
             data.traffic,
@@ -147,7 +147,7 @@ class Cluster:
             model=spec.name,
             labels=spec.labels,
             plan=PlanInfo(
-                epoch=self._plan.epoch, method=str(self._config.method), grid=str(stage.grid), cut=stage.cut,
+                epoch=self._plan.epoch, method=str(self._options.method), grid=str(stage.grid), cut=stage.cut,
                 tiles=self._plan.tile_count,
             ),
         )  # fmt: skip
@@ -167,21 +167,21 @@ class Cluster:
     # the plan
 
     def _adopt_plan(self, partitioned: PartitionedModel, nodes: Sequence[str] = ()) -> None:
-        """Follow another plan; the incomplete frames of the one before must be ended."""
-        config = self._config
+        """Follow another plan; the incomplete frames of the one before must have ended."""
+        options = self._options
         self._partitioned = partitioned
         self._collector = Collector(
-            partitioned.stage, partitioned.map_shapes, config.frames_at_once, config.terms.deadline_s
+            partitioned.stage, partitioned.map_shapes, options.frames_at_once, options.terms.deadline_s
         )
         self._plan = write_plan(
-            config.method,
+            options.method,
             partitioned.model.network,
             partitioned.spec.preprocessing,
             partitioned.stages,
             self._data.offer_programs(partitioned.programs),
             epoch=time.time_ns() // 1_000_000,
             gateway=advertised_address(self._data.address, self._members.broker),
-            terms=config.terms,
+            terms=options.terms,
         )
         self._sharing.adopt_plan(self._plan, nodes)
 
@@ -233,8 +233,10 @@ class Cluster:
             return
         if announcement.opened is not None:
             self._open_frame(announcement.opened, announcement.node)
-        new = announcement
-        self._publish_grants(self._coordinator.on_announcement(new.node, new.waiting, new.overdue, new.near, new.unfit))
+        matches = self._coordinator.on_announcement(
+            announcement.node, announcement.waiting, announcement.overdue, announcement.near, announcement.unfit
+        )
+        self._publish_grants(matches)
 
     def _on_steal(self, _: str, request: StealRequest) -> None:
         known = request.epoch == self._plan.epoch and self._members.online(request.node) is not None
@@ -282,7 +284,7 @@ class Cluster:
         if self._endings.has_ended(info.frame):
             self._endings.publish_outcome(info.frame, owner, Outcome.FAILED)
         elif self._collector.open_frame(info, owner, time.monotonic()) is None:
-            log.warning("%s dropped: %s other frames are under way", info.frame, self._config.frames_at_once)
+            log.warning("%s dropped: %s other frames are under way", info.frame, self._options.frames_at_once)
             self._collector.close_frame(info.frame)
             self._endings.decide_outcome(info, owner, Outcome.OVERLOAD)
 
@@ -310,7 +312,7 @@ class Cluster:
             self._finisher.finish_soon(self._collector.get_assembly(result.info.frame))
 
     def _tile_failed(self, result: ResultHeader, reason: str) -> None:
-        """Have other nodes compute a tile that its worker could not compute."""
+        """Let other nodes compute a tile that its worker could not compute."""
         now, worker = time.monotonic(), result.worker
         if self._members.online(worker) is None or result.tile >= self._plan.tile_count:
             return

@@ -21,7 +21,7 @@ from shared.wire.headers import (
     StripsHeader,
     StripsRequestHeader,
     TileHeader,
-)  # fmt: skip
+)
 from shared.wire.server import DataServer
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class DataPlane:
 
     @property
     def address(self) -> Address:
+        """Return the address that the server listens on."""
         return self._server.address
 
     async def run(self) -> None:
@@ -111,7 +112,8 @@ class DataPlane:
         payload = AssignedCamera(settings=settings).encode().encode()
         if len(payload) > MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]:
             log.warning(
-                "camera %s cannot be served: its settings are too long; give its zones fewer corners", request.camera
+                "camera %s cannot be served: its settings are too long; draw its zones and masks with fewer corners",
+                request.camera,
             )
             await connection.send(AbsentHeader(reason="its settings are too long"))
         else:

@@ -39,7 +39,7 @@ class Finisher:
 
     def __init__(
         self,
-        config: GatewayOptions,
+        options: GatewayOptions,
         partitioned: PartitionedModel,
         bus: Planes,
         traffic: WireTraffic,
@@ -49,11 +49,12 @@ class Finisher:
         suspected: Callable[[Assembly], bool],
         on_wrong_tiles: Callable[[Assembly, Mapping[str, NodeFault], VerificationResult], None],
     ) -> None:
-        """`observe` is called with each frame's detections, a function that fetches its picture, and the time when the
-        gateway first received something of the frame (monotonic seconds).
+        """Prepare the tail and the verification.
 
-        `has_outcome` returns whether a frame has an outcome. Where frames are verified, a frame that is `suspected` is
-        verified out of turn; `on_wrong_tiles` is called for a frame with wrong tiles.
+        `observe` is called with each frame's detections, a function that fetches its picture, and the time when the
+        gateway first received something of the frame (monotonic seconds). `has_outcome` returns whether a frame has an
+        outcome. If frames are verified, a frame that is `suspected` is verified out of turn; `on_wrong_tiles` is called
+        for a frame with wrong tiles.
         """
         self._suspected = suspected
         self._on_wrong_tiles = on_wrong_tiles
@@ -63,9 +64,9 @@ class Finisher:
         self._address_of = address_of
         self._observe = observe
         self._has_outcome = has_outcome
-        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(config.threads))
-        self._verifier = Verifier(partitioned, config.verify_every, config.threads)
-        self._pictures = VerificationFolder(config.pictures)
+        self._detector = Detector(partitioned.model, partitioned.cut, partitioned.tail(options.threads))
+        self._verifier = Verifier(partitioned, options.verify_every, options.threads)
+        self._pictures = VerificationFolder(options.pictures)
         self._thread = ThreadPoolExecutor(1, "tail")
         self._complete: asyncio.Queue[Assembly] = asyncio.Queue()  # bounded by the frames of the collector
 
@@ -101,19 +102,19 @@ class Finisher:
         letterbox = Letterbox.for_picture(
             (info.height, info.width), partitioned.model.network.input_size, partitioned.spec.preprocessing
         )
-        findings = await asyncio.get_running_loop().run_in_executor(
+        result = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._detector.detect, assembly.merged.maps, letterbox
         )
         if self._has_outcome(info.frame):
             return  # its owner gave it up meanwhile, and has been sent that outcome
         if not self._bus.cluster_connected.is_set():
             raise BrokerError("not published: the broker is not connected")
-        detections = self._detections(assembly, findings)
+        detections = self._detections(assembly, result)
         # The outcome for the owner is queued before the detections are sent: if the process is killed here, nobody has
         # seen a frame that its owner takes for dropped.
         decide(assembly, Outcome.PUBLISHED)
         await asyncio.create_task(self._bus.publish(topics.DETECTIONS, detections, info.camera))
-        log.debug("%s: %s objects in %.0f ms", info.frame, len(findings.objects), detections.latency_ms.total)
+        log.debug("%s: %s objects in %.0f ms", info.frame, len(result.objects), detections.latency_ms.total)
         try:
             await self._observe(detections, lambda: self._fetch_picture(assembly), assembly.opened_at)
             await self._examine(assembly, detections)
@@ -122,9 +123,9 @@ class Finisher:
         except Exception:  # the frame is published, so its outcome must not change
             log.exception("%s is published, but not examined further", info.frame)
 
-    def _detections(self, assembly: Assembly, findings: DetectionResult) -> FrameDetections:
+    def _detections(self, assembly: Assembly, result: DetectionResult) -> FrameDetections:
         info, now = assembly.info, time.time()
-        waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - findings.decode_ms
+        waited_ms = (time.monotonic() - assembly.completed_at) * 1e3 - result.decode_ms
         return FrameDetections(
             camera=info.camera,
             frame=info.frame,
@@ -137,18 +138,18 @@ class Finisher:
                 prepare=round(info.prepare_ms, 1),
                 tiles=round((assembly.completed_at - assembly.opened_at) * 1e3, 1),
                 tail=round(waited_ms, 1),
-                decode=round(findings.decode_ms, 1),
+                decode=round(result.decode_ms, 1),
             ),
             model=self._partitioned.spec.name,
             grid=assembly.grid,
             image=(info.width, info.height),
-            objects=findings.objects,
+            objects=result.objects,
             nodes=assembly.tile_counts(),
             duplicates=assembly.duplicates,
         )
 
     async def _examine(self, assembly: Assembly, detections: FrameDetections) -> None:
-        """Verify the frame and write its annotated picture, where these are due."""
+        """Verify the frame and write its annotated picture, if these are due."""
         info = assembly.info
         verify = self._verifier.next_is_due(suspected=self._suspected(assembly))
         write_picture = self._pictures.is_due(info.camera)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class FrameEndings:
-    """Decides and publishes the outcomes of frames; `ended(camera, outcome)` is called for each."""
+    """Decides and publishes the outcomes of frames; `on_ended(camera, outcome)` is called for each."""
 
-    def __init__(self, bus: Planes, ended: Callable[[str, Outcome], None]) -> None:
+    def __init__(self, bus: Planes, on_ended: Callable[[str, Outcome], None]) -> None:
         self._bus = bus
-        self._ended = ended
+        self._on_ended = on_ended
         self._outcomes = FrameOutcomes()
         self._accounts = CameraAccounts()
         bus.on(topics.CAMERA_STATS, lambda _, stats: self._accounts.on_stats(stats))
@@ -35,7 +35,7 @@ class FrameEndings:
         if not self._outcomes.decide_outcome(info.frame, outcome):
             return False
         self.publish_outcome(info.frame, owner, outcome)
-        self._ended(info.camera, outcome)
+        self._on_ended(info.camera, outcome)
         account = self._accounts.on_outcome(info, outcome)
         if account is not None:
             self._bus.publish_soon(topics.CAMERA_STATS, account, account.camera)

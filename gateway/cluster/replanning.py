@@ -24,17 +24,17 @@ NODES_SETTLE_S = 1.0
 """The set of devices must stay unchanged this long before it is planned for: at a start they join one by one."""
 
 MIN_PLAN_DURATION_S = 10.0
-"""Measured speeds change a plan after this time at the earliest."""
+"""A plan is not changed for measured speeds before it has lasted this long."""
 
 
 class Replanner:
     """Watches the devices, for a method that divides the work among all of them."""
 
-    def __init__(self, config: GatewayOptions, model: Model, members: Membership) -> None:
-        self._config = config
+    def __init__(self, options: GatewayOptions, model: Model, members: Membership) -> None:
+        self._options = options
         self._model = model
         self._members = members
-        self.needed = config.method is Method.BODP and config.grid is None
+        self.needed = options.method is Method.BODP and options.grid is None
         self.speeds = NodeSpeeds()
 
     async def run(self) -> AsyncIterator[tuple[PartitionedModel, tuple[str, ...]]]:
@@ -55,10 +55,15 @@ class Replanner:
                 continue
             planned, shares, planned_at = present, wanted, time.monotonic()
             log.info("planning for %s", ", ".join(f"{n} ({s:.0%})" for n, s in zip(planned, shares, strict=True)))
-            config = self._config
+            options = self._options
             yield (
                 await asyncio.to_thread(
-                    PartitionedModel.of, self._model, config.grid_for(len(planned)), config.cut, config.method, shares
+                    PartitionedModel.of,
+                    self._model,
+                    options.grid_for(len(planned)),
+                    options.cut,
+                    options.method,
+                    shares,
                 ),
                 planned,
             )

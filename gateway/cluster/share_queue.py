@@ -59,17 +59,17 @@ class ShareQueue(Generic[T]):
         """Add a tile of a frame; return the shares that result."""
         if frame not in self._frames and len(self._frames) >= self._capacity:
             return []
-        shared = self._frames.setdefault(frame, _Frame(now + self._lease_s))
-        if index in shared.tiles:
+        entry = self._frames.setdefault(frame, _Frame(now + self._lease_s))
+        if index in entry.tiles:
             return []
-        shared.tiles[index] = tile
-        return self._share(shared, nodes, now) if self._ready(shared) else []
+        entry.tiles[index] = tile
+        return self._share(entry, nodes, now) if self._ready(entry) else []
 
     def tile_done(self, frame: str, index: int) -> None:
         """Note that a tile is computed."""
-        shared = self._frames.get(frame)
-        if shared is not None:
-            shared.done.add(index)
+        entry = self._frames.get(frame)
+        if entry is not None:
+            entry.done.add(index)
 
     def drop_frame(self, frame: str) -> None:
         """Remove a frame that is finished or given up."""
@@ -78,89 +78,89 @@ class ShareQueue(Generic[T]):
     def reassign_node(self, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Assign the tiles of a lost node to others; `nodes` are the remaining ones."""
         frames = [
-            shared
-            for shared in self._frames.values()
-            if any(holder == node and index not in shared.done for index, holder in shared.holders.items())
+            entry
+            for entry in self._frames.values()
+            if any(holder == node and index not in entry.done for index, holder in entry.holders.items())
         ]
         return self._reassign(frames, {node}, nodes, now)
 
     def tile_failed(self, frame: str, index: int, node: str, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Assign a tile that a node cannot compute to others; with several stages, all tiles of the frame."""
-        shared = self._frames.get(frame)
-        if shared is None or index in shared.done:
+        entry = self._frames.get(frame)
+        if entry is None or index in entry.done:
             return []
-        shared.unfit.setdefault(index, set()).add(node)
-        if not self._together and shared.holders.get(index) != node:
+        entry.unfit.setdefault(index, set()).add(node)
+        if not self._together and entry.holders.get(index) != node:
             return []
-        if self._together and node not in shared.holders.values():
+        if self._together and node not in entry.holders.values():
             return []  # of an earlier attempt, which was replaced already
         if self._together:
-            shared.done.clear()
-            shared.holders.clear()
+            entry.done.clear()
+            entry.holders.clear()
         else:
-            del shared.holders[index]
-        shared.attempt += 1
-        return self._share(shared, nodes, now)
+            del entry.holders[index]
+        entry.attempt += 1
+        return self._share(entry, nodes, now)
 
     def reassign_expired(self, nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Assign again the shares without a result in time, and the tiles that no node could take before."""
         late = [
-            shared
-            for shared in self._frames.values()
-            if shared.until <= now and self._ready(shared) and len(shared.done) < self._tile_count
+            entry
+            for entry in self._frames.values()
+            if entry.until <= now and self._ready(entry) and len(entry.done) < self._tile_count
         ]
         unheld = [
-            shared
-            for shared in self._frames.values()
-            if nodes and shared not in late and self._ready(shared) and len(shared.holders) < len(shared.tiles)
+            entry
+            for entry in self._frames.values()
+            if nodes and entry not in late and self._ready(entry) and len(entry.holders) < len(entry.tiles)
         ]
         return [
-            *(share for shared in late for share in self._reassign_late(shared, nodes, now)),
-            *(share for shared in unheld for share in self._share(shared, nodes, now)),
+            *(share for entry in late for share in self._reassign_late(entry, nodes, now)),
+            *(share for entry in unheld for share in self._share(entry, nodes, now)),
         ]
 
-    def _reassign_late(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+    def _reassign_late(self, entry: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Assign late tiles to nodes that are not late, if there are any: a late node may be frozen."""
-        late = {holder for index, holder in shared.holders.items() if index not in shared.done}
+        late = {holder for index, holder in entry.holders.items() if index not in entry.done}
         others = [] if self._together else [node for node in nodes if node not in late]
-        return self._reassign([shared], late, others or nodes, now)
+        return self._reassign([entry], late, others or nodes, now)
 
-    def _ready(self, shared: _Frame[T]) -> bool:
-        return len(shared.tiles) == self._tile_count or not self._together
+    def _ready(self, entry: _Frame[T]) -> bool:
+        return len(entry.tiles) == self._tile_count or not self._together
 
     def _reassign(
         self, frames: Iterable[_Frame[T]], holders: set[str], nodes: Sequence[str], now: float
     ) -> list[TileShare[T]]:
         shares = []
-        for shared in frames:
+        for entry in frames:
             if self._together:
-                shared.holders.clear()
-            for index, holder in list(shared.holders.items()):
-                if holder in holders and index not in shared.done:
-                    del shared.holders[index]
-            shared.attempt += 1
-            shares += self._share(shared, nodes, now)
+                entry.holders.clear()
+            for index, holder in list(entry.holders.items()):
+                if holder in holders and index not in entry.done:
+                    del entry.holders[index]
+            entry.attempt += 1
+            shares += self._share(entry, nodes, now)
         return shares
 
-    def _share(self, shared: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
+    def _share(self, entry: _Frame[T], nodes: Sequence[str], now: float) -> list[TileShare[T]]:
         """Assign the tiles without a holder to nodes in turn; return no shares when there is no node."""
-        free = [index for index in sorted(shared.tiles) if index not in shared.holders]
-        given = {index: fit for index in free if (fit := self._fit(shared, index, nodes))}
-        if not given:
+        unassigned = [index for index in sorted(entry.tiles) if index not in entry.holders]
+        fitting = {index: fit for index in unassigned if (fit := self._fit(entry, index, nodes))}
+        if not fitting:
             return []
-        shared.until = now + self._lease_s
+        entry.until = now + self._lease_s
         # Together, the first tile goes to the first node: a plan may be cut for these devices, in this order.
-        for index, fit in given.items():
-            shared.holders[index] = fit[(index if self._together else self._turn) % len(fit)]
+        for index, fit in fitting.items():
+            entry.holders[index] = fit[(index if self._together else self._turn) % len(fit)]
             self._turn += 1
-        workers = tuple(shared.holders[index] for index in sorted(shared.holders)) if self._together else ()
+        workers = tuple(entry.holders[index] for index in sorted(entry.holders)) if self._together else ()
         return [
-            TileShare(shared.tiles[index], shared.holders[index], shared.attempt, workers)
-            for index in given
-            if self._together or index not in shared.done
+            TileShare(entry.tiles[index], entry.holders[index], entry.attempt, workers)
+            for index in fitting
+            if self._together or index not in entry.done
         ]
 
-    def _fit(self, shared: _Frame[T], index: int, nodes: Sequence[str]) -> list[str]:
+    def _fit(self, entry: _Frame[T], index: int, nodes: Sequence[str]) -> list[str]:
         """Return the nodes that have not failed to compute the tile; with several stages, any tile of the frame."""
-        failed = set().union(*shared.unfit.values()) if self._together else shared.unfit.get(index, set())
+        failed = set().union(*entry.unfit.values()) if self._together else entry.unfit.get(index, set())
         return [node for node in nodes if node not in failed]

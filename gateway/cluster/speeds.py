@@ -46,6 +46,8 @@ class NodeSpeeds:
         return tuple(speed / sum(speeds) for speed in speeds)
 
 
-def shares_differ(one: Sequence[float], other: Sequence[float]) -> bool:
+def shares_differ(after: Sequence[float], before: Sequence[float]) -> bool:
     """Return whether a share has changed by more than MIN_SHARE_CHANGE."""
-    return len(one) != len(other) or any(abs(a - b) > MIN_SHARE_CHANGE * b for a, b in zip(one, other, strict=True))
+    return len(after) != len(before) or any(
+        abs(new - old) > MIN_SHARE_CHANGE * old for new, old in zip(after, before, strict=True)
+    )

@@ -87,7 +87,7 @@ def command(
         raise click.UsageError("--rotate and --crop need --source; for a camera NAME write them into the configuration")
     path = output or Path(f"{name or 'shot'}.jpg")
     if path.suffix.lower() not in SHOT_ENDINGS:
-        raise ConfigurationError(f"{path} is not the name of a picture; it must end in .jpg or .png")
+        raise ConfigurationError(f"{path}: invalid name of a picture; it must end in .jpg or .png")
     places: Sequence[DrawnArea] = ()
     if name is not None:
         configuration = _configuration(file)
@@ -130,12 +130,12 @@ def _settings(name: str, camera: CameraSection) -> CameraSettings:
     """Return the settings of a camera. Raises SourceError for one that only another device can read."""
     missing = missing_source_path(camera.source.get_secret_value())
     if missing is not None:
-        where = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
+        device = f"the device of edge {camera.edge}" if camera.edge else "the device that has it"
         options = [f"--source {redacted(str(missing))}"]
         options += [f"--rotate {camera.rotate}"] if camera.rotate else []
         options += [f"--crop {','.join(f'{side:g}' for side in camera.crop)}"] if camera.crop else []
         raise SourceError(
-            f"camera {name}: {redacted(str(missing))} not found on this device; run it on {where}: deepthings camera "
+            f"camera {name}: {redacted(str(missing))} not found on this device; run it on {device}: deepthings camera "
             f"shot {' '.join(options)}"
         )
     return CameraSettings.model_validate(

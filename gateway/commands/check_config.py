@@ -41,43 +41,43 @@ def command(file: Path | None, wants_schema: bool, connects: bool, as_json: bool
         return
     if file is None:
         raise click.UsageError("name the configuration file, for example deepthings.yaml")
-    reading = with_model(parse_configuration(file))
-    trials = try_connections(reading.configuration) if connects and not reading.mistakes else []
+    parsed = with_model(parse_configuration(file))
+    trials = try_connections(parsed.configuration) if connects and not parsed.mistakes else []
     if as_json:
-        values = summarise(reading.configuration) if not reading.mistakes else None
+        values = summarise(parsed.configuration) if not parsed.mistakes else None
         print(json.dumps({
-            "valid": not reading.mistakes,
-            "problems": [_fields(mistake) for mistake in reading.mistakes],
-            "warnings": [_fields(warning) for warning in reading.warnings],
+            "valid": not parsed.mistakes,
+            "problems": [_fields(mistake) for mistake in parsed.mistakes],
+            "warnings": [_fields(warning) for warning in parsed.warnings],
             "summary": values,
             **({"connections": [asdict(trial) for trial in trials]} if connects else {}),
         }))  # fmt: skip
     else:
-        for warning in reading.warnings:
+        for warning in parsed.warnings:
             click.echo(f"Warning: {warning}", err=True)
-        for mistake in reading.mistakes:
+        for mistake in parsed.mistakes:
             click.echo(str(mistake), err=True)
-        if not reading.mistakes:
-            print("\n".join([*summary_lines(reading.configuration), *map(str, trials)]))
+        if not parsed.mistakes:
+            print("\n".join([*summary_lines(parsed.configuration), *map(str, trials)]))
     sys.stdout.flush()
-    if reading.mistakes:
+    if parsed.mistakes:
         sys.exit(_INVALID)
     if connects:  # do not wait for a camera whose driver hangs
         exit_now(1 if any(trial.ok is False for trial in trials) else 0)
 
 
-def with_model(reading: ParsedConfiguration) -> ParsedConfiguration:
+def with_model(parsed: ParsedConfiguration) -> ParsedConfiguration:
     """Return a copy that is checked against its model; a model that cannot be opened or decoded is a mistake."""
-    if not reading.has_valid_model():
-        return reading
-    model = reading.configuration.model
+    if not parsed.has_valid_model():
+        return parsed
+    model = parsed.configuration.model
     try:
         opened = open_model(model.path, model.weights)
     except (ConfigurationError, ModelError) as error:
-        return reading.add_mistake(("model", "path"), str(error))
+        return parsed.add_mistake(("model", "path"), str(error))
     if opened.unreadable:
-        return reading.add_mistake(("model", "path"), opened.unreadable)
-    return reading.check_labels(opened.spec.labels)
+        return parsed.add_mistake(("model", "path"), opened.unreadable)
+    return parsed.check_labels(opened.spec.labels)
 
 
 def _fields(mistake: LocatedMistake) -> dict[str, object]:

@@ -40,14 +40,14 @@ EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--no-input", is_flag=True, help="Ask nothing; everything without an option has its default, or is an error."
 )
 @click.option("--broker", metavar="HOST[:PORT]", help="The MQTT broker of the house.")
-@click.option("--no-broker", is_flag=True, help="The house has no broker; the gateway's own is for everybody.")
+@click.option("--no-broker", is_flag=True, help="The house has no broker; everyone uses the gateway's own.")
 @click.option("--username", help="The gateway's user name at the broker.")
-@click.option("--password-file", type=EXISTING_FILE, help="A file with nothing but its password.")
+@click.option("--password-file", type=EXISTING_FILE, help="A file that contains only the password.")
 @click.option("--tls", is_flag=True, help="The connection with the broker is encrypted.")
 @click.option("--ca", type=EXISTING_FILE, help="The CA of the broker's certificate.  [default: those that are trusted]")
 @click.option(
     "--camera", "cameras", type=ParsedType("NAME=ADDRESS", answers.parse_named_camera), multiple=True,
-    help="A camera; several times for several.",
+    help="A camera; repeat the option for more cameras.",
 )  # fmt: skip
 @click.option(
     "--track", metavar="LABELS", multiple=True, help="Labels to follow, separated by commas.  [default: person]"

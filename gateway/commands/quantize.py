@@ -36,30 +36,30 @@ def command(model: str, pictures: str, out: Path, weights: Path | None, as_json:
     print(json.dumps(_report(quantised, out)) if as_json else _sentences(quantised, out))
 
 
-def _report(done: Quantised, out: Path) -> dict[str, object]:
+def _report(result: Quantised, out: Path) -> dict[str, object]:
     return {
         "model": str(out),
-        "pictures": done.pictures,
-        "more_pictures": done.more_pictures,
-        "bytes_before": done.bytes_before,
-        "bytes_after": done.bytes_after,
-        "cut": list(done.model.spec.cut),
-        "agreement": asdict(done.agreement) if done.agreement else None,
+        "pictures": result.pictures,
+        "more_pictures": result.more_pictures,
+        "bytes_before": result.bytes_before,
+        "bytes_after": result.bytes_after,
+        "cut": list(result.model.spec.cut),
+        "agreement": asdict(result.agreement) if result.agreement else None,
     }
 
 
-def _sentences(done: Quantised, out: Path) -> str:
-    more = "; more pictures were not used" if done.more_pictures else ""
+def _sentences(result: Quantised, out: Path) -> str:
+    more = "; more pictures were not used" if result.more_pictures else ""
     return (
-        f"{out}: {done.bytes_before / 1e6:.1f} MB before, {done.bytes_after / 1e6:.1f} MB in int8\n"
-        f"pictures used: {done.pictures}{more}\n{_agreement(done)}\n"
+        f"{out}: {result.bytes_before / 1e6:.1f} MB before, {result.bytes_after / 1e6:.1f} MB in int8\n"
+        f"pictures used: {result.pictures}{more}\n{_agreement(result)}\n"
         f"use it with --model {out}"
     )
 
 
-def _agreement(done: Quantised) -> str:
-    agreement = done.agreement
-    if agreement is None and done.model.spec.decoder is None:
+def _agreement(result: Quantised) -> str:
+    agreement = result.agreement
+    if agreement is None and result.model.spec.decoder is None:
         return "not compared with the float model: it has no decoder"
     if agreement is None:
         return "not compared with the float model: there is no second picture"

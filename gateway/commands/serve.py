@@ -64,13 +64,10 @@ from shared.process.lifecycle import run_service
     "--lease",
     type=click.FloatRange(0.1, 60),
     default=1.0,
-    help="Seconds a stolen tile may stay away, at least.",
+    help="Seconds, at least, before another edge computes a stolen tile again.",
 )
 @click.option(
-    "--deadline",
-    type=click.FloatRange(0.5, 600),
-    default=10.0,
-    help="Seconds after which a frame is dropped.",
+    "--deadline", type=click.FloatRange(0.5, 600), default=10.0, help="Seconds after which a frame is dropped."
 )
 @click.option(
     "--pixels",
@@ -79,10 +76,7 @@ from shared.process.lifecycle import run_service
     help="Type of a tile's pixels on the wire; float32, as in the paper, has four times the bytes.",
 )
 @click.option(
-    "--verify-every",
-    type=click.IntRange(0),
-    default=0,
-    help="Compare every Nth frame with the whole network.",
+    "--verify-every", type=click.IntRange(0), default=0, help="Compare every Nth frame with the whole network."
 )
 @click.option("--pictures", type=click.Path(file_okay=False, path_type=Path), help="Write annotated pictures here.")
 @threads_option
@@ -93,7 +87,7 @@ from shared.process.lifecycle import run_service
 @verbose_option
 @click.pass_context
 def command(context: click.Context, /, file: Path | None, verbose: int, **options: Any) -> None:  # noqa: ANN401
-    """Run the gateway: it has the model, matches idle edges with busy ones, merges their tiles, publishes."""
+    """Run the gateway: it has the model, matches idle edges with busy ones, merges tiles, and publishes objects."""
     configure_logging(verbose)
     configuration = read_configuration(file) if file else Configuration()
     if file:
@@ -102,8 +96,8 @@ def command(context: click.Context, /, file: Path | None, verbose: int, **option
     warn_of_open_port(options["host"])
     terms = PlanTerms(lease_s=options.pop("lease"), deadline_s=options.pop("deadline"), pixels=options.pop("pixels"))
     reload = partial(read_configuration, file) if file else None
-    config = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
-    run_service(lambda stop: Gateway(config).run(stop), reloads=True)
+    gateway_options = GatewayOptions(**options, terms=terms, configuration=configuration, reload=reload)
+    run_service(lambda stop: Gateway(gateway_options).run(stop), reloads=True)
 
 
 def options_in(configuration: Configuration) -> dict[str, Any]:

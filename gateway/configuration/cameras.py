@@ -47,7 +47,7 @@ class CameraSection(CameraSettings):
     source: CameraUrl
     """rtsp(s)://, http(s)://, /dev/videoN, a file or folder, mqtt://, test://; it may contain a password."""
     fps: FrameLimit = DEFAULT_FPS
-    """Frames a second at most, or all. Snapshot addresses are requested as often; by default once a second."""
+    """Maximum frames a second, or all. Snapshot addresses are requested as often; by default once a second."""
     enabled: bool = True
     """Read this camera. A value that is set by MQTT takes precedence."""
     edge: NodeName | None = None

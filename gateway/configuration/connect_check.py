@@ -54,11 +54,11 @@ def try_connections(configuration: Configuration) -> list[ConnectionTrial]:
     others = [home_assistant.discovery_prefix] if home_assistant.enabled else []
     others += [frigate.topic_prefix] if frigate.enabled else []
     trials = [try_broker(configuration.mqtt, others)]
-    # Options of FFmpeg hold for a process: cameras of different transports are opened one kind after the other.
+    # Options of FFmpeg apply to a whole process, so cameras are opened by transport, one transport after the other.
     for transport in ("auto", "tcp", "udp"):
         same = [name for name, settings in cameras.items() if settings.transport == transport]
-        for begin in range(0, len(same), MAX_CAMERAS_AT_ONCE):
-            trials += _try_cameras({name: cameras[name] for name in same[begin : begin + MAX_CAMERAS_AT_ONCE]})
+        for start in range(0, len(same), MAX_CAMERAS_AT_ONCE):
+            trials += _try_cameras({name: cameras[name] for name in same[start : start + MAX_CAMERAS_AT_ONCE]})
     return trials
 
 
@@ -74,9 +74,9 @@ def try_broker(
 
 def try_camera(name: str, settings: CameraSettings) -> tuple[ConnectionTrial, Pixels | None]:
     """Try one camera, within a bounded time; return the result, and the picture if there is one."""
-    elsewhere = _elsewhere(settings)
-    found = None if elsewhere else first_pictures({name: settings})[name]
-    return _camera_trial(name, found, elsewhere), None if isinstance(found, DeepThingsError) else found
+    not_tried = _reason_not_tried(settings)
+    found = None if not_tried else first_pictures({name: settings})[name]
+    return _camera_trial(name, found, not_tried), None if isinstance(found, DeepThingsError) else found
 
 
 async def _try_broker(mqtt: MqttSection, others: Sequence[str]) -> ConnectionTrial:
@@ -102,24 +102,24 @@ async def _try_broker(mqtt: MqttSection, others: Sequence[str]) -> ConnectionTri
 
 def _try_cameras(cameras: Mapping[str, CameraSettings]) -> Iterator[ConnectionTrial]:
     """Try these cameras at the same time, except for those that cannot be tried here."""
-    elsewhere = {name: reason for name, settings in cameras.items() if (reason := _elsewhere(settings))}
-    here = {name: settings for name, settings in cameras.items() if name not in elsewhere}
-    pictures = first_pictures(here)
+    not_tried = {name: reason for name, settings in cameras.items() if (reason := _reason_not_tried(settings))}
+    tried = {name: settings for name, settings in cameras.items() if name not in not_tried}
+    pictures = first_pictures(tried)
     for name in cameras:
-        yield _camera_trial(name, pictures.get(name), elsewhere.get(name, ""))
+        yield _camera_trial(name, pictures.get(name), not_tried.get(name, ""))
 
 
-def _camera_trial(name: str, found: Pixels | DeepThingsError | None, elsewhere: str) -> ConnectionTrial:
+def _camera_trial(name: str, found: Pixels | DeepThingsError | None, not_tried: str) -> ConnectionTrial:
     what = f"camera {name}"
     if found is None:
-        return ConnectionTrial(what, None, elsewhere)
+        return ConnectionTrial(what, None, not_tried)
     if isinstance(found, DeepThingsError):
         return ConnectionTrial(what, False, str(found))
     return ConnectionTrial(what, True, f"{found.shape[1]}x{found.shape[0]}")
 
 
-def _elsewhere(settings: CameraSettings) -> str:
-    """Return why a camera cannot be tried here; "" when it can."""
+def _reason_not_tried(settings: CameraSettings) -> str:
+    """Return why a camera cannot be tried on this machine; "" when it can."""
     scheme = not_installed_here(settings.source)
     if scheme is not None:
         return f"{scheme}:// is not installed on this machine"

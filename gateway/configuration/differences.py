@@ -25,7 +25,7 @@ AGENT_KEYS = (*CameraSettings.model_fields, "enabled", "edge")
 class ConfigurationChanges:
     """Names of cameras and of sections, each in one field only, in the order of the file.
 
-    `restarted`: cameras whose agent must restart, whatever else has changed. `rearranged`: cameras with changed
+    `restarted`: cameras whose agent must restart, also if more has changed. `rearranged`: cameras with changed
     objects, zones, detect, snapshots or friendly_name, but no change for the agent; objects for all cameras count for
     cameras without their own. `sections`: take effect at once. `gateway`: take effect after a restart of the gateway.
     """
@@ -58,7 +58,7 @@ def _agent(camera: CameraSection) -> list[object]:
 
 
 def _scene(configuration: Configuration, name: str) -> list[object]:
-    """Return the values that concern only the gateway; objects count alike from the camera or for all cameras."""
+    """Return the values that concern only the gateway; objects are equal whether the camera has them or all cameras."""
     camera = configuration.cameras[name]
     own = [key for key in type(camera).model_fields if key not in AGENT_KEYS and key != "objects"]
     return [configuration.objects_of(name), *(getattr(camera, key) for key in own)]

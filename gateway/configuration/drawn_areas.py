@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DrawnArea:
-    """One polygon; `name` is the zone's name, or what a mask is for: objects, motion, a filter."""
+    """One polygon; `name` is the zone's name, or the section of a mask: objects, motion, a filter."""
 
     name: str
     polygon: Polygon
@@ -26,7 +26,7 @@ class DrawnArea:
 
 
 def drawn_areas_of(camera: CameraSection, objects: ObjectsSection) -> Iterator[DrawnArea]:
-    """Yield the zones of a camera, then the masks; `objects` is the section that holds for it."""
+    """Yield the zones of a camera, then the masks; `objects` is the section that applies to it."""
     for name, zone in camera.zones.items():
         yield DrawnArea(name, zone.coordinates, is_zone=True)
     yield from (DrawnArea("objects", mask) for mask in objects.mask)
@@ -36,5 +36,7 @@ def drawn_areas_of(camera: CameraSection, objects: ObjectsSection) -> Iterator[D
     yield from (DrawnArea("motion", mask) for mask in camera.motion.mask)
 
 
-def _masks(filters: Mapping[str, FilterSection], where: str) -> Iterator[DrawnArea]:
-    yield from (DrawnArea(f"filter {label}{where}", mask) for label, of in filters.items() for mask in of.mask)
+def _masks(filters: Mapping[str, FilterSection], suffix: str) -> Iterator[DrawnArea]:
+    yield from (
+        DrawnArea(f"filter {label}{suffix}", mask) for label, section in filters.items() for mask in section.mask
+    )

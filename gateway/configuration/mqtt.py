@@ -55,10 +55,10 @@ class TlsSection(Section):
     server_name: ConfiguredHost | None = None
     """The name in the broker's certificate, if it is not `host`."""
     insecure: bool = False
-    """Trust any certificate. Anybody between gateway and broker can then read and change everything."""
+    """Trust any certificate. Anyone between gateway and broker can then read and change everything."""
 
     @model_validator(mode="after")
-    def _key_of_something(self) -> Self:
+    def _require_certificate(self) -> Self:
         if self.key is not None and self.certificate is None:
             raise ValueError("key without certificate; write certificate, or remove key")
         return self
@@ -90,7 +90,7 @@ class MqttSection(Section):
     """The first level of every topic."""
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_login(self) -> Self:
         if self.password is not None and self.username is None:
             raise ValueError("password without username; write username")
         if self.host is None and (self.username or self.tls or self.client_id):

@@ -31,11 +31,11 @@ def find_named_files(configuration: Section, folder: Path) -> list[Path]:
     values = (
         getattr(configuration, name) for name in type(configuration).model_fields if name not in SECTIONS_WITHOUT_FILES
     )
-    for path in (folder / each for each in _paths(values)):
+    for path in (folder / name for name in _paths(values)):
         if str(path).startswith(_SYSTEM_FOLDERS):
             continue
         beside = (path.with_suffix(suffix) for suffix in MODEL_COMPANIONS.get(path.suffix, ()))
-        found |= {each for each in (path, *beside) if _is_file(each)}
+        found |= {file for file in (path, *beside) if _is_file(file)}
     return sorted(found)
 
 

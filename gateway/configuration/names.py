@@ -1,4 +1,4 @@
-"""Checks words in the configuration that become parts of topics, and lists of them. Pure."""
+"""Checks names and labels in the configuration, which become parts of topics, and lists of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.payloads.fields import NAME_PATTERN
 from shared.settings.slugs import RESERVED_SLUGS, slug
 
 MAX_LABEL_LENGTH = 64
-"""A label becomes a part of topics; the longest in use have some twenty characters."""
+"""A label becomes a part of topics; the longest in use have about twenty characters."""
 
 PREFIX_PATTERN = r"^[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*$"
 
@@ -23,7 +23,9 @@ NameCollection = TypeVar("NameCollection", bound="tuple[str, ...] | dict[str, ob
 def check_node_name(text: str) -> str:
     """Return a valid name of an edge. Raises ValueError."""
     if not re.fullmatch(NAME_PATTERN, text):
-        raise ValueError("invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _as_in(text))
+        raise ValueError(
+            "invalid name; write lower-case letters, digits, - and _, at most 63 of them" + _example_like(text)
+        )
     return text
 
 
@@ -55,7 +57,7 @@ def check_topic_prefix(text: str) -> str:
 def check_host(text: str) -> str:
     """Return a valid host name or IP address, without anything around it. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text):
-        raise ValueError("invalid host; write a name or an address alone, the port has its own key")
+        raise ValueError("invalid host; write only a name or an address, the port has its own key")
     if re.fullmatch(r"[0-9.]+", text):
         try:
             IPv4Address(text)
@@ -70,12 +72,12 @@ def require_distinct(words: NameCollection) -> NameCollection:
     for word in words:
         before = seen.get(slug(word))
         if before is not None:
-            what = (
+            problem = (
                 "a word is written twice"
                 if before == word
                 else f"{quote_word(before)} and {quote_word(word)} are the same word in topics"
             )
-            raise ValueError(f"{what}; keep one of them")
+            raise ValueError(f"{problem}; keep one of them")
         seen[slug(word)] = word
     return words
 
@@ -85,7 +87,7 @@ def as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _as_in(text: str) -> str:
+def _example_like(text: str) -> str:
     """Return an example of a valid name like this text, if there is one, as the end of a message."""
     likely = re.sub(r"_+", "_", slug(text)).strip("_-")[:63]
     fits = is_quotable(text) and re.fullmatch(NAME_PATTERN, likely) and likely not in RESERVED_SLUGS

@@ -13,16 +13,16 @@ from shared.settings.section import Section
 
 
 class FilterSection(Section):
-    """Conditions for objects of one label; all must hold. Areas are of the box, in pixels, or up to 1 in parts."""
+    """Conditions for objects of one label; all must hold."""
 
     min_area: float = Field(default=0.0, ge=0)
-    """The least area of the box: pixels, or up to 1 a part of the picture."""
+    """Minimum area of the box: pixels; up to 1 it is a fraction of the picture."""
     max_area: float = Field(default=24_000_000.0, gt=0)
-    """The greatest area of the box: pixels, or up to 1 a part of the picture."""
+    """Maximum area of the box: pixels; up to 1 it is a fraction of the picture."""
     min_ratio: float = Field(default=0.0, ge=0)
-    """The least width ÷ height of the box."""
+    """Minimum width ÷ height of the box."""
     max_ratio: float = Field(default=24_000_000.0, gt=0)
-    """The greatest width ÷ height of the box."""
+    """Maximum width ÷ height of the box."""
     min_score: float = Field(default=0.5, ge=0, le=1)
     """Detections with a lower score are ignored."""
     threshold: float = Field(default=0.7, ge=0, le=1)
@@ -58,7 +58,7 @@ class ZoneSection(Section):
     """A part of the picture with a name. An object is in it when the middle of the bottom edge of its box is."""
 
     coordinates: Polygon
-    """Its corners, "x,y,x,y,x,y": parts of the picture when all are at most 1, else pixels."""
+    """Its corners, "x,y,x,y,x,y": fractions of the picture if all are at most 1, else pixels."""
     objects: LabelList = ()
     """Labels that count here; empty: all that are followed."""
     filters: FiltersByLabel = Field(default_factory=dict)

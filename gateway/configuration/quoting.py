@@ -27,11 +27,11 @@ def quote_word(text: str) -> str:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return the most similar known word, else all of them, as the second half of a message."""
-    known = [each for each in known if is_quotable(each)]
-    near = get_close_matches(word.lower(), [each.lower() for each in known], 1, 0.6)
+    known = [candidate for candidate in known if is_quotable(candidate)]
+    near = get_close_matches(word.lower(), [candidate.lower() for candidate in known], 1, 0.6)
     if near:
-        return f"did you mean {next(each for each in known if each.lower() == near[0])!r}?"
+        return f"did you mean {next(candidate for candidate in known if candidate.lower() == near[0])!r}?"
     if not known:
         return "there are none"
     more = f" and {len(known) - MAX_SUGGESTIONS} more" if len(known) > MAX_SUGGESTIONS else ""
-    return f"known are {', '.join(known[:MAX_SUGGESTIONS])}{more}"
+    return f"known: {', '.join(known[:MAX_SUGGESTIONS])}{more}"

@@ -112,7 +112,7 @@ class Configuration(Section):
     hooks: HooksSection = HooksSection()
     """Webhooks and commands for events."""
     state: LocalPath = Field(default=Path("~/.local/state/deepthings"), validate_default=True)
-    """The folder for state that outlives a restart, such as open events; another `topic_prefix` has its own."""
+    """The folder for state that is kept over restarts, such as open events; another `topic_prefix` has its own."""
 
     @model_validator(mode="after")
     def _keep_gateways_apart(self) -> Self:
@@ -123,5 +123,5 @@ class Configuration(Section):
         return self
 
     def objects_of(self, camera: str) -> ObjectsSection:
-        """Return the section objects that holds for a camera."""
+        """Return the section objects that applies to a camera."""
         return self.cameras[camera].objects or self.objects

@@ -35,7 +35,7 @@ def _limit(key: dict[str, Any], field: FieldInfo) -> None:
 
 
 def _tidy(part: object) -> None:
-    """Remove titles, which repeat the keys, and allow only names that match a pattern where there is one."""
+    """Remove titles, which repeat the keys, and allow only names that match a pattern, if there is one."""
     if isinstance(part, list):
         for item in part:
             _tidy(item)

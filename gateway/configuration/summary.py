@@ -74,12 +74,12 @@ def _describe(camera: dict[str, Any]) -> str:
         words.append("zones " + ", ".join(camera["zones"]))
     words += [
         word
-        for word, says in (
+        for word, applies in (
             ("all frames", camera["fps"] is None),
             ("no motion gate", not camera["motion"]),
             ("disabled", not camera["enabled"]),
             ("detect off", not camera["detect"]),
         )
-        if says
+        if applies
     ]
     return "; ".join(words)

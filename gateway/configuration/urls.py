@@ -49,8 +49,8 @@ def check_camera_url(source: SecretStr) -> SecretStr:
         try:
             Locator.parse(text)
         except ConfigurationError as error:
-            what = "ambiguous" if len(url_readings(text)) > 1 else "no host found in it"
-            raise ValueError(f"{what}; {str(error).partition('; ')[2]}") from error
+            problem = "ambiguous" if len(url_readings(text)) > 1 else "no host found in it"
+            raise ValueError(f"{problem}; {str(error).partition('; ')[2]}") from error
     return source
 
 

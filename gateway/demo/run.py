@@ -32,7 +32,7 @@ DEMO_CAMERA = "campus"
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 20.0
 _VERIFY_EVERY = 10
-"""One frame in so many is verified: the gateway computes it whole, and compares."""
+"""One frame in this many is verified: the gateway also computes it without tiles, and compares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +167,5 @@ class Demo:
         with Live(console=self._console, refresh_per_second=4, get_renderable=self._table):
             yield
 
-    def _table(self) -> Any:  # noqa: ANN401  (whatever rich can render)
+    def _table(self) -> Any:  # noqa: ANN401  (any renderable of rich)
         return render_demo_table(self.statistics, self._hint)

@@ -61,11 +61,11 @@ class ClusterStatistics:
 
     def _on_nodes(self, _: str, nodes: Nodes) -> None:
         self.nodes = nodes
-        mine = [nodes.nodes[edge] for edge in self._edges if edge in nodes.nodes]
-        if len(mine) == len(self._edges):
-            if all(node.epoch for node in mine):
+        own = [nodes.nodes[edge] for edge in self._edges if edge in nodes.nodes]
+        if len(own) == len(self._edges):
+            if all(node.epoch for node in own):
                 self.edges_ready.set()
-            elif all(node.state is State.OFFLINE for node in mine):
+            elif all(node.state is State.OFFLINE for node in own):
                 self.edges_offline.set()
 
     def _on_verification(self, _: str, verification: Verification) -> None:

@@ -1,1 +1,1 @@
-"""A first configuration: what is asked and tried, the files that come of it, and what to type then."""
+"""A first configuration: questions and trials, the files that are written, and the commands to type next."""

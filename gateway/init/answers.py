@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_BROKER = MqttSection()
-"""For a house without a broker: the gateway's own serves everybody."""
+"""For a house without a broker: the gateway's own broker is used by all."""
 
 USUAL_LABELS = ObjectsSection().track
 
@@ -109,9 +109,9 @@ def _section(kind: type[SectionType], what: str, values: Mapping[str, object]) -
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = first.get("ctx", {}).get("error", first["msg"])
-        raise ConfigurationError(f"{what}: {where + ': ' if where else ''}{why}") from None
+        field = ".".join(str(part) for part in first["loc"])
+        reason = first.get("ctx", {}).get("error", first["msg"])
+        raise ConfigurationError(f"{what}: {field + ': ' if field else ''}{reason}") from None
 
 
 AnswerValue = TypeVar("AnswerValue")

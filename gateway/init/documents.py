@@ -87,7 +87,7 @@ class _Secrets:
                 if known is None:
                     self.added[name] = value
                 return f"!secret {name}"
-        raise AssertionError("numbers do not end")
+        raise AssertionError("unreachable: count() does not end")
 
 
 def _head(name: str, schema: Path | None) -> str:
@@ -103,7 +103,7 @@ def _head(name: str, schema: Path | None) -> str:
 
 def _mqtt(mqtt: MqttSection, secrets: _Secrets) -> str:
     if mqtt.host is None:
-        return f"# Without mqtt:, the house's broker, the gateway's own broker is for everybody, at port {PUBLIC_PORT}."
+        return f"# Without mqtt: (the house's broker), everyone uses the gateway's own broker, at port {PUBLIC_PORT}."
     lines = ["mqtt:", f"  host: {yaml_quoted(mqtt.host)}"]
     if mqtt.port != (PUBLIC_TLS_PORT if mqtt.tls else PUBLIC_PORT):
         lines.append(f"  port: {mqtt.port}")

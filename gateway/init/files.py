@@ -42,7 +42,7 @@ def require_writable(file: Path, *, replaces: bool) -> None:
         raise ConfigurationError(
             f"{file} already exists; write another name, for example {free_name(file)}, or --force to replace it"
         )
-    folder = next(each for each in file.absolute().parents if each.exists())
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{file}: folder {folder} is not writable; write another path")
 

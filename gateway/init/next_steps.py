@@ -45,18 +45,18 @@ class ThisDevice:
 def next_steps(configuration: Configuration, file: Path, device: ThisDevice) -> Iterator[str]:
     """Yield the lines with commands for the gateway, the edges and the status; `file` is absolute."""
     listen = configuration.cluster.listen
-    here = LOOPBACK if is_wildcard(listen) else listen
+    local = LOOPBACK if is_wildcard(listen) else listen
     address = device.address if is_wildcard(listen) else listen
     yield from ("On this device, the gateway; the second line makes it a service:", "")
     yield from device.local_commands(f"gateway --config {shlex.quote(str(file))}")
     if is_loopback(listen):
         yield from ("On this device, too, an edge, which computes:", "")
-        yield from device.local_commands(f"edge --gateway {here}")
+        yield from device.local_commands(f"edge --gateway {local}")
     else:
         yield from (f"On each other device, with its own name instead of {OTHER_NAME}:", "")
         yield from device.remote_commands(f"edge --gateway {address} --listen 0.0.0.0 --name {OTHER_NAME}")
-        yield from ("If this device is to compute, too:", "")
-        yield from device.local_commands(f"edge --gateway {here} --listen 0.0.0.0")
+        yield from ("If this device should compute, too:", "")
+        yield from device.local_commands(f"edge --gateway {local} --listen 0.0.0.0")
         yield from _cameras_of_one_device(configuration)
     yield from ("To check the status, and see what to do:", "", f"  {device.program} status --gateway {address}", "")
     yield _home_assistant(configuration, address)

@@ -135,7 +135,7 @@ def _continues(trial: ConnectionTrial) -> bool:
 def _ask_broker(before: MqttSection | None) -> MqttSection:
     """Return the broker; the answers in `before` are the defaults, except for its password."""
     if not click.confirm("Does your house have an MQTT broker, such as Home Assistant's Mosquitto?", default=True):
-        click.echo("Then the gateway's own broker is for everybody.")
+        click.echo("Then everyone uses the gateway's own broker.")
         return answers.OWN_BROKER
     usual_host = before.host if before else USUAL_HOST
     host = click.prompt("Its name or address", default=usual_host, type=ParsedType("HOST", answers.parse_host))
@@ -206,6 +206,6 @@ def _ask_labels(known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ask_listen(address: str, *, has_broker: bool) -> str:
-    what = "compute for it" if has_broker else "compute for it, or use its broker"
-    question = f"Will other devices {what}? It then listens on its network, as {address}"
+    use = "compute for it" if has_broker else "compute for it, or use its broker"
+    question = f"Will other devices {use}? It then listens on its network, as {address}"
     return "0.0.0.0" if click.confirm(question, default=False) else LOOPBACK  # noqa: S104  (it was asked for)

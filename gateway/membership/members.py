@@ -53,19 +53,19 @@ class Membership:
         return tuple(self._members[name].state.model_copy(update={"state": State.OFFLINE}) for name in late)
 
     def on_state(self, node: NodeState) -> None:
-        """Take over the state that an edge has published."""
+        """Update the state of an edge."""
         self._awaited.pop(node.node, None)
         member = self._members.get(node.node)
         if member is None:
-            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_one():
+            if len(self._members) >= MAX_KNOWN_NODES and not self._forget_absent_node():
                 return
             member = self._members[node.node] = _Member(node)
         member.state = node
         if node.state is State.ONLINE:
             member.reached = node.host, node.port
 
-    def _forget_one(self) -> bool:
-        """Forget the absent edge that has been known longest; return whether there was one."""
+    def _forget_absent_node(self) -> bool:
+        """Forget the absent edge that has been known longest; return whether one was absent."""
         gone = next((name for name, member in self._members.items() if member.state.state is not State.ONLINE), None)
         if gone is not None:
             del self._members[gone]
@@ -73,7 +73,7 @@ class Membership:
         return gone is not None
 
     def on_stats(self, stats: NodeStats) -> None:
-        """Take over the figures that an edge has published."""
+        """Update the figures of an edge."""
         self._awaited.pop(stats.node, None)
         member = self._members.get(stats.node)
         if member is not None:

@@ -13,8 +13,10 @@ CONTEST_SHOWN_S = 300.0
 """A conflict is shown this long after the last attempt: a supervisor may wait minutes before the next one."""
 
 MAX_CLAIM_QUESTIONS = 256
+"""Claims that wait for an answer; only an attacker causes more."""
+
 MAX_CONTESTS = 100
-"""Conflicts that are shown, and claims that wait for an answer; only an attacker causes more."""
+"""Conflicts that are shown; only an attacker causes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,18 @@ class ContestedNames:
 
     def problems(self, now: float) -> list[str]:
         """Return the recent conflicts and what to do, a line for each."""
-        return [_problem(name, found) for name, found in self._contests.items() if now - found.at < CONTEST_SHOWN_S]
+        return [
+            _problem(name, contest) for name, contest in self._contests.items() if now - contest.at < CONTEST_SHOWN_S
+        ]
 
 
-def _problem(name: str, found: _Contest) -> str:
+def _problem(name: str, contest: _Contest) -> str:
     if not name:
         return (
-            f"another gateway, on {found.newcomer}, was started with the topic prefix of this one: stop it, or give it "
-            "a prefix of its own (mqtt.topic_prefix)"
+            f"another gateway, on {contest.newcomer}, was started with the topic prefix of this one: stop it, or give "
+            "it a prefix of its own (mqtt.topic_prefix)"
         )
     return (
-        f"two edges are called {name}: the one on {found.owner} is used, the one on {found.newcomer} is not: "
+        f"two edges are called {name}: the one on {contest.owner} is used, the one on {contest.newcomer} is not: "
         f"give one of them a name of its own, for example --name {name[:60]}-2"
     )

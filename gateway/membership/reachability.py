@@ -76,10 +76,10 @@ def _edges_on_loopback(contacts: Contacts) -> Iterator[str]:
             for other, state in sorted(contacts.nodes.items())
             if on_different_networks(node.identity, state.identity)
         ]
-        who = ["the gateway"] if on_different_networks(node.identity, contacts.identity) else []
-        if who or far:
+        others = ["the gateway"] if on_different_networks(node.identity, contacts.identity) else []
+        if others or far:
             yield (
-                f"edge {name} on {node.identity} listens on {node.host} only, where {_named(far, who)} on other "
+                f"edge {name} on {node.identity} listens on {node.host} only, where {_named(far, others)} on other "
                 "devices cannot take tiles or pictures from it: start it with --listen 0.0.0.0"
             )
 
@@ -99,15 +99,15 @@ def _not_reached_by(contacts: Contacts) -> Iterator[str]:
         node = contacts.nodes.get(name)
         for peer in peers if node is not None else ():
             assert node is not None
-            where = f"at {format_address(peer.host, peer.port)}: {printable(peer.reason)}"
+            place = f"at {format_address(peer.host, peer.port)}: {printable(peer.reason)}"
             if _is_at(contacts.host, contacts.port, peer):
                 if not (is_loopback(contacts.host) and on_different_networks(node.identity, contacts.identity)):
-                    yield f"edge {name} cannot reach the gateway {where}; {GATEWAY_CURE}"
+                    yield f"edge {name} cannot reach the gateway {place}; {GATEWAY_CURE}"
                 continue
             for other, state in sorted(contacts.nodes.items()):
                 far = is_loopback(state.host) and on_different_networks(node.identity, state.identity)
                 if other != name and not far and _is_at(state.host, state.port, peer):
-                    yield f"edge {name} cannot reach edge {other} {where}; {EDGE_CURE}"
+                    yield f"edge {name} cannot reach edge {other} {place}; {EDGE_CURE}"
                     break
 
 

@@ -1,4 +1,4 @@
-"""Runs a model once when it is opened, on a picture that is always the same, to look at its outputs."""
+"""Runs a model once when it is opened, on a fixed picture, to check its outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.model.spec import Preprocessing
 
 PATCH_PX = 16
-"""Side of the picture's patches: as large as the cells of most detectors, so that each cell sees another patch."""
+"""Side of the picture's patches: as large as the cells of most detectors, so that cells see different patches."""
 
 
 def run_probe(model: onnx.ModelProto, network: Network, preprocessing: Preprocessing) -> Outputs:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXPIRY_CHECK_PERIOD_S = 0.5
-"""Objects of cameras that send no frames expire at checks that are this far apart."""
+"""Objects of cameras that send no frames are checked for expiry this often."""
 
 MAX_SCENES = 256
 """Cameras with a scene: the configured ones, and some that were started by hand."""
@@ -67,12 +67,12 @@ class Observer:
         self._notify = notify
         self._health = health
         self._listeners = listeners
-        self._memory = SceneStore(state)
-        self._memory_waits = False
+        self._store = SceneStore(state)
+        self._store_waits = False
         self._scenes: dict[str, Scene] = {}
         self._publisher = StatePublisher(bus)
         self._snapshot_policy = SnapshotPolicy()
-        self._wanted: set[str] = set()
+        self._requested_snapshots: set[str] = set()
         self._away: set[str] = set()
         self._changes: asyncio.Queue[str] = asyncio.Queue()
         self._lock = asyncio.Lock()
@@ -80,7 +80,7 @@ class Observer:
     async def run(self) -> None:
         """Expire objects and follow changes of settings, until cancelled."""
         async with self._lock:
-            for name in self._memory.cameras:
+            for name in self._store.cameras:
                 self._scene(name)
         while True:
             changed = None
@@ -113,7 +113,7 @@ class Observer:
     async def publish_stopping(self) -> None:
         """Publish empty scenes as the gateway stops.
 
-        Open events are kept for its next start; where they cannot be kept, they end.
+        Open events are kept for its next start; if they cannot be stored, they end.
         """
         for listener in self._listeners:
             await listener.on_stopping()
@@ -138,7 +138,7 @@ class Observer:
 
     def request_snapshot(self, camera: str) -> None:
         """Publish a snapshot of the camera's next frame, whether it shows an object or not."""
-        self._wanted.add(camera)
+        self._requested_snapshots.add(camera)
 
     async def reload(self, configuration: Configuration) -> None:
         """Follow another configuration."""
@@ -168,9 +168,9 @@ class Observer:
 
     def _scene(self, name: str) -> Scene | None:
         if name not in self._scenes and len(self._scenes) < MAX_SCENES:
-            kept = self._memory.take_scene(name)
+            kept = self._store.take_scene(name)
             scene = self._scenes[name] = Scene(name, self._settings(name), kept, time.monotonic(), time.time())
-            self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=True)
+            self._store.remember_scene(name, scene.to_keep(time.monotonic()), away=True)
         return self._scenes.get(name)
 
     def _settings(self, name: str) -> SceneSettings:
@@ -199,7 +199,7 @@ class Observer:
         (self._away.discard if online else self._away.add)(name)
         if not (effective.enabled and effective.detect):
             await self._publish(name, scene.clear(now, EndReason.DETECTION_OFF))
-            if online:  # it is still settled when detection is switched on again
+            if online:  # so that it is settled when detection is switched on again
                 await self._cameras.mark_settled(name)
         elif self._cameras.source_ended(name):
             await self._publish(name, scene.clear(now, EndReason.CAMERA_ENDED))
@@ -207,7 +207,7 @@ class Observer:
             await self._publish(name, scene.suspend(now, EndReason.CAMERA_LOST), known=True)
 
     async def _forget(self, name: str) -> None:
-        """Forget a removed camera."""
+        """Remove the scene of a removed camera."""
         del self._scenes[name]
         self._away.discard(name)
         self._snapshot_policy.forget_camera(name)
@@ -219,7 +219,7 @@ class Observer:
         """Publish a change of a scene; its state only if it is `known`, after enough frames."""
         known = known or self._known(name)
         try:
-            if update.events:  # stored before they are published: after a restart, a published `new` must get its `end`
+            if update.events:  # stored first: after a restart, every published `new` must get its `end`
                 await self._remember(name)
             if known:
                 await self._publisher.publish_state(name, update.state, time.monotonic())
@@ -238,53 +238,51 @@ class Observer:
         return name in self._cameras.known and (self._scenes[name].settled or self._scenes[name].given_up)
 
     async def _remember(self, name: str) -> None:
-        """Store a camera's events; while no broker is connected, and nothing is published, nothing is stored either."""
-        self._memory_waits |= not self._bus.public_connected.is_set()
-        if not self._memory_waits:
-            self._memory.remember_scene(
-                name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
-            )
-            await asyncio.to_thread(self._memory.write)
+        """Store a camera's events; not while no broker is connected, because nothing is published then."""
+        self._store_waits |= not self._bus.public_connected.is_set()
+        if not self._store_waits:
+            self._store.remember_scene(name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away)
+            await asyncio.to_thread(self._store.write)
 
     async def _remember_all(self) -> bool:
         """Store all events; return whether that succeeded."""
-        self._memory.keep_only(self._scenes)
+        self._store.keep_only(self._scenes)
         for name, scene in self._scenes.items():
-            self._memory.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
-        kept = await asyncio.to_thread(self._memory.write)
-        self._memory_waits = False
+            self._store.remember_scene(name, scene.to_keep(time.monotonic()), away=scene.away)
+        kept = await asyncio.to_thread(self._store.write)
+        self._store_waits = False
         return kept
 
     async def _store_positions(self) -> None:
         """Store the positions of objects, when that is due."""
-        if self._memory_waits:
+        if self._store_waits:
             if self._bus.public_connected.is_set() and self._events.idle:
                 await self._remember_all()
             return
         moving = [name for name, scene in self._scenes.items() if scene.state().all.active]
-        outdated = [name for name, one in self._scenes.items() if self._memory.is_outdated(name, away=one.away)]
-        if outdated or self._memory.is_due(moving=bool(moving)):
+        outdated = [name for name, scene in self._scenes.items() if self._store.is_outdated(name, away=scene.away)]
+        if outdated or self._store.is_due(moving=bool(moving)):
             for name in (*outdated, *moving):
-                self._memory.remember_scene(
+                self._store.remember_scene(
                     name, self._scenes[name].to_keep(time.monotonic()), away=self._scenes[name].away
                 )
-            await asyncio.to_thread(self._memory.write)
+            await asyncio.to_thread(self._store.write)
         else:
-            self._memory.touch()
+            self._store.touch()
 
     async def _publish_due_snapshots(self, name: str, update: SceneUpdate, fetch: FetchPicture) -> None:
         settings = self._cameras.section_of(name).snapshots
         if not settings.enabled:
             return
-        wishes = self._snapshot_policy.choose(name, update.state, time.monotonic())
-        whole = wishes.whole or name in self._wanted
-        if not (whole or wishes.labels):
+        choice = self._snapshot_policy.choose(name, update.state, time.monotonic())
+        whole = choice.whole or name in self._requested_snapshots
+        if not (whole or choice.labels):
             return
-        self._wanted.discard(name)
+        self._requested_snapshots.discard(name)
         try:
-            await self._publish_snapshots(name, update, wishes.labels, whole, await fetch(), settings)
+            await self._publish_snapshots(name, update, choice.labels, whole, await fetch(), settings)
         except DeepThingsError as error:
-            self._snapshot_policy.retry_later(name, wishes)
+            self._snapshot_policy.retry_later(name, choice)
             log.warning("no snapshot of camera %s: %s", name, error)
 
     async def _publish_snapshots(
@@ -298,10 +296,10 @@ class Observer:
     ) -> None:
         objects, at = update.state.all.objects, update.state.all.captured_at
         if whole:
-            made = await asyncio.to_thread(render_snapshot, picture, objects, settings, at)
-            await self._bus.publish_plain(topics.SNAPSHOT, made.jpeg, name)
+            snapshot = await asyncio.to_thread(render_snapshot, picture, objects, settings, at)
+            await self._bus.publish_plain(topics.SNAPSHOT, snapshot.jpeg, name)
         for label, found in labels.items():
-            made = await asyncio.to_thread(render_object_snapshot, picture, found, settings, at)
-            await self._bus.publish_plain(topics.LABEL_SNAPSHOT, made.jpeg, name, slug(label))
+            snapshot = await asyncio.to_thread(render_object_snapshot, picture, found, settings, at)
+            await self._bus.publish_plain(topics.LABEL_SNAPSHOT, snapshot.jpeg, name, slug(label))
             for listener in self._listeners:
-                await listener.on_snapshot(name, label, made.jpeg)
+                await listener.on_snapshot(name, label, snapshot.jpeg)

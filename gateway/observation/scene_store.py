@@ -19,10 +19,10 @@ SCENES_FILE = "scenes.json"
 _SCENES_LOST = "events that are open when the gateway stops will have no end"
 
 _MOVING_WRITE_PERIOD_S = 5.0
-"""Positions are written at most so often while objects move: after a restart, a walker is found near the old place."""
+"""Positions are written at most this often while objects move: a restarted gateway finds a walker near its place."""
 
 _TOUCH_PERIOD_S = 20.0
-"""While objects are at rest, the file is touched so often: its time tells when a killed gateway ended."""
+"""The file is touched this often while objects are at rest: its time shows when a killed gateway ended."""
 
 
 class KeptEntry(Message):
@@ -47,7 +47,7 @@ class SceneStore:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Return the cameras whose scenes of the last run were not taken yet."""
+        """Return the cameras whose scenes of the last run have not been taken yet."""
         return tuple(self._inherited)
 
     def take_scene(self, camera: str) -> KeptScene | None:

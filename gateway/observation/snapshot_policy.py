@@ -17,10 +17,10 @@ WHOLE_PICTURE_PERIOD_S = 10.0
 
 BETTER_SCORE = 0.05
 LARGER_AREA = 1.5
-"""A view is clearly better if its score is so much higher, or its area so many times larger, than the best before."""
+"""A view is clearly better than the best before if its score is higher by this, or its area larger by this factor."""
 
 VIEW_LIFETIME_S = 60.0
-"""After this time, the present view of a moving object is worth more than the best one, as in Frigate."""
+"""After this time, a new view of a moving object replaces the best one, as in Frigate."""
 
 
 class SceneLabels(Protocol):
@@ -50,7 +50,7 @@ class _View:
 
 
 class _Shown:
-    """Published snapshots of one camera. `ids` are the objects in the last whole picture; None: that is unknown."""
+    """Published snapshots of one camera. `ids` are the objects in the last whole picture, None if unknown."""
 
     def __init__(self) -> None:
         self.ids: frozenset[str] | None = frozenset()
@@ -77,13 +77,13 @@ class SnapshotPolicy:
         whole = ids != shown.ids or (state.all.active > 0 and now - shown.whole_at >= WHOLE_PICTURE_PERIOD_S)
         if whole:
             shown.ids, shown.whole_at = ids, now
-        there = {found.id for seen in state.labels.values() for found in seen.objects}
-        shown.views = {name: view for name, view in shown.views.items() if name in there}
+        present = {found.id for seen in state.labels.values() for found in seen.objects}
+        shown.views = {name: view for name, view in shown.views.items() if name in present}
         labels = {}
         for label, seen in state.labels.items():
-            worth = [found for found in seen.objects if _is_worth_it(found, shown.views.get(found.id), now)]
-            if worth:
-                best = labels[label] = max(worth, key=_quality)
+            candidates = [found for found in seen.objects if _is_worth_showing(found, shown.views.get(found.id), now)]
+            if candidates:
+                best = labels[label] = max(candidates, key=_quality)
                 shown.views[best.id] = _after(best, shown.views.get(best.id), now)
         return SnapshotChoice(whole, labels)
 
@@ -100,7 +100,7 @@ class SnapshotPolicy:
         self._shown.pop(camera, None)
 
 
-def _is_worth_it(found: FollowedObject, view: _View | None, now: float) -> bool:
+def _is_worth_showing(found: FollowedObject, view: _View | None, now: float) -> bool:
     if view is None:
         return True
     score, area = _quality(found)

@@ -24,10 +24,10 @@ MAX_SNAPSHOT_BYTES = 900_000
 """Size of a JPEG: the bus accepts messages of at most 1,000,000 bytes, the broker of 1,048,576."""
 
 QUALITY_STEP, LOWEST_QUALITY = 20, 40
-"""JPEG quality: with less, a picture of half the size shows more."""
+"""JPEG quality is lowered in these steps; below the lowest, a picture of half the size shows more."""
 
 MIN_CLOSE_UP_PART = 0.5
-"""Share of the picture's height and width in a close-up (a quarter of its area): the surroundings matter, too."""
+"""A close-up has at least this share of the picture's height and width, because the surroundings matter, too."""
 
 _CLOSE_UP_MARGIN = 0.15
 """Margin of a close-up on each side, as a share of the box's size."""
@@ -70,8 +70,8 @@ def render_object_snapshot(
     picture: Pixels, found: FollowedObject, settings: SnapshotsSection, captured_at: float
 ) -> Snapshot:
     """Return a close-up of one object; otherwise as `render_snapshot`."""
-    part, there = close_up(picture, found)
-    return render_snapshot(part, [there], settings, captured_at)
+    part, shifted = close_up(picture, found)
+    return render_snapshot(part, [shifted], settings, captured_at)
 
 
 def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedObject]:
@@ -89,21 +89,21 @@ def close_up(picture: Pixels, found: FollowedObject) -> tuple[Pixels, FollowedOb
     base = _start(top + bottom, part_height, height)
     box = (left - start, top - base, right - start, bottom - base)
     box_rel = (box[0] / part_width, box[1] / part_height, box[2] / part_width, box[3] / part_height)
-    there = found.model_copy(update={"box": box, "box_rel": box_rel})
-    return picture[base : base + part_height, start : start + part_width], there
+    shifted = found.model_copy(update={"box": box, "box_rel": box_rel})
+    return picture[base : base + part_height, start : start + part_width], shifted
 
 
 def _inside(box: PictureBox, width: int, height: int) -> PictureBox:
-    """Return the box, cut to the picture: a predicted box may reach out of it."""
+    """Return the box, cut to the picture: a predicted box may extend beyond it."""
     left, top, right, bottom = box
     return PictureBox(
         (min(max(left, 0), width), min(max(top, 0), height), min(max(right, 0), width), min(max(bottom, 0), height))
     )
 
 
-def _start(ends: float, part: int, whole: int) -> int:
-    """Return the start of a part centred between two ends (given as their sum), moved so that it is in the whole."""
-    return min(max(round((ends - part) / 2), 0), whole - part)
+def _start(ends: float, length: int, available: int) -> int:
+    """Return where a part of this length starts: centred between two ends, given as their sum, within `available`."""
+    return min(max(round((ends - length) / 2), 0), available - length)
 
 
 def _drawn(

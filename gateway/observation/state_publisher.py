@@ -22,7 +22,7 @@ BOXES_PERIOD_S = 1.0
 """Boxes are published at most this often while nothing else changes."""
 
 StateTopic = tuple["Topic[LabelState]", tuple[str, ...]]
-"""A topic, and the names in it."""
+"""A topic, and the names to fill in."""
 
 
 class StatePublisher:
@@ -43,8 +43,8 @@ class StatePublisher:
         for topic, label_state in states.items():
             before = published.get(topic)
             if before is not None and same_state(before[0], label_state):
-                still = before[0].objects == label_state.objects
-                if still or now - before[1] < BOXES_PERIOD_S:
+                unmoved = before[0].objects == label_state.objects
+                if unmoved or now - before[1] < BOXES_PERIOD_S:
                     continue
             await self._publish(camera, topic, label_state, now)
 
@@ -58,12 +58,12 @@ class StatePublisher:
         """Forget the published states of a camera, so that all are published when it returns."""
         self._published.pop(camera, None)
 
-    async def _publish(self, camera: str, where: StateTopic, state: LabelState, now: float) -> None:
-        topic, names = where
-        self._published[camera].pop(where, None)
+    async def _publish(self, camera: str, state_topic: StateTopic, state: LabelState, now: float) -> None:
+        topic, names = state_topic
+        self._published[camera].pop(state_topic, None)
         with contextlib.suppress(BrokerError):
             await self._bus.publish(topic, state, *names)
-            self._published[camera][where] = state, now
+            self._published[camera][state_topic] = state, now
 
 
 def _states(camera: str, state: SceneState) -> Iterator[tuple[StateTopic, LabelState]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 _MIB = 2**20
 
 
-def shorten(name: str, width: int, gap: str = "…") -> str:
+def shorten(name: str, width: int) -> str:
     """Return a name in at most `width` characters; a long one keeps its beginning and its end."""
     if len(name) <= width:
         return name
-    kept = max(0, width - len(gap))
+    kept = max(0, width - 1)
     front = (kept + 1) // 2
-    return (name[:front] + gap + name[len(name) - (kept - front) :])[:width]
+    return (name[:front] + "…" + name[len(name) - (kept - front) :])[:width]
 
 
 def format_bytes(count: int) -> str:

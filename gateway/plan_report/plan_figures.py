@@ -37,8 +37,8 @@ class CutFigures(Figures):
     """One cut at the report's grid. Bytes, multiply-accumulate operations (macs), pixels (height, width).
 
     `work_factor` is the work of all tiles ÷ that of the whole head; `largest_tile` is a share of the head;
-    `longest_chain` is the longest chain of work of a frame, with `devices` edges and a gateway like them, ÷ the work of
-    the whole network.
+    `longest_chain` is the longest chain of work of a frame, with `devices` edges and an equally fast gateway, ÷ the
+    work of the whole network.
     """
 
     maps: tuple[str, ...]
@@ -185,7 +185,7 @@ def _analytic(network: Network, stage: Stage) -> AnalyticMemory:
     for tiled in _stages(network, stage):
         tiles = tile_memory(network, tiled)
         largest[str(tiled.grid)] = [max(step.bytes for step in steps) for steps in zip(*tiles, strict=True)]
-        grids[str(tiled.grid)] = _against(whole, max(map(peak_bytes, tiles)), largest[str(tiled.grid)])
+        grids[str(tiled.grid)] = _tiled_memory(whole, max(map(peak_bytes, tiles)), largest[str(tiled.grid)])
     return AnalyticMemory(
         weight_bytes=sum(step.weight_bytes for step in whole),
         whole_peak_bytes=peak_bytes(whole),
@@ -223,7 +223,7 @@ def _stages(network: Network, stage: Stage) -> list[Stage]:
     return stages
 
 
-def _against(whole: Sequence[StepMemory], peak: int, largest: Sequence[int]) -> TiledMemory:
+def _tiled_memory(whole: Sequence[StepMemory], peak: int, largest: Sequence[int]) -> TiledMemory:
     return TiledMemory(
         peak_bytes=peak,
         peak_reduction=1 - peak / peak_bytes(whole),

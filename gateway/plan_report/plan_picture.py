@@ -192,7 +192,7 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
     """Draw a column of maps, from the picture to the cut, each with the part that the tile computes."""
     network, stage = partitioned.model.network, partitioned.stage
     boxes = Propagation(network, stage.layers).propagate(dict(zip(stage.cut, tile.outputs, strict=True))).boxes
-    names = _representative(partitioned)
+    names = _representative_maps(partitioned)
     left, top, bottom = MARGIN + FRAME_SIDE + 90, TOP, HEIGHT - 90
     heading = f"What tile {tile.index + 1} computes of every map: its own part, and its halo"
     draw_text(canvas, heading, (left, top - 18), INK, 20, BOLD)
@@ -222,7 +222,7 @@ def _draw_maps(canvas: Pixels, partitioned: PartitionedModel, tile: Tile) -> Non
             draw_arrow(canvas, (x, y + 7), (x, top + (number + 1) * room - 7), FAINT)
 
 
-def _representative(partitioned: PartitionedModel) -> list[str]:
+def _representative_maps(partitioned: PartitionedModel) -> list[str]:
     """Return the picture, the cut, and maps at even distances between them, each the last one of its size."""
     network, stage = partitioned.model.network, partitioned.stage
     trail = [layer.outputs[0] for layer in stage.layers]

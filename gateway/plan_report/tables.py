@@ -42,9 +42,9 @@ def render_plan_tables(report: PlanReport, width: int) -> RenderableType:
         Text(f"{report.model}, {height}x{breadth} pixels, in {report.grid} tiles: {len(report.cuts)} places to cut it"),
         _cuts(report, names),
         Text(
-            "* the cut in use. work: all tiles, by the head as a whole. largest: the largest tile, by the head. sees: "
-            f"what one cell depends on. {report.devices} edges: the longest chain of work of a frame, with so many "
-            "edges and a gateway like them, by the whole network on one.",
+            "* the cut in use. work: all tiles ÷ the head as a whole. largest: the largest tile ÷ the head. sees: the "
+            f"pixels that one cell depends on. {report.devices} edges: the longest chain of work of a frame, with "
+            f"{report.devices} edges and an equally fast gateway ÷ the whole network on one device.",
             style="dim",
         ),
         Text(f"\nMemory that one device needs, cut behind {chosen}, in MiB"),
@@ -137,13 +137,13 @@ def _memory(memory: AnalyticMemory, width: int) -> RenderableType:
 
 
 def _measured(memory: MeasuredMemory) -> RenderableType:
-    table = _table("run by", "MiB", "by the first", "by our whole")
+    table = _table("run by", "MiB", "of the first", "of our whole")
     whole = memory.grids.get("1x1", 0)
     table.add_row("onnxruntime as it comes, whole", format_mebibytes(memory.default_bytes), format_share(1.0), "")
     for grid, peak in memory.grids.items():
         by_own = format_share(peak / whole) if whole else ""
         table.add_row(f"an edge, {grid}", format_mebibytes(peak), format_share(peak / memory.default_bytes), by_own)
-    return Group(Text("\nMeasured: peak of a process above what importing takes, all kinds of tile loaded"), table)
+    return Group(Text("\nMeasured: peak memory of a process without its imports, with all kinds of tile loaded"), table)
 
 
 def _largest(layers: Sequence[LayerFigures]) -> list[LayerFigures]:
@@ -165,5 +165,5 @@ def _table(name: str, *figures: str) -> Table:
     return table
 
 
-def _with_rest(table: Table, missing: int, what: str) -> RenderableType:
-    return Group(table, Text(f"{missing} more {what}: --json has them all", style="dim")) if missing else table
+def _with_rest(table: Table, missing: int, noun: str) -> RenderableType:
+    return Group(table, Text(f"{missing} more {noun}: --json has them all", style="dim")) if missing else table

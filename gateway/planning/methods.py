@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from shared.ftp.stage import Stage
     from shared.model.network import Network
 
-
 USUAL_DEVICES = range(2, 7)
 """Sizes of clusters that a division with reuse is optimised for: those of the paper's experiments."""
 
@@ -68,8 +67,8 @@ def stages_of(
 
 def _with_reuse(network: Network, cut: Sequence[str], grid: Grid) -> Stage:
     """Return the faster one of two divisions, over all usual clusters: even, or balanced as if nothing were reused."""
-    ways = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
-    return min(ways, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
+    divisions = [with_reuse(network, partition(network, cut, grid, balanced=balanced)) for balanced in (False, True)]
+    return min(divisions, key=lambda stage: prod(longest_chain(stage, devices) for devices in USUAL_DEVICES))
 
 
 def _layer_by_layer(network: Network, cut: Sequence[str], grid: Grid, shares: Sequence[float]) -> tuple[Stage, ...]:

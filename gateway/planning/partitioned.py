@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from shared.model.arrays import Array, FeatureMap, Pixels
     from shared.model.spec import CompleteSpec
 
-
 _TOLERANCE = 1e-4
 """Allowed difference in standard deviations of the maps: kernels may sum in another order."""
 
@@ -41,7 +40,7 @@ _ROUNDING = 2.0**-20
 """Allowed difference relative to the largest value, eight steps of float32: for maps with almost equal cells."""
 
 _SMALLEST = 2.0**-22
-"""Smaller differences are no difference: an almost empty map is computed from numbers of order 1, in float32."""
+"""Smaller differences are ignored: an almost empty map is computed from numbers of order 1, in float32."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +97,12 @@ class PartitionedModel:
     def programs(self) -> tuple[bytes, ...]:
         """Return the programs of the stages, serialised, as edges run them."""
         model, network = self.model.proto, self.model.network
-        begins = [(), *(stage.cut for stage in self.stages)]
+        starts = [(), *(stage.cut for stage in self.stages)]
         return tuple(
             build_program(
                 head_model(model, network, stage.cut, after), stage, None if after else self.spec.preprocessing
             )
-            for after, stage in zip(begins, self.stages, strict=False)
+            for after, stage in zip(starts, self.stages, strict=False)
         )
 
     @property
@@ -138,7 +137,7 @@ class TiledHead:
                 parts = [_part(array, region) for array, region in zip(maps, tile.inputs, strict=True)]
                 taken = [strips[tile.index, strip.joint, strip.side] for strip in tile.taken]
                 results, given = engine.run(tile.form, parts, taken)
-                strips.update({(s.tile, s.joint, s.side): one for s, one in zip(tile.given, given, strict=False)})
+                strips.update({(s.tile, s.joint, s.side): array for s, array in zip(tile.given, given, strict=False)})
                 merged.place(tile.index, results)
             maps = list(merged.maps)
         return cast("list[FeatureMap]", maps)
@@ -160,7 +159,7 @@ def _part(array: Array, region: Region) -> Array:
 class WholeHead:
     """Runs the head on the whole frame, as the reference for tiles.
 
-    It uses the layers of the user's own file, so that no step of the partitioning can spoil it. A model in half
+    It uses the layers of the user's own file, so that no step of the partitioning can affect it. A model in half
     precision is computed in single precision, as its tiles are.
     """
 

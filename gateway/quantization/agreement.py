@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import DetectedObject
 
 SAME_OBJECT_IOU = 0.5
-"""Boxes of one label that overlap so far are taken for the same object."""
+"""Boxes of one label are taken for the same object if they overlap at least this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def compare_detections(model: Model, quantised: Model, pictures: Iterable[Pixels
     runs = _detecting(model), _detecting(quantised)
     found = [tuple(run(picture) for run in runs) for picture in pictures]
     pairs = [pair for by_float, by_int8 in found for pair in same_objects(by_float, by_int8)]
-    differences = [abs(one.score - other.score) for one, other in pairs]
+    differences = [abs(found.score - other.score) for found, other in pairs]
     by_float, by_int8 = (sum(len(objects[at]) for objects in found) for at in (0, 1))
     mean = sum(differences) / len(differences) if differences else None
     return Agreement(len(found), by_float, by_int8, len(pairs), mean) if found else None
@@ -62,10 +62,12 @@ def same_objects(
     """Return pairs of one label whose boxes overlap most, in the order of `some`; no object is in two pairs."""
     left = list(others)
     pairs = []
-    for one in some:
-        alike = [other for other in left if other.label == one.label and _iou(one.box, other.box) >= SAME_OBJECT_IOU]
-        if alike:
-            pairs.append((one, max(alike, key=lambda other: _iou(one.box, other.box))))
+    for found in some:
+        candidates = [
+            other for other in left if other.label == found.label and _iou(found.box, other.box) >= SAME_OBJECT_IOU
+        ]
+        if candidates:
+            pairs.append((found, max(candidates, key=lambda other: _iou(found.box, other.box))))
             left.remove(pairs[-1][1])
     return pairs
 

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from shared.model.arrays import FeatureMap, Pixels
 
 MAX_PICTURES = 100
-"""More pictures are not used: from ten on the ranges hardly change, and each takes a run of the float model."""
+"""More pictures are not used: after ten, the ranges change little, and each takes a run of the float model."""
 
 HOLD_OUT_EVERY = 5
-"""One picture in so many is kept for the comparison, and not used for calibration."""
+"""One picture in this many is kept for the comparison, and not used for calibration."""
 
 CUT_GRID = Grid(3, 3)
 """The grid that a cut is chosen for when the description has none: the default of all commands."""
@@ -66,7 +66,7 @@ _PREPARED = {"key": "onnx.quant.pre_process", "value": "onnxruntime.quant"}
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
-    """The int8 model and its making. `agreement` is None without a decoder or without a second picture."""
+    """The int8 model, and figures of its making. `agreement` is None without a decoder or without a second picture."""
 
     model: Model
     pictures: int

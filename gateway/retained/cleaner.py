@@ -20,10 +20,10 @@ CLEANER_PERIOD_S = 1.0
 
 
 class RetainedCleaner:
-    """Notes which topics this gateway has retained, and clears stale ones.
+    """Remembers the topics at which this gateway has retained messages, and clears stale ones.
 
-    `discovery_prefix` and `frigate` are the first levels of topics of Home Assistant, whose announcer clears its own,
-    and of Frigate, None where these are not published.
+    `discovery_prefix` is the first level of the topics of Home Assistant, which its announcer clears; `frigate` is that
+    of Frigate's topics, None if these are not published.
     """
 
     def __init__(self, state: StateFolder, bus: Planes, *, discovery_prefix: str, frigate: str | None) -> None:
@@ -94,6 +94,6 @@ class RetainedCleaner:
 
     @property
     def _by_hand(self) -> frozenset[str]:
-        """Return the cameras that were started by hand; for a while, those of the last run, too."""
+        """Return the cameras that were started by hand, for BY_HAND_RETURN_S also those of the last run."""
         assert self._cameras is not None
         return frozenset(self._cameras.by_hand) | (self._retained.by_hand if self._returning else frozenset())

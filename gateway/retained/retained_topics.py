@@ -104,7 +104,7 @@ def expected_topics(
     """Return the topics that these cameras and the gateway itself may have retained. Pure.
 
     `labels` are those that are followed now, by camera; of cameras that were started `by_hand` everything is expected.
-    `prefix` and `frigate` are the first levels of our topics and of Frigate's, None where these are not published.
+    `prefix` is the first level of our topics; `frigate` is that of Frigate's, None if these are not published.
     """
     names = {
         topic.full_path(prefix=prefix)
@@ -131,8 +131,8 @@ def _of_camera(prefix: str, name: str, camera: CameraSection, labels: Sequence[s
     for label in (ALL_LABELS, *map(slug, labels)):
         yield topics.OBJECTS.full_path(name, label, prefix=prefix)
     for zone, settings in camera.zones.items():
-        here = [label for label in labels if not settings.objects or label in settings.objects]
-        for label in (ALL_LABELS, *map(slug, here)):
+        zone_labels = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in (ALL_LABELS, *map(slug, zone_labels)):
             yield topics.ZONE_OBJECTS.full_path(name, zone, label, prefix=prefix)
     if camera.snapshots.enabled:
         yield topics.SNAPSHOT.full_path(name, prefix=prefix)

@@ -1,4 +1,4 @@
-"""One file in the state folder, with state that outlives a restart of the gateway."""
+"""One file in the state folder, with state that is kept over restarts of the gateway."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class StateFile(Generic[T]):
 
 
 def _opened(data: bytes) -> Envelope | None:
-    """Return the envelope; None for a file from before there were versions."""
+    """Return the envelope; None for a file without one, as early releases wrote it."""
     try:
         return Envelope.model_validate_json(data)
     except ValidationError:

@@ -41,7 +41,7 @@ class StateFolder:
         return (
             *(file.newer_release_problem for file in self._files if file.newer_release_problem),
             *(
-                f"state folder {self.path} cannot be written ({why}): {'; '.join(dict.fromkeys(lost))}"
-                for why, lost in unwritable.items()
+                f"state folder {self.path} cannot be written ({reason}): {'; '.join(dict.fromkeys(lost))}"
+                for reason, lost in unwritable.items()
             ),
         )

@@ -21,7 +21,7 @@ MAX_QUANTISED_DEVIATION = 0.5
 """The same for a quantised model: where processors round to different steps, later layers increase the difference."""
 
 MAX_FLAT_DEVIATION = 2.0**-12
-"""The same in units of the largest value, for almost constant maps, whose standard deviation is of no use."""
+"""The same in units of the largest value, for almost constant maps, whose standard deviation says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ def differing_tiles(
     """Return the tiles that differ by more than `limit`, and by how much; infinite where a value is not finite."""
     found = {}
     for tile in tiles:
-        most = 0.0
-        for one, other, region in zip(tiled, whole, tile.outputs, strict=True):
+        largest = 0.0
+        for tiled_map, whole_map, region in zip(tiled, whole, tile.outputs, strict=True):
             part = (slice(None), slice(None), *region.slices)
-            difference = float(np.abs(one[part] - other[part]).max(initial=0.0))
-            most = max(most, difference if np.isfinite(difference) else np.inf)
-        if most > limit:
-            found[tile.index] = most
+            difference = float(np.abs(tiled_map[part] - whole_map[part]).max(initial=0.0))
+            largest = max(largest, difference if np.isfinite(difference) else np.inf)
+        if largest > limit:
+            found[tile.index] = largest
     return found
 
 

@@ -52,7 +52,7 @@ class Barring:
         return able if able or barred else None
 
     def on_tile_failed(self, node: str, reason: str) -> None:
-        """Note that a node did not compute a tile; bar it where these are too many."""
+        """Note that a node did not compute a tile; bar it after too many of these."""
         if self.may_compute(node) and self._standings.on_failure(node, reason, time.monotonic()):
             self._bar(node)
 

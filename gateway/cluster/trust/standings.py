@@ -18,7 +18,7 @@ MAX_FAILURES = 3
 """A node is barred after this many failed tiles in a row: a single one may be caused by the picture, on every node."""
 
 FIRST_BAR_S, MAX_BAR_S = 10.0, 3600.0
-"""Shortest bars: the first, doubled each time up to the maximum, because a fault that returns is in the device."""
+"""Minimum duration of the first bar, doubled each time up to the maximum: a fault that returns is in the device."""
 
 PROBATION_S = 60.0
 """Duration of the probation after a bar: results are verified more often, and one failure bars the node again."""
@@ -32,14 +32,16 @@ MAX_STANDINGS = 1000
 
 @dataclass(slots=True)
 class _Record:
+    """`failures` are those in a row, `failed_tiles` all; `until` is the end of the bar, or of the last one."""
+
     failures: int = 0
     bars: int = 0
     barred: bool = False
     until: float = 0.0
     passed: bool = False
     reason: str = ""
-    failing: str = ""
-    failed: int = 0
+    last_failure: str = ""
+    failed_tiles: int = 0
     seen_at: float = 0.0
 
 
@@ -53,8 +55,8 @@ class Standings:
         """Note that a node did not compute a tile; return whether that bars it."""
         record = self._record(node)
         record.failures += 1
-        record.failed += 1
-        record.failing, record.seen_at = reason, now
+        record.failed_tiles += 1
+        record.last_failure, record.seen_at = reason, now
         if record.failures >= MAX_FAILURES or self.on_probation(node, now):
             return self._bar(record, f"did not compute {record.failures} tiles: {reason}", now)
         return False
@@ -63,7 +65,7 @@ class Standings:
         """Note that a node computed a tile."""
         record = self._records.get(node)
         if record is not None:
-            record.failures, record.failing = 0, ""
+            record.failures, record.last_failure = 0, ""
 
     def on_wrong_tile(self, node: str, reason: str, now: float) -> bool:
         """Note that a node computed a wrong tile; return whether that bars it."""
@@ -82,10 +84,12 @@ class Standings:
         )
         for node in due:
             record = self._records[node]
-            record.barred, record.failures, record.failing = False, 0, ""
+            record.barred, record.failures, record.last_failure = False, 0, ""
             record.until = record.seen_at = now
         for node in [
-            name for name, one in self._records.items() if not one.barred and one.seen_at + FORGIVE_AFTER_S < now
+            name
+            for name, record in self._records.items()
+            if not record.barred and record.seen_at + FORGIVE_AFTER_S < now
         ]:
             del self._records[node]
         return due
@@ -98,7 +102,7 @@ class Standings:
     def failed_tiles(self, node: str) -> int:
         """Return the number of tiles that a node did not compute."""
         record = self._records.get(node)
-        return record.failed if record is not None else 0
+        return record.failed_tiles if record is not None else 0
 
     @property
     def all_barred(self) -> frozenset[str]:
@@ -127,8 +131,8 @@ class Standings:
             record = self._records.get(node, _Record())
             if record.barred:
                 lines.append(f"edge {node} {record.reason}; it gets no work until it has passed a test")
-            elif record.failing:
-                lines.append(f"edge {node} did not compute a tile: {record.failing}; other edges compute it")
+            elif record.last_failure:
+                lines.append(f"edge {node} did not compute a tile: {record.last_failure}; other edges compute it")
         return tuple(lines)
 
     def _record(self, node: str) -> _Record:

@@ -63,8 +63,8 @@ class Verifier:
         difference = compare_maps(merged.maps, whole)
         if difference.exact:
             return VerificationResult(difference, {})
-        most = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
-        return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, most))
+        limit = deviation_limit(difference.map_std, difference.map_max, quantised=self._quantised)
+        return VerificationResult(difference, differing_tiles(merged.maps, whole, merged.tiles, limit))
 
 
 class VerificationFolder:

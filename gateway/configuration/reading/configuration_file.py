@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 6
-"""Times that mistakes are removed and the rest is validated: sections are nested so deeply.
+"""Times that mistakes are removed and the rest is validated: as many as levels of sections.
 
 One round is not enough. pydantic checks a section as a whole only when each of its values is valid, and checks across
 sections (names of cameras in hooks, ports, labels of the model) need a configuration. With one round, mistakes of these
@@ -80,10 +80,10 @@ def read_configuration(path: Path, environment: Mapping[str, str] = os.environ) 
     Raises ConfigurationError with all mistakes, one on each line: `file:line: path.to.key: what is wrong; what to
     write`.
     """
-    reading = parse_configuration(path, environment)
-    for warning in reading.warnings:
+    parsed = parse_configuration(path, environment)
+    for warning in parsed.warnings:
         logger.warning("%s", warning)
-    return reading.require_valid()
+    return parsed.require_valid()
 
 
 def parse_configuration(path: Path, environment: Mapping[str, str] = os.environ) -> ParsedConfiguration:
@@ -115,12 +115,12 @@ def _validate(document: Document, folder: Path) -> tuple[Configuration, list[Mis
         except ValidationError as error:
             errors = error.errors(include_url=False)
         before = frozenset(known)
-        known |= {error_path(each) for each in errors}
-        for each in errors:
-            path = error_path(each)
-            if not _is_consequence(each, document, before, known):
-                mistakes.append(mistake_of(each, document, Configuration))
-            value = repair(value, path, missing=each["type"] == "missing", name="[key]" in each["loc"])
+        known |= {error_path(found) for found in errors}
+        for found in errors:
+            path = error_path(found)
+            if not _is_consequence(found, document, before, known):
+                mistakes.append(mistake_of(found, document, Configuration))
+            value = repair(value, path, missing=found["type"] == "missing", name="[key]" in found["loc"])
     return Configuration(), mistakes
 
 
@@ -129,7 +129,7 @@ def _is_consequence(error: ErrorDetails, document: Document, before: Set[KeyPath
     path = error_path(error)
     if error["type"] == "extra_forbidden":
         return False
-    if error["type"] == "too_short" and any(each[:-1] == path and isinstance(each[-1], int) for each in now):
+    if error["type"] == "too_short" and any(known[:-1] == path and isinstance(known[-1], int) for known in now):
         return True  # it has items, but they are invalid
     return document.is_unresolved(path) or any(path[:length] in before for length in range(len(path) + 1))
 

@@ -43,15 +43,15 @@ class WrittenNames:
 
 
 def find_contradictions(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Yield mistakes that no part shows alone."""
+    """Yield mistakes that are only visible in several parts together."""
     for path, hook in hooks_of(configuration):
-        yield from _absent(path, hook, written)
+        yield from _missing_names(path, hook, written)
     yield from _grids(configuration.cluster)
-    yield from _same_places(configuration)
+    yield from _shared_ports_and_prefixes(configuration)
 
 
 def find_doubts(configuration: Configuration, written: WrittenNames) -> Iterator[Mistake]:
-    """Yield warnings: what is allowed, but perhaps not intended."""
+    """Yield warnings about settings that are valid, but perhaps not intended."""
     if not configuration.cameras and not written.zones:
         yield Mistake(("cameras",), "there are no cameras", "write their names below it")
     followed = {name: configuration.objects_of(name).track for name in configuration.cameras}
@@ -86,7 +86,7 @@ def hooks_of(configuration: Configuration) -> Iterator[tuple[KeyPath, HookSectio
         yield ("hooks", "commands", number), command
 
 
-def _absent(path: KeyPath, hook: HookSection, written: WrittenNames) -> Iterator[Mistake]:
+def _missing_names(path: KeyPath, hook: HookSection, written: WrittenNames) -> Iterator[Mistake]:
     """Yield a mistake for each missing camera and zone of a hook."""
     for camera in hook.cameras:
         if camera not in written.zones:
@@ -115,7 +115,7 @@ def _grids(cluster: ClusterSection) -> Iterator[Mistake]:
         yield Mistake(("cluster", "grid"), "method whole does not divide frames", "remove it, or write method: ftp-wst")
 
 
-def _same_places(configuration: Configuration) -> Iterator[Mistake]:
+def _shared_ports_and_prefixes(configuration: Configuration) -> Iterator[Mistake]:
     """Yield mistakes for ports and topics that two parts use."""
     mqtt, cluster = configuration.mqtt, configuration.cluster
     if mqtt.host is not None and (mqtt.host == "localhost" or is_loopback(mqtt.host)) and mqtt.port == cluster.port:

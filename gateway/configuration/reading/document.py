@@ -75,12 +75,14 @@ def read_document(file: str, content: bytes, environment: Mapping[str, str], tag
     document = Document(file)
     root = compose_yaml(file, content)
     if root is not None:
-        document.value = _Reading(document, environment, tags).value(root, ())
+        document.value = _Reader(document, environment, tags).value(root, ())
     return document
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Reader:
+    """Converts nodes of YAML to plain values, and notes their lines and mistakes in the document."""
+
     document: Document
     environment: Mapping[str, str]
     tags: Tags

@@ -35,7 +35,6 @@ _TYPES = {
     "model": ("not a section", "write its keys below it, indented, each with a colon"),
 }
 
-
 _WITHOUT_SPACE = re.compile(r"([a-z_]+):\S")
 """A key and its value without a space between them, which YAML reads as one text."""
 
@@ -90,7 +89,7 @@ def _not_text(value: object, path: KeyPath, document: Document) -> tuple[str, st
     return f"this is {kind}, not text", "put it in quotes" + (f": '{written}'" if isinstance(value, bool) else "")
 
 
-def _shown(value: Any, path: KeyPath, document: Document) -> str:  # noqa: ANN401  (whatever the file says)
+def _shown(value: Any, path: KeyPath, document: Document) -> str:  # noqa: ANN401  (any value of the file)
     """Return a value for a message; addresses and long text may contain a password."""
     if isinstance(value, list | tuple):
         return "a list"

@@ -30,7 +30,7 @@ FRIGATE_HINTS: dict[tuple[str, ...], str] = {
     ("live",): _NOT_HERE,
     ("snapshots",): "write snapshots: below each camera",
     ("motion",): "write motion: below each camera",
-    ("database",): "remove it: the folder of state: has what outlives a restart",
+    ("database",): "remove it: the folder of state: has all that is kept over restarts",
     ("version",): "remove it",
     ("model", "width"): "remove it: the model's file has it",
     ("model", "height"): "remove it: the model's file has it",
@@ -48,7 +48,7 @@ FRIGATE_HINTS: dict[tuple[str, ...], str] = {
     ("cameras", ANY_NAME, "snapshots", "crop"): "remove it: close-ups have topics of their own",
     ("cameras", ANY_NAME, "objects", "filters", ANY_NAME, "min_frames"): "remove it: three detections are needed",
 }
-"""Hints by path, for the commonest keys."""
+"""Hints by path, for the most common keys."""
 
 
 def hint_for(path: KeyPath) -> str:

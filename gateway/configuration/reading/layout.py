@@ -58,8 +58,8 @@ def sections(top: type[Section], where: str = "") -> dict[type[Section], list[st
             continue
         kind = get_origin(unwrapped_type(field.annotation))
         item = ".<name>" if kind is dict else "[]" if kind is tuple else ""
-        for each, places in sections(section, f"{where}.{name}{item}".removeprefix(".")).items():
-            found.setdefault(each, []).extend(places)
+        for inner, places in sections(section, f"{where}.{name}{item}".removeprefix(".")).items():
+            found.setdefault(inner, []).extend(places)
     return found
 
 

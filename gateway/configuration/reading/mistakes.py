@@ -42,9 +42,9 @@ class LocatedMistake:
     right: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: "
+        place = f"{self.file}:{self.line}: "
         return (
-            where
+            place
             + ": ".join(part for part in (self.path, self.what) if part)
             + (f"; {self.right}" if self.right else "")
         )

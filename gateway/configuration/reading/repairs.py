@@ -35,7 +35,9 @@ def repair(value: object, path: KeyPath, *, missing: bool = False, name: bool = 
             return _changed(value, path, {})
         if not isinstance(path[-1], int):
             break
-        path = path[:-1]  # a plain list goes as a whole: without one item the positions of later ones would change
+        path = path[
+            :-1
+        ]  # a plain list is removed as a whole: without one item, later ones would change their positions
     return _without(value, path)
 
 

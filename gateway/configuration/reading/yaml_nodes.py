@@ -38,11 +38,11 @@ PARSER_HINTS = (
         "write 'key: value', and indent one section's keys alike",
     ),
 )
-"""Usual remedies by the parser's message."""
+"""Usual remedies, by a pattern of the parser's message."""
 
 
 class UnreadableError(Exception):
-    """A file that is not YAML at all."""
+    """A file is not valid YAML."""
 
     def __init__(self, mistake: LocatedMistake) -> None:
         super().__init__(str(mistake))

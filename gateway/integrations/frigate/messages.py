@@ -33,7 +33,7 @@ def detect_topic(prefix: str) -> PlainTopic:
 
 
 def parse_detect_command(payload: bytes) -> bool | None:
-    """Return whether a payload switches detection on or off; None where it is invalid."""
+    """Return whether a payload switches detection on or off; None if it is invalid."""
     return {b"ON": True, b"OFF": False}.get(payload.strip().upper())
 
 

@@ -1,4 +1,4 @@
-"""Publishes at Frigate's topics, and switches detection by them."""
+"""Publishes at Frigate's topics, and handles its commands that switch detection."""
 
 from __future__ import annotations
 

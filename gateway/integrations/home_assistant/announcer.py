@@ -35,7 +35,7 @@ SUBSCRIBE_S = 1.0
 RETRY_ANNOUNCEMENT_S = 10.0
 """Time before a retry if the connected broker did not accept a message; a new connection retries at once."""
 
-_DEVICE_RETURN_S = 60.0
+_DEVICE_RETURN_TIMEOUT_S = 60.0
 """Time after a restart in which an edge, or a camera started by hand, must return; after it, its device is removed."""
 
 BIRTH = "online"
@@ -70,7 +70,7 @@ class Announcer:
         folder: StateFolder,
         *,
         clock: Callable[[], float] = time.monotonic,
-        return_s: float = _DEVICE_RETURN_S,
+        return_s: float = _DEVICE_RETURN_TIMEOUT_S,
     ) -> None:
         self._discovered = discovered
         self._states = states
@@ -93,11 +93,11 @@ class Announcer:
         )
         self._return_at = clock() + return_s
         self._requested = asyncio.Event()
-        self._everything = True
+        self._publish_all = True
 
     def on_connected(self) -> None:
         """Publish everything again: the broker is connected, and may have lost all retained messages."""
-        self._everything = True
+        self._publish_all = True
         self._requested.set()
 
     def on_status(self, status: str) -> None:
@@ -122,11 +122,11 @@ class Announcer:
                     await self._states()
             except BrokerError as error:
                 log.debug("Home Assistant cannot be informed now: %s", error)
-                self._everything = True
+                self._publish_all = True
                 await self._pause()
 
     async def _wait(self) -> None:
-        """Wait for a request, or for the end of the time in which known nodes must return."""
+        """Wait for a request, or until the time in which known devices must return is over."""
         try:
             async with asyncio.timeout(max(0.0, self._return_at - self._clock()) if self._inherited else None):
                 await self._requested.wait()
@@ -142,11 +142,11 @@ class Announcer:
 
     async def _publish_changes(self) -> bool:
         """Publish what has changed. Return whether there was anything."""
-        everything, self._everything = self._everything, False
+        publish_all, self._publish_all = self._publish_all, False
         now = self._wanted()
         removed = removal_messages(self._announced, now)
         messages = {
-            topic: payload for topic, payload in now.items() if everything or self._announced.get(topic) != payload
+            topic: payload for topic, payload in now.items() if publish_all or self._announced.get(topic) != payload
         }
         if not (removed or messages):
             return False

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from gateway.configuration.cameras import CameraSection
     from gateway.integrations.home_assistant.device import Component
 
-
 BY_HAND_MODEL = "Camera (started by hand)"
 
 AGENT_CONTROLS = ("enabled", "fps", "restart")
 """Controls that the edge passes to the agent; a camera started by hand has no such agent."""
+
+NUMBER = "{{ value_json }}"
+"""The template turns null into None: Home Assistant accepts None as a number without a value, but not null."""
 
 
 def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequence[str]) -> Device:
@@ -44,10 +46,6 @@ def camera_device(prefix: str, name: str, camera: CameraSection, labels: Sequenc
             **sighting_components(prefix, name, camera, labels),
         },
     )
-
-
-NUMBER = "{{ value_json }}"
-"""The template turns null into None: Home Assistant accepts None as a number without a value, but not null."""
 
 
 def describes_camera_by_hand(payload: str) -> bool:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from shared.payloads.cluster import Nodes
 
 MAX_ANNOUNCED_NODES = 256
-"""More edges than any home has: a client that invents names does not fill Home Assistant with devices."""
+"""More edges than any home has: a faulty client may invent names, which must not fill Home Assistant."""
 
 
 class DiscoveryCache:
     """Keeps the last discovery messages: they are needed every second, take long to make, and seldom change."""
 
     def __init__(self) -> None:
-        self._made_of: tuple[object, ...] = ()
+        self._sources: tuple[object, ...] = ()
         self._messages: Mapping[str, str] = {}
 
     def messages(
@@ -36,13 +36,13 @@ class DiscoveryCache:
         labels: Mapping[str, Sequence[str]],
         by_hand: Sequence[str],
     ) -> Mapping[str, str]:
-        """Return `discovery` of these; it is called only if something that its result depends on has changed."""
+        """Return the messages of `discovery`, which is called only if its arguments have changed."""
         versions = {name: node.version for name, node in nodes.nodes.items()}
         followed = {name: tuple(chosen) for name, chosen in labels.items()}
-        made_of = (configuration, versions, version, followed, by_hand)
-        if made_of != self._made_of:
+        sources = (configuration, versions, version, followed, by_hand)
+        if sources != self._sources:
             self._messages = discovery(configuration, nodes, version, labels, by_hand)
-            self._made_of = made_of
+            self._sources = sources
         return self._messages
 
 

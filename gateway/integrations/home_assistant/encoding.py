@@ -31,7 +31,9 @@ def encode_device(device: Device, version: str, *, per_entity: bool) -> Iterator
 
 def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield one message with all components; the common keys are in it once."""
-    components = [(key, _abbreviated(_complete(device, key, each))) for key, each in device.components.items()]
+    components = [
+        (key, _abbreviated(_complete(device, key, component))) for key, component in device.components.items()
+    ]
     for start in range(0, len(components), MAX_COMPONENTS_PER_MESSAGE):
         part = f"_PART{start // MAX_COMPONENTS_PER_MESSAGE + 1}" if start else ""  # capitals, as no name has them
         yield (
@@ -47,10 +49,10 @@ def _per_device(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str
 
 
 def _per_entity(device: Device, origin: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, each in device.components.items():
-        component = {"availability": device.availability, "availability_mode": "all", **_complete(device, key, each)}
-        platform = component.pop("platform")
-        yield f"{platform}/{device.id}/{key}", {**component, "device": device.information, "origin": origin}
+    for key, component in device.components.items():
+        content = {"availability": device.availability, "availability_mode": "all", **_complete(device, key, component)}
+        platform = content.pop("platform")
+        yield f"{platform}/{device.id}/{key}", {**content, "device": device.information, "origin": origin}
 
 
 def _complete(device: Device, key: str, component: Component) -> Component:
@@ -71,4 +73,4 @@ def _complete(device: Device, key: str, component: Component) -> Component:
 
 
 def _abbreviated(component: Component) -> Component:
-    return {"p": component["platform"], **{key: each for key, each in component.items() if key != "platform"}}
+    return {"p": component["platform"], **{key: value for key, value in component.items() if key != "platform"}}

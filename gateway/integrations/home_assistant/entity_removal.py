@@ -41,7 +41,7 @@ def announced_during_change(before: Mapping[str, str], now: Mapping[str, str]) -
 def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Return the payloads of all that is removed, by topic: the newest _MAX_REMOVED.
 
-    These are the earlier `removed` ones and those that `before` has and `now` has not, without what is back in `now`.
+    These are the earlier `removed` ones, and those of `before` that are missing in `now`; not those that are back.
     Each payload is the last one, with every component that it ever had.
     """
     found = dict(removed)
@@ -56,7 +56,7 @@ def remember_removed(removed: Mapping[str, str], before: Mapping[str, str], now:
 
 def _with_components_of(payload: str, earlier: str) -> str:
     """Return a device payload with the components added that only an earlier payload had."""
-    missing = {key: one for key, one in _components(earlier).items() if key not in _components(payload)}
+    missing = {key: component for key, component in _components(earlier).items() if key not in _components(payload)}
     if not missing:
         return payload
     return _with_components(_device(payload) or _device(earlier), missing)

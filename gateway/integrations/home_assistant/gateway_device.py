@@ -18,7 +18,7 @@ def gateway_id(prefix: str) -> str:
 
 
 def gateway_device_name(prefix: str) -> str:
-    """Return the device name; with another topic prefix it contains that, to distinguish a second gateway."""
+    """Return the device name; with another topic prefix it contains the prefix, to distinguish a second gateway."""
     return "DeepThings" if prefix == topics.DEFAULT_PREFIX else f"DeepThings {prefix}"
 
 

@@ -46,11 +46,11 @@ def sighting_components(prefix: str, name: str, camera: CameraSection, labels: S
         found |= _trigger(prefix, name, label, "appeared", f"{slug(label)}_appeared")
         found |= _trigger(prefix, name, label, "left", f"{slug(label)}_left")
     for zone, settings in camera.zones.items():
-        here = [label for label in labels if not settings.objects or label in settings.objects]
-        for label in _with_all(here):
+        zone_labels = [label for label in labels if not settings.objects or label in settings.objects]
+        for label in _with_all(zone_labels):
             topic = topics.ZONE_OBJECTS.full_path(name, zone, slug(label), prefix=prefix)
             found |= _place(topic, f"{zone}_ZONE_{slug(label)}", f"{readable(zone)} ", label)
-        for label in here:
+        for label in zone_labels:
             found |= _trigger(prefix, name, label, f"in {zone}", f"{slug(label)}_in_{zone}")
             found |= _trigger(prefix, name, label, f"left {zone}", f"{slug(label)}_left_{zone}")
             if settings.loitering_time > 0:
@@ -63,10 +63,10 @@ def _with_all(labels: Sequence[str]) -> list[str]:
     return [*([ALL_LABELS] if len(labels) > 1 else []), *labels]
 
 
-def _place(topic: str, key: str, where: str, label: str) -> dict[str, Component]:
-    """Return occupancy and count of a label. `where` begins the names; it is empty for the whole picture."""
-    occupancy = f"{where}occupancy" if label == ALL_LABELS else f"{where}{readable(label)} occupancy"
-    count = f"{where}{'object' if label == ALL_LABELS else readable(label)} count"
+def _place(topic: str, key: str, name_prefix: str, label: str) -> dict[str, Component]:
+    """Return occupancy and count of a label. `name_prefix` is empty for the whole picture."""
+    occupancy = f"{name_prefix}occupancy" if label == ALL_LABELS else f"{name_prefix}{readable(label)} occupancy"
+    count = f"{name_prefix}{'object' if label == ALL_LABELS else readable(label)} count"
     return {
         f"{key}_occupancy": {
             "platform": "binary_sensor",
@@ -93,7 +93,7 @@ def _event(prefix: str, name: str) -> Component:
         "platform": "event",
         "name": "Last event",
         "icon": "mdi:motion-sensor",
-        "event_types": [each.value for each in EventType],
+        "event_types": [kind.value for kind in EventType],
         "state_topic": topics.EVENTS.full_path(name, prefix=prefix),
         "value_template": EVENT,
     }

@@ -75,7 +75,7 @@ def _environment(delivery: Delivery) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _standard_input(body: bytes) -> Iterator[IO[bytes]]:
-    """Give an unnamed file in memory (an SD card may be full): a command may read it or not, at its own pace."""
+    """Provide an unnamed file in memory (an SD card may be full): a command may read it or not, at its own pace."""
     with open(os.memfd_create("delivery"), "w+b") as file:  # noqa: PTH123  (it has no path)
         file.write(body)
         file.seek(0)

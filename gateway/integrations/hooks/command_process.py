@@ -13,7 +13,7 @@ from shared.process.children import parent_death_prefix
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-_TAIL_BYTES = 4096
+_MAX_TAIL_BYTES = 4096
 """Bytes of output that are kept: the last line is in it, unless it is too long to be read."""
 
 MAX_LINE_LENGTH = 300
@@ -72,7 +72,7 @@ class CommandProcess(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002  (the protocol's own signature)
         """Keep the end of the output."""
-        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+        self._tail = (self._tail + data)[-_MAX_TAIL_BYTES:]
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  (see above)
         """Note the end of the output."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_WAITING_DELIVERIES = 100
-"""Deliveries that wait for one hook: a busy street gives as many events in a minute; older ones are of no use."""
+"""Deliveries that wait for one hook: a busy street causes as many events in a minute; older ones are outdated."""
 
 MAX_CONCURRENT_DELIVERIES = 4
 """Deliveries in progress for one hook: a slow one does not hold up the others, and a weak server can take as many."""
@@ -50,7 +50,7 @@ class DeliveryQueue:
         return self._waiting.popleft() if len(self._waiting) > MAX_WAITING_DELIVERIES else None
 
     def take(self) -> Delivery | None:
-        """Take the first delivery whose object has none in progress; it is in progress now. Return None if none is."""
+        """Take the first delivery whose object has none in progress; it is in progress now. None if there is none."""
         for place, delivery in enumerate(self._waiting):
             if delivery.object not in self._objects_in_progress:
                 del self._waiting[place]
@@ -63,7 +63,7 @@ class DeliveryQueue:
         self._objects_in_progress.discard(delivery.object)
 
     def clear(self) -> int:
-        """Drop all that wait. Return how many they were."""
+        """Drop all waiting deliveries; return their number."""
         count = len(self._waiting)
         self._waiting.clear()
         return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_RETRY_AFTER_S = 30.0
-"""Longest wait that a server may ask for: later the event is outdated, and others wait behind it."""
+"""Longest wait that a server may ask for: after it the event is outdated, and later events wait, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.integrations.hooks.matching import Event
 
 DRAIN_S = 2.0
-"""Time to deliver what waits or is in progress when the hooks stop: the last events of a day are worth it."""
+"""Time to deliver the remaining events when the hooks stop."""
 
 
 class HookSet:
@@ -51,7 +51,7 @@ class HookSet:
     async def run(self) -> None:
         """Deliver events until cancelled, then for at most DRAIN_S the events that are left.
 
-        Events that come before this is called wait.
+        Events that were queued before the call are delivered, too.
         """
         for dispatcher in self._dispatchers:
             dispatcher.start()
@@ -67,7 +67,7 @@ class HookSet:
 
 
 class HookRunner:
-    """Runs the hooks of the configuration as it is now."""
+    """Runs the hooks of the current configuration."""
 
     def __init__(
         self, section: automation.HooksSection, make: Callable[[automation.HooksSection], HookSet] = HookSet

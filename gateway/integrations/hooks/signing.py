@@ -23,12 +23,12 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def webhook_headers(delivery: Delivery, secret: str | None, now: float) -> dict[str, str]:
     """Return the headers of an attempt at `now`, in seconds since 1970; without a secret there is no signature."""
     timestamp = str(int(now))
-    made = {
+    headers = {
         "Content-Type": "application/json",
         "X-DeepThings-Event": delivery.kind,
         "X-DeepThings-Delivery": delivery.id,
         "X-DeepThings-Timestamp": timestamp,
     }
     if secret is not None:
-        made["X-DeepThings-Signature"] = signature(secret, timestamp, delivery.body)
-    return made
+        headers["X-DeepThings-Signature"] = signature(secret, timestamp, delivery.body)
+    return headers

@@ -70,7 +70,7 @@ class WebhookSender:
             if not failure.again or attempts > self._hook.retries:
                 return DeliveryOutcome(failure=failure.reason + (f", {attempts} times" if attempts > 1 else ""))
             delay_s = max(backoff.next_s(), failure.after_s)
-            log.debug("%s: delivery %s: %s; again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
+            log.debug("%s: delivery %s: %s; trying again in %.1f s", self.name, delivery.id, failure.reason, delay_s)
             await asyncio.sleep(delay_s)
             attempts += 1
         return DeliveryOutcome()
@@ -83,9 +83,8 @@ class WebhookSender:
                 httpx.AsyncClient(verify=self._trust, trust_env=False, timeout=None) as client,  # noqa: S113  (above)
                 client.stream("POST", self._url, content=delivery.body, headers=sent) as answer,
             ):
-                return failure_of_response(
-                    answer.status_code, answer.headers.get("Retry-After", "")
-                )  # the body is not read
+                # The body is not read: the status is all that counts.
+                return failure_of_response(answer.status_code, answer.headers.get("Retry-After", ""))
         except TimeoutError:
             return AttemptFailure(f"no answer within {self._hook.timeout:g} s", again=True)
         except httpx.TransportError as error:

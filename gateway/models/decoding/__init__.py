@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.model.spec import ModelSpec
 
 MAX_COORDINATE_PX = 1e6
-"""Boxes that reach further from the origin are invalid: no input is so large, and float32 stays exact up to here."""
+"""Boxes that reach further from the origin are invalid: no input is that large, and float32 stays exact up to here."""
 
 MAX_SCORE = 1.001
 """Higher scores are invalid: a score is a probability, and half precision rounds to a little above 1."""
@@ -41,10 +41,10 @@ def decode(outputs: Outputs, input_size: tuple[int, int], spec: ModelSpec) -> Ca
     with np.errstate(over="ignore", invalid="ignore"):  # the results are dropped below
         boxes, table = family.decode(outputs, input_size, spec)
         sizes = boxes[:, 2:] - boxes[:, :2]
-    whole = (np.abs(boxes).max(axis=1) <= MAX_COORDINATE_PX) & (sizes.min(axis=1) > 0)
+    has_valid_box = (np.abs(boxes).max(axis=1) <= MAX_COORDINATE_PX) & (sizes.min(axis=1) > 0)
     # NaN is not below the threshold either: it must count as invalid, and not as nothing detected.
     cells, classes = np.nonzero(~(table < spec.score_threshold))
     scores = table[cells, classes]
-    sound = whole[cells] & (scores <= MAX_SCORE)
-    cells, classes, scores = cells[sound], classes[sound], np.minimum(scores[sound], 1)
-    return Candidates(boxes[cells], scores, classes, invalid_count=len(sound) - len(scores))
+    valid = has_valid_box[cells] & (scores <= MAX_SCORE)
+    cells, classes, scores = cells[valid], classes[valid], np.minimum(scores[valid], 1)
+    return Candidates(boxes[cells], scores, classes, invalid_count=len(valid) - len(scores))

@@ -8,7 +8,6 @@ import numpy as np
 
 from gateway.models.decoding.arithmetic import corners, indices_reaching, sigmoid, softmax
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def _decode_head(
     """Return boxes (N, 4) and scores (N, classes) of a map (anchors * (5 + classes), H, W)."""
     _, rows, columns = head_map.shape
     by_anchor = head_map.reshape(len(head.anchors), -1, rows * columns)
-    kept = indices_reaching(sigmoid(by_anchor[:, 4]).ravel(), threshold)  # a class can only lower the objectness
+    kept = indices_reaching(sigmoid(by_anchor[:, 4]).ravel(), threshold)  # no score is above the objectness
     anchor, cell = np.divmod(kept, rows * columns)
     values = by_anchor[anchor, :, cell]
     row, column = np.divmod(cell, columns)

@@ -23,14 +23,13 @@ from gateway.models.decoding.plausibility import (
     score_doubt,
 )
 from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
     from shared.model.spec import ModelSpec
 
 COCO_IDS = 91
-"""COCO's category numbers, some of them unused: DETR and RF-DETR number classes so."""
+"""COCO's category numbers, some of them unused: DETR and RF-DETR use them as class numbers."""
 
 MAX_QUERIES = 1000
 """Public models have 100 to 900 queries; more boxes come from cells or priors."""
@@ -75,8 +74,8 @@ def doubt_softmax(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 def doubt_sigmoid(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
     """Return the doubt, see Family."""
     boxes, logits = read_pair(outputs)
-    nothing = logits.shape[1] > 1 and _last_is_likeliest(logits) and np.median(logits[:, -1]) > 0
-    last = 'its last class is the likeliest everywhere, as "no object" is' if nothing else ""
+    has_no_object_class = logits.shape[1] > 1 and _last_is_likeliest(logits) and np.median(logits[:, -1]) > 0
+    last = 'its last class is the likeliest everywhere, as "no object" is' if has_no_object_class else ""
     return first_doubt(_box_doubt(boxes, size), logit_doubt(logits), last)
 
 
@@ -142,8 +141,8 @@ def _classes_probabilities(shapes: Shapes, _size: InputSize, _spec: ModelSpec) -
     return (table[1] - 4,)
 
 
-def _describe(what: str) -> str:
-    return f"two outputs, boxes [1, queries, 4] and {what} before the {'softmax' if '+' in what else 'sigmoid'}"
+def _describe(scores: str) -> str:
+    return f"two outputs, boxes [1, queries, 4] and {scores} before the {'softmax' if '+' in scores else 'sigmoid'}"
 
 
 _REMEDY = "export it without post-processing: boxes and logits"

@@ -29,10 +29,10 @@ USUAL_REMEDY = "export it as docs/models.md shows"
 class Family:
     """Detectors with one decoder. Sizes are (height, width) of the input, in pixels.
 
-    `describe` returns how the outputs look for an input size. `classes` returns the numbers of classes that outputs of
-    these shapes can hold, likeliest first; empty: the outputs are not of this family. `decode` returns boxes, float32
-    (N, 4) as left, top, right, bottom in input pixels, and scores, float32 (N, classes), of all cells with a score that
-    is not below the threshold.
+    `describe` returns a description of the outputs for an input size. `classes` returns the numbers of classes that
+    outputs of these shapes can hold, likeliest first; empty: the outputs are not of this family. `decode` returns
+    boxes, float32 (N, 4) as left, top, right, bottom in input pixels, and scores, float32 (N, classes), of all cells
+    with a score that is not below the threshold.
 
     `doubt` returns the reason why outputs for a picture cannot be of this family, "" when they can be; `remedy` is what
     to do then. `overlapping`: several boxes are made for one object, so all but the best must be suppressed.
@@ -79,7 +79,7 @@ def masked_table(shapes: Shapes) -> tuple[str, int] | None:
 
 
 BOX_NAMES = ("box", "dets", "loc")
-"""Parts of names of outputs with boxes, for shapes that leave it open."""
+"""Parts of names of outputs with boxes, used if the shapes do not distinguish boxes from scores."""
 
 
 def boxes_and_scores(shapes: Shapes) -> tuple[str, str] | None:
@@ -92,7 +92,7 @@ def boxes_and_scores(shapes: Shapes) -> tuple[str, str] | None:
     if len(tables) != 2 or len(shapes) > 2 + len(maps[:1]) or len({shape[1] for shape in tables.values()}) != 1:
         return None
     boxes = [name for name, shape in tables.items() if shape[2] == 4]
-    if len(boxes) == 2:  # there are four scores, too: only the name can tell
+    if len(boxes) == 2:  # with four scores, both have the same shape: only the names differ
         boxes = [name for name in boxes if any(word in name.lower() for word in BOX_NAMES)]
     if len(boxes) != 1:
         return None

@@ -13,7 +13,6 @@ import numpy as np
 from gateway.models.decoding.family import ANY_NUMBER, Family, InputSize, Outputs, Shapes, shapes_of
 from gateway.models.decoding.finished import Rows, boxes_with_scores, row_doubts
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

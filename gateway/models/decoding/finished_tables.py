@@ -14,7 +14,6 @@ import numpy as np
 from gateway.models.decoding.family import ANY_NUMBER, Family, InputSize, Outputs, Shapes, masked_table, shapes_of
 from gateway.models.decoding.finished import Rows, boxes_with_scores, row_doubts
 from gateway.models.decoding.preprocessings import IMAGENET, RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
@@ -36,8 +35,8 @@ def _rows(outputs: Outputs) -> Rows:
     table = outputs[name].reshape(-1, outputs[name].shape[-1])[:, :columns]
     if columns == 6:
         return table[:, :4], table[:, 4], table[:, 5]
-    whole = [bool((table[:, column] == np.round(table[:, column])).all()) for column in (5, 6)]
-    score, number = (6, 5) if whole == [True, False] else (5, 6)
+    are_integers = [bool((table[:, column] == np.round(table[:, column])).all()) for column in (5, 6)]
+    score, number = (6, 5) if are_integers == [True, False] else (5, 6)
     return table[:, 1:5], table[:, score], table[:, number]
 
 

@@ -38,8 +38,8 @@ class Metadata:
     @property
     def refusal(self) -> str:
         """Return the reason why the outputs of this task cannot be read as boxes; "" when they can be."""
-        what = OTHER_TASKS.get(self.task)
-        return f"the file says that it {what} (task {self.task}); export a detector (task detect)" if what else ""
+        action = OTHER_TASKS.get(self.task)
+        return f"the file says that it {action} (task {self.task}); export a detector (task detect)" if action else ""
 
 
 def read_metadata(properties: Mapping[str, str]) -> Metadata:

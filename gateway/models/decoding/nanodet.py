@@ -23,7 +23,6 @@ from gateway.models.decoding.cells import (
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, choose_class_count, only_table, shapes_of
 from gateway.models.decoding.plausibility import score_doubt
 from gateway.models.decoding.preprocessings import IMAGENET
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

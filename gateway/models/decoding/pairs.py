@@ -14,7 +14,6 @@ from gateway.models.decoding.arithmetic import indices_reaching
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, boxes_and_scores, shapes_of
 from gateway.models.decoding.plausibility import area_doubt, box_doubt, first_doubt, score_doubt
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def doubt_yolonas(outputs: Outputs, size: InputSize, _spec: ModelSpec) -> str:
 
 
 def read_pair(outputs: Outputs) -> tuple[FloatArray, FloatArray]:
-    """Return boxes (N, 4) and scores (N, columns), whichever comes first."""
+    """Return boxes (N, 4) and scores (N, columns), in this order."""
     names = boxes_and_scores(shapes_of(outputs))
     assert names is not None, "the shapes have been checked"
     boxes, scores = (outputs[name][0] for name in names)

@@ -1,4 +1,4 @@
-"""Checks whether numbers can be what a family means by them; each function returns a doubt, "" when there is none.
+"""Checks whether outputs have plausible values for a family; each function returns a doubt, "" for none.
 
 The functions check all cells of one picture. Most of these show nothing, so a condition must hold for nearly all cells.
 """
@@ -92,8 +92,8 @@ def box_doubt(boxes: FloatArray, size: InputSize, *, parts: bool = False) -> str
 
 def area_doubt(boxes: FloatArray) -> str:
     """Return why boxes (N, 4), left, top, right, bottom, cannot each show an object: too many have no area."""
-    without = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST if len(boxes) else False
-    return "its boxes have no area" if without else ""
+    has_none = not (boxes[:, 2:] > boxes[:, :2]).all(axis=1).mean() >= _MOST if len(boxes) else False
+    return "its boxes have no area" if has_none else ""
 
 
 def row_doubt(table: FloatArray) -> str:

@@ -21,7 +21,6 @@ from gateway.models.decoding.plausibility import (
     tail_doubt,
 )
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
-from shared.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from shared.model.arrays import FloatArray
@@ -109,7 +108,7 @@ def _classes_v8(shapes: Shapes, input_size: InputSize, _spec: ModelSpec) -> tupl
 
 def _classes_v8_parts(shapes: Shapes, input_size: InputSize, spec: ModelSpec) -> tuple[int, ...]:
     classes = _classes_v8(shapes, input_size, spec)
-    # More classes than cells: it is rather a transposed table of a family whose raw numbers are all from 0 to 1.
+    # With more classes than cells, it is more likely a transposed table of a family whose numbers are all from 0 to 1.
     return tuple(number for number in classes if number + 4 <= max(shape[-1] for shape in shapes.values()))
 
 

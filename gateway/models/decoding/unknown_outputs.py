@@ -20,7 +20,7 @@ def remedy_for(shapes: Shapes, input_size: InputSize) -> str:
 
 def _classification(shapes: list[tuple[int, ...]], _size: InputSize) -> str:
     whole = all(len(shape) <= 2 and shape[:1] == (1,) for shape in shapes)
-    return "such networks classify whole pictures; export a detector" if whole else ""
+    return "networks with these outputs classify whole pictures; export a detector" if whole else ""
 
 
 def _undecoded_grid(shapes: list[tuple[int, ...]], _size: InputSize) -> str:

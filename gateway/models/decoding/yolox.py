@@ -15,7 +15,6 @@ from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes, o
 from gateway.models.decoding.plausibility import box_doubt, first_doubt, row_doubt, score_doubt
 from gateway.models.decoding.preprocessings import RGB_FROM_0_TO_1
 from gateway.models.decoding.ultralytics import decode_v5, doubt_v5
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:
@@ -33,10 +32,8 @@ def decode(outputs: Outputs, input_size: InputSize, spec: ModelSpec) -> tuple[Fl
     """Return boxes and scores, see Family. Output: (1, cells, 5 + classes), all scores after the sigmoid."""
     (table,) = outputs.values()
     kept = indices_reaching(table[0, :, 4], spec.score_threshold)
-    rows, every = (
-        table[0, kept],
-        make_cells(input_size, strides_by_cell_count(input_size, FINE_STRIDES)[table.shape[1]]),
-    )
+    rows = table[0, kept]
+    every = make_cells(input_size, strides_by_cell_count(input_size, FINE_STRIDES)[table.shape[1]])
     stride = every.strides[kept]
     boxes = corners((rows[:, :2] + every.places[kept]) * stride, np.exp(rows[:, 2:4]) * stride)
     return boxes, rows[:, _BEFORE_CLASSES:] * rows[:, 4:5]

@@ -11,7 +11,6 @@ from gateway.models.decoding.cells import STRIDES, cell_count, make_cells
 from gateway.models.decoding.family import Family, InputSize, Outputs, Shapes
 from gateway.models.decoding.plausibility import first_doubt, score_doubt
 from gateway.models.decoding.yolox import MAX_TYPICAL_STRIDES
-from shared.model.arrays import FloatArray
 from shared.model.spec import Preprocessing
 
 if TYPE_CHECKING:

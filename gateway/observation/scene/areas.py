@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A polygon in pixels, with the box around it, which excludes most points quickly."""
+    """A polygon in pixels. The box around it excludes most points quickly."""
 
     polygon: Polygon
     around: PictureBox

@@ -9,7 +9,7 @@ _MAX_CLOCK_DIFFERENCE_S = 5.0
 delayed by its edge and its tiles for some seconds at most."""
 
 MAX_PAUSE_S = 60.0
-"""A longer time without a frame is not counted: nobody knows what happened meanwhile."""
+"""A longer time without a frame is not counted, because it is unknown what happened meanwhile."""
 
 _MIN_STEP_S = 0.001
 """Two frames never have the same time."""
@@ -28,8 +28,8 @@ class CameraClock:
 
     def is_late(self, frame: str, number: int, captured_at: float) -> bool:
         """Return whether a frame was captured before the last one (it arrives out of order)."""
-        same = self.at is not None and _session_of(frame) == self._session
-        return same and (number < self._number or (number == self._number and captured_at <= self._captured_at))
+        same_session = self.at is not None and _session_of(frame) == self._session
+        return same_session and (number < self._number or (number == self._number and captured_at <= self._captured_at))
 
     def tick(self, frame: str, number: int, captured_at: float, received_at: float, usual_s: float) -> float:
         """Advance to a frame that is not late, and return its time.
@@ -50,7 +50,7 @@ class CameraClock:
         self._captured_at, self._received_at = captured_at, received_at
         return self.at
 
-    def since_heard(self, now: float) -> float:
+    def since_received(self, now: float) -> float:
         """Return the seconds from the last frame until `now`, by the gateway's clock."""
         return max(0.0, now - self._received_at) if self.at is not None else 0.0
 

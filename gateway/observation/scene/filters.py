@@ -43,7 +43,7 @@ def box_fits(chosen: FilterSection, box: PictureBox, image: Image) -> bool:
     """Return whether area and ratio are within their limits; area limits up to 1 are fractions of the picture."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top
-    whole = image[0] * image[1]
-    least = chosen.min_area * whole if chosen.min_area <= 1 else chosen.min_area
-    most = chosen.max_area * whole if chosen.max_area <= 1 else chosen.max_area
-    return least <= width * height <= most and chosen.min_ratio <= width / max(height, 1e-9) <= chosen.max_ratio
+    picture_area = image[0] * image[1]
+    min_area = chosen.min_area * picture_area if chosen.min_area <= 1 else chosen.min_area
+    max_area = chosen.max_area * picture_area if chosen.max_area <= 1 else chosen.max_area
+    return min_area <= width * height <= max_area and chosen.min_ratio <= width / max(height, 1e-9) <= chosen.max_ratio

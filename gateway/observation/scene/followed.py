@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.observation.tracking.tracks import Track
 
 _UPDATE_PERIOD_S = 1.0
-"""Shortest time between two updates of an object: a box that trembles at the edge of a zone must not flood anybody."""
+"""Shortest time between two updates of an object: a box that jitters at the edge of a zone must not cause a flood."""
 
 _MIN_SCORE_GAIN = 0.05
 """Gain of the top score that is worth an update."""
@@ -41,7 +41,7 @@ class SceneObject:
 
     @classmethod
     def from_kept(cls, kept: KeptObject, track: Track, at: float) -> Self:
-        """Return a kept object at the time `at` of the scene's clock; it stays so until a frame shows it."""
+        """Return a kept object at the time `at` of the scene's clock; it is `resumed` until a frame shows it."""
         event = kept.event
         presences = {
             zone: ZonePresence(since=at - lingered_s, counts=zone in event.zones)
@@ -90,7 +90,9 @@ class SceneObject:
     def to_keep(self, camera: str, frame: str, image: Image, at: float) -> KeptObject:
         """Return what is needed to recognise it after a time without frames; `at` is of the scene's clock."""
         track = self.track
-        lingered = {zone: at - one.since for zone, one in self.presences.items() if one.since is not None}
+        lingered = {
+            zone: at - presence.since for zone, presence in self.presences.items() if presence.since is not None
+        }
         return KeptObject(
             event=self._event(EventType.UPDATE, camera, frame, image), hits=track.hits,
             median_score=track.median_score, rested_s=track.rested_s, seen_at=self.seen_at,
@@ -98,7 +100,7 @@ class SceneObject:
         )  # fmt: skip
 
     def observed(self, image: Image) -> FollowedObject:
-        """Return it as states show it."""
+        """Return the object as it appears in states."""
         track = self.track
         box, box_rel = rounded_boxes(track.box, image)
         return FollowedObject(

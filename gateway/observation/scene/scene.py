@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.payloads.observations import ObjectEvent
 
 _MIN_DETECTIONS = 3
-"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last so long."""
+"""Detections before an object counts, as in Frigate: a detector's mistakes seldom last that long."""
 
 _SLOW_INTERVAL_S, _MIN_SLOW_DETECTIONS = 1.0, 2
 """If frames are further apart, fewer detections are enough: a passer-by is gone before the third."""
@@ -45,7 +45,7 @@ _SCENE_SETTLE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class _Absence:
-    """A time without frames: the kept scene, the start by the gateway's clock, and the reason."""
+    """A time without frames: the kept scene, when it began by the gateway's clock, and why."""
 
     kept: KeptScene
     since: float
@@ -74,11 +74,11 @@ class Scene:
         self._state = state_of((), settings, self._moment)
         kept = kept or KeptScene()
         self._absence: _Absence | None = _Absence(kept, now - kept.away_s, EndReason.GATEWAY_AWAY)
-        self._presumed: dict[LabelPlace, str] = _known(kept, settings)
+        self._presumed: dict[LabelPlace, str] = _known_places(kept, settings)
         self._presumed_until = 0.0
         self._places = dict(self._presumed)
         self._frames = 0
-        self._begun_at = at - now
+        self._clock_offset_s = at - now
         self._awaited_since = now
         self._resumed_at = 0.0
         self._absence_reason = EndReason.GATEWAY_AWAY
@@ -89,8 +89,8 @@ class Scene:
         """Return whether its state is known: enough frames have come since the start, or since its camera is back."""
         if self._absence is not None or not self._frames:
             return False
-        long = self._clock.at is not None and self._clock.at - self._resumed_at >= _SCENE_SETTLE_S
-        return long or self._frames >= self._fewest_detections
+        long_enough = self._clock.at is not None and self._clock.at - self._resumed_at >= _SCENE_SETTLE_S
+        return long_enough or self._frames >= self._needed_detections
 
     @property
     def given_up(self) -> bool:
@@ -106,7 +106,7 @@ class Scene:
     def occupied(self) -> bool:
         """Return whether an event is open."""
         kept = self._absence is not None and bool(self._absence.kept.objects)
-        return kept or any(one.counts for one in self._followed.values())
+        return kept or any(followed.counts for followed in self._followed.values())
 
     def update(
         self, detections: FrameDetections, *, degraded: bool, latency_ms: float, received_at: float | None = None
@@ -121,15 +121,15 @@ class Scene:
         if detections.image != self._image:
             self._image = detections.image
             self._prepare()
-        over: list[ObjectEvent] = []
+        given_up: list[ObjectEvent] = []
         if self._absence is not None:
-            over = self._give_up_overdue(received_at)
+            given_up = self._give_up_overdue(received_at)
             self._resume(self._absence, at, received_at)
         self._frames += 1
         seen = [found for found in detections.objects if self._filters.admit(found)]
         tracks = self._tracker.update(at, seen, detections.image)
         ended = self._end(tracks.ended, EndReason.GONE)
-        return self._result(at, captured_at, (*over, *ended, *self._see(tracks.live, at)))
+        return self._result(at, captured_at, (*given_up, *ended, *self._see(tracks.live, at)))
 
     def expire(self, now: float) -> SceneUpdate:
         """End objects that were out of sight before the last frame, for too long by now. Call it about once a second.
@@ -138,7 +138,7 @@ class Scene:
         """
         if self._absence is not None:
             return self._result(0.0, self._camera_time(now), self._give_up_overdue(now))
-        at = (self._clock.at or 0.0) + self._clock.since_heard(now)
+        at = (self._clock.at or 0.0) + self._clock.since_received(now)
         ended = self._end(self._tracker.expire(at).ended, EndReason.GONE)
         return self._result(at, self._camera_time(now), ended)
 
@@ -166,32 +166,34 @@ class Scene:
         before, self._settings = self._settings, settings
         self._tracker.settings = settings.tracker
         self._prepare()
-        self._presumed = {place: one for place, one in self._presumed.items() if _is_known(place, settings)}
+        self._presumed = {place: identity for place, identity in self._presumed.items() if _is_known(place, settings)}
         if self._absence is not None:
             given_up = self._give_up(lambda kept: not self._counts(kept.event.label, kept.event.top_score))
             labels = {event.label for event in given_up} - {kept.event.label for kept in self._absence.kept.objects}
-            self._presumed = {place: one for place, one in self._presumed.items() if place[0] not in labels}
+            self._presumed = {place: identity for place, identity in self._presumed.items() if place[0] not in labels}
             return self._result(0.0, self._camera_time(now), given_up)
-        for one in self._followed.values():
-            for name in [name for name in one.presences if settings.zones.get(name) != before.zones.get(name)]:
-                del one.presences[name]
+        for followed in self._followed.values():
+            for name in [name for name in followed.presences if settings.zones.get(name) != before.zones.get(name)]:
+                del followed.presences[name]
         refused = frozenset(
-            one.track.id
-            for one in self._followed.values()
-            if one.counts and not self._counts(one.track.label, one.track.top_score)
+            followed.track.id
+            for followed in self._followed.values()
+            if followed.counts and not self._counts(followed.track.label, followed.track.top_score)
         )
         ended = self._end(self._tracker.end_tracks(refused).ended, EndReason.NOT_FOLLOWED)
         return self._result(self._clock.at or 0.0, self._camera_time(now), ended)
 
     def to_keep(self, now: float) -> KeptScene:
         """Return the scene to keep, in case the gateway stops now."""
-        occupied = tuple(KeptPlace(label=label, zone=zone, id=one) for (label, zone), one in self._places.items())
+        occupied = tuple(
+            KeptPlace(label=label, zone=zone, id=identity) for (label, zone), identity in self._places.items()
+        )
         if self._absence is not None:
             away_s = max(0.0, now - self._absence.since)
             return self._absence.kept.model_copy(update={"away_s": away_s, "places": occupied})
         at = self._clock.at or 0.0
-        counting = (one for one in self._followed.values() if one.counts)
-        objects = tuple(one.to_keep(self._camera, self._moment.frame, self._image, at) for one in counting)
+        counting = (followed for followed in self._followed.values() if followed.counts)
+        objects = tuple(followed.to_keep(self._camera, self._moment.frame, self._image, at) for followed in counting)
         return KeptScene(objects=objects, places=occupied)
 
     def state(self) -> SceneState:
@@ -220,16 +222,17 @@ class Scene:
 
     def _give_up_overdue(self, now: float) -> list[ObjectEvent]:
         """End kept objects that did not return in time, or whose label is not followed any more."""
-        over = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
-        if now - self._awaited_since > OBJECT_RETURN_S:  # too old: wait for frames before saying who left
+        too_late = self._absence is not None and now - self._absence.since > OBJECT_RETURN_S
+        # Counted since frames are awaited, not since the last one: after a long stop, frames may still show the labels.
+        if now - self._awaited_since > OBJECT_RETURN_S:
             self._presumed, self._given_up = {}, True
-        return self._give_up(lambda kept: over or kept.event.label not in self._settings.followed)
+        return self._give_up(lambda kept: too_late or kept.event.label not in self._settings.followed)
 
-    def _give_up(self, over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
-        """End the kept objects that are `over`."""
+    def _give_up(self, is_over: Callable[[KeptObject], bool]) -> list[ObjectEvent]:
+        """End the kept objects for which `is_over` returns true."""
         absence = self._absence
         assert absence is not None
-        ended = [kept for kept in absence.kept.objects if over(kept)]
+        ended = [kept for kept in absence.kept.objects if is_over(kept)]
         if ended:
             left = tuple(kept for kept in absence.kept.objects if kept not in ended)
             kept = absence.kept.model_copy(update={"objects": left})
@@ -237,43 +240,43 @@ class Scene:
         return [_ended(kept, absence.reason) for kept in ended]
 
     @property
-    def _fewest_detections(self) -> int:
+    def _needed_detections(self) -> int:
         return _MIN_SLOW_DETECTIONS if self._tracker.interval_s > _SLOW_INTERVAL_S else _MIN_DETECTIONS
 
     def _camera_time(self, now: float) -> float:
         """Return the present time by the camera's clock; before its first frame, by the gateway's."""
         if not self._moment.captured_at:
-            return self._begun_at + now
-        return self._moment.captured_at + self._clock.since_heard(now)
+            return self._clock_offset_s + now
+        return self._moment.captured_at + self._clock.since_received(now)
 
     def _see(self, live: Iterable[Track], at: float) -> Iterable[ObjectEvent]:
         """Yield the `new` and `update` events of a frame."""
         captured_at = self._moment.captured_at
         slow = self._tracker.interval_s > _SLOW_INTERVAL_S
         for track in live:
-            one = self._followed.setdefault(track.id, SceneObject(track, captured_at, captured_at))
-            one.follow_track(track, captured_at)
+            followed = self._followed.setdefault(track.id, SceneObject(track, captured_at, captured_at))
+            followed.follow_track(track, captured_at)
             if track.visible:
-                self._zones.see(track, one.presences, slow=slow)
-                one.remember_zones()
-            if one.counts:
-                event = one.update_event(self._camera, self._moment.frame, self._image, at)
+                self._zones.see(track, followed.presences, slow=slow)
+                followed.remember_zones()
+            if followed.counts:
+                event = followed.update_event(self._camera, self._moment.frame, self._image, at)
                 if event is not None:
                     yield event
             elif (
                 track.visible
-                and track.hits >= self._fewest_detections
+                and track.hits >= self._needed_detections
                 and track.median_score >= self._filters.threshold(track.label)
             ):
-                yield one.begin_event(self._camera, self._moment.frame, self._image, at)
+                yield followed.begin_event(self._camera, self._moment.frame, self._image, at)
 
     def _end(self, ended: Iterable[Track], reason: EndReason) -> list[ObjectEvent]:
         events = []
         for track in ended:
-            one = self._followed.pop(track.id, None)
-            if one is not None and one.counts:
-                why = self._absence_reason if one.resumed and reason is EndReason.GONE else reason
-                events.append(one.end_event(self._camera, self._moment.frame, self._image, why))
+            followed = self._followed.pop(track.id, None)
+            if followed is not None and followed.counts:
+                end_reason = self._absence_reason if followed.resumed and reason is EndReason.GONE else reason
+                events.append(followed.end_event(self._camera, self._moment.frame, self._image, end_reason))
         return events
 
     def _counts(self, label: str, top_score: float) -> bool:
@@ -281,14 +284,14 @@ class Scene:
         return top_score >= self._filters.threshold(label)
 
     def _result(self, at: float, captured_at: float, events: Iterable[ObjectEvent]) -> SceneUpdate:
-        present = [one.observed(self._image) for one in self._followed.values() if one.counts]
+        present = [followed.observed(self._image) for followed in self._followed.values() if followed.counts]
         self._state = state_of(present, self._settings, self._moment)
-        now = occupied_places(self._state)
+        occupied = occupied_places(self._state)
         if self._absence is None and at >= self._presumed_until:
             self._presumed = {}
-        before, self._places = self._places, {**self._presumed, **now}
-        found = triggers_between(before, self._places, self._settings.zones, self._camera, captured_at)
-        return SceneUpdate(self._state, tuple(events), found)
+        before, self._places = self._places, {**self._presumed, **occupied}
+        triggers = triggers_between(before, self._places, self._settings.zones, self._camera, captured_at)
+        return SceneUpdate(self._state, tuple(events), triggers)
 
 
 def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
@@ -296,10 +299,10 @@ def _ended(kept: KeptObject, reason: EndReason) -> ObjectEvent:
     return kept.event.model_copy(update=end)
 
 
-def _known(kept: KeptScene, settings: SceneSettings) -> dict[LabelPlace, str]:
+def _known_places(kept: KeptScene, settings: SceneSettings) -> dict[LabelPlace, str]:
     """Return the places of a kept scene that exist in these settings."""
     found = {(place.label, place.zone): place.id for place in kept.places}
-    return {place: one for place, one in found.items() if _is_known(place, settings)}
+    return {place: identity for place, identity in found.items() if _is_known(place, settings)}
 
 
 def _is_known(place: LabelPlace, settings: SceneSettings) -> bool:

@@ -35,7 +35,7 @@ class SceneSettings:
         return tuple(dict.fromkeys(self.objects.track if self.labels is None else self.labels))
 
     def filter(self, label: str) -> FilterSection:
-        """Return the filter of a label. A threshold set below min_score lowers that, too: else it had no effect."""
+        """Return the filter of a label. A threshold below min_score lowers that, too, so that it has an effect."""
         chosen = self.objects.filters.get(label, FilterSection())
         if self.threshold is None:
             return chosen

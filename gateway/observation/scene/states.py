@@ -34,7 +34,7 @@ class SceneState:
     all: LabelState
     labels: Mapping[str, LabelState]
     zones: Mapping[str, Mapping[str, LabelState]]
-    """By zone, then label or ALL."""
+    """By zone, then label or ALL_LABELS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,20 @@ class SceneUpdate:
 
 def state_of(objects: Iterable[FollowedObject], settings: SceneSettings, moment: FrameMoment) -> SceneState:
     """Return the state of a scene; objects are sorted by id, so that equal scenes have equal states."""
-    there = sorted(objects, key=lambda found: found.id)
+    present = sorted(objects, key=lambda found: found.id)
     zones = {}
     for name, zone in settings.zones.items():
-        inside = [found for found in there if name in found.zones]
+        inside = [found for found in present if name in found.zones]
         zones[name] = {ALL_LABELS: _state(inside, moment), **_by_label(inside, settings.zone_labels(zone), moment)}
-    return SceneState(_state(there, moment), _by_label(there, settings.followed, moment), zones)
+    return SceneState(_state(present, moment), _by_label(present, settings.followed, moment), zones)
 
 
 def same_state(one: LabelState, other: LabelState) -> bool:
     """Return whether two states differ in nothing but boxes, scores and times."""
-    return _gist(one) == _gist(other)
+    return _comparable(one) == _comparable(other)
 
 
-def _gist(state: LabelState) -> tuple[object, ...]:
+def _comparable(state: LabelState) -> tuple[object, ...]:
     objects = [(found.id, found.label, found.zones, found.stationary) for found in state.objects]
     return state.count, state.active, state.degraded, objects
 

@@ -22,9 +22,9 @@ def occupied_places(state: SceneState) -> dict[LabelPlace, str]:
     found: dict[LabelPlace, str] = {}
     for label, anywhere in state.labels.items():
         inside = [(name, labels[label]) for name, labels in state.zones.items() if label in labels]
-        for name, there in [(None, anywhere), *inside]:
-            if there.objects:
-                found[label, name] = there.objects[-1].id
+        for name, label_state in [(None, anywhere), *inside]:
+            if label_state.objects:
+                found[label, name] = label_state.objects[-1].id
     return found
 
 
@@ -36,20 +36,20 @@ def triggers_between(
     at: float,
 ) -> tuple[Trigger, ...]:
     """Return the triggers between two states: first those of places that became empty, then the others."""
-    over = [(place, before[place], _over(*place)) for place in before if place not in after]
-    begun = [(place, after[place], _begun(*place, zones)) for place in after if place not in before]
+    left = [(place, before[place], _left_names(*place)) for place in before if place not in after]
+    entered = [(place, after[place], _entered_names(*place, zones)) for place in after if place not in before]
     return tuple(
         Trigger(name=name, camera=camera, label=label, zone=zone, id=identity, at=at)
-        for (label, zone), identity, names in (*over, *begun)
+        for (label, zone), identity, names in (*left, *entered)
         for name in names
     )
 
 
-def _over(label: str, zone: str | None) -> Iterator[str]:
+def _left_names(label: str, zone: str | None) -> Iterator[str]:
     yield f"{slug(label)}_left" if zone is None else f"{slug(label)}_left_{zone}"
 
 
-def _begun(label: str, zone: str | None, zones: Mapping[str, ZoneSection]) -> Iterator[str]:
+def _entered_names(label: str, zone: str | None, zones: Mapping[str, ZoneSection]) -> Iterator[str]:
     if zone is None:
         yield f"{slug(label)}_appeared"
         return

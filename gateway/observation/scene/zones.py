@@ -29,10 +29,10 @@ class ZonePresence:
     since: float | None = None
     """The time when it had been inside for as many frames as the inertia requires; None: it is outside."""
     counts: bool = False
-    """It is in the zone, as it has been there for the loitering time."""
+    """It counts as in the zone: it has been inside for the loitering time."""
 
     def see(self, *, inside: bool, at: float, inertia: int, loitering_time_s: float) -> None:
-        """Process a frame that shows the object. To leave takes as many frames as to enter, because boxes tremble."""
+        """Process a frame that shows the object. Leaving takes as many frames as entering, because boxes jitter."""
         self.frames = self.frames + 1 if inside == (self.since is None) else 0
         if self.frames >= inertia:
             self.frames, self.since = 0, (at if inside else None)
@@ -53,7 +53,7 @@ class SceneZones:
         }
 
     def see(self, track: Track, presences: dict[str, ZonePresence], *, slow: bool) -> None:
-        """Update the presences after a frame that shows the object; `slow`: frames come seldom, few are enough."""
+        """Update the presences after a frame that shows the object; `slow`: frames are rare, so few are enough."""
         point = standing_point(track.box, self._image)
         for name, zone in self._settings.zones.items():
             if zone.objects and track.label not in zone.objects:

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 _MIN_OVERLAP_HIGH, _MIN_OVERLAP_LOW = 0.2, 0.3
-"""Least intersection over union of a predicted box and a detection with a high or a low score."""
+"""Smallest intersection over union of a predicted box and a detection with a high or a low score."""
 
 _MAX_DEVIATIONS = 3.0
-"""Greatest distance of a detection from the predicted centre, in standard deviations, if the boxes do not overlap."""
+"""Largest distance of a detection from the predicted centre, in standard deviations, if the boxes do not overlap."""
 
 _MAX_DISTANCE, _MAX_DISTANCE_MISSED = 4.0, 1.0
 """The same in heights of the box; less for an object that the last frame has missed: it may be another one."""
 
 _MAX_HEIGHT_RATIO = 1.7
-"""Boxes that do not overlap are the same object only if neither is so many times as high as the other."""
+"""Boxes that do not overlap are the same object only if their heights differ by less than this factor."""
 
 
 @dataclass(frozen=True, slots=True)

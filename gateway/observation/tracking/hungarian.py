@@ -1,7 +1,7 @@
-"""Pairs rows with columns so that the sum of the pairs' weights is greatest. Exact, and fast if most weights are 0.
+"""Pairs rows with columns so that the sum of the pairs' weights is the largest. Exact, and fast if most weights are 0.
 
 Source: H. W. Kuhn, "The Hungarian method for the assignment problem", 1955, in its form with potentials and shortest
-augmenting paths (Jonker, Volgenant, 1987). Rows and columns that are not connected are solved apart.
+augmenting paths (Jonker, Volgenant, 1987). Groups of rows and columns that are not connected are solved separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
-    """Return the pairs (row, column) with the greatest sum of weights (R, C), sorted; weights above 0 may pair."""
+    """Return the pairs (row, column) with the largest sum of weights (R, C), sorted; only weights above 0 may pair."""
     rows, columns = np.nonzero(weights > 0)
     if len(set(rows.tolist())) == len(set(columns.tolist())) == len(rows):
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -38,7 +38,7 @@ def best_pairs(weights: AssignmentWeights) -> list[tuple[int, int]]:
 
 
 def _components(rows: list[int], columns: list[int]) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the connected components: rows and columns that may pair, directly or over others."""
+    """Yield the connected components: rows and columns that may pair, directly or through others."""
     columns_of: defaultdict[int, list[int]] = defaultdict(list)
     rows_of: defaultdict[int, list[int]] = defaultdict(list)
     for row, column in zip(rows, columns, strict=True):

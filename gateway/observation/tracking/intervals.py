@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-_KEPT_INTERVALS = 5
+_MAX_INTERVALS = 5
 """Remembered intervals: enough that some contain no dropped frame, few enough to follow a new frame rate."""
 
 
@@ -13,7 +13,7 @@ class Intervals:
 
     def __init__(self) -> None:
         self._last: float | None = None
-        self._kept: deque[float] = deque(maxlen=_KEPT_INTERVALS)
+        self._kept: deque[float] = deque(maxlen=_MAX_INTERVALS)
 
     def frame(self, at: float) -> None:
         """Add a frame of this time, which is later than the last."""

@@ -98,8 +98,8 @@ class Motion:
         x, y, width, height = _centre_and_size(box)
         follow = seconds / (seconds + _SIZE_LAG_S)
         variance = (_MEASUREMENT_NOISE * self.height) ** 2
-        # The centre of a half hidden object seems to move, by half of the hidden part: so trust it less, the more the
-        # size differs.
+        # The centre of a partly hidden object seems to move, by half of the hidden part. So the more the size differs,
+        # the less the centre is trusted.
         return Motion(
             predicted.x.corrected(x, variance + ((width - self.width) / 2) ** 2),
             predicted.y.corrected(y, variance + ((height - self.height) / 2) ** 2),

@@ -1,4 +1,4 @@
-"""Detects objects at rest: their boxes hardly move, though they tremble and may be partly hidden."""
+"""Detects objects at rest: their boxes jitter and may be partly hidden, but stay in one place."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from shared.payloads.fields import PictureBox
 
 _MAX_SAMPLES = 10
-"""Boxes whose mean is the place of rest: enough to average the detector's trembling, few enough to be known soon."""
+"""Boxes whose mean is the place of rest: enough to average the jitter, few enough to know the place soon."""
 
 _MIN_COMMON_TWICE = 0.7
 """Least common area with the place of rest, as a share of the smaller area: two boxes in a row with less have moved."""
 
 _MIN_COMMON_ONCE = 0.3
-"""The same for a single box: no trembling is so large."""
+"""The same for a single box: jitter is never that large."""
 
 _MIN_GROWTH, _MAX_GROWTH = 0.35, 1.8
 """Limits of a box's area, as a share of the place's area: two boxes in a row beyond them have moved in depth.
@@ -24,7 +24,7 @@ A partly hidden object has a smaller box, only a nearer one has a larger: so sma
 
 @dataclass(slots=True)
 class Rest:
-    """The place of an object, and the time since when it is there, in seconds."""
+    """The place of an object, and the time in seconds since when it has been there."""
 
     place: PictureBox
     since: float
@@ -43,7 +43,7 @@ class Rest:
         if not doubtful and self._samples < _MAX_SAMPLES:
             self._samples += 1
             left, top, right, bottom = (
-                there + (here - there) / self._samples for there, here in zip(self.place, box, strict=True)
+                mean + (side - mean) / self._samples for mean, side in zip(self.place, box, strict=True)
             )
             self.place = PictureBox((left, top, right, bottom))
 

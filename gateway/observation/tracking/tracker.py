@@ -25,15 +25,15 @@ MAX_TRACKS = 100
 """Objects that are followed at once: in a denser crowd, boxes cannot distinguish people, and pairing more with the
 detections of a frame takes a tenth of a second in the worst case."""
 
-_KEPT_SCORES, _MIN_SCORES = 10, 3
-"""As in Frigate."""
+_MAX_SCORES, _MIN_SCORES = 10, 3
+"""The median score is that of the last 10 detections, with zeros added to make three, as in Frigate."""
 
 _TENTATIVE_TIMEOUT_S = 1.0
 """Longest absence of an object with less than three detections: a detector's mistakes must not accumulate."""
 
 _MIN_MISSED_FRAMES, _MIN_MISSED_FRAMES_AT_REST = 2, 5
 """Frames in a row that must miss an object before it ends, however long that takes: one frame proves nothing. An object
-at rest needs more: a parked car hardly leaves without frames that show it move, and a detector may miss it in every
+at rest needs more: a parked car rarely leaves without frames that show it move, and a detector may miss it in every
 fifth of the few frames of a still scene."""
 
 _ROUNDING_S = 1e-3
@@ -65,7 +65,7 @@ class _Followed:
     median_score: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._weigh()
+        self._update_scores()
 
     def miss(self, at: float) -> None:
         """Process a frame that does not show it."""
@@ -81,9 +81,9 @@ class _Followed:
         self.box, self.score, self.last_seen, self.visible, self.missed = found.box, found.score, at, True, 0
         self.scores.append(found.score)
         self.hits += 1
-        self._weigh()
+        self._update_scores()
 
-    def _weigh(self) -> None:
+    def _update_scores(self) -> None:
         self.median_score = median([*self.scores, *[0.0] * (_MIN_SCORES - len(self.scores))])
         self.top_score = max(self.top_score, self.median_score)
 
@@ -94,7 +94,7 @@ class _Followed:
         self.rest = self.rest.scaled(along_x, along_y)
 
     def at_rest(self, stationary_after_s: float) -> bool:
-        """Return whether it had been at rest for so long at its last detection."""
+        """Return whether it had been at rest for this long at its last detection."""
         return self.last_seen - self.rest.since >= stationary_after_s
 
     def track(self, stationary_after_s: float) -> Track:
@@ -154,13 +154,13 @@ class Tracker:
         They are out of sight until a frame shows them, and end like others if frames miss them.
         """
         for track in kept[:MAX_TRACKS]:
-            one = _Followed(
+            followed = _Followed(
                 track.id, track.label, Motion.from_box(track.box), Rest(track.box, at - away_s - track.rested_s),
                 track.box, track.score, track.first_seen, at - away_s,
-                deque([track.median_score] * _MIN_SCORES, _KEPT_SCORES), hits=max(track.hits, _MIN_SCORES),
+                deque([track.median_score] * _MIN_SCORES, _MAX_SCORES), hits=max(track.hits, _MIN_SCORES),
                 top_score=track.top_score, visible=False,
             )  # fmt: skip
-            self._followed.append(one)
+            self._followed.append(followed)
 
     def end_tracks(self, ids: frozenset[str]) -> Tracks:
         """End the objects with these ids. Later detections of them are new objects."""
@@ -173,14 +173,16 @@ class Tracker:
     def _associate(self, at: float, label: str, seen: list[DetectedObject]) -> list[DetectedObject]:
         """Update the objects of a label with its detections. Return the detections that may begin a track."""
         high = self.settings.high_scores.get(label, DEFAULT_HIGH_SCORE)
-        followed = [one for one in self._followed if one.label == label]
-        expected = [ExpectedObject(one.motion.after(at - one.last_seen), missed=not one.visible) for one in followed]
+        tracks = [track for track in self._followed if track.label == label]
+        expected = [
+            ExpectedObject(track.motion.after(at - track.last_seen), missed=not track.visible) for track in tracks
+        ]
         pairs = associate(expected, [SeenObject(found.box, found.score >= high) for found in seen])
-        for index, one in enumerate(followed):
+        for index, track in enumerate(tracks):
             if index in pairs:
-                one.see(seen[pairs[index]], at)
+                track.see(seen[pairs[index]], at)
             else:
-                one.miss(at)
+                track.miss(at)
         taken = set(pairs.values())
         return [found for index, found in enumerate(seen) if index not in taken and found.score >= high]
 
@@ -188,26 +190,26 @@ class Tracker:
         best = sorted(new, key=lambda found: -found.score)
         for found in best[: MAX_TRACKS - len(self._followed)]:
             name = f"{at:.3f}-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(6))
-            scores = deque([found.score], _KEPT_SCORES)
+            scores = deque([found.score], _MAX_SCORES)
             motion, rest = Motion.from_box(found.box), Rest(found.box, at)
             self._followed.append(_Followed(name, found.label, motion, rest, found.box, found.score, at, at, scores))
 
     def _overdue(self, followed: _Followed, at: float) -> bool:
-        patience = self.settings.max_disappeared_s
+        timeout_s = self.settings.max_disappeared_s
         if followed.hits < _MIN_SCORES:
-            patience = min(patience, _TENTATIVE_TIMEOUT_S)
+            timeout_s = min(timeout_s, _TENTATIVE_TIMEOUT_S)
         at_rest = followed.at_rest(self.settings.stationary_after_s)
-        fewest = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
-        return followed.missed >= fewest and at - followed.missed_since >= patience - _ROUNDING_S
+        needed = _MIN_MISSED_FRAMES_AT_REST if at_rest else _MIN_MISSED_FRAMES
+        return followed.missed >= needed and at - followed.missed_since >= timeout_s - _ROUNDING_S
 
-    def _end(self, over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
-        ended = [followed for followed in self._followed if over(followed)]
+    def _end(self, is_over: Callable[[_Followed], bool]) -> tuple[Track, ...]:
+        ended = [followed for followed in self._followed if is_over(followed)]
         if ended:
             self._followed = [followed for followed in self._followed if followed not in ended]
         return tuple(followed.track(self.settings.stationary_after_s) for followed in ended)
 
     def _tracks(self, ended: tuple[Track, ...] = ()) -> Tracks:
-        return Tracks(tuple(one.track(self.settings.stationary_after_s) for one in self._followed), ended)
+        return Tracks(tuple(followed.track(self.settings.stationary_after_s) for followed in self._followed), ended)
 
     def _fit(self, image: tuple[int, int]) -> None:
         """Scale all boxes if the camera has changed the size of its pictures."""

@@ -66,7 +66,7 @@ def test_a_source_needs_no_configuration(shot, tmp_path):
     [
         (["stret"], "camera 'stret' not found in deepthings.yaml; did you mean 'street'?"),
         (["street", "--config", "no.yaml"], "configuration no.yaml not found; name it with --config"),
-        (["street", "--output", "a.gif"], "a.gif is not the name of a picture; it must end in .jpg or .png"),
+        (["street", "--output", "a.gif"], "a.gif: invalid name of a picture; it must end in .jpg or .png"),
         ([], "write either the name of a camera"),
         (["street", "--source", "test://"], "write either the name of a camera"),
         (["street", "--rotate", "90"], "--rotate and --crop need --source"),

@@ -10,7 +10,7 @@ import pytest
     [
         (["--cut", "nowhere"], 1, "has no layer 'nowhere' to cut behind"),
         (["--grid", "60x60"], 2, "grid 60x60 is larger than the map it divides (52x52 cells)"),
-        (["--png", "plan.doc"], 1, "is not the name of a picture; it must end in .png or .jpg"),
+        (["--png", "plan.doc"], 1, "plan.doc: invalid name of a picture; it must end in .png or .jpg"),
         (["--image", "somewhere.jpg"], 2, "--png"),
         (["--model", "nothing.onnx"], 1, "cannot be read: no such file"),
     ],

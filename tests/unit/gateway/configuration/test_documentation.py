@@ -56,10 +56,10 @@ def test_a_section_is_found_wherever_it_may_be():
 
 def test_a_table_says_kind_limits_default_and_meaning():
     (mqtt,) = [section for section in SECTIONS if section.__name__ == "MqttSection"]
-    assert "| `port` | whole number, from 1 to 65535 | `1883` | The broker's port; 8883" in table(mqtt)
+    assert "| `port` | integer, from 1 to 65535 | `1883` | The broker's port; 8883" in table(mqtt)
     rows = "".join(map(table, SECTIONS))
     assert "| `lease` | duration, from 0.1 to 60 | `1` |" in rows
-    assert "| `coordinates` | polygon | must be there |" in rows
+    assert "| `coordinates` | polygon | required |" in rows
     assert "| `filters` | sections by label |  |" in rows
 
 

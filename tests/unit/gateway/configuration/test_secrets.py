@@ -124,7 +124,7 @@ home_assistant: {discovery_prefix: !secret other}
 
 def test_an_address_where_a_key_should_be_is_not_told(told):
     assert told("cameras: {front: {source: test://, 'rtsp://u:hunter2@h/': }}") == [
-        "deepthings.yaml:1: cameras.front....: unknown key; known are source, kind, transport, fps, loop, rotate, "
+        "deepthings.yaml:1: cameras.front....: unknown key; known: source, kind, transport, fps, loop, rotate, "
         "crop, stale_after, motion, enabled, edge, friendly_name and 4 more"
     ]
 

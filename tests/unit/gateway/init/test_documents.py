@@ -86,7 +86,7 @@ def test_what_was_answered_is_written_in_short_and_without_secrets():
 def test_without_a_broker_and_a_clone_that_is_said():
     texts = write_texts(answered(cameras={"a": "test://"}), "home.yaml", {})
     assert (
-        "# Without mqtt:, the house's broker, the gateway's own broker is for everybody, at port" in texts.configuration
+        "# Without mqtt: (the house's broker), everyone uses the gateway's own broker, at port" in texts.configuration
     )
     assert "$schema=deepthings.schema.json\n" in texts.configuration
     assert "deepthings check-config --schema > deepthings.schema.json\n" in texts.configuration

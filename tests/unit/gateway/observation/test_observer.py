@@ -296,7 +296,7 @@ async def test_an_end_that_a_broker_took_in_the_end_is_published_once(without_sn
     await gone_for_long(house, monkeypatch)
     house.bus.away = False
     async with running(house.home.events.run()), running(house.home.observer.run()):
-        await until("the memory written", lambda: not house.home.observer._memory_waits)
+        await until("the memory written", lambda: not house.home.observer._store_waits)
     monkeypatch.undo()
     again = House(house.folder, cameras={"door": {"source": "test://", "snapshots": {"enabled": False}}})
     async with running(again.home.observer.run()):

@@ -16,7 +16,7 @@ cameras:
 """Keys of the camera follow from line 4 on."""
 
 KEYS = [
-    ("prt: 5", "1: prt: unknown key; known are mqtt, model, cluster, objects, cameras, home_assistant, frigate_compat, "
+    ("prt: 5", "1: prt: unknown key; known: mqtt, model, cluster, objects, cameras, home_assistant, frigate_compat, "
      "hooks, state"),
     ("camera: {}", "1: camera: unknown key; did you mean 'cameras'?"),
     ("mqtt:\n  Port: 5", "2: mqtt.Port: unknown key; did you mean 'port'?"),
@@ -76,7 +76,7 @@ TYPES = [
      "4: objects.filters.person.threshold: .inf is not a finite number; write for example 30 or 0.5"),
     ("objects:\n  filters:\n    person:\n      threshold: [5]",
      "4: objects.filters.person.threshold: a list is not a number; write for example 30 or 0.5"),
-    (CAMERA + "    rotate: 45", "4: cameras.front.rotate: 45 is unknown; known are 0, 90, 180, 270"),
+    (CAMERA + "    rotate: 45", "4: cameras.front.rotate: 45 is unknown; known: 0, 90, 180, 270"),
     (CAMERA + "    kind: snapshots", "4: cameras.front.kind: 'snapshots' is unknown; did you mean 'snapshot'?"),
     (CAMERA + "    enabled: maybe", "4: cameras.front.enabled: 'maybe' is neither true nor false; write true or false"),
     (CAMERA + "    friendly_name: 007", "4: cameras.front.friendly_name: this is a number, not text; put it in quotes"),
@@ -100,7 +100,7 @@ TYPES = [
     ("hooks:\n  webhooks:\n  - url: http://h/\n    events: [news]",
      "4: hooks.webhooks[0].events[0]: 'news' is unknown; did you mean 'new'?"),
     ("cluster:\n  method: ftp-wts", "2: cluster.method: 'ftp-wts' is unknown; did you mean 'ftp-wst'?"),
-    ("cluster:\n  policy: random", "2: cluster.policy: 'random' is unknown; known are round-robin, longest-queue"),
+    ("cluster:\n  policy: random", "2: cluster.policy: 'random' is unknown; known: round-robin, longest-queue"),
     ("cluster:\n  grid: 3", "2: cluster.grid: invalid grid; write rows x columns, for example 3x3"),
     ("cluster:\n  grid: 0x3", "2: cluster.grid: invalid grid; write rows x columns, for example 3x3"),
     ("cluster:\n  grid: 100x1", "2: cluster.grid: too many tiles; write at most 99x99"),
@@ -129,7 +129,7 @@ NAMES = [
      "2: objects.filters: 'Cat' and 'cat' are the same word in topics; keep one of them"),
     ("mqtt:\n  topic_prefix: home/#", "2: mqtt.topic_prefix: invalid topic prefix; write letters, digits, - and _, "
      "with / between levels, without + and #"),
-    ("mqtt:\n  host: box:1883", "2: mqtt.host: invalid host; write a name or an address alone, the "
+    ("mqtt:\n  host: box:1883", "2: mqtt.host: invalid host; write only a name or an address, the "
      "port has its own key"),
 ]  # fmt: skip
 
@@ -276,8 +276,8 @@ hooks:
         (2, "objects.track[1]", "the model has no label 'persn'", "did you mean 'person'?"),
         (8, "cameras.front.objects.filters.dgo", "the model has no label 'dgo'", "did you mean 'dog'?"),
         (12, "cameras.front.zones.yard.objects[0]", "the model has no label 'kat'", "did you mean 'cat'?"),
-        (13, "cameras.front.zones.yard.filters.cow", "the model has no label 'cow'", "known are person, dog, cat"),
-        (17, "hooks.commands[0].labels[0]", "the model has no label 'bird'", "known are person, dog, cat"),
+        (13, "cameras.front.zones.yard.filters.cow", "the model has no label 'cow'", "known: person, dog, cat"),
+        (17, "hooks.commands[0].labels[0]", "the model has no label 'bird'", "known: person, dog, cat"),
     ]
 
 
