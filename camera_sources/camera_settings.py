@@ -20,16 +20,16 @@ PartSides = tuple[float, float, float, float]
 
 
 def parse_picture_part(value: object) -> PartSides:
-    """Return left, top, right, bottom, in parts of the picture, of "l,t,r,b" or a list. Raises ValueError."""
-    right = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
+    """Return left, top, right, bottom, in parts of the picture, from "l,t,r,b" or a list. Raises ValueError."""
+    cure = "write left, top, right, bottom in parts of the picture, for example [0, 0.2, 1, 1]"
     try:
         items = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
-        left, top, to_right, bottom = (float(item) for item in items)
+        left, top, right, bottom = (float(item) for item in items)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"must be four numbers; {right}") from error
-    if not (0 <= left < to_right <= 1 and 0 <= top < bottom <= 1):
-        raise ValueError(f"must enclose a part of the picture; {right}")
-    return left, top, to_right, bottom
+        raise ValueError(f"must be four numbers; {cure}") from error
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise ValueError(f"must enclose a part of the picture; {cure}")
+    return left, top, right, bottom
 
 
 PicturePart = Annotated[PartSides, BeforeValidator(parse_picture_part, json_schema_input_type=str | PartSides)]
@@ -98,5 +98,5 @@ class AssignedCamera(Section):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "settings"
-            raise ConfigurationError(f"settings of a camera: {where}: {first['msg']}") from None
+            key = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise ConfigurationError(f"settings of a camera: {key}: {first['msg']}") from None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FpsLimit:
-    """Most pictures a second; None: all."""
+    """The maximum of pictures a second; None: all."""
 
     fps: float | None
 
@@ -118,8 +118,8 @@ def _reader_from_options(
 ) -> SourceReader:
     """Build a reader from command-line options.
 
-    For a camera, `limit` is the most pictures a second; for a recording, its playing rate. Without it the default
-    rate holds, with `every_frame` none.
+    For a camera, `limit` is the maximum of pictures a second; for a recording, its playing rate. Without it the
+    maximum is DEFAULT_FPS, or with `every_frame` there is none.
     """
     fps = limit.fps if limit else None
     motion = MotionSettings(enabled=not every_frame if motion_gate is None else motion_gate)

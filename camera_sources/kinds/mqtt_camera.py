@@ -32,9 +32,9 @@ _KEEPALIVE_S = 15
 
 _REFUSAL_REASONS = {
     134: "wrong password",
-    135: "wrong password, or this user may not",
+    135: "wrong password, or no permission",
     4: "wrong password",
-    5: "wrong password, or this user may not",
+    5: "wrong password, or no permission",
 }
 """Reasons by the codes of MQTT 5 and 3.1.1."""
 

@@ -41,8 +41,8 @@ class VideoFile(Source):
         capture = self._open()
         try:
             while True:
-                there, picture = capture.read()
-                if not there:
+                decoded, picture = capture.read()
+                if not decoded:
                     return
                 yield cast("Pixels", picture)
         finally:

@@ -97,8 +97,8 @@ def control_urls(answer: RtspAnswer, url: str) -> tuple[str | None, str]:
     base = answer.header("content-base") or answer.header("content-location") or url
     session, *media = re.split(r"^m=", answer.body, flags=re.MULTILINE)
     video = next((medium for medium in media if medium.startswith("video ")), None)
-    whole = _control(session, base) or base
-    return (None if video is None else _control(video, base) or base), whole
+    stream_url = _control(session, base) or base
+    return (None if video is None else _control(video, base) or base), stream_url
 
 
 def _control(section: str, base: str) -> str:

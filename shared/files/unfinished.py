@@ -46,9 +46,9 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
 
     Remove those of killed processes first. Raises OSError.
     """
-    place = parent or _temporary_place()
-    remove_abandoned(place, TEMPORARY_PREFIX)
-    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=place))
+    base = parent or _temporary_place()
+    remove_abandoned(base, TEMPORARY_PREFIX)
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{purpose}-", suffix=unfinished_name(""), dir=base))
     try:
         yield folder
     finally:
@@ -102,7 +102,7 @@ def _abandoned(entry: os.DirEntry[str]) -> bool:
         return False
     if began and int(began):
         return _began(process) != int(began)
-    return not _others(process) or time.time() - status.st_mtime > ABANDONED_AFTER_S
+    return not _is_other_process(process) or time.time() - status.st_mtime > ABANDONED_AFTER_S
 
 
 def remove_tree(path: Path) -> None:
@@ -114,7 +114,7 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _others(process: int) -> bool:
+def _is_other_process(process: int) -> bool:
     """Return whether another process with this number runs."""
     if process == os.getpid():
         return False

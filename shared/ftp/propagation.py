@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TileRegions:
-    """The regions of one tile: of every map the box that is read, and the region that each edge `wants` of it.
+    """The regions of one tile: `boxes` are those read of each map, `wants` those that each edge needs of it.
 
-    `made` has the regions of layers that can only produce more than is needed, `own` those of which the tile computes
-    less than the box because it takes the rest from others.
+    `made` are the larger regions of layers that produce more than is needed. `own` are the smaller regions of maps of
+    which the tile computes only a part, because it takes the rest from neighbours.
     """
 
     boxes: Mapping[str, Region]

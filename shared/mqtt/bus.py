@@ -46,8 +46,8 @@ MAX_PATIENT_PAUSE_S = 4.0
 
 SHORT_SESSION_S = 3.0
 MAX_SHORT_SESSIONS = 5
-"""After so many connections in a row that end at once, another client probably has our client id: each connection ends
-the other. (The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
+"""If more connections in a row end at once, another client probably has our client id: each connection ends the other.
+(The broker's DISCONNECT has the reason, but paho-mqtt 2 does not pass on a reason of one byte.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Bus:
             where = topic.full_path(*names, prefix=self.prefix)
             log.warning("%s not published: %s messages already wait for the broker", where, MAX_PENDING_CALLS)
             return
-        task = asyncio.create_task(self._post(topic, message, names))
+        task = asyncio.create_task(self._publish_quietly(topic, message, names))
         self._outbox.add(task)
         task.add_done_callback(self._outbox.discard)
 
@@ -228,27 +228,27 @@ class Bus:
 
     def _on_connection_lost(self, error: Exception, short_sessions: int) -> None:
         """Report why there is no connection. Raises BrokerError where trying again cannot help."""
-        why = broker_reason(error)
+        reason = broker_reason(error)
         if short_sessions >= MAX_SHORT_SESSIONS:
-            why = (
+            reason = (
                 "it closes our connections at once: it restarts again and again, or another program is connected as "
                 f"{self._client_id!r}; give each edge its own --name, and each gateway its own client id"
             )
         if self._health is not None:
-            self._health.note_failure(why)
+            self._health.note_failure(reason)
             return
         if short_sessions >= MAX_SHORT_SESSIONS and self._owner is None:  # a name owner finds the other process itself
-            raise BrokerError(f"broker {self.broker}: {why}") from error
+            raise BrokerError(f"broker {self.broker}: {reason}") from error
         if is_refusal(error):
             raise BrokerError(
-                f"broker {self.broker} refuses the connection: {why}; use the gateway's own broker, which accepts every"
-                f" edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
+                f"broker {self.broker} refuses the connection: {reason}; use the gateway's own broker, which accepts "
+                f"every edge: its port is {CLUSTER_PORT}, unless the gateway was started with another"
             ) from error
-        log.log(self._outage.level(why), "broker %s: %s; trying again until it works", self.broker, why)
+        log.log(self._outage.level(reason), "broker %s: %s; trying again until it works", self.broker, reason)
 
     @contextlib.asynccontextmanager
     async def _claimed_name(self) -> AsyncIterator[None]:
-        """Claim our name until the connection with it stands. Raises NameTakenError."""
+        """Claim our name, and release the claim at the end of the context. Raises NameTakenError."""
         if self._owner is None:
             yield
             return
@@ -347,7 +347,7 @@ class Bus:
         if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
-    async def _post(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+    async def _publish_quietly(self, topic: Topic[Any], message: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
         try:
             await self.publish(topic, message, *names)
         except BrokerError as error:
@@ -382,8 +382,10 @@ def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
 
 
 def _check_size(where: str, payload: bytes) -> None:
-    """Raise BrokerError for a message that is too large, and log it: most senders ignore a BrokerError, as they publish
-    again later, but this message would never be accepted."""
+    """Raise BrokerError for a message that is too large, and log it.
+
+    Most senders ignore a BrokerError, as they publish again later, but this message would never be accepted.
+    """
     if len(payload) > MAX_MESSAGE_BYTES:
         log.warning("%s not published: %s bytes are more than a broker accepts", printable(where), len(payload))
         raise BrokerError(f"a message of {len(payload)} bytes is too large for {where}")

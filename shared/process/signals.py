@@ -138,8 +138,8 @@ def exit_cleanly_on_signal() -> None:
     """Raise SystemExit at the first SIGTERM or SIGHUP, so that temporary folders are removed."""
 
     def end(number: int, _: object) -> NoReturn:
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
+        for handled in before:
+            signal.signal(handled, signal.SIG_DFL)  # a second signal ends the process at once
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():

@@ -28,7 +28,7 @@ def parse_polygon(value: object) -> tuple[Corner, ...]:
         raise ValueError(f"an odd number of numbers ({len(numbers)}); write x,y for each corner")
     corners = list(zip(numbers[::2], numbers[1::2], strict=True))
     if len(corners) > 3 and corners[0] == corners[-1]:
-        del corners[-1]  # drawn until it closed
+        del corners[-1]  # the last corner repeats the first
     _check(corners)
     return tuple(corners)
 

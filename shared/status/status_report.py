@@ -159,7 +159,7 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
     """Yield the problems that the gateway reports, then those that a comparison of all messages shows."""
     if facts.health is not None:
         yield from facts.health.problems
-        yield from _silence(facts.health, at)
+        yield from _silence_problems(facts.health, at)
     for name, node in sorted(facts.nodes.nodes.items()) if facts.nodes else ():
         if node.state is State.OFFLINE:
             yield f"edge {name} is offline"
@@ -171,7 +171,7 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
         yield f"the gateway's message at {where} cannot be read"
 
 
-def _silence(health: BridgeHealth, at: float) -> Iterator[str]:
+def _silence_problems(health: BridgeHealth, at: float) -> Iterator[str]:
     if at - health.at > GATEWAY_SILENT_AFTER_S:
         minutes = f"{(at - health.at) / 60:.0f} minutes"
         yield f"the gateway has not published for {minutes}, by the clocks of both devices"
