@@ -42,9 +42,9 @@ class MotionSettings(Section):
     enabled: bool = True
     """Send on only frames with motion."""
     threshold: int = Field(default=30, ge=1, le=255)
-    """Least change of a pixel's brightness by day, of 255; in the dark it is lowered automatically."""
+    """Smallest change of a pixel's brightness that counts by day, of 255; in the dark it is lowered automatically."""
     contour_area: float = Field(default=0.002, gt=0, le=1)
-    """Least size of a moving patch, as part of the picture."""
+    """Size of the smallest moving patch that counts, as part of the picture."""
     keep_alive: Seconds = Field(default=30.0, gt=0, le=3600)
     """Seconds after which a frame is sent on although nothing has moved."""
     hold: Seconds = Field(default=5.0, ge=0, le=600)
@@ -63,7 +63,7 @@ class CameraSettings(Section):
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """Transport of an rtsp(s) source; auto uses UDP only if the camera refuses TCP."""
     fps: float | None = Field(default=None, gt=0, le=MAX_FPS)
-    """Most frames a second to send on; default: all. Also the rate at which snapshots are requested."""
+    """Maximum of frames a second to send on; default: all. Also the rate at which snapshots are requested."""
     loop: bool = True
     """Restart a file or folder at its end."""
     rotate: Literal[0, 90, 180, 270] = 0

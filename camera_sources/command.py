@@ -62,7 +62,7 @@ MAX_SETTINGS_BYTES = MAX_PAYLOAD_BYTES[MessageKind.SETTINGS]
 @click.option("--loop", is_flag=True, help="Restart a file or folder at its end.")
 @click.option(
     "--fps", "limit", type=FPS_LIMIT, metavar=f"N|{EVERY_FRAME}", show_default=f"at most {DEFAULT_FPS:g}",
-    help="Most pictures to send a second, or all; also the rate to play a file or folder at.",
+    help="Maximum of pictures to send a second, or all; also the rate to play a file or folder at.",
 )  # fmt: skip
 @click.option(
     "--motion-gate/--no-motion-gate", default=None, show_default="motion-gate",

@@ -62,9 +62,9 @@ class _Route:
         levels = [next(remaining, "+") if level.startswith("{") else level for level in self.path.split("/")]
         return "/".join([self.root or prefix, *levels])
 
-    def names_in(self, where: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
+    def names_in(self, full_topic: str, prefix: str = DEFAULT_PREFIX) -> tuple[str, ...]:
         """Return the names in a full topic. Raises ValueError for a topic with another number of levels."""
-        levels = where.split("/")[(self.root or prefix).count("/") + 1 :]
+        levels = full_topic.split("/")[(self.root or prefix).count("/") + 1 :]
         return tuple(name for name, level in zip(levels, self.path.split("/"), strict=True) if level.startswith("{"))
 
 
@@ -72,7 +72,7 @@ class _Route:
 class Topic(_Route, Generic[M]):
     """A topic whose payload is a message, as JSON. In topics of other programs `root` replaces the prefix.
 
-    QoS is 0 where leases or requests repeat a lost message: an acknowledgement costs a small device time.
+    QoS is 0 if leases or requests repeat a lost message: an acknowledgement costs a small device time.
     """
 
     path: str

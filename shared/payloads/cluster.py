@@ -101,8 +101,8 @@ class Identity(Message):
     )
 
     def __str__(self) -> str:
-        where = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
-        return printable(f"{self.device or 'an unknown device'} ({where})")
+        location = "beside the broker" if is_loopback(self.address) else self.address or "address unknown"
+        return printable(f"{self.device or 'an unknown device'} ({location})")
 
 
 class BridgeState(Message):

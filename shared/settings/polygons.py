@@ -122,8 +122,8 @@ def _number(part: object) -> float:
     if not isfinite(number):
         raise ValueError('a part is not a number; write "x,y,x,y,x,y", for example "0,0,0.5,0,0.5,1"')
     if not 0 <= number <= MAX_PICTURE_SIDE:
-        where = "negative" if number < 0 else "larger than any picture"
-        raise ValueError(f"{number:g} is {where}; write parts of the picture from 0 to 1, or pixels")
+        mistake = "negative" if number < 0 else "larger than any picture"
+        raise ValueError(f"{number:g} is {mistake}; write parts of the picture from 0 to 1, or pixels")
     return number
 
 

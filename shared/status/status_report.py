@@ -167,8 +167,8 @@ def _problems(facts: ClusterFacts, gateway: BridgeState, at: float) -> Iterator[
             yield f"edge {name} is refused: {node.reason}"
         elif node.version != gateway.version:
             yield f"edge {name} has release {node.version or 'unknown'}, the gateway {gateway.version or 'unknown'}"
-    for where in sorted(facts.unreadable):
-        yield f"the gateway's message at {where} cannot be read"
+    for topic in sorted(facts.unreadable):
+        yield f"the gateway's message at {topic} cannot be read"
 
 
 def _silence_problems(health: BridgeHealth, at: float) -> Iterator[str]:
