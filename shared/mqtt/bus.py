@@ -125,12 +125,12 @@ class Bus:
 
         A `queued` handler may take long: other messages are handled meanwhile.
         """
-        full_topic = topic.full_path(prefix=self.prefix)
+        path = topic.full_path(prefix=self.prefix)
         if queued:
             backlog: asyncio.Queue[Received] = asyncio.Queue(MAX_BACKLOG)
-            self._backlogs.append((full_topic, backlog, handler))
+            self._backlogs.append((path, backlog, handler))
             handler = backlog.put_nowait
-        self._handlers.append((topic, full_topic, handler, True))
+        self._handlers.append((topic, path, handler, True))
 
     def on_retained(self, note: Callable[..., None]) -> None:
         """Call `note(topic, retained=...)` for each full topic at which we publish or clear a retained message."""
@@ -174,8 +174,8 @@ class Bus:
     def publish_soon(self, topic: Topic[M], message: M, *names: str) -> None:
         """Publish in the background, without errors: for messages that leases or retries repeat when they are lost."""
         if len(self._outbox) >= MAX_PENDING_CALLS:
-            full_topic = topic.full_path(*names, prefix=self.prefix)
-            log.warning("%s not published: %s messages already wait for the broker", full_topic, MAX_PENDING_CALLS)
+            path = topic.full_path(*names, prefix=self.prefix)
+            log.warning("%s not published: %s messages already wait for the broker", path, MAX_PENDING_CALLS)
             return
         task = asyncio.create_task(self._publish_quietly(topic, message, names))
         self._outbox.add(task)
@@ -195,11 +195,11 @@ class Bus:
             await asyncio.gather(*queued, return_exceptions=True)
 
     async def _handle_backlog(
-        self, full_topic: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
+        self, path: str, backlog: asyncio.Queue[Received], handler: Callable[[Received], Awaitable[None] | None]
     ) -> None:
         while True:
             received = await backlog.get()
-            with self._boundary.guard(full_topic, full_topic):
+            with self._boundary.guard(path, path):
                 result = handler(received)
                 if result is not None:
                     await result
@@ -269,9 +269,9 @@ class Bus:
                 self._health.note_connected()
             reading = asyncio.create_task(self._read(client, inbox))
             try:
-                for topic, full_topic, *_ in self._handlers:
-                    async with self._broker_answer(full_topic):
-                        await client.subscribe_checked(full_topic, topic.qos)
+                for topic, path, *_ in self._handlers:
+                    async with self._broker_answer(path):
+                        await client.subscribe_checked(path, topic.qos)
                 if self._on_connected is not None:
                     await self._on_connected()
                 self.connected.set()
@@ -302,27 +302,25 @@ class Bus:
             await inbox.put(error)
 
     async def _publish(self, topic: AnyTopic, payload: bytes, names: tuple[str, ...]) -> None:
-        full_topic = topic.full_path(*names, prefix=self.prefix)
-        _check_size(full_topic, payload)
+        path = topic.full_path(*names, prefix=self.prefix)
+        _check_size(path, payload)
         if self._client is None:
             raise BrokerError(f"not connected to the broker at {self.broker}")
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if topic.expiry_s is not None:
             properties.MessageExpiryInterval = topic.expiry_s
         if topic.retain and payload:
-            self._note_retained(full_topic, retained=True)
-        async with self._broker_answer(full_topic):
-            await self._client.publish_checked(
-                full_topic, payload, topic.qos, retain=topic.retain, properties=properties
-            )
+            self._note_retained(path, retained=True)
+        async with self._broker_answer(path):
+            await self._client.publish_checked(path, payload, topic.qos, retain=topic.retain, properties=properties)
             if self._health is not None and topic.qos:
-                self._health.note_accepted(full_topic)
+                self._health.note_accepted(path)
         if topic.retain and not payload:
-            self._note_retained(full_topic, retained=False)
-        self.sent_bytes += len(full_topic) + len(payload)
+            self._note_retained(path, retained=False)
+        self.sent_bytes += len(path) + len(payload)
 
     @contextlib.asynccontextmanager
-    async def _broker_answer(self, full_topic: str) -> AsyncIterator[None]:
+    async def _broker_answer(self, path: str) -> AsyncIterator[None]:
         """Guard a wait for the broker's answer: raise BrokerError for refusals and at once when the connection is lost.
 
         aiomqtt itself waits 10 s after a loss. And its asyncio.wait_for, before Python 3.12, drops a cancellation that
@@ -338,16 +336,14 @@ class Bus:
                 finally:
                     self._unanswered.discard(waiting)
         except TimeoutError as error:
-            raise BrokerError(f"broker {self.broker} did not accept {full_topic}: the connection was lost") from error
+            raise BrokerError(f"broker {self.broker} did not accept {path}: the connection was lost") from error
         except aiomqtt.MqttError as error:
             if self._health is not None and is_refusal(error):
-                self._health.note_denied(full_topic, broker_reason(error))
+                self._health.note_denied(path, broker_reason(error))
             else:
-                raise BrokerError(
-                    f"broker {self.broker} did not accept {full_topic}: {broker_reason(error)}"
-                ) from error
+                raise BrokerError(f"broker {self.broker} did not accept {path}: {broker_reason(error)}") from error
         except ValueError as error:  # paho-mqtt's for an invalid topic
-            raise BrokerError(f"broker {self.broker} did not accept {full_topic}: {error}") from error
+            raise BrokerError(f"broker {self.broker} did not accept {path}: {error}") from error
         if task is not None and task.cancelling() > cancelled_before:
             raise asyncio.CancelledError
 
@@ -364,10 +360,10 @@ class Bus:
         if not isinstance(message.payload, bytes):
             return
         self.received_bytes += len(str(message.topic)) + len(message.payload)
-        for topic, full_topic, handler, plain in self._handlers:
-            if not message.topic.matches(full_topic):
+        for topic, path, handler, plain in self._handlers:
+            if not message.topic.matches(path):
                 continue
-            with self._boundary.guard(full_topic, str(message.topic)):
+            with self._boundary.guard(path, str(message.topic)):
                 names = topic.names_in(str(message.topic), self.prefix)
                 if plain or isinstance(topic, PlainTopic):
                     result = handler(Received.from_message(message, names, message.payload))
@@ -385,14 +381,14 @@ def foreign_topic(topic: str, *, retain: bool, qos: int = 1) -> PlainTopic:
     return PlainTopic(path, "", qos=qos, retain=retain, root=root)
 
 
-def _check_size(full_topic: str, payload: bytes) -> None:
+def _check_size(path: str, payload: bytes) -> None:
     """Raise BrokerError for a message that is too large, and log it.
 
     Most senders ignore a BrokerError, as they publish again later, but this message would never be accepted.
     """
     if len(payload) > MAX_MESSAGE_BYTES:
-        log.warning("%s not published: %s bytes are more than a broker accepts", printable(full_topic), len(payload))
-        raise BrokerError(f"a message of {len(payload)} bytes is too large for {full_topic}")
+        log.warning("%s not published: %s bytes are more than a broker accepts", printable(path), len(payload))
+        raise BrokerError(f"a message of {len(payload)} bytes is too large for {path}")
 
 
 def _will(will: Outgoing[Any] | None, prefix: str) -> aiomqtt.Will | None:
