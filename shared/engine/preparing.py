@@ -67,14 +67,15 @@ def prepare_program(program: Path, forms: Sequence[Form], folder: Path) -> Progr
         for number, form in enumerate(forms):
             model = _optimise(specialise(loaded, form), folder)
             path = f"kind_{number:03d}.onnx"
-            described.append(PreparedKind(path, form, tuple(weights.take(tensor) for tensor in _large(model))))
+            stored = tuple(weights.take(tensor) for tensor in _large_constants(model))
+            described.append(PreparedKind(path, form, stored))
             (folder / path).write_bytes(model.SerializeToString())
     own = sum(tensor.ByteSize() for tensor in loaded.graph.initializer)
     if weights.size > 2 * own + 2**20:
         raise ModelError(
             f"optimised weights differ between kinds of tile: {weights.size} bytes, but the program has {own}"
         )
-    kinds = _checked(loaded, folder, described)
+    kinds = _check_kinds(loaded, folder, described)
     files = {name: file_checksum(folder / name) for name in (WEIGHTS_FILE, EMPTY_FILE, *(kind.file for kind in kinds))}
     manifest = ProgramManifest(kinds, files)
     (folder / MANIFEST_FILE).write_bytes(manifest.encode())
@@ -90,7 +91,7 @@ def _optimise(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     return optimised
 
 
-def _large(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+def _large_constants(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     """Return the constants that are worth sharing."""
     types = (TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32, TensorProto.FLOAT16)
     return [
@@ -128,7 +129,7 @@ class _WeightFile:
         return weight
 
 
-def _checked(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
+def _check_kinds(program: onnx.ModelProto, folder: Path, kinds: Sequence[PreparedKind]) -> tuple[PreparedKind, ...]:
     """Compare the results of all kinds with ordinary sessions; return the kinds with samples of their results."""
     prepared = PreparedEngine(folder, ProgramManifest(tuple(kinds)))
     checked = []

@@ -110,10 +110,10 @@ class _Reader:
         self._beside = neighbour_tiles(stage.grid, tile.index)
         self.parts: dict[tuple[str, int], Region] = {}
         outputs = dict(zip(stage.cut, tile.outputs, strict=True))
-        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._spare)
+        self.regions = Propagation(network, stage.layers, stage.inputs).propagate(outputs, spare=self._reduce_box)
         self._macs = macs_of_regions(network, stage.layers, self.regions.computed)
 
-    def _spare(self, layer: Layer, box: Region) -> Region:
+    def _reduce_box(self, layer: Layer, box: Region) -> Region:
         """Return the part of `box` that must be computed, one cell at least; record the rest as parts.
 
         Rows and columns are propagated independently. So tiles of one row have the same rows of every map, and tiles of

@@ -84,7 +84,8 @@ class Repetition(Generic[T]):
             self._subjects[source, content] += 1
         before = self._latest.get((source, key[2]), content)
         if before != content:
-            written += self._news(self._kinds.get((source, before, key[2])), now)  # the other kind may have ended
+            ended = self._kinds.get((source, before, key[2]))
+            written += self._change_summary(ended, now)
         self._latest[source, key[2]] = content
         known.newest, known.last_at = line, now
         self._kinds.move_to_end(key)
@@ -94,7 +95,7 @@ class Repetition(Generic[T]):
         else:
             known.held_back += 1
             if before != content:
-                written += self._news(known, now)
+                written += self._change_summary(known, now)
         if len(self._kinds) > MAX_REPEATED_KINDS:
             written += self._sum_up([self._forget(next(iter(self._kinds)))], now)
         return written
@@ -111,7 +112,7 @@ class Repetition(Generic[T]):
         """Return the time of the next summary, if no other line comes; None if there is none."""
         return min((kind.due_at for kind in self._kinds.values() if kind.held_back), default=None)
 
-    def _news(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
+    def _change_summary(self, kind: _Kind[T] | None, now: float) -> list[RepeatedLine[T]]:
         """Return the summary of a kind that begins or ends, unless such changes are too frequent."""
         if kind is None or not kind.held_back or kind.changes >= MAX_CHANGES:
             return []

@@ -192,13 +192,14 @@ class Connection:
         Raises PeerLostError, PeerTimeoutError or ProtocolError, with the connection closed.
         """
         await self.send(request)
-        return self._checked(await self.receive(ANSWER_TIMEOUT_S), kinds)
+        return self._require_kind(await self.receive(ANSWER_TIMEOUT_S), kinds)
 
     async def expect(self, *kinds: type[H]) -> tuple[H, Payload]:
         """Wait for a message of one of `kinds`. Raises ProtocolError for another, with the connection closed."""
-        return self._checked(await self.receive(), kinds)
+        return self._require_kind(await self.receive(), kinds)
 
-    def _checked(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
+    def _require_kind(self, received: tuple[Header, Payload], kinds: tuple[type[H], ...]) -> tuple[H, Payload]:
+        """Return the message if it is of one of `kinds`; otherwise close the connection and raise ProtocolError."""
         header, payload = received
         if not isinstance(header, kinds):
             self.close()
