@@ -86,7 +86,7 @@ class AssignedCamera(Section):
     """Replaces the rate of the settings."""
 
     def encode(self) -> str:
-        """Return one line of JSON for the agent. It holds the source's password: never show or log it."""
+        """Return one line of JSON for the agent. It contains the source's password: never show or log it."""
         values = self.model_dump(mode="json")
         values["settings"]["source"] = self.settings.source.get_secret_value()
         return json.dumps(values)

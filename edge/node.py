@@ -303,7 +303,7 @@ class EdgeNode:
                 self._follow(PlanWork(plan, [NoEngine()] * len(plan.stages), gateway))
             raise
         if trial != self._passed_trial:
-            log.info("the programs were prepared again and have passed their test")
+            log.info("the programs were prepared again and have passed the trial")
         self._passed_trial, self._computes_correctly = trial, True
         work = PlanWork(plan, engines, gateway)
         if following:

@@ -23,7 +23,7 @@ MAX_REDIRECTIONS = 3
 MAX_ERROR_PAGE_BYTES = 64 * 1024
 """Of a page that is read only to reuse its connection."""
 
-_STATUS_REASONS = {403: "this user may not see it", 404: "no such path (404)"}
+_STATUS_REASONS = {403: "this user has no permission to see it", 404: "no such path (404)"}
 
 
 class WebClient:
@@ -75,9 +75,9 @@ class WebClient:
             if status == http.client.UNAUTHORIZED and not answered:
                 answered = True
                 if not (self._locator.user or self._locator.password):
-                    raise SourceError("it wants a user and a password")
+                    raise SourceError("it requires a user and a password")
                 if not self._authorization.accept_challenge(challenges):
-                    raise SourceError("it wants a login method other than Basic and Digest")
+                    raise SourceError("it requires a login method other than Basic and Digest")
                 continue
             if status == http.client.UNAUTHORIZED:
                 raise WrongPasswordError

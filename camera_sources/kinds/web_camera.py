@@ -142,4 +142,4 @@ class WebCamera(LiveSource):
         except TimeoutError:
             raise SourceError(no_picture_for(self._silence_s)) from None
         except (OSError, http.client.HTTPException, ValueError):
-            raise SourceError("the connection broke off") from None
+            raise SourceError("the connection was interrupted") from None

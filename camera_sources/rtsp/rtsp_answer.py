@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _STATUS_REASONS = {
     401: "wrong password",
-    403: "this user may not see it",
+    403: "this user has no permission to see it",
     404: "no such path (404)",
     406: "it sends no stream description in SDP (406)",
     453: "not enough bandwidth: too many clients are connected to it (453)",

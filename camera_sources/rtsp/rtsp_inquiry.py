@@ -66,7 +66,7 @@ def check_login(locator: Locator, within_s: float) -> RtspInquiry | None:
     if answer is not None and answer.status == 401:
         inquiry.close()
         if not inquiry.sent_password:
-            raise SourceError("it wants a login method other than Basic and Digest")
+            raise SourceError("it requires a login method other than Basic and Digest")
         raise WrongPasswordError
     return inquiry
 
@@ -94,7 +94,7 @@ def _find_reason(inquiry: RtspInquiry, transport: Transport) -> str:
         answer = inquiry.describe()
     if answer is None or answer.status != 200:
         wants_password = answer is not None and answer.status == 401 and not inquiry.has_password
-        return "it wants a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
+        return "it requires a user and a password" if wants_password else failure_reason("DESCRIBE", answer)
     if inquiry.unknown_digest:
         return (
             "it accepts only digest logins with SHA-256, which FFmpeg does not support; allow MD5 or basic logins in "

@@ -38,7 +38,7 @@ PREPARING_TIMEOUT_S = 900.0
 MAX_OPENING_ATTEMPTS = 2
 """First the cached files, then newly prepared ones; if both are damaged, the plain engine is used."""
 
-_SLOWER = "tiles are computed the slower way"
+_SLOWER = "the slower plain engine is used"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class OwnState(Generic[S]):
             if self.differs():
                 with contextlib.suppress(BrokerError):  # lost meanwhile: the next connection publishes it anyway
                     await self._publish()
-                    log.warning("another client had published a wrong state in our name: it is corrected")
+                    log.warning("another client published a wrong state in our name; ours is published again")
                 await asyncio.sleep(CORRECTION_PERIOD_S)
 
 

@@ -33,9 +33,9 @@ CURES: tuple[tuple[str, str], ...] = (
     (r"were lost recently", "deepthings/cameras/NAME/stats counts them by reason, docs/topics.md explains these"),
     # cameras: their own errors
     (r"wrong password", "correct user and password in its source:, then reload the configuration"),
-    (r"wants a user and a password", "write them into its source: rtsp://user:password@host/..."),
+    (r"(requires|wants) a user and a password", "write them into its source: rtsp://user:password@host/..."),
     (r"no such path", "correct the path behind the host in its source:"),
-    (r"may not see it", "give this user the permission to view the stream, in the camera itself"),
+    (r"(no permission to|may not) see it", "permit this user to view the stream, in the camera itself"),
     (r"codec not decodable", "set the camera to H.264, or use its sub-stream"),
     (r"same picture for more than", "restart the camera itself"),
     (r"its source has ended|: ended$", "write loop: on to repeat a file"),
