@@ -29,7 +29,7 @@ ABOVE, BELOW, LEFT, RIGHT = range(4)
 
 
 def is_independent(grid: Grid, index: int) -> bool:
-    """Return whether the tile is independent. The neighbours of an independent tile depend on it."""
+    """Return whether the tile is independent; if so, its neighbours on all four sides are not."""
     row, column = divmod(index, grid.columns)
     return (row + column) % 2 == 0
 

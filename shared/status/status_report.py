@@ -71,7 +71,7 @@ class Problem(Message):
     """A problem and its cure."""
 
     what: str
-    cure: str = Field(default="", description="what to do; empty: `what` says it already, or it is not known")
+    cure: str = Field(default="", description="what to do; empty: `what` includes it, or it is not known")
 
 
 class Status(Message):
