@@ -147,7 +147,7 @@ async def test_a_camera_whose_pictures_do_not_fit_their_size_is_rejected(cluster
     await peer.expect(ReadyHeader)
     await peer.expect(ReadyHeader)
     await peer.send(FrameHeader(info=INFO), [np.zeros(7, np.uint8).data])
-    with pytest.raises(ProtocolError, match="does not fit what it says of itself"):
+    with pytest.raises(ProtocolError, match="does not match its header"):
         await asyncio.wait_for(peer.receive(), 10)
 
 
